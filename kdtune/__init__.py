@@ -1,0 +1,1 @@
+"""Knowledge distillation, searched for the accuracy-fairness Pareto front."""

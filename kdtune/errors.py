@@ -1,0 +1,55 @@
+"""What can go wrong that a person can put right: one small tree of exceptions.
+
+The command line prints `str(error)` and exits with `error.exit_code`; everything else that escapes is a defect.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class KdtuneError(Exception):
+    """Root of every error that kdtune raises on purpose: the message says what is wrong, where, and what to do."""
+
+    exit_code = 1
+
+
+class InputError(KdtuneError):
+    """Something that was asked for, or a file that was named, cannot be used as it is."""
+
+    exit_code = 2
+
+
+class SpaceError(InputError):
+    """A search space is not valid: the message names the file and the key."""
+
+
+class DataError(InputError):
+    """A data set cannot be read or used: the message names the file, row, column, class or group."""
+
+
+class UnknownNameError(InputError):
+    """A name that no registry holds: the message offers the nearest one and lists the known ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, names)} (known: {', '.join(names)})")
+        self.kind = kind
+        self.name = name
+
+
+class RunError(InputError):
+    """A run directory is missing, of another kind, of a newer version, or busy."""
+
+
+class UndefinedError(KdtuneError):
+    """A quantity was needed that the data leave undefined."""
+
+
+class SweepError(KdtuneError):
+    """A sweep could not go on; what was recorded so far is kept."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `"; did you mean 'x'?"` for the nearest known name, or an empty string."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
