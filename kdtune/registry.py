@@ -1,0 +1,63 @@
+"""Names for things that users may add to: by a decorator in their own module, or by an entry point."""
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from kdtune.errors import InputError, UnknownNameError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """A mapping from names to things, filled by `register` and by the entry points of `group`.
+
+    Entry points are looked up on the first miss only: an installed plug-in costs nothing to those who do not name it.
+    """
+
+    def __init__(self, kind: str, *, group: str | None = None) -> None:
+        self.kind = kind
+        self._group = group
+        self._items: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Return a decorator that files its argument under `name`.
+
+        Raises:
+            InputError: the name is taken by something else.
+        """
+
+        def file_under_name(item: T) -> T:
+            if name in self._items:
+                raise InputError(f"{self.kind} {name!r} is registered twice: choose another name")
+            self._items[name] = item
+            return item
+
+        return file_under_name
+
+    def get(self, name: str) -> T:
+        """Return what `name` stands for.
+
+        Raises:
+            UnknownNameError: nothing has that name; the message lists those that have one.
+        """
+        if name not in self._items:
+            self._load_entry_points()
+        if name not in self._items:
+            raise UnknownNameError(self.kind, name, self)
+        return self._items[name]
+
+    def __contains__(self, name: object) -> bool:
+        if name not in self._items:
+            self._load_entry_points()
+        return name in self._items
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._items))
+
+    def _load_entry_points(self) -> None:
+        if self._group is None:
+            return
+        for point in entry_points(group=self._group):
+            if point.name not in self._items:
+                self._items[point.name] = point.load()
