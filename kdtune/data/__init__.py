@@ -1,0 +1,31 @@
+"""Data sets as in-memory tensors with labels, groups and three splits; one file per source."""
+
+from kdtune.data.cache import cache_dir
+from kdtune.data.dataset import (
+    MISSING,
+    Augmentation,
+    Dataset,
+    Normalisation,
+    Split,
+    fingerprint,
+    group_sizes,
+)
+from kdtune.data.registry import check_options, datasets, load, names, register_dataset
+from kdtune.data.split import stratified_cut
+
+__all__ = [
+    "MISSING",
+    "Augmentation",
+    "Dataset",
+    "Normalisation",
+    "Split",
+    "cache_dir",
+    "check_options",
+    "datasets",
+    "fingerprint",
+    "group_sizes",
+    "load",
+    "names",
+    "register_dataset",
+    "stratified_cut",
+]

@@ -1,0 +1,71 @@
+"""Where kdtune keeps what it can make again, and how it writes there."""
+
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from torch import Tensor
+
+
+def cache_dir() -> Path:
+    """Return the folder for things that can be made again: `KDTUNE_CACHE`, or the user's cache folder."""
+    asked = os.environ.get("KDTUNE_CACHE")
+    if asked:
+        return Path(asked).expanduser()
+    import platformdirs  # noqa: PLC0415
+
+    return Path(platformdirs.user_cache_dir("kdtune"))
+
+
+def cached_tensors(key: str, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the tensors kept under `key` (a relative path without suffix), or make and keep them.
+
+    A file that cannot be read whole, with a matching checksum, is made again. A cache that cannot be written
+    (full disk, read-only home) costs time, never the result.
+    """
+    path = cache_dir() / f"{key}.safetensors"
+    kept = _read(path)
+    if kept is not None:
+        return kept
+    tensors = {name: tensor.contiguous() for name, tensor in make().items()}
+    _write(path, tensors)
+    return tensors
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    value = 0
+    for name in sorted(tensors):
+        value = zlib.crc32(tensors[name].numpy().data, zlib.crc32(name.encode(), value))
+    return f"{value:08x}"
+
+
+def _read(path: Path) -> dict[str, Tensor] | None:
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            kept = file.keys()
+            tensors = {name: file.get_tensor(name) for name in kept}
+            return tensors if (file.metadata() or {}).get("crc32") == _checksum(tensors) else None
+    except (OSError, SafetensorError, ValueError):
+        return None
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write aside and rename: a reader, or a killed writer, never leaves half a file under the final name."""
+    from safetensors.torch import save  # noqa: PLC0415
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
+            try:
+                file.write(save(dict(tensors), metadata={"crc32": _checksum(tensors)}))
+                file.close()
+                os.replace(file.name, path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError:
+        return

@@ -1,0 +1,181 @@
+"""What a data set is to the rest of kdtune: tensors in memory, labels, groups, three splits."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdtune.errors import DataError
+
+MISSING = -1
+"""The group of an example whose sensitive attribute is not known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One part of a data set.
+
+    Shapes: `inputs` uint8 [n, channels, height, width] for images, float32 [n, features] for tables; `labels`
+    int64 [n]; `groups` maps a sensitive attribute to int64 [n], `MISSING` where an example's group is not
+    known.
+
+    Raises:
+        DataError: lengths or dtypes do not fit together.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    groups: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.inputs.dtype not in (torch.uint8, torch.float32):
+            raise DataError(f"inputs must be uint8 (images) or float32 (tables), not {self.inputs.dtype}")
+        for what, tensor in {"labels": self.labels, **self.groups}.items():
+            if tensor.dtype != torch.int64:
+                raise DataError(f"{what} must be int64, not {tensor.dtype}")
+            if tensor.shape != (len(self.inputs),):
+                raise DataError(
+                    f"{what} has shape {tuple(tensor.shape)}, but there are {len(self.inputs)} inputs"
+                )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: Tensor) -> "Split":
+        """Return the examples at `indices` (int64 [k], or bool [n]), in that order."""
+        groups = {name: values[indices] for name, values in self.groups.items()}
+        return Split(self.inputs[indices], self.labels[indices], groups)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Per-channel mean and standard deviation of the training images, on the 0..1 scale."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, images: Tensor) -> "Normalisation":
+        """Compute it from uint8 [n, channels, height, width], exactly, from the histogram of each channel.
+
+        A constant channel gets standard deviation 1, so that dividing by it is harmless.
+        """
+        levels = np.arange(256) / 255.0
+        mean, std = [], []
+        for channel in range(images.shape[1]):
+            counts = torch.bincount(images[:, channel].flatten(), minlength=256).numpy()
+            share = counts / max(counts.sum(), 1)
+            mean.append(float(share @ levels))
+            variance = float(share @ (levels - mean[-1]) ** 2)
+            std.append(variance**0.5 if variance > 1e-12 else 1.0)
+        return cls(tuple(mean), tuple(std))
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may be done to an image without changing its label: `crop` pixels of padding, mirror images."""
+
+    crop: int = 0
+    flip: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set as a sweep sees it; the test split is behind `open_test`, which nothing in a sweep calls.
+
+    `attributes` maps each sensitive attribute to its *declared* groups, so that an absent one is missing, not
+    forgotten. `preprocessing` is plain JSON: what a loaded student needs to prepare raw input. `fingerprint`
+    is the SHA-256 of the content (see `fingerprint`). `open_test` is picklable if the data set is to be sent
+    anywhere.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    attributes: Mapping[str, tuple[str, ...]]
+    train: Split
+    validation: Split
+    normalisation: Normalisation | None
+    augmentation: Augmentation
+    preprocessing: dict[str, Any]
+    fingerprint: str
+    open_test: Callable[[], Split]
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input, without the batch: (channels, height, width) or (features,)."""
+        return tuple(self.train.inputs.shape[1:])
+
+    @property
+    def majority(self) -> float:
+        """Share of the most frequent class in validation: the accuracy of the best constant answer there."""
+        return int(torch.bincount(self.validation.labels).max()) / len(self.validation)
+
+    def describe(self) -> dict[str, Any]:
+        """Return name, classes, groups and the sizes of train and validation as plain JSON (see
+        `group_sizes`)."""
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "input_shape": list(self.input_shape),
+            "classes": list(self.classes),
+            "attributes": {name: list(groups) for name, groups in self.attributes.items()},
+            "splits": {
+                "train": group_sizes(self.train, self.classes, self.attributes),
+                "validation": group_sizes(self.validation, self.classes, self.attributes),
+            },
+        }
+
+
+def group_sizes(
+    split: Split, classes: tuple[str, ...], attributes: Mapping[str, tuple[str, ...]]
+) -> dict[str, Any]:
+    """Count the examples of a split by class, and by group and class, as plain JSON.
+
+    Returns `{"n": int, "classes": {class: n}, "groups": {attribute: {group: {class: n}}}, "missing":
+    {attribute: n}}`; a declared group without examples is there, with zeros.
+    """
+    C = len(classes)
+
+    def by_class(labels: Tensor) -> dict[str, int]:
+        return dict(zip(classes, torch.bincount(labels, minlength=C).tolist(), strict=True))
+
+    return {
+        "n": len(split),
+        "classes": by_class(split.labels),
+        "groups": {
+            name: {group: by_class(split.labels[split.groups[name] == g]) for g, group in enumerate(groups)}
+            for name, groups in attributes.items()
+        },
+        "missing": {name: int((split.groups[name] == MISSING).sum()) for name in attributes},
+    }
+
+
+def fingerprint(
+    train: Split, validation: Split, classes: tuple[str, ...], attributes: Mapping[str, tuple[str, ...]]
+) -> str:
+    """Return the SHA-256 (hex) of the content of a data set.
+
+    It covers every input, label and group of both splits, in order, and the names of classes and groups.
+    Neither paths nor options count, nor the order in which attributes are named, nor the machine's byte
+    order.
+    """
+    digest = hashlib.sha256()
+    names = {"classes": list(classes), "attributes": {k: list(v) for k, v in attributes.items()}}
+    digest.update(json.dumps(names, sort_keys=True).encode())
+    for split in (train, validation):
+        for tensor in (split.inputs, split.labels, *(split.groups[name] for name in sorted(split.groups))):
+            array = tensor.contiguous().numpy()
+            array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(array.data)
+    return digest.hexdigest()

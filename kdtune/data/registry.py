@@ -1,0 +1,70 @@
+"""Data sets by name: `load` finds the loader, checks its options, and calls it."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from kdtune.data.dataset import Dataset
+from kdtune.errors import DataError, did_you_mean
+from kdtune.registry import Registry
+
+Loader = Callable[..., Dataset]
+
+datasets: Registry[Loader] = Registry("data set", group="kdtune.datasets")
+"""Loaders by name; installed packages add to it through the entry-point group `kdtune.datasets`."""
+
+register_dataset = datasets.register
+"""Decorator: `@register_dataset("mine")` files a loader, a function of keyword options that returns a
+`Dataset`."""
+
+
+def names() -> list[str]:
+    """Return the names of the known data sets, sorted."""
+    return list(datasets)
+
+
+def load(name: str, **options: Any) -> Dataset:
+    """Load the data set `name` with the options of its loader.
+
+    Raises:
+        UnknownNameError: there is no such data set.
+        DataError: an option is unknown or of the wrong type, or the data cannot be used.
+    """
+    check_options(name, options)
+    return datasets.get(name)(**options)
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Check the options of a data set against its loader's signature, without loading anything.
+
+    Types are checked strictly where they are annotated: `"32"` is not a number, `true` is not 1; an integer
+    will do for a float. A loader with `**kwargs` takes any name.
+
+    Raises:
+        UnknownNameError: there is no such data set.
+        DataError: an option is unknown, missing or of the wrong type; the message offers the nearest name.
+    """
+    loader = datasets.get(name)
+    parameters = inspect.signature(loader).parameters
+    hints = get_type_hints(loader, include_extras=True)
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    known = [key for key, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    for key, value in options.items():
+        if key not in known and not takes_any:
+            near = did_you_mean(key, known)
+            raise DataError(f"data set {name!r} has no option {key!r}{near} (options: {', '.join(known)})")
+        if key in hints and key in known:
+            _check_type(name, key, value, hints[key])
+    for key in known:
+        if key not in options and parameters[key].default is inspect.Parameter.empty:
+            raise DataError(f"data set {name!r} needs the option {key!r}")
+
+
+def _check_type(name: str, key: str, value: object, hint: Any) -> None:
+    try:
+        TypeAdapter(hint, config=ConfigDict(strict=True, arbitrary_types_allowed=True)).validate_python(value)
+    except ValidationError as error:
+        reasons = dict.fromkeys(detail["msg"].removeprefix("Input ") for detail in error.errors())
+        raise DataError(f"data set {name!r}, option {key!r} = {value!r}: {', or '.join(reasons)}") from None

@@ -1,0 +1,49 @@
+"""Cutting one part out of a data set, by class and group alike."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdtune.errors import DataError
+
+
+def stratified_cut(
+    labels: Tensor, groups: Mapping[str, Tensor] | None, size: float | int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Cut a part out of a data set, stratified by class and group jointly.
+
+    Examples are sorted by class, then by groups, at random within those, and a systematic sample is taken
+    from a random start. So every class and every (class, groups) cell of m examples gives floor or ceil of
+    its share m * k / n, and the part has exactly k examples.
+
+    Args:
+        labels: int64 [n].
+        groups: sensitive attribute -> int64 [n], a missing group counting as a group of its own; or None.
+        size: the part's share, a float between 0 and 1, or its number of examples k, an int.
+        seed: the same seed cuts the same part.
+
+    Returns:
+        Indices of what is left, int64 [n - k], and of the part, int64 [k], each ascending.
+
+    Raises:
+        DataError: the part would be larger than the whole, or the share is not between 0 and 1.
+    """
+    n = len(labels)
+    if isinstance(size, float):
+        if not 0 <= size <= 1:
+            raise DataError(f"a share must be between 0 and 1, not {size:g}")
+        k = round(size * n)
+    else:
+        k = size
+    if not 0 <= k <= n:
+        raise DataError(f"cannot cut {k} examples out of {n}")
+    rng = np.random.default_rng(seed)
+    # The last key of lexsort is the first to sort by.
+    keys = [rng.random(n), *(values.numpy() for _, values in sorted((groups or {}).items())), labels.numpy()]
+    order = np.lexsort(keys)
+    steps = (np.arange(n + 1, dtype=np.int64) * k + int(rng.integers(max(n, 1)))) // max(n, 1)
+    chosen = np.zeros(n, dtype=bool)
+    chosen[order[np.diff(steps) > 0]] = True
+    return torch.from_numpy(np.flatnonzero(~chosen)), torch.from_numpy(np.flatnonzero(chosen))
