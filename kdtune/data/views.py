@@ -1,0 +1,188 @@
+"""Augmented views of a split as a pure function of (seed, view, index), gathered in batches.
+
+The same view of the same example has the same pixels in every process and in every batch, so that a teacher's
+logits that were cached for a view are the logits of exactly the pixels that the student sees.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from kdtune.errors import InputError
+
+
+class _Draw(NamedTuple):
+    """What one view does to every example: offsets in 0..2*crop, and 1 where it is mirrored (int64 [n])."""
+
+    top: Tensor
+    left: Tensor
+    mirrored: Tensor
+
+
+class Views:
+    """Examples of one split, normalised, and augmented by a random crop and a random mirror image.
+
+    A crop pads each side by `crop` pixels of zero (black, before normalisation, as is customary for CIFAR)
+    and takes a window of the original size at a uniform offset; a flip mirrors left and right with
+    probability 1/2.
+
+    Images are uint8 [n, c, h, w] and come out as float32 (x / 255 - mean) / std, with mean and std on the
+    0..1 scale. Tables are float32 [n, d] and come out as (x - mean) / std, hence unchanged where neither is
+    given.
+
+    Where views vary, a padded copy of the images is kept, and with `flip` a mirrored one beside it: one
+    gather then does crop and flip. It takes (1 + flip) (h + 2 crop) (w + 2 crop) / (h w) times the memory of
+    the images.
+
+    Not to be shared by threads: the draw of the latest view is kept.
+    """
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        *,
+        mean: float | Sequence[float] | Tensor | None = None,
+        std: float | Sequence[float] | Tensor | None = None,
+        crop: int = 0,
+        flip: bool = False,
+        seed: int = 0,
+    ) -> None:
+        """Prepare the views of `inputs`; `mean` and `std` are numbers, or one for each channel or column.
+
+        Raises:
+            InputError: inputs of another type or shape, a crop or flip of a table, or a mean or std that does
+                not fit.
+        """
+        _check(inputs, crop, flip)
+        self.seed = seed
+        self.crop = crop
+        self.flip = flip
+        self._n = len(inputs)
+        self._scale, self._shift = _affine(inputs, mean, std)
+        self._store = _mirrored_and_padded(inputs, crop, flip) if self.varies else inputs
+        self._view: int | None = None
+        self._draw: _Draw | None = None
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def varies(self) -> bool:
+        """Whether views differ at all: without crop and flip all of them are the plain inputs."""
+        return self.crop > 0 or self.flip
+
+    def batch(self, view: int, indices: Tensor) -> Tensor:
+        """Return examples `indices` (int64 [b]) as view `view` shows them: float32 [b, ...], contiguous."""
+        if not self.varies:
+            return self.plain(indices)
+        draw = self._draw_of(view)
+        at = indices.to(self._store.device)
+        return self._normalised(self._windows()[draw.mirrored[at], at, draw.top[at], draw.left[at]])
+
+    def plain(self, indices: Tensor | slice) -> Tensor:
+        """Return examples without augmentation, normalised: float32 [b, ...], contiguous."""
+        at = indices if isinstance(indices, slice) else indices.to(self._store.device)
+        if self.varies:
+            return self._normalised(self._windows()[0, :, self.crop, self.crop][at])
+        return self._normalised(self._store[at])
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the stored inputs to `device`, where batches then appear, and return self."""
+        self._store = self._store.to(device)
+        self._scale, self._shift = self._scale.to(device), self._shift.to(device)
+        self._view = self._draw = None
+        return self
+
+    def _windows(self) -> Tensor:
+        """Return every crop of every image without copying: uint8 [mirrored, n, top, left, c, h, w]."""
+        size = 2 * self.crop + 1
+        _, _, c, height, width = self._store.shape
+        mirror, image, channel, row, column = self._store.stride()
+        return self._store.as_strided(
+            (self._store.shape[0], self._n, size, size, c, height - size + 1, width - size + 1),
+            (mirror, image, row, column, channel, row, column),
+        )
+
+    def _draw_of(self, view: int) -> _Draw:
+        if self._draw is None or self._view != view:
+            # Always drawn on the CPU: generators of other devices give other numbers for the same seed.
+            generator = torch.Generator().manual_seed(_stable_hash(self.seed, view))
+            size = 2 * self.crop + 1
+            top, left, mirrored = (
+                torch.randint(high, (self._n,), generator=generator) for high in (size, size, 1 + self.flip)
+            )
+            device = self._store.device
+            self._view, self._draw = view, _Draw(top.to(device), left.to(device), mirrored.to(device))
+        return self._draw
+
+    def _normalised(self, x: Tensor) -> Tensor:
+        # One copy that is then changed in place: a new tensor an operation costs four times as much on a CPU.
+        # A slice of a float table shares its memory, so that `copy` is not a formality.
+        out = x.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
+        return out.mul_(self._scale).add_(self._shift)
+
+
+def _check(inputs: Tensor, crop: int, flip: bool) -> None:
+    shape, kind = list(inputs.shape), str(inputs.dtype).removeprefix("torch.")
+    if inputs.dtype == torch.float32 and inputs.dim() == 2:
+        if crop or flip:
+            raise InputError(
+                "a table cannot be cropped or flipped: leave crop and flip out for this data set"
+            )
+        return
+    if inputs.dtype != torch.uint8 or inputs.dim() != 4:
+        raise InputError(f"inputs must be uint8 [n, c, h, w] or float32 [n, d], not {kind} {shape}")
+    if not 0 <= crop < min(shape[2:]):
+        raise InputError(
+            f"crop must be from 0 to {min(shape[2:]) - 1} for images of {shape[2]}x{shape[3]}, not {crop}"
+        )
+
+
+def _affine(
+    inputs: Tensor,
+    mean: float | Sequence[float] | Tensor | None,
+    std: float | Sequence[float] | Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Return (scale, shift) such that x * scale + shift is the normalised x, computed in float64."""
+    mean64 = torch.as_tensor(0.0 if mean is None else mean, dtype=torch.float64, device=inputs.device)
+    std64 = torch.as_tensor(1.0 if std is None else std, dtype=torch.float64, device=inputs.device)
+    size = inputs.shape[1]
+    for name, value in (("mean", mean64), ("std", std64)):
+        if value.dim() > 1 or value.numel() not in (1, size):
+            raise InputError(f"{name} must be one number or {size} numbers, not of shape {list(value.shape)}")
+        if not bool(torch.isfinite(value).all()):
+            raise InputError(f"{name} must be finite")
+    if not bool((std64 > 0).all()):
+        raise InputError(
+            "std must be above zero: leave constant channels and columns out, or give them std 1"
+        )
+    full = 255.0 if inputs.dtype == torch.uint8 else 1.0
+    trailing = (1,) * (inputs.dim() - 2)
+    scale, shift = 1 / (full * std64), -mean64 / std64
+    return (
+        scale.expand(size).reshape(size, *trailing).float(),
+        shift.expand(size).reshape(size, *trailing).float(),
+    )
+
+
+def _mirrored_and_padded(images: Tensor, crop: int, flip: bool) -> Tensor:
+    """Return uint8 [1 + flip, n, c, h + 2 crop, w + 2 crop]: the padded images, and their mirror images."""
+    n, c, h, w = images.shape
+    store = images.new_zeros((1 + flip, n, c, h + 2 * crop, w + 2 * crop))
+    inner = store[..., crop : crop + h, crop : crop + w]
+    inner[0] = images
+    if flip:
+        # In blocks: `flip` copies, and a mirrored copy of everything would add to the peak of memory.
+        for start in range(0, n, 4096):
+            block = slice(start, start + 4096)
+            inner[1, block] = images[block].flip(-1)
+    return store
+
+
+def _stable_hash(seed: int, view: int) -> int:
+    """Return 32 bits that depend on seed and view alone; `hash` may change with the Python release."""
+    # 32 bits, because torch's CPU generator looks at no more of its seed.
+    return int.from_bytes(hashlib.blake2b(f"{seed}/{view}".encode(), digest_size=4).digest(), "little")

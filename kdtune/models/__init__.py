@@ -1,0 +1,20 @@
+"""Architectures by name, sized to the data.
+
+Add your own with `register_model`, or by an entry point in the group `kdtune.models`.
+"""
+
+from kdtune.models import _cifar_resnet, _cnn, _lenet, _mlp, _torchvision_resnet  # noqa: F401  (they register)
+from kdtune.models._build import build, check, names
+from kdtune.models._probe import parameter_count, penultimate
+from kdtune.models._registry import Builder, models, register_model
+
+__all__ = [
+    "Builder",
+    "build",
+    "check",
+    "models",
+    "names",
+    "parameter_count",
+    "penultimate",
+    "register_model",
+]

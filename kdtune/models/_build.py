@@ -1,0 +1,61 @@
+"""From a name and the shape of the data to a module."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from kdtune.errors import InputError, UnknownNameError
+from kdtune.models import _mlp
+from kdtune.models._registry import Builder, image_only, models
+
+
+def names() -> list[str]:
+    """Return the names that `build` knows, patterns such as `mlp-<width>[-<width>...]` last."""
+    return [*models, _mlp.PATTERN]
+
+
+def build(name: str, *, input_shape: Sequence[int], n_classes: int) -> nn.Module:
+    """Return a freshly initialised module, float32 [n, *input_shape] to logits [n, n_classes].
+
+    `input_shape` is (channels, height, width) of images, or (features,) of a table. The weights follow
+    torch's global generator: the same `torch.manual_seed` gives the same ones.
+
+    Raises:
+        UnknownNameError: no such model.
+        InputError: the model does not take such inputs, or there are fewer than two classes.
+    """
+    builder = _find(name)
+    shape = _checked_shape(name, input_shape)
+    if n_classes < 2:
+        raise InputError(f"model {name!r} needs at least two classes, not {n_classes}")
+    return builder(shape, n_classes)
+
+
+def check(name: str, *, input_shape: Sequence[int]) -> None:
+    """Raise what `build` would raise for this name and shape, without building anything."""
+    _find(name)
+    _checked_shape(name, input_shape)
+
+
+def _find(name: str) -> Builder:
+    if name in models:
+        return models.get(name)
+    widths = _mlp.parse(name)
+    if widths is None:
+        raise UnknownNameError("model", name, names())
+    return _mlp.builder(widths)
+
+
+def _checked_shape(name: str, input_shape: Sequence[int]) -> tuple[int, ...]:
+    shape = tuple(int(size) for size in input_shape)
+    if len(shape) not in (1, 3) or min(shape) < 1:
+        raise InputError(
+            f"model {name!r}: input shape {shape} is neither (channels, height, width) nor (features,)"
+        )
+    if len(shape) == 1 and name in image_only:
+        fitting = [known for known in names() if known not in image_only]
+        raise InputError(
+            f"model {name!r} takes images, and the data are a table of {shape[0]} features: "
+            f"choose one of {', '.join(fitting)}"
+        )
+    return shape

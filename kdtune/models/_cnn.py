@@ -1,0 +1,23 @@
+"""A small convolutional network for small grey images: quick enough for benchmarks and tests on a CPU."""
+
+from torch import nn
+
+from kdtune.models._registry import register_model
+
+
+@register_model("cnn8", inputs="images")
+def _cnn8(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    """Two 3x3 convolutions (16, 32), then 64 and the classes; made for 8x8, averaged to 4x4 above."""
+    return nn.Sequential(
+        nn.Conv2d(input_shape[0], 16, 3, padding=1),
+        nn.ReLU(),
+        # ceil_mode, so that an image of a single pixel still has something to pool.
+        nn.MaxPool2d(2, ceil_mode=True),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(4),
+        nn.Flatten(),
+        nn.Linear(32 * 4 * 4, 64),
+        nn.ReLU(),
+        nn.Linear(64, n_classes),
+    )

@@ -1,0 +1,38 @@
+"""What can be asked of any module, built here or by a user."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kdtune.errors import InputError
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Return the number of parameters, shared ones once; buffers such as running means do not count."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def penultimate(model: nn.Module, x: Tensor) -> Tensor:
+    """Return the features [n, D] from which the model's last `Linear` computes the logits of x.
+
+    The last one is the one that runs last, whatever its place in the module. The model runs in the mode it is in:
+    put it into eval mode first, or batch norms learn from x.
+
+    Raises:
+        InputError: no `Linear` runs in the model.
+    """
+    seen: list[Tensor] = []
+
+    def keep(_module: nn.Module, args: tuple[Any, ...]) -> None:
+        seen[:] = [args[0]]
+
+    hooks = [m.register_forward_pre_hook(keep) for m in model.modules() if isinstance(m, nn.Linear)]
+    try:
+        model(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not seen:
+        raise InputError(f"{type(model).__name__} has no Linear layer, hence no penultimate features")
+    return torch.flatten(seen[0], 1)

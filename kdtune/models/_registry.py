@@ -1,0 +1,37 @@
+"""Names of architectures, and what kind of input each of them takes."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from torch import nn
+
+from kdtune.registry import Registry
+
+Builder = Callable[[tuple[int, ...], int], nn.Module]
+"""Builds a module from (input_shape, n_classes): shape (channels, height, width) or (features,)."""
+
+models: Registry[Builder] = Registry("model", group="kdtune.models")
+
+image_only: set[str] = set()
+"""Names of the models that take images [n, c, h, w] and nothing else."""
+
+
+def register_model(name: str, *, inputs: Literal["any", "images"] = "any") -> Callable[[Builder], Builder]:
+    """Return a decorator that files a builder `(input_shape, n_classes) -> Module` under `name`.
+
+    With `inputs="images"` a table is refused by `kdtune.models.check`, before anything is built. The module
+    maps float32 [n, *input_shape] to logits [n, n_classes]; its penultimate features are the input of its
+    last `Linear`.
+
+    Raises:
+        InputError: the name is taken.
+    """
+    file_under_name = models.register(name)
+
+    def register(builder: Builder) -> Builder:
+        file_under_name(builder)
+        if inputs == "images":
+            image_only.add(name)
+        return builder
+
+    return register
