@@ -173,9 +173,10 @@ def fingerprint(
     names = {"classes": list(classes), "attributes": {k: list(v) for k, v in attributes.items()}}
     digest.update(json.dumps(names, sort_keys=True).encode())
     for split in (train, validation):
-        for tensor in (split.inputs, split.labels, *(split.groups[name] for name in sorted(split.groups))):
+        tensors = {"": split.inputs, " ": split.labels} | dict(split.groups)
+        for name, tensor in sorted(tensors.items()):
             array = tensor.contiguous().numpy()
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
             digest.update(array.data)
     return digest.hexdigest()
