@@ -16,8 +16,8 @@ def parameter_count(model: nn.Module) -> int:
 def penultimate(model: nn.Module, x: Tensor) -> Tensor:
     """Return the features [n, D] from which the model's last `Linear` computes the logits of x.
 
-    The last one is the one that runs last, whatever its place in the module. The model runs in the mode it is in:
-    put it into eval mode first, or batch norms learn from x.
+    The last one is the one that runs last, whatever its place in the module. The model runs in the mode
+    it is in: put it into eval mode first, or batch norms learn from x.
 
     Raises:
         InputError: no `Linear` runs in the model.
