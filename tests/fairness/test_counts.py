@@ -93,7 +93,7 @@ def test_constant_classifier_has_no_gaps_but_its_accuracy_shows():
     g = np.array([0, 0, 0, 1, 1, 1])
     assert equalized_odds_difference(y, p, sensitive_features=g) == 0.0
     counts = count(y, p, g, n_classes=2)
-    # Every rate has a denominator, so the gaps are honestly 0: it takes a constraint on accuracy to keep it out.
+    # Every rate has a denominator, so the gaps are honestly 0: a constraint on accuracy must keep it out.
     assert (counts.eod, counts.dpd, counts.n_undefined) == (0.0, 0.0, 0)
     assert counts.worst_class_accuracy == 0.0
 

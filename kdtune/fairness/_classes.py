@@ -1,0 +1,57 @@
+"""What distillation does to single classes: class bias, and who disagrees with the teacher about what."""
+
+import numpy as np
+import numpy.typing as npt
+
+from kdtune.errors import InputError
+from kdtune.fairness._counting import count
+from kdtune.fairness._counts import Counts
+from kdtune.fairness._rates import Floats, Ints, ratio
+
+
+def class_bias(student: Counts, reference: Counts) -> Floats:
+    """Return how relative class accuracy (class accuracy / accuracy) changes from reference to student.
+
+    Positive: the class gained more than the model as a whole. The ratio is that of the paper's class-bias
+        test (Mohammadshahi and Ioannou 2025).
+
+    Returns:
+        [C]; NaN for a class without examples in either, everywhere if either accuracy is 0 or undefined.
+
+    Raises:
+        InputError: the two count different numbers of classes.
+    """
+    if student.n_classes != reference.n_classes:
+        raise InputError(
+            f"class bias compares like with like: {student.n_classes} and {reference.n_classes} classes"
+        )
+    relative = [ratio(counts.class_accuracy, counts.accuracy) for counts in (student, reference)]
+    return np.asarray(relative[0] - relative[1])
+
+
+def mean_class_bias(student: Counts, reference: Counts) -> float:
+    """Return the mean over the classes of |class_bias|; NaN if that of any class is undefined."""
+    return float(np.abs(class_bias(student, reference)).mean())
+
+
+def disagreement(teacher_pred: npt.ArrayLike, student_pred: npt.ArrayLike, *, n_classes: int) -> Ints:
+    """Count the examples on which two models differ, by what each of them says.
+
+    Args:
+        teacher_pred: integer classes [n].
+        student_pred: integer classes [n], for the same examples in the same order.
+        n_classes: C.
+
+    Returns:
+        int64 [C, C], rows the teacher's class, columns the student's; the diagonal (agreement) is 0.
+
+    Raises:
+        InputError: lengths differ, an entry is no integer, or it is out of range.
+    """
+    # With the teacher's class as the group, the predictions counted are the confusion table.
+    table = count(student_pred, student_pred, teacher_pred, n_classes=n_classes, n_groups=n_classes)
+    if table.n_missing:
+        raise InputError(f"teacher_pred holds {table.n_missing} entries below 0")
+    matrix = table.predicted.copy()
+    np.fill_diagonal(matrix, 0)
+    return matrix
