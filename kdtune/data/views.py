@@ -37,7 +37,8 @@ class Views:
     gather then does crop and flip. It takes (1 + flip) (h + 2 crop) (w + 2 crop) / (h w) times the memory of
     the images.
 
-    Not to be shared by threads: the draw of the latest view is kept.
+    A draw depends on (seed, view), the number of examples and crop; on nothing else. Not to be shared by
+    threads: the draw of the latest view is kept.
     """
 
     def __init__(

@@ -1,0 +1,123 @@
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import nn
+
+from kdtune import models
+from kdtune.errors import InputError, UnknownNameError
+from kdtune.models import _registry
+
+IMAGE_MODELS = ["cnn8", "lenet5", "resnet8", "resnet18"]
+
+
+@pytest.fixture
+def _clean_registry() -> Iterator[None]:
+    items, image_only = dict(models.models._items), set(_registry.image_only)
+    yield
+    models.models._items.clear()
+    models.models._items.update(items)
+    _registry.image_only.intersection_update(image_only)
+
+
+def test_names_are_readable_and_complete() -> None:
+    names = models.names()
+    for name in ("linear", "lenet5", "cnn8", "resnet18", "resnet34", "resnet50", "mlp-<width>[-<width>...]"):
+        assert name in names
+    depths = (8, 14, 20, 26, 32, 38, 44, 56, 110)
+    assert {f"resnet{depth}" for depth in depths} <= set(names)
+    assert names == sorted(names[:-1]) + names[-1:]
+
+
+def test_unknown_name_offers_the_nearest_and_lists_the_known() -> None:
+    for ask in (
+        lambda: models.check("renset20", input_shape=(3, 32, 32)),
+        lambda: models.build("renset20", input_shape=(3, 32, 32), n_classes=10),
+    ):
+        with pytest.raises(
+            UnknownNameError, match=r"unknown model 'renset20'; did you mean 'resnet20'"
+        ) as caught:
+            ask()
+        assert "lenet5" in str(caught.value)
+        assert "mlp-<width>[-<width>...]" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["mlp", "mlp-", "mlp-0", "mlp-64-", "mlp-64-x", "mlp--64", "mlp-1.5", "mlp-064"]
+)
+def test_misspelt_widths_are_unknown_names(name: str) -> None:
+    with pytest.raises(UnknownNameError):
+        models.check(name, input_shape=(8,))
+
+
+@pytest.mark.parametrize("name", IMAGE_MODELS)
+def test_image_models_refuse_tables_and_say_what_fits(name: str) -> None:
+    with pytest.raises(
+        InputError, match=rf"'{name}' takes images.*table of 12 features.*linear.*mlp-<width>"
+    ):
+        models.check(name, input_shape=(12,))
+    with pytest.raises(InputError, match="takes images"):
+        models.build(name, input_shape=(12,), n_classes=2)
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp-16", "mlp-16-8"])
+@pytest.mark.parametrize("shape", [(12,), (3, 5, 4)])
+def test_mlps_take_tables_and_images(name: str, shape: tuple[int, ...]) -> None:
+    models.check(name, input_shape=shape)
+    model = models.build(name, input_shape=shape, n_classes=3)
+    assert model(torch.zeros(2, *shape)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("shape", [(), (3, 32), (1, 3, 32, 32), (0,), (3, 0, 8)])
+def test_refuses_shapes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="input shape"):
+        models.check("linear", input_shape=shape)
+
+
+def test_refuses_a_single_class() -> None:
+    with pytest.raises(InputError, match="at least two classes, not 1"):
+        models.build("linear", input_shape=(4,), n_classes=1)
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp-7", *IMAGE_MODELS])
+def test_same_seed_same_weights(name: str) -> None:
+    weights = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        model = models.build(name, input_shape=(1, 8, 8), n_classes=3)
+        weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+@pytest.mark.usefixtures("_clean_registry")
+def test_register_model_round_trip() -> None:
+    @models.register_model("tiny")
+    def tiny(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(input_shape[0], n_classes))
+
+    assert "tiny" in models.names()
+    models.check("tiny", input_shape=(4,))
+    assert models.build("tiny", input_shape=(4,), n_classes=3)(torch.zeros(2, 4)).shape == (2, 3)
+    assert models.models.get("tiny") is tiny
+    with pytest.raises(InputError, match="'tiny' is registered twice"):
+        models.register_model("tiny")(tiny)
+
+
+@pytest.mark.usefixtures("_clean_registry")
+def test_a_registered_model_may_refuse_tables() -> None:
+    @models.register_model("pixels", inputs="images")
+    def pixels(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
+        return nn.Linear(input_shape[0], n_classes)
+
+    models.check("pixels", input_shape=(1, 8, 8))
+    with pytest.raises(InputError, match="'pixels' takes images"):
+        models.check("pixels", input_shape=(8,))
+
+
+def test_a_taken_name_stays_what_it_was() -> None:
+    before = models.models.get("linear")
+    with pytest.raises(InputError, match="registered twice"):
+        models.register_model("linear", inputs="images")(lambda shape, n: nn.Identity())
+    assert models.models.get("linear") is before
+    models.check("linear", input_shape=(4,))
