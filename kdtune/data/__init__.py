@@ -1,5 +1,7 @@
 """Data sets as in-memory tensors with labels, groups and three splits; one file per source."""
 
+from kdtune.data import folder as _folder  # noqa: F401
+from kdtune.data import table as _table  # noqa: F401
 from kdtune.data import trifeature as _trifeature  # noqa: F401
 from kdtune.data.cache import cache_dir
 from kdtune.data.dataset import (

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from kdtune.data.dataset import MISSING
 from kdtune.errors import DataError, did_you_mean
 
+Rare = Literal["error", "missing", "other"]
+"""What becomes of the examples of a group that is too small, or not declared."""
+
 CROSS = "*"
+OTHER = "other"
 MOST_GROUPS = 50
 """More distinct values than this are hardly groups of people: a number, or a name, was meant to be binned."""
 
@@ -37,7 +40,11 @@ def columns_of(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def encode(
-    column: str, values: Sequence[str | None], declared: Sequence[str] | None = None
+    column: str,
+    values: Sequence[str | None],
+    declared: Sequence[str] | None = None,
+    *,
+    undeclared: Rare = "error",
 ) -> tuple[Tensor, tuple[str, ...]]:
     """Turn a column of names into codes.
 
@@ -45,6 +52,7 @@ def encode(
         column: its name, for messages.
         values: length n; None where it is not known.
         declared: all groups there may be, in order; None takes those that occur, sorted.
+        undeclared: what becomes of a value that is no declared group: an `error`, `missing`, or `other`.
 
     Returns:
         int64 [n], `MISSING` where not known, and the groups that the codes stand for.
@@ -52,11 +60,7 @@ def encode(
     Raises:
         DataError: a value is not a declared group, or there are too many values for groups.
     """
-    found, inverse = np.unique(
-        np.array(["" if v is None else v for v in values], dtype=str), return_inverse=True
-    )
-    known = np.array([v is not None for v in values], dtype=bool)
-    occurring = [str(name) for name in np.unique(found[np.unique(inverse[known])])]
+    occurring = sorted({value for value in values if value is not None})
     if declared is None:
         if len(occurring) > MOST_GROUPS:
             raise DataError(
@@ -66,18 +70,27 @@ def encode(
         groups = tuple(occurring)
     else:
         groups = tuple(declared)
-        for value in occurring:
-            if value not in groups:
-                raise DataError(
-                    f"column {column!r} holds {value!r}, which is none of its declared groups "
-                    f"({', '.join(groups)}){did_you_mean(value, groups)}"
-                )
-    position = {name: g for g, name in enumerate(groups)}
-    table = np.array([position.get(str(name), MISSING) for name in found], dtype=np.int64)
-    codes: NDArray[np.int64] = (
-        np.where(known, table[inverse], MISSING) if len(known) else np.empty(0, np.int64)
-    )
-    return torch.from_numpy(codes.astype(np.int64)), groups
+    codes = {name: code for code, name in enumerate(groups)}
+    strangers = [value for value in occurring if value not in codes]
+    if strangers and undeclared == "error":
+        raise DataError(
+            f"column {column!r} holds {strangers[0]!r}, which is none of its declared groups "
+            f"({', '.join(groups)}){did_you_mean(strangers[0], groups)}; "
+            "declare it, or set `rare: missing` or `rare: other`"
+        )
+    if undeclared == "other" and strangers:
+        groups, other = with_other(groups)
+        codes |= dict.fromkeys(strangers, other)
+    coded = [MISSING if value is None else codes.get(value, MISSING) for value in values]
+    return torch.tensor(coded, dtype=torch.int64), groups
+
+
+def with_other(groups: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+    """Return the groups with one called `other` among them, in whatever case, and its position."""
+    for position, name in enumerate(groups):
+        if name.lower() == OTHER:
+            return groups, position
+    return (*groups, OTHER), len(groups)
 
 
 def cross_groups(names: Sequence[str], groups: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -110,3 +123,56 @@ def cross_codes(
             code = torch.where(missing, MISSING, code * len(groups[column]) + codes[column])
         crossed[name] = code
     return crossed
+
+
+def settle_rare(
+    codes: Mapping[str, Tensor],
+    groups: Mapping[str, tuple[str, ...]],
+    *,
+    share: float,
+    min_group: int,
+    rare: Rare,
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Tensor]]:
+    """Decide what becomes of groups that are too small for a rate in validation.
+
+    A declared group without any example is kept: it is absent, and shown as that.
+
+    Args:
+        codes: attribute -> int64 [n], of all examples from which validation is cut.
+        groups: attribute -> declared groups.
+        share: validation's share of them.
+        min_group: the fewest examples that a group may have in validation.
+        rare: `error`; or `missing`, for their examples to be of unknown group; or `other`, to merge them.
+
+    Returns:
+        Attribute -> the groups left, and attribute -> int64 [groups + 1], the new code for each old one;
+        the last entry, reached by index -1, is for the missing: `table[codes]` translates.
+
+    Raises:
+        DataError: a group is too small and `rare` is `error`, or they are too small even when merged.
+    """
+    new_groups, tables = {}, {}
+    for name, declared in groups.items():
+        sizes = torch.bincount(codes[name][codes[name] != MISSING], minlength=len(declared)).tolist()
+        small = {g for g, size in enumerate(sizes) if size > 0 and round(size * share) < min_group}
+        merged = small | {g for g in range(len(declared)) if declared[g].lower() == OTHER}
+        enough = round(sum(sizes[g] for g in merged) * share) >= min_group
+        if small and (rare == "error" or (rare == "other" and not enough)):
+            listed = ", ".join(
+                f"{declared[g]!r} ({round(sizes[g] * share)} of {sizes[g]})" for g in sorted(small)
+            )
+            raise DataError(
+                f"sensitive {name!r}: too few examples in validation for a rate, fewer than {min_group}: "
+                f"{listed}; "
+                "set `rare: missing` to leave them out of the groups, `rare: other` to merge them "
+                f"{'(together they are still too few) ' if rare == 'other' else ''}or a lower `min_group`"
+            )
+        kept = [g for g in range(len(declared)) if g not in small]
+        left = tuple(declared[g] for g in kept)
+        table = torch.full((len(declared) + 1,), MISSING)
+        table[kept] = torch.arange(len(kept))
+        if small and rare == "other":
+            left, other = with_other(left)
+            table[sorted(small)] = other
+        new_groups[name], tables[name] = left, table
+    return new_groups, tables

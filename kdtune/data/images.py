@@ -1,0 +1,86 @@
+"""Decoding image files into one tensor, in parallel threads, kept decoded in the cache."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kdtune.data.cache import cached_tensors
+from kdtune.errors import DataError
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+_MODES = {1: "L", 3: "RGB"}
+
+
+def read_images(root: Path, files: Sequence[str], *, image_size: int | None, channels: int) -> Tensor:
+    """Decode `files`, paths relative to `root`, to uint8 [n, channels, height, width].
+
+    With `image_size`, the shorter side is scaled to it and the centre square is cut out; without, all images
+    must have one size. The result is kept in the cache under the files' names, sizes and times.
+
+    Raises:
+        DataError: a file is gone, does not decode, or has another size than the first.
+    """
+    root = root.resolve()
+    digest = hashlib.sha256(f"{root}\0{image_size}\0{channels}".encode())
+    for file in files:
+        try:
+            facts = os.stat(root / file)
+        except OSError as error:
+            raise DataError(f"{root / file}: cannot be read: {error.strerror}") from None
+        digest.update(f"\0{file}\0{facts.st_size}\0{facts.st_mtime_ns}".encode())
+    make = partial(_decode_all, root, files, image_size, channels)
+    return cached_tensors(f"images/{digest.hexdigest()[:24]}", lambda: {"inputs": make()})["inputs"]
+
+
+def _decode_all(root: Path, files: Sequence[str], image_size: int | None, channels: int) -> Tensor:
+    first = _decode(root / files[0], image_size, channels)
+    images = torch.empty(len(files), *first.shape, dtype=torch.uint8)
+    rows = images.numpy()
+
+    def fill(row: int) -> None:
+        image = _decode(root / files[row], image_size, channels)
+        if image.shape != first.shape:
+            sizes = [f"{array.shape[1]}x{array.shape[0]}" for array in (image, first)]
+            raise DataError(
+                f"{root / files[row]} has {sizes[0]} pixels, but {files[0]} has {sizes[1]}: "
+                "set `image_size` to bring all images to one size"
+            )
+        rows[row] = image
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for result in [pool.submit(fill, row) for row in range(len(files))]:
+            try:
+                result.result()
+            except DataError:
+                pool.shutdown(cancel_futures=True)
+                raise
+    return images.permute(0, 3, 1, 2).contiguous()
+
+
+def _decode(path: Path, image_size: int | None, channels: int) -> NDArray[np.uint8]:
+    """Return one image, [height, width, channels]."""
+    from PIL import Image  # noqa: PLC0415
+
+    try:
+        with Image.open(path) as file:
+            # A palette's transparent entries have no colour of their own before they are spelt out.
+            image = file.convert("RGBA") if file.mode == "P" else file
+            image = image.convert(_MODES[channels])
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = "the file is cut short" if "truncated" in str(error) else "it is no image, or a damaged one"
+        raise DataError(f"{path}: does not decode: {reason}") from None
+    if image_size is not None and image.size != (image_size, image_size):
+        scale = image_size / min(image.size)
+        width, height = (max(image_size, round(side * scale)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
+        left, top = (width - image_size) // 2, (height - image_size) // 2
+        image = image.crop((left, top, left + image_size, top + image_size))
+    return np.asarray(image).reshape(image.height, image.width, channels)
