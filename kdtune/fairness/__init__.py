@@ -1,6 +1,34 @@
 """Fairness quantities, all derived from integer counts per group and class."""
 
+from kdtune.fairness._classes import class_bias, disagreement, mean_class_bias
 from kdtune.fairness._counting import count
 from kdtune.fairness._counts import Counts
+from kdtune.fairness._individual import individual_fairness
+from kdtune.fairness._intervals import (
+    BaseRateGap,
+    ChanceFloor,
+    Interval,
+    base_rate_gap,
+    chance_floor,
+    gap_interval,
+    wilson,
+)
+from kdtune.fairness._significance import AffectedClasses, affected_classes
 
-__all__ = ["Counts", "count"]
+__all__ = [
+    "AffectedClasses",
+    "BaseRateGap",
+    "ChanceFloor",
+    "Counts",
+    "Interval",
+    "affected_classes",
+    "base_rate_gap",
+    "chance_floor",
+    "class_bias",
+    "count",
+    "disagreement",
+    "gap_interval",
+    "individual_fairness",
+    "mean_class_bias",
+    "wilson",
+]

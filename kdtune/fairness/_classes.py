@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.errors import InputError
-from kdtune.fairness._counting import count
+from kdtune.fairness._arrays import check_same_length, classes
 from kdtune.fairness._counts import Counts
 from kdtune.fairness._rates import Floats, Ints, ratio
 
@@ -48,10 +48,9 @@ def disagreement(teacher_pred: npt.ArrayLike, student_pred: npt.ArrayLike, *, n_
     Raises:
         InputError: lengths differ, an entry is no integer, or it is out of range.
     """
-    # With the teacher's class as the group, the predictions counted are the confusion table.
-    table = count(student_pred, student_pred, teacher_pred, n_classes=n_classes, n_groups=n_classes)
-    if table.n_missing:
-        raise InputError(f"teacher_pred holds {table.n_missing} entries below 0")
-    matrix = table.predicted.copy()
+    teacher = classes("teacher_pred", teacher_pred, n_classes)
+    student = classes("student_pred", student_pred, n_classes)
+    check_same_length("student_pred", student, "teacher_pred", teacher)
+    matrix = np.bincount(teacher * n_classes + student, minlength=n_classes**2).reshape(n_classes, n_classes)
     np.fill_diagonal(matrix, 0)
     return matrix

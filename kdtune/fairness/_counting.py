@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.errors import InputError
+from kdtune.fairness._arrays import check_range, check_same_length, classes, integers
 from kdtune.fairness._counts import Counts
-from kdtune.fairness._rates import Ints
 
 
 def count(
@@ -30,13 +30,9 @@ def count(
     Raises:
         InputError: lengths differ, an entry is no integer, or it is out of range.
     """
-    if n_classes < 1:
-        raise InputError(f"n_classes must be at least 1, got {n_classes}")
-    true = _integers("y_true", y_true)
-    guess = _integers("y_pred", y_pred)
-    _check_same_length("y_pred", guess, true)
-    _check_range("y_true", true, 0, n_classes)
-    _check_range("y_pred", guess, 0, n_classes)
+    true = classes("y_true", y_true, n_classes)
+    guess = classes("y_pred", y_pred, n_classes)
+    check_same_length("y_pred", guess, "y_true", true)
 
     n_missing = 0
     if groups is None:
@@ -45,13 +41,13 @@ def count(
             raise InputError(f"n_groups is {n_groups}, but no groups were given")
         true_cell, guess_cell = true, guess
     else:
-        group = _integers("groups", groups)
-        _check_same_length("groups", group, true)
+        group = integers("groups", groups)
+        check_same_length("groups", group, "y_true", true)
         if n_groups is None:
             n_groups = int(group.max(initial=0)) + 1
         if n_groups < 1:
             raise InputError(f"n_groups must be at least 1, got {n_groups}")
-        _check_range("groups", group, -1, n_groups)
+        check_range("groups", group, -1, n_groups)
         known = group >= 0
         n_missing = int(group.size - np.count_nonzero(known))
         if n_missing:
@@ -66,23 +62,3 @@ def count(
         np.bincount(true_cell[true_cell == guess_cell], minlength=cells).reshape(shape),
         n_missing,
     )
-
-
-def _integers(name: str, values: npt.ArrayLike) -> Ints:
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise InputError(f"{name} must have one dimension, got the shape {array.shape}")
-    if array.size and array.dtype.kind not in "iub":
-        raise InputError(f"{name} must hold integers, got {array.dtype}")
-    return array.astype(np.int64, copy=False)
-
-
-def _check_same_length(name: str, array: Ints, true: Ints) -> None:
-    if array.size != true.size:
-        raise InputError(f"{name} has {array.size} entries, y_true has {true.size}")
-
-
-def _check_range(name: str, array: Ints, low: int, high: int) -> None:
-    if array.size and (array.min() < low or array.max() >= high):
-        row = int(np.flatnonzero((array < low) | (array >= high))[0])
-        raise InputError(f"{name}[{row}] is {array[row]}, outside {low}..{high - 1}")

@@ -1,0 +1,174 @@
+"""How sure a rate or a gap is: intervals, and what a gap amounts to by chance or by the labels alone."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from kdtune.errors import InputError
+from kdtune.fairness._counts import Counts
+from kdtune.fairness._rates import Floats, Ints, equalized_odds_gap, gap, over_classes, ratio
+
+Quantity = Literal["eod", "dpd"]
+
+
+class Interval(NamedTuple):
+    """Both ends of a confidence interval; NaN where the quantity is undefined."""
+
+    low: float
+    high: float
+
+
+class ChanceFloor(NamedTuple):
+    """What a gap shows by chance: its mean, and the value that it exceeds in one sample of twenty."""
+
+    mean: float
+    high: float
+
+
+class BaseRateGap(NamedTuple):
+    """Gap of the label base rates over the groups: summarised as `Counts.dpd` is, and by class [C]."""
+
+    value: float
+    by_class: Floats
+
+
+def wilson(hits: npt.ArrayLike, n: npt.ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Return Wilson's score interval of a share (Wilson 1927).
+
+    Args:
+        hits: counts, any shape.
+        n: counts that `hits` are out of; shapes broadcast.
+        level: coverage.
+
+    Returns:
+        Lower and upper ends in [0, 1]; NaN where n is 0.
+
+    Raises:
+        InputError: not 0 <= hits <= n, or the level is not between 0 and 1.
+    """
+    _check_level(level)
+    k, size = np.broadcast_arrays(np.asarray(hits, np.float64), np.asarray(n, np.float64))
+    if not ((k >= 0) & (k <= size)).all():
+        raise InputError("an interval of a share needs 0 <= hits <= n everywhere")
+    z2 = ndtri((1 + level) / 2) ** 2
+    share = ratio(k, size)
+    centre = share + ratio(z2, 2 * size)
+    spread = np.sqrt(ratio(share * (1 - share) * z2, size) + ratio(z2, 2 * size) ** 2)
+    scale = 1 + ratio(z2, size)
+    # At k = 0 and k = n the ends are exactly 0 and 1: rounding must not push them off.
+    low = np.where(k == 0, 0 * share, (centre - spread) / scale)
+    high = np.where(k == size, 0 * share + 1, (centre + spread) / scale)
+    return low, high
+
+
+def gap_interval(
+    counts: Counts,
+    *,
+    quantity: Quantity = "eod",
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """Return a confidence interval of EOD or DPD, by a parametric bootstrap of the error of the rates.
+
+    A bootstrap of the gap itself fails: a gap of noise is positive, so the percentile interval of a model
+    without any true gap hardly ever holds 0. But a gap is a seminorm of its rates, so the measured gap lies
+    no further from the true one than the gap of the errors of the rates: with q the `level` quantile of that,
+    gap ± q covers at least at this level, however small the true gap is (for the mean of many classes it is
+    wide).
+
+    TPR and FPR of each class in each group are drawn as binomials given the class labels, selection rates
+    given the group sizes, around (k + 1/2) / (n + 1), so that 10 hits of 10 do not pass for certainty.
+    Classes are drawn
+    independently: counts do not say which classes are taken for which.
+
+    Raises:
+        InputError: an unknown quantity, a level not between 0 and 1, or no resamples.
+    """
+    _check(quantity, resamples)
+    _check_level(level)
+    measured = counts.eod if quantity == "eod" else counts.dpd
+    if np.isnan(measured):
+        return Interval(float("nan"), float("nan"))
+    rng = np.random.default_rng(seed)
+    sizes = np.broadcast_to(counts.group_sizes[:, None], counts.examples.shape)
+    if quantity == "eod":
+        negatives = sizes - counts.examples
+        false_alarms = counts.predicted - counts.hits
+        tpr = _errors(rng, counts.hits, counts.examples, resamples)
+        fpr = _errors(rng, false_alarms, negatives, resamples)
+        error = over_classes(equalized_odds_gap(tpr, fpr))
+    else:
+        error = over_classes(gap(_errors(rng, counts.predicted, sizes, resamples), axis=-2))
+    margin = float(np.quantile(error, level))
+    return Interval(max(0.0, measured - margin), min(1.0, measured + margin))
+
+
+def chance_floor(
+    counts: Counts, *, quantity: Quantity = "eod", resamples: int = 1000, seed: int = 0
+) -> ChanceFloor:
+    """Return the EOD or DPD that a model with the same rates in every group shows at these group sizes.
+
+    Hits and false alarms of each class are drawn as binomials with the TPR and FPR of all groups together,
+    given how many examples of the class each group has. So the DPD of this model holds the gap of the label
+    base rates too. NaN where the quantity is undefined.
+
+    Exact for two classes. With more, the counts do not say which classes are taken for which: classes are
+    drawn independently, and false alarms are taken to ignore which of the other classes the example has.
+
+    Raises:
+        InputError: an unknown quantity, or no resamples.
+    """
+    _check(quantity, resamples)
+    measured = counts.eod if quantity == "eod" else counts.dpd
+    if np.isnan(measured):
+        return ChanceFloor(float("nan"), float("nan"))
+    rng = np.random.default_rng(seed)
+    pooled = counts.overall()
+    sizes = counts.group_sizes[:, None]
+    negatives = sizes - counts.examples
+    hits = _draw(rng, counts.examples, pooled.tpr, resamples)
+    false_alarms = _draw(rng, negatives, pooled.fpr, resamples)
+    if quantity == "eod":
+        tpr, fpr = ratio(hits, counts.examples), ratio(false_alarms, negatives)
+        values = over_classes(equalized_odds_gap(tpr, fpr))
+    else:
+        values = over_classes(gap(ratio(hits + false_alarms, sizes), axis=-2))
+    return ChanceFloor(float(values.mean()), float(np.quantile(values, 0.95)))
+
+
+def base_rate_gap(counts: Counts) -> BaseRateGap:
+    """Return the gap of the label base rates: the DPD of a classifier that is always right.
+
+    A DPD below it takes errors: the labels themselves are not independent of the group.
+    """
+    perfect = Counts(counts.examples, counts.examples, counts.examples)
+    return BaseRateGap(perfect.dpd, perfect.dpd_by_class)
+
+
+def _draw(rng: np.random.Generator, n: Ints, p: Floats, resamples: int) -> Ints:
+    """Draw binomials: n [G, C], p [G, C] or [1, C] -> [resamples, G, C]; undefined rates go with n = 0."""
+    n, p = np.broadcast_arrays(n, np.nan_to_num(p))
+    # Resamples last while drawing: numpy prepares its sampler anew whenever n or p change.
+    draws = rng.binomial(n[..., None], p[..., None], size=(*n.shape, resamples))
+    return np.ascontiguousarray(np.moveaxis(draws, -1, 0))
+
+
+def _errors(rng: np.random.Generator, k: Ints, n: Ints, resamples: int) -> Floats:
+    """Draw errors of the rates k / n: [G, C] -> [resamples, G, C]; NaN where n is 0."""
+    p = (k + 0.5) / (n + 1)
+    return ratio(_draw(rng, n, p, resamples), n) - p
+
+
+def _check(quantity: str, resamples: int) -> None:
+    if quantity not in ("eod", "dpd"):
+        raise InputError(f'quantity must be "eod" or "dpd", got {quantity!r}')
+    if resamples < 1:
+        raise InputError(f"resamples must be at least 1, got {resamples}")
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise InputError(f"level must lie between 0 and 1, got {level}")
