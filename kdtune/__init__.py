@@ -1,1 +1,47 @@
-"""Knowledge distillation, searched for the accuracy-fairness Pareto front."""
+"""Knowledge distillation, searched for the accuracy-fairness Pareto front.
+
+    run = kdtune.search("default")             # blocking; returns a Run
+    run = kdtune.open_run("runs/default-1")    # .trials(), .front(), .reports(trial_id), .status()
+
+Names are looked up when they are used, so that `import kdtune` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kdtune import data, distill, fairness, models, pareto
+    from kdtune.api import search
+    from kdtune.data import register_dataset
+    from kdtune.models import register_model
+    from kdtune.runs.reader import Run, open_run
+
+_HOMES = {
+    "search": "kdtune.api",
+    "open_run": "kdtune.runs.reader",
+    "Run": "kdtune.runs.reader",
+    "register_dataset": "kdtune.data",
+    "register_model": "kdtune.models",
+}
+_ROOMS = ("data", "distill", "fairness", "models", "pareto")
+
+__all__ = [
+    "Run",
+    "data",
+    "distill",
+    "fairness",
+    "models",
+    "open_run",
+    "pareto",
+    "register_dataset",
+    "register_model",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"kdtune.{name}")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'kdtune' has no attribute {name!r}")

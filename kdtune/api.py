@@ -1,0 +1,63 @@
+"""The sweep as a Python call."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kdtune.runs.files import create_run, runs_dir
+from kdtune.runs.reader import Run
+from kdtune.sweep.driver import Request, run_sweep
+from kdtune.sweep.space import Space, parse_space, read_space
+
+
+def search(
+    space: str | Path | Mapping[str, Any] | Space = "default",
+    name: str | None = None,
+    trials: int | None = None,
+    minutes: float | None = None,
+    seed: int | None = None,
+    *,
+    address: str | None = None,
+    directory: str | Path | None = None,
+) -> Run:
+    """Run a sweep in this process, wait for its end, and return the run.
+
+    Data sets and models registered in the calling program are known to it, and to its workers.
+
+    Args:
+        space: a ready space's name, a YAML file, or its content.
+        name: of the run; by default the space's name and a number.
+        trials, minutes, seed: replace those of the space.
+        address: of a running Ray cluster (host:port).
+        directory: where runs are kept; by default `KDTUNE_RUNS`, or `./runs`.
+
+    Raises:
+        InputError: something that was asked for can't be used; nothing was trained, and nothing is left behind.
+        SweepError: the sweep could not go on; what was recorded is kept.
+    """
+    stem = "search"
+    if isinstance(space, str | Path):
+        resolved, stem = read_space(str(space))
+    elif isinstance(space, Space):
+        resolved = space
+    else:
+        resolved = parse_space(dict(space), "space")
+    content = resolved.to_dict()
+    content["budget"] |= {k: v for k, v in {"trials": trials, "minutes": minutes}.items() if v is not None}
+    if seed is not None:
+        content["seed"] = seed
+    resolved = parse_space(content, stem)
+    files = create_run(runs_dir(None if directory is None else Path(directory)), name, stem)
+    try:
+        run_sweep(Request(files, resolved, address=address))
+    finally:
+        if not files.record.exists():
+            _discard(files.root)
+    return Run(files)
+
+
+def _discard(folder: Path) -> None:
+    """Remove the folder of a run that was refused before it began."""
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,159 @@
+"""The command line. Thin: it reads arguments and calls the rooms below; imports wait until a command needs them."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kdtune.errors import KdtuneError
+
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options) or 0)
+    except KdtuneError as error:
+        print(f"kdtune: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kdtune",
+        description="Search knowledge distillation for the accuracy-fairness Pareto front.",
+        epilog="Start with 'kdtune search': a ready sweep on generated data, about three minutes on two cores.",
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    search = commands.add_parser("search", help="run a multi-objective sweep", description=_SEARCH)
+    search.add_argument("space", nargs="?", default="default", help="a ready space's name, or a YAML file (default: %(default)s)")
+    search.add_argument("--name", help="name of the run (default: the space's name and a number)")
+    search.add_argument("--trials", type=_positive(int), metavar="N", help="trials to run")
+    search.add_argument("--minutes", type=_positive(float), metavar="M", help="time to spend on trials")
+    search.add_argument("--seed", type=_natural, metavar="N", help="seed of everything")
+    search.add_argument("--workers", type=_positive(int), metavar="N", help="trials at once")
+    search.add_argument("--gpus-per-trial", type=float, metavar="F", help="fractions share a GPU")
+    search.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="replace a value of the space, as in budget.epochs=20")
+    search.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster to join")
+    search.add_argument("--import", action="append", default=[], dest="imports", metavar="MODULE", help="your module that registers data sets or models")
+    search.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
+    search.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
+    search.add_argument("--json", action="store_true", help="end with the summary as JSON on standard output")
+    search.set_defaults(run=_search)
+
+    status = commands.add_parser("status", help="a run's progress and front, as text or JSON")
+    _add_run(status)
+    status.add_argument("--json", action="store_true", help="as JSON")
+    status.set_defaults(run=_status)
+
+    stop = commands.add_parser("stop", help="ask a running sweep to stop; it can be resumed")
+    stop.add_argument("target", metavar="RUN", help="name or path of a run")
+    stop.add_argument("--now", action="store_true", help="at once, not after the epochs at work")
+    stop.set_defaults(run=_stop)
+
+    runs = commands.add_parser("runs", help="list what has been run")
+    runs.add_argument("--json", action="store_true", help="as JSON")
+    runs.set_defaults(run=_runs)
+
+    spaces = commands.add_parser("spaces", help="list the ready search spaces, or print one")
+    spaces.add_argument("space", nargs="?", help="the space to print")
+    spaces.add_argument("--schema", action="store_true", help="print the JSON schema that editors complete spaces with")
+    spaces.add_argument("--json", action="store_true", help="as JSON")
+    spaces.set_defaults(run=_spaces)
+
+    for command in (search, status, stop, runs):
+        command.add_argument("--runs-dir", type=Path, metavar="DIR", help="where runs are kept (default: $KDTUNE_RUNS, or ./runs)")
+    return parser
+
+
+_SEARCH = """Sweep temperature, alpha and teacher->student pairs; end with the Pareto front.
+The sweep runs in a process of its own: closing the terminal does not end it. Ctrl-C asks it to stop after the epochs
+at work, a second Ctrl-C stops it at once; 'kdtune search --resume RUN' goes on."""
+
+
+class _Version(argparse.Action):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"kdtune {version('kdtune')}")
+        parser.exit()
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", nargs="?", metavar="RUN", help="name or path of a run (default: the newest)")
+
+
+def _positive(kind: type) -> Any:
+    def parse(text: str) -> Any:
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        return value
+
+    parse.__name__ = kind.__name__
+    return parse
+
+
+def _natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+def _search(options: argparse.Namespace) -> int:
+    from kdtune.launch import launch
+
+    return launch(options)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from kdtune.report.console import print_summary
+    from kdtune.runs.reader import open_run
+
+    print_summary(open_run(options.target, runs_dir=options.runs_dir), as_json=options.json)
+    return 0
+
+
+def _stop(options: argparse.Namespace) -> int:
+    from kdtune.runs.files import find_run
+    from kdtune.runs.lock import is_driven, request_stop
+
+    files = find_run(options.target, options.runs_dir)
+    if not is_driven(files):
+        print(f"kdtune: {files.root.name} is not running on this machine; the request is left for its driver", file=sys.stderr)
+    request_stop(files, "now" if options.now else "clean")
+    print(f"asked {files.root.name} to stop; go on with: kdtune search --resume {files.root.name}", file=sys.stderr)
+    return 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from kdtune.report.console import print_runs
+    from kdtune.runs.files import runs_dir
+
+    print_runs(runs_dir(options.runs_dir), as_json=options.json)
+    return 0
+
+
+def _spaces(options: argparse.Namespace) -> int:
+    from kdtune.report.console import print_spaces
+
+    print_spaces(options.space, schema=options.schema, as_json=options.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

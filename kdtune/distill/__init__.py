@@ -1,0 +1,51 @@
+"""Distillation: the loss, training that can be resumed, frozen teachers. Knows nothing of Ray or Optuna.
+
+Names are looked up when they are used: reading a protocol (`TrainConfig`) does not import torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kdtune.distill._loss import kd_loss
+    from kdtune.distill._schedule import learning_rate
+    from kdtune.distill.arrays import Arrays, DeviceData
+    from kdtune.distill.config import Distillation, Job, TrainConfig
+    from kdtune.distill.teacher import FrozenTeacher, TeacherSignal, signal_of
+    from kdtune.distill.training import DivergedError, Training
+
+_HOMES = {
+    "kd_loss": "_loss",
+    "learning_rate": "_schedule",
+    "Arrays": "arrays",
+    "DeviceData": "arrays",
+    "Distillation": "config",
+    "Job": "config",
+    "TrainConfig": "config",
+    "FrozenTeacher": "teacher",
+    "TeacherSignal": "teacher",
+    "signal_of": "teacher",
+    "DivergedError": "training",
+    "Training": "training",
+}
+
+__all__ = [
+    "Arrays",
+    "DeviceData",
+    "Distillation",
+    "DivergedError",
+    "FrozenTeacher",
+    "Job",
+    "TeacherSignal",
+    "TrainConfig",
+    "Training",
+    "kd_loss",
+    "learning_rate",
+    "signal_of",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,74 @@
+"""A training's state in one file, replaced in one step: weights, optimiser, and the reports so far.
+
+The reports are inside, so that an epoch whose report was lost on its way (the driver was killed) can be reported again.
+Read with `weights_only=True`: tensors and plain values, never code.
+"""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from kdtune.distill.config import Job
+from kdtune.errors import KdtuneError
+from kdtune.runs.files import write_bytes
+from kdtune.runs.records import Report
+
+_FORM = 1
+
+
+class CheckpointError(KdtuneError):
+    """A checkpoint is damaged, or belongs to another training."""
+
+
+def save_checkpoint(
+    path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Optimizer, reports: list[Report]
+) -> None:
+    """Write the state after an epoch; a reader sees the file before or after, never in between."""
+    buffer = io.BytesIO()
+    torch.save(
+        {
+            "form": _FORM,
+            "job": job.to_dict(),
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "reports": [report.to_dict() for report in reports],
+        },
+        buffer,
+    )
+    write_bytes(path, buffer.getvalue())
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint, on the CPU.
+
+    Raises:
+        CheckpointError: the file is missing, cut short, damaged, or holds more than tensors and plain values.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: missing") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path}: not readable as a checkpoint ({reason})") from None
+    if not isinstance(content, dict) or content.get("form") != _FORM:
+        raise CheckpointError(f"{path}: not a checkpoint of this version")
+    return content
+
+
+def load_checkpoint(path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Report]:
+    """Put a checkpoint's state into a model and its optimiser, and return the reports so far.
+
+    Raises:
+        CheckpointError: it can't be read, or was written for another job.
+    """
+    content = read_checkpoint(path)
+    if Job.from_dict(content["job"]) != job:
+        raise CheckpointError(f"{path}: written for another configuration")
+    model.load_state_dict(content["model"])
+    optimizer.load_state_dict(content["optimizer"])
+    return [Report.from_dict(report) for report in content["reports"]]

@@ -1,0 +1,135 @@
+"""How a model is trained: every setting of the protocol, checked where it is made."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, Self
+
+from kdtune.errors import InputError, did_you_mean
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The training protocol that teacher, non-distilled student and distilled students share.
+
+    Attributes:
+        epochs: passes over the training data.
+        batch_size: examples a step.
+        optimizer: `sgd` (Nesterov momentum) or `adamw`.
+        lr: learning rate after warm-up.
+        momentum: of SGD.
+        weight_decay: L2 penalty of SGD, decoupled decay of AdamW.
+        schedule: `cosine` to zero, `step` (times `gamma` at each milestone), or `constant`.
+        warmup: share of all steps over which the rate rises linearly.
+        milestones: of `step`, as shares of all steps.
+        augment: crop and flip as the data set allows them; without, every epoch sees the images as they are.
+        precision: of the forward and backward pass; weights, losses and measures are float32.
+        channels_last: memory layout of images and convolutions.
+    """
+
+    epochs: int
+    batch_size: int = 64
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    lr: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    warmup: float = 0.0
+    milestones: tuple[float, ...] = (0.6, 0.8)
+    gamma: float = 0.1
+    augment: bool = True
+    precision: Precision = "float32"
+    channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        checks = {
+            "epochs": (self.epochs >= 1, "at least 1"),
+            "batch_size": (self.batch_size >= 2, "at least 2"),
+            "optimizer": (self.optimizer in ("sgd", "adamw"), "'sgd' or 'adamw'"),
+            "lr": (self.lr > 0, "above 0"),
+            "momentum": (0 <= self.momentum < 1, "in [0, 1)"),
+            "weight_decay": (self.weight_decay >= 0, "at least 0"),
+            "schedule": (self.schedule in ("cosine", "step", "constant"), "'cosine', 'step' or 'constant'"),
+            "warmup": (0 <= self.warmup < 1, "a share of all steps in [0, 1)"),
+            "milestones": (all(0 < m < 1 for m in self.milestones), "shares of all steps in (0, 1)"),
+            "gamma": (0 < self.gamma <= 1, "in (0, 1]"),
+            "precision": (self.precision in ("float32", "bfloat16"), "'float32' or 'bfloat16'"),
+        }
+        for name, (ok, wanted) in checks.items():
+            if not ok:
+                raise InputError(f"train.{name} is {getattr(self, name)!r}: it must be {wanted}")
+
+    def with_options(self, **options: Any) -> Self:
+        """Return a copy with some settings replaced.
+
+        Raises:
+            InputError: a name is no setting, or a value is out of range.
+        """
+        known = [field.name for field in fields(self)]
+        for name in options:
+            if name not in known:
+                raise InputError(f"train.{name} is no setting{did_you_mean(name, known)} (known: {', '.join(known)})")
+        return replace(self, **options)
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """The soft part of the loss: `alpha * T² * KL(teacher_T || student_T) + (1 - alpha) * CE`."""
+
+    teacher: str
+    temperature: float
+    alpha: float
+    scale_by_t2: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise InputError(f"temperature is {self.temperature!r}: it must be above 0")
+        if not 0 <= self.alpha <= 1:
+            raise InputError(f"alpha is {self.alpha!r}: it must be in [0, 1]")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model to train: what `Training` needs beside the data.
+
+    Attributes:
+        architecture: name in `kdtune.models`.
+        seed: of the initial weights and the order of the examples.
+        view_seed: of the augmentation; students that share it see the same crops, and so the same teacher logits.
+        distillation: None for hard labels only (a teacher, or a non-distilled student).
+    """
+
+    architecture: str
+    train: TrainConfig
+    seed: int
+    view_seed: int = 0
+    distillation: Distillation | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Self:
+        """Read it back."""
+        train = dict(record["train"])
+        train["milestones"] = tuple(train["milestones"])
+        distillation = record["distillation"]
+        return cls(
+            architecture=record["architecture"],
+            train=TrainConfig(**train),
+            seed=record["seed"],
+            view_seed=record["view_seed"],
+            distillation=None if distillation is None else Distillation(**distillation),
+        )
+
+    def key(self, fingerprint: str) -> str:
+        """Return the content address of the trained model: same key, same data, same protocol, same weights."""
+        content = json.dumps([_RECIPE, fingerprint, self.to_dict()], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:24]
+
+
+_RECIPE = 1
+"""Raised when the training loop changes what the same job gives, so that cached baselines are trained anew."""

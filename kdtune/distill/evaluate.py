@@ -1,0 +1,61 @@
+"""One pass of a model over inputs, and the counts that a report keeps of it."""
+
+import contextlib
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kdtune.data.views import Views
+from kdtune.distill.arrays import Arrays
+from kdtune.fairness import Counts, count, disagreement
+
+EVALUATION_BATCH = 500
+LARGEST_CELLS = 500
+"""How many cells of a disagreement matrix a report keeps: all of them up to 22 classes."""
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
+    """Return the context in which a forward pass runs at this precision."""
+    if precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+@torch.inference_mode()
+def predict_logits(
+    model: nn.Module, views: Views, device: torch.device, *, view: int | None = None, precision: str = "float32"
+) -> Tensor:
+    """Return the model's logits, float32 [n, classes]: on one view of the inputs, or on them as they are."""
+    outputs = []
+    for start in range(0, len(views), EVALUATION_BATCH):
+        indices = torch.arange(start, min(start + EVALUATION_BATCH, len(views)), device=device)
+        batch = views.plain(indices) if view is None else views.batch(view, indices)
+        with autocast(device, precision):
+            outputs.append(model(batch).float())
+    return torch.cat(outputs)
+
+
+def count_all(arrays: Arrays, predictions: np.ndarray) -> dict[str, Counts]:
+    """Return the validation counts of predictions (int [m]): of all examples, and by each sensitive attribute."""
+    labels = arrays.validation_labels
+    counts = {"all": count(labels, predictions, n_classes=arrays.n_classes)}
+    for name, groups in arrays.validation_groups.items():
+        counts[name] = count(labels, predictions, groups, n_classes=arrays.n_classes, n_groups=arrays.n_groups[name])
+    return counts
+
+
+def largest_disagreements(
+    teacher: np.ndarray, student: np.ndarray, n_classes: int
+) -> tuple[tuple[int, int, int], ...]:
+    """Return (teacher's class, student's class, examples) for the largest cells off the diagonal."""
+    cells = disagreement(teacher, student, n_classes=n_classes)
+    rows, columns = np.nonzero(cells)
+    order = np.argsort(-cells[rows, columns], kind="stable")[:LARGEST_CELLS]
+    return tuple((int(rows[k]), int(columns[k]), int(cells[rows[k], columns[k]])) for k in order)
+
+
+def group_sizes(counts: Mapping[str, Counts]) -> dict[str, list[int]]:
+    """Return the number of examples in each group, by attribute."""
+    return {name: [int(n) for n in item.examples.sum(axis=1)] for name, item in counts.items()}

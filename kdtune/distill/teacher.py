@@ -1,0 +1,62 @@
+"""A frozen teacher, and its logits: computed once for each view, then looked up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kdtune.distill.arrays import DeviceData
+from kdtune.distill.evaluate import predict_logits
+
+
+class FrozenTeacher(nn.Module):
+    """A model that gives logits and nothing else: no gradients, and in evaluation mode for good.
+
+    `train()` on a module that holds it does not wake it: batch statistics stay those of its own training.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model.requires_grad_(False)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> "FrozenTeacher":  # noqa: ARG002 (the mode is evaluation, whatever is asked)
+        """Stay in evaluation mode."""
+        super().train(False)
+        return self
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits [n, classes]."""
+        with torch.no_grad():
+            logits: Tensor = self.model(inputs)
+            return logits
+
+
+@dataclass(frozen=True)
+class TeacherSignal:
+    """What a student learns from: logits by view, and the classes that the teacher gives the validation examples.
+
+    Attributes:
+        logits: view -> float32 [n, classes], for all training examples in their order.
+        validation_predictions: int64 [m].
+    """
+
+    logits: Callable[[int], Tensor]
+    validation_predictions: np.ndarray
+
+
+def signal_of(model: nn.Module, data: DeviceData, *, precision: str = "float32") -> TeacherSignal:
+    """Return a teacher's signal, computed when asked and kept for the view at hand."""
+    teacher = FrozenTeacher(model).to(data.device)
+    kept: dict[int, Tensor] = {}
+
+    def logits(view: int) -> Tensor:
+        if view not in kept:
+            kept.clear()
+            kept[view] = predict_logits(teacher, data.train, data.device, view=view, precision=precision).clone()
+        return kept[view]
+
+    predictions = predict_logits(teacher, data.validation, data.device, precision=precision).argmax(dim=1)
+    return TeacherSignal(logits, predictions.cpu().numpy())

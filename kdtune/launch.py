@@ -1,0 +1,159 @@
+"""Starts a sweep in a process of its own, follows its run directory, and says how it ends."""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from kdtune.errors import InputError
+from kdtune.report.console import narrate, print_summary
+from kdtune.report.progress import Progress
+from kdtune.runs.files import RunFiles, create_run, find_run, runs_dir
+from kdtune.runs.jsonl import Tail
+from kdtune.runs.lock import is_driven, request_stop
+from kdtune.runs.reader import open_run
+from kdtune.runs.state import RunState
+from kdtune.sweep.cluster import prepare_environment
+from kdtune.sweep.space import Space, read_space
+
+_POLL_SECONDS = 0.2
+_FINAL = ("finished", "stopped", "failed")
+EXIT_FAILED = 1
+
+
+def launch(options: argparse.Namespace) -> int:
+    """Run `kdtune search`: check the space, start the driver, follow it, print the front; return the exit code."""
+    if options.resume:
+        files, space = _resumed(options), None
+    else:
+        space, stem = _space(options)
+        files = create_run(runs_dir(options.runs_dir), options.name, stem)
+    request = {
+        "run": str(files.root.resolve()),
+        "space": None if space is None else space.to_dict(),
+        "address": options.address,
+        "imports": options.imports,
+        "trials": options.trials,
+        "minutes": options.minutes,
+    }
+    driver = _start(files, request)
+    state = _follow(files, driver, plain=options.headless or not sys.stderr.isatty())
+    return _conclude(files, driver, state, as_json=options.json)
+
+
+def _space(options: argparse.Namespace) -> tuple[Space, str]:
+    overrides = list(options.set)
+    for key, value in {
+        "budget.trials": options.trials,
+        "budget.minutes": options.minutes,
+        "seed": options.seed,
+        "resources.workers": options.workers,
+        "resources.gpus_per_trial": options.gpus_per_trial,
+    }.items():
+        if value is not None:
+            overrides.append(f"{key}={value}")
+    return read_space(options.space, overrides)
+
+
+def _resumed(options: argparse.Namespace) -> RunFiles:
+    files = find_run(options.resume, options.runs_dir)
+    given = [name for name in ("set", "name", "seed", "workers", "gpus_per_trial") if getattr(options, name)]
+    if given:
+        raise InputError(
+            f"--resume goes on with what the run was asked for: leave out {', '.join('--' + n.replace('_', '-') for n in given)} "
+            "(--trials and --minutes may change)"
+        )
+    if is_driven(files):
+        raise InputError(f"run {files.root.name!r} is running: watch it with 'kdtune status {files.root.name}'")
+    return files
+
+
+def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]":
+    """Start the driver as the leader of its own session: a closed terminal or a Ctrl-C there does not reach it."""
+    prepare_environment()
+    with open(files.log, "ab") as log:
+        driver = subprocess.Popen(
+            [sys.executable, "-m", "kdtune.sweep"],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    assert driver.stdin is not None
+    driver.stdin.write(json.dumps(request).encode())
+    driver.stdin.close()
+    return driver
+
+
+def _follow(files: RunFiles, driver: "subprocess.Popen[bytes]", *, plain: bool) -> RunState:
+    """Show progress until the driver ends; pass Ctrl-C on as a request to stop."""
+    asked = 0
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked += 1
+        request_stop(files, "now" if asked > 1 else "clean")
+        narrate("stopping after the epochs at work; Ctrl-C again stops at once" if asked == 1 else "stopping at once")
+
+    before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    begun = files.events.stat().st_size if files.events.exists() else 0
+    tail = Tail(files.events)
+    state = RunState()
+    try:
+        with Progress(files, plain=plain) as progress:
+            while True:
+                ended = driver.poll() is not None
+                for event in tail.read():
+                    state.apply(event)
+                if tail.offset > begun:
+                    progress.show(state)
+                if ended:
+                    return state
+                time.sleep(_POLL_SECONDS)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _conclude(files: RunFiles, driver: "subprocess.Popen[bytes]", state: RunState, *, as_json: bool) -> int:
+    code = driver.returncode
+    if not files.record.exists():  # refused before anything was trained: leave nothing behind
+        message = state.message if state.state == "failed" else _last_words(files.log)
+        shutil.rmtree(files.root, ignore_errors=True)
+        raise _Refused(message or f"the driver ended with code {code}", code)
+    name = files.root.name
+    if state.state not in _FINAL:
+        narrate(f"the driver of {name} died (code {code}); the end of {files.log}:\n{_last_words(files.log)}")
+        narrate(f"nothing recorded is lost; go on with: kdtune search --resume {name}")
+        return EXIT_FAILED
+    if state.state == "failed":
+        raise _Refused(f"{name} failed: {state.message}\nlog: {files.log}; go on with: kdtune search --resume {name}", code)
+    print_summary(open_run(files.root), as_json=as_json)
+    if state.state == "stopped":
+        narrate(f"stopped; go on with: kdtune search --resume {name}")
+        return 130
+    return 0
+
+
+class _Refused(InputError):
+    """What the driver said when it ended, with its exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code if code > 0 else EXIT_FAILED
+
+
+def _last_words(log: Path, lines: int = 15) -> str:
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.strip().splitlines()[-lines:]).removeprefix("kdtune: ")

@@ -1,0 +1,1 @@
+"""What people read: progress and tables in the terminal, exports, figures."""

@@ -1,0 +1,195 @@
+"""Tables on standard output, narration on standard error."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from kdtune.errors import RunError, SpaceError, did_you_mean
+from kdtune.report.words import duration, number, setting
+from kdtune.runs.files import list_runs
+from kdtune.runs.jsonl import dumps
+from kdtune.runs.reader import Run
+from kdtune.runs.summary import Doubt, Member, Summary, summarise
+
+_WIDTH_WITHOUT_TERMINAL = 140
+
+
+def narrate(text: str) -> None:
+    """Tell a person something, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_summary(run: Run, *, as_json: bool) -> None:
+    """Print a run's progress and front."""
+    summary = summarise(run)
+    if as_json:
+        print(dumps(summary.to_dict()))
+        return
+    console = _console()
+    status = summary.status
+    console.print(f"[bold]{status.name}[/]  {status.state}{f' ({status.message})' if status.message else ''}")
+    tally = ", ".join(f"{n} {state}" for state, n in status.trials.items() if n or state == "done")
+    budget = f" of {status.budget}" if status.budget else ""
+    left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
+    console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{left}")
+    console.print(_front_table(summary))
+    for line in _notes(summary):
+        console.print(line, style="dim")
+    if status.front:
+        narrate(f"next: kdtune export {status.name}    (or: kdtune watch {status.name})")
+
+
+def _front_table(summary: Summary) -> Table:
+    table = Table(title=f"Pareto front: {len(summary.front)} students (validation)", title_justify="left", pad_edge=False)
+    settings = _varying(summary.front)
+    names = list(dict.fromkeys([*summary.objectives, "accuracy"]))
+    for heading in ("model", *(_short(name) for name in settings)):
+        table.add_column(heading, no_wrap=True)
+    for name in names:
+        table.add_column(name + (" (95 %)" if _has_doubt(summary, name) else ""), justify="right", no_wrap=True)
+    for member in summary.front:
+        table.add_row(member.id, *(setting(member.config.get(name, "")) for name in settings), *_cells(member, names))
+    table.add_section()
+    for member in summary.baselines:
+        label = f"{member.role} {member.config['architecture']}"
+        table.add_row(label, *([""] * len(settings)), *_cells(member, names), style="dim")
+    return table
+
+
+def _short(name: str) -> str:
+    return {"temperature": "T", "alpha": "α"}.get(name, name)
+
+
+def _varying(members: Sequence[Member]) -> list[str]:
+    """Return the settings worth a column: pair, T and α always, others where they differ along the front."""
+    ignored = {"teacher", "student", "seed", "view_seed"}
+    names = list(members[0].config) if members else ["pair", "temperature", "alpha"]
+    always = [name for name in ("pair", "temperature", "alpha") if name in names]
+    others = [
+        name
+        for name in names
+        if name not in always and name not in ignored and len({str(member.config.get(name)) for member in members}) > 1
+    ]
+    return always + others
+
+
+def _has_doubt(summary: Summary, name: str) -> bool:
+    return any(name in member.doubts for member in (*summary.front, *summary.baselines))
+
+
+def _cells(member: Member, names: Sequence[str]) -> list[str]:
+    cells = []
+    for name in names:
+        text = number(member.values.get(name, float("nan")))
+        doubt = member.doubts.get(name)
+        cells.append(text if doubt is None else f"{text} [{number(doubt.low)}, {number(doubt.high)}]")
+    return cells
+
+
+def _notes(summary: Summary) -> list[str]:
+    notes = []
+    if summary.constraints:
+        notes.append(f"feasible: {'; '.join(summary.constraints)}")
+    for attribute, sizes in summary.group_sizes.items():
+        notes.append(f"{attribute}: " + ", ".join(f"{group} {n:,}" for group, n in sizes.items()))
+    doubts: dict[str, list[Doubt]] = {}
+    for member in (*summary.front, *summary.baselines):
+        for name, doubt in member.doubts.items():
+            doubts.setdefault(name, []).append(doubt)
+    for name, found in doubts.items():
+        chances = [doubt.chance for doubt in found]
+        notes.append(
+            f"{name}: at these group sizes a model that ignores the group would show {_span(chances)} by chance; "
+            "intervals are shifted up, for a gap is never below 0"
+        )
+        gaps = [doubt.base_rate_gap for doubt in found if doubt.base_rate_gap is not None]
+        if gaps:
+            notes.append(f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value is bought with errors")
+    return notes
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = number(min(values)), number(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def print_runs(folder: Path, *, as_json: bool) -> None:
+    """List the runs in a folder, the oldest first."""
+    rows: list[dict[str, Any]] = []
+    for files in list_runs(folder) if folder.is_dir() else []:
+        try:
+            run = Run(files)
+            status = run.status()
+            rows.append(
+                {
+                    "name": status.name,
+                    "state": status.state,
+                    "created": run.record.created,
+                    "data": run.record.dataset["name"],
+                    "objectives": list(run.record.objectives),
+                    "done": status.trials["done"],
+                    "trials": status.budget,
+                    "front": len(status.front),
+                    "hypervolume": status.hypervolume,
+                }
+            )
+        except RunError as error:
+            rows.append({"name": files.root.name, "state": "unreadable", "message": str(error)})
+    if as_json:
+        print(dumps(rows))
+        return
+    if not rows:
+        narrate(f"no runs in {str(folder)!r}: start one with 'kdtune search'")
+        return
+    table = Table(pad_edge=False)
+    for heading in ("run", "state", "begun", "data", "objectives", "trials", "front", "hypervolume"):
+        table.add_column(heading, no_wrap=True)
+    for row in rows:
+        if row["state"] == "unreadable":
+            table.add_row(row["name"], row["state"], "", row["message"])
+            continue
+        begun = datetime.fromtimestamp(row["created"]).strftime("%Y-%m-%d %H:%M")
+        done = f"{row['done']}/{row['trials']}" if row["trials"] else str(row["done"])
+        objectives = ", ".join(row["objectives"])
+        table.add_row(
+            row["name"], row["state"], begun, row["data"], objectives, done, str(row["front"]), f"{row['hypervolume']:.4f}"
+        )
+    _console().print(table)
+
+
+def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
+    """List the ready spaces, or print one, or the schema of all."""
+    from kdtune.sweep.space import Space, parse_space, ready_spaces
+
+    if schema:
+        print(dumps(Space.model_json_schema()))
+        return
+    ready = ready_spaces()
+    if name is not None:
+        if name not in ready:
+            raise SpaceError(f"no ready space {name!r}{did_you_mean(name, ready)} (there are: {', '.join(ready)})")
+        print(ready[name], end="")
+        return
+    import yaml
+
+    spaces = {key: parse_space(yaml.safe_load(text), f"{key}.yaml") for key, text in ready.items()}
+    if as_json:
+        print(dumps([{"name": key, **space.to_dict()} for key, space in spaces.items()]))
+        return
+    table = Table(pad_edge=False)
+    for heading in ("space", "what for, how long, what it needs"):
+        table.add_column(heading)
+    for key, space in spaces.items():
+        table.add_row(key, space.about.strip())
+    _console().print(table)
+    narrate("print one to start from: kdtune spaces NAME > my.yaml; then: kdtune search my.yaml")
+
+
+def _console() -> Console:
+    """Return a console on standard output; without a terminal, wide enough for the tables."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)

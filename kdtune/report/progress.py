@@ -1,0 +1,130 @@
+"""A sweep's progress in the terminal: redrawn in place, or plain lines where there is no terminal."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from kdtune.report.words import duration, number
+from kdtune.runs.files import RunFiles
+from kdtune.runs.reader import seconds_left
+from kdtune.runs.records import RunRecord
+from kdtune.runs.state import ModelState, RunState
+
+_PLAIN_SECONDS = 10.0
+"""Without a terminal, at most one line of progress in this time."""
+
+
+class Progress:
+    """Shows what a run's driver does, on standard error."""
+
+    def __init__(self, files: RunFiles, *, plain: bool) -> None:
+        self._files = files
+        self._record: RunRecord | None = None
+        self._console = Console(stderr=True, highlight=False)
+        self._live = None if plain else Live(console=self._console, refresh_per_second=4, transient=True)
+        self._said: set[str] = set()
+        self._last = 0.0
+
+    def __enter__(self) -> Self:
+        if self._live is None:
+            self._say(f"run {self._files.root}")
+        else:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, state: RunState) -> None:
+        """Show a state."""
+        if self._record is None and self._files.record.exists():
+            self._record = RunRecord.read(self._files.record)
+        if self._live is not None:
+            self._live.update(self._picture(state))
+        else:
+            self._lines(state)
+
+    def _lines(self, state: RunState) -> None:
+        if self._record is not None:
+            self._once(f"data {_data(self._record)}")
+        if state.state == "preparing" and state.message:
+            self._once(f"preparing: {state.message}")
+        for model in state.baselines.values():
+            if model.state == "done":
+                self._once(f"{model.id} {'from cache' if model.cached else duration(model.seconds)}: {_values(model)}")
+            elif model.epoch and time.monotonic() - self._last > _PLAIN_SECONDS:
+                self._say(f"{model.id} epoch {model.epoch}/{model.epochs}: {_values(model)}")
+        if state.trials and self._record is not None:
+            ended = sum(t.state != "running" for t in state.trials.values())
+            if time.monotonic() - self._last > _PLAIN_SECONDS or ended == self._record.trials:
+                self._once(_trials(state, self._record))
+
+    def _once(self, line: str) -> None:
+        if line not in self._said:
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        self._said.add(line)
+        self._last = time.monotonic()
+        print(line, file=sys.stderr, flush=True)
+
+    def _picture(self, state: RunState) -> Group:
+        rows = Table.grid(padding=(0, 2))
+        rows.add_column(style="bold")
+        rows.add_column(overflow="ellipsis", no_wrap=True)
+        rows.add_row("run", str(self._files.root))
+        if self._record is not None:
+            rows.add_row("data", _data(self._record))
+        if state.state == "preparing":
+            rows.add_row("", Text(state.message, style="dim"))
+        for model in state.baselines.values():
+            done = "cached" if model.cached else f"{model.epoch}/{model.epochs}"
+            mark = {"done": "✓", "failed": "✗"}.get(model.state, "…")
+            rows.add_row(f"{mark} {model.id}", f"{done:>7}  {_values(model)}")
+        if not state.trials or self._record is None:
+            return Group(rows)
+        share = _share(state, self._record)
+        bar = ProgressBar(total=1.0, completed=share, width=30)
+        return Group(rows, bar, Text(_trials(state, self._record)))
+
+
+def _data(record: RunRecord) -> str:
+    sizes = record.dataset["splits"]
+    groups = "; ".join(f"{name}: {', '.join(names)}" for name, names in record.attributes.items())
+    return (
+        f"{record.dataset['name']}: {sizes['train']['n']:,} train, {sizes['validation']['n']:,} validation, "
+        f"{len(record.classes)} classes{'; ' + groups if groups else ''}"
+    )
+
+
+def _values(model: ModelState) -> str:
+    shown = [name for name in ("accuracy", "worst_class_accuracy", "eod", "dpd") if name in model.values]
+    return "  ".join(f"{name} {number(model.values[name])}" for name in shown)
+
+
+def _share(state: RunState, record: RunRecord) -> float:
+    if not record.trials:
+        return 0.0
+    trained = sum(t.epoch if t.state == "running" else t.epochs for t in state.trials.values())
+    return min(1.0, trained / (record.trials * record.epochs))
+
+
+def _trials(state: RunState, record: RunRecord) -> str:
+    tally = {name: 0 for name in ("done", "running", "stopped", "failed", "interrupted")}
+    for trial in state.trials.values():
+        tally[trial.state] += 1
+    parts = [f"{tally['done']}{f'/{record.trials}' if record.trials else ''} done"]
+    parts += [f"{tally[name]} {name}" for name in ("running", "stopped", "failed")]
+    if tally["interrupted"]:
+        parts.append(f"{tally['interrupted']} interrupted")
+    hypervolume = f"; hypervolume {state.hypervolume[-1][1]:.4f}" if state.hypervolume else ""
+    left = seconds_left(state, record, time.time())
+    return f"trials {', '.join(parts)}{hypervolume}{'' if left is None else f'; about {duration(left)} left'}"

@@ -1,0 +1,29 @@
+"""The run directory: its form, its writer, its readers. Knows nothing of torch, Ray or Textual."""
+
+from kdtune.runs.files import RunFiles, create_run, find_run, list_runs, runs_dir
+from kdtune.runs.measures import MEASURES, Measure, Objective, References
+from kdtune.runs.reader import Run, open_run
+from kdtune.runs.records import ALL, Report, RunRecord
+from kdtune.runs.state import ModelState, RunState
+from kdtune.runs.summary import Summary, summarise
+
+__all__ = [
+    "ALL",
+    "MEASURES",
+    "Measure",
+    "ModelState",
+    "Objective",
+    "References",
+    "Report",
+    "Run",
+    "RunFiles",
+    "RunRecord",
+    "RunState",
+    "Summary",
+    "create_run",
+    "find_run",
+    "list_runs",
+    "open_run",
+    "runs_dir",
+    "summarise",
+]

@@ -1,0 +1,117 @@
+"""Append-only files of one JSON object a line: the form of every record that a run keeps.
+
+A line counts once its newline is there. A reader takes whatever follows the last newline for a line that is still
+being written; a writer that finds such a rest (its predecessor was killed) cuts it off before it appends.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+
+
+def dumps(record: Any) -> str:
+    """Return `record` as one line of strict JSON; NaN and infinities (undefined quantities) become null."""
+    try:
+        return json.dumps(record, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    except ValueError:
+        return json.dumps(_without_nan(record), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+class LineWriter:
+    """Appends records to one file; each record reaches the file in a single write."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _cut_torn_tail(path)
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+
+    def append(self, record: Record, *, durable: bool = False) -> None:
+        """Write one record; with `durable` wait until the disk has it (a state change must outlive the machine)."""
+        self._file.write((dumps(record) + "\n").encode())
+        if durable:
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _cut_torn_tail(path: Path) -> None:
+    if not path.exists():
+        return
+    with open(path, "r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        position = end
+        while position > 0:
+            start = max(0, position - 65536)
+            file.seek(start)
+            newline = file.read(position - start).rfind(b"\n")
+            if newline >= 0:
+                position = start + newline + 1
+                break
+            position = start
+        if position != end:
+            file.truncate(position)
+
+
+class Tail:
+    """Reads a growing file of records piece by piece, and remembers how far it came.
+
+    `skipped` counts whole lines that were not JSON objects: they are passed over, never fatal.
+    """
+
+    def __init__(self, path: Path, *, offset: int = 0) -> None:
+        self.path = path
+        self.offset = offset
+        self.skipped = 0
+
+    def read(self, *, max_bytes: int = 1 << 30) -> list[Record]:
+        """Return the records completed since the last call: at most about `max_bytes` of them; [] if no file is there."""
+        try:
+            with open(self.path, "rb") as file:
+                if file.seek(0, os.SEEK_END) < self.offset:  # cut off by a resumed writer, or replaced
+                    self.offset = 0
+                file.seek(self.offset)
+                block = file.read(max_bytes)
+                if block and b"\n" not in block:
+                    block += file.readline()
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        whole = block[: block.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        records = []
+        for line in whole.splitlines():
+            record = _parse(line)
+            if record is None:
+                self.skipped += 1
+            else:
+                records.append(record)
+        return records
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yield the whole records of a file; a torn last line and lines that are not JSON objects are passed over."""
+    yield from Tail(path).read()
+
+
+def _parse(line: bytes) -> Record | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None

@@ -1,0 +1,98 @@
+"""One driver a run: a lock that dies with its owner, a heartbeat for readers, and the request to stop."""
+
+import contextlib
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from kdtune.errors import RunError
+from kdtune.runs.files import RunFiles, read_json, write_json
+
+HEARTBEAT_SECONDS = 2.0
+"""How often a driver shows that it lives."""
+
+LOST_AFTER_SECONDS = 15.0
+"""A driver that was not heard of for so long is taken for dead."""
+
+StopMode = Literal["clean", "now"]
+
+
+@contextlib.contextmanager
+def driver_lock(files: RunFiles) -> Iterator[None]:
+    """Hold a run as its only driver.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    with open(files.lock, "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            owner = file.read().strip() or "another process"
+            raise RunError(
+                f"{files.root}: driven by {owner}: watch it with 'kdtune status', end it with 'kdtune stop'"
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+
+
+def is_driven(files: RunFiles) -> bool:
+    """Tell whether a living process on this machine drives the run."""
+    try:
+        with open(files.lock, "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """The driver's last sign of life."""
+
+    time: float
+    pid: int
+    host: str
+
+    @property
+    def age(self) -> float:
+        """Seconds since then."""
+        return max(0.0, time.time() - self.time)
+
+
+def beat(files: RunFiles) -> None:
+    """Show that this process, the driver, lives."""
+    write_json(files.heartbeat, {"time": time.time(), "pid": os.getpid(), "host": socket.gethostname()})
+
+
+def last_heartbeat(files: RunFiles) -> Heartbeat | None:
+    """Return the driver's last sign of life, or None."""
+    try:
+        record = read_json(files.heartbeat)
+        return Heartbeat(float(record["time"]), int(record["pid"]), str(record["host"]))
+    except (RunError, KeyError, TypeError, ValueError):
+        return None
+
+
+def request_stop(files: RunFiles, mode: StopMode = "clean") -> None:
+    """Ask the driver to stop: after the epochs at work, or at once. Either way the run can be resumed."""
+    write_json(files.stop_request, {"mode": mode, "time": time.time()})
+
+
+def requested_stop(files: RunFiles) -> StopMode | None:
+    """Return how the driver is asked to stop, or None."""
+    if not files.stop_request.exists():
+        return None
+    try:
+        return "now" if read_json(files.stop_request).get("mode") == "now" else "clean"
+    except RunError:
+        return "clean"

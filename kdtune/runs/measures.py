@@ -1,0 +1,227 @@
+"""The measures that a search can optimise or bound, each derived from a report by one function.
+
+A measure knows its direction, what it needs of the data, and how to place a value on [0, 1] with 0 the best. That scale
+is fixed by the measure, never by the data at hand, so that hypervolumes of different runs can be compared.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from kdtune import pareto
+from kdtune.errors import InputError, UnknownNameError
+from kdtune.fairness import Counts, mean_class_bias
+from kdtune.runs.records import ALL, Report
+
+Direction = Literal["max", "min"]
+Need = Literal["groups", "teacher", "nds"]
+
+
+@dataclass(frozen=True)
+class References:
+    """Final counts, over all examples as one group, of the models that a student is compared with."""
+
+    teacher: Counts | None = None
+    nds: Counts | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number to optimise: its direction, its scale and where it comes from.
+
+    Attributes:
+        meaning: one line for people.
+        need: what must be there for it to be defined, or None.
+        of_counts: the value from the counts of one attribute (or of all examples) and the references; None where a
+            report carries the value itself.
+        badness: places a value on [0, 1]: 0 is the best there is, 1 the worst.
+    """
+
+    name: str
+    direction: Direction
+    meaning: str
+    of_counts: Callable[[Counts, References], float] | None
+    badness: Callable[[float], float]
+    need: Need | None = None
+
+
+def _one_minus(value: float) -> float:
+    return 1.0 - value
+
+
+def _itself(value: float) -> float:
+    return value
+
+
+def _log_scale(best: float, worst: float) -> Callable[[float], float]:
+    def badness(value: float) -> float:
+        if math.isnan(value):
+            return value
+        span = math.log(worst) - math.log(best)
+        return min(max((math.log(max(value, best)) - math.log(best)) / span, 0.0), 1.0)
+
+    return badness
+
+
+def _saturating(value: float) -> float:
+    return value / (1.0 + value)
+
+
+def _bias_against_teacher(counts: Counts, references: References) -> float:
+    return math.nan if references.teacher is None else mean_class_bias(counts, references.teacher)
+
+
+def _bias_against_nds(counts: Counts, references: References) -> float:
+    return math.nan if references.nds is None else mean_class_bias(counts, references.nds)
+
+
+MEASURES: Mapping[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        Measure("accuracy", "max", "share of examples classified right", lambda c, _: c.accuracy, _one_minus),
+        Measure(
+            "worst_class_accuracy",
+            "max",
+            "accuracy on the class that fares worst",
+            lambda c, _: c.worst_class_accuracy,
+            _one_minus,
+        ),
+        Measure("class_gap", "min", "accuracy of the best class minus the worst", lambda c, _: c.class_gap, _itself),
+        Measure(
+            "class_bias_teacher",
+            "min",
+            "mean absolute change of relative class accuracy against the teacher",
+            _bias_against_teacher,
+            _itself,
+            "teacher",
+        ),
+        Measure(
+            "class_bias_nds",
+            "min",
+            "mean absolute change of relative class accuracy against the non-distilled student",
+            _bias_against_nds,
+            _itself,
+            "nds",
+        ),
+        Measure(
+            "eod",
+            "min",
+            "equalized odds difference: largest gap between groups in true or false positive rate, mean over classes",
+            lambda c, _: c.eod,
+            _itself,
+            "groups",
+        ),
+        Measure(
+            "dpd",
+            "min",
+            "demographic parity difference: largest gap between groups in selection rate, mean over classes",
+            lambda c, _: c.dpd,
+            _itself,
+            "groups",
+        ),
+        Measure("eod_worst_class", "min", "EOD of the class that fares worst", lambda c, _: c.eod_worst_class, _itself, "groups"),
+        Measure("dpd_worst_class", "min", "DPD of the class that fares worst", lambda c, _: c.dpd_worst_class, _itself, "groups"),
+        Measure(
+            "worst_group_accuracy",
+            "max",
+            "accuracy on the group that fares worst",
+            lambda c, _: c.worst_group_accuracy,
+            _one_minus,
+            "groups",
+        ),
+        Measure(
+            "individual_fairness",
+            "min",
+            "mean change of the output over the distance of the inputs, over pairs of examples",
+            None,
+            _saturating,
+        ),
+        Measure("parameters", "min", "number of weights", None, _log_scale(1e2, 1e9)),
+        Measure("latency", "min", "milliseconds to classify one example alone, median", None, _log_scale(1e-3, 1e4)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A measure, of one sensitive attribute where it needs groups: `accuracy`, `eod`, `eod@race`."""
+
+    name: str
+    measure: Measure
+    attribute: str
+
+    @classmethod
+    def parse(cls, name: str, attributes: Sequence[str]) -> "Objective":
+        """Find the measure and the attribute that a name means; the first attribute where it names none.
+
+        Raises:
+            UnknownNameError: no such measure, or no such attribute.
+            InputError: the measure needs groups and the data have none, or an attribute is given to one that needs none.
+        """
+        base, at, attribute = name.partition("@")
+        if base not in MEASURES:
+            raise UnknownNameError("objective", base, MEASURES)
+        measure = MEASURES[base]
+        if measure.need != "groups":
+            if at:
+                raise InputError(f"objective {name!r}: {base} is not taken over groups: leave out {at + attribute!r}")
+            return cls(name, measure, ALL)
+        if not attributes:
+            usable = [m.name for m in MEASURES.values() if m.need != "groups"]
+            raise InputError(
+                f"objective {name!r} needs groups, and the data have no sensitive attribute: "
+                f"declare one with 'sensitive' under 'dataset', or choose from {', '.join(usable)}"
+            )
+        if at and attribute not in attributes:
+            raise UnknownNameError("sensitive attribute", attribute, attributes)
+        return cls(name, measure, attribute or attributes[0])
+
+    def value(self, report: Report, references: References) -> float:
+        """Return the objective's value in a report; NaN where it is undefined or was not measured."""
+        if self.measure.of_counts is None:
+            return float(report.scalars.get(self.measure.name, math.nan))
+        counts = report.counts.get(self.attribute)
+        return math.nan if counts is None else float(self.measure.of_counts(counts, references))
+
+
+def all_measures(report: Report, references: References, attributes: Sequence[str]) -> dict[str, float]:
+    """Return every measure that a report gives: bare names for the first attribute, `name@attribute` for the others."""
+    values = {}
+    for measure in MEASURES.values():
+        if measure.need == "groups":
+            names = [measure.name, *(f"{measure.name}@{attribute}" for attribute in attributes[1:])] if attributes else []
+        elif measure.of_counts is None and measure.name not in report.scalars:
+            names = []
+        elif (measure.need == "teacher" and references.teacher is None) or (
+            measure.need == "nds" and references.nds is None
+        ):
+            names = []
+        else:
+            names = [measure.name]
+        for name in names:
+            values[name] = Objective.parse(name, attributes).value(report, references)
+    return values
+
+
+def front_mask(
+    values: np.ndarray, objectives: Sequence[Objective], feasible: np.ndarray | None = None
+) -> np.ndarray:
+    """Tell which rows are non-dominated: values [n, objectives], feasible bool [n] -> bool [n]."""
+    return pareto.non_dominated(values, [objective.measure.direction for objective in objectives], feasible)
+
+
+def front_hypervolume(values: np.ndarray, objectives: Sequence[Objective]) -> float:
+    """Return the share of the objectives' unit cube that rows of `values` [n, objectives] dominate.
+
+    Each value is placed on [0, 1] by its measure's `badness`; the reference point is (1, …, 1), the worst there is.
+    """
+    rows = np.asarray(values, dtype=float).reshape(-1, len(objectives))
+    if not len(rows):
+        return 0.0
+    badness = np.column_stack(
+        [[objective.measure.badness(float(v)) for v in rows[:, k]] for k, objective in enumerate(objectives)]
+    )
+    return pareto.hypervolume(badness, ["min"] * len(objectives), np.ones(len(objectives)))

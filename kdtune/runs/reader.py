@@ -1,0 +1,219 @@
+"""Reads a run: what was asked, what is known, and the front. Never writes, so that any number may read at once."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kdtune.errors import RunError
+from kdtune.pareto import Constraint
+from kdtune.runs.files import RunFiles, find_run
+from kdtune.runs.jsonl import read_records
+from kdtune.runs.lock import LOST_AFTER_SECONDS, is_driven, last_heartbeat
+from kdtune.runs.measures import Objective, front_hypervolume, front_mask
+from kdtune.runs.records import ALL, Report, RunRecord
+from kdtune.runs.state import ModelState, RunState, fold
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Status:
+    """A run at one moment, as `kdtune status` tells it.
+
+    Attributes:
+        state: as recorded, or `lost` where the driver died without a word.
+        trials: number of trials in each state.
+        hypervolume: of the front so far, on the objectives' unit cube.
+        front: ids of the trials on it.
+        seconds_left: estimate from the trials done so far; None where there is none.
+    """
+
+    name: str
+    path: str
+    state: str
+    message: str
+    started: float | None
+    updated: float | None
+    trials: Mapping[str, int]
+    budget: int | None
+    front: tuple[str, ...]
+    hypervolume: float
+    seconds_left: float | None
+
+
+class Run:
+    """One run directory, read when asked: each call tells what is known at that time."""
+
+    def __init__(self, files: RunFiles) -> None:
+        self.files = files
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self.files.root
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.files.root.name
+
+    @cached_property
+    def record(self) -> RunRecord:
+        """What was asked."""
+        return RunRecord.read(self.files.record)
+
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the run optimises, in order."""
+        return tuple(Objective.parse(name, list(self.record.attributes)) for name in self.record.objectives)
+
+    def state(self) -> RunState:
+        """Return all that the events say now."""
+        return fold(read_records(self.files.events))
+
+    def reports(self, model_id: str) -> list[Report]:
+        """Return the full reports of a trial or baseline, by epoch.
+
+        Raises:
+            RunError: the run has no such trial or baseline.
+        """
+        if not self.files.model(model_id).is_dir():
+            raise RunError(f"{self.path}: no trial or baseline {model_id!r}")
+        return [Report.from_dict(record) for record in read_records(self.files.reports(model_id))]
+
+    def trials(self) -> "pandas.DataFrame":
+        """Return the trials, one a row: id, state, epoch, what was searched, measures, feasible, front."""
+        return self._table(self.state())
+
+    def front(self) -> "pandas.DataFrame":
+        """Return the trials on the Pareto front, sorted by the first objective."""
+        table = self.trials()
+        return table[table["front"]].sort_values(self.record.objectives[0], kind="stable")
+
+    def baselines(self) -> "pandas.DataFrame":
+        """Return teachers and non-distilled students, one a row."""
+        import pandas
+
+        state = self.state()
+        return pandas.DataFrame([_row(model) for model in state.baselines.values()]).set_index("id")
+
+    def status(self) -> Status:
+        """Return the run's progress and front."""
+        state = self.state()
+        done, on_front = self.front_of(state)
+        values = objective_values(done, self.record.objectives)
+        counts = {name: 0 for name in ("running", "done", "stopped", "failed", "interrupted")}
+        for trial in state.trials.values():
+            counts[trial.state] = counts.get(trial.state, 0) + 1
+        return Status(
+            name=self.name,
+            path=str(self.path),
+            state=self._liveness(state),
+            message=state.message,
+            started=state.started,
+            updated=state.updated,
+            trials=counts,
+            budget=self.record.trials,
+            front=tuple(trial.id for trial, on in zip(done, on_front, strict=True) if on),
+            hypervolume=front_hypervolume(values[on_front], self.objectives),
+            seconds_left=seconds_left(state, self.record, time.time()),
+        )
+
+    def front_of(self, state: RunState) -> tuple[list[ModelState], np.ndarray]:
+        """Return the trials done in a state, and which of them are on the front (bool [n])."""
+        return front_members(state, self.objectives, self.record.constraints)
+
+    def _liveness(self, state: RunState) -> str:
+        if state.state not in ("preparing", "running"):
+            return state.state
+        heartbeat = last_heartbeat(self.files)
+        if heartbeat is None or heartbeat.age <= LOST_AFTER_SECONDS or is_driven(self.files):
+            return state.state
+        return "lost"
+
+    def _table(self, state: RunState) -> "pandas.DataFrame":
+        import pandas
+
+        done, on_front = self.front_of(state)
+        front = {trial.id for trial, on in zip(done, on_front, strict=True) if on}
+        rows = []
+        for trial in state.trials.values():
+            row = _row(trial)
+            row["feasible"] = trial.state == "done" and is_feasible(trial, self.record.constraints)
+            row["front"] = trial.id in front
+            rows.append(row)
+        columns = ["id", "state", "epoch", *self.record.objectives, "feasible", "front"]
+        return pandas.DataFrame(rows, columns=None if rows else columns).set_index("id")
+
+
+def front_members(
+    state: RunState, objectives: Sequence[Objective], constraints: Sequence[Constraint]
+) -> tuple[list[ModelState], np.ndarray]:
+    """Return the trials done, and which of them are feasible and non-dominated (bool [n])."""
+    done = [trial for trial in state.trials.values() if trial.state == "done"]
+    values = objective_values(done, [objective.name for objective in objectives])
+    feasible = np.array([is_feasible(trial, constraints) for trial in done], dtype=bool)
+    return done, front_mask(values, objectives, feasible) if done else feasible
+
+
+def is_feasible(model: ModelState, constraints: Sequence[Constraint]) -> bool:
+    """Tell whether a model meets every constraint; an undefined value meets none."""
+    return all(c.violation(model.values.get(c.name, float("nan"))) <= 0 for c in constraints)
+
+
+def objective_values(models: Sequence[ModelState], names: Sequence[str]) -> np.ndarray:
+    """Return the last values of these measures, float [n, len(names)]; NaN where undefined."""
+    rows = [[model.values.get(name, float("nan")) for name in names] for model in models]
+    return np.array(rows, dtype=float).reshape(len(models), len(names))
+
+
+def seconds_left(state: RunState, record: RunRecord, now: float) -> float | None:
+    """Estimate the time to the end of the trials from the epochs trained so far; None before there are any.
+
+    It counts epochs, not trials: the first estimate comes long before the first trial is done.
+    """
+    if state.state != "running" or state.trials_started is None:
+        return None
+    limits = []
+    if record.minutes is not None:
+        limits.append(state.trials_started + 60.0 * record.minutes - now)
+    trained = sum(trial.epoch if trial.state == "running" else trial.epochs for trial in state.trials.values())
+    if record.trials is not None and trained > 0:
+        todo = record.trials * record.epochs - trained
+        limits.append((now - state.trials_started) / trained * todo)
+    return max(0.0, min(limits)) if limits else None
+
+
+def open_run(run: str | Path | None = None, *, runs_dir: Path | None = None) -> Run:
+    """Open a run by name or path; the newest one where none is named.
+
+    Raises:
+        RunError: there is no such run, its record is damaged, or a newer kdtune wrote it.
+    """
+    opened = Run(find_run(run, runs_dir))
+    _ = opened.record
+    return opened
+
+
+def final_counts(run: Run, model_id: str) -> Any:
+    """Return the last report's counts over all examples of a trial or baseline."""
+    return run.reports(model_id)[-1].counts[ALL]
+
+
+def _row(model: ModelState) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "model": model.kind,
+        "state": model.state,
+        "epoch": model.epoch,
+        **{key: value for key, value in model.config.items() if not isinstance(value, dict)},
+        **model.values,
+        "seconds": model.seconds,
+        "message": model.message,
+    }

@@ -1,0 +1,153 @@
+"""The records of a run as frozen dataclasses, and their one form in JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from kdtune.errors import RunError
+from kdtune.fairness import Counts
+from kdtune.pareto import Constraint
+from kdtune.runs.files import SCHEMA, read_json
+
+ALL = "all"
+"""Name under which a report keeps the counts of all examples as one group."""
+
+ModelKind = Literal["teacher", "nds", "student"]
+"""A teacher, a non-distilled student (hard labels only), or a distilled student (a trial)."""
+
+TRIAL_STATES = ("running", "done", "stopped", "failed", "interrupted")
+"""Of a model in training: at work; trained to the last epoch; ended early by the scheduler; gave no result; will go on."""
+
+RUN_STATES = ("preparing", "running", "finished", "stopped", "failed")
+"""Of a run: data and baselines; the sweep; budget spent; ended on request; could not go on."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one epoch of training gave, on validation: integer counts, from which every rate is derived.
+
+    Attributes:
+        epoch: number of epochs trained, from 1.
+        counts: by sensitive attribute, and under `ALL` for all examples as one group.
+        time: seconds since 1970 at its end.
+        seconds: how long the epoch took, evaluation included.
+        train_loss: mean loss over the epoch, as optimised.
+        validation_loss: mean cross-entropy on validation.
+        learning_rate: at the end of the epoch.
+        disagreement: (teacher's class, student's class, number of examples), the largest cells first.
+        scalars: measures that counts do not give (`individual_fairness`, `parameters`, `latency`).
+    """
+
+    epoch: int
+    counts: Mapping[str, Counts]
+    time: float
+    seconds: float
+    train_loss: float
+    validation_loss: float
+    learning_rate: float
+    disagreement: tuple[tuple[int, int, int], ...] = ()
+    scalars: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return {
+            "epoch": self.epoch,
+            "time": self.time,
+            "seconds": self.seconds,
+            "train_loss": self.train_loss,
+            "validation_loss": self.validation_loss,
+            "learning_rate": self.learning_rate,
+            "counts": {name: counts.to_dict() for name, counts in self.counts.items()},
+            "disagreement": [list(cell) for cell in self.disagreement],
+            "scalars": dict(self.scalars),
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Read it back; null stands for an undefined number.
+
+        Raises:
+            RunError: a field is missing or has another type.
+        """
+        try:
+            return cls(
+                epoch=int(record["epoch"]),
+                time=_number(record["time"]),
+                seconds=_number(record["seconds"]),
+                train_loss=_number(record["train_loss"]),
+                validation_loss=_number(record["validation_loss"]),
+                learning_rate=_number(record["learning_rate"]),
+                counts={str(name): Counts.from_dict(item) for name, item in record["counts"].items()},
+                disagreement=tuple((int(t), int(s), int(n)) for t, s, n in record["disagreement"]),
+                scalars={str(name): _number(value) for name, value in record["scalars"].items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunError(f"a report is not readable: {error!r}") from None
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What was asked of a run, and on what: the content of `run.json`.
+
+    Attributes:
+        dataset: name, fingerprint, sizes and options of the data set; plain JSON.
+        classes: names of the classes, in the order of the counts' columns.
+        attributes: sensitive attribute -> its declared groups, in the order of the counts' rows.
+        objectives: names of measures (`eod`, `eod@race`), in the order of Optuna's values.
+        constraints: what a student must meet to be on the front, with bounds resolved.
+        epochs: full length of a trial's training.
+        trials: number of trials to finish, or None for no limit.
+        minutes: time to spend, or None for no limit.
+        space: the resolved search space; `kdtune search` accepts it as it stands.
+    """
+
+    name: str
+    kind: str
+    created: float
+    dataset: Mapping[str, Any]
+    classes: tuple[str, ...]
+    attributes: Mapping[str, tuple[str, ...]]
+    objectives: tuple[str, ...]
+    constraints: tuple[Constraint, ...]
+    pairs: tuple[str, ...]
+    epochs: int
+    trials: int | None
+    minutes: float | None
+    seed: int
+    space: Mapping[str, Any]
+    versions: Mapping[str, str]
+    machine: Mapping[str, Any]
+    schema: int = SCHEMA
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read `run.json`.
+
+        Raises:
+            RunError: the file is missing or damaged, or a newer kdtune wrote it.
+        """
+        record = read_json(path)
+        schema = record.get("schema")
+        if not isinstance(schema, int):
+            raise RunError(f"{path}: no 'schema': not a run's record")
+        if schema > SCHEMA:
+            raise RunError(f"{path}: written by a newer kdtune (form {schema}, this one reads up to {SCHEMA}): upgrade kdtune")
+        try:
+            values = dict(record)
+            values["classes"] = tuple(map(str, record["classes"]))
+            values["attributes"] = {str(k): tuple(map(str, v)) for k, v in record["attributes"].items()}
+            values["objectives"] = tuple(map(str, record["objectives"]))
+            values["pairs"] = tuple(map(str, record["pairs"]))
+            values["constraints"] = tuple(Constraint(**item) for item in record["constraints"])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunError(f"{path}: damaged ({error!r})") from None

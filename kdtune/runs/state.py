@@ -1,0 +1,115 @@
+"""A run's events folded into what is known of it now: one fold for status, monitor, and a driver that resumes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kdtune.runs.jsonl import Record
+
+
+@dataclass
+class ModelState:
+    """One model in training: a trial (distilled student), or a baseline.
+
+    Attributes:
+        values: measures by name, of the last epoch reported; NaN where undefined.
+        seconds: training and evaluation so far.
+        message: why it failed, where it did.
+    """
+
+    id: str
+    kind: str
+    config: Mapping[str, Any]
+    epochs: int
+    state: str = "running"
+    epoch: int = 0
+    values: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    started: float = 0.0
+    ended: float | None = None
+    message: str = ""
+    cached: bool = False
+
+
+@dataclass
+class RunState:
+    """All that the events say.
+
+    Attributes:
+        state: one of `kdtune.runs.records.RUN_STATES`.
+        message: what the driver does, or why it stopped.
+        hypervolume: of the front so far, with the number of trials done at that time.
+    """
+
+    state: str = "preparing"
+    message: str = ""
+    started: float | None = None
+    updated: float | None = None
+    trials_started: float | None = None
+    baselines: dict[str, ModelState] = field(default_factory=dict)
+    trials: dict[str, ModelState] = field(default_factory=dict)
+    hypervolume: list[tuple[int, float]] = field(default_factory=list)
+    unknown: int = 0
+
+    def model(self, model_id: str) -> ModelState | None:
+        """Return the trial or baseline with this id."""
+        return self.trials.get(model_id) or self.baselines.get(model_id)
+
+    def apply(self, event: Record) -> None:
+        """Take one event in; one that is not understood (a later version's, or damaged) is counted and passed over."""
+        try:
+            self._apply(event)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            self.unknown += 1
+
+    def _apply(self, event: Record) -> None:
+        time = float(event["t"])
+        match event["kind"]:
+            case "run":
+                self.state = str(event["state"])
+                self.message = str(event.get("message", ""))
+                self.started = time if self.started is None else self.started
+                if self.state == "running" and self.trials_started is None:
+                    self.trials_started = time
+            case "baseline" | "trial" as kind:
+                self._model_changed(event, time, is_trial=kind == "trial")
+            case "report":
+                model = self.model(event["id"])
+                if model is None:
+                    raise KeyError(event["id"])
+                model.epoch = int(event["epoch"])
+                model.values = {
+                    str(name): float("nan") if value is None else float(value)
+                    for name, value in event["values"].items()
+                }
+                model.seconds += float(event.get("seconds") or 0.0)
+            case "front":
+                self.hypervolume.append((int(event["done"]), float(event["hypervolume"])))
+            case _:
+                self.unknown += 1
+        self.updated = time
+
+    def _model_changed(self, event: Record, time: float, *, is_trial: bool) -> None:
+        models = self.trials if is_trial else self.baselines
+        model = models.get(event["id"])
+        if model is None:
+            model = ModelState(
+                id=str(event["id"]),
+                kind=str(event["model"]),
+                config=dict(event["config"]),
+                epochs=int(event["epochs"]),
+                started=time,
+                cached=bool(event.get("cached", False)),
+            )
+            models[model.id] = model
+        model.state = str(event["state"])
+        model.message = str(event.get("message", ""))
+        model.ended = time if model.state in ("done", "stopped", "failed") else None
+
+
+def fold(events: Iterable[Record]) -> RunState:
+    """Return the state that a run's events lead to."""
+    state = RunState()
+    for event in events:
+        state.apply(event)
+    return state

@@ -1,0 +1,133 @@
+"""A run in numbers, each with its doubt: what `kdtune status` prints, what the monitor shows, what `--json` gives."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kdtune.fairness import base_rate_gap, chance_floor, gap_interval
+from kdtune.runs.measures import Objective
+from kdtune.runs.reader import Run, Status
+from kdtune.runs.records import ALL, Report
+from kdtune.runs.state import ModelState, RunState
+
+GAPS = ("eod", "dpd")
+"""Measures that small groups shift upwards: shown with an interval and the value that chance alone gives."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """How far a gap between groups can be trusted at these group sizes.
+
+    Attributes:
+        low, high: bootstrap interval, 95 %.
+        chance: mean that a model which ignores the group would show.
+        base_rate_gap: of the labels, for DPD: a smaller DPD is bought with wrong answers.
+    """
+
+    low: float
+    high: float
+    chance: float
+    base_rate_gap: float | None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model of the run with its values: a trial, or a baseline.
+
+    Attributes:
+        doubts: by measure, for the objectives that are gaps.
+    """
+
+    id: str
+    role: str
+    state: str
+    epoch: int
+    epochs: int
+    cached: bool
+    config: Mapping[str, Any]
+    values: Mapping[str, float]
+    doubts: Mapping[str, Doubt]
+    seconds: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Progress, front and baselines of a run at one moment.
+
+    Attributes:
+        group_sizes: validation examples by sensitive attribute and group.
+    """
+
+    status: Status
+    objectives: tuple[str, ...]
+    constraints: tuple[str, ...]
+    group_sizes: Mapping[str, Mapping[str, int]]
+    classes: tuple[str, ...]
+    baselines: tuple[Member, ...]
+    front: tuple[Member, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; NaN stands for undefined."""
+        return asdict(self)
+
+
+def summarise(run: Run) -> Summary:
+    """Return the summary of what the run directory says now."""
+    state = run.state()
+    done, on_front = run.front_of(state)
+    front = [trial for trial, on in zip(done, on_front, strict=True) if on]
+    first = run.objectives[0]
+    front.sort(key=lambda trial: first.measure.badness(trial.values[first.name]))
+    return Summary(
+        status=run.status(),
+        objectives=run.record.objectives,
+        constraints=tuple(str(constraint) for constraint in run.record.constraints),
+        group_sizes=_group_sizes(run, state),
+        classes=run.record.classes,
+        baselines=tuple(_member(run, model) for model in state.baselines.values()),
+        front=tuple(_member(run, model) for model in front),
+    )
+
+
+def doubt(report: Report, objective: Objective) -> Doubt:
+    """Return the doubt of a gap in a report."""
+    counts = report.counts[objective.attribute]
+    quantity = objective.measure.name
+    low, high = gap_interval(counts, quantity=quantity)
+    gap = base_rate_gap(counts).value if quantity == "dpd" else None
+    return Doubt(low, high, chance_floor(counts, quantity=quantity).mean, gap)
+
+
+def _member(run: Run, model: ModelState) -> Member:
+    gaps = [objective for objective in run.objectives if objective.measure.name in GAPS]
+    doubts = {}
+    if gaps and model.epoch:
+        last = run.reports(model.id)[-1]
+        doubts = {objective.name: doubt(last, objective) for objective in gaps}
+    return Member(
+        id=model.id,
+        role=model.kind,
+        state=model.state,
+        epoch=model.epoch,
+        epochs=model.epochs,
+        cached=model.cached,
+        config=model.config,
+        values=model.values,
+        doubts=doubts,
+        seconds=model.seconds,
+        message=model.message,
+    )
+
+
+def _group_sizes(run: Run, state: RunState) -> dict[str, dict[str, int]]:
+    """Return the validation sizes, from the first report there is."""
+    for model in (*state.baselines.values(), *state.trials.values()):
+        if model.epoch:
+            counts = run.reports(model.id)[0].counts
+            return {
+                name: dict(zip(run.record.attributes[name], item.examples.sum(axis=1).tolist(), strict=True))
+                for name, item in counts.items()
+                if name != ALL
+            }
+    return {}

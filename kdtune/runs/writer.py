@@ -1,0 +1,113 @@
+"""Writes a run's records. The driver holds the only one; trials write nothing but their checkpoints."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kdtune.runs.files import RunFiles, is_trial, write_json
+from kdtune.runs.jsonl import LineWriter, read_records
+from kdtune.runs.measures import References, all_measures
+from kdtune.runs.records import Report, RunRecord
+from kdtune.runs.state import RunState
+
+
+class RunWriter:
+    """Appends to a run's events and reports, and keeps the state that they lead to.
+
+    Attributes:
+        state: the fold of all events, those of earlier drivers of the same run included.
+    """
+
+    def __init__(self, files: RunFiles) -> None:
+        self.files = files
+        self._events = LineWriter(files.events)
+        self._attributes: Sequence[str] = ()
+        self._reports: dict[str, _ReportFile] = {}
+        self.state = RunState()
+        for event in read_records(files.events):
+            self.state.apply(event)
+
+    def record(self, record: RunRecord) -> None:
+        """Write `run.json`."""
+        self._attributes = tuple(record.attributes)
+        write_json(self.files.record, record.to_dict())
+
+    def run_state(self, state: str, message: str = "") -> None:
+        """Say what the run does now."""
+        self._emit({"kind": "run", "state": state, "message": message}, durable=True)
+
+    def model_started(
+        self, model_id: str, kind: str, config: Mapping[str, Any], epochs: int, *, cached: bool = False
+    ) -> None:
+        """Say that a model is at work (again), and what it is."""
+        write_json(self.files.config(model_id), {"id": model_id, "model": kind, "epochs": epochs, **config})
+        event = {"model": kind, "config": dict(config), "epochs": epochs, "state": "running"}
+        if cached:
+            event["cached"] = True
+        self._emit({"kind": _event_kind(model_id), "id": model_id, **event}, durable=True)
+
+    def model_state(self, model_id: str, state: str, message: str = "") -> None:
+        """Say how a model ended, or that it was interrupted."""
+        event = {"kind": _event_kind(model_id), "id": model_id, "state": state}
+        if message:
+            event["message"] = message
+        self._emit(event, durable=True)
+        if reports := self._reports.pop(model_id, None):
+            reports.lines.close()
+
+    def report(self, model_id: str, report: Report, references: References) -> dict[str, float]:
+        """Record one epoch's report and return its measures; a report that is there already is not written twice.
+
+        The full report goes first: an event never points to a report that is not there.
+        """
+        values = all_measures(report, references, self._attributes)
+        model = self.state.model(model_id)
+        if model is not None and report.epoch <= model.epoch:
+            return values
+        reports = self._reports.get(model_id)
+        if reports is None:
+            reports = self._reports[model_id] = _ReportFile(self.files.reports(model_id))
+        reports.append(report)
+        self._emit(
+            {
+                "kind": "report",
+                "id": model_id,
+                "epoch": report.epoch,
+                "seconds": report.seconds,
+                "values": values,
+            }
+        )
+        return values
+
+    def front(self, done: int, hypervolume: float) -> None:
+        """Record the hypervolume after so many trials."""
+        self._emit({"kind": "front", "done": done, "hypervolume": hypervolume})
+
+    def close(self) -> None:
+        """Close the files."""
+        self._events.close()
+        for reports in self._reports.values():
+            reports.lines.close()
+
+    def _emit(self, event: dict[str, Any], *, durable: bool = False) -> None:
+        stamped = {"t": round(time.time(), 3), **event}
+        self._events.append(stamped, durable=durable)
+        self.state.apply(stamped)
+
+
+class _ReportFile:
+    """The reports of one model, open for appending; what an earlier driver wrote is not written again."""
+
+    def __init__(self, path: Path) -> None:
+        self.last = max((int(record.get("epoch", 0)) for record in read_records(path)), default=0)
+        self.lines = LineWriter(path)
+
+    def append(self, report: Report) -> None:
+        if report.epoch > self.last:
+            self.lines.append(report.to_dict())
+            self.last = report.epoch
+
+
+def _event_kind(model_id: str) -> str:
+    return "trial" if is_trial(model_id) else "baseline"

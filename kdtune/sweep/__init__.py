@@ -1,0 +1,1 @@
+"""The sweep: search space, study, Ray trials, driver."""

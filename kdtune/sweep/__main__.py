@@ -1,0 +1,34 @@
+"""The driver as a process of its own: `python -m kdtune.sweep`, with the request as JSON on standard input."""
+
+import json
+import sys
+from pathlib import Path
+
+from kdtune.errors import KdtuneError
+from kdtune.runs.files import RunFiles
+from kdtune.sweep.driver import Request, run_sweep
+from kdtune.sweep.space import parse_space
+
+
+def main() -> int:
+    """Drive the sweep that standard input asks for; return the exit code."""
+    asked = json.load(sys.stdin)
+    space = None if asked["space"] is None else parse_space(asked["space"], "space")
+    request = Request(
+        files=RunFiles(Path(asked["run"])),
+        space=space,
+        address=asked["address"],
+        imports=asked["imports"],
+        trials=asked["trials"],
+        minutes=asked["minutes"],
+    )
+    try:
+        run_sweep(request)
+    except KdtuneError as error:
+        print(f"kdtune: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

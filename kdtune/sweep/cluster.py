@@ -1,0 +1,144 @@
+"""Starts Ray on this machine, or joins a running cluster; and decides how many trials run at once, on what."""
+
+import contextlib
+import logging
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kdtune.errors import InputError
+from kdtune.sweep.space import Resources
+
+# Each of these was needed (see the comments); set before Ray is imported by whoever drives a sweep.
+_ENVIRONMENT = {
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # under `uv run` Ray would rebuild the environment for every worker
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own tables
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_memory_monitor_refresh_ms": "0",  # a kill by Ray's memory monitor ends the whole sweep
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # workers without GPU keep the environment as it is
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the run directory is the log
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a missing metric ends a trial, not the sweep
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the driver decides what Ctrl-C means
+    "TUNE_MAX_PENDING_TRIALS_PG": "8",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+}
+
+
+@dataclass(frozen=True)
+class Allotment:
+    """How a sweep uses its machine or cluster.
+
+    Attributes:
+        workers: trials at once.
+        cpus: of each trial; whole numbers are also its threads.
+        gpus: of each trial; fractions share a GPU.
+    """
+
+    workers: int
+    cpus: float
+    gpus: float
+    total_cpus: float
+    total_gpus: float
+
+    @property
+    def threads(self) -> int:
+        """Threads of one trial."""
+        return max(1, int(self.cpus))
+
+
+def prepare_environment() -> None:
+    """Set what Ray reads from the environment; call before Ray is imported."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
+@contextlib.contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Hold a connection to Ray: a cluster of this machine's own, or the one at `address` (host:port).
+
+    A Ray that the process started before is used, and left running.
+
+    Raises:
+        InputError: nobody answers at the address.
+    """
+    prepare_environment()
+    if address is not None and address != "auto":
+        _probe(address)
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if address is None:
+            ray.init(
+                address="local",
+                num_cpus=_cores(),
+                include_dashboard=False,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                object_store_memory=_object_store_bytes(),
+            )
+        else:
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def allot(resources: Resources) -> Allotment:
+    """Choose how many trials run at once from what Ray has, unless the space says it.
+
+    Without a GPU a trial gets one core; with GPUs it gets a quarter of one, for the small students that distillation is
+    about leave most of a GPU idle.
+    """
+    import ray
+
+    total = ray.cluster_resources()
+    cpus, gpus = float(total.get("CPU", 1)), float(total.get("GPU", 0))
+    per_trial = resources.gpus_per_trial
+    if per_trial is None:
+        per_trial = 0.25 if gpus else 0.0
+    if per_trial > gpus:
+        raise InputError(f"resources.gpus_per_trial is {per_trial:g}, and Ray has {gpus:g} GPUs")
+    if resources.cpus_per_trial > cpus:
+        raise InputError(f"resources.cpus_per_trial is {resources.cpus_per_trial:g}, and Ray has {cpus:g} cores")
+    fit = cpus / resources.cpus_per_trial
+    if per_trial:
+        fit = min(fit, gpus / per_trial)
+    workers = min(resources.workers or int(fit), int(fit))
+    return Allotment(max(1, workers), resources.cpus_per_trial, per_trial, cpus, gpus)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _object_store_bytes() -> int:
+    """A tenth of the memory, within [200 MB, 8 GB]: data and logits are small, and shared memory is not always large."""
+    import psutil
+
+    free = psutil.virtual_memory().available // 10
+    with contextlib.suppress(OSError):
+        shared = os.statvfs("/dev/shm")
+        free = min(free, shared.f_bavail * shared.f_frsize * 8 // 10)
+    return int(min(max(free, 200 * 2**20), 8 * 2**30))
+
+
+def _probe(address: str) -> None:
+    """Knock at the address: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(f"--address {address!r}: write host:port, as 'ray start --head' prints it")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise InputError(
+            f"--address {address!r}: nobody answers ({error.strerror or error}); start a cluster with 'ray start --head'"
+        ) from None

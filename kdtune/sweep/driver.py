@@ -1,0 +1,243 @@
+"""Drives a sweep from a checked space to a finished run directory."""
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kdtune.data import load
+from kdtune.errors import InputError, KdtuneError, RunError, SweepError
+from kdtune.runs.files import RunFiles
+from kdtune.runs.lock import driver_lock
+from kdtune.runs.records import RunRecord
+from kdtune.runs.writer import RunWriter
+from kdtune.sweep.cluster import Allotment, allot, connected
+from kdtune.sweep.liveness import Liveness
+from kdtune.sweep.plan import Plan, Speed, make_plan
+from kdtune.sweep.space import Space, parse_space
+
+_PACKAGES = ("kdtune", "torch", "ray", "optuna", "numpy", "fairlearn")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A sweep to drive, or to go on with.
+
+    Attributes:
+        address: of a running Ray cluster (host:port), or None for one of this machine's own.
+        imports: the user's modules that register data sets and models.
+        trials, minutes: replace the budget of a run that is resumed.
+    """
+
+    files: RunFiles
+    space: Space | None
+    address: str | None = None
+    imports: Sequence[str] = ()
+    trials: int | None = None
+    minutes: float | None = None
+
+    @property
+    def resumes(self) -> bool:
+        """Tell whether the run exists already."""
+        return self.space is None
+
+
+def run_sweep(request: Request) -> None:
+    """Drive a sweep to its end; everything is recorded in the run directory as it happens.
+
+    Raises:
+        InputError: something that was asked for can't be used; nothing was trained.
+        SweepError: it could not go on; what was recorded is kept.
+    """
+    files = request.files
+    files.root.mkdir(parents=True, exist_ok=True)
+    with driver_lock(files):
+        writer = RunWriter(files)
+        liveness = Liveness(files)
+        try:
+            with liveness.watch():
+                _drive(request, writer, liveness)
+        except KdtuneError as error:
+            if liveness.stopping():
+                writer.run_state("stopped", str(error))
+                return
+            writer.run_state("failed", str(error))
+            raise
+        except BaseException as error:
+            writer.run_state("failed", f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            writer.close()
+
+
+def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
+    files = request.files
+    _import_user_modules(request.imports)
+    record = RunRecord.read(files.record) if request.resumes else None
+    space = request.space if record is None else _resumed_space(record, request)
+    assert space is not None
+    writer.run_state("preparing", f"data: {space.dataset.name}")
+    dataset = load(space.dataset.name, **space.dataset.options)
+    if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
+        raise RunError(f"{files.root}: the data have changed since the run began: start a new run")
+    plan = make_plan(space, dataset, _recorded_speeds(record))
+    if record is None:
+        plan = replace(plan, speeds=_measure_speeds(plan, writer))
+        record = _record(plan, files)
+    writer.record(replace(record, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes))
+    writer.run_state("preparing", "starting Ray")
+    with connected(request.address):
+        allotment = allot(space.resources)
+        _sweep(plan, files, writer, liveness, allotment)
+
+
+def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment) -> None:
+    import ray
+
+    from kdtune.distill.arrays import Arrays
+    from kdtune.sweep.baselines import baseline_id, make_baselines, references_of
+    from kdtune.sweep.ledger import Ledger
+    from kdtune.sweep.study import open_study
+    from kdtune.sweep.workers import Shared, TeacherServer, TrainedTeacher
+
+    space = plan.space
+    builders = _user_builders(plan)
+    arrays = ray.put(Arrays.of(plan.dataset))
+    writer.run_state("preparing", "teachers and non-distilled students")
+    baselines = make_baselines(plan, arrays, files, writer, allotment, builders, stopping=liveness.stopping)
+    teachers = {}
+    for pair in space.pairs:
+        trained = baselines[baseline_id("teacher", pair.teacher)]
+        teachers[pair.teacher] = TrainedTeacher(trained.job, trained.weights)
+    server = TeacherServer.options(num_gpus=allotment.gpus).remote(
+        [arrays], teachers, builders, max(1, int(allotment.total_cpus)), space.seed, space.train_config().augment
+    )
+    ledger = Ledger(
+        plan,
+        files,
+        writer,
+        open_study(files.journal, plan.objectives),
+        references_of(plan, baselines),
+        stopping=liveness.stopping,
+        deadline=None if space.budget.minutes is None else time.time() + 60 * space.budget.minutes,
+    )
+    shared = Shared(arrays, server, builders, allotment.threads, plan.extras)
+    writer.run_state("running", f"{allotment.workers} trials at once")
+    _run_trials(plan, ledger, shared, allotment, liveness)
+    ledger.interrupt_rest()
+    failed = [t for t in writer.state.trials.values() if t.state == "failed"]
+    if liveness.stopping():
+        writer.run_state("stopped", "on request")
+    elif failed and len(failed) == len(writer.state.trials):
+        raise SweepError(f"all {len(failed)} trials failed; the first: {failed[0].message}")
+    else:
+        writer.run_state("finished", "")
+    ray.kill(server)
+
+
+def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment, liveness: Liveness) -> None:
+    """Let Tune run what the ledger proposes; Tune's own records go to a folder that is thrown away."""
+    from ray import tune
+    from ray.tune import FailureConfig, RunConfig, TuneConfig, Tuner
+
+    from kdtune.sweep.scheduler import make_scheduler
+    from kdtune.sweep.searcher import StudySearcher
+    from kdtune.sweep.stopper import StopWhen
+    from kdtune.sweep.workers import StudentTrial
+
+    scratch = tempfile.mkdtemp(prefix="kdtune-tune-")
+    trainable = tune.with_resources(
+        tune.with_parameters(StudentTrial, shared=shared), {"cpu": allotment.cpus, "gpu": allotment.gpus}
+    )
+    tuner = Tuner(
+        trainable,
+        tune_config=TuneConfig(
+            search_alg=StudySearcher(ledger, workers=allotment.workers),
+            scheduler=make_scheduler(plan.space),
+            num_samples=-1,
+            reuse_actors=True,
+        ),
+        run_config=RunConfig(
+            name="sweep",
+            storage_path=scratch,
+            stop=StopWhen(ledger.should_stop),
+            failure_config=FailureConfig(max_failures=plan.space.resources.max_failures),
+            verbose=0,
+        ),
+    )
+    try:
+        tuner.fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _import_user_modules(names: Sequence[str]) -> None:
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise InputError(f"--import {name}: {error}") from None
+
+
+def _user_builders(plan: Plan) -> dict[str, Any]:
+    """Return the builders of models that did not come with kdtune: workers must be given them."""
+    from kdtune.models import models
+
+    names = {name for pair in plan.space.pairs for name in (pair.teacher, pair.student)}
+    builders = {name: models.get(name) for name in names if name in models}
+    return {name: b for name, b in builders.items() if not (getattr(b, "__module__", "") or "").startswith("kdtune.")}
+
+
+def _resumed_space(record: RunRecord, request: Request) -> Space:
+    space = parse_space(dict(record.space), str(request.files.record))
+    budget = space.budget
+    changes: dict[str, Any] = {}
+    if request.trials is not None:
+        changes["trials"] = request.trials
+    if request.minutes is not None:
+        changes["minutes"] = request.minutes
+    return space.model_copy(update={"budget": budget.model_copy(update=changes)})
+
+
+def _recorded_speeds(record: RunRecord | None) -> dict[str, Speed]:
+    return {} if record is None else {name: Speed(**speed) for name, speed in record.machine["speeds"].items()}
+
+
+def _measure_speeds(plan: Plan, writer: RunWriter) -> Mapping[str, Speed]:
+    from kdtune.sweep.speed import fastest
+
+    names = dict.fromkeys(name for pair in plan.space.pairs for name in (pair.teacher, pair.student))
+    writer.run_state("preparing", "measuring how models run fastest")
+    return {name: fastest(name, plan) for name in names}
+
+
+def _record(plan: Plan, files: RunFiles) -> RunRecord:
+    space = plan.space
+    return RunRecord(
+        name=files.root.name,
+        kind="sweep",
+        created=time.time(),
+        dataset={**plan.dataset.describe(), "options": space.dataset.options},
+        classes=plan.dataset.classes,
+        attributes={name: tuple(groups) for name, groups in plan.dataset.attributes.items()},
+        objectives=tuple(space.objectives),
+        constraints=plan.constraints,
+        pairs=tuple(pair.pair for pair in space.pairs),
+        epochs=space.budget.epochs,
+        trials=space.budget.trials,
+        minutes=space.budget.minutes,
+        seed=space.seed,
+        space=space.to_dict(),
+        versions={name: importlib.metadata.version(name) for name in _PACKAGES} | {"python": platform.python_version()},
+        machine={
+            "platform": platform.platform(terse=True),
+            "cores": os.cpu_count(),
+            "speeds": {name: vars(speed) for name, speed in plan.speeds.items()},
+        },
+    )

@@ -1,0 +1,72 @@
+"""The driver's side of being alive: its heartbeat, and hearing that it should stop."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from kdtune.runs.files import RunFiles
+from kdtune.runs.lock import HEARTBEAT_SECONDS, beat, requested_stop
+
+_POLL_SECONDS = 0.25
+EXIT_AT_ONCE = 130
+
+
+class Liveness:
+    """Beats while the sweep runs and notes requests to stop: by signal, or by the run's stop file.
+
+    The first request stops cleanly; the second, or a request for `now`, ends the process at once. Nothing is lost
+    either way: checkpoints are whole, and a resumed sweep goes on from them.
+    """
+
+    def __init__(self, files: RunFiles) -> None:
+        self._files = files
+        self._asked = threading.Event()
+        self._ended = threading.Event()
+
+    def stopping(self) -> bool:
+        """Tell whether a stop was asked for."""
+        return self._asked.is_set()
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[None]:
+        """Beat and listen until the block ends; signals are heard in the main thread only."""
+        self._files.stop_request.unlink(missing_ok=True)
+        beat(self._files)
+        thread = threading.Thread(target=self._loop, name="kdtune-liveness", daemon=True)
+        thread.start()
+        before: dict[signal.Signals, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                before[number] = signal.signal(number, self._on_signal)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._ended.set()
+            thread.join(timeout=2)
+            self._files.stop_request.unlink(missing_ok=True)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._hear("now" if self._asked.is_set() else "clean")
+
+    def _hear(self, mode: str) -> None:
+        self._asked.set()
+        if mode == "now":
+            os._exit(EXIT_AT_ONCE)
+
+    def _loop(self) -> None:
+        waited = 0.0
+        while not self._ended.wait(_POLL_SECONDS):
+            waited += _POLL_SECONDS
+            with contextlib.suppress(OSError):
+                mode = requested_stop(self._files)
+                if mode is not None:
+                    self._hear(mode)
+                if waited >= HEARTBEAT_SECONDS:
+                    waited = 0.0
+                    beat(self._files)

@@ -1,0 +1,133 @@
+"""What a space means on a data set: the objectives and bounds, the baselines, and the job of each trial."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from kdtune import models
+from kdtune.data.dataset import Dataset
+from kdtune.data.seeds import derive_seed
+from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
+from kdtune.distill.extras import EXTRAS
+from kdtune.errors import SpaceError
+from kdtune.pareto import Constraint, parse_constraint
+from kdtune.runs.measures import Objective
+from kdtune.sweep.space import Choice, Pair, Range, Space
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How an architecture runs fastest on this machine; measured once, then kept."""
+
+    precision: Precision = "float32"
+    channels_last: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked space on checked data.
+
+    Attributes:
+        speeds: architecture -> how it runs.
+    """
+
+    space: Space
+    dataset: Dataset
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    speeds: Mapping[str, Speed]
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Measures beside the counts that objectives and constraints need."""
+        wanted = {objective.measure.name for objective in self.objectives} | {c.name for c in self.constraints}
+        return tuple(name for name in EXTRAS if name in wanted)
+
+    @property
+    def architectures(self) -> tuple[tuple[str, str], ...]:
+        """Each baseline to train: ("teacher", name), then ("nds", name)."""
+        teachers = dict.fromkeys(("teacher", pair.teacher) for pair in self.space.pairs)
+        students = dict.fromkeys(("nds", pair.student) for pair in self.space.pairs)
+        return (*teachers, *students)
+
+    def baseline_job(self, role: str, architecture: str) -> Job:
+        """Return the training of a teacher or a non-distilled student: hard labels, the same protocol."""
+        train = self.space.teacher_config() if role == "teacher" else self.space.train_config()
+        return Job(
+            architecture=architecture,
+            train=self._fast(train, architecture, self.space.teacher if role == "teacher" else {}),
+            seed=derive_seed(self.space.seed, role, architecture) % 2**31,
+            view_seed=self.space.seed,
+        )
+
+    def student(self, trial: optuna.Trial) -> tuple[Pair, Job]:
+        """Ask the study for a configuration and return the pair and the training that it means."""
+        pairs = [pair.pair for pair in self.space.pairs]
+        name = trial.suggest_categorical("pair", pairs) if len(pairs) > 1 else pairs[0]
+        pair = self.space.pair(str(name))
+        values: dict[str, Any] = {}
+        for key, choice in sorted(self.space.search_of(pair).items()):
+            # An entry of one pair only is a parameter of its own: its range may differ from its namesake's.
+            label = f"{key} ({pair.pair})" if key in pair.search else key
+            values[key] = _suggest(trial, label, key, choice)
+        distillation = Distillation(
+            teacher=pair.teacher,
+            temperature=float(values.pop("temperature", 4.0)),
+            alpha=float(values.pop("alpha", 0.5)),
+            scale_by_t2=bool(values.pop("scale_by_t2", True)),
+        )
+        train = self._fast(self.space.train_config(**values), pair.student, {})
+        seed = derive_seed(self.space.seed, "trial", trial.number) % 2**31
+        return pair, Job(pair.student, train, seed, self.space.seed, distillation)
+
+    def _fast(self, train: TrainConfig, architecture: str, overrides: Mapping[str, Any]) -> TrainConfig:
+        """Fill in what the space leaves to measurement."""
+        speed = self.speeds.get(architecture, Speed())
+        asked = {**self.space.train, **overrides}
+        options: dict[str, Any] = {}
+        if asked.get("precision", "auto") == "auto":
+            options["precision"] = speed.precision
+        if asked.get("channels_last", "auto") == "auto":
+            options["channels_last"] = speed.channels_last
+        return train.with_options(**options)
+
+
+def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None = None) -> Plan:
+    """Check a space against its data.
+
+    Raises:
+        InputError: an objective or a bound that these data do not give, or a model that does not fit them.
+    """
+    for pair in space.pairs:
+        for name in (pair.teacher, pair.student):
+            models.check(name, input_shape=dataset.input_shape)
+    attributes = list(dataset.attributes)
+    objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
+    symbols = {"majority": dataset.majority, "chance": 1 / len(dataset.classes)}
+    constraints = []
+    for name, text in space.constraints.items():
+        Objective.parse(name, attributes)
+        constraints.append(parse_constraint(name, text, symbols=symbols))
+    _check_memory(dataset)
+    return Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
+
+
+def _check_memory(dataset: Dataset) -> None:
+    if len(dataset.train) < 2 or len(dataset.validation) < 1:
+        raise SpaceError(
+            f"dataset {dataset.name!r}: {len(dataset.train)} training and {len(dataset.validation)} validation "
+            "examples are too few to train and compare models"
+        )
+
+
+def _suggest(trial: optuna.Trial, label: str, key: str, choice: Choice) -> Any:
+    if isinstance(choice, list):
+        return trial.suggest_categorical(label, choice) if len(choice) > 1 else choice[0]
+    if not isinstance(choice, Range):
+        return choice
+    if key == "batch_size":
+        step = 1 if choice.step is None else int(choice.step)
+        return trial.suggest_int(label, int(choice.low), int(choice.high), log=choice.log, step=step)
+    return trial.suggest_float(label, choice.low, choice.high, log=choice.log, step=choice.step)

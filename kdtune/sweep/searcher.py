@@ -1,0 +1,55 @@
+"""Ray Tune's searcher on the study: proposes trials, and hands what comes back to the ledger.
+
+Not `ray.tune.search.optuna.OptunaSearch`: that leaves a trial with an undefined value running for ever, takes an errored
+or early-stopped one for complete, and keeps constraints from the sampler.
+"""
+
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from kdtune.sweep.ledger import Ledger
+
+
+class StudySearcher(Searcher):
+    """Proposes the ledger's trials to Tune, at most `workers` at once."""
+
+    def __init__(self, ledger: Ledger, *, workers: int) -> None:
+        super().__init__()
+        self._ledger = ledger
+        self._workers = workers
+        self._live: dict[str, int] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles its arguments for a restore that kdtune never does: the journal holds all.
+        return {}
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+        """Accept whatever Tune knows: metrics and space are the study's business."""
+        return True
+
+    def suggest(self, trial_id: str) -> Any:
+        """Return the next trial's configuration, None while all workers are busy, or FINISHED."""
+        if len(self._live) >= self._workers:
+            return None
+        proposal = self._ledger.next_trial()
+        if proposal is None:
+            return Searcher.FINISHED
+        self._live[trial_id] = proposal.number
+        return proposal.to_config()
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Record the epochs in a result."""
+        self._ledger.take(self._live[trial_id], result)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Record how a trial ended."""
+        number = self._live.pop(trial_id, None)
+        if number is not None:
+            self._ledger.close_trial(number, result, lost=error)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing: the journal holds all."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing."""

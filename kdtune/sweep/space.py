@@ -1,0 +1,341 @@
+"""The search space: what a person writes in YAML, checked key by key before anything runs."""
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from kdtune.distill.config import Distillation, TrainConfig
+from kdtune.errors import InputError, SpaceError, did_you_mean
+
+Scalar = bool | int | float | str
+SEARCHABLE = (
+    "temperature",
+    "alpha",
+    "scale_by_t2",
+    "lr",
+    "momentum",
+    "weight_decay",
+    "batch_size",
+    "optimizer",
+    "schedule",
+    "warmup",
+    "gamma",
+)
+"""What `search` may vary; everything else of the protocol is one value for all trials."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Range(_Strict):
+    """Numbers from `low` to `high`, both included; `log` spreads them over orders of magnitude."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Range":
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}: swap them")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low {self.low:g} with log: a logarithmic range starts above 0")
+        if self.step is not None and (self.step <= 0 or self.log):
+            raise ValueError("step is above 0, and not for a logarithmic range")
+        return self
+
+
+Choice = Range | list[Scalar] | Scalar
+
+
+class Pair(_Strict):
+    """A teacher and a student architecture, with what is searched for this pair only."""
+
+    pair: str
+    search: dict[str, Choice] = {}
+
+    @property
+    def teacher(self) -> str:
+        """Architecture of the teacher."""
+        return self.pair.split("->")[0].strip()
+
+    @property
+    def student(self) -> str:
+        """Architecture of the student."""
+        return self.pair.split("->")[1].strip()
+
+    @model_validator(mode="after")
+    def _has_arrow(self) -> "Pair":
+        sides = [side.strip() for side in self.pair.split("->")]
+        if len(sides) != 2 or not all(sides):
+            raise ValueError(f"{self.pair!r} is not a pair: write 'teacher->student', as in 'resnet20->lenet5'")
+        return self
+
+
+def _pair_of(value: Any) -> Any:
+    return {"pair": value} if isinstance(value, str) else value
+
+
+class DatasetSpec(BaseModel):
+    """The data set by name; all other keys are its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the loader is given."""
+        return dict(self.model_extra or {})
+
+
+class Budget(_Strict):
+    """How much to spend: whichever of `trials` and `minutes` ends first."""
+
+    trials: int | None = Field(default=40, ge=1)
+    epochs: int = Field(default=12, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Budget":
+        if self.trials is None and self.minutes is None:
+            raise ValueError("neither trials nor minutes: set one, or the sweep never ends")
+        return self
+
+
+class EarlyStopping(_Strict):
+    """Ends trials that lag behind: asynchronous successive halving on one measure."""
+
+    method: Literal["none", "asha"] = "none"
+    measure: str = "accuracy"
+    grace: int | None = Field(default=None, ge=1)
+    factor: float = Field(default=2, gt=1)
+
+
+class Resources(_Strict):
+    """What a trial gets, and how many run at once; left out, chosen from what the machine has."""
+
+    workers: int | None = Field(default=None, ge=1)
+    cpus_per_trial: float = Field(default=1, gt=0)
+    gpus_per_trial: float | None = Field(default=None, ge=0)
+    max_failures: int = Field(default=2, ge=0)
+
+
+class Space(_Strict):
+    """A search: data, pairs, what varies, what is optimised, and for how long."""
+
+    about: str = ""
+    dataset: DatasetSpec
+    pairs: list[Annotated[Pair, BeforeValidator(_pair_of)]] = Field(min_length=1)
+    search: dict[str, Choice] = {
+        "temperature": Range(low=1, high=40, log=True),
+        "alpha": Range(low=0, high=1),
+    }
+    objectives: list[str] = Field(default=["accuracy", "eod"], min_length=1)
+    constraints: dict[str, str] = {}
+    budget: Budget = Budget()
+    train: dict[str, Any] = {}
+    teacher: dict[str, Any] = {}
+    sampler: Literal["tpe", "nsgaii", "gp", "random"] = "tpe"
+    early_stopping: EarlyStopping = EarlyStopping()
+    resources: Resources = Resources()
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Space":
+        names = [pair.pair for pair in self.pairs]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"pair {name!r} is listed {names.count(name)} times: once is enough")
+        if len(set(self.objectives)) != len(self.objectives):
+            raise ValueError("an objective is listed twice")
+        for where, search in [("search", self.search), *((f"pairs.{p.pair}.search", p.search) for p in self.pairs)]:
+            _check_search(where, search, self)
+        return self
+
+    def train_config(self, **options: Any) -> TrainConfig:
+        """Return the students' protocol, with some settings replaced."""
+        fixed = {key: value for key, value in self.train.items() if value != "auto"}
+        if "milestones" in fixed:
+            fixed["milestones"] = tuple(fixed["milestones"])
+        return TrainConfig(epochs=self.budget.epochs).with_options(**{**fixed, **options})
+
+    def teacher_config(self, **options: Any) -> TrainConfig:
+        """Return the teachers' protocol: the students', with what `teacher` replaces."""
+        overrides = {key: value for key, value in self.teacher.items() if value != "auto"}
+        if "milestones" in overrides:
+            overrides["milestones"] = tuple(overrides["milestones"])
+        return self.train_config(**{**overrides, **options})
+
+    def pair(self, name: str) -> Pair:
+        """Return the pair with this name."""
+        return next(pair for pair in self.pairs if pair.pair == name)
+
+    def search_of(self, pair: Pair) -> dict[str, Choice]:
+        """Return what is searched for a pair: the common part, with its own entries in place of those of the same name."""
+        return {**self.search, **pair.search}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain YAML values that `Space` accepts again."""
+        return self.model_dump(mode="json")
+
+
+def _check_search(where: str, search: Mapping[str, Choice], space: Space) -> None:
+    for name, choice in search.items():
+        if name not in SEARCHABLE:
+            raise ValueError(f"{where}.{name}: not searchable{did_you_mean(name, SEARCHABLE)} (known: {', '.join(SEARCHABLE)})")
+        if isinstance(choice, list) and not choice:
+            raise ValueError(f"{where}.{name}: an empty list leaves nothing to choose from")
+        for value in extremes(choice):
+            _check_value(where, name, value, space)
+
+
+def extremes(choice: Choice) -> Sequence[Scalar]:
+    """Return the values whose validity shows that of the whole choice."""
+    if isinstance(choice, Range):
+        return [choice.low, choice.high]
+    return choice if isinstance(choice, list) else [choice]
+
+
+def _check_value(where: str, name: str, value: Any, space: Space) -> None:
+    numeric = name not in ("optimizer", "schedule", "scale_by_t2")
+    if numeric and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise ValueError(f"{where}.{name}: {value!r} is not a number")
+    try:
+        if name in ("temperature", "alpha", "scale_by_t2"):
+            Distillation(**{"teacher": "", "temperature": 1.0, "alpha": 0.5, name: value})
+        else:
+            space.train_config(**{name: int(value) if name == "batch_size" else value})
+    except InputError as error:
+        raise ValueError(f"{where}.{name}: {str(error).removeprefix('train.')}") from None
+
+
+def parse_space(content: Any, source: str) -> Space:
+    """Return the space that a YAML document holds.
+
+    Args:
+        content: what the YAML says: a mapping.
+        source: name for messages: a file.
+
+    Raises:
+        SpaceError: naming each key that is wrong, and the remedy.
+    """
+    if not isinstance(content, dict):
+        raise SpaceError(f"{source}: holds {_kind(content)}, not a search space (keys: {', '.join(Space.model_fields)})")
+    try:
+        space = Space.model_validate(content)
+        space.train_config()
+        space.teacher_config()
+    except ValidationError as error:
+        raise SpaceError("\n".join(f"{source}: {line}" for line in _readable(error))) from None
+    except (InputError, TypeError, ValueError) as error:
+        raise SpaceError(f"{source}: {error}") from None
+    return space
+
+
+def _kind(content: Any) -> str:
+    return "nothing" if content is None else f"a {type(content).__name__}"
+
+
+def _readable(error: ValidationError) -> list[str]:
+    """Return one line a problem: the key, what is wrong, and what to write instead."""
+    lines: dict[str, None] = {}
+    for problem in error.errors():
+        # A union reports each of its members; the path without their names is what the person wrote.
+        parts = [str(p) for p in problem["loc"] if not str(p).startswith(("Range", "list[", "bool", "int", "float", "str", "function"))]
+        where = ".".join(parts)
+        if problem["type"] == "extra_forbidden":
+            model: Any = Range if "Range" in map(str, problem["loc"]) else _model_at(parts[:-1])
+            known = list(model.model_fields)
+            lines[f"unknown key {where!r}{did_you_mean(parts[-1], known)} (known: {', '.join(known)})"] = None
+        elif problem["type"] == "missing":
+            lines[f"{where}: missing"] = None
+        elif "Range" not in map(str, problem["loc"]) and any("list[" in str(p) or p in ("bool", "int", "float", "str") for p in problem["loc"]):
+            lines.setdefault(f"{where}: neither a value, a list of values, nor a range {{low: …, high: …}}", None)
+        else:
+            text = problem["msg"].removeprefix("Value error, ")
+            lines[f"{where}: {text}" if where else text] = None
+    ranges = [line for line in lines if "neither a value" not in line]
+    return ranges or list(lines)
+
+
+def _model_at(parts: Sequence[str]) -> type[BaseModel]:
+    models: dict[str, type[BaseModel]] = {
+        "budget": Budget,
+        "early_stopping": EarlyStopping,
+        "resources": Resources,
+        "pairs": Pair,
+    }
+    return models.get(parts[0], Space) if parts else Space
+
+
+def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space, str]:
+    """Return the space of a file, or of a ready one by name, with `KEY=VALUE` overrides; and its short name.
+
+    Raises:
+        SpaceError: there is no such file or name, it is not YAML, or a key is wrong.
+    """
+    path = Path(name_or_file)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpaceError(f"{path}: not readable ({_reason(error)})") from None
+        source = str(path)
+    else:
+        ready = ready_spaces()
+        if name_or_file not in ready:
+            raise SpaceError(
+                f"no search space {name_or_file!r}{did_you_mean(name_or_file, ready)} "
+                f"(ready ones: {', '.join(ready)}; or name a .yaml file)"
+            )
+        text, source = ready[name_or_file], f"{name_or_file}.yaml"
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}:" if mark is not None else ""
+        raise SpaceError(f"{source}:{line} not YAML ({getattr(error, 'problem', None) or error})") from None
+    except RecursionError:
+        raise SpaceError(f"{source}: nested too deeply to be a search space") from None
+    for override in overrides:
+        _override(content, override)
+    return parse_space(content, source), Path(source).stem
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _override(content: Any, override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise SpaceError(f"--set {override!r}: write KEY=VALUE, as in --set budget.trials=10")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise SpaceError(f"--set {override!r}: {text!r} is not a YAML value") from None
+    *parents, last = key.split(".")
+    for parent in parents:
+        if not isinstance(content, dict):
+            break
+        content = content.setdefault(parent, {})
+    if not isinstance(content, dict):
+        raise SpaceError(f"--set {override!r}: {'.'.join(parents)!r} holds a value, not keys")
+    content[last] = value
+
+
+def ready_spaces() -> dict[str, str]:
+    """Return the ready search spaces: name -> YAML text, with the default first."""
+    folder = resources.files("search_spaces")
+    texts = {
+        Path(item.name).stem: item.read_text(encoding="utf-8")
+        for item in folder.iterdir()
+        if item.name.endswith(".yaml")
+    }
+    return dict(sorted(texts.items(), key=lambda item: (item[0] != "default", item[0])))

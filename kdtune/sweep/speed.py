@@ -1,0 +1,95 @@
+"""Which precision and memory layout runs a model fastest here: measured, and kept for the next sweep.
+
+The measurement is cached by machine, model, shapes and threads: two sweeps on one machine make the same choice, and so
+give the same numbers. A choice other than plain float32 must win by a margin, not by noise.
+"""
+
+import contextlib
+import hashlib
+import json
+import platform
+import time
+
+import torch
+from torch import nn
+
+from kdtune.data.cache import cache_dir
+from kdtune.distill.evaluate import autocast
+from kdtune.models import build
+from kdtune.runs.files import read_json, write_json
+from kdtune.errors import RunError
+from kdtune.sweep.plan import Plan, Speed
+
+_MARGIN = 1.15
+_STEPS = 3
+_REPEATS = 3
+_SECONDS = 4.0
+_VARIANTS = (Speed("float32", False), Speed("float32", True), Speed("bfloat16", True))
+
+
+def fastest(architecture: str, plan: Plan) -> Speed:
+    """Return how a model of this name trains fastest on images of these shapes; tables stay plain."""
+    shape = plan.dataset.input_shape
+    if len(shape) != 3:
+        return Speed()
+    threads = max(1, int(plan.space.resources.cpus_per_trial))
+    batch = plan.space.train_config().batch_size
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    where = torch.cuda.get_device_name() if device.type == "cuda" else f"{platform.processor()} {_cpu_name()}"
+    key = json.dumps([where, torch.__version__, architecture, list(shape), batch, threads, plan.dataset.n_classes])
+    path = cache_dir() / "speed" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    with contextlib.suppress(RunError, KeyError, TypeError):
+        kept = read_json(path)
+        return Speed(kept["precision"], kept["channels_last"])
+    times = _measure(architecture, shape, plan.dataset.n_classes, batch, device, threads)
+    best = min(times, key=lambda speed: times[speed])
+    chosen = best if times[best] * _MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
+    seconds = {f"{speed.precision}{' channels_last' if speed.channels_last else ''}": t for speed, t in times.items()}
+    write_json(path, {**vars(chosen), "measured": seconds, "on": key})
+    return chosen
+
+
+def _cpu_name() -> str:
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def _measure(
+    architecture: str, shape: tuple[int, ...], n_classes: int, batch: int, device: torch.device, threads: int
+) -> dict[Speed, float]:
+    """Return the best seconds a step of each variant, interleaved, for at most a few seconds in all."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        model = build(architecture, input_shape=shape, n_classes=n_classes).to(device).train()
+        inputs = torch.randn(batch, *shape, device=device)
+        labels = torch.zeros(batch, dtype=torch.int64, device=device)
+        best = {speed: float("inf") for speed in _VARIANTS}
+        deadline = time.perf_counter() + _SECONDS
+        for repeat in range(1 + _REPEATS):  # the first warms up
+            for speed in _VARIANTS:
+                seconds = _steps(model, inputs, labels, speed, device)
+                if repeat:
+                    best[speed] = min(best[speed], seconds)
+            if repeat and time.perf_counter() > deadline:
+                break
+        return best
+    finally:
+        torch.set_num_threads(before)
+
+
+def _steps(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, speed: Speed, device: torch.device) -> float:
+    layout = torch.channels_last if speed.channels_last else torch.contiguous_format
+    model.to(memory_format=layout)
+    batch = inputs.contiguous(memory_format=layout)
+    started = time.perf_counter()
+    for _ in range(_STEPS):
+        with autocast(device, speed.precision):
+            logits = model(batch)
+        nn.functional.cross_entropy(logits.float(), labels).backward()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return (time.perf_counter() - started) / _STEPS

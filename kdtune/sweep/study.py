@@ -1,0 +1,117 @@
+"""The Optuna study of a run: its journal, its sampler, and what it is told of each trial.
+
+The journal is the only truth about which trials exist: a sweep that was killed asks it what is left to do.
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from kdtune.data.seeds import derive_seed
+from kdtune.pareto import Constraint
+from kdtune.runs.measures import Objective
+from kdtune.runs.state import ModelState
+from kdtune.sweep.space import Space
+
+STUDY_NAME = "kdtune"
+STARTUP_TRIALS = 10
+
+
+def open_study(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
+    """Open the study in a journal, or begin it."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # A driver that was killed while it wrote leaves its lock; the run's own lock says that nobody else writes.
+    journal.with_name(journal.name + ".lock").unlink(missing_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        storage = JournalStorage(JournalFileBackend(str(journal)))
+    study = optuna.create_study(
+        storage=storage,
+        study_name=STUDY_NAME,
+        directions=["maximize" if o.measure.direction == "max" else "minimize" for o in objectives],
+        sampler=RandomSampler(seed=0),
+        load_if_exists=True,
+    )
+    if not study.metric_names:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names([o.name for o in objectives])
+    return study
+
+
+def make_sampler(space: Space, number: int) -> BaseSampler:
+    """Return the sampler that proposes the trial with this number.
+
+    It is made anew for each trial and depends on the seed, the number and the study's history alone, so that a sweep
+    that was killed and resumed proposes what an undisturbed one would have.
+    """
+    seed = derive_seed(space.seed, "sampler", number) % 2**32
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        match space.sampler:
+            case "tpe":
+                return TPESampler(
+                    seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=any(p.search for p in space.pairs)
+                )
+            case "nsgaii":
+                return NSGAIISampler(seed=seed, population_size=20)
+            case "gp":
+                return GPSampler(seed=seed, n_startup_trials=STARTUP_TRIALS, deterministic_objective=False)
+            case "random":
+                return RandomSampler(seed=seed)
+
+
+def tell(
+    study: optuna.Study,
+    number: int,
+    model: ModelState,
+    objectives: Sequence[Objective],
+    constraints: Sequence[Constraint],
+) -> None:
+    """Tell the study how a trial ended.
+
+    COMPLETE only for a trial trained to the end with every value defined; PRUNED where it was stopped early, FAIL for
+    the rest: neither can be taken for a result.
+    """
+    trial = _trial(study, number)
+    values = [model.values.get(objective.name, float("nan")) for objective in objectives]
+    violations = {c.name: c.violation(model.values.get(c.name, float("nan"))) for c in constraints}
+    if model.state == "stopped":
+        study.tell(trial, state=TrialState.PRUNED)
+        return
+    if model.state != "done" or not np.isfinite([*values, *violations.values()]).all():
+        study.tell(trial, state=TrialState.FAIL)
+        return
+    for name, violation in violations.items():
+        trial.set_constraint(name, violation)
+    study.tell(trial, values)
+
+
+def _trial(study: optuna.Study, number: int) -> optuna.Trial:
+    frozen = next(t for t in study.get_trials(deepcopy=False) if t.number == number)
+    return optuna.Trial(study, frozen._trial_id)
+
+
+def ask(study: optuna.Study, space: Space) -> optuna.Trial:
+    """Return a new trial of the study."""
+    study.sampler = make_sampler(space, len(study.get_trials(deepcopy=False)))
+    return study.ask()
+
+
+def unfinished(study: optuna.Study) -> list[int]:
+    """Return the numbers of the trials that were begun and never ended."""
+    return [t.number for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))]
+
+
+def take_up(study: optuna.Study, space: Space, number: int) -> optuna.Trial:
+    """Return an unfinished trial, to be run (again) under its own number with its own parameters."""
+    study.sampler = make_sampler(space, number)
+    return _trial(study, number)

@@ -1,0 +1,208 @@
+"""What runs on Ray's workers: students as Tune trials, baselines as tasks, and the one process that runs teachers."""
+
+import json
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+import safetensors.torch
+import torch
+from ray import tune
+
+from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
+from kdtune.distill.checkpoint import CheckpointError
+from kdtune.distill.config import Job
+from kdtune.distill.teacher import TeacherSignal, signal_of
+from kdtune.distill.training import Training
+from kdtune.errors import KdtuneError
+from kdtune.models import Builder, build, models
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all trials share, by reference: the objects lie in Ray's object store, once a node.
+
+    Attributes:
+        arrays: reference to `Arrays`.
+        teachers: handle of the `TeacherServer`.
+        builders: models that the user registered, so that workers know them too.
+        threads: of each trial.
+        extras: measures beside the counts.
+    """
+
+    arrays: Any
+    teachers: Any
+    builders: Mapping[str, Builder]
+    threads: int
+    extras: tuple[str, ...]
+
+
+def prepare_process(threads: int, builders: Mapping[str, Builder]) -> torch.device:
+    """Set up a worker's process and return the device that Ray gave it."""
+    torch.set_num_threads(threads)
+    for name, builder in builders.items():
+        if name not in models:
+            models.register(name)(builder)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class StudentTrial(tune.Trainable):
+    """One distilled student after another, in one process: data, teacher logits and torch stay loaded."""
+
+    def setup(self, config: dict[str, Any], shared: Shared | None = None) -> None:
+        """Take the shared objects, once for each process."""
+        assert shared is not None
+        self._shared = shared
+        self._device = prepare_process(shared.threads, shared.builders)
+        self._arrays: Arrays = ray.get(shared.arrays)
+        self._data: dict[tuple[int, bool], DeviceData] = {}
+        self._signals: dict[str, TeacherSignal] = {}
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Go on to the next student in the same process."""
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train one epoch; return its report, and those of earlier epochs that the driver may have missed.
+
+        A student that can't be trained ends with `failed`: what is wrong with a configuration is wrong again in a retry.
+        """
+        try:
+            training = self._training or self._open()
+            if not training.done:
+                training.step()
+            reports = training.reports[self._sent :]
+            self._sent = len(training.reports)
+        except KdtuneError as error:
+            return {"done": True, "failed": str(error)}
+        except MemoryError:
+            return {"done": True, "failed": "out of memory"}
+        except Exception as error:
+            return {"done": True, "failed": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+        last = training.reports[-1]
+        return {
+            "reports": json.dumps([report.to_dict() for report in reports]),
+            "epoch": last.epoch,
+            "accuracy": last.counts["all"].accuracy,
+            "done": training.done,
+        }
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Keep nothing for Tune: each student keeps its own checkpoint, under its own id."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Load nothing."""
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._job = Job.from_dict(json.loads(config["job"]))
+        self._checkpoint = Path(config["checkpoint"])
+        self._training: Training | None = None
+        self._sent = 0
+
+    def _open(self) -> Training:
+        """Build the training; from its checkpoint where there is a good one."""
+        job = self._job
+        assert job.distillation is not None
+        data = self._device_data(job)
+        options: dict[str, Any] = {
+            "teacher": self._signal(job.distillation.teacher),
+            "checkpoint": self._checkpoint,
+            "extras": self._shared.extras,
+        }
+        try:
+            self._training = Training(job, data, **options)
+        except CheckpointError:
+            self._checkpoint.unlink(missing_ok=True)
+            self._training = Training(job, data, **options)
+        return self._training
+
+    def _device_data(self, job: Job) -> DeviceData:
+        key = (job.view_seed, job.train.augment)
+        if key not in self._data:
+            self._data[key] = DeviceData(self._arrays, self._device, view_seed=key[0], augment=key[1])
+        return self._data[key]
+
+    def _signal(self, teacher: str) -> TeacherSignal:
+        if teacher not in self._signals:
+            server = self._shared.teachers
+            kept: dict[int, torch.Tensor] = {}
+
+            def logits(view: int) -> torch.Tensor:
+                if view not in kept:
+                    kept.clear()
+                    kept[view] = tensor_of(ray.get(ray.get(server.logits.remote(teacher, view))))
+                return kept[view]
+
+            self._signals[teacher] = TeacherSignal(logits, ray.get(server.validation_predictions.remote(teacher)))
+        return self._signals[teacher]
+
+
+@dataclass(frozen=True)
+class TrainedTeacher:
+    """A teacher's architecture, protocol and weights (safetensors)."""
+
+    job: Job
+    weights: bytes
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
+class TeacherServer:
+    """Runs each teacher once on each view, whoever asks first, and keeps the logits in the object store.
+
+    It holds no state that can't be computed again: if its node dies, Ray starts it elsewhere.
+    """
+
+    def __init__(
+        self,
+        shared_arrays: list[Any],
+        teachers: Mapping[str, TrainedTeacher],
+        builders: Mapping[str, Builder],
+        threads: int,
+        view_seed: int,
+        augment: bool,
+    ) -> None:
+        device = prepare_process(threads, builders)
+        # The reference comes inside a list: an argument that is one itself is gone when Ray starts the actor anew.
+        arrays: Arrays = ray.get(shared_arrays[0])
+        data = DeviceData(arrays, device, view_seed=view_seed, augment=augment)
+        self._signals = {}
+        for name, teacher in teachers.items():
+            model = build(teacher.job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes)
+            model.load_state_dict(safetensors.torch.load(teacher.weights))
+            self._signals[name] = signal_of(model.to(device), data, precision=teacher.job.train.precision)
+        self._views: dict[tuple[str, int], Any] = {}
+
+    def logits(self, teacher: str, view: int) -> Any:
+        """Return a reference to the logits, float32 [n, classes], of a teacher on a view of all training examples."""
+        if (teacher, view) not in self._views:
+            logits = self._signals[teacher].logits(view)
+            self._views[teacher, view] = ray.put(logits.cpu().numpy())
+        return self._views[teacher, view]
+
+    def validation_predictions(self, teacher: str) -> np.ndarray:
+        """Return the classes, int64 [m], that a teacher gives the validation examples."""
+        return self._signals[teacher].validation_predictions
+
+    def views(self) -> list[tuple[str, int]]:
+        """Return which (teacher, view) were computed."""
+        return list(self._views)
+
+
+@ray.remote(max_retries=2)
+def train_baseline(
+    arrays: Arrays, job: Job, builders: Mapping[str, Builder], threads: int, extras: tuple[str, ...]
+) -> Iterator[tuple[str, Any]]:
+    """Train a teacher or a non-distilled student; yield each report as it comes, and the weights (safetensors) last."""
+    device = prepare_process(threads, builders)
+    data = DeviceData(arrays, device, view_seed=job.view_seed, augment=job.train.augment)
+    training = Training(job, data, extras=extras)
+    while not training.done:
+        yield "report", training.step().to_dict()
+    state = {name: tensor.contiguous().cpu() for name, tensor in training.model.state_dict().items()}
+    yield "weights", safetensors.torch.save(state)
