@@ -56,11 +56,11 @@ class _Images:
 @register_dataset("folder")
 def load_folder(
     *,
-    path: str,
+    path: str | Path,
     image_size: Annotated[int, Field(ge=4)] | None = None,
     channels: Literal[1, 3] = 3,
     sensitive: str | Sequence[str] | None = None,
-    attributes: str | None = None,
+    attributes: str | Path | None = None,
     groups: Mapping[str, Sequence[str | int]] | None = None,
     min_group: Count = 10,
     rare: Rare = "error",

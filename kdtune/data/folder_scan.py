@@ -77,7 +77,9 @@ def _list_classes(root: Path, prefix: str) -> Listing:
     return Listing(tuple(files), tuple(classes))
 
 
-def read_attributes(path: str, columns: Sequence[str], files: Sequence[str]) -> dict[str, list[str | None]]:
+def read_attributes(
+    path: str | Path, columns: Sequence[str], files: Sequence[str]
+) -> dict[str, list[str | None]]:
     """Read a CSV (or Parquet file) of attributes by file name.
 
     Its column `file` holds a path relative to the image folder, or a bare name where that is unambiguous. An

@@ -28,7 +28,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 @register_dataset("table")
 def load_table(
     *,
-    path: str,
+    path: str | Path,
     label: str,
     positive: str | int | float | bool | None = None,
     sensitive: str | Sequence[str] | None = None,
@@ -78,6 +78,7 @@ def load_table(
     Raises:
         DataError: a file, column, label, value or group cannot be used; the message names it and the remedy.
     """
+    path = str(path)
     frame = read_table(path, missing)
     attributes = attribute_names(sensitive)
     columns = columns_of(attributes)
@@ -94,7 +95,7 @@ def load_table(
     classes = find_classes(frame, path, label, positive)
     declared = {column: tuple(map(str, values)) for column, values in (groups or {}).items()}
     edges = {column: tuple(values) for column, values in (bins or {}).items()}
-    coding = Coding(str(path), label, classes, attributes, declared, edges, rare)
+    coding = Coding(path, label, classes, attributes, declared, edges, rare)
     labels, coded, column_groups = coding.encode(frame)
 
     rows = torch.arange(len(frame))
@@ -114,7 +115,7 @@ def load_table(
     settled = {name: tables[name][coded[name]] for name in attributes}
     kept, cut = stratified_cut(labels[rows], _at(settled, rows), validation, seed + 2)
     train_rows, validation_rows = rows[kept], rows[cut]
-    require_classes(str(path), classes, train=labels[train_rows], validation=labels[validation_rows])
+    require_classes(path, classes, train=labels[train_rows], validation=labels[validation_rows])
 
     used = _feature_columns(
         frame, path, features=features, drop=drop, label=label, hidden=columns if not use_sensitive else ()

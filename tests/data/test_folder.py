@@ -1,0 +1,225 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from kdtune.data import MISSING, load
+from kdtune.errors import DataError
+
+CIFAR = Path(__file__).parents[2].parent / "shared/data/cifar10"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
+
+
+def picture(path, value, size=(8, 8), **save):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = np.full((size[1], size[0], 3), value, dtype=np.uint8)
+    Image.fromarray(array).save(path, **save)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """20 train and 5 test images in each of two classes; an image's value tells which it is."""
+    for c, name in enumerate(("cat", "dog")):
+        for i in range(20):
+            picture(tmp_path / f"images/train/{name}/{name}{i:02}.png", 100 * c + i)
+        for i in range(5):
+            picture(tmp_path / f"images/test/{name}/t{name}{i}.png", 100 * c + 50 + i)
+    return tmp_path / "images"
+
+
+def values(split):
+    return split.inputs[:, 0, 0, 0].tolist()
+
+
+def write_csv(root, rows):
+    path = root.parent / "attributes.csv"
+    path.write_text("file,sex,age\n" + "\n".join(rows) + "\n")
+    return str(path)
+
+
+def all_rows(root, sex=lambda i: "fm"[i % 2]):
+    files = sorted(file.relative_to(root) for file in root.rglob("*.png"))
+    return [f"{file.as_posix()},{sex(i)},{i}" for i, file in enumerate(files)]
+
+
+def test_splits_labels_and_pixels(root):
+    data = load("folder", path=str(root), validation=0.25)
+    assert data.classes == ("cat", "dog")
+    assert (len(data.train), len(data.validation), data.input_shape) == (30, 10, (3, 8, 8))
+    assert torch.bincount(data.validation.labels).tolist() == [5, 5]
+    for split in (data.train, data.validation):
+        assert [value // 100 for value in values(split)] == split.labels.tolist()
+    assert sorted(values(data.train) + values(data.validation)) == [*range(20), *range(100, 120)]
+    test = pickle.loads(pickle.dumps(data.open_test))()
+    assert values(test) == [*range(50, 55), *range(150, 155)]
+    assert (data.augmentation.crop, data.augmentation.flip) == (4, True)
+    assert data.preprocessing["size"] == [8, 8]
+
+
+def test_a_validation_folder_is_used(root):
+    for name in ("cat", "dog"):
+        picture(root / f"val/{name}/v.png", 200)
+    data = load("folder", path=str(root))
+    assert (values(data.validation), len(data.train)) == ([200, 200], 40)
+
+
+def test_class_folders_alone_are_cut_by_seed(root):
+    data = load("folder", path=str(root / "train"), test=0.2, validation=0.25)
+    parts = [values(data.train), values(data.validation), values(data.open_test())]
+    assert [len(part) for part in parts] == [24, 8, 8]
+    assert sorted(value for part in parts for value in part) == [*range(20), *range(100, 120)]
+    other = load("folder", path=str(root / "train"), test=0.2, validation=0.25, seed=1)
+    assert values(other.open_test()) != parts[2]
+
+
+def test_test_images_are_not_decoded_before_test_is_opened(root):
+    for file in (root / "test").rglob("*.png"):
+        file.write_bytes(b"not an image")
+    data = load("folder", path=str(root))
+    with pytest.raises(DataError, match=r"tcat0\.png: does not decode"):
+        data.open_test()
+
+
+def test_an_image_that_does_not_decode_is_named(root):
+    file = root / "train/dog/dog07.png"
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.raises(DataError, match=r"dog07\.png: does not decode"):
+        load("folder", path=str(root))
+
+
+def test_other_formats_modes_and_sizes(root):
+    file = root / "train/cat/cat03.png"
+    Image.new("P", (12, 8)).save(file)
+    picture(root / "train/cat/photo.JPG", 7, size=(30, 40), format="JPEG")
+    with pytest.raises(DataError, match=r"pixels.*image_size"):
+        load("folder", path=str(root))
+    data = load("folder", path=str(root), image_size=6, channels=1)
+    assert data.input_shape == (1, 6, 6)
+    assert len(data.train) + len(data.validation) == 41
+
+
+def test_the_centre_is_cut_out(tmp_path):
+    for split, name in ((s, c) for s in ("train", "test") for c in "ab"):
+        for i in range(4):
+            array = np.zeros((10, 30, 3), dtype=np.uint8)
+            array[:, 10:20] = 200
+            path = tmp_path / f"i/{split}/{name}/{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array).save(path)
+    data = load("folder", path=tmp_path / "i", image_size=10, validation=0.5)
+    assert (data.train.inputs == 200).all()
+
+
+def test_attributes_by_path_and_by_name(root):
+    by_path = write_csv(root, all_rows(root))
+    data = load("folder", path=str(root), attributes=by_path, sensitive="sex", min_group=1)
+    assert data.attributes == {"sex": ("f", "m")}
+    # Files are listed test first: 10 of them, so parity goes on with the files of train.
+    for split in (data.train, data.validation):
+        assert split.groups["sex"].tolist() == [value % 100 % 2 for value in values(split)]
+    by_name = write_csv(root, [row.rsplit("/", 1)[-1] for row in all_rows(root)])
+    again = load("folder", path=str(root), attributes=by_name, sensitive="sex", min_group=1)
+    assert again.fingerprint == data.fingerprint
+
+
+def test_an_empty_cell_is_a_missing_group_and_an_absent_group_is_declared(root):
+    rows = all_rows(root, sex=lambda i: "" if i % 4 == 0 else "f")
+    data = load(
+        "folder",
+        path=str(root),
+        attributes=write_csv(root, rows),
+        sensitive="sex",
+        groups={"sex": ["m", "f"]},
+        min_group=1,
+    )
+    assert data.attributes["sex"] == ("m", "f")
+    assert sorted(set(data.train.groups["sex"].tolist())) == [MISSING, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows[:-3], r"3 of 50 images have no row \(train/dog/dog17\.png"),
+        (lambda rows: [*rows, rows[0]], "row 51.*named twice"),
+        (lambda rows: ["a.png,f,1", *rows[1:]], "1 of 50 images have no row"),
+        (lambda rows: [",f,1", *rows[1:]], "row 1: the column 'file' is empty"),
+    ],
+)
+def test_rows_that_do_not_fit_the_images(root, change, message):
+    with pytest.raises(DataError, match=message):
+        load("folder", path=str(root), attributes=write_csv(root, change(all_rows(root))), sensitive="sex")
+
+
+def test_a_bare_name_of_two_images_is_ambiguous(root):
+    picture(root / "train/dog/cat00.png", 5)
+    rows = list(
+        {row.split(",")[0]: row for row in (row.rsplit("/", 1)[-1] for row in all_rows(root))}.values()
+    )
+    with pytest.raises(DataError, match="could be any of 2"):
+        load(
+            "folder",
+            path=str(root),
+            attributes=write_csv(root, rows),
+            sensitive="sex",
+        )
+
+
+def test_a_column_that_is_not_there(root):
+    with pytest.raises(DataError, match="did you mean 'sex'"):
+        load("folder", path=str(root), attributes=write_csv(root, all_rows(root)), sensitive="sexx")
+    with pytest.raises(DataError, match="give its path as `attributes`"):
+        load("folder", path=str(root), sensitive="sex")
+
+
+def test_a_group_too_small_for_a_rate(root):
+    rows = all_rows(root, sex=lambda i: "m" if i == 20 else "f")
+    with pytest.raises(DataError, match=r"'m' \(0 of 1\)"):
+        load("folder", path=str(root), attributes=write_csv(root, rows), sensitive="sex", min_group=2)
+
+
+def test_quick_subsets(root):
+    data = load("folder", path=str(root), n_train=6, n_validation=4, limit_per_class=10)
+    assert (len(data.train), len(data.validation)) == (6, 4)
+    assert torch.bincount(data.train.labels).tolist() == [3, 3]
+    with pytest.raises(DataError, match="'n_train' asks for 100 images, but there are"):
+        load("folder", path=str(root), n_train=100)
+
+
+def test_folders_of_another_shape(root, tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        load("folder", path=str(tmp_path / "nowhere"))
+    picture(root / "test/dgo/x.png", 1)
+    with pytest.raises(DataError, match=r"'dgo' is not in train; did you mean 'dog'"):
+        load("folder", path=str(root))
+    (root / "test").rename(root / "tests")
+    with pytest.raises(DataError, match="no 'test'"):
+        load("folder", path=str(root))
+    (root / "train/empty").mkdir()
+    (root / "tests").rename(root / "test")
+    with pytest.raises(DataError, match="no image in it"):
+        load("folder", path=str(root))
+
+
+def test_a_changed_image_is_decoded_again(root):
+    before = load("folder", path=str(root)).fingerprint
+    assert load("folder", path=str(root)).fingerprint == before
+    picture(root / "train/cat/cat00.png", 33, compress_level=0)
+    assert load("folder", path=str(root)).fingerprint != before
+
+
+@pytest.mark.skipif(
+    not CIFAR.is_dir(), reason="needs ../shared/data/cifar10, which is no part of the project"
+)
+def test_cifar10():
+    data = load("folder", path=str(CIFAR), limit_per_class=40)
+    assert data.n_classes == 10
+    assert data.input_shape == (3, 32, 32)
+    assert data.majority == pytest.approx(0.1)
+    assert len(data.train) + len(data.validation) == 400

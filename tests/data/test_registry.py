@@ -1,0 +1,57 @@
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from kdtune.data import check_options, datasets, load, names, register_dataset
+from kdtune.errors import DataError, InputError, UnknownNameError
+
+
+@pytest.fixture
+def toy():
+    @register_dataset("toy-for-test")
+    def load_toy(*, size: int, share: float = 0.5, tags: Sequence[str] = (), flip: bool = False):
+        return ("made", size, share)
+
+    yield "toy-for-test"
+    del datasets._items["toy-for-test"]
+
+
+def test_names_are_known():
+    assert {"folder", "table", "trifeature"} <= set(names())
+    with pytest.raises(UnknownNameError, match="did you mean 'trifeature'"):
+        load("trifeatures")
+
+
+def test_options_reach_the_loader(toy):
+    assert load(toy, size=3, share=1) == ("made", 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 3, "shar": 1.0}, "no option 'shar'; did you mean 'share'"),
+        ({}, "needs the option 'size'"),
+        ({"size": "3"}, "'size' = '3'"),
+        ({"size": True}, "'size' = True"),
+        ({"size": 3, "share": "half"}, "'share'"),
+        ({"size": 3, "tags": "one"}, "'tags'"),
+        ({"size": 3, "flip": 1}, "'flip'"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_loaded(toy, options, message):
+    with pytest.raises(DataError, match=message):
+        check_options(toy, options)
+
+
+def test_a_name_is_given_once(toy):
+    with pytest.raises(InputError, match="twice"):
+        register_dataset("trifeature")(load)
+
+
+def test_importing_needs_none_of_the_heavy_packages():
+    heavy = ["ray", "optuna", "textual", "fairlearn", "sklearn", "pandas", "torchvision", "PIL"]
+    code = f"import sys, kdtune.data; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
