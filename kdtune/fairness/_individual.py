@@ -2,7 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import cdist
+import scipy  # loads its parts, which take seconds, on first use
 
 from kdtune.errors import InputError
 from kdtune.fairness._rates import Floats
@@ -76,7 +76,7 @@ def _all_pairs(f: Floats, x: Floats, epsilon: float) -> tuple[float, int]:
         size = distance.shape[0]
         distance[:, :size][np.tril_indices(size)] = 0.0
         keep = distance > epsilon
-        quotient = cdist(f[block], f[start:], metric="cityblock")
+        quotient = scipy.spatial.distance.cdist(f[block], f[start:], metric="cityblock")
         np.divide(quotient, distance, out=quotient, where=keep)
         total += float(quotient.sum(where=keep))
         n += int(np.count_nonzero(keep))

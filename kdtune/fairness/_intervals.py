@@ -1,10 +1,10 @@
 """How sure a rate or a gap is: intervals, and what a gap amounts to by chance or by the labels alone."""
 
+from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from kdtune.errors import InputError
 from kdtune.fairness._counts import Counts
@@ -52,7 +52,7 @@ def wilson(hits: npt.ArrayLike, n: npt.ArrayLike, level: float = 0.95) -> tuple[
     k, size = np.broadcast_arrays(np.asarray(hits, np.float64), np.asarray(n, np.float64))
     if not ((k >= 0) & (k <= size)).all():
         raise InputError("an interval of a share needs 0 <= hits <= n everywhere")
-    z2 = ndtri((1 + level) / 2) ** 2
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
     share = ratio(k, size)
     centre = share + ratio(z2, 2 * size)
     spread = np.sqrt(ratio(share * (1 - share) * z2, size) + ratio(z2, 2 * size) ** 2)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy  # loads its parts, which take seconds, on first use
 
 from kdtune.errors import InputError
 from kdtune.fairness._rates import Floats, ratio
@@ -157,7 +157,7 @@ def _welch(a: Floats, b: Floats, *, rounding: float) -> tuple[Floats, Bools]:
     degenerate = np.asarray((std_a == 0) & (std_b == 0))
     p = np.where(np.abs(mean_a - mean_b) <= rounding, 1.0, 0.0)
     rest = ~degenerate
-    p[rest] = stats.ttest_ind_from_stats(
+    p[rest] = scipy.stats.ttest_ind_from_stats(
         mean_a[rest], std_a[rest], len(a), mean_b[rest], std_b[rest], len(b), equal_var=False
     ).pvalue
     return p, degenerate
@@ -169,7 +169,7 @@ def _adjust(p: Floats, correction: str | None) -> Floats:
     if correction is None or not tested.any():
         return adjusted
     if correction == "bh":
-        adjusted[tested] = stats.false_discovery_control(p[tested], method="bh")
+        adjusted[tested] = scipy.stats.false_discovery_control(p[tested], method="bh")
         return adjusted
     # Holm 1979: the k-th smallest of m is multiplied by m - k + 1, and never falls below the one before it.
     values = p[tested]

@@ -29,4 +29,4 @@ def minimised(values: npt.ArrayLike, directions: Sequence[str]) -> Floats:
             f"values must be [n, {len(directions)}], a column for each direction, got the shape {array.shape}"
         )
     sign = np.where([direction == "max" for direction in directions], -1.0, 1.0)
-    return array * sign + 0.0  # -0.0 + 0.0 is 0.0: the two zeros must not sort apart
+    return array * sign

@@ -153,6 +153,10 @@ def test_infinities(d):
     assert hypervolume([[inf] * d, [0.0] * d], ["min"] * d, [1.0] * d) == 1.0
 
 
+def test_an_infinite_point_level_with_the_reference_adds_nothing():
+    assert hypervolume([[-inf, 1.0], [0.0, 0.0]], ["min", "min"], [1.0, 1.0]) == 1.0
+
+
 @pytest.mark.parametrize("reference", [[0.0], [0.0, nan], 0.0, [0.0, 0.0, 0.0]])
 def test_bad_references_are_refused(reference):
     with pytest.raises(InputError, match="reference must be 2 numbers"):
