@@ -36,16 +36,34 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     search = commands.add_parser("search", help="run a multi-objective sweep", description=_SEARCH)
-    search.add_argument("space", nargs="?", default="default", help="a ready space's name, or a YAML file (default: %(default)s)")
+    search.add_argument(
+        "space",
+        nargs="?",
+        default="default",
+        help="a ready space's name, or a YAML file (default: %(default)s)",
+    )
     search.add_argument("--name", help="name of the run (default: the space's name and a number)")
     search.add_argument("--trials", type=_positive(int), metavar="N", help="trials to run")
     search.add_argument("--minutes", type=_positive(float), metavar="M", help="time to spend on trials")
     search.add_argument("--seed", type=_natural, metavar="N", help="seed of everything")
     search.add_argument("--workers", type=_positive(int), metavar="N", help="trials at once")
     search.add_argument("--gpus-per-trial", type=float, metavar="F", help="fractions share a GPU")
-    search.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="replace a value of the space, as in budget.epochs=20")
+    search.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="replace a value of the space, as in budget.epochs=20",
+    )
     search.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster to join")
-    search.add_argument("--import", action="append", default=[], dest="imports", metavar="MODULE", help="your module that registers data sets or models")
+    search.add_argument(
+        "--import",
+        action="append",
+        default=[],
+        dest="imports",
+        metavar="MODULE",
+        help="your module that registers data sets or models",
+    )
     search.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
     search.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
     search.add_argument("--json", action="store_true", help="end with the summary as JSON on standard output")
@@ -67,12 +85,19 @@ def _parser() -> argparse.ArgumentParser:
 
     spaces = commands.add_parser("spaces", help="list the ready search spaces, or print one")
     spaces.add_argument("space", nargs="?", help="the space to print")
-    spaces.add_argument("--schema", action="store_true", help="print the JSON schema that editors complete spaces with")
+    spaces.add_argument(
+        "--schema", action="store_true", help="print the JSON schema that editors complete spaces with"
+    )
     spaces.add_argument("--json", action="store_true", help="as JSON")
     spaces.set_defaults(run=_spaces)
 
     for command in (search, status, stop, runs):
-        command.add_argument("--runs-dir", type=Path, metavar="DIR", help="where runs are kept (default: $KDTUNE_RUNS, or ./runs)")
+        command.add_argument(
+            "--runs-dir",
+            type=Path,
+            metavar="DIR",
+            help="where runs are kept (default: $KDTUNE_RUNS, or ./runs)",
+        )
     return parser
 
 
@@ -93,7 +118,9 @@ class _Version(argparse.Action):
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", nargs="?", metavar="RUN", help="name or path of a run (default: the newest)")
+    parser.add_argument(
+        "target", nargs="?", metavar="RUN", help="name or path of a run (default: the newest)"
+    )
 
 
 def _positive(kind: type) -> Any:
@@ -134,9 +161,15 @@ def _stop(options: argparse.Namespace) -> int:
 
     files = find_run(options.target, options.runs_dir)
     if not is_driven(files):
-        print(f"kdtune: {files.root.name} is not running on this machine; the request is left for its driver", file=sys.stderr)
+        print(
+            f"kdtune: {files.root.name} is not running on this machine; the request is left for its driver",
+            file=sys.stderr,
+        )
     request_stop(files, "now" if options.now else "clean")
-    print(f"asked {files.root.name} to stop; go on with: kdtune search --resume {files.root.name}", file=sys.stderr)
+    print(
+        f"asked {files.root.name} to stop; go on with: kdtune search --resume {files.root.name}",
+        file=sys.stderr,
+    )
     return 0
 
 

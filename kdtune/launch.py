@@ -67,11 +67,13 @@ def _resumed(options: argparse.Namespace) -> RunFiles:
     given = [name for name in ("set", "name", "seed", "workers", "gpus_per_trial") if getattr(options, name)]
     if given:
         raise InputError(
-            f"--resume goes on with what the run was asked for: leave out {', '.join('--' + n.replace('_', '-') for n in given)} "
-            "(--trials and --minutes may change)"
+            "--resume goes on with what the run was asked for (--trials and --minutes may change): leave out "
+            + ", ".join("--" + name.replace("_", "-") for name in given)
         )
     if is_driven(files):
-        raise InputError(f"run {files.root.name!r} is running: watch it with 'kdtune status {files.root.name}'")
+        raise InputError(
+            f"run {files.root.name!r} is running: watch it with 'kdtune status {files.root.name}'"
+        )
     return files
 
 
@@ -97,11 +99,15 @@ def _follow(files: RunFiles, driver: "subprocess.Popen[bytes]", *, plain: bool) 
     """Show progress until the driver ends; pass Ctrl-C on as a request to stop."""
     asked = 0
 
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
+    def on_interrupt(_number: int, _frame: FrameType | None) -> None:
         nonlocal asked
         asked += 1
         request_stop(files, "now" if asked > 1 else "clean")
-        narrate("stopping after the epochs at work; Ctrl-C again stops at once" if asked == 1 else "stopping at once")
+        narrate(
+            "stopping after the epochs at work; Ctrl-C again stops at once"
+            if asked == 1
+            else "stopping at once"
+        )
 
     before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     begun = files.events.stat().st_size if files.events.exists() else 0
@@ -128,14 +134,17 @@ def _conclude(files: RunFiles, driver: "subprocess.Popen[bytes]", state: RunStat
     if not files.record.exists():  # refused before anything was trained: leave nothing behind
         message = state.message if state.state == "failed" else _last_words(files.log)
         shutil.rmtree(files.root, ignore_errors=True)
-        raise _Refused(message or f"the driver ended with code {code}", code)
+        raise _RefusedError(message or f"the driver ended with code {code}", code)
     name = files.root.name
     if state.state not in _FINAL:
         narrate(f"the driver of {name} died (code {code}); the end of {files.log}:\n{_last_words(files.log)}")
         narrate(f"nothing recorded is lost; go on with: kdtune search --resume {name}")
         return EXIT_FAILED
     if state.state == "failed":
-        raise _Refused(f"{name} failed: {state.message}\nlog: {files.log}; go on with: kdtune search --resume {name}", code)
+        raise _RefusedError(
+            f"{name} failed: {state.message}\nlog: {files.log}; go on with: kdtune search --resume {name}",
+            code,
+        )
     print_summary(open_run(files.root), as_json=as_json)
     if state.state == "stopped":
         narrate(f"stopped; go on with: kdtune search --resume {name}")
@@ -143,7 +152,7 @@ def _conclude(files: RunFiles, driver: "subprocess.Popen[bytes]", state: RunStat
     return 0
 
 
-class _Refused(InputError):
+class _RefusedError(InputError):
     """What the driver said when it ended, with its exit code."""
 
     def __init__(self, message: str, code: int) -> None:

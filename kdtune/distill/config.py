@@ -70,7 +70,9 @@ class TrainConfig:
         known = [field.name for field in fields(self)]
         for name in options:
             if name not in known:
-                raise InputError(f"train.{name} is no setting{did_you_mean(name, known)} (known: {', '.join(known)})")
+                raise InputError(
+                    f"train.{name} is no setting{did_you_mean(name, known)} (known: {', '.join(known)})"
+                )
         return replace(self, **options)
 
 

@@ -25,7 +25,12 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
 
 @torch.inference_mode()
 def predict_logits(
-    model: nn.Module, views: Views, device: torch.device, *, view: int | None = None, precision: str = "float32"
+    model: nn.Module,
+    views: Views,
+    device: torch.device,
+    *,
+    view: int | None = None,
+    precision: str = "float32",
 ) -> Tensor:
     """Return the model's logits, float32 [n, classes]: on one view of the inputs, or on them as they are."""
     outputs = []
@@ -42,7 +47,9 @@ def count_all(arrays: Arrays, predictions: np.ndarray) -> dict[str, Counts]:
     labels = arrays.validation_labels
     counts = {"all": count(labels, predictions, n_classes=arrays.n_classes)}
     for name, groups in arrays.validation_groups.items():
-        counts[name] = count(labels, predictions, groups, n_classes=arrays.n_classes, n_groups=arrays.n_groups[name])
+        counts[name] = count(
+            labels, predictions, groups, n_classes=arrays.n_classes, n_groups=arrays.n_groups[name]
+        )
     return counts
 
 

@@ -15,12 +15,15 @@ INDIVIDUAL_FAIRNESS_PAIRS = 100_000
 EXTRAS = ("parameters", "latency", "individual_fairness")
 
 
-def measure_extras(names: tuple[str, ...], model: nn.Module, data: DeviceData, logits: Tensor) -> dict[str, float]:
+def measure_extras(
+    names: tuple[str, ...], model: nn.Module, data: DeviceData, logits: Tensor
+) -> dict[str, float]:
     """Return the measures asked for, of a trained model and its validation logits [m, classes].
 
-    `individual_fairness` compares probabilities over the cosine distance of the raw validation inputs, on sampled pairs.
+    `individual_fairness` compares probabilities over the cosine distance of the raw validation inputs, on
+    sampled pairs.
     """
-    values = {}
+    values: dict[str, float] = {}
     for name in names:
         match name:
             case "parameters":

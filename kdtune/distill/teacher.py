@@ -22,7 +22,7 @@ class FrozenTeacher(nn.Module):
         self.model = model.requires_grad_(False)
         self.train(False)
 
-    def train(self, mode: bool = True) -> "FrozenTeacher":  # noqa: ARG002 (the mode is evaluation, whatever is asked)
+    def train(self, mode: bool = True) -> "FrozenTeacher":
         """Stay in evaluation mode."""
         super().train(False)
         return self
@@ -55,7 +55,9 @@ def signal_of(model: nn.Module, data: DeviceData, *, precision: str = "float32")
     def logits(view: int) -> Tensor:
         if view not in kept:
             kept.clear()
-            kept[view] = predict_logits(teacher, data.train, data.device, view=view, precision=precision).clone()
+            kept[view] = predict_logits(
+                teacher, data.train, data.device, view=view, precision=precision
+            ).clone()
         return kept[view]
 
     predictions = predict_logits(teacher, data.validation, data.device, precision=precision).argmax(dim=1)

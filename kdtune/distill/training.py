@@ -1,7 +1,7 @@
 """Trains one model, epoch by epoch, and reports counts on validation after each.
 
 Everything random is a pure function of (seed, epoch): the order of the examples, the views. A training that goes on
-from a checkpoint therefore needs no state of a random generator, and on CPU gives the same numbers as an undisturbed one.
+from a checkpoint therefore needs no state of a random generator, and on CPU gives the numbers of an undisturbed one.
 """
 
 import math
@@ -63,7 +63,9 @@ class Training:
         self.reports: list[Report] = []
         arrays = data.arrays
         torch.manual_seed(derive_seed(job.seed, "weights"))
-        self.model = build(job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes).to(data.device)
+        self.model = build(job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes).to(
+            data.device
+        )
         if self._channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.optimizer = _optimizer(self.model, job)
@@ -89,7 +91,9 @@ class Training:
         """
         started = time.perf_counter()
         loss, rate = self._train_epoch()
-        logits = predict_logits(self.model, self.data.validation, self.data.device, precision=self.job.train.precision)
+        logits = predict_logits(
+            self.model, self.data.validation, self.data.device, precision=self.job.train.precision
+        )
         predictions = logits.argmax(dim=1).cpu().numpy()
         arrays = self.data.arrays
         epoch = self.epoch + 1
@@ -152,7 +156,9 @@ class Training:
             total += loss.detach() * len(indices)
         mean = float(total) / len(data)
         if not math.isfinite(mean):
-            raise DivergedError(f"loss is {mean} in epoch {self.epoch + 1} at learning rate {job.train.lr:.3g}")
+            raise DivergedError(
+                f"loss is {mean} in epoch {self.epoch + 1} at learning rate {job.train.lr:.3g}"
+            )
         self.model.eval()
         return mean, rate
 

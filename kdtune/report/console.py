@@ -45,15 +45,23 @@ def print_summary(run: Run, *, as_json: bool) -> None:
 
 
 def _front_table(summary: Summary) -> Table:
-    table = Table(title=f"Pareto front: {len(summary.front)} students (validation)", title_justify="left", pad_edge=False)
+    table = Table(
+        title=f"Pareto front: {len(summary.front)} students (validation)",
+        title_justify="left",
+        pad_edge=False,
+    )
     settings = _varying(summary.front)
     names = list(dict.fromkeys([*summary.objectives, "accuracy"]))
     for heading in ("model", *(_short(name) for name in settings)):
         table.add_column(heading, no_wrap=True)
     for name in names:
-        table.add_column(name + (" (95 %)" if _has_doubt(summary, name) else ""), justify="right", no_wrap=True)
+        table.add_column(
+            name + (" (95 %)" if _has_doubt(summary, name) else ""), justify="right", no_wrap=True
+        )
     for member in summary.front:
-        table.add_row(member.id, *(setting(member.config.get(name, "")) for name in settings), *_cells(member, names))
+        table.add_row(
+            member.id, *(setting(member.config.get(name, "")) for name in settings), *_cells(member, names)
+        )
     table.add_section()
     for member in summary.baselines:
         label = f"{member.role} {member.config['architecture']}"
@@ -73,7 +81,9 @@ def _varying(members: Sequence[Member]) -> list[str]:
     others = [
         name
         for name in names
-        if name not in always and name not in ignored and len({str(member.config.get(name)) for member in members}) > 1
+        if name not in always
+        and name not in ignored
+        and len({str(member.config.get(name)) for member in members}) > 1
     ]
     return always + others
 
@@ -109,7 +119,9 @@ def _notes(summary: Summary) -> list[str]:
         )
         gaps = [doubt.base_rate_gap for doubt in found if doubt.base_rate_gap is not None]
         if gaps:
-            notes.append(f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value is bought with errors")
+            notes.append(
+                f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value is bought with errors"
+            )
     return notes
 
 
@@ -157,7 +169,14 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
         done = f"{row['done']}/{row['trials']}" if row["trials"] else str(row["done"])
         objectives = ", ".join(row["objectives"])
         table.add_row(
-            row["name"], row["state"], begun, row["data"], objectives, done, str(row["front"]), f"{row['hypervolume']:.4f}"
+            row["name"],
+            row["state"],
+            begun,
+            row["data"],
+            objectives,
+            done,
+            str(row["front"]),
+            f"{row['hypervolume']:.4f}",
         )
     _console().print(table)
 
@@ -172,7 +191,9 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
     ready = ready_spaces()
     if name is not None:
         if name not in ready:
-            raise SpaceError(f"no ready space {name!r}{did_you_mean(name, ready)} (there are: {', '.join(ready)})")
+            raise SpaceError(
+                f"no ready space {name!r}{did_you_mean(name, ready)} (there are: {', '.join(ready)})"
+            )
         print(ready[name], end="")
         return
     import yaml
@@ -192,4 +213,8 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
 
 def _console() -> Console:
     """Return a console on standard output; without a terminal, wide enough for the tables."""
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+    return (
+        Console(highlight=False)
+        if sys.stdout.isatty()
+        else Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+    )

@@ -39,7 +39,9 @@ class Progress:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._live is not None:
             self._live.stop()
 
@@ -59,7 +61,9 @@ class Progress:
             self._once(f"preparing: {state.message}")
         for model in state.baselines.values():
             if model.state == "done":
-                self._once(f"{model.id} {'from cache' if model.cached else duration(model.seconds)}: {_values(model)}")
+                self._once(
+                    f"{model.id} {'from cache' if model.cached else duration(model.seconds)}: {_values(model)}"
+                )
             elif model.epoch and time.monotonic() - self._last > _PLAIN_SECONDS:
                 self._say(f"{model.id} epoch {model.epoch}/{model.epochs}: {_values(model)}")
         if state.trials and self._record is not None:
@@ -118,7 +122,7 @@ def _share(state: RunState, record: RunRecord) -> float:
 
 
 def _trials(state: RunState, record: RunRecord) -> str:
-    tally = {name: 0 for name in ("done", "running", "stopped", "failed", "interrupted")}
+    tally = dict.fromkeys(("done", "running", "stopped", "failed", "interrupted"), 0)
     for trial in state.trials.values():
         tally[trial.state] += 1
     parts = [f"{tally['done']}{f'/{record.trials}' if record.trials else ''} done"]

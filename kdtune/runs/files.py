@@ -146,7 +146,9 @@ def find_run(run: str | Path | None, base: Path | None = None) -> RunFiles:
     known = list_runs(folder) if folder.is_dir() else []
     if run is None:
         if not known:
-            raise RunError(f"no run in {str(folder)!r}: start one with 'kdtune search', or name another --runs-dir")
+            raise RunError(
+                f"no run in {str(folder)!r}: start one with 'kdtune search', or name another --runs-dir"
+            )
         return known[-1]
     for candidate in (folder / run, Path(run)):
         if (candidate / "run.json").is_file():

@@ -81,7 +81,7 @@ class Tail:
         self.skipped = 0
 
     def read(self, *, max_bytes: int = 1 << 30) -> list[Record]:
-        """Return the records completed since the last call: at most about `max_bytes` of them; [] if no file is there."""
+        """Return the records completed since the last call, about `max_bytes` at most; [] if no file is there."""
         try:
             with open(self.path, "rb") as file:
                 if file.seek(0, os.SEEK_END) < self.offset:  # cut off by a resumed writer, or replaced

@@ -89,7 +89,13 @@ MEASURES: Mapping[str, Measure] = {
             lambda c, _: c.worst_class_accuracy,
             _one_minus,
         ),
-        Measure("class_gap", "min", "accuracy of the best class minus the worst", lambda c, _: c.class_gap, _itself),
+        Measure(
+            "class_gap",
+            "min",
+            "accuracy of the best class minus the worst",
+            lambda c, _: c.class_gap,
+            _itself,
+        ),
         Measure(
             "class_bias_teacher",
             "min",
@@ -122,8 +128,22 @@ MEASURES: Mapping[str, Measure] = {
             _itself,
             "groups",
         ),
-        Measure("eod_worst_class", "min", "EOD of the class that fares worst", lambda c, _: c.eod_worst_class, _itself, "groups"),
-        Measure("dpd_worst_class", "min", "DPD of the class that fares worst", lambda c, _: c.dpd_worst_class, _itself, "groups"),
+        Measure(
+            "eod_worst_class",
+            "min",
+            "EOD of the class that fares worst",
+            lambda c, _: c.eod_worst_class,
+            _itself,
+            "groups",
+        ),
+        Measure(
+            "dpd_worst_class",
+            "min",
+            "DPD of the class that fares worst",
+            lambda c, _: c.dpd_worst_class,
+            _itself,
+            "groups",
+        ),
         Measure(
             "worst_group_accuracy",
             "max",
@@ -140,7 +160,13 @@ MEASURES: Mapping[str, Measure] = {
             _saturating,
         ),
         Measure("parameters", "min", "number of weights", None, _log_scale(1e2, 1e9)),
-        Measure("latency", "min", "milliseconds to classify one example alone, median", None, _log_scale(1e-3, 1e4)),
+        Measure(
+            "latency",
+            "min",
+            "milliseconds to classify one example alone, median",
+            None,
+            _log_scale(1e-3, 1e4),
+        ),
     )
 }
 
@@ -167,7 +193,9 @@ class Objective:
         measure = MEASURES[base]
         if measure.need != "groups":
             if at:
-                raise InputError(f"objective {name!r}: {base} is not taken over groups: leave out {at + attribute!r}")
+                raise InputError(
+                    f"objective {name!r}: {base} is not taken over groups: leave out {at + attribute!r}"
+                )
             return cls(name, measure, ALL)
         if not attributes:
             usable = [m.name for m in MEASURES.values() if m.need != "groups"]
@@ -192,11 +220,15 @@ def all_measures(report: Report, references: References, attributes: Sequence[st
     values = {}
     for measure in MEASURES.values():
         if measure.need == "groups":
-            names = [measure.name, *(f"{measure.name}@{attribute}" for attribute in attributes[1:])] if attributes else []
-        elif measure.of_counts is None and measure.name not in report.scalars:
-            names = []
-        elif (measure.need == "teacher" and references.teacher is None) or (
-            measure.need == "nds" and references.nds is None
+            names = (
+                [measure.name, *(f"{measure.name}@{attribute}" for attribute in attributes[1:])]
+                if attributes
+                else []
+            )
+        elif (
+            (measure.of_counts is None and measure.name not in report.scalars)
+            or (measure.need == "teacher" and references.teacher is None)
+            or (measure.need == "nds" and references.nds is None)
         ):
             names = []
         else:

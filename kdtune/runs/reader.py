@@ -108,7 +108,7 @@ class Run:
         state = self.state()
         done, on_front = self.front_of(state)
         values = objective_values(done, self.record.objectives)
-        counts = {name: 0 for name in ("running", "done", "stopped", "failed", "interrupted")}
+        counts = dict.fromkeys(("running", "done", "stopped", "failed", "interrupted"), 0)
         for trial in state.trials.values():
             counts[trial.state] = counts.get(trial.state, 0) + 1
         return Status(
@@ -183,7 +183,9 @@ def seconds_left(state: RunState, record: RunRecord, now: float) -> float | None
     limits = []
     if record.minutes is not None:
         limits.append(state.trials_started + 60.0 * record.minutes - now)
-    trained = sum(trial.epoch if trial.state == "running" else trial.epochs for trial in state.trials.values())
+    trained = sum(
+        trial.epoch if trial.state == "running" else trial.epochs for trial in state.trials.values()
+    )
     if record.trials is not None and trained > 0:
         todo = record.trials * record.epochs - trained
         limits.append((now - state.trials_started) / trained * todo)

@@ -140,7 +140,9 @@ class RunRecord:
         if not isinstance(schema, int):
             raise RunError(f"{path}: no 'schema': not a run's record")
         if schema > SCHEMA:
-            raise RunError(f"{path}: written by a newer kdtune (form {schema}, this one reads up to {SCHEMA}): upgrade kdtune")
+            raise RunError(
+                f"{path}: written by a newer kdtune (form {schema}, this one reads up to {SCHEMA}): upgrade kdtune"
+            )
         try:
             values = dict(record)
             values["classes"] = tuple(map(str, record["classes"]))

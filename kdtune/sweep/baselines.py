@@ -76,7 +76,9 @@ def make_baselines(
     streams = {}
     for role, architecture, job in todo:
         _announce(writer, baseline_id(role, architecture), role, architecture, job, cached=False)
-        task = train_baseline.options(num_cpus=min(threads, allotment.total_cpus), num_gpus=gpus, num_returns="streaming")
+        task = train_baseline.options(
+            num_cpus=min(threads, allotment.total_cpus), num_gpus=gpus, num_returns="streaming"
+        )
         streams[task.remote(arrays, job, builders, threads, plan.extras)] = (role, architecture, job)
     reports: dict[str, list[Report]] = {baseline_id(role, name): [] for role, name, _ in todo}
     while streams:
@@ -119,8 +121,13 @@ def references_of(plan: Plan, baselines: Mapping[str, Baseline]) -> dict[str, Re
     }
 
 
-def _announce(writer: RunWriter, model_id: str, role: str, architecture: str, job: Job, *, cached: bool) -> None:
-    config = {"architecture": architecture, **{k: v for k, v in job.to_dict()["train"].items() if k != "epochs"}}
+def _announce(
+    writer: RunWriter, model_id: str, role: str, architecture: str, job: Job, *, cached: bool
+) -> None:
+    config = {
+        "architecture": architecture,
+        **{k: v for k, v in job.to_dict()["train"].items() if k != "epochs"},
+    }
     config |= {"seed": job.seed, "view_seed": job.view_seed}
     writer.model_started(model_id, role, config, job.train.epochs, cached=cached)
 

@@ -108,7 +108,9 @@ def allot(resources: Resources) -> Allotment:
     if per_trial > gpus:
         raise InputError(f"resources.gpus_per_trial is {per_trial:g}, and Ray has {gpus:g} GPUs")
     if resources.cpus_per_trial > cpus:
-        raise InputError(f"resources.cpus_per_trial is {resources.cpus_per_trial:g}, and Ray has {cpus:g} cores")
+        raise InputError(
+            f"resources.cpus_per_trial is {resources.cpus_per_trial:g}, and Ray has {cpus:g} cores"
+        )
     fit = cpus / resources.cpus_per_trial
     if per_trial:
         fit = min(fit, gpus / per_trial)

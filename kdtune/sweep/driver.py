@@ -90,7 +90,9 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
     if record is None:
         plan = replace(plan, speeds=_measure_speeds(plan, writer))
         record = _record(plan, files)
-    writer.record(replace(record, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes))
+    writer.record(
+        replace(record, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes)
+    )
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
         allotment = allot(space.resources)
@@ -116,7 +118,12 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
         trained = baselines[baseline_id("teacher", pair.teacher)]
         teachers[pair.teacher] = TrainedTeacher(trained.job, trained.weights)
     server = TeacherServer.options(num_gpus=allotment.gpus).remote(
-        [arrays], teachers, builders, max(1, int(allotment.total_cpus)), space.seed, space.train_config().augment
+        [arrays],
+        teachers,
+        builders,
+        allotment.threads,
+        space.seed,
+        space.train_config().augment,
     )
     ledger = Ledger(
         plan,
@@ -129,7 +136,7 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     )
     shared = Shared(arrays, server, builders, allotment.threads, plan.extras)
     writer.run_state("running", f"{allotment.workers} trials at once")
-    _run_trials(plan, ledger, shared, allotment, liveness)
+    _run_trials(plan, ledger, shared, allotment)
     ledger.interrupt_rest()
     failed = [t for t in writer.state.trials.values() if t.state == "failed"]
     if liveness.stopping():
@@ -141,7 +148,7 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     ray.kill(server)
 
 
-def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment, liveness: Liveness) -> None:
+def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> None:
     """Let Tune run what the ledger proposes; Tune's own records go to a folder that is thrown away."""
     from ray import tune
     from ray.tune import FailureConfig, RunConfig, TuneConfig, Tuner
@@ -191,7 +198,11 @@ def _user_builders(plan: Plan) -> dict[str, Any]:
 
     names = {name for pair in plan.space.pairs for name in (pair.teacher, pair.student)}
     builders = {name: models.get(name) for name in names if name in models}
-    return {name: b for name, b in builders.items() if not (getattr(b, "__module__", "") or "").startswith("kdtune.")}
+    return {
+        name: b
+        for name, b in builders.items()
+        if not (getattr(b, "__module__", "") or "").startswith("kdtune.")
+    }
 
 
 def _resumed_space(record: RunRecord, request: Request) -> Space:
@@ -206,7 +217,9 @@ def _resumed_space(record: RunRecord, request: Request) -> Space:
 
 
 def _recorded_speeds(record: RunRecord | None) -> dict[str, Speed]:
-    return {} if record is None else {name: Speed(**speed) for name, speed in record.machine["speeds"].items()}
+    return (
+        {} if record is None else {name: Speed(**speed) for name, speed in record.machine["speeds"].items()}
+    )
 
 
 def _measure_speeds(plan: Plan, writer: RunWriter) -> Mapping[str, Speed]:
@@ -234,7 +247,8 @@ def _record(plan: Plan, files: RunFiles) -> RunRecord:
         minutes=space.budget.minutes,
         seed=space.seed,
         space=space.to_dict(),
-        versions={name: importlib.metadata.version(name) for name in _PACKAGES} | {"python": platform.python_version()},
+        versions={name: importlib.metadata.version(name) for name in _PACKAGES}
+        | {"python": platform.python_version()},
         machine={
             "platform": platform.platform(terse=True),
             "cores": os.cpu_count(),

@@ -97,7 +97,9 @@ class Ledger:
     def take(self, number: int, result: Mapping[str, Any]) -> None:
         """Record the epochs that a worker reports; those recorded already are passed over."""
         for record in json.loads(result.get("reports") or "[]"):
-            self._writer.report(trial_id(number), Report.from_dict(record), self._references[self._pairs[number]])
+            self._writer.report(
+                trial_id(number), Report.from_dict(record), self._references[self._pairs[number]]
+            )
 
     def close_trial(self, number: int, result: Mapping[str, Any] | None, *, lost: bool) -> None:
         """Record how a trial ended, and tell the study.

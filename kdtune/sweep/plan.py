@@ -42,7 +42,9 @@ class Plan:
     @property
     def extras(self) -> tuple[str, ...]:
         """Measures beside the counts that objectives and constraints need."""
-        wanted = {objective.measure.name for objective in self.objectives} | {c.name for c in self.constraints}
+        wanted = {objective.measure.name for objective in self.objectives} | {
+            c.name for c in self.constraints
+        }
         return tuple(name for name in EXTRAS if name in wanted)
 
     @property

@@ -1,7 +1,7 @@
 """Ray Tune's searcher on the study: proposes trials, and hands what comes back to the ledger.
 
-Not `ray.tune.search.optuna.OptunaSearch`: that leaves a trial with an undefined value running for ever, takes an errored
-or early-stopped one for complete, and keeps constraints from the sampler.
+Not `ray.tune.search.optuna.OptunaSearch`: that leaves a trial with an undefined value running for ever, takes an
+errored or early-stopped one for complete, and keeps constraints from the sampler.
 """
 
 from typing import Any
@@ -24,7 +24,9 @@ class StudySearcher(Searcher):
         # Tune pickles its arguments for a restore that kdtune never does: the journal holds all.
         return {}
 
-    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+    def set_search_properties(
+        self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
+    ) -> bool:
         """Accept whatever Tune knows: metrics and space are the study's business."""
         return True
 
@@ -42,7 +44,9 @@ class StudySearcher(Searcher):
         """Record the epochs in a result."""
         self._ledger.take(self._live[trial_id], result)
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
         """Record how a trial ended."""
         number = self._live.pop(trial_id, None)
         if number is not None:

@@ -74,7 +74,9 @@ class Pair(_Strict):
     def _has_arrow(self) -> "Pair":
         sides = [side.strip() for side in self.pair.split("->")]
         if len(sides) != 2 or not all(sides):
-            raise ValueError(f"{self.pair!r} is not a pair: write 'teacher->student', as in 'resnet20->lenet5'")
+            raise ValueError(
+                f"{self.pair!r} is not a pair: write 'teacher->student', as in 'resnet20->lenet5'"
+            )
         return self
 
 
@@ -154,7 +156,10 @@ class Space(_Strict):
                 raise ValueError(f"pair {name!r} is listed {names.count(name)} times: once is enough")
         if len(set(self.objectives)) != len(self.objectives):
             raise ValueError("an objective is listed twice")
-        for where, search in [("search", self.search), *((f"pairs.{p.pair}.search", p.search) for p in self.pairs)]:
+        for where, search in [
+            ("search", self.search),
+            *((f"pairs.{p.pair}.search", p.search) for p in self.pairs),
+        ]:
             _check_search(where, search, self)
         return self
 
@@ -188,7 +193,9 @@ class Space(_Strict):
 def _check_search(where: str, search: Mapping[str, Choice], space: Space) -> None:
     for name, choice in search.items():
         if name not in SEARCHABLE:
-            raise ValueError(f"{where}.{name}: not searchable{did_you_mean(name, SEARCHABLE)} (known: {', '.join(SEARCHABLE)})")
+            raise ValueError(
+                f"{where}.{name}: not searchable{did_you_mean(name, SEARCHABLE)} (known: {', '.join(SEARCHABLE)})"
+            )
         if isinstance(choice, list) and not choice:
             raise ValueError(f"{where}.{name}: an empty list leaves nothing to choose from")
         for value in extremes(choice):
@@ -226,7 +233,9 @@ def parse_space(content: Any, source: str) -> Space:
         SpaceError: naming each key that is wrong, and the remedy.
     """
     if not isinstance(content, dict):
-        raise SpaceError(f"{source}: holds {_kind(content)}, not a search space (keys: {', '.join(Space.model_fields)})")
+        raise SpaceError(
+            f"{source}: holds {_kind(content)}, not a search space (keys: {', '.join(Space.model_fields)})"
+        )
     try:
         space = Space.model_validate(content)
         space.train_config()
@@ -247,7 +256,11 @@ def _readable(error: ValidationError) -> list[str]:
     lines: dict[str, None] = {}
     for problem in error.errors():
         # A union reports each of its members; the path without their names is what the person wrote.
-        parts = [str(p) for p in problem["loc"] if not str(p).startswith(("Range", "list[", "bool", "int", "float", "str", "function"))]
+        parts = [
+            str(p)
+            for p in problem["loc"]
+            if not str(p).startswith(("Range", "list[", "bool", "int", "float", "str", "function"))
+        ]
         where = ".".join(parts)
         if problem["type"] == "extra_forbidden":
             model: Any = Range if "Range" in map(str, problem["loc"]) else _model_at(parts[:-1])
@@ -255,8 +268,12 @@ def _readable(error: ValidationError) -> list[str]:
             lines[f"unknown key {where!r}{did_you_mean(parts[-1], known)} (known: {', '.join(known)})"] = None
         elif problem["type"] == "missing":
             lines[f"{where}: missing"] = None
-        elif "Range" not in map(str, problem["loc"]) and any("list[" in str(p) or p in ("bool", "int", "float", "str") for p in problem["loc"]):
-            lines.setdefault(f"{where}: neither a value, a list of values, nor a range {{low: …, high: …}}", None)
+        elif "Range" not in map(str, problem["loc"]) and any(
+            "list[" in str(p) or p in ("bool", "int", "float", "str") for p in problem["loc"]
+        ):
+            lines.setdefault(
+                f"{where}: neither a value, a list of values, nor a range {{low: …, high: …}}", None
+            )
         else:
             text = problem["msg"].removeprefix("Value error, ")
             lines[f"{where}: {text}" if where else text] = None

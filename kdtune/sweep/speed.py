@@ -15,9 +15,9 @@ from torch import nn
 
 from kdtune.data.cache import cache_dir
 from kdtune.distill.evaluate import autocast
+from kdtune.errors import RunError
 from kdtune.models import build
 from kdtune.runs.files import read_json, write_json
-from kdtune.errors import RunError
 from kdtune.sweep.plan import Plan, Speed
 
 _MARGIN = 1.15
@@ -36,7 +36,9 @@ def fastest(architecture: str, plan: Plan) -> Speed:
     batch = plan.space.train_config().batch_size
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"{platform.processor()} {_cpu_name()}"
-    key = json.dumps([where, torch.__version__, architecture, list(shape), batch, threads, plan.dataset.n_classes])
+    key = json.dumps(
+        [where, torch.__version__, architecture, list(shape), batch, threads, plan.dataset.n_classes]
+    )
     path = cache_dir() / "speed" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
     with contextlib.suppress(RunError, KeyError, TypeError):
         kept = read_json(path)
@@ -44,7 +46,9 @@ def fastest(architecture: str, plan: Plan) -> Speed:
     times = _measure(architecture, shape, plan.dataset.n_classes, batch, device, threads)
     best = min(times, key=lambda speed: times[speed])
     chosen = best if times[best] * _MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
-    seconds = {f"{speed.precision}{' channels_last' if speed.channels_last else ''}": t for speed, t in times.items()}
+    seconds = {
+        f"{speed.precision}{' channels_last' if speed.channels_last else ''}": t for speed, t in times.items()
+    }
     write_json(path, {**vars(chosen), "measured": seconds, "on": key})
     return chosen
 
@@ -81,7 +85,9 @@ def _measure(
         torch.set_num_threads(before)
 
 
-def _steps(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, speed: Speed, device: torch.device) -> float:
+def _steps(
+    model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, speed: Speed, device: torch.device
+) -> float:
     layout = torch.channels_last if speed.channels_last else torch.contiguous_format
     model.to(memory_format=layout)
     batch = inputs.contiguous(memory_format=layout)

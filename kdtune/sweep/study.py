@@ -59,7 +59,10 @@ def make_sampler(space: Space, number: int) -> BaseSampler:
         match space.sampler:
             case "tpe":
                 return TPESampler(
-                    seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=any(p.search for p in space.pairs)
+                    seed=seed,
+                    n_startup_trials=STARTUP_TRIALS,
+                    multivariate=True,
+                    group=any(p.search for p in space.pairs),
                 )
             case "nsgaii":
                 return NSGAIISampler(seed=seed, population_size=20)
@@ -108,7 +111,9 @@ def ask(study: optuna.Study, space: Space) -> optuna.Trial:
 
 def unfinished(study: optuna.Study) -> list[int]:
     """Return the numbers of the trials that were begun and never ended."""
-    return [t.number for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))]
+    return [
+        t.number for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+    ]
 
 
 def take_up(study: optuna.Study, space: Space, number: int) -> optuna.Trial:

@@ -71,7 +71,7 @@ class StudentTrial(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Train one epoch; return its report, and those of earlier epochs that the driver may have missed.
 
-        A student that can't be trained ends with `failed`: what is wrong with a configuration is wrong again in a retry.
+        A student that can't be trained ends with `failed`: what is wrong with it now is wrong again in a retry.
         """
         try:
             training = self._training or self._open()
@@ -84,7 +84,11 @@ class StudentTrial(tune.Trainable):
         except MemoryError:
             return {"done": True, "failed": "out of memory"}
         except Exception as error:
-            return {"done": True, "failed": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+            return {
+                "done": True,
+                "failed": f"{type(error).__name__}: {error}",
+                "traceback": traceback.format_exc(),
+            }
         last = training.reports[-1]
         return {
             "reports": json.dumps([report.to_dict() for report in reports]),
@@ -139,7 +143,9 @@ class StudentTrial(tune.Trainable):
                     kept[view] = tensor_of(ray.get(ray.get(server.logits.remote(teacher, view))))
                 return kept[view]
 
-            self._signals[teacher] = TeacherSignal(logits, ray.get(server.validation_predictions.remote(teacher)))
+            self._signals[teacher] = TeacherSignal(
+                logits, ray.get(server.validation_predictions.remote(teacher))
+            )
         return self._signals[teacher]
 
 
@@ -173,7 +179,9 @@ class TeacherServer:
         data = DeviceData(arrays, device, view_seed=view_seed, augment=augment)
         self._signals = {}
         for name, teacher in teachers.items():
-            model = build(teacher.job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes)
+            model = build(
+                teacher.job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes
+            )
             model.load_state_dict(safetensors.torch.load(teacher.weights))
             self._signals[name] = signal_of(model.to(device), data, precision=teacher.job.train.precision)
         self._views: dict[tuple[str, int], Any] = {}
