@@ -14,7 +14,7 @@ def cache_dir() -> Path:
     asked = os.environ.get("KDTUNE_CACHE")
     if asked:
         return Path(asked).expanduser()
-    import platformdirs  # noqa: PLC0415
+    import platformdirs
 
     return Path(platformdirs.user_cache_dir("kdtune"))
 
@@ -42,7 +42,7 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _read(path: Path) -> dict[str, Tensor] | None:
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415
+    from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
@@ -55,7 +55,7 @@ def _read(path: Path) -> dict[str, Tensor] | None:
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write aside and rename: a reader, or a killed writer, never leaves half a file under the final name."""
-    from safetensors.torch import save  # noqa: PLC0415
+    from safetensors.torch import save
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from torch import Tensor
 
 from kdtune.data.cache import cached_tensors
 from kdtune.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _MODES = {1: "L", 3: "RGB"}
@@ -67,16 +71,26 @@ def _decode_all(root: Path, files: Sequence[str], image_size: int | None, channe
 
 def _decode(path: Path, image_size: int | None, channels: int) -> NDArray[np.uint8]:
     """Return one image, [height, width, channels]."""
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image
 
     try:
         with Image.open(path) as file:
-            # A palette's transparent entries have no colour of their own before they are spelt out.
-            image = file.convert("RGBA") if file.mode == "P" else file
-            image = image.convert(_MODES[channels])
+            return prepared(file, image_size, channels)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = "the file is cut short" if "truncated" in str(error) else "it is no image, or a damaged one"
         raise DataError(f"{path}: does not decode: {reason}") from None
+
+
+def prepared(file: "Image", image_size: int | None, channels: int) -> NDArray[np.uint8]:
+    """Return an opened image as pixels uint8 [height, width, channels].
+
+    With `image_size`, the shorter side is scaled to it and the centre square is cut out.
+    """
+    from PIL import Image
+
+    # A palette's transparent entries have no colour of their own before they are spelt out.
+    image = file.convert("RGBA") if file.mode == "P" else file
+    image = image.convert(_MODES[channels])
     if image_size is not None and image.size != (image_size, image_size):
         scale = image_size / min(image.size)
         width, height = (max(image_size, round(side * scale)) for side in image.size)

@@ -25,7 +25,7 @@ def read_table(path: str | os.PathLike[str], missing: Iterable[str] = MISSING_MA
     Raises:
         DataError: the file is not there, of another kind, empty, or not readable.
     """
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     file = Path(path).expanduser()
     try:
@@ -53,7 +53,7 @@ def read_table(path: str | os.PathLike[str], missing: Iterable[str] = MISSING_MA
 
 def as_text(column: "pd.Series", missing: Iterable[str] = MISSING_MARKERS) -> list[str | None]:
     """Return a column's cells as stripped text, None where not known; whole numbers have no decimal point."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     markers = {"", *missing}
 

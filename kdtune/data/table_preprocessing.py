@@ -156,8 +156,8 @@ def _numbers(texts: Sequence[str | None]) -> NDArray[np.float64] | None:
 
 
 def _fit_number(name: str, numbers: NDArray[np.float64]) -> Number:
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+    from sklearn.impute import SimpleImputer
+    from sklearn.preprocessing import StandardScaler
 
     imputer, scaler = SimpleImputer(strategy="median"), StandardScaler()
     scaler.fit(imputer.fit_transform(numbers[:, None]))
@@ -165,7 +165,7 @@ def _fit_number(name: str, numbers: NDArray[np.float64]) -> Number:
 
 
 def _fit_category(name: str, texts: Sequence[str | None], min_frequency: int | None) -> Category:
-    from sklearn.preprocessing import OneHotEncoder  # noqa: PLC0415
+    from sklearn.preprocessing import OneHotEncoder
 
     values = np.array([text or "" for text in texts], dtype=object)[:, None]
     unknown = "ignore" if min_frequency is None else "infrequent_if_exist"

@@ -185,7 +185,7 @@ class Objective:
 
         Raises:
             UnknownNameError: no such measure, or no such attribute.
-            InputError: the measure needs groups and the data have none, or an attribute is given to one that needs none.
+            InputError: the measure needs groups and the data have none, or it needs none and one is named.
         """
         base, at, attribute = name.partition("@")
         if base not in MEASURES:
@@ -216,26 +216,28 @@ class Objective:
 
 
 def all_measures(report: Report, references: References, attributes: Sequence[str]) -> dict[str, float]:
-    """Return every measure that a report gives: bare names for the first attribute, `name@attribute` for the others."""
+    """Return every measure that a report gives; `name@attribute` for sensitive attributes after the first."""
     values = {}
-    for measure in MEASURES.values():
-        if measure.need == "groups":
-            names = (
-                [measure.name, *(f"{measure.name}@{attribute}" for attribute in attributes[1:])]
-                if attributes
-                else []
-            )
-        elif (
-            (measure.of_counts is None and measure.name not in report.scalars)
-            or (measure.need == "teacher" and references.teacher is None)
-            or (measure.need == "nds" and references.nds is None)
-        ):
-            names = []
-        else:
-            names = [measure.name]
-        for name in names:
-            values[name] = Objective.parse(name, attributes).value(report, references)
+    for name in applicable(report, references, attributes):
+        values[name] = Objective.parse(name, attributes).value(report, references)
     return values
+
+
+def applicable(report: Report, references: References, attributes: Sequence[str]) -> list[str]:
+    """Return the names of the measures for which a report, its references and its groups have what is needed."""
+    names = []
+    for measure in MEASURES.values():
+        present = {
+            "groups": bool(attributes),
+            "teacher": references.teacher is not None,
+            "nds": references.nds is not None,
+            None: measure.of_counts is not None or measure.name in report.scalars,
+        }[measure.need]
+        if present:
+            names.append(measure.name)
+        if present and measure.need == "groups":
+            names.extend(f"{measure.name}@{attribute}" for attribute in attributes[1:])
+    return names
 
 
 def front_mask(

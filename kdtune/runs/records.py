@@ -17,7 +17,7 @@ ModelKind = Literal["teacher", "nds", "student"]
 """A teacher, a non-distilled student (hard labels only), or a distilled student (a trial)."""
 
 TRIAL_STATES = ("running", "done", "stopped", "failed", "interrupted")
-"""Of a model in training: at work; trained to the last epoch; ended early by the scheduler; gave no result; will go on."""
+"""Of a model: at work; trained to the last epoch; ended early by the scheduler; gave no result; will go on."""
 
 RUN_STATES = ("preparing", "running", "finished", "stopped", "failed")
 """Of a run: data and baselines; the sweep; budget spent; ended on request; could not go on."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
 from kdtune.fairness import base_rate_gap, chance_floor, gap_interval
 from kdtune.runs.measures import Objective
@@ -10,7 +10,8 @@ from kdtune.runs.reader import Run, Status
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.state import ModelState, RunState
 
-GAPS = ("eod", "dpd")
+Gap = Literal["eod", "dpd"]
+GAPS: tuple[Gap, ...] = ("eod", "dpd")
 """Measures that small groups shift upwards: shown with an interval and the value that chance alone gives."""
 
 
@@ -93,7 +94,7 @@ def summarise(run: Run) -> Summary:
 def doubt(report: Report, objective: Objective) -> Doubt:
     """Return the doubt of a gap in a report."""
     counts = report.counts[objective.attribute]
-    quantity = objective.measure.name
+    quantity = cast(Gap, objective.measure.name)
     low, high = gap_interval(counts, quantity=quantity)
     gap = base_rate_gap(counts).value if quantity == "dpd" else None
     return Doubt(low, high, chance_floor(counts, quantity=quantity).mean, gap)

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ray
 import safetensors
@@ -73,7 +73,7 @@ def make_baselines(
             _finish(writer, files, cached)
     threads = max(1, int(allotment.total_cpus) // max(1, len(todo)))
     gpus = min(1.0, allotment.total_gpus / len(todo)) if todo and allotment.total_gpus else 0
-    streams = {}
+    streams: dict[Any, tuple[str, str, Job]] = {}
     for role, architecture, job in todo:
         _announce(writer, baseline_id(role, architecture), role, architecture, job, cached=False)
         task = train_baseline.options(
@@ -82,10 +82,11 @@ def make_baselines(
         streams[task.remote(arrays, job, builders, threads, plan.extras)] = (role, architecture, job)
     reports: dict[str, list[Report]] = {baseline_id(role, name): [] for role, name, _ in todo}
     while streams:
-        ready, _ = ray.wait(list(streams), num_returns=1, timeout=0.5)
+        streaming: list[Any] = list(streams)
+        ready, _ = ray.wait(streaming, num_returns=1, timeout=0.5)
         if stopping():
             raise SweepError("stopped before the first trial")
-        for stream in ready:
+        for stream in cast(list[Any], ready):
             role, architecture, job = streams[stream]
             model_id = baseline_id(role, architecture)
             try:

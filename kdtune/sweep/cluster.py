@@ -123,7 +123,7 @@ def _cores() -> int:
 
 
 def _object_store_bytes() -> int:
-    """A tenth of the memory, within [200 MB, 8 GB]: data and logits are small, and shared memory is not always large."""
+    """Return a tenth of the memory, within [200 MB, 8 GB] and what shared memory holds: data and logits are small."""
     import psutil
 
     free = psutil.virtual_memory().available // 10
@@ -142,5 +142,6 @@ def _probe(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=5).close()
     except OSError as error:
         raise InputError(
-            f"--address {address!r}: nobody answers ({error.strerror or error}); start a cluster with 'ray start --head'"
+            f"--address {address!r}: nobody answers ({error.strerror or error}); "
+            "start a cluster with 'ray start --head'"
         ) from None

@@ -117,7 +117,8 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     for pair in space.pairs:
         trained = baselines[baseline_id("teacher", pair.teacher)]
         teachers[pair.teacher] = TrainedTeacher(trained.job, trained.weights)
-    server = TeacherServer.options(num_gpus=allotment.gpus).remote(
+    server_class: Any = TeacherServer  # Ray's decorator adds `options`
+    server = server_class.options(num_gpus=allotment.gpus).remote(
         [arrays],
         teachers,
         builders,

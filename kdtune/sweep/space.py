@@ -182,7 +182,7 @@ class Space(_Strict):
         return next(pair for pair in self.pairs if pair.pair == name)
 
     def search_of(self, pair: Pair) -> dict[str, Choice]:
-        """Return what is searched for a pair: the common part, with its own entries in place of those of the same name."""
+        """Return what is searched for a pair: the common part, replaced by its own entries of the same name."""
         return {**self.search, **pair.search}
 
     def to_dict(self) -> dict[str, Any]:

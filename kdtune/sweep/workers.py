@@ -53,6 +53,9 @@ def prepare_process(threads: int, builders: Mapping[str, Builder]) -> torch.devi
 class StudentTrial(tune.Trainable):
     """One distilled student after another, in one process: data, teacher logits and torch stay loaded."""
 
+    _training: Training | None
+    _sent: int
+
     def setup(self, config: dict[str, Any], shared: Shared | None = None) -> None:
         """Take the shared objects, once for each process."""
         assert shared is not None
@@ -106,7 +109,7 @@ class StudentTrial(tune.Trainable):
     def _begin(self, config: dict[str, Any]) -> None:
         self._job = Job.from_dict(json.loads(config["job"]))
         self._checkpoint = Path(config["checkpoint"])
-        self._training: Training | None = None
+        self._training = None
         self._sent = 0
 
     def _open(self) -> Training:
