@@ -87,10 +87,19 @@ class RunFiles:
         """Return the file with a baseline's weights."""
         return self.model(model_id) / "model.safetensors"
 
+    def replicate(self, model_id: str, number: int) -> Path:
+        """Return the folder of a model trained again with another seed, from 1."""
+        return self.root / "replicates" / f"{model_id}-s{number}"
+
 
 def trial_id(number: int) -> str:
     """Return the id of the study's trial with this number: `t0007`."""
     return f"t{number:04d}"
+
+
+def baseline_id(role: str, architecture: str) -> str:
+    """Return the id of a baseline in a run: `teacher-resnet20`, `nds-lenet5`."""
+    return f"{role}-{architecture}"
 
 
 def is_trial(model_id: str) -> bool:

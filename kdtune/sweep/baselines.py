@@ -6,9 +6,8 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import ray
 import safetensors
 import safetensors.torch
 
@@ -16,14 +15,14 @@ from kdtune.data.cache import cache_dir
 from kdtune.distill.config import Job
 from kdtune.errors import SweepError
 from kdtune.models import Builder
-from kdtune.runs.files import RunFiles, write_bytes
+from kdtune.runs.files import RunFiles, baseline_id, write_bytes
 from kdtune.runs.jsonl import dumps, read_records
 from kdtune.runs.measures import References
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.cluster import Allotment
+from kdtune.sweep.fleet import train_all
 from kdtune.sweep.plan import Plan
-from kdtune.sweep.workers import train_baseline
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,6 @@ class Baseline:
     job: Job
     reports: tuple[Report, ...]
     weights: bytes
-
-
-def baseline_id(role: str, architecture: str) -> str:
-    """Return the id of a baseline in a run: `teacher-resnet20`, `nds-lenet5`."""
-    return f"{role}-{architecture}"
 
 
 def make_baselines(
@@ -62,7 +56,7 @@ def make_baselines(
     todo: list[tuple[str, str, Job]] = []
     for role, architecture in plan.architectures:
         job = plan.baseline_job(role, architecture)
-        cached = _from_cache(role, architecture, job, job.key(plan.dataset.fingerprint), plan.extras)
+        cached = from_cache(role, architecture, job, job.key(plan.dataset.fingerprint), plan.extras)
         if cached is None:
             todo.append((role, architecture, job))
         else:
@@ -71,42 +65,27 @@ def make_baselines(
             for report in cached.reports:
                 writer.report(cached.id, report, References())
             _finish(writer, files, cached)
-    threads = max(1, int(allotment.total_cpus) // max(1, len(todo)))
-    gpus = min(1.0, allotment.total_gpus / len(todo)) if todo and allotment.total_gpus else 0
-    streams: dict[Any, tuple[str, str, Job]] = {}
     for role, architecture, job in todo:
         _announce(writer, baseline_id(role, architecture), role, architecture, job, cached=False)
-        task = train_baseline.options(
-            num_cpus=min(threads, allotment.total_cpus), num_gpus=gpus, num_returns="streaming"
-        )
-        streams[task.remote(arrays, job, builders, threads, plan.extras)] = (role, architecture, job)
-    reports: dict[str, list[Report]] = {baseline_id(role, name): [] for role, name, _ in todo}
-    while streams:
-        streaming: list[Any] = list(streams)
-        ready, _ = ray.wait(streaming, num_returns=1, timeout=0.5)
-        if stopping():
-            raise SweepError("stopped before the first trial")
-        for stream in cast(list[Any], ready):
-            role, architecture, job = streams[stream]
-            model_id = baseline_id(role, architecture)
-            try:
-                kind, value = ray.get(next(stream))
-            except StopIteration:
-                raise SweepError(f"{model_id}: its training ended without weights") from None
-            except Exception as error:
-                reason = _reason(error)
-                writer.model_state(model_id, "failed", reason)
-                raise SweepError(f"{model_id} could not be trained: {reason}") from None
-            if kind == "report":
-                report = Report.from_dict(value)
-                reports[model_id].append(report)
-                writer.report(model_id, report, References())
-                continue
-            del streams[stream]
-            baseline = Baseline(model_id, role, architecture, job, tuple(reports[model_id]), value)
-            _to_cache(baseline, job.key(plan.dataset.fingerprint))
-            made[model_id] = baseline
-            _finish(writer, files, baseline)
+    asked = {baseline_id(role, architecture): (role, architecture, job) for role, architecture, job in todo}
+    for outcome in train_all(
+        {model_id: job for model_id, (_, _, job) in asked.items()},
+        arrays,
+        allotment,
+        builders,
+        plan.extras,
+        on_report=lambda model_id, report: writer.report(model_id, report, References()),
+        stopping=stopping,
+    ):
+        if outcome.weights is None:
+            writer.model_state(outcome.id, "failed", outcome.failure)
+            raise SweepError(f"{outcome.id} could not be trained: {outcome.failure}")
+        baseline = Baseline(outcome.id, *asked[outcome.id], outcome.reports, outcome.weights)
+        to_cache(baseline, baseline.job.key(plan.dataset.fingerprint))
+        made[outcome.id] = baseline
+        _finish(writer, files, baseline)
+    if stopping():
+        raise SweepError("stopped before the first trial")
     return made
 
 
@@ -138,17 +117,11 @@ def _finish(writer: RunWriter, files: RunFiles, baseline: Baseline) -> None:
     writer.model_state(baseline.id, "done")
 
 
-def _reason(error: Exception) -> str:
-    cause = getattr(error, "cause", None)
-    text = str(cause if isinstance(cause, BaseException) else error).strip()
-    return text.splitlines()[-1] if text else type(error).__name__
-
-
 def _folder(key: str) -> Path:
     return cache_dir() / "baselines" / key
 
 
-def _from_cache(role: str, architecture: str, job: Job, key: str, extras: Sequence[str]) -> Baseline | None:
+def from_cache(role: str, architecture: str, job: Job, key: str, extras: Sequence[str]) -> Baseline | None:
     """Return a cached baseline, or None where there is none that is whole and has the measures asked for."""
     folder = _folder(key)
     try:
@@ -162,7 +135,7 @@ def _from_cache(role: str, architecture: str, job: Job, key: str, extras: Sequen
     return Baseline(baseline_id(role, architecture), role, architecture, job, reports, weights)
 
 
-def _to_cache(baseline: Baseline, key: str) -> None:
+def to_cache(baseline: Baseline, key: str) -> None:
     """Keep a baseline: written aside, then renamed, so that another sweep never sees half of it."""
     folder = _folder(key)
     folder.parent.mkdir(parents=True, exist_ok=True)

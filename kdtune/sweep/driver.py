@@ -13,7 +13,7 @@ from typing import Any
 
 from kdtune.data import load
 from kdtune.errors import InputError, KdtuneError, RunError, SweepError
-from kdtune.runs.files import RunFiles
+from kdtune.runs.files import RunFiles, baseline_id
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
@@ -103,13 +103,14 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     import ray
 
     from kdtune.distill.arrays import Arrays
-    from kdtune.sweep.baselines import baseline_id, make_baselines, references_of
+    from kdtune.sweep.baselines import make_baselines, references_of
+    from kdtune.sweep.fleet import user_builders
     from kdtune.sweep.ledger import Ledger
     from kdtune.sweep.study import open_study
     from kdtune.sweep.workers import Shared, TeacherServer, TrainedTeacher
 
     space = plan.space
-    builders = _user_builders(plan)
+    builders = user_builders(name for pair in space.pairs for name in (pair.teacher, pair.student))
     arrays = ray.put(Arrays.of(plan.dataset))
     writer.run_state("preparing", "teachers and non-distilled students")
     baselines = make_baselines(plan, arrays, files, writer, allotment, builders, stopping=liveness.stopping)
@@ -191,19 +192,6 @@ def _import_user_modules(names: Sequence[str]) -> None:
             importlib.import_module(name)
         except ImportError as error:
             raise InputError(f"--import {name}: {error}") from None
-
-
-def _user_builders(plan: Plan) -> dict[str, Any]:
-    """Return the builders of models that did not come with kdtune: workers must be given them."""
-    from kdtune.models import models
-
-    names = {name for pair in plan.space.pairs for name in (pair.teacher, pair.student)}
-    builders = {name: models.get(name) for name in names if name in models}
-    return {
-        name: b
-        for name, b in builders.items()
-        if not (getattr(b, "__module__", "") or "").startswith("kdtune.")
-    }
 
 
 def _resumed_space(record: RunRecord, request: Request) -> Space:

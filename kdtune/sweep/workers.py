@@ -137,19 +137,21 @@ class StudentTrial(tune.Trainable):
 
     def _signal(self, teacher: str) -> TeacherSignal:
         if teacher not in self._signals:
-            server = self._shared.teachers
-            kept: dict[int, torch.Tensor] = {}
-
-            def logits(view: int) -> torch.Tensor:
-                if view not in kept:
-                    kept.clear()
-                    kept[view] = tensor_of(ray.get(ray.get(server.logits.remote(teacher, view))))
-                return kept[view]
-
-            self._signals[teacher] = TeacherSignal(
-                logits, ray.get(server.validation_predictions.remote(teacher))
-            )
+            self._signals[teacher] = served_signal(self._shared.teachers, teacher)
         return self._signals[teacher]
+
+
+def served_signal(server: Any, teacher: str) -> TeacherSignal:
+    """Return a teacher's signal as a `TeacherServer` gives it; the latest view is kept."""
+    kept: dict[int, torch.Tensor] = {}
+
+    def logits(view: int) -> torch.Tensor:
+        if view not in kept:
+            kept.clear()
+            kept[view] = tensor_of(ray.get(ray.get(server.logits.remote(teacher, view))))
+        return kept[view]
+
+    return TeacherSignal(logits, ray.get(server.validation_predictions.remote(teacher)))
 
 
 @dataclass(frozen=True)
@@ -206,13 +208,22 @@ class TeacherServer:
 
 
 @ray.remote(max_retries=2)
-def train_baseline(
-    arrays: Arrays, job: Job, builders: Mapping[str, Builder], threads: int, extras: tuple[str, ...]
+def train_model(
+    arrays: Arrays,
+    job: Job,
+    builders: Mapping[str, Builder],
+    threads: int,
+    extras: tuple[str, ...],
+    teachers: Any = None,
 ) -> Iterator[tuple[str, Any]]:
-    """Train a teacher or a non-distilled student; yield each report as it comes, and the weights (safetensors) last."""
+    """Train one model as a task; yield each report as it comes, and the weights (safetensors) last.
+
+    A distilled student learns from `teachers`, the handle of a `TeacherServer` with the job's view seed.
+    """
     device = prepare_process(threads, builders)
     data = DeviceData(arrays, device, view_seed=job.view_seed, augment=job.train.augment)
-    training = Training(job, data, extras=extras)
+    signal = None if job.distillation is None else served_signal(teachers, job.distillation.teacher)
+    training = Training(job, data, teacher=signal, extras=extras)
     while not training.done:
         yield "report", training.step().to_dict()
     state = {name: tensor.contiguous().cpu() for name, tensor in training.model.state_dict().items()}
