@@ -183,6 +183,8 @@ class Objective:
     def parse(cls, name: str, attributes: Sequence[str]) -> "Objective":
         """Find the measure and the attribute that a name means; the first attribute where it names none.
 
+        Of the first attribute the measure goes by its bare name, however it was asked for: as in `all_measures`.
+
         Raises:
             UnknownNameError: no such measure, or no such attribute.
             InputError: the measure needs groups and the data have none, or it needs none and one is named.
@@ -205,7 +207,8 @@ class Objective:
             )
         if at and attribute not in attributes:
             raise UnknownNameError("sensitive attribute", attribute, attributes)
-        return cls(name, measure, attribute or attributes[0])
+        attribute = attribute or attributes[0]
+        return cls(base if attribute == attributes[0] else name, measure, attribute)
 
     def value(self, report: Report, references: References) -> float:
         """Return the objective's value in a report; NaN where it is undefined or was not measured."""

@@ -228,7 +228,7 @@ def _record(plan: Plan, files: RunFiles) -> RunRecord:
         dataset={**plan.dataset.describe(), "options": space.dataset.options},
         classes=plan.dataset.classes,
         attributes={name: tuple(groups) for name, groups in plan.dataset.attributes.items()},
-        objectives=tuple(space.objectives),
+        objectives=tuple(objective.name for objective in plan.objectives),
         constraints=plan.constraints,
         pairs=tuple(pair.pair for pair in space.pairs),
         epochs=space.budget.epochs,

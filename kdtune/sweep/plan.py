@@ -110,8 +110,7 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     symbols = {"majority": dataset.majority, "chance": 1 / len(dataset.classes)}
     constraints = []
     for name, text in space.constraints.items():
-        Objective.parse(name, attributes)
-        constraints.append(parse_constraint(name, text, symbols=symbols))
+        constraints.append(parse_constraint(Objective.parse(name, attributes).name, text, symbols=symbols))
     _check_memory(dataset)
     return Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
 
