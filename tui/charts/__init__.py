@@ -1,0 +1,5 @@
+"""Charts: pure functions of the store, the view, a size and a look. Each returns a canvas."""
+
+from tui.charts.frame import Frame
+
+__all__ = ["Frame"]

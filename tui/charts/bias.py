@@ -1,0 +1,127 @@
+"""Per-class bias: how each class's share of the accuracy moved from teacher, or non-distilled twin, to student."""
+
+import numpy as np
+import numpy.typing as npt
+
+from kdtune.errors import KdtuneError
+from kdtune.fairness import Counts, class_bias
+from kdtune.runs.records import ALL
+from kdtune.runs.state import ModelState
+from tui import raster
+from tui.canvas import Canvas
+from tui.charts.frame import Frame
+from tui.text import fit, plain, signed, width
+
+_BOTH_FROM = 64
+"""Columns from which both references are shown side by side."""
+
+_TITLES = {"teacher": "student − teacher", "nds": "student − NDS"}
+
+
+def bias(frame: Frame) -> Canvas:
+    """Draw class bias as ranked bars, the extremes first: losers from the top, winners from the bottom."""
+    model = frame.cursor
+    if model is None:
+        return frame.nothing("no trial yet", "bias forms with the first report")
+    reports = frame.reports_of(model.id)
+    if not reports:
+        waiting = "reading its reports" if model.epoch else "its first epoch is not over"
+        return frame.nothing(f"{model.id}: no report yet", waiting)
+    values = {kind: bias_of(frame, model, reports[-1].counts[ALL], kind) for kind in ("teacher", "nds")}
+    known = [kind for kind, found in values.items() if found is not None]
+    if not known:
+        return frame.nothing("nothing to compare with", "neither teacher nor NDS has reported")
+    canvas = frame.canvas()
+    first = frame.view.reference if frame.view.reference in known else known[0]
+    shown = known if canvas.width >= _BOTH_FROM else [first]
+    order = ranked(values[first])
+    names = [plain(name) for name in frame.store.record.classes]
+    label = min(max((width(name) for name in names), default=4), max(6, canvas.width // 6), 18)
+    head = _heading(frame, canvas, model, reports[-1].epoch, label, shown)
+    rows = canvas.height - head
+    if rows < 1:
+        return canvas
+    offset = frame.view.scroll.get("bias", 0)
+    visible, more = window(len(order), rows, offset)
+    peak = max([0.05, *(float(np.nanmax(np.abs(values[kind]))) for kind in shown if np.isfinite(values[kind]).any())])  # type: ignore[arg-type, type-var]
+    for k, place in enumerate(visible):
+        y = head + k
+        if place < 0:
+            hidden = f"{frame.look.glyph('more')} {more} classes between"
+            canvas.text(0, y, fit(frame.look.text(hidden), canvas.width), "faint")
+            continue
+        index = int(order[place])
+        canvas.text(0, y, fit(frame.look.text(names[index]), label), "text")
+        left = label + 1
+        share = (canvas.width - left) // len(shown)
+        for n, kind in enumerate(shown):
+            column = values[kind]
+            assert column is not None
+            _bar(frame, canvas, left + n * share, y, share - (1 if n + 1 < len(shown) else 0), float(column[index]), peak)
+    return canvas
+
+
+def _heading(frame: Frame, canvas: Canvas, model: ModelState, epoch: int, label: int, shown: list[str]) -> int:
+    if canvas.height < 4:
+        return 0
+    left = label + 1
+    share = (canvas.width - left) // len(shown)
+    canvas.text(0, 0, fit(f"e{epoch}", label), "dim")
+    for n, kind in enumerate(shown):
+        canvas.text(left + n * share, 0, fit(frame.look.text(_TITLES[kind]), share - 1, align="center"), kind)
+    return 1
+
+
+def bias_of(frame: Frame, model: ModelState, counts: Counts, kind: str) -> npt.NDArray[np.float64] | None:
+    """Return class bias [C] against a reference's last report; None where there is none to compare with."""
+    reference = frame.store.reference(model, kind)
+    if reference is None or reference.id == model.id:
+        return None
+    reports = frame.reports_of(reference.id)
+    if not reports:
+        return None
+    try:
+        return np.asarray(class_bias(counts, reports[-1].counts[ALL]))
+    except KdtuneError:
+        return None
+
+
+def ranked(values: npt.NDArray[np.float64] | None) -> npt.NDArray[np.int64]:
+    """Return the classes from the largest loss to the largest gain; undefined ones in the middle of the order, at 0."""
+    assert values is not None
+    return np.argsort(np.nan_to_num(values), kind="stable").astype(np.int64)
+
+
+def window(count: int, rows: int, offset: int) -> tuple[list[int], int]:
+    """Return which of `count` ranked things fill the rows, and how many are left out.
+
+    Without an offset both ends are shown and -1 marks the gap between them; with one, a plain window from there.
+    """
+    if count <= rows:
+        return list(range(count)), 0
+    if offset > 0:
+        start = min(offset, count - rows)
+        return list(range(start, start + rows)), count - rows
+    upper = max(1, rows // 2)
+    lower = max(0, rows - upper - 1)
+    hidden = count - upper - lower
+    return [*range(upper), -1, *range(count - lower, count)][:rows], hidden
+
+
+def _bar(frame: Frame, canvas: Canvas, x: int, y: int, cells: int, value: float, peak: float) -> None:
+    look = frame.look
+    text = signed(value, 2)
+    half = (cells - 6) // 2
+    if half < 2:
+        canvas.text(x, y, fit(look.text(text), cells, align="right"), "gain" if value > 0 else "loss")
+        return
+    middle = x + half
+    canvas.put(middle, y, look.glyph("zero"), "axis")
+    if np.isfinite(value):
+        size = abs(value) / peak * half
+        if value < 0:
+            canvas.stamp(x, y, np.array([list(raster.bar_left(size, half, ascii_only=look.ascii))], "<U1"), "loss")
+        else:
+            canvas.text(middle + 1, y, raster.bar(size, half, ascii_only=look.ascii), "gain")
+    style = "dim" if not np.isfinite(value) or abs(value) < 0.005 else "gain" if value > 0 else "loss"
+    canvas.right(x + cells, y, look.text(text), style)

@@ -1,0 +1,146 @@
+"""Learning curves: measures over epochs, the compared models in colour, the others as a cloud behind them."""
+
+import numpy as np
+import numpy.typing as npt
+
+from tui.canvas import Canvas
+from tui.charts.frame import Frame
+from tui.plot import Plot
+from tui.raster import Scale
+from tui.text import fit, number, short, width
+from tui.view import EPOCH
+
+BACKGROUND_CURVES = 150
+"""Curves drawn behind the compared ones: the latest; more would only be a grey area."""
+
+_TWO_FROM = 15
+"""Rows from which two measures are drawn, one above the other."""
+
+
+def curves(frame: Frame) -> Canvas:
+    """Draw the view's measure over epochs, and the next objective below it where there is room."""
+    store = frame.store
+    if not store.reports:
+        return frame.nothing("no report yet", "the first curve starts with the first epoch")
+    canvas = frame.canvas()
+    measures = store.measures
+    first = measures[frame.view.measure % len(measures)]
+    others = [name for name in store.record.objectives if name != first]
+    legend = _legend(frame, canvas)
+    height = canvas.height - legend
+    if height >= _TWO_FROM and others:
+        upper = (height + 1) // 2
+        _panel(frame, canvas, first, legend, upper)
+        _panel(frame, canvas, others[0], legend + upper, height - upper)
+    else:
+        _panel(frame, canvas, first, legend, height)
+    return canvas
+
+
+def _legend(frame: Frame, canvas: Canvas) -> int:
+    """Name the compared models in one row; return the rows used."""
+    if canvas.height < 7:
+        return 0
+    x = 0
+    for model_id in frame.view.compared:
+        slot = frame.view.slot(model_id)
+        label = f"{frame.look.series(slot)} {frame.look.text(model_id)}"
+        if x + width(label) > canvas.width:
+            canvas.text(max(0, canvas.width - 1), 0, "…" if not frame.look.ascii else "~", "dim")
+            break
+        x = canvas.text(x, 0, label, f"series{slot}") + 3
+    cursor = frame.cursor
+    if cursor is not None:
+        for kind, label in (("teacher", "teacher"), ("nds", "NDS")):
+            if frame.store.reference(cursor, kind) is not None and x + len(label) + 2 <= canvas.width:
+                x = canvas.text(x, 0, f"{frame.look.glyph('dotted')} {label}", kind) + 3
+    return 1
+
+
+def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) -> None:
+    store, view = frame.store, frame.view
+    if height < 3 or canvas.width < 10:
+        return
+    compared = [model_id for model_id in view.compared if store.model(model_id)]
+    behind = [model_id for model_id in frame.ids if model_id not in compared][-BACKGROUND_CURVES:]
+    lines = {model_id: smoothed(store.series(model_id, measure), view.smoothing) for model_id in [*behind, *compared]}
+    cursor = frame.cursor
+    guides: list[tuple[str, float]] = []
+    if cursor is not None:
+        for kind in ("teacher", "nds"):
+            reference = store.reference(cursor, kind)
+            if reference is not None:
+                guides.append((kind, store.value(reference.id, measure)))
+    pool = [np.zeros(0), *lines.values(), np.array([value for _, value in guides])]
+    log = measure in view.log or "curves" in view.log
+    y = Scale.over(np.concatenate(pool), log=log, margin=0.06)
+    if not log and not measure.startswith(("parameters", "latency", "individual")):
+        y = y.clamp(0.0, 1.0)
+    epochs = max([store.record.epochs, *(len(line) for line in lines.values())])
+    arrow = "↑ better" if store.direction(measure) == "max" else "↓ better"
+    name = short(measure) + (" (log)" if log else "") + (f"  smoothed {view.smoothing}" if view.smoothing else "")
+    plot = Plot(
+        canvas,
+        frame.look,
+        Scale(1.0, float(max(epochs, 2))),
+        y,
+        box=(0, top, canvas.width, height),
+        x_label="epoch",
+        y_label=f"{name}  {arrow}",
+        whole_x=True,
+        zoom=view.zoom.get(EPOCH),
+    )
+    if not plot.usable:
+        return
+    plot.many([(np.arange(1, len(lines[i]) + 1), lines[i]) for i in behind], "axis")
+    for kind, value in guides:
+        plot.horizontal(value, kind, "teacher" if kind == "teacher" else "NDS")
+    for model_id in reversed(compared):
+        _curve(frame, plot, model_id, lines[model_id])
+    if view.crosshair:
+        _read_out(frame, canvas, plot, measure, lines, compared, top)
+
+
+def _curve(frame: Frame, plot: Plot, model_id: str, line: npt.NDArray[np.float64]) -> None:
+    slot = frame.view.slot(model_id)
+    epochs = np.arange(1, len(line) + 1)
+    plot.curve(epochs, line, f"series{slot}")
+    known = np.flatnonzero(np.isfinite(line))
+    if len(known):
+        last = int(known[-1])
+        plot.marker(float(epochs[last]), float(line[last]), frame.look.series(slot), f"series{slot}")
+
+
+def _read_out(
+    frame: Frame,
+    canvas: Canvas,
+    plot: Plot,
+    measure: str,
+    lines: dict[str, npt.NDArray[np.float64]],
+    compared: list[str],
+    top: int,
+) -> None:
+    x, _ = plot.cross(frame.view.cross.get(EPOCH, (0.5, 0.5)))
+    epoch = max(1, round(x))
+    parts = [f"epoch {epoch}"]
+    for model_id in compared:
+        line = lines[model_id]
+        value = float(line[epoch - 1]) if epoch <= len(line) else float("nan")
+        parts.append(f"{model_id} {number(value)}")
+    text = fit(frame.look.text("  ".join(parts)), plot.width)
+    canvas.right(plot.left + plot.width, top, text, "accent")
+
+
+def smoothed(line: npt.NDArray[np.float64], strength: int) -> npt.NDArray[np.float64]:
+    """Return the exponential moving average of a curve, weight (0, 0.4, 0.7, 0.9)[strength]; NaN stays a gap."""
+    if strength <= 0 or len(line) < 2:
+        return line
+    weight = (0.0, 0.4, 0.7, 0.9)[min(strength, 3)]
+    result = np.full(len(line), np.nan)
+    mean = total = 0.0
+    for k, value in enumerate(line.tolist()):
+        if value == value:  # not NaN
+            mean = weight * mean + (1 - weight) * value
+            total = weight * total + (1 - weight)
+            result[k] = mean / total
+    return result

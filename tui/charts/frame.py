@@ -1,0 +1,67 @@
+"""What every chart is given."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kdtune.runs.records import Report
+from kdtune.runs.state import ModelState
+from kdtune.runs.summary import Doubt
+from tui.canvas import Canvas
+from tui.look import Look
+from tui.plot import message
+from tui.store import Store
+from tui.view import View
+
+Reports = Mapping[str, Sequence[Report]]
+Doubts = Mapping[tuple[str, int, str], Doubt]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The store, the view, and a size.
+
+    Attributes:
+        ids: the trials that the filter lets through, in the order of the table.
+        reports: full reports by epoch, of the models that are looked at.
+        doubts: intervals and chance floors by (model, epoch, objective), as far as they are known.
+        loading: share of the run that has been read, None when all has.
+        error: why the run can't be read.
+        now: seconds since 1970, by the clock of the view (a replay has its own).
+        tick: counts frames, for what pulses.
+    """
+
+    store: Store
+    view: View
+    width: int
+    height: int
+    look: Look = field(default_factory=Look)
+    ids: Sequence[str] = ()
+    reports: Reports = field(default_factory=dict)
+    doubts: Doubts = field(default_factory=dict)
+    loading: float | None = None
+    error: str = ""
+    now: float = 0.0
+
+    def canvas(self) -> Canvas:
+        """Return an empty canvas of this size."""
+        return Canvas(self.width, self.height)
+
+    @property
+    def cursor(self) -> ModelState | None:
+        """The model under the cursor."""
+        return self.store.model(self.view.cursor)
+
+    def reports_of(self, model_id: str) -> Sequence[Report]:
+        """Return a model's full reports as far as its events go: a replay does not see ahead."""
+        model = self.store.model(model_id)
+        found = self.reports.get(model_id, ())
+        return found if model is None else found[: model.epoch]
+
+    def nothing(self, title: str, hint: str = "") -> Canvas:
+        """Return the canvas of a pane without anything to show: why, and what will bring something."""
+        canvas = self.canvas()
+        if self.error:
+            return message(canvas, self.look, self.error, "the monitor goes on when it comes back; q leaves", style="bad")
+        if self.loading is not None:
+            return message(canvas, self.look, f"reading the run: {self.loading:.0%}")
+        return message(canvas, self.look, title, hint)

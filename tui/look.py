@@ -1,0 +1,267 @@
+"""How things look: glyphs and their ASCII twins, colours that the colour-blind can tell apart, themes.
+
+Charts name styles (`axis`, `series3`, `heat7`); a `Palette` turns the names into colours of the theme at hand. No
+series is told by its colour alone: each has a glyph and a label too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.color import Color
+from rich.style import Style
+from textual.theme import Theme
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the terminal can draw.
+
+    Attributes:
+        ascii: nothing but ASCII.
+        mono: no colours: what colour would say must be said by characters.
+    """
+
+    ascii: bool = False
+    mono: bool = False
+
+    def glyph(self, name: str) -> str:
+        """Return the character for a thing."""
+        return GLYPHS[name][1 if self.ascii else 0]
+
+    def series(self, slot: int) -> str:
+        """Return the marker of a compared model."""
+        return ("o*x+#@%&$" if self.ascii else "◎●▲■◆▼★✚▶")[slot % 9]
+
+    def heat(self, level: int) -> str:
+        """Return a character as dark as a heat map's level (0 to 15), for terminals without colour."""
+        ramp = " .:-=+*#" if self.ascii else " ·░░▒▒▓█"
+        return ramp[max(0, level) // 2]
+
+    def text(self, text: str) -> str:
+        """Return a label in what the terminal can draw."""
+        if not self.ascii or text.isascii():
+            return text
+        for wide, narrow in _ASCII_WORDS:
+            text = text.replace(wide, narrow)
+        return text.encode("ascii", "replace").decode()
+
+
+_ASCII_WORDS = (
+    ("α", "a"), ("→", "->"), ("←", "<-"), ("↑", "^"), ("↓", "v"), ("·", "."), ("–", "-"), ("−", "-"), ("…", "~"),
+    ("×", "x"), ("●", "*"), ("◎", "o"), ("▲", "^"), ("▼", "v"), ("■", "#"), ("◆", "+"), ("★", "*"), ("✚", "+"), ("ρ", "r"),
+    ("η", "n"), ("≥", ">="), ("≤", "<="), ("│", "|"), ("─", "-"), ("━", "="), ("∞", "inf"), ("▶", ">"), ("◇", "<"), ("◦", "."),
+)  # fmt: skip
+
+GLYPHS = {
+    "running": ("●", "*"),
+    "done": ("✓", "+"),
+    "stopped": ("◼", "-"),
+    "failed": ("✗", "x"),
+    "interrupted": ("◌", "~"),
+    "front": ("★", "*"),
+    "pinned": ("▪", "!"),
+    "cursor": ("▌", ">"),
+    "hline": ("─", "-"),
+    "vline": ("│", "|"),
+    "dotted": ("┄", "."),
+    "vdotted": ("┊", ":"),
+    "corner": ("└", "+"),
+    "tick": ("┴", "+"),
+    "ltick": ("┤", "+"),
+    "point": ("●", "o"),
+    "hollow": ("◦", "."),
+    "teacher": ("◆", "T"),
+    "nds": ("◇", "N"),
+    "target": ("◎", "@"),
+    "zero": ("│", "|"),
+    "cap_low": ("├", "["),
+    "cap_high": ("┤", "]"),
+    "track": ("─", "."),
+    "best": ("▲", "^"),
+    "separator": ("│", "|"),
+    "block": ("█", "#"),
+    "upper": ("▀", "#"),
+    "empty": ("○", "o"),
+    "more": ("⋮", ":"),
+    "left": ("←", "<"),
+    "right": ("→", ">"),
+}
+
+# Okabe and Ito's colours, in the order in which they stand out on each ground.
+_ON_DARK = ("#ffffff", "#56b4e9", "#e69f00", "#2bbd8f", "#d98cb9", "#f0e442", "#e8743b", "#5b9bf0", "#b8bcc4")
+_ON_LIGHT = ("#000000", "#0072b2", "#d55e00", "#008a64", "#b0578d", "#b87f00", "#3d95cc", "#6b5b00", "#5f6670")
+
+# Cividis in 16 steps: even in lightness, the same to the colour-blind.
+_HEAT = (
+    "#00224e", "#0a2d63", "#1f3870", "#30436e", "#3e4e6c", "#4b596b", "#57646d", "#636f71",
+    "#707b76", "#7e8777", "#8d9376", "#9d9f72", "#aeac6b", "#c0b961", "#d4c853", "#f5e23f",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Colours:
+    """The colours of one theme."""
+
+    text: str
+    dim: str
+    faint: str
+    accent: str
+    good: str
+    bad: str
+    warn: str
+    series: Sequence[str]
+    cursor: str
+    gain: str
+    loss: str
+
+
+DARK = Colours(
+    text="#dfe5ec",
+    dim="#8b98a7",
+    faint="#46525f",
+    accent="#56b4e9",
+    good="#2bbd8f",
+    bad="#f0683c",
+    warn="#e6b422",
+    series=_ON_DARK,
+    cursor="#1f3347",
+    gain="#56b4e9",
+    loss="#e8843b",
+)
+LIGHT = Colours(
+    text="#1c232b",
+    dim="#5d6772",
+    faint="#b9bfc4",
+    accent="#0072b2",
+    good="#007a58",
+    bad="#c2410c",
+    warn="#9a6700",
+    series=_ON_LIGHT,
+    cursor="#d6e6f2",
+    gain="#0072b2",
+    loss="#c8560a",
+)
+ANSI = Colours(
+    text="default",
+    dim="bright_black",
+    faint="bright_black",
+    accent="cyan",
+    good="green",
+    bad="red",
+    warn="yellow",
+    series=("default", "cyan", "yellow", "green", "magenta", "bright_yellow", "red", "blue", "white"),
+    cursor="default",
+    gain="cyan",
+    loss="yellow",
+)
+
+THEMES = (
+    Theme(
+        name="kdtune-dark",
+        primary="#56b4e9",
+        secondary="#7f95ab",
+        accent="#56b4e9",
+        foreground="#dfe5ec",
+        background="#0f151c",
+        surface="#141c25",
+        panel="#2a3744",
+        success="#2bbd8f",
+        warning="#e6b422",
+        error="#f0683c",
+        dark=True,
+    ),
+    Theme(
+        name="kdtune-light",
+        primary="#0072b2",
+        secondary="#4e6a83",
+        accent="#0072b2",
+        foreground="#1c232b",
+        background="#fbfaf6",
+        surface="#f3f1ea",
+        panel="#d9d6cb",
+        success="#007a58",
+        warning="#9a6700",
+        error="#c2410c",
+        dark=False,
+    ),
+)
+
+
+class Palette:
+    """Styles by name, on the ground of one widget.
+
+    `a|b` lays style b's ground under a; `heatK` is a level as a ground, `heatK:L` a half-block: K above, L below.
+    """
+
+    def __init__(self, colours: Colours, base: Style, *, mono: bool = False) -> None:
+        self.colours = colours
+        self.base = base
+        self.mono = mono
+        self._cache: dict[str, Style] = {}
+
+    def __call__(self, name: str) -> Style:
+        """Return the style of this name."""
+        found = self._cache.get(name)
+        if found is None:
+            found = self._cache[name] = self.base + self._style(name)
+        return found
+
+    def _style(self, name: str) -> Style:
+        first, bar, ground = name.partition("|")
+        if bar:
+            return self._style(first) + self._ground(ground)
+        if first.startswith("heat"):
+            upper, colon, lower = first[4:].partition(":")
+            top = _colour(_HEAT[int(upper)])
+            if colon:
+                return Style(color=top, bgcolor=_colour(_HEAT[int(lower)]) if lower else None)
+            ink = "#ffffff" if int(upper) < 9 else "#000000"
+            return Style(color=_colour(ink), bgcolor=top)
+        if first.startswith("series"):
+            slot = int(first[6:])
+            return Style(color=_colour(self.colours.series[slot % 9]), bold=slot == 0)
+        c = self.colours
+        match first:
+            case "text":
+                return Style(color=_colour(c.text))
+            case "strong":
+                return Style(color=_colour(c.text), bold=True)
+            case "dim" | "label":
+                return Style(color=_colour(c.dim))
+            case "axis" | "faint" | "cloud":
+                return Style(color=_colour(c.dim if first == "cloud" else c.faint))
+            case "accent" | "key":
+                return Style(color=_colour(c.accent), bold=first == "key")
+            case "good" | "bad" | "warn" | "gain" | "loss":
+                return Style(color=_colour(getattr(c, first)), bold=first in ("bad", "warn"))
+            case "front":
+                return Style(color=_colour(c.accent), bold=True)
+            case "teacher":
+                return Style(color=_colour(c.series[4]))
+            case "nds":
+                return Style(color=_colour(c.series[3]))
+            case "badge":
+                return Style(color=_colour(c.accent), reverse=True, bold=True)
+            case "badge-warn":
+                return Style(color=_colour(c.warn), reverse=True, bold=True)
+            case "badge-bad":
+                return Style(color=_colour(c.bad), reverse=True, bold=True)
+            case "heading":
+                return Style(color=_colour(c.dim), bold=True)
+        return Style(color=_colour(c.text))
+
+    def _ground(self, name: str) -> Style:
+        if name == "cursor":
+            if self.mono or self.colours is ANSI:
+                return Style(reverse=True)
+            return Style(bgcolor=_colour(self.colours.cursor))
+        return Style()
+
+
+def _colour(name: str) -> Color:
+    return Color.parse(name)
+
+
+def colours_of(theme: Theme) -> Colours:
+    """Return the chart colours that go with a theme."""
+    return ANSI if theme.ansi else DARK if theme.dark else LIGHT

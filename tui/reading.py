@@ -1,0 +1,93 @@
+"""Reads full reports in a thread, of those models only that someone looks at."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from kdtune.runs.records import Report
+
+KEPT = 24
+"""Models whose reports stay in memory: those compared, their references, and the last ones looked at."""
+
+
+class Reports(Protocol):
+    """Gives a model's full reports."""
+
+    def reports(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
+        """Return them, None if they are the same as `have`."""
+        ...
+
+
+class Reader:
+    """The reports of the models that are looked at.
+
+    Attributes:
+        found: full reports by model; lists are replaced, never changed.
+        revision: grows when `found` does.
+    """
+
+    def __init__(self, source: Reports) -> None:
+        self.found: OrderedDict[str, Sequence[Report]] = OrderedDict()
+        self.revision = 0
+        self._source = source
+        self._todo: OrderedDict[str, None] = OrderedDict()
+        self._wanted: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+
+    def want(self, ids: Sequence[str], changed: Iterable[str] = ()) -> None:
+        """Say which models are looked at now, the most important first, and which of all have new reports."""
+        wanted = tuple(dict.fromkeys(ids))
+        news = set(changed)
+        todo = [i for i in wanted if i not in self._wanted or i in news]
+        if not todo and wanted == self._wanted:
+            return
+        with self._lock:
+            self._wanted = wanted
+            for model_id in [*todo, *(i for i in self._todo if i in wanted)]:
+                self._todo[model_id] = None
+            for model_id in [i for i in self._todo if i not in wanted]:
+                del self._todo[model_id]  # the latest wins: nobody looks at these any more
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopped:
+            with self._lock:
+                model_id = next(iter(self._todo), None)
+                if model_id is None:
+                    self._wake.clear()
+                else:
+                    del self._todo[model_id]
+            if model_id is None:
+                self._wake.wait()
+                continue
+            have = self.found.get(model_id, ())
+            try:
+                found = self._source.reports(model_id, have)
+            except Exception:  # whatever is wrong with one file must not end the reading of the others
+                found = None
+            if found is None:
+                continue
+            with self._lock:
+                self.found[model_id] = found
+                self.found.move_to_end(model_id)
+                while len(self.found) > KEPT:
+                    oldest = next((i for i in self.found if i not in self._wanted), None)
+                    if oldest is None:
+                        break
+                    del self.found[oldest]
+            self.revision += 1

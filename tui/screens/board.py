@@ -1,0 +1,135 @@
+"""A screen of panes: a grid where there is room, a table and one chart in less, one pane in least."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container
+from textual.screen import Screen
+
+from tui.widgets.bars import Footer, Header
+from tui.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from tui.app import Monitor
+
+GRID_FROM, PAIR_FROM, FRAME_FROM = 140, 100, 60
+"""Columns from which all panes, a table and one chart, and a pane with its frame are shown."""
+
+HEADER_FROM = 20
+"""Rows from which there is a header."""
+
+
+class Board(Screen[None]):
+    """Panes with a header and a footer. Subclasses say which panes."""
+
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("tab", "app.pane(1)", show=False),
+        Binding("shift+tab", "app.pane(-1)", show=False),
+    ]
+    AUTO_FOCUS = ""
+    NAME: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.panes: Sequence[Pane] = self.make_panes()
+        self.active = 0
+        self.chart = min(1, len(self.panes) - 1)
+        self.maximised_pane = False
+        self.header = Header(id="header")
+        self.footer = Footer(id="footer")
+        self.board = Container(*self.panes, id="board")
+        self._arrangement: object = None
+
+    def make_panes(self) -> Sequence[Pane]:
+        """Return the panes, the most important first."""
+        raise NotImplementedError
+
+    @property
+    def monitor(self) -> "Monitor":
+        """The app."""
+        return self.app  # type: ignore[return-value]
+
+    def compose(self) -> ComposeResult:
+        """Put header, panes and footer together."""
+        yield self.header
+        yield self.board
+        yield self.footer
+
+    def on_mount(self) -> None:
+        """Arrange for the size at hand."""
+        self.lay_out()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Arrange for the new size."""
+        self.lay_out()
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was shown."""
+        self.lay_out()
+        self.update_panes()
+
+    @property
+    def mode(self) -> str:
+        """How the panes are laid out: `grid`, `pair` or `single`."""
+        if self.maximised_pane or len(self.panes) == 1:
+            return "single"
+        wide = self.app.size.width
+        return "grid" if wide >= GRID_FROM and self.app.size.height >= HEADER_FROM else "pair" if wide >= PAIR_FROM else "single"
+
+    def lay_out(self) -> None:
+        """Show the panes that fit, where they fit."""
+        wide, high = self.app.size
+        mode = self.mode
+        if self.active != 0:
+            self.chart = self.active
+        shown = {
+            "grid": set(range(len(self.panes))),
+            "pair": {0, self.chart},
+            "single": {self.active},
+        }[mode]
+        bare = wide < FRAME_FROM or high < 12
+        arrangement = (mode, bare, frozenset(shown), high >= HEADER_FROM, self.active)
+        if arrangement == self._arrangement:
+            return
+        self._arrangement = arrangement
+        with self.app.batch_update():
+            for name in ("grid", "pair", "single"):
+                self.board.set_class(mode == name, f"-{name}")
+            self.set_class(bare, "-bare")
+            self.header.display = high >= HEADER_FROM
+            for k, pane in enumerate(self.panes):
+                pane.display = k in shown
+            self.panes[self.active].focus(scroll_visible=False)
+
+    @property
+    def pane(self) -> Pane:
+        """The pane that keys go to."""
+        return self.panes[self.active]
+
+    def activate(self, index: int) -> None:
+        """Make a pane the one that keys go to."""
+        self.active = index % len(self.panes)
+        self.lay_out()
+        self.update_panes()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Follow a click into a pane."""
+        for k, pane in enumerate(self.panes):
+            if pane is event.widget and k != self.active:
+                self.activate(k)
+
+    def on_pane_clicked(self, event: Pane.Clicked) -> None:
+        """Put the cursor where the click was."""
+        self.monitor.clicked(event.pane, event.x, event.y)
+
+    def update_panes(self) -> None:
+        """Repaint what has changed and is in sight."""
+        for pane in self.panes:
+            if pane.display:
+                pane.update()
+        if self.header.display:
+            self.header.update()
+        self.footer.update()

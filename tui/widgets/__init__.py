@@ -1,0 +1,1 @@
+"""Widgets: thin, each draws cached rows."""

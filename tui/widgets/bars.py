@@ -1,0 +1,165 @@
+"""The header with the run's state, and the footer with keys and messages."""
+
+import math
+from collections.abc import Hashable
+
+from tui import raster
+from tui.actions import footer
+from tui.canvas import Canvas
+from tui.text import duration, fit, plain, width
+from tui.widgets.pane import Drawn
+
+SCREENS = (("live", "Live"), ("front", "Front"), ("classes", "Classes"), ("search", "Search"), ("log", "Log"))
+
+STATE_LOOK = {
+    "preparing": ("running", "warn"),
+    "running": ("running", "good"),
+    "finished": ("done", "good"),
+    "stopped": ("stopped", "warn"),
+    "failed": ("failed", "bad"),
+    "lost": ("failed", "bad"),
+    "gone": ("failed", "bad"),
+    "loading": ("interrupted", "dim"),
+}
+
+
+class Header(Drawn):
+    """Two rows: what the run does, and where one is."""
+
+    def key(self) -> Hashable:
+        """Return what the header says."""
+        monitor = self.monitor
+        return (
+            *monitor.pane_key("store"),
+            monitor.state_name(),
+            monitor.badges(),
+            int(monitor.source.now()) // 5,
+            monitor.current_mode,
+            monitor.pane_names(),
+        )
+
+    def draw(self, width: int, height: int) -> Canvas:
+        """Return the two rows."""
+        canvas = Canvas(width, height)
+        self._state_row(canvas)
+        if height > 1:
+            self._tabs_row(canvas)
+        return canvas
+
+    def _state_row(self, canvas: Canvas) -> None:
+        monitor, look = self.monitor, self.monitor.look
+        store = monitor.store
+        state = monitor.state_name()
+        glyph, style = STATE_LOOK.get(state, ("running", "dim"))
+        right = canvas.width - 1
+        for text, badge in reversed(monitor.badges()):
+            label = f" {look.text(text)} "
+            canvas.right(right, 0, label, badge)
+            right -= width(label) + 1
+        x = canvas.text(1, 0, fit(plain(store.record.name), min(width(plain(store.record.name)), 28)), "strong") + 2
+        x = canvas.text(x, 0, f"{look.glyph(glyph)} {state}", style) + 2
+        counts = store.counts()
+        ended = counts["done"] + counts["stopped"] + counts["failed"]
+        budget = store.record.trials
+        parts: list[tuple[str, str]] = []
+        if state == "preparing" and store.state.message:
+            parts.append((plain(store.state.message), "dim"))
+        if budget:
+            size = 16 if canvas.width >= 120 else 8 if canvas.width >= 80 else 0
+            share = min(1.0, (ended + _partial(monitor)) / budget)
+            filled = raster.bar(share * size, size, ascii_only=look.ascii)
+            if size and x + size < right:
+                start = x
+                x = canvas.text(x, 0, filled, "accent")
+                canvas.text(x, 0, look.glyph("track") * (start + size - x), "faint")
+                x = start + size + 1
+            parts.append((f"{ended}/{budget} trials", "text"))
+        else:
+            parts.append((f"{ended} trials", "text"))
+        if counts["running"]:
+            parts.append((f"{counts['running']} running", "accent"))
+        if counts["failed"]:
+            parts.append((f"{counts['failed']} failed", "bad"))
+        if store.front:
+            parts.append((f"{look.glyph('front')} {len(store.front)} on front", "front"))
+            parts.append((f"hv {store.hypervolume:.4f}", "text"))
+        left = monitor.seconds_left()
+        if left is not None and math.isfinite(left):
+            parts.append((f"{duration(left)} left", "dim"))
+        for text, name in parts:
+            text = look.text(text)
+            if x + width(text) > right:
+                break
+            x = canvas.text(x, 0, text, name) + 2
+
+    def _tabs_row(self, canvas: Canvas) -> None:
+        monitor, look = self.monitor, self.monitor.look
+        x = 1
+        roomy = canvas.width >= 60
+        for k, (mode, title) in enumerate(SCREENS):
+            here = mode == monitor.current_mode
+            if here:
+                x = canvas.text(x, 1, f" {k + 1} {title} ", "badge") + 1
+            else:
+                x = canvas.text(x, 1, f" {k + 1}", "key")
+                x = canvas.text(x, 1, f" {title} " if roomy else " ", "dim") + 1
+        names, active = monitor.pane_names()
+        if len(names) < 2:
+            return
+        right = canvas.width - 1
+        labels = [look.text(name) for name in names]
+        total = sum(width(label) + 2 for label in labels)
+        if x + total + 6 > right:
+            labels = [labels[active] + f" {active + 1}/{len(labels)}"]
+            active = 0
+            total = width(labels[0]) + 2
+        start = right - total
+        if start < x:
+            return
+        canvas.right(start, 1, "tab ", "key")
+        for k, label in enumerate(labels):
+            start = canvas.text(start, 1, label, "strong" if k == active else "dim") + 2
+
+
+def _partial(monitor: object) -> float:
+    """Return the running trials' epochs as parts of trials."""
+    store = monitor.store  # type: ignore[attr-defined]
+    running = [t for t in store.state.trials.values() if t.state == "running" and t.epochs]
+    return float(sum(t.epoch / t.epochs for t in running))
+
+
+class Footer(Drawn):
+    """One row: a message, or the filter, or the keys that matter here."""
+
+    def key(self) -> Hashable:
+        """Return what the footer says."""
+        monitor = self.monitor
+        return (monitor.view.revision, monitor.message, monitor.meter.line(), self.app.theme, len(monitor.ids))
+
+    def draw(self, width_: int, height: int) -> Canvas:
+        """Return the row."""
+        monitor, look = self.monitor, self.monitor.look
+        canvas = Canvas(width_, height)
+        meter = monitor.meter.line()
+        if meter:
+            canvas.text(1, 0, fit(look.text(meter), width_ - 2), "dim")
+            return canvas
+        x = 1
+        if monitor.message:
+            text, style = monitor.message
+            canvas.text(x, 0, fit(look.text(plain(text)), width_ - 2), style)
+            return canvas
+        if monitor.view.filter:
+            found = f"{len(monitor.ids)} of {len(monitor.store.state.trials)}"
+            x = canvas.text(x, 0, "/", "key")
+            x = canvas.text(x, 0, fit(look.text(plain(monitor.view.filter)), min(width(plain(monitor.view.filter)), width_ // 2)), "strong")
+            x = canvas.text(x + 2, 0, found, "dim") + 3
+        for action in footer(replay=monitor.is_replay):
+            if action.needs == "write" and monitor.readonly:
+                continue
+            label = f"{look.text(action.shown)} {action.label}"
+            if x + width(label) > width_ - 1:
+                break
+            x = canvas.text(x, 0, look.text(action.shown), "key")
+            x = canvas.text(x + 1, 0, action.label, "dim") + 3
+        return canvas

@@ -1,0 +1,152 @@
+"""A pane: draws a chart's canvas, and draws it anew only when something that it shows has changed."""
+
+import time
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.canvas import Canvas
+from tui.charts.frame import Frame
+from tui.look import Palette, colours_of
+
+if TYPE_CHECKING:
+    from tui.app import Monitor
+
+Chart = Callable[[Frame], Canvas]
+
+
+class Drawn(Widget):
+    """A widget that is a canvas. Subclasses say what its contents depend on, and draw."""
+
+    DEFAULT_CSS = "Drawn { overflow: hidden; }"
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._strips: list[Strip] = []
+        self._drawn_key: Hashable = None
+        self._palette: Palette | None = None
+        self._palette_key: Hashable = None
+
+    @property
+    def monitor(self) -> "Monitor":
+        """The app."""
+        return self.app  # type: ignore[return-value]
+
+    def key(self) -> Hashable:
+        """Return what the contents depend on: equal keys, equal pictures."""
+        raise NotImplementedError
+
+    def draw(self, width: int, height: int) -> Canvas:
+        """Return the picture."""
+        raise NotImplementedError
+
+    def update(self) -> bool:
+        """Repaint if the contents have changed; return whether they have."""
+        if (self.key(), self.size) == self._drawn_key:
+            return False
+        self.refresh()
+        return True
+
+    @property
+    def palette(self) -> Palette:
+        """Colours of the theme on this widget's ground."""
+        base = self.rich_style
+        key = (self.app.theme, base, self.app.no_color)
+        if self._palette is None or key != self._palette_key:
+            self._palette = Palette(colours_of(self.app.current_theme), base, mono=self.monitor.look.mono)
+            self._palette_key = key
+            self._drawn_key = None
+        return self._palette
+
+    def render_line(self, y: int) -> Strip:
+        """Return one row."""
+        if y == 0 or self._drawn_key is None:
+            self._redraw()
+        if y < len(self._strips):
+            return self._strips[y]
+        return Strip.blank(self.size.width, self.rich_style)
+
+    def _redraw(self) -> None:
+        palette = self.palette
+        key = (self.key(), self.size)
+        if key == self._drawn_key:
+            return
+        begun = time.perf_counter()
+        width, height = self.size
+        canvas = self.draw(width, height)
+        self._strips = [Strip(row, width) for row in canvas.rows(palette)]
+        self._drawn_key = key
+        self.monitor.meter.drew(self.id or type(self).__name__, time.perf_counter() - begun)
+
+    def notify_style_update(self) -> None:
+        """Forget the rows: their colours have changed."""
+        super().notify_style_update()
+        self._drawn_key = None
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """Fill the width."""
+        return container.width
+
+    def render(self) -> str:
+        """Return nothing: rows come from `render_line`."""
+        return ""
+
+
+class Pane(Drawn, can_focus=True):
+    """A chart in a frame.
+
+    Attributes:
+        name_of: the chart's name, by which the view keeps its zoom, cross-hair and scrolling.
+    """
+
+    class Clicked(Message):
+        """A place of a pane was clicked: a row of what it shows."""
+
+        def __init__(self, pane: "Pane", x: int, y: int) -> None:
+            super().__init__()
+            self.pane = pane
+            self.x = x
+            self.y = y
+
+    def __init__(
+        self, name: str, title: str, chart: Chart, *, depends: str = "store", shared: str | None = None
+    ) -> None:
+        super().__init__(id=name, classes="pane")
+        self.pane_name = name
+        self.place = shared or name
+        self.border_title = title
+        self.chart = chart
+        self.depends = depends
+
+    def key(self) -> Hashable:
+        """Return what the chart depends on."""
+        return self.monitor.pane_key(self.depends)
+
+    def draw(self, width: int, height: int) -> Canvas:
+        """Return the chart."""
+        return self.chart(self.monitor.frame(width, height))
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell the screen."""
+        self.post_message(self.Clicked(self, event.x, event.y))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll the pane's list."""
+        event.stop()
+        self.monitor.scroll_pane(self, 3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll the pane's list."""
+        event.stop()
+        self.monitor.scroll_pane(self, -3)
+
+
+def blank(width: int) -> Segment:
+    """Return an empty segment of this width."""
+    return Segment(" " * width)
