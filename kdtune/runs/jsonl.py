@@ -17,9 +17,11 @@ Record = dict[str, Any]
 def dumps(record: Any) -> str:
     """Return `record` as one line of strict JSON; NaN and infinities (undefined quantities) become null."""
     try:
-        return json.dumps(record, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+        line = json.dumps(record, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     except ValueError:
-        return json.dumps(_without_nan(record), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+        line = json.dumps(_without_nan(record), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    # A file name that is no valid text holds lone surrogates, which UTF-8 has not: JSON has an escape for them.
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 def _without_nan(value: Any) -> Any:
@@ -33,7 +35,7 @@ def _without_nan(value: Any) -> Any:
 
 
 class LineWriter:
-    """Appends records to one file; each record reaches the file in a single write."""
+    """Appends records to one file; each record reaches the file in a single write, unless the disk takes less."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +44,9 @@ class LineWriter:
 
     def append(self, record: Record, *, durable: bool = False) -> None:
         """Write one record; with `durable` wait until the disk has it (a state change must outlive the machine)."""
-        self._file.write((dumps(record) + "\n").encode())
+        rest = (dumps(record) + "\n").encode()
+        while rest:
+            rest = rest[self._file.write(rest) :]
         if durable:
             os.fsync(self._file.fileno())
 
