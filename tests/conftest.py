@@ -1,0 +1,69 @@
+"""Fixtures shared by all tests: a cache of their own, one Ray for the session, one small finished run."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("RAY_worker_niceness", "0")  # tests must not wait for whatever else the machine does
+
+SMALL_SPACE: dict[str, Any] = {
+    "dataset": {
+        "name": "trifeature",
+        "label": "shape",
+        "sensitive": "color",
+        "shapes": 3,
+        "colors": 2,
+        "n_train": 400,
+        "n_validation": 300,
+        "n_test": 300,
+        "correlation": 0.5,
+    },
+    "pairs": ["resnet8->lenet5", "lenet5->mlp-16"],
+    "objectives": ["accuracy", "eod"],
+    "budget": {"trials": 4, "epochs": 2},
+    "train": {"optimizer": "adamw", "lr": 0.003, "precision": "float32", "channels_last": False},
+    "resources": {"workers": 1},
+}
+"""A sweep of seconds: real data, real training, two pairs."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep tests out of the user's cache, and the user's cache out of tests."""
+    folder = tmp_path_factory.mktemp("cache")
+    before = os.environ.get("KDTUNE_CACHE")
+    os.environ["KDTUNE_CACHE"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["KDTUNE_CACHE"]
+    else:
+        os.environ["KDTUNE_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """Start Ray once: it takes seconds."""
+    from kdtune.sweep.cluster import connected
+
+    with connected(None):
+        yield
+
+
+@pytest.fixture(scope="session")
+def small_run(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a finished run of `SMALL_SPACE`, made once for the session; nobody changes it."""
+    import kdtune
+
+    return kdtune.search(SMALL_SPACE, name="small", directory=tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of real data that lies beside the repository on the project's own machines."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/data beside the repository: real data sets are not part of it")
+    return folder

@@ -1,0 +1,257 @@
+"""Real sweeps: real Ray, real Optuna, real training, real files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas
+import pytest
+import yaml
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+import kdtune
+from kdtune.runs import ALL, open_run, summarise
+from tests.conftest import SMALL_SPACE
+
+
+def assert_same_numbers(run: Any, other: Any) -> None:
+    """Compare all that two sweeps found, to the last bit; only the clock may differ."""
+    tables = [r.trials().drop(columns=["seconds", "message"]) for r in (run, other)]
+    pandas.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_every_trial_ends_and_is_recorded(small_run: Any) -> None:
+    trials = small_run.trials()
+    assert list(trials.index) == ["t0000", "t0001", "t0002", "t0003"]
+    assert set(trials["state"]) == {"done"}
+    assert small_run.status().state == "finished"
+    for trial in trials.index:
+        assert [report.epoch for report in small_run.reports(trial)] == [1, 2]
+
+
+def test_journal_agrees_with_the_run_directory(small_run: Any) -> None:
+    storage = JournalStorage(JournalFileBackend(str(small_run.files.journal)))
+    study = optuna.load_study(study_name="kdtune", storage=storage)
+    assert [t.state.name for t in study.trials] == ["COMPLETE"] * 4
+    trials = small_run.trials()
+    for trial in study.trials:
+        row = trials.loc[f"t{trial.number:04d}"]
+        assert trial.values == [row["accuracy"], row["eod"]]
+        assert trial.params["temperature"] == row["temperature"]
+        assert trial.params["pair"] == row["pair"]
+
+
+def test_front_is_that_of_optuna(small_run: Any) -> None:
+    storage = JournalStorage(JournalFileBackend(str(small_run.files.journal)))
+    study = optuna.load_study(study_name="kdtune", storage=storage)
+    assert sorted(small_run.front().index) == sorted(f"t{t.number:04d}" for t in study.best_trials)
+
+
+def test_recorded_numbers_are_those_of_fairlearn(small_run: Any) -> None:
+    """Rebuild predictions from the stored counts, class by class, and ask fairlearn."""
+    from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
+
+    for trial, row in small_run.trials().iterrows():
+        counts = small_run.reports(trial)[-1].counts["color"]
+        eod, dpd = [], []
+        for c in range(counts.n_classes):
+            truth, guess, group = [], [], []
+            for g in range(counts.n_groups):
+                n, hits = counts.examples[g, c], counts.hits[g, c]
+                false_alarms = counts.predicted[g, c] - hits
+                rest = counts.examples[g].sum() - n - false_alarms
+                truth += [1] * n + [0] * (false_alarms + rest)
+                guess += [1] * hits + [0] * (n - hits) + [1] * false_alarms + [0] * rest
+                group += [g] * (n + false_alarms + rest)
+            eod.append(equalized_odds_difference(truth, guess, sensitive_features=group))
+            dpd.append(demographic_parity_difference(truth, guess, sensitive_features=group))
+        assert row["eod"] == pytest.approx(np.mean(eod), abs=1e-12)
+        assert row["dpd"] == pytest.approx(np.mean(dpd), abs=1e-12)
+
+
+def test_reports_say_where_student_and_teacher_disagree(small_run: Any) -> None:
+    teacher = small_run.reports("teacher-resnet8")[-1].counts[ALL]
+    for trial, row in small_run.trials().iterrows():
+        report = small_run.reports(trial)[-1]
+        student = report.counts[ALL]
+        assert all(t != s and n > 0 for t, s, n in report.disagreement)
+        if row["teacher"] != "resnet8":
+            continue
+        # Where they disagree, the teacher's tally of predictions differs from the student's by in- and outflow.
+        flow = np.zeros(3, dtype=int)
+        for t, s, n in report.disagreement:
+            flow[t] -= n
+            flow[s] += n
+        assert (teacher.predicted[0] + flow == student.predicted[0]).all()
+
+
+def test_same_seed_gives_the_same_trials_and_numbers(small_run: Any, tmp_path: Path) -> None:
+    again = kdtune.search(SMALL_SPACE, name="again", directory=tmp_path)
+    assert_same_numbers(again, small_run)
+    assert all(model.cached for model in again.state().baselines.values())
+
+
+def test_summary_is_plain_json_and_agrees_with_the_tables(small_run: Any) -> None:
+    summary = summarise(small_run)
+    plain = json.loads(kdtune.runs.jsonl.dumps(summary.to_dict()))
+    assert [m["id"] for m in plain["front"]] == list(small_run.front().index)
+    assert plain["group_sizes"] == {"color": {"red": 150, "green": 150}}
+    for member in plain["front"]:
+        doubt = member["doubts"]["eod"]
+        assert doubt["low"] <= member["values"]["eod"] <= doubt["high"]
+
+
+@pytest.fixture
+def space_file(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(SMALL_SPACE))
+    return path
+
+
+def kdtune_cli(*arguments: str, cwd: Path, **options: Any) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "kdtune.cli", *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def wait_for(condition: Any, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def epochs_reported(events: Path) -> int:
+    if not events.exists():
+        return 0
+    return sum('"kind":"report","id":"t' in line for line in events.read_text().splitlines())
+
+
+def test_search_prints_the_front_and_status_repeats_it(space_file: Path, tmp_path: Path) -> None:
+    search = kdtune_cli("search", str(space_file), "--json", cwd=tmp_path)
+    out, err = search.communicate(timeout=240)
+    assert search.returncode == 0, err
+    assert "trials 4/4 done" in err
+    status = kdtune_cli("status", "--json", cwd=tmp_path)
+    assert json.loads(status.communicate(timeout=60)[0])["front"] == json.loads(out)["front"]
+    text = kdtune_cli("status", cwd=tmp_path).communicate(timeout=60)[0]
+    assert "teacher resnet8" in text
+    assert "by chance" in text
+    listed = json.loads(kdtune_cli("runs", "--json", cwd=tmp_path).communicate(timeout=60)[0])
+    assert [run["name"] for run in listed] == ["small-1"]
+
+
+def test_killed_and_resumed_equals_undisturbed(small_run: Any, space_file: Path, tmp_path: Path) -> None:
+    """Kill -9 the driver in the middle of a trial; the resumed sweep finds what the undisturbed one found."""
+    search = kdtune_cli("search", str(space_file), "--name", "killed", cwd=tmp_path, start_new_session=True)
+    files = tmp_path / "runs" / "killed"
+    wait_for(lambda: epochs_reported(files / "events.jsonl") >= 3)
+    driver = json.loads((files / "heartbeat.json").read_text())["pid"]
+    os.kill(driver, signal.SIGKILL)
+    _, err = search.communicate(timeout=60)
+    assert search.returncode == 1
+    assert "--resume killed" in err
+    resumed = kdtune_cli("search", "--resume", "killed", cwd=tmp_path)
+    _, err = resumed.communicate(timeout=240)
+    assert resumed.returncode == 0, err
+    run = open_run(files)
+    assert_same_numbers(run, small_run)
+    for trial in run.trials().index:
+        assert [report.epoch for report in run.reports(trial)] == [1, 2]
+
+
+def test_stopped_and_resumed_equals_undisturbed(small_run: Any, space_file: Path, tmp_path: Path) -> None:
+    """Ctrl-C stops cleanly: exit code 130, nothing lost, and --resume finishes the budget."""
+    search = kdtune_cli("search", str(space_file), "--name", "stopped", cwd=tmp_path)
+    files = tmp_path / "runs" / "stopped"
+    wait_for(lambda: epochs_reported(files / "events.jsonl") >= 2)
+    search.send_signal(signal.SIGINT)
+    _, err = search.communicate(timeout=60)
+    assert search.returncode == 130, err
+    run = open_run(files)
+    assert run.status().state == "stopped"
+    assert len(run.trials()) < 5
+    resumed = kdtune_cli("search", "--resume", "stopped", cwd=tmp_path)
+    _, err = resumed.communicate(timeout=240)
+    assert resumed.returncode == 0, err
+    assert_same_numbers(open_run(files), small_run)
+
+
+def test_a_trial_that_diverges_fails_alone(ray_session: None, tmp_path: Path) -> None:
+    space = {
+        **SMALL_SPACE,
+        "pairs": ["lenet5->mlp-16"],
+        "search": {"lr": [1e30, 0.003], "alpha": 0.5, "temperature": 2},
+        "train": {**SMALL_SPACE["train"], "optimizer": "sgd", "lr": 0.003},
+        "budget": {"trials": 6, "epochs": 1},
+        "sampler": "random",
+    }
+    trials = kdtune.search(space, directory=tmp_path).trials()
+    huge = trials["lr"] == 1e30
+    assert huge.any() and not huge.all(), "the seed should draw both"
+    assert set(trials[huge]["state"]) == {"failed"}
+    assert trials[huge]["message"].str.contains("loss is").all()
+    assert set(trials[~huge]["state"]) == {"done"}
+    assert not trials[huge]["front"].any()
+
+
+def test_user_models_and_data_sets_reach_the_workers(ray_session: None, tmp_path: Path) -> None:
+    import torch
+
+    from kdtune.data import Augmentation, Dataset, Split, fingerprint
+    from kdtune.data.registry import datasets
+    from kdtune.models import models
+
+    @kdtune.register_model("one-layer")
+    def one_layer(input_shape: tuple[int, ...], n_classes: int) -> torch.nn.Module:
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(input_shape[0], n_classes))
+
+    @kdtune.register_dataset("blobs")
+    def blobs() -> Dataset:
+        generator = torch.Generator().manual_seed(0)
+
+        def split(n: int) -> Split:
+            labels = torch.arange(n) % 2
+            inputs = torch.randn(n, 4, generator=generator) + labels[:, None]
+            return Split(inputs, labels, {"parity": torch.arange(n) // 2 % 2})
+
+        train, validation = split(200), split(100)
+        groups = {"parity": ("even", "odd")}
+        return Dataset(
+            name="blobs",
+            classes=("low", "high"),
+            attributes=groups,
+            train=train,
+            validation=validation,
+            normalisation=None,
+            augmentation=Augmentation(),
+            preprocessing={},
+            fingerprint=fingerprint(train, validation, ("low", "high"), groups),
+            open_test=lambda: pytest.fail("a sweep never opens the test split"),
+        )
+
+    try:
+        space = {
+            "dataset": {"name": "blobs"},
+            "pairs": ["mlp-16->one-layer"],
+            "budget": {"trials": 2, "epochs": 2},
+            "train": {"lr": 0.05},
+        }
+        trials = kdtune.search(space, directory=tmp_path).trials()
+    finally:
+        del models._items["one-layer"], datasets._items["blobs"]
+    assert set(trials["state"]) == {"done"}
+    assert (trials["accuracy"] > 0.6).all()
