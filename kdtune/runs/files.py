@@ -162,6 +162,11 @@ def find_run(run: str | Path | None, base: Path | None = None) -> RunFiles:
     for candidate in (folder / run, Path(run)):
         if (candidate / "run.json").is_file():
             return RunFiles(candidate)
+    if (folder / run).is_dir() and str(run):
+        raise RunError(
+            f"{folder / run}: no run.json there: the run is still being prepared (try again in a moment), "
+            "or this is not a run"
+        )
     names = [files.root.name for files in known]
     listing = f" (there: {', '.join(names[-10:])})" if names else ""
     raise RunError(f"no run {str(run)!r} in {str(folder)!r}{did_you_mean(str(run), names)}{listing}")

@@ -18,6 +18,9 @@ HEARTBEAT_SECONDS = 2.0
 LOST_AFTER_SECONDS = 15.0
 """A driver that was not heard of for so long is taken for dead."""
 
+_LOCK_SECONDS = 1.0
+"""How long a new driver waits for the lock: a reader that looks whether it is held takes it for a moment."""
+
 StopMode = Literal["clean", "now"]
 
 
@@ -29,29 +32,41 @@ def driver_lock(files: RunFiles) -> Iterator[None]:
         RunError: another process holds it.
     """
     with open(files.lock, "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(file.fileno(), _LOCK_SECONDS):
             file.seek(0)
             owner = file.read().strip() or "another process"
             raise RunError(
                 f"{files.root}: driven by {owner}: watch it with 'kdtune status', end it with 'kdtune stop'"
-            ) from None
+            )
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
 
 
+def _locked(descriptor: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
+
+
 def is_driven(files: RunFiles) -> bool:
-    """Tell whether a living process on this machine drives the run."""
+    """Tell whether a living process on this machine drives the run; a file that can't be opened shows no driver."""
     try:
-        with open(files.lock, "r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
+        # Shared, and opened for reading: any number may look at once, those who may not write included.
+        with open(files.lock) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    except OSError:
+        return False
     return False
 
 

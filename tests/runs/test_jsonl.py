@@ -30,7 +30,7 @@ def nan_as_none(value: object) -> object:
 @given(json_values)
 def test_dumps_is_strict_json_on_one_line(value: object) -> None:
     line = dumps(value)
-    assert "\n" not in line and "\r" not in line
+    assert not {"\n", "\r"} & set(line)
     parsed = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert parsed == nan_as_none(value)
 
