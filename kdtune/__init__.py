@@ -2,6 +2,7 @@
 
     run = kdtune.search("default")             # blocking; returns a Run
     run = kdtune.open_run("runs/default-1")    # .trials(), .front(), .reports(trial_id), .status()
+    student = kdtune.load_student("runs/default-1/export/t0007")    # .logits(x), .predict(x), .module, .metrics
 
 Names are looked up when they are used, so that `import kdtune` is quick.
 """
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
     from kdtune.api import search
     from kdtune.data import register_dataset
     from kdtune.models import register_model
+    from kdtune.report.student import Student, load_student
     from kdtune.runs.reader import Run, open_run
 
 _HOMES = {
     "search": "kdtune.api",
     "open_run": "kdtune.runs.reader",
     "Run": "kdtune.runs.reader",
+    "load_student": "kdtune.report.student",
+    "Student": "kdtune.report.student",
     "register_dataset": "kdtune.data",
     "register_model": "kdtune.models",
 }
@@ -27,9 +31,11 @@ _ROOMS = ("data", "distill", "fairness", "models", "pareto")
 
 __all__ = [
     "Run",
+    "Student",
     "data",
     "distill",
     "fairness",
+    "load_student",
     "models",
     "open_run",
     "pareto",

@@ -56,14 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         help="replace a value of the space, as in budget.epochs=20",
     )
     search.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster to join")
-    search.add_argument(
-        "--import",
-        action="append",
-        default=[],
-        dest="imports",
-        metavar="MODULE",
-        help="your module that registers data sets or models",
-    )
+    _add_import(search)
     search.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
     search.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
     search.add_argument("--json", action="store_true", help="end with the summary as JSON on standard output")
@@ -73,6 +66,25 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(status)
     status.add_argument("--json", action="store_true", help="as JSON")
     status.set_defaults(run=_status)
+
+    export = commands.add_parser("export", help="write the front's students and a report", description=_EXPORT)
+    _add_run(export)
+    export.add_argument("--out", type=Path, metavar="DIR", help="folder to write, absent or empty (default: RUN/export)")
+    export.add_argument(
+        "--pick",
+        action="append",
+        default=[],
+        metavar="WHICH",
+        help="knee, a bound (accuracy>=0.9), an id (t0003), or a number; repeat for more (default: the whole front)",
+    )
+    export.add_argument("--list", action="store_true", help="show the front and stop; test stays closed")
+    export.add_argument("--replicates", type=_natural, default=0, metavar="N", help="train the front with N more seeds")
+    export.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster for the replicates")
+    _add_import(export)
+    export.add_argument("--torch-export", action="store_true", help="write each student as a torch.export program too")
+    export.add_argument("--onnx", action="store_true", help="write each student as ONNX too (needs kdtune[onnx])")
+    export.add_argument("--json", action="store_true", help="what was found as JSON on standard output")
+    export.set_defaults(run=_export)
 
     stop = commands.add_parser("stop", help="ask a running sweep to stop; it can be resumed")
     stop.add_argument("target", metavar="RUN", help="name or path of a run")
@@ -91,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     spaces.add_argument("--json", action="store_true", help="as JSON")
     spaces.set_defaults(run=_spaces)
 
-    for command in (search, status, stop, runs):
+    for command in (search, status, export, stop, runs):
         command.add_argument(
             "--runs-dir",
             type=Path,
@@ -106,6 +118,10 @@ The sweep runs in a process of its own: closing the terminal does not end it. Ct
 at work, a second Ctrl-C stops it at once; 'kdtune search --resume RUN' goes on."""
 
 
+_EXPORT = """Write the Pareto front's students, evaluated once on the test split, with tables, figures and a report.
+Members are chosen by their values on validation."""
+
+
 class _Version(argparse.Action):
     def __init__(self, **options: Any) -> None:
         super().__init__(nargs=0, **options)
@@ -115,6 +131,17 @@ class _Version(argparse.Action):
 
         print(f"kdtune {version('kdtune')}")
         parser.exit()
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--import",
+        action="append",
+        default=[],
+        dest="imports",
+        metavar="MODULE",
+        help="your module that registers data sets or models",
+    )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -153,6 +180,12 @@ def _status(options: argparse.Namespace) -> int:
 
     print_summary(open_run(options.target, runs_dir=options.runs_dir), as_json=options.json)
     return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from kdtune.report.command import export
+
+    return export(options)
 
 
 def _stop(options: argparse.Namespace) -> int:

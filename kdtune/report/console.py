@@ -30,7 +30,7 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     if as_json:
         print(dumps(summary.to_dict()))
         return
-    console = _console()
+    console = stdout_console()
     status = summary.status
     console.print(f"[bold]{status.name}[/]  {status.state}{f' ({status.message})' if status.message else ''}")
     tally = ", ".join(f"{n} {state}" for state, n in status.trials.items() if n or state == "done")
@@ -178,7 +178,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
             str(row["front"]),
             f"{row['hypervolume']:.4f}",
         )
-    _console().print(table)
+    stdout_console().print(table)
 
 
 def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
@@ -207,11 +207,11 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
         table.add_column(heading)
     for key, space in spaces.items():
         table.add_row(key, space.about.strip())
-    _console().print(table)
+    stdout_console().print(table)
     narrate("print one to start from: kdtune spaces NAME > my.yaml; then: kdtune search my.yaml")
 
 
-def _console() -> Console:
+def stdout_console() -> Console:
     """Return a console on standard output; without a terminal, wide enough for the tables."""
     return (
         Console(highlight=False)

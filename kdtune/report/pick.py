@@ -1,0 +1,114 @@
+"""Which members of a front to export, in words: `knee`, `accuracy>=0.9`, `eod<=0.05`, `t0003`, `3`.
+
+Members are chosen by their values on validation; choosing by those on test would spoil the test.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kdtune.errors import InputError, did_you_mean
+from kdtune.pareto import Constraint
+from kdtune.runs.files import is_trial
+from kdtune.runs.measures import Objective, front_hypervolume
+
+GRAMMAR = "'knee', a bound such as 'accuracy>=0.9' or 'eod<=0.05', an id such as 't0003', or a number"
+_BOUND = re.compile(r"\s*(?P<name>[a-z_]+(?:@[^<>=]+)?)\s*(?P<sign><=|>=)\s*(?P<bound>[-+0-9.eE]+)\s*")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A front member as a pick sees it: its id and measures."""
+
+    id: str
+    values: Mapping[str, float]
+
+
+def pick(members: Sequence[Choice], objectives: Sequence[Objective], asked: Sequence[str]) -> list[str]:
+    """Return the ids of the members that any of `asked` names, in the front's order; all of them where none is.
+
+    Bounds joined by a comma must all hold.
+
+    Raises:
+        InputError: a pick is not understood, or names nothing; the message says what there is.
+    """
+    if not asked:
+        return [member.id for member in members]
+    chosen: set[str] = set()
+    for text in asked:
+        chosen |= _named(members, objectives, text.strip())
+    return [member.id for member in members if member.id in chosen]
+
+
+def _named(members: Sequence[Choice], objectives: Sequence[Objective], text: str) -> set[str]:
+    ids = [member.id for member in members]
+    if text == "knee":
+        return {ids[knee(_values(members, objectives), objectives)]}
+    if text.isdecimal():
+        if int(text) < 1:
+            raise InputError(f"--pick {text}: a number of members is at least 1")
+        return {ids[k] for k in spread_out(_values(members, objectives), objectives, int(text))}
+    if is_trial(text):
+        if text not in ids:
+            raise InputError(f"--pick {text}: not on the front (there: {', '.join(ids)})")
+        return {text}
+    bounds = [_BOUND.fullmatch(part) for part in text.split(",")]
+    if not all(bounds):
+        raise InputError(f"--pick {text!r}: write {GRAMMAR}")
+    constraints = [_constraint(text, match, members) for match in bounds if match]
+    meet = {m.id for m in members if all(c.violation(m.values.get(c.name, float("nan"))) <= 0 for c in constraints)}
+    if not meet:
+        best = [_nearest(members, constraint) for constraint in constraints]
+        raise InputError(f"--pick {text!r}: no member of the front meets it ({'; '.join(best)})")
+    return meet
+
+
+def _constraint(text: str, match: "re.Match[str]", members: Sequence[Choice]) -> Constraint:
+    known = list(members[0].values)
+    name = match["name"].strip()
+    if name not in known:
+        raise InputError(
+            f"--pick {text!r}: {name!r} was not measured{did_you_mean(name, known)} (measured: {', '.join(known)})"
+        )
+    try:
+        bound = float(match["bound"])
+    except ValueError:
+        raise InputError(f"--pick {text!r}: {match['bound']!r} is not a number") from None
+    return Constraint(name, ">=" if match["sign"] == ">=" else "<=", bound)
+
+
+def _nearest(members: Sequence[Choice], constraint: Constraint) -> str:
+    name = constraint.name
+    nearest = min(members, key=lambda member: constraint.violation(member.values.get(name, float("nan"))))
+    return f"the nearest in {name} is {nearest.id} with {nearest.values.get(name, float('nan')):.4f}"
+
+
+def _values(members: Sequence[Choice], objectives: Sequence[Objective]) -> np.ndarray:
+    return np.array([[member.values[o.name] for o in objectives] for member in members], dtype=float)
+
+
+def knee(values: np.ndarray, objectives: Sequence[Objective]) -> int:
+    """Return the row of values [n, objectives] that is nearest to having the front's best in everything.
+
+    Each objective is scaled to the front's own range, so that the choice does not depend on units.
+    """
+    badness = _badness(values, objectives)
+    low, high = badness.min(axis=0), badness.max(axis=0)
+    scaled = (badness - low) / np.where(high > low, high - low, 1.0)
+    return int(np.argmin(np.linalg.norm(scaled, axis=1)))
+
+
+def spread_out(values: np.ndarray, objectives: Sequence[Objective], n: int) -> list[int]:
+    """Return up to n rows of values [m, objectives] that together dominate most, taken one after the other."""
+    left, taken = list(range(len(values))), list[int]()
+    while left and len(taken) < n:
+        best = max(left, key=lambda row: front_hypervolume(values[[*taken, row]], objectives))
+        taken.append(best)
+        left.remove(best)
+    return taken
+
+
+def _badness(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray:
+    return np.column_stack([[o.measure.badness(float(v)) for v in values[:, k]] for k, o in enumerate(objectives)])

@@ -1,0 +1,111 @@
+"""Raw input of any kind to the tensors that a student was trained on: images, arrays, or rows of a table."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdtune.errors import DataError
+
+
+def inputs_of(x: Any, preprocessing: Mapping[str, Any], input_shape: Sequence[int]) -> Tensor:
+    """Return raw input as uint8 [n, c, h, w] or float32 [n, features].
+
+    Args:
+        x: see `Student.logits`.
+        preprocessing: of the data set, as plain JSON.
+        input_shape: of one example.
+
+    Raises:
+        DataError: the input does not fit what the student was trained on.
+    """
+    shape = tuple(int(size) for size in input_shape)
+    if preprocessing.get("kind") == "table" or len(shape) == 1:
+        return _table(x, preprocessing, shape)
+    return _images(x, shape)
+
+
+def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
+    import pandas
+
+    if isinstance(x, pandas.DataFrame):
+        from kdtune.data.table_preprocessing import TablePreprocessing
+
+        return torch.from_numpy(TablePreprocessing.from_dict(preprocessing).transform(x))
+    rows = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
+    if not rows.is_floating_point() or rows.dim() != 2 or rows.shape[1] != shape[0]:
+        raise DataError(
+            f"this student takes a DataFrame with the raw columns, or prepared features float32 [n, {shape[0]}]; "
+            f"got {_described(rows)}"
+        )
+    return rows.to("cpu", torch.float32)
+
+
+def _images(x: Any, shape: tuple[int, ...]) -> Tensor:
+    channels, height, width = shape
+    wanted = f"uint8 [n, {channels}, {height}, {width}] or [n, {height}, {width}, {channels}]"
+    if _is_picture(x):
+        x = [x]
+    if isinstance(x, list | tuple) and x and all(_is_picture(item) for item in x):
+        return torch.stack([_picture(item, shape) for item in x])
+    pixels = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
+    if pixels.dtype != torch.uint8:
+        raise DataError(
+            f"this student takes images, or pixels {wanted} with values 0 to 255; got {_described(pixels)}"
+        )
+    if pixels.dim() == 3:
+        pixels = pixels[None]
+    if tuple(pixels.shape[1:]) == shape:
+        return pixels.cpu()
+    if tuple(pixels.shape[1:]) == (height, width, channels):
+        return pixels.permute(0, 3, 1, 2).contiguous().cpu()
+    raise DataError(f"this student takes pixels {wanted}; got {_described(pixels)}")
+
+
+def _is_picture(x: Any) -> bool:
+    if isinstance(x, str | Path):
+        return True
+    from PIL import Image
+
+    return isinstance(x, Image.Image)
+
+
+def _picture(item: Any, shape: tuple[int, ...]) -> Tensor:
+    from PIL import Image
+
+    from kdtune.data.images import prepared
+
+    channels, height, width = shape
+    image_size = height if height == width else None
+    if isinstance(item, str | Path):
+        try:
+            with Image.open(item) as file:
+                pixels = prepared(file, image_size, channels)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise DataError(f"{item}: does not decode as an image ({error})") from None
+    else:
+        pixels = prepared(item, image_size, channels)
+    if pixels.shape != (height, width, channels):
+        raise DataError(
+            f"an image has {pixels.shape[1]}x{pixels.shape[0]} pixels; this student takes {width}x{height}"
+        )
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+
+
+def _numbers(x: Any) -> np.ndarray:
+    try:
+        array = np.ascontiguousarray(x)
+        if array.dtype.kind not in "biuf":
+            raise TypeError
+    except (TypeError, ValueError):
+        raise DataError(
+            f"a student can't read {type(x).__name__}: give images, an array, or a DataFrame"
+        ) from None
+    return array
+
+
+def _described(x: Tensor) -> str:
+    return f"{str(x.dtype).removeprefix('torch.')} {list(x.shape)}"

@@ -1,0 +1,136 @@
+"""The trained models of a run, read back from what it keeps: checkpoints of trials, weights of baselines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from torch import Tensor, nn
+
+from kdtune.distill.checkpoint import CheckpointError, read_checkpoint
+from kdtune.distill.config import Distillation, Job, TrainConfig
+from kdtune.errors import InputError, RunError, UnknownNameError
+from kdtune.models import build
+from kdtune.runs.files import is_trial, read_json
+from kdtune.runs.reader import Run
+from kdtune.runs.records import Report
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained model.
+
+    Attributes:
+        role: `student`, `teacher` or `nds`.
+        config: what was trained, as one level of plain values.
+        job: what was trained, as training takes it.
+        state: its weights, on the CPU, contiguous.
+        recorded: its last report in the run.
+    """
+
+    id: str
+    role: str
+    config: Mapping[str, Any]
+    job: Job
+    state: Mapping[str, Tensor]
+    recorded: Report
+
+    @property
+    def architecture(self) -> str:
+        """Name in `kdtune.models`."""
+        return self.job.architecture
+
+    @property
+    def pair(self) -> str | None:
+        """`teacher->student` of a distilled student, else None."""
+        return self.config.get("pair")
+
+    def module(self, run: Run) -> nn.Module:
+        """Build the model with its weights, in evaluation mode.
+
+        Raises:
+            RunError: the architecture is not known here, or the weights are not of it.
+        """
+        try:
+            model = build(
+                self.architecture,
+                input_shape=run.record.dataset["input_shape"],
+                n_classes=len(run.record.classes),
+            )
+        except UnknownNameError as error:
+            raise RunError(f"{self.id}: {error}; if it is your own, name its module: --import MODULE") from None
+        try:
+            model.load_state_dict(dict(self.state))
+        except RuntimeError:
+            raise RunError(
+                f"{run.files.model(self.id)}: its weights are not those of a {self.architecture} for these data: "
+                "leave it out with --pick, or run the search again"
+            ) from None
+        return model.eval()
+
+
+def load_trained(run: Run, model_id: str) -> Trained:
+    """Read a trial or baseline back.
+
+    Raises:
+        RunError: its files are missing, damaged, or do not belong to what the run recorded.
+    """
+    config = read_json(run.files.config(model_id))
+    reports = run.reports(model_id)
+    if not reports:
+        raise RunError(f"{run.files.reports(model_id)}: no report of {model_id}: it can't be exported")
+    job = _job(run, model_id, config)
+    state = _checkpoint(run, model_id, job, reports[-1]) if is_trial(model_id) else _weights(run, model_id)
+    return Trained(
+        id=model_id,
+        role=str(config.get("model", "student")),
+        config=config,
+        job=job,
+        state={name: tensor.contiguous() for name, tensor in state.items()},
+        recorded=reports[-1],
+    )
+
+
+def _job(run: Run, model_id: str, config: Mapping[str, Any]) -> Job:
+    """Return the job that the flat record of a model means."""
+    try:
+        train = {item.name: config[item.name] for item in fields(TrainConfig)}
+        train["milestones"] = tuple(train["milestones"])
+        distillation = None
+        if config.get("teacher") is not None:
+            distillation = Distillation(**{item.name: config[item.name] for item in fields(Distillation)})
+        architecture = str(config.get("student") or config["architecture"])
+        return Job(architecture, TrainConfig(**train), config["seed"], config["view_seed"], distillation)
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise RunError(f"{run.files.config(model_id)}: damaged ({error!r}); {_REMEDY}") from None
+
+
+_REMEDY = "leave it out with --pick, or run the search again"
+
+
+def _checkpoint(run: Run, model_id: str, job: Job, last: Report) -> dict[str, Tensor]:
+    path = run.files.checkpoint(model_id)
+    if not path.exists():
+        raise RunError(f"{path}: missing: the run kept no weights of {model_id}; {_REMEDY}")
+    try:
+        content = read_checkpoint(path)
+        reports = [Report.from_dict(record) for record in content["reports"]]
+        state: dict[str, Tensor] = content["model"]
+        fits = Job.from_dict(content["job"]) == job and all(isinstance(t, Tensor) for t in state.values())
+    except (CheckpointError, InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{str(error).rstrip('.')}; {_REMEDY}") from None
+    if not fits or not reports or reports[-1].epoch != last.epoch or reports[-1].counts != last.counts:
+        raise RunError(f"{path}: not the checkpoint of the {last.epoch} epochs that {model_id} reported; {_REMEDY}")
+    return state
+
+
+def _weights(run: Run, model_id: str) -> dict[str, Tensor]:
+    import safetensors
+    import safetensors.torch
+
+    path = run.files.weights(model_id)
+    try:
+        return safetensors.torch.load(path.read_bytes())
+    except OSError as error:
+        raise RunError(f"{path}: not readable ({error.strerror}): run the search again") from None
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise RunError(f"{path}: damaged ({error}): run the search again") from None
