@@ -67,7 +67,8 @@ def _log_scale(best: float, worst: float) -> Callable[[float], float]:
 
 
 def _saturating(value: float) -> float:
-    return value / (1.0 + value)
+    """Place a value without an upper end, so that every better one still counts: x / (1 + x), and 1 at infinity."""
+    return 1.0 - 1.0 / (1.0 + value)
 
 
 def _bias_against_teacher(counts: Counts, references: References) -> float:
@@ -101,7 +102,7 @@ MEASURES: Mapping[str, Measure] = {
             "min",
             "mean absolute change of relative class accuracy against the teacher",
             _bias_against_teacher,
-            _itself,
+            _saturating,
             "teacher",
         ),
         Measure(
@@ -109,7 +110,7 @@ MEASURES: Mapping[str, Measure] = {
             "min",
             "mean absolute change of relative class accuracy against the non-distilled student",
             _bias_against_nds,
-            _itself,
+            _saturating,
             "nds",
         ),
         Measure(

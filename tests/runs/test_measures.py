@@ -1,0 +1,214 @@
+"""Each measure against numpy by hand on random predictions; scales; names."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdtune.errors import InputError, UnknownNameError
+from kdtune.fairness import Counts, count
+from kdtune.runs.measures import (
+    MEASURES,
+    Objective,
+    References,
+    all_measures,
+    applicable,
+    front_hypervolume,
+    front_mask,
+)
+from kdtune.runs.records import ALL, Report
+
+
+def drawn(seed: int, n_classes: int, n: int = 300, n_groups: int = 3) -> tuple[Any, Any, Any]:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(n_classes, size=n)
+    guesses = np.where(rng.random(n) < 0.6, labels, rng.integers(n_classes, size=n))
+    return labels, guesses, rng.integers(n_groups, size=n)
+
+
+def by_hand(labels: Any, guesses: Any, groups: Any) -> dict[str, float]:
+    """Compute every measure of counts from the predictions themselves."""
+    classes, present = np.unique(labels), np.unique(groups)
+    class_accuracy = [(guesses[labels == c] == c).mean() for c in classes]
+    gaps: dict[str, list[float]] = {"eod": [], "dpd": []}
+    for c in classes:
+        rates = np.array(
+            [
+                [
+                    (guesses[(groups == g) & (labels == c)] == c).mean(),
+                    (guesses[(groups == g) & (labels != c)] == c).mean(),
+                    (guesses[groups == g] == c).mean(),
+                ]
+                for g in present
+            ]
+        )
+        tpr, fpr, selected = np.ptp(rates, axis=0)
+        gaps["eod"].append(max(tpr, fpr))
+        gaps["dpd"].append(selected)
+    means = {name: float(values[1] if len(classes) == 2 else np.mean(values)) for name, values in gaps.items()}
+    return {
+        "accuracy": float((labels == guesses).mean()),
+        "worst_class_accuracy": min(class_accuracy),
+        "class_gap": max(class_accuracy) - min(class_accuracy),
+        **means,
+        "eod_worst_class": max(gaps["eod"]),
+        "dpd_worst_class": max(gaps["dpd"]),
+        "worst_group_accuracy": min((labels == guesses)[groups == g].mean() for g in present),
+    }
+
+
+def relative(labels: Any, guesses: Any) -> Any:
+    hit = labels == guesses
+    return np.array([hit[labels == c].mean() for c in np.unique(labels)]) / hit.mean()
+
+
+def report_of(counts: dict[str, Counts], **scalars: float) -> Report:
+    return Report(1, counts, 0.0, 0.0, 0.0, 0.0, 0.0, (), scalars)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("seed", range(5))
+def test_every_measure_of_counts_equals_the_one_by_hand(seed: int, n_classes: int) -> None:
+    labels, guesses, groups = drawn(seed, n_classes)
+    _, teacher, _ = drawn(seed, n_classes)[0], drawn(seed + 100, n_classes)[1], None
+    nds = np.roll(guesses, 7)
+    counts = {
+        ALL: count(labels, guesses, n_classes=n_classes),
+        "race": count(labels, guesses, groups, n_classes=n_classes, n_groups=3),
+    }
+    references = References(
+        teacher=count(labels, teacher, n_classes=n_classes), nds=count(labels, nds, n_classes=n_classes)
+    )
+    expected = by_hand(labels, guesses, groups)
+    expected["class_bias_teacher"] = float(np.abs(relative(labels, guesses) - relative(labels, teacher)).mean())
+    expected["class_bias_nds"] = float(np.abs(relative(labels, guesses) - relative(labels, nds)).mean())
+    assert all_measures(report_of(counts), references, ["race"]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_second_attribute_is_measured_under_its_own_name() -> None:
+    labels, guesses, race = drawn(0, 3)
+    sex = np.arange(len(labels)) % 2
+    counts = {
+        ALL: count(labels, guesses, n_classes=3),
+        "race": count(labels, guesses, race, n_classes=3, n_groups=3),
+        "sex": count(labels, guesses, sex, n_classes=3, n_groups=2),
+    }
+    values = all_measures(report_of(counts), References(), ["race", "sex"])
+    assert values["eod"] == pytest.approx(by_hand(labels, guesses, race)["eod"])
+    assert values["eod@sex"] == pytest.approx(by_hand(labels, guesses, sex)["eod"])
+    assert values["eod"] != values["eod@sex"]
+    assert "accuracy@sex" not in values
+
+
+@pytest.mark.parametrize("attributes", [["race"], ["race", "sex"]])
+def test_every_objective_is_found_in_the_values_under_its_own_name(attributes: list[str]) -> None:
+    """Also `eod@race` where race is the first attribute, whose values are filed as plain `eod`."""
+    labels, guesses, race = drawn(0, 3)
+    all_counts = count(labels, guesses, n_classes=3)
+    counts = {
+        ALL: all_counts,
+        **{name: count(labels, guesses, race, n_classes=3, n_groups=3) for name in attributes},
+    }
+    report = report_of(counts, individual_fairness=0.1, parameters=100, latency=1.0)
+    references = References(all_counts, all_counts)
+    values = all_measures(report, references, attributes)
+    for base, measure in MEASURES.items():
+        spelled = [base, *(f"{base}@{a}" for a in attributes)] if measure.need == "groups" else [base]
+        for name in spelled:
+            objective = Objective.parse(name, attributes)
+            assert values[objective.name] == objective.value(report, references)
+
+
+@pytest.mark.parametrize("name", sorted(MEASURES))
+def test_badness_is_on_the_unit_scale_and_follows_the_direction(name: str) -> None:
+    measure = MEASURES[name]
+    unit = ("accuracy", "class_gap", "eod", "dpd")
+    top = 1.0 if any(name.startswith(u) or u in name for u in unit) else 1e12
+    values = [0.0, *np.geomspace(1e-9, top, 200)]
+    badness = [measure.badness(float(v)) for v in values]
+    assert all(0 <= b <= 1 for b in badness)
+    steps = np.diff(badness)
+    assert (steps >= 0).all() if measure.direction == "min" else (steps <= 0).all()
+    assert badness[0] != badness[-1]
+    assert math.isnan(measure.badness(math.nan))
+
+
+@pytest.mark.parametrize("name", ["individual_fairness", "class_bias_teacher", "class_bias_nds", "latency"])
+def test_what_has_no_upper_end_is_worst_at_infinity(name: str) -> None:
+    assert MEASURES[name].badness(math.inf) == 1.0
+
+
+def test_class_bias_can_exceed_one_and_still_counts() -> None:
+    """A model that answers one rare class has relative class accuracy 1 / share: worse than 1 must be told apart."""
+    bad, worse = MEASURES["class_bias_nds"].badness(2.0), MEASURES["class_bias_nds"].badness(20.0)
+    assert bad < worse < 1
+
+
+rows = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8)
+
+
+@given(rows, rows)
+def test_hypervolume_does_not_depend_on_the_range_of_the_data(a: list[Any], b: list[Any]) -> None:
+    """More points never lower it, dominated ones never change it; so the scale is not taken from the points."""
+    objectives = [Objective.parse("accuracy", ["s"]), Objective.parse("eod", ["s"])]
+    alone, both = (front_hypervolume(np.array(points), objectives) for points in (a, a + b))
+    assert 0 <= alone <= both <= 1
+    worst = [(min(x for x, _ in a) / 2, min(1.0, max(y for _, y in a) * 1.5))]
+    assert front_hypervolume(np.array(a + worst), objectives) == pytest.approx(alone, abs=1e-12)
+
+
+def test_hypervolume_in_closed_form() -> None:
+    objectives = [Objective.parse("accuracy", ["s"]), Objective.parse("eod", ["s"])]
+    assert front_hypervolume(np.empty((0, 2)), objectives) == 0.0
+    assert front_hypervolume(np.array([[1.0, 0.0]]), objectives) == 1.0
+    assert front_hypervolume(np.array([[0.75, 0.5]]), objectives) == pytest.approx(0.75 * 0.5)
+    two = np.array([[0.75, 0.5], [0.5, 0.25]])
+    assert front_hypervolume(two, objectives) == pytest.approx(0.75 * 0.5 + 0.5 * 0.25)
+    assert front_hypervolume(np.array([[0.75, 0.5], [0.9, math.nan]]), objectives) == pytest.approx(0.375)
+
+
+def test_front_goes_by_the_directions() -> None:
+    objectives = [Objective.parse("accuracy", ["s"]), Objective.parse("eod", ["s"])]
+    values = np.array([[0.9, 0.3], [0.8, 0.1], [0.7, 0.2], [0.9, 0.3], [1.0, math.nan]])
+    assert front_mask(values, objectives).tolist() == [True, True, False, True, False]
+
+
+def test_names_of_objectives() -> None:
+    assert Objective.parse("eod", ["race", "sex"]).attribute == "race"
+    assert Objective.parse("eod@sex", ["race", "sex"]).attribute == "sex"
+    assert Objective.parse("eod@sex", ["race", "sex"]).name == "eod@sex"
+    assert Objective.parse("eod@race", ["race", "sex"]) == Objective.parse("eod", ["race", "sex"])
+    assert Objective.parse("accuracy", []).attribute == ALL
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "kind", "message"),
+    [
+        ("acuracy", ["s"], UnknownNameError, "did you mean 'accuracy'"),
+        ("", ["s"], UnknownNameError, "unknown objective ''"),
+        ("eod", [], InputError, "needs groups, and the data have no sensitive attribute: declare one with 'sensitive'"),
+        ("eod@rce", ["race"], UnknownNameError, "unknown sensitive attribute 'rce'; did you mean 'race'"),
+        ("accuracy@race", ["race"], InputError, "leave out '@race'"),
+    ],
+)
+def test_a_wrong_name_gets_a_message_with_the_remedy(
+    name: str, attributes: list[str], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        Objective.parse(name, attributes)
+
+
+def test_without_groups_the_message_lists_what_can_be_had() -> None:
+    with pytest.raises(InputError) as caught:
+        Objective.parse("dpd", [])
+    listed = str(caught.value).split("choose from ")[1].split(", ")
+    assert set(listed) == {m.name for m in MEASURES.values() if m.need != "groups"}
+
+
+def test_only_what_can_be_measured_is_applicable() -> None:
+    counts = {ALL: count([0, 1], [0, 1], n_classes=2)}
+    assert applicable(report_of(counts), References(), []) == ["accuracy", "worst_class_accuracy", "class_gap"]
+    assert "latency" in applicable(report_of(counts, latency=1.0), References(), [])
