@@ -92,29 +92,30 @@ class Run:
         return self._table(self.state())
 
     def front(self) -> "pandas.DataFrame":
-        """Return the trials on the Pareto front, sorted by the first objective."""
+        """Return the trials on the Pareto front, the best on the first objective first."""
         table = self.trials()
-        return table[table["front"]].sort_values(self.record.objectives[0], kind="stable")
+        first = self.objectives[0]
+        return table[table["front"]].sort_values(
+            first.name, ascending=first.measure.direction == "min", kind="stable"
+        )
 
     def baselines(self) -> "pandas.DataFrame":
         """Return teachers and non-distilled students, one a row."""
-        import pandas
+        return _table([_row(model) for model in self.state().baselines.values()], self.record.objectives)
 
-        state = self.state()
-        return pandas.DataFrame([_row(model) for model in state.baselines.values()]).set_index("id")
-
-    def status(self) -> Status:
-        """Return the run's progress and front."""
-        state = self.state()
+    def status(self, state: RunState | None = None) -> Status:
+        """Return the run's progress and front: now, or in a state that was read before."""
+        state = self.state() if state is None else state
         done, on_front = self.front_of(state)
         values = objective_values(done, self.record.objectives)
+        liveness = self._liveness(state)
         counts = dict.fromkeys(("running", "done", "stopped", "failed", "interrupted"), 0)
         for trial in state.trials.values():
             counts[trial.state] = counts.get(trial.state, 0) + 1
         return Status(
             name=self.name,
             path=str(self.path),
-            state=self._liveness(state),
+            state=liveness,
             message=state.message,
             started=state.started,
             updated=state.updated,
@@ -122,7 +123,7 @@ class Run:
             budget=self.record.trials,
             front=tuple(trial.id for trial, on in zip(done, on_front, strict=True) if on),
             hypervolume=front_hypervolume(values[on_front], self.objectives),
-            seconds_left=seconds_left(state, self.record, time.time()),
+            seconds_left=None if liveness == "lost" else seconds_left(state, self.record, time.time()),
         )
 
     def front_of(self, state: RunState) -> tuple[list[ModelState], np.ndarray]:
@@ -138,8 +139,6 @@ class Run:
         return "lost"
 
     def _table(self, state: RunState) -> "pandas.DataFrame":
-        import pandas
-
         done, on_front = self.front_of(state)
         front = {trial.id for trial, on in zip(done, on_front, strict=True) if on}
         rows = []
@@ -148,8 +147,10 @@ class Run:
             row["feasible"] = trial.state == "done" and is_feasible(trial, self.record.constraints)
             row["front"] = trial.id in front
             rows.append(row)
-        columns = ["id", "state", "epoch", *self.record.objectives, "feasible", "front"]
-        return pandas.DataFrame(rows, columns=None if rows else columns).set_index("id")
+        table = _table(rows, self.record.objectives)
+        for flag in () if rows else ("feasible", "front"):
+            table[flag] = table.index.astype(bool)
+        return table
 
 
 def front_members(
@@ -183,11 +184,10 @@ def seconds_left(state: RunState, record: RunRecord, now: float) -> float | None
     limits = []
     if record.minutes is not None:
         limits.append(state.trials_started + 60.0 * record.minutes - now)
-    trained = sum(
-        trial.epoch if trial.state == "running" else trial.epochs for trial in state.trials.values()
-    )
+    settled = state.epochs_settled
+    trained = settled - state.epochs_before
     if record.trials is not None and trained > 0:
-        todo = record.trials * record.epochs - trained
+        todo = record.trials * record.epochs - settled
         limits.append((now - state.trials_started) / trained * todo)
     return max(0.0, min(limits)) if limits else None
 
@@ -206,6 +206,17 @@ def open_run(run: str | Path | None = None, *, runs_dir: Path | None = None) -> 
 def final_counts(run: Run, model_id: str) -> Any:
     """Return the last report's counts over all examples of a trial or baseline."""
     return run.reports(model_id)[-1].counts[ALL]
+
+
+def _table(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> "pandas.DataFrame":
+    """Return rows by id; the columns that everybody asks for are there before there is anything to fill them."""
+    import pandas
+
+    table = pandas.DataFrame(list(rows), columns=None if rows else list(_row(ModelState("", "", {}, 0))))
+    for name in measures:
+        if name not in table:
+            table[name] = pandas.Series(float("nan"), index=table.index, dtype=float)
+    return table.set_index("id")
 
 
 def _row(model: ModelState) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from kdtune.errors import RunError
+from kdtune.errors import InputError, RunError
 from kdtune.fairness import Counts
 from kdtune.pareto import Constraint
 from kdtune.runs.files import SCHEMA, read_json
@@ -82,7 +82,7 @@ class Report:
                 disagreement=tuple((int(t), int(s), int(n)) for t, s, n in record["disagreement"]),
                 scalars={str(name): _number(value) for name, value in record["scalars"].items()},
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise RunError(f"a report is not readable: {error!r}") from None
 
 
@@ -137,7 +137,7 @@ class RunRecord:
         """
         record = read_json(path)
         schema = record.get("schema")
-        if not isinstance(schema, int):
+        if not isinstance(schema, int) or isinstance(schema, bool):
             raise RunError(f"{path}: no 'schema': not a run's record")
         if schema > SCHEMA:
             raise RunError(

@@ -38,6 +38,8 @@ class RunState:
     Attributes:
         state: one of `kdtune.runs.records.RUN_STATES`.
         message: what the driver does, or why it stopped.
+        trials_started: when the driver at work, or the last one, began with the trials.
+        epochs_before: epochs that earlier drivers had trained by then.
         hypervolume: of the front so far, with the number of trials done at that time.
     """
 
@@ -46,10 +48,17 @@ class RunState:
     started: float | None = None
     updated: float | None = None
     trials_started: float | None = None
+    epochs_before: int = 0
     baselines: dict[str, ModelState] = field(default_factory=dict)
     trials: dict[str, ModelState] = field(default_factory=dict)
     hypervolume: list[tuple[int, float]] = field(default_factory=list)
     unknown: int = 0
+
+    @property
+    def epochs_settled(self) -> int:
+        """Epochs of the trials that need not be trained any more: a trial that ended early has none left."""
+        unfinished = ("running", "interrupted")
+        return sum(t.epoch if t.state in unfinished else t.epochs for t in self.trials.values())
 
     def model(self, model_id: str) -> ModelState | None:
         """Return the trial or baseline with this id."""
@@ -59,18 +68,19 @@ class RunState:
         """Take one event in; one that is not understood (a later version's, or damaged) is counted and passed over."""
         try:
             self._apply(event)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             self.unknown += 1
 
     def _apply(self, event: Record) -> None:
         time = float(event["t"])
         match event["kind"]:
             case "run":
-                self.state = str(event["state"])
+                before, self.state = self.state, str(event["state"])
                 self.message = str(event.get("message", ""))
                 self.started = time if self.started is None else self.started
-                if self.state == "running" and self.trials_started is None:
+                if self.state == "running" and before != "running":
                     self.trials_started = time
+                    self.epochs_before = self.epochs_settled
             case "baseline" | "trial" as kind:
                 self._model_changed(event, time, is_trial=kind == "trial")
             case "report":

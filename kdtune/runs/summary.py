@@ -81,7 +81,7 @@ def summarise(run: Run) -> Summary:
     first = run.objectives[0]
     front.sort(key=lambda trial: first.measure.badness(trial.values[first.name]))
     return Summary(
-        status=run.status(),
+        status=run.status(state),
         objectives=run.record.objectives,
         constraints=tuple(str(constraint) for constraint in run.record.constraints),
         group_sizes=_group_sizes(run, state),
@@ -104,8 +104,10 @@ def _member(run: Run, model: ModelState) -> Member:
     gaps = [objective for objective in run.objectives if objective.measure.name in GAPS]
     doubts = {}
     if gaps and model.epoch:
-        last = run.reports(model.id)[-1]
-        doubts = {objective.name: doubt(last, objective) for objective in gaps}
+        # Of the epoch that the values are of: meanwhile there may be a later one.
+        for report in run.reports(model.id):
+            if report.epoch == model.epoch:
+                doubts = {objective.name: doubt(report, objective) for objective in gaps}
     return Member(
         id=model.id,
         role=model.kind,
@@ -124,8 +126,8 @@ def _member(run: Run, model: ModelState) -> Member:
 def _group_sizes(run: Run, state: RunState) -> dict[str, dict[str, int]]:
     """Return the validation sizes, from the first report there is."""
     for model in (*state.baselines.values(), *state.trials.values()):
-        if model.epoch:
-            counts = run.reports(model.id)[0].counts
+        if model.epoch and (reports := run.reports(model.id)):
+            counts = reports[0].counts
             return {
                 name: dict(zip(run.record.attributes[name], item.examples.sum(axis=1).tolist(), strict=True))
                 for name, item in counts.items()
