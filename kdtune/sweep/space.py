@@ -133,7 +133,7 @@ class Space(_Strict):
 
     about: str = ""
     dataset: DatasetSpec
-    pairs: list[Annotated[Pair, BeforeValidator(_pair_of)]] = Field(min_length=1)
+    pairs: list[Annotated[Pair, BeforeValidator(_pair_of, json_schema_input_type=str | Pair)]] = Field(min_length=1)
     search: dict[str, Choice] = {
         "temperature": Range(low=1, high=40, log=True),
         "alpha": Range(low=0, high=1),

@@ -1,0 +1,43 @@
+"""The ready spaces: each parses, says what it is for, and matches the schema that editors use."""
+
+import json
+from importlib import resources
+
+import jsonschema
+import pytest
+import yaml
+
+from kdtune import models
+from kdtune.data import check_options
+from kdtune.sweep.space import Space, parse_space, ready_spaces
+
+SCHEMA = json.loads(resources.files("search_spaces").joinpath("schema.json").read_text(encoding="utf-8"))
+
+
+def test_the_schema_file_is_that_of_the_code() -> None:
+    assert Space.model_json_schema() == SCHEMA, "write it anew: kdtune spaces --schema > search_spaces/schema.json"
+
+
+def test_the_default_comes_first() -> None:
+    assert list(ready_spaces())[0] == "default"
+    assert {"default", "trifeature", "cifar10", "compas", "adult"} <= set(ready_spaces())
+
+
+@pytest.mark.parametrize("name", ready_spaces())
+def test_ready_space(name: str) -> None:
+    content = yaml.safe_load(ready_spaces()[name])
+    jsonschema.validate(content, SCHEMA)
+    space = parse_space(content, name)
+    assert "cores" in space.about and len(space.about) > 80, "say what it is for, how long it takes, what it needs"
+    check_options(space.dataset.name, space.dataset.options)
+    for pair in space.pairs:
+        shape = (8,) if space.dataset.name == "table" else (3, 32, 32)
+        for architecture in (pair.teacher, pair.student):
+            models.check(architecture, input_shape=shape)
+
+
+def test_the_schema_refuses_what_the_code_refuses() -> None:
+    content = yaml.safe_load(ready_spaces()["default"])
+    content["serch"] = {}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, SCHEMA)
