@@ -50,8 +50,10 @@ class LineWriter:
         if durable:
             os.fsync(self._file.fileno())
 
-    def close(self) -> None:
-        """Close the file."""
+    def close(self, *, durable: bool = False) -> None:
+        """Close the file; with `durable` wait until the disk has it."""
+        if durable:
+            os.fsync(self._file.fileno())
         self._file.close()
 
 

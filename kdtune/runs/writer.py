@@ -52,9 +52,10 @@ class RunWriter:
         event = {"kind": _event_kind(model_id), "id": model_id, "state": state}
         if message:
             event["message"] = message
-        self._emit(event, durable=True)
+        # Reports first: what is said to be done must not outlive them when the machine dies.
         if reports := self._reports.pop(model_id, None):
-            reports.lines.close()
+            reports.lines.close(durable=True)
+        self._emit(event, durable=True)
 
     def report(self, model_id: str, report: Report, references: References) -> dict[str, float]:
         """Record one epoch's report and return its measures; a report that is there already is not written twice.

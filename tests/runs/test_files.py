@@ -31,7 +31,9 @@ def test_names_that_do(tmp_path: Path, name: str) -> None:
     assert create_run(tmp_path, name, "x").root == tmp_path / name
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "-x", "a/b", "../a", "a b", "ä", "x" * 101, "a\n"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".hidden", "-x", "a/b", "../a", "a b", "ä", "x" * 101, "a\n"]
+)
 def test_names_that_do_not(tmp_path: Path, name: str) -> None:
     with pytest.raises(RunError, match="can't name a run"):
         create_run(tmp_path, name, "x")
@@ -101,7 +103,9 @@ def test_a_run_that_is_being_prepared_is_told_from_none(tmp_path: Path) -> None:
         find_run("young", tmp_path)
 
 
-def test_runs_dir_is_the_one_given_then_the_variable_then_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_dir_is_the_one_given_then_the_variable_then_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("KDTUNE_RUNS", "/elsewhere")
     assert runs_dir(Path("here")) == Path("here")
     assert runs_dir() == Path("/elsewhere")
@@ -114,7 +118,9 @@ def test_trials_and_baselines_have_their_folders(tmp_path: Path) -> None:
     assert trial_id(7) == "t0007"
     assert trial_id(123456) == "t123456"
     assert files.reports("t0007") == tmp_path / "trials" / "t0007" / "reports.jsonl"
-    assert files.weights("teacher-resnet20") == tmp_path / "baselines" / "teacher-resnet20" / "model.safetensors"
+    assert (
+        files.weights("teacher-resnet20") == tmp_path / "baselines" / "teacher-resnet20" / "model.safetensors"
+    )
     assert not is_trial("t1") and not is_trial("teacher-lenet5") and not is_trial("t0001\n")
     for name in ("../up", "", "a/b", "/etc", "t0001\n", ".."):
         with pytest.raises(RunError, match="not the name of a trial"):

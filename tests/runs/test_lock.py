@@ -48,7 +48,10 @@ def test_a_second_driver_is_refused_and_told_of_the_first(
 ) -> None:
     monkeypatch.setattr(lock, "_LOCK_SECONDS", 0.1)
     assert is_driven(files)
-    with pytest.raises(RunError, match=f"driven by process {driver.pid} on .*kdtune stop"), driver_lock(files):
+    with (
+        pytest.raises(RunError, match=f"driven by process {driver.pid} on .*kdtune stop"),
+        driver_lock(files),
+    ):
         pytest.fail("two drivers")
     assert is_driven(files), "the refusal must not release the first driver's lock"
 
@@ -123,7 +126,9 @@ def test_heartbeat_tells_who_and_when(files: RunFiles) -> None:
     assert abs(heartbeat.time - time.time()) < 5
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"time": "x", "pid": 1, "host": ""}', '{"time": null}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"time": "x", "pid": 1, "host": ""}', '{"time": null}']
+)
 def test_a_damaged_heartbeat_is_none(files: RunFiles, content: str) -> None:
     files.heartbeat.write_text(content)
     assert last_heartbeat(files) is None

@@ -48,7 +48,9 @@ def by_hand(labels: Any, guesses: Any, groups: Any) -> dict[str, float]:
         tpr, fpr, selected = np.ptp(rates, axis=0)
         gaps["eod"].append(max(tpr, fpr))
         gaps["dpd"].append(selected)
-    means = {name: float(values[1] if len(classes) == 2 else np.mean(values)) for name, values in gaps.items()}
+    means = {
+        name: float(values[1] if len(classes) == 2 else np.mean(values)) for name, values in gaps.items()
+    }
     return {
         "accuracy": float((labels == guesses).mean()),
         "worst_class_accuracy": min(class_accuracy),
@@ -83,7 +85,9 @@ def test_every_measure_of_counts_equals_the_one_by_hand(seed: int, n_classes: in
         teacher=count(labels, teacher, n_classes=n_classes), nds=count(labels, nds, n_classes=n_classes)
     )
     expected = by_hand(labels, guesses, groups)
-    expected["class_bias_teacher"] = float(np.abs(relative(labels, guesses) - relative(labels, teacher)).mean())
+    expected["class_bias_teacher"] = float(
+        np.abs(relative(labels, guesses) - relative(labels, teacher)).mean()
+    )
     expected["class_bias_nds"] = float(np.abs(relative(labels, guesses) - relative(labels, nds)).mean())
     assert all_measures(report_of(counts), references, ["race"]) == pytest.approx(expected, abs=1e-12)
 
@@ -189,7 +193,12 @@ def test_names_of_objectives() -> None:
     [
         ("acuracy", ["s"], UnknownNameError, "did you mean 'accuracy'"),
         ("", ["s"], UnknownNameError, "unknown objective ''"),
-        ("eod", [], InputError, "needs groups, and the data have no sensitive attribute: declare one with 'sensitive'"),
+        (
+            "eod",
+            [],
+            InputError,
+            "needs groups, and the data have no sensitive attribute: declare one with 'sensitive'",
+        ),
         ("eod@rce", ["race"], UnknownNameError, "unknown sensitive attribute 'rce'; did you mean 'race'"),
         ("accuracy@race", ["race"], InputError, "leave out '@race'"),
     ],
@@ -210,5 +219,9 @@ def test_without_groups_the_message_lists_what_can_be_had() -> None:
 
 def test_only_what_can_be_measured_is_applicable() -> None:
     counts = {ALL: count([0, 1], [0, 1], n_classes=2)}
-    assert applicable(report_of(counts), References(), []) == ["accuracy", "worst_class_accuracy", "class_gap"]
+    assert applicable(report_of(counts), References(), []) == [
+        "accuracy",
+        "worst_class_accuracy",
+        "class_gap",
+    ]
     assert "latency" in applicable(report_of(counts, latency=1.0), References(), [])

@@ -123,7 +123,9 @@ def test_what_is_not_understood_is_counted_and_changes_nothing_else(event: dict[
     assert after == before
 
 
-values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.lists(st.integers())
+values = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.lists(st.integers())
+)
 keys = ("t", "id", "state", "epoch", "seconds", "values", "done", "hypervolume", "config", "epochs", "model")
 
 
@@ -144,7 +146,13 @@ def test_no_event_stops_the_fold(events: list[dict[str, Any]]) -> None:
 
 
 def test_folding_piece_by_piece_is_folding_at_once() -> None:
-    events = [run(1, "running"), started(2), report(3, 1, accuracy=0.5), started(4, "t0001"), ended(5, "done")]
+    events = [
+        run(1, "running"),
+        started(2),
+        report(3, 1, accuracy=0.5),
+        started(4, "t0001"),
+        ended(5, "done"),
+    ]
     for cut in range(len(events)):
         state = fold(events[:cut])
         for event in events[cut:]:

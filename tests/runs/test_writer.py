@@ -1,0 +1,151 @@
+"""The driver's pen: order of writes, drivers that were killed between two of them."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from kdtune.runs.files import RunFiles, read_json
+from kdtune.runs.jsonl import read_records
+from kdtune.runs.measures import References
+from kdtune.runs.reader import Run
+from kdtune.runs.state import fold
+from kdtune.runs.writer import RunWriter
+
+
+def epochs_written(files: RunFiles, model_id: str = "t0000") -> list[int]:
+    return [record["epoch"] for record in read_records(files.reports(model_id))]
+
+
+def epochs_announced(files: RunFiles) -> list[int]:
+    return [event["epoch"] for event in read_records(files.events) if event["kind"] == "report"]
+
+
+def again(files: RunFiles) -> RunWriter:
+    """Return the writer of the next driver."""
+    from kdtune.runs.records import RunRecord
+
+    writer = RunWriter(files)
+    writer.record(RunRecord.read(files.record))
+    return writer
+
+
+def test_state_is_the_fold_of_the_file(make_run: Any, make_report: Any) -> None:
+    files, writer = make_run()
+    writer.run_state("running", "2 at once")
+    writer.model_started("nds-y", "nds", {"architecture": "y"}, 1, cached=True)
+    writer.report("nds-y", make_report(1), References())
+    writer.model_state("nds-y", "done")
+    writer.model_started("t0000", "student", {"alpha": 0.5}, 2)
+    writer.report("t0000", make_report(1), References())
+    writer.model_state("t0000", "failed", "no memory")
+    writer.front(0, 0.0)
+    assert writer.state == fold(read_records(files.events)) == Run(files).state()
+    assert writer.state.unknown == 0
+    assert writer.state.baselines["nds-y"].cached
+    writer.close()
+    assert read_json(files.config("t0000")) == {"id": "t0000", "model": "student", "epochs": 2, "alpha": 0.5}
+
+
+def test_a_report_is_written_once_however_often_it_comes(make_run: Any, make_report: Any) -> None:
+    files, writer = make_run()
+    writer.model_started("t0000", "student", {}, 3)
+    for epoch in (1, 1, 2, 1, 2, 3, 3):
+        writer.report("t0000", make_report(epoch), References())
+    writer.close()
+    assert epochs_written(files) == epochs_announced(files) == [1, 2, 3]
+
+
+def test_values_in_the_event_follow_from_the_counts_in_the_report(make_run: Any, make_report: Any) -> None:
+    files, writer = make_run()
+    writer.model_started("t0000", "student", {}, 3)
+    values = writer.report("t0000", make_report(1), References())
+    writer.close()
+    [report] = Run(files).reports("t0000")
+    assert values["eod"] == report.counts["sex"].eod
+    assert fold(read_records(files.events)).trials["t0000"].values == pytest.approx(values)
+
+
+def test_undefined_values_are_null_in_the_file(make_run: Any, make_report: Any) -> None:
+    """One of three declared groups is empty of a class: EOD has no value, and JSON has no NaN."""
+    files, writer = make_run()
+    writer.model_started("t0000", "student", {}, 1)
+    values = writer.report("t0000", make_report(1, n=1), References())
+    writer.close()
+    assert math.isnan(values["eod"])
+    assert '"eod":null' in files.events.read_text()
+    assert "NaN" not in files.events.read_text() + files.reports("t0000").read_text()
+
+
+def test_killed_between_report_and_event(make_run: Any, make_report: Any) -> None:
+    """The report is there, its event is not: the next driver announces it, and does not write it twice."""
+    files, writer = make_run()
+    writer.model_started("t0000", "student", {}, 3)
+    writer.report("t0000", make_report(1), References())
+    writer.report("t0000", make_report(2), References())
+    writer.close()
+    lines = files.events.read_bytes().splitlines(keepends=True)
+    files.events.write_bytes(b"".join(lines[:-1]))
+    writer = again(files)
+    writer.model_started("t0000", "student", {}, 3)
+    for epoch in (1, 2, 3):
+        writer.report("t0000", make_report(epoch), References())
+    writer.close()
+    assert epochs_written(files) == epochs_announced(files) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kept", range(0, 400, 23))
+def test_killed_at_any_byte_of_the_events(make_run: Any, make_report: Any, kept: int) -> None:
+    """Whatever was torn off the end of events.jsonl, the next driver ends with each epoch once, in order."""
+    files, writer = make_run()
+    writer.model_started("t0000", "student", {}, 3)
+    for epoch in (1, 2):
+        writer.report("t0000", make_report(epoch), References())
+    writer.close()
+    content = files.events.read_bytes()
+    files.events.write_bytes(content[: len(content) - kept])
+    writer = again(files)
+    writer.model_started("t0000", "student", {}, 3)
+    for epoch in (1, 2, 3):
+        writer.report("t0000", make_report(epoch), References())
+    writer.model_state("t0000", "done")
+    writer.close()
+    assert epochs_written(files) == epochs_announced(files) == [1, 2, 3]
+    assert Run(files).state().trials["t0000"].state == "done"
+    assert Run(files).state().unknown == 0
+
+
+def test_killed_while_a_report_was_written(make_run: Any, make_report: Any) -> None:
+    files, writer = make_run()
+    writer.model_started("t0000", "student", {}, 2)
+    writer.report("t0000", make_report(1), References())
+    writer.close()
+    with open(files.reports("t0000"), "a") as file:
+        file.write(json.dumps(make_report(2).to_dict())[:50])
+    writer = again(files)
+    writer.report("t0000", make_report(2), References())
+    writer.close()
+    assert epochs_written(files) == epochs_announced(files) == [1, 2]
+
+
+def test_what_is_done_is_on_the_disk_with_its_reports(
+    make_run: Any, make_report: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state change outlives the machine, and so must the reports that it speaks of."""
+    import os
+
+    files, writer = make_run()
+    writer.model_started("t0000", "student", {}, 1)
+    writer.report("t0000", make_report(1), References())
+    synced: list[str] = []
+    real = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    writer.model_state("t0000", "done")
+    writer.close()
+    assert synced == ["reports.jsonl", "events.jsonl"]
