@@ -1,5 +1,6 @@
 """The monitor: owns source, store and view; one clock moves them; screens draw."""
 
+import shlex
 import time
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
@@ -8,22 +9,27 @@ from typing import Any, ClassVar
 from textual.app import App
 from textual.timer import Timer
 
+from kdtune.runs.files import RunFiles
+from kdtune.runs.lock import request_stop
 from kdtune.runs.reader import seconds_left
 from tui.actions import bindings
+from tui.analyst import Analyst
 from tui.charts.frame import Frame
-from tui.filter import Filter, FilterError, parse
+from tui.charts.gaps import gap_names
+from tui.charts.table import visible
+from tui.filter import Filter, FilterError, complete, parse
 from tui.look import THEMES, Look
 from tui.meter import Meter
 from tui.order import columns, ordered
 from tui.reading import Reader
 from tui.screens.board import Board
-from tui.screens.boards import Live
-from tui.sources import Batch, Source
+from tui.screens.boards import BOARDS
+from tui.screens.dialogs import ConfirmStop, Detail, Help, Prompt
+from tui.sources import Batch, Replay, Source
 from tui.sources import Live as LiveSource
-from tui.sources import Replay
 from tui.store import Store
 from tui.text import duration
-from tui.view import View
+from tui.view import COMPARED, EPOCH, View, Zoom
 from tui.widgets.pane import Pane
 
 FRAME_HZ = 8.0
@@ -36,6 +42,14 @@ DRAIN_SECONDS = 0.04
 SORT_SECONDS = 2.0
 STALE_SECONDS = 180.0
 MESSAGE_SECONDS = 4.0
+DOUBLE_SECONDS = 0.4
+"""Time within which a key pressed twice is one command."""
+
+MOST_DOUBTS = 200
+"""Epochs of a trial whose intervals are computed, the latest."""
+
+SCROLLED = ("bias", "class_map", "disagreement", "log")
+"""Panes with lists of their own; in the others the keys move the cursor over the trials."""
 
 
 class Monitor(App[None]):
@@ -44,7 +58,7 @@ class Monitor(App[None]):
     CSS_PATH = "kdtune.tcss"
     TITLE = "kdtune"
     BINDINGS: ClassVar[list[Any]] = bindings()
-    MODES: ClassVar[dict[str, Any]] = {"live": Live}
+    MODES: ClassVar[dict[str, Any]] = dict(BOARDS)
     DEFAULT_MODE = "live"
     ENABLE_COMMAND_PALETTE = True
 
@@ -66,6 +80,11 @@ class Monitor(App[None]):
         self.look = look or Look()
         self.readonly = readonly
         self.meter = Meter()
+        self.analyst = Analyst(list(source.record.attributes))
+        self.files: RunFiles | None = getattr(source, "files", None)
+        self.run_path = None if self.files is None else self.files.root
+        self.log_lines: Sequence[str] = ()
+        self._log_revision = 0
         self.ids: list[str] = []
         self.message: tuple[str, str] | None = None
         self._message_until = 0.0
@@ -94,6 +113,7 @@ class Monitor(App[None]):
         """End the threads."""
         self.source.stop()
         self.reader.stop()
+        self.analyst.stop()
 
     def _turn(self) -> None:
         begun = time.perf_counter()
@@ -122,6 +142,30 @@ class Monitor(App[None]):
             self._move_to(self.store.newest)
         self._sort()
         self.reader.want(self._looked_at(), dirty)
+        mode = self.current_mode
+        if mode == "log":
+            lines = self.source.log()
+            if lines is not None:
+                self.log_lines = lines
+                self._log_revision += 1
+        elif mode == "classes":
+            self._wish()
+
+    def _wish(self) -> None:
+        """Ask for the doubts that the screen shows: those of the last epoch first."""
+        model = self.store.model(self.view.cursor)
+        if model is None or not self.store.record.attributes:
+            return
+        reports = self.frame(0, 0).reports_of(model.id)
+        key = (model.id, len(reports))
+        if key == self._wished:
+            return
+        self._wished = key
+        names = gap_names(self.frame(0, 0))
+        latest = reports[::-1][:MOST_DOUBTS]
+        self.analyst.want([((model.id, report.epoch, name), report) for report in latest for name in names])
+
+    _wished: tuple[str, int] | None = None
 
     def _apply(self, batch: Batch) -> None:
         if batch.reset:
@@ -200,6 +244,7 @@ class Monitor(App[None]):
             look=self.look,
             ids=self.ids,
             reports=self.reader.found,
+            doubts=self.analyst.found,
             loading=self.source.loading,
             error="the run directory is gone" if self.source.health.gone and not self.store.reports else "",
             now=self.source.now(),
@@ -210,7 +255,9 @@ class Monitor(App[None]):
         shared = (self.view.revision, self._order_revision, self.source.loading is None, self.source.health.gone)
         if depends == "reports":
             cursor = self.store.model(self.view.cursor)
-            return (*shared, self.reader.revision, 0 if cursor is None else cursor.epoch)
+            return (*shared, self.reader.revision, self.analyst.revision, 0 if cursor is None else cursor.epoch)
+        if depends == "log":
+            return (*shared, self._log_revision)
         if depends == "done":
             return (*shared, self.store.done_revision)
         return (*shared, self.store.revision, self.source.loading)
@@ -280,6 +327,14 @@ class Monitor(App[None]):
 
     def action_move(self, by: int) -> None:
         """Move the cursor."""
+        board = self.board
+        if board is not None and abs(by) == 1:
+            if self.view.crosshair and board.pane.pane_name not in ("table", *SCROLLED):
+                self._nudge(0, -by)
+                return
+            if board.pane.pane_name == "log":
+                self._scroll(board.pane, by)
+                return
         rows = self._rows()
         if not rows:
             return
@@ -298,30 +353,366 @@ class Monitor(App[None]):
         if self.board is not None:
             self.board.activate(self.board.active + by)
 
-    def action_detach(self) -> None:
-        """Leave."""
-        self.exit()
-
     def action_sort(self, by: int) -> None:
         """Sort by the next column."""
         names = columns(self.store)
         at = names.index(self.view.sort) if self.view.sort in names else 0
         self.view.sort = names[(at + by) % len(names)]
+        # The better end first: that is what one sorts for.
+        self.view.descending = self.view.sort in self.store.measures and self.store.direction(self.view.sort) == "max"
+        self._resorted()
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        self.view.descending = not self.view.descending
+        self._resorted()
+
+    def _resorted(self) -> None:
         self.view.changed()
         self._sort(now=True)
+        self.say(f"sorted by {self.view.sort}, {'largest' if self.view.descending else 'smallest'} first")
         self.repaint()
+
+    def action_page(self, by: int) -> None:
+        """Move by a page."""
+        board = self.board
+        if board is not None:
+            self._scroll(board.pane, by * max(1, board.pane.size.height - 3))
+
+    def action_end(self, by: int) -> None:
+        """Go to the first or the last."""
+        board = self.board
+        if board is not None and board.pane.pane_name in SCROLLED:
+            self._scroll(board.pane, by * 1_000_000)
+        else:
+            self.action_move(by * 1_000_000)
 
     def scroll_pane(self, pane: Pane, by: int) -> None:
         """Scroll a pane's list, or move the cursor."""
-        if pane.pane_name == "table":
+        self._scroll(pane, by)
+
+    def _scroll(self, pane: Pane, by: int) -> None:
+        if pane.pane_name not in SCROLLED:
             self.action_move(by)
             return
-        self.view.scroll[pane.pane_name] = max(0, self.view.scroll.get(pane.pane_name, 0) + by)
+        sign = -1 if pane.pane_name == "log" else 1  # the log is read from its end
+        limit = len(self.log_lines) if pane.pane_name == "log" else len(self.store.record.classes) ** 2
+        at = self.view.scroll.get(pane.pane_name, 0) + sign * by
+        self.view.scroll[pane.pane_name] = max(0, min(at, limit))
         self.view.changed()
         self.repaint()
 
     def clicked(self, pane: Pane, x: int, y: int) -> None:
         """Put the cursor on the trial that was clicked."""
+        if pane.pane_name != "table":
+            return
+        frame = self.frame(pane.size.width, pane.size.height)
+        rows = visible(frame, self.ids)
+        row = y - pane.gutter.top - 1
+        if 0 <= row < len(rows):
+            self.view.follow = False
+            self._move_to(rows[row])
+            self.repaint()
+
+    def action_follow(self) -> None:
+        """Let the cursor follow the reports, or not."""
+        self.view.follow = not self.view.follow
+        if self.view.follow and self.store.newest:
+            self._move_to(self.store.newest)
+        self.say("the cursor follows the newest report" if self.view.follow else "the cursor stays")
+        self.view.changed()
+        self.repaint()
+
+    def action_select(self) -> None:
+        """Compare the trial under the cursor, or not."""
+        self._choose(self.view.toggle_selected)
+
+    def action_pin(self) -> None:
+        """Pin the trial under the cursor, or not."""
+        self._choose(self.view.toggle_pinned)
+        self._sort(now=True)
+        self.repaint()
+
+    def _choose(self, toggle: Callable[[str], bool]) -> None:
+        if self.view.cursor is None:
+            return
+        self.view.follow = False
+        if not toggle(self.view.cursor):
+            self.say(f"{COMPARED} are compared already: esc clears the selection", "warn")
+        self.repaint()
+
+    def action_detail(self) -> None:
+        """Show all that is known of the trial under the cursor."""
+        model = self.store.model(self.view.cursor)
+        if model is not None:
+            self.push_screen(Detail(model))
+
+    def action_back(self) -> None:
+        """Leave what is open, the innermost first."""
+        board = self.board
+        if board is not None and board.maximised_pane:
+            self.action_maximise()
+        elif self.view.crosshair:
+            self.action_crosshair()
+        elif self.view.filter:
+            self.set_filter("")
+        elif self.view.selected:
+            self.view.selected.clear()
+            self.view.changed()
+        elif self.view.scroll or self.view.zoom:
+            self.action_zoom(0)
+        self.repaint()
+
+    def action_maximise(self) -> None:
+        """Give the pane the whole screen, or take it back."""
+        board = self.board
+        if board is not None:
+            board.maximised_pane = not board.maximised_pane
+            board.lay_out()
+            self.repaint()
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        self.push_screen(Help())
+
+    def action_filter(self) -> None:
+        """Ask for a filter; it acts as it is typed."""
+        before = self.view.filter
+
+        def ended(text: str | None) -> None:
+            self.set_filter(before if text is None else text)
+            self.repaint()
+
+        hint = "state:running  pair:lenet5  T>=4  eod<0.05  front  !failed     tab completes, enter keeps, esc leaves"
+        prompt = Prompt(
+            "Filter", self.look.text(hint), value=before, check=self._try_filter, complete=lambda t: complete(t, self.store)
+        )
+        self.push_screen(prompt, ended)
+
+    def _try_filter(self, text: str) -> str:
+        wrong = self.set_filter(text)
+        self.repaint()
+        return wrong
+
+    def action_measure(self, by: int) -> None:
+        """Show the next measure."""
+        measures = self.store.measures
+        self.view.measure = (self.view.measure + by) % len(measures)
+        self.say(f"measure: {measures[self.view.measure]}")
+        self.view.changed()
+        self.repaint()
+
+    def action_parameter(self, by: int) -> None:
+        """Slice by the next setting."""
+        self.view.parameter = (self.view.parameter + by) % max(1, len(self.store.settings))
+        self.view.changed()
+        self.repaint()
+
+    def action_reference(self) -> None:
+        """Take class bias against the other reference."""
+        self.view.reference = "nds" if self.view.reference == "teacher" else "teacher"
+        self.say(f"class bias is ranked against the {'teacher' if self.view.reference == 'teacher' else 'non-distilled student'}")
+        self.view.changed()
+        self.repaint()
+
+    # ---- charts ----
+
+    def _place(self) -> str:
+        return self.board.pane.place if self.board is not None else EPOCH
+
+    def action_crosshair(self) -> None:
+        """Turn the cross-hair on or off."""
+        self.view.crosshair = not self.view.crosshair
+        self.view.changed()
+        if self.view.crosshair:
+            self.say("cross-hair: arrow keys move it, i puts it away")
+        self.repaint()
+
+    def action_sideways(self, by: int) -> None:
+        """Move the cross-hair, or a zoomed chart, sideways."""
+        self._nudge(by, 0)
+
+    def _nudge(self, dx: int, dy: int) -> None:
+        board = self.board
+        if board is None:
+            return
+        place = self._place()
+        if self.view.crosshair:
+            x, y = self.view.cross.get(place, (0.5, 0.5))
+            width, height = board.pane.size
+            x = min(1.0, max(0.0, x + dx / max(1, width - 8)))
+            y = min(1.0, max(0.0, y + dy / max(1, height - 4)))
+            self.view.cross[place] = (x, y)
+        elif place in self.view.zoom:
+            zoom = self.view.zoom[place]
+            half = 0.5 / zoom.factor
+            zoom.x = min(1 - half, max(half, zoom.x + dx * 0.1 / zoom.factor))
+            zoom.y = min(1 - half, max(half, zoom.y + dy * 0.1 / zoom.factor))
+        self.view.changed()
+        self.repaint()
+
+    def action_zoom(self, by: int) -> None:
+        """Zoom in, out, or show the whole."""
+        place = self._place()
+        if by == 0:
+            self.view.zoom.pop(place, None)
+            self.view.scroll = {k: v for k, v in self.view.scroll.items() if k == "table"}
+        else:
+            zoom = self.view.zoom.setdefault(place, Zoom())
+            if by > 0 and self.view.crosshair:
+                half = 0.5 / zoom.factor
+                x, y = self.view.cross.get(place, (0.5, 0.5))
+                zoom.x, zoom.y = zoom.x - half + 2 * half * x, zoom.y - half + 2 * half * y
+                self.view.cross[place] = (0.5, 0.5)
+            zoom.factor = min(64.0, max(1.0, zoom.factor * (1.5 if by > 0 else 1 / 1.5)))
+            half = 0.5 / zoom.factor
+            zoom.x, zoom.y = min(1 - half, max(half, zoom.x)), min(1 - half, max(half, zoom.y))
+            if zoom.factor == 1.0:
+                self.view.zoom.pop(place)
+        self.view.changed()
+        self.repaint()
+
+    def action_log(self) -> None:
+        """Turn the logarithmic axis on or off; twice in a row copies the pane's numbers instead."""
+        name = self.board.pane.pane_name if self.board is not None else ""
+        self.view.log ^= {name}
+        moment = self._clock()
+        if moment - self._log_pressed < DOUBLE_SECONDS:
+            self._log_pressed = float("-inf")
+            self._copy()
+        else:
+            self._log_pressed = moment
+        self.view.changed()
+        self.repaint()
+
+    _log_pressed = float("-inf")
+
+    def _copy(self) -> None:
+        board = self.board
+        if board is None:
+            return
+        pane = board.pane
+        text = "\n".join(line.rstrip() for line in pane.draw(*pane.size).lines()).strip("\n")
+        self.copy_to_clipboard(text + "\n")
+        self.say(f"copied {str(pane.border_title).lower()}, {len(text.splitlines())} lines")
+
+    def action_smooth(self) -> None:
+        """Smooth curves more, or not at all again."""
+        self.view.smoothing = (self.view.smoothing + 1) % 4
+        self.view.changed()
+        self.repaint()
+
+    # ---- time ----
+
+    def action_pause(self) -> None:
+        """Hold the view, or let it go on."""
+        if isinstance(self.source, Replay):
+            self.source.running = not self.source.running
+        else:
+            self.view.paused = not self.view.paused
+            if not self.view.paused:
+                held, self._held = self._held, []
+                for batch in held:
+                    self._apply(batch)
+        self.view.changed()
+        self._turn()
+
+    def action_step(self, by: int) -> None:
+        """Go a report on or back in a replay."""
+        if isinstance(self.source, Replay):
+            self.source.step(by)
+            self._turn()
+        else:
+            self.say("only a replay can step: kdtune watch --replay", "dim")
+
+    def action_seek(self) -> None:
+        """Ask for a moment, and go there."""
+        source = self.source
+        if not isinstance(source, Replay):
+            self.say("only a replay can seek: kdtune watch --replay", "dim")
+            return
+
+        def ended(text: str | None) -> None:
+            if text and (place := seek_place(text, source.length)) is not None:
+                source.seek(place)
+                self._turn()
+
+        def check(text: str) -> str:
+            return "" if not text or seek_place(text, source.length) is not None else f"{text!r} is no moment"
+
+        hint = f"50%, or a time from the start as in 3:20 (the run took {duration(source.length)})"
+        self.push_screen(Prompt("Seek", hint, check=check), ended)
+
+    # ---- the run ----
+
+    def action_export(self) -> None:
+        """Copy the command that exports the front."""
+        command = f"kdtune export {shlex.quote(str(self.run_path or self.store.record.name))}"
+        self.copy_to_clipboard(command)
+        self.say(f"copied: {command}", "good")
+        self.repaint()
+
+    def action_shot(self) -> None:
+        """Write the screen to a file."""
+        try:
+            path = self.save_screenshot(filename=f"kdtune-{self.store.record.name}-{self.current_mode}-{int(time.time())}.svg")
+        except OSError as error:
+            self.say(f"no screenshot: {error}", "bad")
+        else:
+            self.say(f"wrote {path}", "good")
+        self.repaint()
+
+    def action_meter(self) -> None:
+        """Show how fast the monitor itself is."""
+        self.meter.shown = not self.meter.shown
+        self.repaint()
+
+    def action_detach(self) -> None:
+        """Leave; the sweep goes on."""
+        self.exit()
+
+    def action_stop_run(self) -> None:
+        """Ask the sweep to stop, after a typed confirmation."""
+        files = self.files
+        state = self.state_name()
+        if self.readonly:
+            self.say("opened read-only: the sweep can't be stopped from here", "warn")
+        elif files is None or self.is_replay:
+            self.say("nothing to stop: this is a replay", "dim")
+        elif state not in ("preparing", "running"):
+            self.say(f"nothing to stop: the run is {state}", "dim")
+        else:
+
+            def ended(word: str | None) -> None:
+                if word is None:
+                    self.say("not stopped")
+                else:
+                    try:
+                        request_stop(files, "now" if word == "now" else "clean")
+                        self.say("asked the sweep to stop", "warn")
+                    except OSError as error:
+                        self.say(f"could not ask it to stop: {error}", "bad")
+                self.repaint()
+
+            self.push_screen(ConfirmStop(self.store.record.name), ended)
+            return
+        self.repaint()
+
+
+def seek_place(text: str, length: float) -> float | None:
+    """Return the share of a run's time that `50%`, `90` (seconds) or `3:20` means; None where it means nothing."""
+    text = text.strip()
+    try:
+        if text.endswith("%"):
+            place = float(text[:-1]) / 100
+        else:
+            seconds = 0.0
+            for part in text.split(":"):
+                seconds = 60 * seconds + float(part)
+            place = seconds / length if length > 0 else 1.0
+    except ValueError:
+        return None
+    return place if 0 <= place <= 1 else None
 
 
 def watch(
@@ -347,6 +738,3 @@ def watch(
     source = Replay(opened.files, opened.record, speed) if replay else LiveSource(opened.files, opened.record)
     Monitor(source, look=Look(ascii=ascii), readonly=readonly, theme=theme).run()
     return 0
-
-
-Ids = Sequence[str]

@@ -50,7 +50,7 @@ class Canvas:
             size = get_character_cell_size(char)
             if size == 0:
                 continue
-            if 0 <= x and x + size <= self.width:
+            if x >= 0 and x + size <= self.width:
                 self.chars[y, x] = char
                 self.style[y, x] = number
                 if size == 2:

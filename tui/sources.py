@@ -328,6 +328,11 @@ class Replay:
         return min(1.0, (self._time - self._times[0]) / (self._times[-1] - self._times[0]))
 
     @property
+    def length(self) -> float:
+        """Seconds from the first event to the last."""
+        return self._times[-1] - self._times[0] if self._times else 0.0
+
+    @property
     def ended(self) -> bool:
         """Nothing is left to play."""
         return self.loading is None and self._at >= len(self._events)

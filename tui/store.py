@@ -177,7 +177,7 @@ class Store:
         self._front = (done, mask)
         self._front_ids = frozenset(trial.id for trial, on in zip(done, mask, strict=True) if on)
         values = objective_values(done, self.record.objectives)
-        self._hypervolume = front_hypervolume(values[mask], self.objectives) if len(done) else 0.0
+        self._hypervolume = front_hypervolume(values[mask], self.objectives) if done else 0.0
 
     @property
     def front(self) -> frozenset[str]:

@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 
 from tui.charts.bias import bias
+from tui.charts.classes import class_map, disagreement
 from tui.charts.curves import curves
-from tui.charts.table import table
+from tui.charts.front import front, hypervolume
+from tui.charts.gaps import gap_curve, groups
+from tui.charts.log import log
+from tui.charts.search import importances, parallel, slice_, timeline
+from tui.charts.table import front_table, table
 from tui.screens.board import Board
 from tui.view import EPOCH
 from tui.widgets.pane import Pane
@@ -22,3 +27,60 @@ class Live(Board):
             Pane("curves", "Learning curves", curves, shared=EPOCH),
             Pane("bias", "Class bias", bias, depends="reports"),
         )
+
+
+class Front(Board):
+    """The front, the hypervolume, and who is on it."""
+
+    NAME = "front"
+
+    def make_panes(self) -> Sequence[Pane]:
+        """Return the panes."""
+        return (
+            Pane("front", "Pareto front", front),
+            Pane("hypervolume", "Hypervolume", hypervolume, depends="done"),
+            Pane("front_table", "On the front", front_table, depends="done"),
+        )
+
+
+class Classes(Board):
+    """What happens to classes and groups."""
+
+    NAME = "classes"
+
+    def make_panes(self) -> Sequence[Pane]:
+        """Return the panes."""
+        return (
+            Pane("class_map", "Class × epoch", class_map, depends="reports"),
+            Pane("disagreement", "Disagreement with the teacher", disagreement, depends="reports"),
+            Pane("gap_curve", "Gaps by epoch", gap_curve, depends="reports", shared=EPOCH),
+            Pane("groups", "Gaps between groups", groups, depends="reports"),
+        )
+
+
+class Search(Board):
+    """How the search goes."""
+
+    NAME = "search"
+
+    def make_panes(self) -> Sequence[Pane]:
+        """Return the panes."""
+        return (
+            Pane("parallel", "Parallel coordinates", parallel, depends="done"),
+            Pane("importance", "Importance", importances, depends="done"),
+            Pane("slice", "Slice", slice_, depends="done"),
+            Pane("timeline", "Timeline", timeline),
+        )
+
+
+class Log(Board):
+    """What the driver prints."""
+
+    NAME = "log"
+
+    def make_panes(self) -> Sequence[Pane]:
+        """Return the panes."""
+        return (Pane("log", "driver.log", lambda frame: log(frame, self.monitor.log_lines), depends="log"),)
+
+
+BOARDS: dict[str, type[Board]] = {board.NAME: board for board in (Live, Front, Classes, Search, Log)}

@@ -1,0 +1,207 @@
+"""What happens to single classes: accuracy by class and epoch, and where student and teacher disagree."""
+
+import numpy as np
+import numpy.typing as npt
+
+from kdtune.runs.records import ALL, Report
+from tui import raster
+from tui.canvas import Canvas
+from tui.charts.bias import window
+from tui.charts.frame import Frame
+from tui.text import fit, number, plain, width
+
+_MATRIX_CLASSES = 24
+"""Classes up to which disagreement is drawn as a matrix; of more, only the largest cells, as bars."""
+
+_LEVELS = 16
+
+
+def class_map(frame: Frame) -> Canvas:
+    """Draw each class's accuracy by epoch as a heat map, the classes that fare worst on top."""
+    reports, canvas = _reports(frame)
+    if canvas is not None:
+        return canvas
+    canvas = frame.canvas()
+    look = frame.look
+    table = np.array([report.counts[ALL].class_accuracy for report in reports]).T  # [C, epochs]
+    names = [plain(name) for name in frame.store.record.classes]
+    order = np.argsort(np.nan_to_num(table[:, -1], nan=2.0), kind="stable")
+    label = min(max(map(width, names), default=4), max(6, canvas.width // 5), 20)
+    left, right = label + 1, 6
+    room = canvas.width - left - right
+    if room < 2 or canvas.height < 2:
+        return canvas
+    model = frame.cursor
+    epochs = max(len(reports), model.epochs if model is not None else 1)
+    cell = max(1, min(6, room // epochs))
+    shown = np.arange(len(reports))
+    if epochs > room:
+        shown = np.unique(np.linspace(0, len(reports) - 1, max(1, round(room * len(reports) / epochs))).round().astype(int))
+    _ramp(frame, canvas, left, "accuracy 0", "1")
+    footer = 1 if canvas.height >= 6 else 0
+    rows = canvas.height - 1 - footer
+    half = len(names) > rows and not look.ascii and not look.mono
+    per_row = 2 if half else 1
+    visible, hidden = window((len(names) + per_row - 1) // per_row, rows, frame.view.scroll.get("class_map", 0))
+    shades = raster.levels(table[:, shown], 0.0, 1.0, _LEVELS)
+    for k, place in enumerate(visible):
+        y = 1 + k
+        if place < 0:
+            canvas.text(0, y, fit(look.text(f"{look.glyph('more')} {hidden * per_row} classes between"), canvas.width), "faint")
+            continue
+        upper = int(order[place * per_row])
+        canvas.text(0, y, fit(look.text(names[upper]), label), "text")
+        canvas.right(left + room + right, y, look.text(number(float(table[upper, -1]), 2)), "dim")
+        if half:
+            lower = int(order[place * 2 + 1]) if place * 2 + 1 < len(names) else None
+            _half_row(canvas, left, y, shades[upper], None if lower is None else shades[lower], cell)
+        else:
+            _row(frame, canvas, left, y, shades[upper], cell)
+    if footer:
+        _epoch_axis(frame, canvas, left, cell, len(shown), int(shown[-1]) + 1)
+    if frame.view.crosshair:
+        _map_read_out(frame, canvas, reports, names, order)
+    return canvas
+
+
+def _reports(frame: Frame) -> tuple[list[Report], Canvas | None]:
+    model = frame.cursor
+    if model is None:
+        return [], frame.nothing("no trial yet", "choose one with j and k")
+    reports = list(frame.reports_of(model.id))
+    if not reports:
+        return [], frame.nothing(f"{model.id}: no report yet", "its first epoch is not over" if not model.epoch else "")
+    return reports, None
+
+
+def _ramp(frame: Frame, canvas: Canvas, x: int, low: str, high: str) -> None:
+    x = canvas.text(x, 0, low + " ", "dim")
+    for level in range(_LEVELS):
+        if x >= canvas.width:
+            return
+        _shade(frame, canvas, x, 0, level)
+        x += 1
+    canvas.text(x + 1, 0, high, "dim")
+
+
+def _shade(frame: Frame, canvas: Canvas, x: int, y: int, level: int) -> None:
+    if level < 0:
+        canvas.put(x, y, "·" if not frame.look.ascii else "?", "faint")
+    elif frame.look.mono or frame.look.ascii:
+        canvas.put(x, y, frame.look.heat(level), "text" if frame.look.mono else f"heat{level}")
+    else:
+        canvas.put(x, y, " ", f"heat{level}")
+
+
+def _row(frame: Frame, canvas: Canvas, x: int, y: int, shades: npt.NDArray[np.int64], cell: int) -> None:
+    for k, level in enumerate(shades.tolist()):
+        for n in range(cell):
+            if x + k * cell + n < canvas.width:
+                _shade(frame, canvas, x + k * cell + n, y, level)
+
+
+def _half_row(
+    canvas: Canvas, x: int, y: int, upper: npt.NDArray[np.int64], lower: npt.NDArray[np.int64] | None, cell: int
+) -> None:
+    lows = [-1] * len(upper) if lower is None else lower.tolist()
+    for k, (top, bottom) in enumerate(zip(upper.tolist(), lows, strict=True)):
+        style = f"heat{max(top, 0)}:{bottom if bottom >= 0 else ''}"
+        for n in range(cell):
+            canvas.put(x + k * cell + n, y, "▀" if top >= 0 else " ", style)
+
+
+def _epoch_axis(frame: Frame, canvas: Canvas, x: int, cell: int, columns: int, last: int) -> None:
+    y = canvas.height - 1
+    canvas.text(x, y, "1", "label")
+    end = x + columns * cell
+    text = f"epoch {last}"
+    if end - len(text) > x + 1:
+        canvas.right(end, y, text, "label")
+    elif x + 2 + len(text) < canvas.width:
+        canvas.text(x + 2, y, text, "label")
+
+
+def _map_read_out(
+    frame: Frame, canvas: Canvas, reports: list[Report], names: list[str], order: npt.NDArray[np.int64]
+) -> None:
+    x, y = frame.view.cross.get("class_map", (1.0, 1.0))
+    epoch = 1 + round(x * (len(reports) - 1))
+    index = int(order[round((1 - y) * (len(order) - 1))])
+    counts = reports[epoch - 1].counts[ALL]
+    hits, examples = int(counts.hits[0, index]), int(counts.examples[0, index])
+    text = f"{names[index]}  epoch {epoch}: {hits} of {examples} right = {number(float(counts.class_accuracy[index]))}"
+    canvas.text(0, 0, fit(frame.look.text(text), canvas.width), "accent")
+
+
+def disagreement(frame: Frame) -> Canvas:
+    """Draw on which classes student and teacher disagree: a matrix, or the largest cells as bars."""
+    reports, canvas = _reports(frame)
+    if canvas is not None:
+        return canvas
+    model = frame.cursor
+    report = reports[-1]
+    if not report.disagreement:
+        baseline = model is not None and model.kind != "student"
+        hint = "a baseline has no teacher to disagree with" if baseline else "they agree on every example"
+        return frame.nothing("no disagreement", hint)
+    names = [plain(name) for name in frame.store.record.classes]
+    canvas = frame.canvas()
+    total = sum(n for _, _, n in report.disagreement)
+    n = report.counts[ALL].n
+    canvas.text(0, 0, fit(f"{total:,} of {n:,} differ ({total / n:.0%})  epoch {report.epoch}", canvas.width), "dim")
+    longest = max(map(width, names), default=4)
+    label = min(longest, max(5, canvas.width // 5), 16)
+    cell = min(10, (canvas.width - label - 1) // max(1, len(names)))
+    if len(names) <= _MATRIX_CLASSES and cell >= 4 and canvas.height >= len(names) + 3:
+        _matrix(frame, canvas, report, names, label, cell)
+    else:
+        _largest(frame, canvas, report, names)
+    return canvas
+
+
+def _matrix(frame: Frame, canvas: Canvas, report: Report, names: list[str], label: int, cell: int) -> None:
+    look = frame.look
+    left = label + 1
+    canvas.text(0, 1, fit("teacher", label), "teacher")
+    for column, name in enumerate(names):
+        canvas.text(left + column * cell, 1, fit(look.text(name), cell - 1, align="right"), "dim")
+    table = np.zeros((len(names), len(names)), np.int64)
+    for teacher, student, count in report.disagreement:
+        if teacher < len(names) and student < len(names):
+            table[teacher, student] = count
+    shades = raster.levels(table, 0.0, float(table.max()), _LEVELS)
+    tall = 2 if canvas.height >= 2 * len(names) + 3 else 1
+    for row, name in enumerate(names):
+        y = 2 + row * tall
+        canvas.text(0, y, fit(look.text(name), label), "text")
+        for column in range(len(names)):
+            x = left + column * cell
+            level = int(shades[row, column])
+            style = "faint" if row == column else ("text" if look.mono else f"heat{level}")
+            for extra in range(tall):
+                canvas.text(x, y + extra, " " * (cell if tall == 2 else cell), style)
+            text = ("·" if not look.ascii else ".") if row == column else str(table[row, column])
+            canvas.text(x, y, fit(text, cell - 1, align="right"), style)
+    y = 2 + len(names) * tall
+    if y < canvas.height:
+        canvas.text(left, y, fit(look.text("student says →"), canvas.width - left), "dim")
+
+
+def _largest(frame: Frame, canvas: Canvas, report: Report, names: list[str]) -> None:
+    look = frame.look
+    rows = canvas.height - 1
+    start = min(frame.view.scroll.get("disagreement", 0), max(0, len(report.disagreement) - rows))
+    cells = report.disagreement[start : start + rows]
+    label = max(6, min(14, (canvas.width - 14) // 2))
+    peak = report.disagreement[0][2]
+    for k, (teacher, student, count) in enumerate(cells):
+        y = 1 + k
+        x = canvas.text(0, y, fit(look.text(_name(names, teacher)), label, align="right"), "teacher")
+        x = canvas.text(x, y, " → " if not look.ascii else " > ", "faint")
+        x = canvas.text(x, y, fit(look.text(_name(names, student)), label), "text") + 1
+        x = canvas.text(x, y, fit(str(count), 6, align="right"), "dim") + 1
+        canvas.text(x, y, raster.bar((canvas.width - x) * count / peak, canvas.width - x, ascii_only=look.ascii), "loss")
+
+
+def _name(names: list[str], index: int) -> str:
+    return names[index] if 0 <= index < len(names) else f"class {index}"

@@ -1,0 +1,260 @@
+"""How the search goes: importance, parallel coordinates, one setting against one measure, and the timeline."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from kdtune.runs.state import ModelState
+from tui import raster
+from tui.canvas import Canvas
+from tui.charts.frame import Frame
+from tui.charts.front import axes
+from tui.charts.table import STATE_STYLES
+from tui.importance import LEAST, Importance, importance
+from tui.plot import Plot
+from tui.raster import Scale
+from tui.store import config_value, numeric
+from tui.text import duration, fit, number, plain, setting, short, width
+
+_LINES = 400
+"""Trials drawn as lines, the latest: more would be a grey area."""
+
+
+def _done(frame: Frame) -> list[ModelState]:
+    trials = (frame.store.model(model_id) for model_id in frame.ids)
+    return [trial for trial in trials if trial is not None and trial.state == "done"]
+
+
+_memory: dict[tuple[int, int, tuple[str, ...], str], list[Importance]] = {}
+
+
+def _importance(frame: Frame, measure: str) -> list[Importance]:
+    key = (id(frame.store), frame.store.done_revision, tuple(frame.ids), measure)
+    found = _memory.get(key)
+    if found is None:
+        if len(_memory) > 16:
+            _memory.clear()
+        found = _memory[key] = importance(_done(frame), frame.store.settings, measure)
+    return found
+
+
+def importances(frame: Frame) -> Canvas:
+    """Draw for each objective which settings its rank goes with, and how far chance alone would reach."""
+    store, look = frame.store, frame.look
+    done = _done(frame)
+    if len(done) < LEAST:
+        return frame.nothing(f"{len(done)} of {LEAST} trials done", "importance needs some results to rank")
+    canvas = frame.canvas()
+    measures = list(store.record.objectives[:3])
+    y = 0
+    canvas.text(0, y, fit(look.text(f"|rank correlation| of {len(done)} trials   ┊ 1 in 20 by chance"), canvas.width), "dim")
+    y += 1
+    label = min(14, max(6, canvas.width // 5))
+    for measure in measures:
+        if y >= canvas.height:
+            break
+        rows = _importance(frame, measure)
+        canvas.text(0, y, fit(look.text(short(measure)), canvas.width), "heading")
+        y += 1
+        share = max(1, (canvas.height - 1) // len(measures) - 1)
+        for item in rows[:share]:
+            if y >= canvas.height:
+                break
+            sure = item.strength > item.chance
+            canvas.text(0, y, fit(look.text(short(item.name)), label), "text" if sure else "dim")
+            room = canvas.width - label - 9
+            if room > 3:
+                style = "accent" if sure else "faint"
+                canvas.text(label + 1, y, raster.bar(item.strength * room, room, ascii_only=look.ascii), style)
+                at = label + 1 + int(raster.pixel([min(1.0, item.chance)], room)[0])
+                canvas.put(at, y, look.glyph("vdotted"), "warn")
+            sign = {1: "+", -1: "−", 0: " "}[item.sign]
+            canvas.right(canvas.width, y, look.text(f"{sign}{item.strength:.2f}"), "text" if sure else "dim")
+            y += 1
+        if y < canvas.height - share:
+            y += 1
+    return canvas
+
+
+def _axis_values(frame: Frame, trials: Sequence[ModelState], name: str) -> tuple[npt.NDArray[np.float64], str, str]:
+    """Return a setting's or measure's places [n] on its axis, and the labels of the lower and upper end."""
+    if name in frame.store.measures:
+        values = np.array([trial.values.get(name, math.nan) for trial in trials])
+        finite = values[np.isfinite(values)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        return _spread(values, low, high), number(low, 2), number(high, 2)
+    raw = [config_value(trial, name) for trial in trials]
+    values = np.array([numeric(item) for item in raw])
+    if np.isfinite(values).all() and len(values):
+        low, high = float(values.min()), float(values.max())
+        if low > 0 and high / low >= 20:
+            return _spread(np.log(values), math.log(low), math.log(high)), setting(low), setting(high)
+        return _spread(values, low, high), setting(low), setting(high)
+    names = sorted({plain(item) for item in raw})
+    place = {item: k / max(1, len(names) - 1) if len(names) > 1 else 0.5 for k, item in enumerate(names)}
+    return np.array([place[plain(item)] for item in raw]), names[0] if names else "", names[-1] if names else ""
+
+
+def _spread(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.float64]:
+    return (values - low) / (high - low) if high > low else values * 0 + 0.5
+
+
+def parallel(frame: Frame) -> Canvas:
+    """Draw each trial as a line over its settings and objectives: the front in colour, the others behind."""
+    store, view, look = frame.store, frame.view, frame.look
+    done = _done(frame)[-_LINES:]
+    compared = [m for m in (store.model(i) for i in view.compared) if m is not None and m.kind == "student" and m.values]
+    trials = done + [m for m in compared if m not in done]
+    if not trials:
+        return frame.nothing("no trial is done", "each will be a line over its settings and results")
+    canvas = frame.canvas()
+    names = [*store.settings, *store.record.objectives]
+    most = max(2, canvas.width // 9)
+    if len(names) > most:
+        keep = list(store.record.objectives)
+        names = [*store.settings[: max(0, most - len(keep))], *keep]
+    top, height = 2, canvas.height - 3
+    if height < 2 or canvas.width < 12 or len(names) < 2:
+        return canvas
+    places, lows, highs = zip(*(_axis_values(frame, trials, name) for name in names), strict=True)
+    table = np.array(places)  # [axes, trials]
+    x = np.linspace(0.0, 1.0, len(names))
+    index = {trial.id: k for k, trial in enumerate(trials)}
+
+    def lines(ids: Sequence[str], style: str) -> None:
+        dots = np.zeros((4 * height, 2 * canvas.width), bool)
+        for model_id in ids:
+            dots |= raster.line(x, table[:, index[model_id]], canvas.width, height)
+        canvas.stamp(0, top, raster.characters(raster.masks(dots), ascii_only=look.ascii), style)
+
+    front = [trial.id for trial in done if trial.id in store.front]
+    ids = {model.id for model in compared}
+    lines([trial.id for trial in done if trial.id not in store.front and trial.id not in ids], "axis")
+    lines([model_id for model_id in front if model_id not in ids], "accent")
+    for model in reversed(compared):
+        lines([model.id], f"series{view.slot(model.id)}")
+    cell = max(4, canvas.width // len(names))
+    for k, name in enumerate(names):
+        column = int(raster.pixel([x[k]], canvas.width)[0])
+        for row in range(height):
+            if canvas.chars[top + row, column] == " ":
+                canvas.put(column, top + row, look.glyph("vline"), "axis")
+        for y, text, style in ((0, short(name), "strong"), (1, highs[k], "label"), (top + height, lows[k], "label")):
+            text = fit(look.text(text), min(cell - 1, width(look.text(text))))
+            start = min(max(0, column - width(text) // 2), canvas.width - width(text))
+            canvas.text(start, y, text, style)
+    return canvas
+
+
+def slice_(frame: Frame) -> Canvas:
+    """Draw one setting against one measure, a point a trial."""
+    store, view, look = frame.store, frame.view, frame.look
+    done = _done(frame)
+    settings = store.settings
+    if not done or not settings:
+        return frame.nothing("no trial is done", "each will be a point here")
+    name = settings[(view.parameter + 1) % len(settings)] if len(settings) > 1 else settings[0]
+    measure = axes(frame)[1]
+    canvas = frame.canvas()
+    xs, scale, ticks = _slice_axis(frame, done, name)
+    ys = np.array([trial.values.get(measure, math.nan) for trial in done])
+    y = Scale.over(ys, log="slice" in view.log, margin=0.07)
+    arrow = "↑ better" if store.direction(measure) == "max" else "↓ better"
+    plot = Plot(
+        canvas,
+        look,
+        scale,
+        y,
+        x_label="" if ticks else short(name),
+        y_label=f"{short(measure)} by {short(name)}   {arrow}",
+        zoom=view.zoom.get("slice"),
+    )
+    if not plot.usable:
+        return canvas
+    if ticks:
+        row = plot.top + plot.height + 1
+        for x in range(plot.left - 1, canvas.width):
+            canvas.put(x, row, " ", "text")
+        for place, label in ticks:
+            column = plot.column(place)
+            if column is not None and row < canvas.height:
+                text = fit(look.text(label), min(width(label), max(4, plot.width // len(ticks) - 1)))
+                canvas.text(min(max(0, column - width(text) // 2), canvas.width - width(text)), row, text, "label")
+    for kind in ("teacher", "nds"):
+        cursor = frame.cursor
+        reference = None if cursor is None else store.reference(cursor, kind)
+        if reference is not None:
+            plot.horizontal(store.value(reference.id, measure), kind, "teacher" if kind == "teacher" else "NDS")
+    for trial, x, value in zip(done, xs.tolist(), ys.tolist(), strict=True):
+        front = trial.id in store.front
+        plot.marker(x, value, look.glyph("point" if front else "hollow"), "front" if front else "cloud")
+    index = {trial.id: k for k, trial in enumerate(done)}
+    for model_id in reversed(view.compared):
+        if model_id in index:
+            k = index[model_id]
+            plot.marker(float(xs[k]), float(ys[k]), look.series(view.slot(model_id)), f"series{view.slot(model_id)}")
+    if view.crosshair:
+        place = view.cross.get("slice", (0.5, 0.5))
+        at_x, at_y = plot.cross(place)
+        distance = np.hypot(plot.x(xs) - place[0], plot.y(ys) - place[1])
+        text = f"{short(name)} {setting(at_x)}  {short(measure)} {number(at_y)}"
+        if np.isfinite(distance).any():
+            k = int(np.nanargmin(distance))
+            text += f"  nearest {done[k].id}: {setting(config_value(done[k], name))} / {number(float(ys[k]))}"
+        canvas.text(0, 0, fit(look.text(text), canvas.width), "accent")
+    return canvas
+
+
+def _slice_axis(
+    frame: Frame, trials: Sequence[ModelState], name: str
+) -> tuple[npt.NDArray[np.float64], Scale, list[tuple[float, str]]]:
+    raw = [config_value(trial, name) for trial in trials]
+    values = np.array([numeric(item) for item in raw])
+    if np.isfinite(values).all():
+        log = bool(values.min() > 0 and values.max() / values.min() >= 20)
+        return values, Scale.over(values, log=log, margin=0.05), []
+    names = sorted({plain(item) for item in raw})
+    place = {item: float(k) for k, item in enumerate(names)}
+    xs = np.array([place[plain(item)] for item in raw])
+    return xs, Scale(-0.6, len(names) - 0.4), [(place[item], item) for item in names]
+
+
+def timeline(frame: Frame) -> Canvas:
+    """Draw when each trial ran, a row each; the window moves with the cursor."""
+    store, look = frame.store, frame.look
+    trials = sorted(
+        (t for t in (store.model(i) for i in frame.ids) if t is not None and t.started), key=lambda t: (t.started, t.id)
+    )
+    if not trials:
+        return frame.nothing("no trial has started", "each will be a bar here, as long as it took")
+    canvas = frame.canvas()
+    end = max(t.ended or frame.store.state.updated or t.started for t in trials)
+    begin = min(t.started for t in trials)
+    label = min(max(width(plain(t.id)) for t in trials), 12)
+    left, rows = label + 3, canvas.height - 1
+    room = canvas.width - left - 9
+    if room < 4 or rows < 1:
+        return canvas
+    at = next((k for k, t in enumerate(trials) if t.id == frame.view.cursor), len(trials) - 1)
+    start = max(0, min(at - rows // 2, len(trials) - rows))
+    span = max(end - begin, 1e-9)
+    for k, trial in enumerate(trials[start : start + rows]):
+        style = STATE_STYLES.get(trial.state, "text")
+        stop = trial.ended if trial.ended is not None else end
+        a = int(raster.pixel([(trial.started - begin) / span], room)[0])
+        b = int(raster.pixel([min(1.0, (stop - begin) / span)], room)[0])
+        canvas.text(0, k, look.glyph(trial.state) if trial.state in STATE_STYLES else " ", style)
+        name_style = "front" if trial.id in store.front else "text"
+        canvas.text(2, k, fit(look.text(plain(trial.id)), label), name_style)
+        bar = ("━" if not look.ascii else "=") * (b - a + 1)
+        canvas.text(left + a, k, bar, "front" if trial.id in store.front else style if style != "good" else "cloud")
+        canvas.right(canvas.width, k, look.text(duration(stop - trial.started)), "dim")
+        if trial.id == frame.view.cursor:
+            canvas.highlight(k, "cursor")
+    y = canvas.height - 1
+    canvas.text(left, y, "0", "label")
+    canvas.right(left + room, y, look.text(duration(span)), "label")
+    return canvas
+
