@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="write the front's students and a report", description=_EXPORT)
     _add_run(export)
-    export.add_argument("--out", type=Path, metavar="DIR", help="folder to write, absent or empty (default: RUN/export)")
+    export.add_argument("--out", type=Path, metavar="DIR", help="folder to write, absent or empty (default: the run)")
     export.add_argument(
         "--pick",
         action="append",

@@ -5,8 +5,9 @@ import argparse
 from rich.table import Table
 
 from kdtune.report.console import narrate, print_summary, stdout_console
-from kdtune.report.export import Request, choices, front_states, run_export
+from kdtune.report.export import Request, run_export
 from kdtune.report.findings import Findings
+from kdtune.report.front import choices, front_states
 from kdtune.report.pick import pick
 from kdtune.report.tables import findings_record
 from kdtune.report.words import number

@@ -5,43 +5,27 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import safetensors.torch
-import torch
 
 from kdtune.data.dataset import Dataset
-from kdtune.errors import InputError, RunError
+from kdtune.errors import InputError
 from kdtune.report.bundle import Provenance, verify_bundle, write_bundle
-from kdtune.report.by_group import by_group
 from kdtune.report.console import narrate
-from kdtune.report.evaluation import (
-    Evaluated,
-    SplitData,
-    check_recorded,
-    evaluate,
-    load_data,
-    open_test,
-    validation_of,
-)
+from kdtune.report.evaluation import load_data, open_test, validation_of
 from kdtune.report.findings import Findings, ModelFindings, conclude
-from kdtune.report.numbers import split_numbers
-from kdtune.report.pick import Choice, pick
+from kdtune.report.front import choices, front_states
+from kdtune.report.measured import Measured, checked, group_table, load_baselines, load_members, measure
+from kdtune.report.pick import pick
+from kdtune.report.reseeding import reseed, train_again
 from kdtune.report.student import FORM, digest
 from kdtune.report.tables import write_tables
-from kdtune.report.trained import Trained, load_trained
 from kdtune.runs.files import baseline_id, write_bytes
-from kdtune.runs.measures import References
-from kdtune.runs.reader import Run, objective_values, open_run
-from kdtune.runs.records import ALL
-from kdtune.runs.state import ModelState
-
-if TYPE_CHECKING:
-    import pandas
+from kdtune.runs.reader import Run, open_run
 
 
 @dataclass(frozen=True)
@@ -69,22 +53,6 @@ class Request:
     onnx: bool = False
 
 
-_Loaded = tuple[Trained, Mapping[str, float]]
-"""A model with its measures as the search recorded them."""
-
-
-@dataclass
-class _Model:
-    """A model on its way through the export."""
-
-    trained: Trained
-    searched: Mapping[str, float]
-    module: torch.nn.Module
-    moved: int
-    on: dict[str, tuple[SplitData, Evaluated]] = field(default_factory=dict)
-    numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
 def run_export(request: Request) -> tuple[Path, Findings]:
     """Export a run's front, and return the folder and what was found.
 
@@ -106,55 +74,30 @@ def run_export(request: Request) -> tuple[Path, Findings]:
     narrate(f"data: {run.record.dataset['name']}")
     dataset = load_data(run)
     validation = validation_of(dataset)
-    members, notes = _members(run, front, picked, required=bool(request.pick))
-    models = _checked(run, members, validation)
-    models += _checked(run, _baselines(run, members), validation)
+    members, notes = load_members(run, front, picked, required=bool(request.pick))
+    models = checked(run, members, validation)
+    models += checked(run, load_baselines(run, members), validation)
+    replicates = []
+    if request.replicates:
+        replicates = train_again(run, dataset, models, request.replicates, address=request.address)
     test = open_test(dataset)
     for split in (validation, test):
         narrate(f"{split.name}: {len(models)} models on {len(split):,} examples")
-        _measure(models, split, run)
-    findings = _conclude(run, models, picked, notes)
+        measure(models, split, run)
+    reseeded = reseed(run, models, replicates, (validation, test))
+    if reseeded and not request.pick:
+        picked = _robust(reseeded, picked, notes)
+    findings = conclude(
+        run.record,
+        run.objectives,
+        [_found(model, picked, reseeded) for model in models],
+        run.trials(),
+        seeds=request.replicates,
+        notes=notes,
+    )
     with written_aside(out) as folder:
         _write(folder, run, dataset, models, findings)
     return out, findings
-
-
-def front_states(run: Run) -> list[ModelState]:
-    """Return the members of a run's front now, best in the first objective first.
-
-    Raises:
-        RunError: there is none; the message says why.
-    """
-    state = run.state()
-    done, on_front = run.front_of(state)
-    members = [trial for trial, on in zip(done, on_front, strict=True) if on]
-    if members:
-        first = run.objectives[0]
-        return sorted(members, key=lambda trial: first.measure.badness(trial.values[first.name]))
-    if not done:
-        running = sum(trial.state == "running" for trial in state.trials.values())
-        if running:
-            raise RunError(f"{run.path}: no trial is done yet ({running} at work): wait for the first")
-        raise RunError(f"{run.path}: no trial is done: go on with 'kdtune search --resume {run.name}'")
-    undefined = np.isnan(objective_values(done, run.record.objectives)).any(axis=1)
-    reasons = []
-    if undefined.any():
-        reasons.append(f"{int(undefined.sum())} have an undefined objective")
-    for constraint in run.record.constraints:
-        values = [trial.values.get(constraint.name, float("nan")) for trial in done]
-        failing = sum(constraint.violation(value) > 0 for value in values)
-        if failing:
-            best = min(values, key=constraint.violation)
-            reasons.append(f"{failing} break {constraint} (the nearest has {best:.4f})")
-    raise RunError(
-        f"{run.path}: none of the {len(done)} trials done is feasible: {'; '.join(reasons)}: "
-        "search longer, or with a weaker bound under 'constraints'"
-    )
-
-
-def choices(front: Sequence[ModelState]) -> list[Choice]:
-    """Return front members as picks see them: by what the search measured."""
-    return [Choice(trial.id, trial.values) for trial in front]
 
 
 def checked_out(out: Path) -> Path:
@@ -190,83 +133,7 @@ def written_aside(out: Path) -> Iterator[Path]:
         raise
 
 
-def _members(
-    run: Run, front: Sequence[ModelState], picked: Sequence[str], *, required: bool
-) -> tuple[list[_Loaded], list[str]]:
-    """Read the front's members back; one that can't be read is left out where a pick leaves it out."""
-    members: list[_Loaded] = []
-    notes = []
-    for trial in front:
-        try:
-            members.append((load_trained(run, trial.id), trial.values))
-        except RunError as error:
-            if trial.id in picked or not required:
-                raise
-            notes.append(f"{trial.id} is on the front and is left out: {error}")
-            narrate(notes[-1])
-    return members, notes
-
-
-def _baselines(run: Run, members: Sequence[_Loaded]) -> list[_Loaded]:
-    """Read back the teachers of the members, and the same architectures trained without one."""
-    teachers = dict.fromkeys(baseline_id("teacher", str(trained.config["teacher"])) for trained, _ in members)
-    students = dict.fromkeys(baseline_id("nds", trained.architecture) for trained, _ in members)
-    state = run.state()
-    return [(load_trained(run, name), state.baselines[name].values) for name in (*teachers, *students)]
-
-
-def _checked(run: Run, loaded: Sequence[_Loaded], validation: SplitData) -> list[_Model]:
-    models = []
-    for trained, values in loaded:
-        module = trained.module(run)
-        models.append(_Model(trained, values, module, check_recorded(trained, module, validation)))
-    return models
-
-
-def _measure(models: Sequence[_Model], split: SplitData, run: Run) -> None:
-    """Evaluate models on a split, each student against its own teacher and its own architecture without one."""
-    for model in models:
-        model.on[split.name] = (split, evaluate(model.module, split, model.trained.recorded))
-    final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in models}
-    for model in models:
-        trained = model.trained
-        references = References()
-        if trained.role == "student":
-            teacher = baseline_id("teacher", str(trained.config["teacher"]))
-            references = References(final.get(teacher), final.get(baseline_id("nds", trained.architecture)))
-        model.numbers[split.name] = split_numbers(
-            model.on[split.name][1].report,
-            references,
-            classes=run.record.classes,
-            attributes=run.record.attributes,
-        )
-
-
-def _conclude(run: Run, models: Sequence[_Model], picked: Sequence[str], notes: Sequence[str]) -> Findings:
-    found = [
-        ModelFindings(
-            id=model.trained.id,
-            role=model.trained.role,
-            architecture=model.trained.architecture,
-            config=model.trained.config,
-            searched=model.searched,
-            splits=model.numbers,
-            exported=model.trained.id in picked,
-        )
-        for model in models
-    ]
-    return conclude(
-        run.record,
-        run.objectives,
-        [model for model in found if model.role == "student"],
-        [model for model in found if model.role != "student"],
-        run.trials(),
-        seeds=0,
-        notes=notes,
-    )
-
-
-def _write(folder: Path, run: Run, dataset: Dataset, models: Sequence[_Model], findings: Findings) -> None:
+def _write(folder: Path, run: Run, dataset: Dataset, models: Sequence[Measured], findings: Findings) -> None:
     by_id = {model.trained.id: model for model in models}
     for member in findings.members:
         if not member.exported:
@@ -279,28 +146,35 @@ def _write(folder: Path, run: Run, dataset: Dataset, models: Sequence[_Model], f
         write_bundle(folder / member.id, model.trained, origin, metrics, parameters=parameters)
         verify_bundle(folder / member.id, model.on, metrics)
     write_tables(folder, findings)
-    groups = _by_group(run, models)
+    groups = group_table(run, models)
     if len(groups):
         write_bytes(folder / "by_group.csv", groups.to_csv(index=False).encode())
 
 
-def _by_group(run: Run, models: Sequence[_Model]) -> "pandas.DataFrame":
-    """Return the rates by group of every model on test."""
-    import pandas
+def _robust(reseeded: Mapping[str, Mapping[str, Any]], picked: Sequence[str], notes: list[str]) -> list[str]:
+    """Return the members that stay on the front over means of other seeds; all of them where none does."""
+    stay = [name for name in picked if reseeded[name]["on_front"]]
+    if not stay:
+        notes.append("over the means of other seeds no member is feasible and non-dominated: all are exported")
+        return list(picked)
+    for name in picked:
+        if name not in stay:
+            notes.append(f"{name} leaves the front over the means of other seeds, and is not exported")
+    return stay
 
-    tables = []
-    for model in models:
-        split, evaluated = model.on["test"]
-        table = by_group(
-            split.labels,
-            evaluated.predictions,
-            split.arrays.validation_groups,
-            attributes=run.record.attributes,
-            classes=run.record.classes,
-        )
-        table.insert(0, "id", model.trained.id)
-        tables.append(table)
-    return pandas.concat(tables, ignore_index=True)
+
+def _found(model: Measured, picked: Sequence[str], reseeded: Mapping[str, Mapping[str, Any]]) -> ModelFindings:
+    trained = model.trained
+    return ModelFindings(
+        id=trained.id,
+        role=trained.role,
+        architecture=trained.architecture,
+        config=trained.config,
+        searched=model.searched,
+        splits=model.numbers,
+        replicates=reseeded.get(trained.id),
+        exported=trained.id in picked,
+    )
 
 
 def metrics_of(member: ModelFindings, findings: Findings, moved: int) -> dict[str, Any]:
@@ -316,6 +190,7 @@ def metrics_of(member: ModelFindings, findings: Findings, moved: int) -> dict[st
             "answers_changed_since": moved,
         },
         **member.splits,
+        **({} if member.replicates is None else {"replicates": member.replicates}),
         "feasible_on_test": is_feasible_on_test(member, findings),
     }
 

@@ -91,14 +91,14 @@ class Findings:
 def conclude(
     record: RunRecord,
     objectives: Sequence[Objective],
-    members: Sequence[ModelFindings],
-    baselines: Sequence[ModelFindings],
+    models: Sequence[ModelFindings],
     trials: "pandas.DataFrame",
     *,
     seeds: int,
     notes: Sequence[str],
 ) -> Findings:
     """Put the models' numbers side by side."""
+    members = [model for model in models if model.role == "student"]
     ordered = sorted(members, key=lambda m: objectives[0].measure.badness(m.searched[objectives[0].name]))
     names = [objective.name for objective in objectives]
     searched = np.array([[m.searched.get(name, np.nan) for name in names] for m in ordered], dtype=float)
@@ -112,7 +112,7 @@ def conclude(
         record=record,
         objectives=tuple(objectives),
         members=tuple(ordered),
-        baselines=tuple(baselines),
+        baselines=tuple(model for model in models if model.role != "student"),
         trials=trials,
         optimistic=optimistic,
         pessimistic=pessimistic,

@@ -1,0 +1,227 @@
+"""Trains models of a run again with other seeds: a single seed is a single draw.
+
+Each finished replicate is kept in the run, under `replicates/<model>-s<number>`, so that what was interrupted goes on.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+
+from kdtune.data.dataset import Dataset
+from kdtune.data.seeds import derive_seed
+from kdtune.distill.config import Job
+from kdtune.errors import KdtuneError
+from kdtune.runs.files import RunFiles
+from kdtune.runs.jsonl import dumps, read_records
+from kdtune.runs.records import Report
+from kdtune.sweep.cluster import allot, connected, prepare_environment
+from kdtune.sweep.space import Resources
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model of the run to train again.
+
+    Attributes:
+        job: what it was trained with.
+        weights: safetensors; of a teacher, whose signal its students' replicates learn from too.
+    """
+
+    id: str
+    role: str
+    job: Job
+    weights: bytes
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """A model trained again.
+
+    Attributes:
+        number: of the seed, from 1.
+        weights: safetensors; None where this seed could not be trained.
+        failure: why, then.
+    """
+
+    source: str
+    number: int
+    job: Job
+    reports: tuple[Report, ...]
+    weights: bytes | None
+    failure: str = ""
+
+
+def replicated_job(source: Source, number: int, seed: int) -> Job:
+    """Return a model's training with another seed.
+
+    All models share the views of a number, so that a teacher runs once on each of them.
+    """
+    return replace(
+        source.job,
+        seed=derive_seed(seed, "replicate", source.id, number) % 2**31,
+        view_seed=derive_seed(seed, "replicate views", number) % 2**31,
+    )
+
+
+def replicate(
+    files: RunFiles,
+    dataset: Dataset,
+    sources: Sequence[Source],
+    n: int,
+    *,
+    seed: int,
+    extras: tuple[str, ...],
+    resources: Resources,
+    address: str | None = None,
+    say: Callable[[str], None],
+) -> list[Replicate]:
+    """Train every source with n further seeds, as Ray tasks; what is there already is not trained again.
+
+    Teachers and non-distilled students are also taken from the cache of baselines, and kept there. A student whose
+    training fails at a seed is told as failed; students learn from the run's own teachers.
+
+    Raises:
+        InputError: there is no Ray cluster at the address.
+    """
+    prepare_environment()  # before anything imports Ray
+    jobs = {(s.id, k): replicated_job(s, k, seed) for k in range(1, n + 1) for s in sources}
+    kept = {key: _read(files, *key, job) for key, job in jobs.items()}
+    found = {key: item for key, item in kept.items() if item is not None}
+    cache = _Cache(dataset.fingerprint, extras, {source.id: source.role for source in sources})
+    for key, job in jobs.items():
+        cached = None if key in found else cache.read(*key, job)
+        if cached is not None:
+            found[key] = cached
+            _write(files, cached)
+    if len(found) < len(jobs):
+        with connected(address):
+            for k in range(1, n + 1):
+                todo = {s.id: jobs[s.id, k] for s in sources if (s.id, k) not in found}
+                if not todo:
+                    continue
+                say(f"seed {k} of {n}: training {', '.join(todo)}")
+                for item in _train(dataset, sources, todo, k, extras, resources):
+                    found[item.source, k] = item
+                    if item.weights is None:
+                        say(f"{item.source} with seed {k}: {item.failure}")
+                    else:
+                        _write(files, item)
+                        cache.write(item)
+    return [found[key] for key in jobs]
+
+
+@dataclass(frozen=True)
+class _Cache:
+    """The cache of baselines, for those of the sources that are baselines."""
+
+    fingerprint: str
+    extras: tuple[str, ...]
+    roles: Mapping[str, str]
+
+    def read(self, source: str, number: int, job: Job) -> Replicate | None:
+        from kdtune.sweep.baselines import from_cache
+
+        if self.roles[source] == "student":
+            return None
+        kept = from_cache(self.roles[source], job.architecture, job, job.key(self.fingerprint), self.extras)
+        return None if kept is None else Replicate(source, number, job, kept.reports, kept.weights)
+
+    def write(self, item: Replicate) -> None:
+        from kdtune.sweep.baselines import Baseline, to_cache
+
+        role, job = self.roles[item.source], item.job
+        if role != "student" and item.weights is not None:
+            baseline = Baseline(item.source, role, job.architecture, job, item.reports, item.weights)
+            to_cache(baseline, job.key(self.fingerprint))
+
+
+def _train(
+    dataset: Dataset,
+    sources: Sequence[Source],
+    todo: Mapping[str, Job],
+    number: int,
+    extras: tuple[str, ...],
+    resources: Resources,
+) -> Iterable[Replicate]:
+    import ray
+
+    from kdtune.distill.arrays import Arrays
+    from kdtune.sweep.fleet import train_all, user_builders
+    from kdtune.sweep.teachers import TrainedTeacher, start_teachers
+
+    allotment = allot(resources)
+    builders = user_builders(source.job.architecture for source in sources)
+    arrays = ray.put(Arrays.of(dataset))
+    needed = {job.distillation.teacher for job in todo.values() if job.distillation is not None}
+    teachers = {
+        source.job.architecture: TrainedTeacher(source.job, source.weights)
+        for source in sources
+        if source.role == "teacher" and source.job.architecture in needed
+    }
+    some = next(iter(todo.values()))
+    augment = any(job.train.augment for job in todo.values() if job.distillation is not None)
+    server: Any = None
+    if teachers:
+        server = start_teachers(
+            arrays, teachers, builders, allotment, view_seed=some.view_seed, augment=augment
+        )
+    try:
+        for outcome in train_all(
+            todo,
+            arrays,
+            allotment,
+            builders,
+            extras,
+            teachers=server,
+            on_report=_ignore,
+            stopping=lambda: False,
+        ):
+            yield Replicate(
+                outcome.id, number, todo[outcome.id], outcome.reports, outcome.weights, outcome.failure
+            )
+    finally:
+        if server is not None:
+            ray.kill(server)
+
+
+def _ignore(name: str, report: Report) -> None:
+    """A replicate's reports are kept when it is whole."""
+
+
+def _read(files: RunFiles, source: str, number: int, job: Job) -> Replicate | None:
+    """Return a replicate that is kept whole, and was trained as asked."""
+    folder = files.replicate(source, number)
+    try:
+        if Job.from_dict(json.loads((folder / "config.json").read_bytes())["job"]) != job:
+            return None
+        weights = (folder / "model.safetensors").read_bytes()
+        safetensors.torch.load(weights)
+        reports = tuple(Report.from_dict(record) for record in read_records(folder / "reports.jsonl"))
+    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError, KdtuneError):
+        return None
+    return Replicate(source, number, job, reports, weights) if len(reports) == job.train.epochs else None
+
+
+def _write(files: RunFiles, item: Replicate) -> None:
+    """Keep a replicate: written aside, then renamed, so that half of one is never found."""
+    folder = files.replicate(item.source, item.number)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    content: dict[str, Any] = {"id": item.source, "number": item.number, "job": item.job.to_dict()}
+    (aside / "config.json").write_text(dumps(content) + "\n", encoding="utf-8")
+    lines = "".join(dumps(report.to_dict()) + "\n" for report in item.reports)
+    (aside / "reports.jsonl").write_text(lines, encoding="utf-8")
+    (aside / "model.safetensors").write_bytes(item.weights or b"")
+    aside.chmod(0o755)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        aside.rename(folder)
+    except OSError:  # another export was faster
+        shutil.rmtree(aside, ignore_errors=True)
