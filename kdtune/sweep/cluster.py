@@ -18,13 +18,17 @@ _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own tables
     "RAY_DEDUP_LOGS": "0",
     "RAY_memory_monitor_refresh_ms": "0",  # a kill by Ray's memory monitor ends the whole sweep
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # workers without GPU keep the environment as it is
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a worker that was given no GPU sees none
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the run directory is the log
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a missing metric ends a trial, not the sweep
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the driver decides what Ctrl-C means
     "TUNE_MAX_PENDING_TRIALS_PG": "8",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
+
+
+TEACHER_GPU = 0.01
+"""Share of a GPU that the process with the teachers takes, so that Ray puts it where one is; trials leave it over."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,8 @@ def allot(resources: Resources) -> Allotment:
     if per_trial:
         fit = min(fit, gpus / per_trial)
     workers = min(resources.workers or int(fit), int(fit))
+    if 0 < per_trial <= 1:
+        per_trial *= 1 - TEACHER_GPU
     return Allotment(max(1, workers), resources.cpus_per_trial, per_trial, cpus, gpus)
 
 

@@ -107,7 +107,8 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     from kdtune.sweep.fleet import user_builders
     from kdtune.sweep.ledger import Ledger
     from kdtune.sweep.study import open_study
-    from kdtune.sweep.workers import Shared, TeacherServer, TrainedTeacher
+    from kdtune.sweep.teachers import TrainedTeacher, start_teachers
+    from kdtune.sweep.workers import Shared
 
     space = plan.space
     builders = user_builders(name for pair in space.pairs for name in (pair.teacher, pair.student))
@@ -118,14 +119,8 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     for pair in space.pairs:
         trained = baselines[baseline_id("teacher", pair.teacher)]
         teachers[pair.teacher] = TrainedTeacher(trained.job, trained.weights)
-    server_class: Any = TeacherServer  # Ray's decorator adds `options`
-    server = server_class.options(num_gpus=allotment.gpus).remote(
-        [arrays],
-        teachers,
-        builders,
-        allotment.threads,
-        space.seed,
-        space.train_config().augment,
+    server = start_teachers(
+        arrays, teachers, builders, allotment, view_seed=space.seed, augment=space.train_config().augment
     )
     ledger = Ledger(
         plan,

@@ -48,7 +48,11 @@ def train_all(
         on_report: is given each report as it comes.
     """
     threads = max(1, int(allotment.total_cpus) // max(1, len(jobs)))
-    gpus = min(1.0, max(allotment.gpus, allotment.total_gpus / len(jobs))) if jobs and allotment.total_gpus else 0
+    gpus = (
+        min(1.0, max(allotment.gpus, allotment.total_gpus / len(jobs)))
+        if jobs and allotment.total_gpus
+        else 0
+    )
     task = train_model.options(
         num_cpus=min(threads, allotment.total_cpus), num_gpus=gpus, num_returns="streaming"
     )
@@ -83,7 +87,11 @@ def train_all(
 def user_builders(names: Iterable[str]) -> dict[str, Builder]:
     """Return the builders of those models that did not come with kdtune: workers must be given them."""
     builders = {name: models.get(name) for name in names if name in models}
-    return {name: b for name, b in builders.items() if not (getattr(b, "__module__", "") or "").startswith("kdtune.")}
+    return {
+        name: b
+        for name, b in builders.items()
+        if not (getattr(b, "__module__", "") or "").startswith("kdtune.")
+    }
 
 
 def reason(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """The search space: what a person writes in YAML, checked key by key before anything runs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -35,10 +36,10 @@ class _Strict(BaseModel):
 class Range(_Strict):
     """Numbers from `low` to `high`, both included; `log` spreads them over orders of magnitude."""
 
-    low: float
-    high: float
+    low: float = Field(allow_inf_nan=False)
+    high: float = Field(allow_inf_nan=False)
     log: bool = False
-    step: float | None = None
+    step: float | None = Field(default=None, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Range":
@@ -101,7 +102,7 @@ class Budget(_Strict):
 
     trials: int | None = Field(default=40, ge=1)
     epochs: int = Field(default=12, ge=1)
-    minutes: float | None = Field(default=None, gt=0)
+    minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _bounded(self) -> "Budget":
@@ -114,7 +115,7 @@ class EarlyStopping(_Strict):
     """Ends trials that lag behind: asynchronous successive halving on one measure."""
 
     method: Literal["none", "asha"] = "none"
-    measure: str = "accuracy"
+    measure: Literal["accuracy", "worst_class_accuracy"] = "accuracy"
     grace: int | None = Field(default=None, ge=1)
     factor: float = Field(default=2, gt=1)
 
@@ -133,7 +134,9 @@ class Space(_Strict):
 
     about: str = ""
     dataset: DatasetSpec
-    pairs: list[Annotated[Pair, BeforeValidator(_pair_of, json_schema_input_type=str | Pair)]] = Field(min_length=1)
+    pairs: list[Annotated[Pair, BeforeValidator(_pair_of, json_schema_input_type=str | Pair)]] = Field(
+        min_length=1
+    )
     search: dict[str, Choice] = {
         "temperature": Range(low=1, high=40, log=True),
         "alpha": Range(low=0, high=1),
@@ -156,6 +159,8 @@ class Space(_Strict):
                 raise ValueError(f"pair {name!r} is listed {names.count(name)} times: once is enough")
         if len(set(self.objectives)) != len(self.objectives):
             raise ValueError("an objective is listed twice")
+        if "epochs" in self.train:
+            raise ValueError("train.epochs: the length of a student's training is budget.epochs")
         for where, search in [
             ("search", self.search),
             *((f"pairs.{p.pair}.search", p.search) for p in self.pairs),
@@ -165,17 +170,11 @@ class Space(_Strict):
 
     def train_config(self, **options: Any) -> TrainConfig:
         """Return the students' protocol, with some settings replaced."""
-        fixed = {key: value for key, value in self.train.items() if value != "auto"}
-        if "milestones" in fixed:
-            fixed["milestones"] = tuple(fixed["milestones"])
-        return TrainConfig(epochs=self.budget.epochs).with_options(**{**fixed, **options})
+        return TrainConfig(epochs=self.budget.epochs).with_options(**{**_settings(self.train), **options})
 
     def teacher_config(self, **options: Any) -> TrainConfig:
         """Return the teachers' protocol: the students', with what `teacher` replaces."""
-        overrides = {key: value for key, value in self.teacher.items() if value != "auto"}
-        if "milestones" in overrides:
-            overrides["milestones"] = tuple(overrides["milestones"])
-        return self.train_config(**{**overrides, **options})
+        return self.train_config(**{**_settings(self.teacher), **options})
 
     def pair(self, name: str) -> Pair:
         """Return the pair with this name."""
@@ -190,6 +189,14 @@ class Space(_Strict):
         return self.model_dump(mode="json")
 
 
+def _settings(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a section of the protocol sets itself, in the types of `TrainConfig`."""
+    fixed = {key: value for key, value in section.items() if value != "auto"}
+    if isinstance(milestones := fixed.get("milestones"), list):
+        fixed["milestones"] = tuple(milestones)
+    return fixed
+
+
 def _check_search(where: str, search: Mapping[str, Choice], space: Space) -> None:
     for name, choice in search.items():
         if name not in SEARCHABLE:
@@ -200,6 +207,8 @@ def _check_search(where: str, search: Mapping[str, Choice], space: Space) -> Non
             raise ValueError(f"{where}.{name}: an empty list leaves nothing to choose from")
         for value in extremes(choice):
             _check_value(where, name, value, space)
+        if isinstance(choice, Range) and name == "batch_size" and not float(choice.step or 1).is_integer():
+            raise ValueError(f"{where}.{name}: step {choice.step:g} is not a whole number")
 
 
 def extremes(choice: Choice) -> Sequence[Scalar]:
@@ -212,7 +221,9 @@ def extremes(choice: Choice) -> Sequence[Scalar]:
 def _check_value(where: str, name: str, value: Any, space: Space) -> None:
     numeric = name not in ("optimizer", "schedule", "scale_by_t2")
     if numeric and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise ValueError(f"{where}.{name}: {value!r} is not a number")
+        raise ValueError(f"{where}.{name}: {value!r} is not a number{_in_yaml(value)}")
+    if name == "batch_size" and not (math.isfinite(value) and float(value).is_integer()):
+        raise ValueError(f"{where}.{name}: {value!r} is not a whole number")
     try:
         if name in ("temperature", "alpha", "scale_by_t2"):
             Distillation(**{"teacher": "", "temperature": 1.0, "alpha": 0.5, name: value})
@@ -220,6 +231,14 @@ def _check_value(where: str, name: str, value: Any, space: Space) -> None:
             space.train_config(**{name: int(value) if name == "batch_size" else value})
     except InputError as error:
         raise ValueError(f"{where}.{name}: {str(error).removeprefix('train.')}") from None
+
+
+def _in_yaml(value: Any) -> str:
+    """Return the remedy for a number that YAML reads as text: `1e-3` wants a point and a sign, `1.0e-3`."""
+    try:
+        return f": YAML reads it as text, write {float(value):.1e}" if isinstance(value, str) else ""
+    except ValueError:
+        return ""
 
 
 def parse_space(content: Any, source: str) -> Space:
@@ -314,14 +333,15 @@ def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space,
         text, source = ready[name_or_file], f"{name_or_file}.yaml"
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise SpaceError(f"{source}: nested too deeply to be a search space") from None
+    except Exception as error:  # beside its own errors, PyYAML lets through what dates and numbers raise
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}:" if mark is not None else ""
         raise SpaceError(f"{source}:{line} not YAML ({getattr(error, 'problem', None) or error})") from None
-    except RecursionError:
-        raise SpaceError(f"{source}: nested too deeply to be a search space") from None
-    for override in overrides:
-        _override(content, override)
+    if isinstance(content, dict):
+        for override in overrides:
+            _override(content, override)
     return parse_space(content, source), Path(source).stem
 
 
@@ -335,13 +355,15 @@ def _override(content: Any, override: str) -> None:
         raise SpaceError(f"--set {override!r}: write KEY=VALUE, as in --set budget.trials=10")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except Exception:  # see `read_space`
         raise SpaceError(f"--set {override!r}: {text!r} is not a YAML value") from None
     *parents, last = key.split(".")
     for parent in parents:
         if not isinstance(content, dict):
             break
-        content = content.setdefault(parent, {})
+        if content.get(parent) is None:
+            content[parent] = {}
+        content = content[parent]
     if not isinstance(content, dict):
         raise SpaceError(f"--set {override!r}: {'.'.join(parents)!r} holds a value, not keys")
     content[last] = value

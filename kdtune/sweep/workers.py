@@ -1,4 +1,4 @@
-"""What runs on Ray's workers: students as Tune trials, baselines as tasks, and the one process that runs teachers."""
+"""What runs on Ray's workers: students as Tune trials, and other models as tasks."""
 
 import json
 import traceback
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray
 import safetensors.torch
-import torch
 from ray import tune
 
-from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
+from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.checkpoint import CheckpointError
 from kdtune.distill.config import Job
-from kdtune.distill.teacher import TeacherSignal, signal_of
+from kdtune.distill.teacher import TeacherSignal
 from kdtune.distill.training import Training
 from kdtune.errors import KdtuneError
-from kdtune.models import Builder, build, models
+from kdtune.models import Builder
+from kdtune.sweep.process import prepare_process
+from kdtune.sweep.teachers import served_signal
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,6 @@ class Shared:
     builders: Mapping[str, Builder]
     threads: int
     extras: tuple[str, ...]
-
-
-def prepare_process(threads: int, builders: Mapping[str, Builder]) -> torch.device:
-    """Set up a worker's process and return the device that Ray gave it."""
-    torch.set_num_threads(threads)
-    for name, builder in builders.items():
-        if name not in models:
-            models.register(name)(builder)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class StudentTrial(tune.Trainable):
@@ -97,6 +88,7 @@ class StudentTrial(tune.Trainable):
             "reports": json.dumps([report.to_dict() for report in reports]),
             "epoch": last.epoch,
             "accuracy": last.counts["all"].accuracy,
+            "worst_class_accuracy": last.counts["all"].worst_class_accuracy,
             "done": training.done,
         }
 
@@ -139,72 +131,6 @@ class StudentTrial(tune.Trainable):
         if teacher not in self._signals:
             self._signals[teacher] = served_signal(self._shared.teachers, teacher)
         return self._signals[teacher]
-
-
-def served_signal(server: Any, teacher: str) -> TeacherSignal:
-    """Return a teacher's signal as a `TeacherServer` gives it; the latest view is kept."""
-    kept: dict[int, torch.Tensor] = {}
-
-    def logits(view: int) -> torch.Tensor:
-        if view not in kept:
-            kept.clear()
-            kept[view] = tensor_of(ray.get(ray.get(server.logits.remote(teacher, view))))
-        return kept[view]
-
-    return TeacherSignal(logits, ray.get(server.validation_predictions.remote(teacher)))
-
-
-@dataclass(frozen=True)
-class TrainedTeacher:
-    """A teacher's architecture, protocol and weights (safetensors)."""
-
-    job: Job
-    weights: bytes
-
-
-@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
-class TeacherServer:
-    """Runs each teacher once on each view, whoever asks first, and keeps the logits in the object store.
-
-    It holds no state that can't be computed again: if its node dies, Ray starts it elsewhere.
-    """
-
-    def __init__(
-        self,
-        shared_arrays: list[Any],
-        teachers: Mapping[str, TrainedTeacher],
-        builders: Mapping[str, Builder],
-        threads: int,
-        view_seed: int,
-        augment: bool,
-    ) -> None:
-        device = prepare_process(threads, builders)
-        # The reference comes inside a list: an argument that is one itself is gone when Ray starts the actor anew.
-        arrays: Arrays = ray.get(shared_arrays[0])
-        data = DeviceData(arrays, device, view_seed=view_seed, augment=augment)
-        self._signals = {}
-        for name, teacher in teachers.items():
-            model = build(
-                teacher.job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes
-            )
-            model.load_state_dict(safetensors.torch.load(teacher.weights))
-            self._signals[name] = signal_of(model.to(device), data, precision=teacher.job.train.precision)
-        self._views: dict[tuple[str, int], Any] = {}
-
-    def logits(self, teacher: str, view: int) -> Any:
-        """Return a reference to the logits, float32 [n, classes], of a teacher on a view of all training examples."""
-        if (teacher, view) not in self._views:
-            logits = self._signals[teacher].logits(view)
-            self._views[teacher, view] = ray.put(logits.cpu().numpy())
-        return self._views[teacher, view]
-
-    def validation_predictions(self, teacher: str) -> np.ndarray:
-        """Return the classes, int64 [m], that a teacher gives the validation examples."""
-        return self._signals[teacher].validation_predictions
-
-    def views(self) -> list[tuple[str, int]]:
-        """Return which (teacher, view) were computed."""
-        return list(self._views)
 
 
 @ray.remote(max_retries=2)

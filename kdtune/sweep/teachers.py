@@ -1,0 +1,103 @@
+"""The one process that runs teachers: each view of the data once, whoever asks first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+import safetensors.torch
+import torch
+
+from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
+from kdtune.distill.config import Job
+from kdtune.distill.teacher import TeacherSignal, signal_of
+from kdtune.models import Builder, build
+from kdtune.sweep.cluster import TEACHER_GPU, Allotment
+from kdtune.sweep.process import prepare_process
+
+
+def served_signal(server: Any, teacher: str) -> TeacherSignal:
+    """Return a teacher's signal as a `TeacherServer` gives it; the latest view is kept."""
+    kept: dict[int, torch.Tensor] = {}
+
+    def logits(view: int) -> torch.Tensor:
+        if view not in kept:
+            kept.clear()
+            kept[view] = tensor_of(ray.get(ray.get(server.logits.remote(teacher, view))))
+        return kept[view]
+
+    return TeacherSignal(logits, ray.get(server.validation_predictions.remote(teacher)))
+
+
+@dataclass(frozen=True)
+class TrainedTeacher:
+    """A teacher's architecture, protocol and weights (safetensors)."""
+
+    job: Job
+    weights: bytes
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
+class TeacherServer:
+    """Runs each teacher once on each view, whoever asks first, and keeps the logits in the object store.
+
+    It holds no state that can't be computed again: if its node dies, Ray starts it elsewhere.
+    """
+
+    def __init__(
+        self,
+        references: list[Any],
+        builders: Mapping[str, Builder],
+        threads: int,
+        view_seed: int,
+        augment: bool,
+    ) -> None:
+        device = prepare_process(threads, builders)
+        arrays: Arrays
+        teachers: Mapping[str, TrainedTeacher]
+        arrays, teachers = ray.get(references)
+        data = DeviceData(arrays, device, view_seed=view_seed, augment=augment)
+        self._signals = {}
+        for name, teacher in teachers.items():
+            model = build(
+                teacher.job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes
+            )
+            model.load_state_dict(safetensors.torch.load(teacher.weights))
+            self._signals[name] = signal_of(model.to(device), data, precision=teacher.job.train.precision)
+        self._views: dict[tuple[str, int], Any] = {}
+
+    def logits(self, teacher: str, view: int) -> Any:
+        """Return a reference to the logits, float32 [n, classes], of a teacher on a view of all training examples."""
+        if (teacher, view) not in self._views:
+            logits = self._signals[teacher].logits(view)
+            self._views[teacher, view] = ray.put(logits.cpu().numpy())
+        return self._views[teacher, view]
+
+    def validation_predictions(self, teacher: str) -> np.ndarray:
+        """Return the classes, int64 [m], that a teacher gives the validation examples."""
+        return self._signals[teacher].validation_predictions
+
+    def views(self) -> list[tuple[str, int]]:
+        """Return which (teacher, view) were computed."""
+        return list(self._views)
+
+
+def start_teachers(
+    arrays: Any,
+    teachers: Mapping[str, TrainedTeacher],
+    builders: Mapping[str, Builder],
+    allotment: Allotment,
+    *,
+    view_seed: int,
+    augment: bool,
+) -> Any:
+    """Start the process with the teachers and return its handle; end it with `ray.kill`.
+
+    `arrays` is a reference to `Arrays`. References travel inside a list: an argument that is one itself would be gone
+    when Ray starts the actor anew on another node.
+    """
+    actor: Any = TeacherServer  # Ray's decorator adds `options`
+    return actor.options(num_gpus=TEACHER_GPU if allotment.gpus else 0).remote(
+        [arrays, ray.put(dict(teachers))], builders, allotment.threads, view_seed, augment
+    )
