@@ -121,7 +121,7 @@ def test_trials_and_baselines_have_their_folders(tmp_path: Path) -> None:
     assert (
         files.weights("teacher-resnet20") == tmp_path / "baselines" / "teacher-resnet20" / "model.safetensors"
     )
-    assert not is_trial("t1") and not is_trial("teacher-lenet5") and not is_trial("t0001\n")
+    assert not any(map(is_trial, ("t1", "teacher-lenet5", "t0001\n")))
     for name in ("../up", "", "a/b", "/etc", "t0001\n", ".."):
         with pytest.raises(RunError, match="not the name of a trial"):
             files.model(name)

@@ -135,7 +135,7 @@ def test_what_is_done_is_on_the_disk_with_its_reports(
     """A state change outlives the machine, and so must the reports that it speaks of."""
     import os
 
-    files, writer = make_run()
+    _, writer = make_run()
     writer.model_started("t0000", "student", {}, 1)
     writer.report("t0000", make_report(1), References())
     synced: list[str] = []
