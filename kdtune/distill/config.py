@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
@@ -44,6 +45,10 @@ class TrainConfig:
     channels_last: bool = False
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value, kind = getattr(self, field.name), int if field.name == "epochs" else type(field.default)
+            if not _fits(value, kind):
+                raise InputError(f"train.{field.name} is {value!r}: it must be {_KINDS[kind]}")
         checks = {
             "epochs": (self.epochs >= 1, "at least 1"),
             "batch_size": (self.batch_size >= 2, "at least 2"),
@@ -76,6 +81,23 @@ class TrainConfig:
         return replace(self, **options)
 
 
+_KINDS = {
+    int: "a whole number",
+    float: "a finite number (in YAML 0.001 or 1.0e-3: it reads 1e-3 as text)",
+    bool: "true or false",
+    str: "a name",
+    tuple: "a list of numbers",
+}
+
+
+def _fits(value: object, kind: type) -> bool:
+    if kind is tuple:
+        return isinstance(value, tuple) and all(_fits(item, float) for item in value)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
 @dataclass(frozen=True)
 class Distillation:
     """The soft part of the loss: `alpha * T² * KL(teacher_T || student_T) + (1 - alpha) * CE`."""
@@ -86,8 +108,8 @@ class Distillation:
     scale_by_t2: bool = True
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise InputError(f"temperature is {self.temperature!r}: it must be above 0")
+        if not 0 < self.temperature < math.inf:
+            raise InputError(f"temperature is {self.temperature!r}: it must be above 0, and finite")
         if not 0 <= self.alpha <= 1:
             raise InputError(f"alpha is {self.alpha!r}: it must be in [0, 1]")
 

@@ -1,6 +1,7 @@
 """The search space: what a person writes in YAML, checked key by key before anything runs."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,7 @@ from kdtune.distill.config import Distillation, TrainConfig
 from kdtune.errors import InputError, SpaceError, did_you_mean
 
 Scalar = bool | int | float | str
+_LARGEST = 1e300
 SEARCHABLE = (
     "temperature",
     "alpha",
@@ -153,7 +155,7 @@ class Space(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Space":
-        names = [pair.pair for pair in self.pairs]
+        names = [f"{pair.teacher}->{pair.student}" for pair in self.pairs]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"pair {name!r} is listed {names.count(name)} times: once is enough")
@@ -165,16 +167,21 @@ class Space(_Strict):
             ("search", self.search),
             *((f"pairs.{p.pair}.search", p.search) for p in self.pairs),
         ]:
-            _check_search(where, search, self)
+            _check_search(where, search)
         return self
 
     def train_config(self, **options: Any) -> TrainConfig:
         """Return the students' protocol, with some settings replaced."""
+        if isinstance(batch := options.get("batch_size"), float) and batch.is_integer():
+            options["batch_size"] = int(batch)  # a list may say 32.0
         return TrainConfig(epochs=self.budget.epochs).with_options(**{**_settings(self.train), **options})
 
     def teacher_config(self, **options: Any) -> TrainConfig:
         """Return the teachers' protocol: the students', with what `teacher` replaces."""
-        return self.train_config(**{**_settings(self.teacher), **options})
+        try:
+            return self.train_config(**{**_settings(self.teacher), **options})
+        except InputError as error:
+            raise InputError(str(error).replace("train.", "teacher.", 1)) from None
 
     def pair(self, name: str) -> Pair:
         """Return the pair with this name."""
@@ -197,7 +204,7 @@ def _settings(section: Mapping[str, Any]) -> dict[str, Any]:
     return fixed
 
 
-def _check_search(where: str, search: Mapping[str, Choice], space: Space) -> None:
+def _check_search(where: str, search: Mapping[str, Choice]) -> None:
     for name, choice in search.items():
         if name not in SEARCHABLE:
             raise ValueError(
@@ -206,7 +213,7 @@ def _check_search(where: str, search: Mapping[str, Choice], space: Space) -> Non
         if isinstance(choice, list) and not choice:
             raise ValueError(f"{where}.{name}: an empty list leaves nothing to choose from")
         for value in extremes(choice):
-            _check_value(where, name, value, space)
+            _check_value(where, name, value)
         if isinstance(choice, Range) and name == "batch_size" and not float(choice.step or 1).is_integer():
             raise ValueError(f"{where}.{name}: step {choice.step:g} is not a whole number")
 
@@ -218,9 +225,9 @@ def extremes(choice: Choice) -> Sequence[Scalar]:
     return choice if isinstance(choice, list) else [choice]
 
 
-def _check_value(where: str, name: str, value: Any, space: Space) -> None:
+def _check_value(where: str, name: str, value: Any) -> None:
     numeric = name not in ("optimizer", "schedule", "scale_by_t2")
-    if numeric and (isinstance(value, bool) or not isinstance(value, int | float)):
+    if numeric and (isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST):
         raise ValueError(f"{where}.{name}: {value!r} is not a number{_in_yaml(value)}")
     if name == "batch_size" and not (math.isfinite(value) and float(value).is_integer()):
         raise ValueError(f"{where}.{name}: {value!r} is not a whole number")
@@ -228,7 +235,7 @@ def _check_value(where: str, name: str, value: Any, space: Space) -> None:
         if name in ("temperature", "alpha", "scale_by_t2"):
             Distillation(**{"teacher": "", "temperature": 1.0, "alpha": 0.5, name: value})
         else:
-            space.train_config(**{name: int(value) if name == "batch_size" else value})
+            TrainConfig(epochs=1).with_options(**{name: int(value) if name == "batch_size" else value})
     except InputError as error:
         raise ValueError(f"{where}.{name}: {str(error).removeprefix('train.')}") from None
 
@@ -270,24 +277,25 @@ def _kind(content: Any) -> str:
     return "nothing" if content is None else f"a {type(content).__name__}"
 
 
+_MEMBER = re.compile(r"function-.*|list\[.*|Range|bool|int|float|str")
+"""Of an error's path: the members of `Choice`, which are no keys."""
+
+
 def _readable(error: ValidationError) -> list[str]:
     """Return one line a problem: the key, what is wrong, and what to write instead."""
     lines: dict[str, None] = {}
     for problem in error.errors():
         # A union reports each of its members; the path without their names is what the person wrote.
-        parts = [
-            str(p)
-            for p in problem["loc"]
-            if not str(p).startswith(("Range", "list[", "bool", "int", "float", "str", "function"))
-        ]
+        parts = [str(p) for p in problem["loc"] if not _MEMBER.fullmatch(str(p))]
+        in_range = any(str(p).endswith("Range]") for p in problem["loc"])
         where = ".".join(parts)
         if problem["type"] == "extra_forbidden":
-            model: Any = Range if "Range" in map(str, problem["loc"]) else _model_at(parts[:-1])
+            model: Any = Range if in_range else _model_at(parts[:-1])
             known = list(model.model_fields)
             lines[f"unknown key {where!r}{did_you_mean(parts[-1], known)} (known: {', '.join(known)})"] = None
         elif problem["type"] == "missing":
             lines[f"{where}: missing"] = None
-        elif "Range" not in map(str, problem["loc"]) and any(
+        elif (in_range and problem["type"] == "model_type") or any(
             "list[" in str(p) or p in ("bool", "int", "float", "str") for p in problem["loc"]
         ):
             lines.setdefault(
