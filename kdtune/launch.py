@@ -30,7 +30,7 @@ EXIT_FAILED = 1
 
 def launch(options: argparse.Namespace) -> int:
     """Run `kdtune search`: check the space, start the driver, follow it, print the front; return the exit code."""
-    if options.resume:
+    if options.resume is not None:
         files, space = _resumed(options), None
     else:
         space, stem = _space(options)
@@ -64,7 +64,8 @@ def _space(options: argparse.Namespace) -> tuple[Space, str]:
 
 def _resumed(options: argparse.Namespace) -> RunFiles:
     files = find_run(options.resume, options.runs_dir)
-    given = [name for name in ("set", "name", "seed", "workers", "gpus_per_trial") if getattr(options, name)]
+    fixed = ("set", "name", "seed", "workers", "gpus_per_trial")
+    given = [name for name in fixed if getattr(options, name) not in (None, [])]
     if given:
         raise InputError(
             "--resume goes on with what the run was asked for (--trials and --minutes may change): leave out "
@@ -80,6 +81,7 @@ def _resumed(options: argparse.Namespace) -> RunFiles:
 def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]":
     """Start the driver as the leader of its own session: a closed terminal or a Ctrl-C there does not reach it."""
     prepare_environment()
+    files.stop_request.unlink(missing_ok=True)  # an earlier driver's; what comes from now on is for this one
     with open(files.log, "ab") as log:
         driver = subprocess.Popen(
             [sys.executable, "-m", "kdtune.sweep"],

@@ -33,8 +33,10 @@ class Liveness:
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[None]:
-        """Beat and listen until the block ends; signals are heard in the main thread only."""
-        self._files.stop_request.unlink(missing_ok=True)
+        """Beat and listen until the block ends; signals are heard in the main thread only.
+
+        A request that is there already counts: it came while this process was starting.
+        """
         beat(self._files)
         thread = threading.Thread(target=self._loop, name="kdtune-liveness", daemon=True)
         thread.start()
