@@ -89,7 +89,13 @@ def connected(address: str | None) -> Iterator[None]:
                 object_store_memory=_object_store_bytes(),
             )
         else:
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+            try:
+                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+            except (ConnectionError, RuntimeError) as error:
+                reason = str(error).strip().partition("\n")[0]
+                raise InputError(
+                    f"--address {address!r}: no Ray cluster to join ({reason}); start one with 'ray start --head'"
+                ) from None
     try:
         yield
     finally:
@@ -146,8 +152,8 @@ def _probe(address: str) -> None:
         raise InputError(f"--address {address!r}: write host:port, as 'ray start --head' prints it")
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise InputError(
-            f"--address {address!r}: nobody answers ({error.strerror or error}); "
+            f"--address {address!r}: nobody answers ({getattr(error, 'strerror', None) or error}); "
             "start a cluster with 'ray start --head'"
         ) from None

@@ -90,12 +90,13 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
     if record is None:
         plan = replace(plan, speeds=_measure_speeds(plan, writer))
         record = _record(plan, files)
-    writer.record(
-        replace(record, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes)
-    )
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
         allotment = allot(space.resources)
+        # Only now is nothing left that could refuse what was asked: without a record, no run is left behind.
+        writer.record(
+            replace(record, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes)
+        )
         _sweep(plan, files, writer, liveness, allotment)
 
 
