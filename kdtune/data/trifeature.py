@@ -32,6 +32,7 @@ from kdtune.errors import DataError, did_you_mean
 Feature = Literal["shape", "texture", "color"]
 Values = Annotated[int, Field(ge=1, le=10)] | Sequence[str]
 Size = Annotated[int, Field(ge=1)]
+Noise = Annotated[float, Field(ge=0, le=1)]
 
 _ALL: dict[str, tuple[str, ...]] = {
     "shape": tuple(SHAPES),
@@ -50,7 +51,7 @@ class _Recipe:
     features: dict[str, tuple[str, ...]]
     balanced: tuple[str, ...]
     correlation: float
-    pixel_noise: float
+    pixel_noise: tuple[float, ...]
     seed: int
 
 
@@ -67,7 +68,7 @@ def load_trifeature(
     n_validation: Size = 1000,
     n_test: Size = 2000,
     correlation: Annotated[float, Field(ge=0, le=1)] = 0.0,
-    pixel_noise: Annotated[float, Field(ge=0, le=1)] = 0.0,
+    pixel_noise: Noise | Mapping[str, Noise] = 0.0,
     seed: int = 0,
 ) -> Dataset:
     """Generate Trifeature images, or take them from the cache.
@@ -92,7 +93,8 @@ def load_trifeature(
         n_validation: images in validation.
         n_test: images in test.
         correlation: of the first sensitive feature with the label, in train only, 0 to 1.
-        pixel_noise: standard deviation of Gaussian noise on each value, on the 0..1 scale.
+        pixel_noise: standard deviation of Gaussian noise on each value, on the 0..1 scale; or by value of the first
+            sensitive feature, in all splits: a group whose images are worse.
         seed: image i of a split depends on the seed, the split and i only, not on the split's size.
 
     Raises:
@@ -120,7 +122,8 @@ def load_trifeature(
     for name in (label, *balanced):
         if len(features[name]) < 2:
             raise DataError(f"trifeature: {name!r} is the label or sensitive, and needs at least two values")
-    recipe = _Recipe(image_size, label, features, balanced, float(correlation), float(pixel_noise), seed)
+    noise = _noise_levels(pixel_noise, features[balanced[0]] if balanced else ())
+    recipe = _Recipe(image_size, label, features, balanced, float(correlation), noise, seed)
 
     def split(name: str, n: int) -> Split:
         return _split(recipe, attributes, name, n)
@@ -233,13 +236,30 @@ def _generate(recipe: _Recipe, split: str, n: int) -> dict[str, Tensor]:
     images = render(
         among_all["shape"], among_all["texture"], among_all["color"], parameters, recipe.image_size
     )
-    if recipe.pixel_noise > 0:
-        images = _add_noise(images, recipe.pixel_noise, rng_of(4, 0))
+    if max(recipe.pixel_noise) > 0:
+        group = drawn[recipe.balanced[0]] if recipe.balanced else np.zeros(n, dtype=np.int64)
+        levels = np.resize(recipe.pixel_noise, int(group.max()) + 1)[group]
+        images = _add_noise(images, levels, rng_of(4, 0))
     return {"inputs": images, **{name: torch.from_numpy(codes) for name, codes in drawn.items()}}
 
 
-def _add_noise(images: Tensor, std: float, rng: np.random.Generator) -> Tensor:
-    for image in images:
+def _noise_levels(pixel_noise: float | Mapping[str, float], groups: tuple[str, ...]) -> tuple[float, ...]:
+    """Return the noise of all images, or of each group in order."""
+    if not isinstance(pixel_noise, Mapping):
+        return (float(pixel_noise),)
+    if not groups:
+        raise DataError("trifeature: pixel_noise by group needs a sensitive feature")
+    for name in pixel_noise:
+        if name not in groups:
+            raise DataError(
+                f"trifeature: pixel_noise names {name!r}{did_you_mean(name, groups)} (groups: {', '.join(groups)})"
+            )
+    return tuple(float(pixel_noise.get(name, 0.0)) for name in groups)
+
+
+def _add_noise(images: Tensor, levels: np.ndarray, rng: np.random.Generator) -> Tensor:
+    """Add Gaussian noise in place; the standard deviation of each image is its level, float [n]."""
+    for image, std in zip(images, levels.tolist(), strict=True):
         noise = torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32))
         image.copy_((image + noise * (255 * std)).round().clamp(0, 255).to(torch.uint8))
     return images

@@ -172,6 +172,18 @@ def test_noise_is_added_and_repeats():
     assert noisy.fingerprint == load("trifeature", **SMALL, pixel_noise=0.1).fingerprint
 
 
+def test_noise_of_one_group_leaves_the_others_as_they_are():
+    noisy = load("trifeature", **SMALL, sensitive="color", colors=["red", "blue"], pixel_noise={"blue": 0.1})
+    quiet = load("trifeature", **SMALL, sensitive="color", colors=["red", "blue"])
+    for split in ("train", "validation"):
+        change = (getattr(noisy, split).inputs != getattr(quiet, split).inputs).flatten(1).any(dim=1)
+        assert torch.equal(change, getattr(noisy, split).groups["color"] == 1)
+    with pytest.raises(DataError, match=r"'green'.*red, blue"):
+        load("trifeature", **SMALL, sensitive="color", colors=["red", "blue"], pixel_noise={"green": 0.1})
+    with pytest.raises(DataError, match="needs a sensitive feature"):
+        load("trifeature", **SMALL, sensitive=[], pixel_noise={"red": 0.1})
+
+
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:-9] + bytes(9), lambda b: b""])
 def test_a_damaged_cache_file_is_made_again(tmp_path, damage):
     data = load("trifeature", **SMALL)
