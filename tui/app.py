@@ -302,7 +302,7 @@ class Monitor(App[None]):
         board = self.board
         if board is None or board.mode == "grid" or len(board.panes) < 2:
             return (), 0
-        return tuple(str(pane.border_title) for pane in board.panes), board.active
+        return tuple(pane.title for pane in board.panes), board.active
 
     # ---- acting ----
 
@@ -504,7 +504,7 @@ class Monitor(App[None]):
 
     def action_parameter(self, by: int) -> None:
         """Slice by the next setting."""
-        self.view.parameter = (self.view.parameter + by) % max(1, len(self.store.settings))
+        self.view.parameter = (self.view.parameter + by) % max(1, len(self.store.varied))
         self.view.changed()
         self.repaint()
 
@@ -594,7 +594,7 @@ class Monitor(App[None]):
         pane = board.pane
         text = "\n".join(line.rstrip() for line in pane.draw(*pane.size).lines()).strip("\n")
         self.copy_to_clipboard(text + "\n")
-        self.say(f"copied {str(pane.border_title).lower()}, {len(text.splitlines())} lines")
+        self.say(f"copied {pane.title.lower()}, {len(text.splitlines())} lines")
 
     def action_smooth(self) -> None:
         """Smooth curves more, or not at all again."""

@@ -69,7 +69,8 @@ GLYPHS = {
     "tick": ("┴", "+"),
     "ltick": ("┤", "+"),
     "point": ("●", "o"),
-    "hollow": ("◦", "."),
+    "hollow": ("○", "o"),
+    "dot": ("•", "."),
     "teacher": ("◆", "T"),
     "nds": ("◇", "N"),
     "target": ("◎", "@"),
@@ -82,14 +83,14 @@ GLYPHS = {
     "block": ("█", "#"),
     "upper": ("▀", "#"),
     "empty": ("○", "o"),
-    "more": ("⋮", ":"),
+    "more": ("…", "~"),
     "left": ("←", "<"),
     "right": ("→", ">"),
 }
 
-# Okabe and Ito's colours, in the order in which they stand out on each ground.
-_ON_DARK = ("#ffffff", "#56b4e9", "#e69f00", "#2bbd8f", "#d98cb9", "#f0e442", "#e8743b", "#5b9bf0", "#b8bcc4")
-_ON_LIGHT = ("#000000", "#0072b2", "#d55e00", "#008a64", "#b0578d", "#b87f00", "#3d95cc", "#6b5b00", "#5f6670")
+# Okabe and Ito's colours, in the order in which they stand out on each ground; the last two are also NDS and teacher.
+_ON_DARK = ("#ffffff", "#56b4e9", "#e69f00", "#f0e442", "#e8743b", "#6f9bf5", "#b8bcc4", "#2bbd8f", "#d98cb9")
+_ON_LIGHT = ("#000000", "#0072b2", "#d55e00", "#b87f00", "#3d95cc", "#6b5b00", "#5f6670", "#008a64", "#b0578d")
 
 # Cividis in 16 steps: even in lightness, the same to the colour-blind.
 _HEAT = (
@@ -149,7 +150,7 @@ ANSI = Colours(
     good="green",
     bad="red",
     warn="yellow",
-    series=("default", "cyan", "yellow", "green", "magenta", "bright_yellow", "red", "blue", "white"),
+    series=("default", "cyan", "yellow", "bright_yellow", "red", "blue", "white", "green", "magenta"),
     cursor="default",
     gain="cyan",
     loss="yellow",
@@ -237,9 +238,9 @@ class Palette:
             case "front":
                 return Style(color=_colour(c.accent), bold=True)
             case "teacher":
-                return Style(color=_colour(c.series[4]))
+                return Style(color=_colour(c.series[8]))
             case "nds":
-                return Style(color=_colour(c.series[3]))
+                return Style(color=_colour(c.series[7]))
             case "badge":
                 return Style(color=_colour(c.accent), reverse=True, bold=True)
             case "badge-warn":

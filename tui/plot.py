@@ -61,7 +61,7 @@ class Plot:
         left, top, wide, high = box or (0, 0, canvas.width, canvas.height)
         label_rows = 1 if y_label else 0
         inner = high - label_rows - (2 if high >= 6 else 1)
-        marks = raster.ticks(y.low, y.high, max(2, inner // 3), log=y.log)
+        marks = raster.ticks(y.low, y.high, max(3, inner // 3), log=y.log)
         step = marks[1] - marks[0] if len(marks) > 1 and not y.log else (0.001 if y.log else 0.01)
         labels = [raster.tick_label(v, 0 if y.log else step) for v in marks]
         gutter = min(max((len(text) for text in labels), default=0), max(0, wide - 8))
@@ -125,13 +125,13 @@ class Plot:
 
     def column(self, value: float) -> int | None:
         """Return the canvas column of an x value, or None off the plot."""
-        place = raster.pixel([float(self.x(value))], self.width)[0]
-        return None if place < 0 else self.left + int(place)
+        dot = int(raster.pixel([float(self.x(value))], raster.DOTS_X * self.width)[0])
+        return None if dot < 0 else self.left + dot // raster.DOTS_X
 
     def row(self, value: float) -> int | None:
         """Return the canvas row of a y value, or None off the plot."""
-        place = raster.pixel([1 - float(self.y(value))], self.height)[0]
-        return None if place < 0 else self.top + int(place)
+        dot = int(raster.pixel([1 - float(self.y(value))], raster.DOTS_Y * self.height)[0])
+        return None if dot < 0 else self.top + dot // raster.DOTS_Y
 
     # ---- drawing ----
 
@@ -171,8 +171,13 @@ class Plot:
         for column in range(self.left, self.left + self.width):
             if self.canvas.chars[row, column] == " " and (column - self.left) % 2 == 0:
                 self.canvas.put(column, row, self.look.glyph("dotted"), style)
+        label = self.look.text(label)
+        end = self.left + self.width
         if label and width(label) < self.width - 4:
-            self.canvas.right(self.left + self.width, row, self.look.text(label), style)
+            # A label that is there already keeps its place: this one goes to its left.
+            while end - width(label) > self.left and str(self.canvas.chars[row, end - 1]).isalpha():
+                end -= 1
+            self.canvas.right(end - 2 * (end < self.left + self.width), row, label, style)
 
     def vertical(self, x: float, style: str, label: str = "") -> None:
         """Draw a dotted guide at an x value, with its label at the top."""

@@ -227,9 +227,11 @@ def tick_label(value: float, step: float) -> str:
     """Return a tick's label, with the digits that its neighbours need."""
     if value == 0:
         return "0"
+    if not step:
+        return f"{value:g}"
     if abs(value) >= 1e5 or abs(value) < 1e-3:
         return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
-    digits = max(0, min(4, math.ceil(-math.log10(abs(step)) - 1e-9))) if step else 3
-    if step and abs(step * 10**digits - round(step * 10**digits)) > 1e-6:
+    digits = max(0, min(4, math.ceil(-math.log10(abs(step)) - 1e-9)))
+    if abs(step * 10**digits - round(step * 10**digits)) > 1e-6:
         digits += 1
     return f"{value:.{digits}f}"

@@ -221,6 +221,12 @@ class Store:
             self._settings = [name for name in first if len(seen[name]) > 1 or name == "pair"] + rest
         return self._settings
 
+    @property
+    def varied(self) -> list[str]:
+        """Settings with more than one value."""
+        trials = self.state.trials.values()
+        return [name for name in self.settings if name != "pair" or len({str(t.config.get(name)) for t in trials}) > 1]
+
     def counts(self) -> dict[str, int]:
         """Return the number of trials in each state."""
         counts = dict.fromkeys(("running", "done", "stopped", "failed", "interrupted"), 0)

@@ -44,8 +44,9 @@ def bias(frame: Frame) -> Canvas:
     offset = frame.view.scroll.get("bias", 0)
     visible, more = window(len(order), rows, offset)
     peak = max([0.05, *(float(np.nanmax(np.abs(values[kind]))) for kind in shown if np.isfinite(values[kind]).any())])  # type: ignore[arg-type, type-var]
+    tall = 2 if 2 * len(visible) <= rows else 1
     for k, place in enumerate(visible):
-        y = head + k
+        y = head + k * tall
         if place < 0:
             hidden = f"{frame.look.glyph('more')} {more} classes between"
             canvas.text(0, y, fit(frame.look.text(hidden), canvas.width), "faint")
@@ -57,7 +58,7 @@ def bias(frame: Frame) -> Canvas:
         for n, kind in enumerate(shown):
             column = values[kind]
             assert column is not None
-            _bar(frame, canvas, left + n * share, y, share - (1 if n + 1 < len(shown) else 0), float(column[index]), peak)
+            _bar(frame, canvas, left + n * share, y, share - (3 if n + 1 < len(shown) else 0), float(column[index]), peak)
     return canvas
 
 

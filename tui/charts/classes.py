@@ -33,7 +33,7 @@ def class_map(frame: Frame) -> Canvas:
         return canvas
     model = frame.cursor
     epochs = max(len(reports), model.epochs if model is not None else 1)
-    cell = max(1, min(6, room // epochs))
+    cell = max(1, min(12, room // epochs))
     shown = np.arange(len(reports))
     if epochs > room:
         shown = np.unique(np.linspace(0, len(reports) - 1, max(1, round(room * len(reports) / epochs))).round().astype(int))
@@ -44,8 +44,9 @@ def class_map(frame: Frame) -> Canvas:
     per_row = 2 if half else 1
     visible, hidden = window((len(names) + per_row - 1) // per_row, rows, frame.view.scroll.get("class_map", 0))
     shades = raster.levels(table[:, shown], 0.0, 1.0, _LEVELS)
+    tall = max(1, min(3, rows // max(1, len(visible)))) if not hidden else 1
     for k, place in enumerate(visible):
-        y = 1 + k
+        y = 1 + k * tall
         if place < 0:
             canvas.text(0, y, fit(look.text(f"{look.glyph('more')} {hidden * per_row} classes between"), canvas.width), "faint")
             continue
@@ -56,9 +57,10 @@ def class_map(frame: Frame) -> Canvas:
             lower = int(order[place * 2 + 1]) if place * 2 + 1 < len(names) else None
             _half_row(canvas, left, y, shades[upper], None if lower is None else shades[lower], cell)
         else:
-            _row(frame, canvas, left, y, shades[upper], cell)
+            for extra in range(tall):
+                _row(frame, canvas, left, y + extra, shades[upper], cell)
     if footer:
-        _epoch_axis(frame, canvas, left, cell, len(shown), int(shown[-1]) + 1)
+        _epoch_axis(frame, canvas, 1 + len(visible) * tall, left, cell, len(shown), int(shown[-1]) + 1)
     if frame.view.crosshair:
         _map_read_out(frame, canvas, reports, names, order)
     return canvas
@@ -110,8 +112,7 @@ def _half_row(
             canvas.put(x + k * cell + n, y, "▀" if top >= 0 else " ", style)
 
 
-def _epoch_axis(frame: Frame, canvas: Canvas, x: int, cell: int, columns: int, last: int) -> None:
-    y = canvas.height - 1
+def _epoch_axis(frame: Frame, canvas: Canvas, y: int, x: int, cell: int, columns: int, last: int) -> None:
     canvas.text(x, y, "1", "label")
     end = x + columns * cell
     text = f"epoch {last}"
@@ -179,7 +180,7 @@ def _matrix(frame: Frame, canvas: Canvas, report: Report, names: list[str], labe
             level = int(shades[row, column])
             style = "faint" if row == column else ("text" if look.mono else f"heat{level}")
             for extra in range(tall):
-                canvas.text(x, y + extra, " " * (cell if tall == 2 else cell), style)
+                canvas.text(x, y + extra, " " * cell, style)
             text = ("·" if not look.ascii else ".") if row == column else str(table[row, column])
             canvas.text(x, y, fit(text, cell - 1, align="right"), style)
     y = 2 + len(names) * tall

@@ -14,6 +14,9 @@ from tui.raster import Scale
 from tui.text import fit, number, plain, short, width
 
 _OPEN_SCALES = ("parameters", "latency", "individual_fairness")
+_CLOUD_FROM = 250
+"""Trials from which they are single braille dots: fewer would not be seen, more would hide each other."""
+
 _LABELS = 16
 """Front members named in the plot; more names would hide the points."""
 
@@ -61,7 +64,11 @@ def front(frame: Frame) -> Canvas:
         earlier = store.front_after(0.5)
         _stairs(frame, plot, earlier, name_x, name_y, "axis")
     rest = [t for t in done if t.id not in store.front]
-    plot.cloud(*_values(rest, name_x, name_y), "cloud")
+    if len(rest) > _CLOUD_FROM:
+        plot.cloud(*_values(rest, name_x, name_y), "cloud")
+    else:
+        for trial in rest:
+            plot.marker(_of(trial, name_x), _of(trial, name_y), look.glyph("dot"), "cloud")
     if plane:
         _stairs(frame, plot, members, name_x, name_y, "accent")
     _guides(frame, plot, guides, name_x, name_y)
@@ -151,7 +158,7 @@ def _legend(frame: Frame, canvas: Canvas) -> None:
         (look.glyph("point"), "front", "front"),
         (look.series(0), "cursor", "series0"),
         (look.glyph("hollow"), "running", "warn"),
-        ("·" if not look.ascii else ".", "done", "cloud"),
+        (look.glyph("dot"), "done", "cloud"),
         (look.glyph("teacher"), "teacher", "teacher"),
         (look.glyph("nds"), "NDS", "nds"),
         ("─" if not look.ascii else "-", "front at half time", "faint"),

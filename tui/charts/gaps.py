@@ -122,6 +122,9 @@ def groups(frame: Frame) -> Canvas:
     for attribute, group_names in frame.store.record.attributes.items():
         y += 1
         y = _group_rows(frame, canvas, y, label, attribute, group_names, report)
+    for attribute in frame.store.record.attributes:
+        y += 1
+        y = _class_rows(frame, canvas, y, label, attribute, report)
     return canvas
 
 
@@ -179,6 +182,27 @@ def _mark(canvas: Canvas, x: int, y: int, room: int, place: float, glyph: str, s
     at = int(raster.pixel([place], room)[0])
     if at >= 0 and not (only_free and canvas.chars[y, x + at] not in (" ", "·", "─", "-")):
         canvas.put(x + at, y, glyph, style)
+
+
+def _class_rows(frame: Frame, canvas: Canvas, y: int, left: int, attribute: str, report: Report) -> int:
+    """Draw the classes with the largest EOD, one-vs-rest."""
+    counts = report.counts.get(attribute)
+    if counts is None or y + 1 >= canvas.height or counts.n_classes < 3:
+        return y
+    look = frame.look
+    canvas.text(0, y, fit(look.text(f"EOD by class, {plain(attribute)}"), canvas.width), "dim")
+    values = counts.eod_by_class
+    order = np.argsort(-np.nan_to_num(values, nan=-1.0), kind="stable")
+    room = canvas.width - left - 21
+    for k in order.tolist()[: max(0, canvas.height - y - 1)]:
+        y += 1
+        value = float(values[k])
+        canvas.text(0, y, fit(look.text(plain(frame.store.record.classes[k])), left - 1), "text")
+        if room >= 8:
+            canvas.text(left, y, raster.bar(value * room, room, ascii_only=look.ascii), "loss")
+        text = number(value) if value == value else "undefined"
+        canvas.text(canvas.width - 20, y, fit(look.text(text), 20), "text")
+    return y + 1
 
 
 def _group_rows(

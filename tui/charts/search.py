@@ -18,7 +18,7 @@ from tui.raster import Scale
 from tui.store import config_value, numeric
 from tui.text import duration, fit, number, plain, setting, short, width
 
-_LINES = 400
+_LINES = 120
 """Trials drawn as lines, the latest: more would be a grey area."""
 
 
@@ -36,7 +36,7 @@ def _importance(frame: Frame, measure: str) -> list[Importance]:
     if found is None:
         if len(_memory) > 16:
             _memory.clear()
-        found = _memory[key] = importance(_done(frame), frame.store.settings, measure)
+        found = _memory[key] = importance(_done(frame), frame.store.varied, measure)
     return found
 
 
@@ -110,11 +110,11 @@ def parallel(frame: Frame) -> Canvas:
     if not trials:
         return frame.nothing("no trial is done", "each will be a line over its settings and results")
     canvas = frame.canvas()
-    names = [*store.settings, *store.record.objectives]
+    names = [*store.varied, *store.record.objectives]
     most = max(2, canvas.width // 9)
     if len(names) > most:
         keep = list(store.record.objectives)
-        names = [*store.settings[: max(0, most - len(keep))], *keep]
+        names = [*store.varied[: max(0, most - len(keep))], *keep]
     top, height = 2, canvas.height - 3
     if height < 2 or canvas.width < 12 or len(names) < 2:
         return canvas
@@ -152,10 +152,10 @@ def slice_(frame: Frame) -> Canvas:
     """Draw one setting against one measure, a point a trial."""
     store, view, look = frame.store, frame.view, frame.look
     done = _done(frame)
-    settings = store.settings
+    settings = sorted(store.varied, key=lambda name: name == "pair")
     if not done or not settings:
         return frame.nothing("no trial is done", "each will be a point here")
-    name = settings[(view.parameter + 1) % len(settings)] if len(settings) > 1 else settings[0]
+    name = settings[view.parameter % len(settings)]
     measure = axes(frame)[1]
     canvas = frame.canvas()
     xs, scale, ticks = _slice_axis(frame, done, name)
@@ -189,7 +189,7 @@ def slice_(frame: Frame) -> Canvas:
             plot.horizontal(store.value(reference.id, measure), kind, "teacher" if kind == "teacher" else "NDS")
     for trial, x, value in zip(done, xs.tolist(), ys.tolist(), strict=True):
         front = trial.id in store.front
-        plot.marker(x, value, look.glyph("point" if front else "hollow"), "front" if front else "cloud")
+        plot.marker(x, value, look.glyph("point" if front else "dot"), "front" if front else "cloud")
     index = {trial.id: k for k, trial in enumerate(done)}
     for model_id in reversed(view.compared):
         if model_id in index:

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from kdtune.runs.state import ModelState
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from tui.app import Monitor
 
 
+Rows = list[tuple[Text, Text]]
+
+
 class Dialog(ModalScreen[str | None]):
     """A box over the panes; escape closes it."""
 
@@ -30,6 +35,13 @@ class Dialog(ModalScreen[str | None]):
     def monitor(self) -> "Monitor":
         """The app."""
         return self.app  # type: ignore[return-value]
+
+    def page(self, box: Widget, table: Table) -> Static:
+        """Return a table as the contents of a box that is as wide as the table, if the screen is."""
+        console = self.app.console
+        options = console.options.update(width=400)
+        box.styles.width = min(self.app.size.width - 2, Measurement.get(console, options, table).maximum + 7)
+        return Static(table, classes="said")
 
     def action_close(self) -> None:
         """Close without an answer."""
@@ -46,35 +58,48 @@ class Help(Dialog):
         with VerticalScroll(classes="box") as box:
             box.border_title = "Help"
             box.border_subtitle = "esc closes"
-            yield Static(self._page(), classes="said")
+            yield self.page(box, self._page())
 
     def _page(self) -> Table:
         wide = 3 if self.app.size.width >= 150 else 2 if self.app.size.width >= 104 else 1
-        parts = [self._group(heading, actions) for heading, actions in groups().items()]
-        parts.append(self._signs())
-        columns: list[list[Text]] = [[] for _ in range(wide)]
+        parts = [(heading, self._keys(actions)) for heading, actions in groups().items()]
+        parts.append(("Signs", self._signs()))
+        columns: list[list[tuple[str, Rows]]] = [[] for _ in range(wide)]
         for part in parts:
-            min(columns, key=len).extend([*part, Text("")])
-        page = Table.grid(padding=(0, 3))
-        for _ in columns:
-            page.add_column()
-        page.add_row(*(Text("\n").join(column) for column in columns))
+            min(columns, key=lambda column: sum(len(rows) + 2 for _, rows in column)).append(part)
+        page = Table.grid(padding=(0, 2))
+        page.add_row(*(self._column(column) for column in columns))
         return page
 
-    def _group(self, heading: str, actions: list[Action]) -> list[Text]:
-        look, theme = self.monitor.look, self.app.current_theme
-        lines = [Text(heading, style="bold")]
+    def _column(self, parts: list[tuple[str, Rows]]) -> Table:
+        table = Table.grid(padding=(0, 1))
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column()
+        for heading, rows in parts:
+            table.add_row("", Text(heading, style="bold"))
+            for row in rows:
+                table.add_row(*row)
+            table.add_row("", "")
+        return table
+
+    def _keys(self, actions: list[Action]) -> Rows:
+        look = self.monitor.look
+        key_style = f"bold {self.app.current_theme.primary}" if not self.app.current_theme.ansi else "bold"
+        rows: Rows = []
         for action in actions:
             off = (action.needs == "replay" and not self.monitor.is_replay) or (
                 action.needs == "write" and self.monitor.readonly
             )
-            line = Text(look.text(f"{action.shown:>10}  "), style=f"bold {theme.primary}" if not off else "dim")
-            note = "  (in a replay)" if action.needs == "replay" and off else "  (read-only)" if off else ""
-            line.append(look.text(action.help + note), style="dim" if off else "")
-            lines.append(line)
-        return lines
+            note = "" if not off else " (in a replay)" if action.needs == "replay" else " (read-only)"
+            rows.append(
+                (
+                    Text(look.text(action.shown), style="dim" if off else key_style),
+                    Text(look.text(action.help + note), style="dim" if off else ""),
+                )
+            )
+        return rows
 
-    def _signs(self) -> list[Text]:
+    def _signs(self) -> Rows:
         look = self.monitor.look
         signs = [
             (look.glyph("front"), "on the Pareto front"),
@@ -82,16 +107,14 @@ class Help(Dialog):
             (look.glyph("done"), "done: trained to the last epoch"),
             (look.glyph("stopped"), "stopped early by the scheduler"),
             (look.glyph("failed"), "failed: enter says why"),
-            (look.glyph("interrupted"), "interrupted: goes on when the run is resumed"),
+            (look.glyph("interrupted"), "interrupted: goes on with the run"),
             (look.glyph("teacher"), "teacher"),
-            (look.glyph("nds"), "NDS: the same student without distillation"),
+            (look.glyph("nds"), "NDS: the student without distillation"),
             (look.text("–"), "undefined: a rate without examples"),
             ("hv", "hypervolume: share of the objectives' square that the front dominates"),
             ("chance", "what a model that ignores the group would show at these group sizes"),
         ]
-        lines = [Text("Signs", style="bold")]
-        lines += [Text(f"{sign:>10}  {look.text(meaning)}") for sign, meaning in signs]
-        return lines
+        return [(Text(sign, style="bold"), Text(look.text(meaning))) for sign, meaning in signs]
 
 
 class Detail(Dialog):
@@ -108,7 +131,7 @@ class Detail(Dialog):
         with VerticalScroll(classes="box") as box:
             box.border_title = plain(self.model.id)
             box.border_subtitle = "esc closes"
-            yield Static(self._page(), classes="said")
+            yield self.page(box, self._page())
 
     def _page(self) -> Table:
         model, monitor = self.model, self.monitor

@@ -120,9 +120,19 @@ class Pane(Drawn, can_focus=True):
         super().__init__(id=name, classes="pane")
         self.pane_name = name
         self.place = shared or name
+        self.title = title
         self.border_title = title
         self.chart = chart
         self.depends = depends
+
+    def update(self) -> bool:
+        """Repaint if the contents have changed; the title names whose they are."""
+        if self.depends == "reports":
+            cursor = self.monitor.view.cursor
+            title = self.title if cursor is None else f"{self.title} · {cursor}"
+            if title != self.border_title:
+                self.border_title = self.monitor.look.text(title)
+        return super().update()
 
     def key(self) -> Hashable:
         """Return what the chart depends on."""
