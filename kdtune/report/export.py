@@ -157,9 +157,8 @@ def _robust(reseeded: Mapping[str, Mapping[str, Any]], picked: Sequence[str], no
     if not stay:
         notes.append("over the means of other seeds no member is feasible and non-dominated: all are exported")
         return list(picked)
-    for name in picked:
-        if name not in stay:
-            notes.append(f"{name} leaves the front over the means of other seeds, and is not exported")
+    gone = [name for name in picked if name not in stay]
+    notes += [f"{name} leaves the front over the means of other seeds, and is not exported" for name in gone]
     return stay
 
 

@@ -1,0 +1,81 @@
+"""The figures of an export: the front, what T and alpha do, class bias, and rates by group."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kdtune.report import figure_bias, figure_front, figure_groups, figure_settings
+from kdtune.report.findings import Findings
+from kdtune.report.style import NARROW, WIDE, inline, look, png, svg
+
+if TYPE_CHECKING:
+    from kdtune.report.style import Drawn
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in all its forms.
+
+    Attributes:
+        svg, png: as files.
+        wide, narrow: as parts of a page, for a desk and for a phone.
+        caption: what is to be seen, and how it was measured.
+    """
+
+    name: str
+    title: str
+    caption: str
+    svg: bytes
+    png: bytes
+    wide: str
+    narrow: str
+
+
+def draw_all(findings: Findings) -> list[Picture]:
+    """Draw the figures that these data give."""
+    jobs: list[tuple[str, str, str, Drawn]] = [
+        ("front", "The front", figure_front.caption(findings), partial(figure_front.draw, findings)),
+    ]
+    if figure_settings.settings(findings):
+        jobs.append(
+            (
+                "settings",
+                "What temperature and weight do",
+                figure_settings.caption(findings),
+                partial(figure_settings.draw, findings),
+            )
+        )
+    if figure_bias.references(findings):
+        title = "Which classes gain and lose"
+        jobs.append(("class-bias", title, figure_bias.caption(), partial(figure_bias.draw, findings)))
+    jobs += [
+        (
+            f"groups-{attribute}",
+            f"Rates by {attribute}",
+            figure_groups.caption(findings, attribute),
+            partial(figure_groups.draw, findings, attribute),
+        )
+        for attribute in findings.record.attributes
+    ]
+    return [_picture(*job) for job in jobs]
+
+
+def _picture(name: str, title: str, caption: str, draw: "Drawn") -> Picture:
+    with look():
+        wide, narrow = draw(WIDE), draw(NARROW)
+        file = svg(wide, name)
+        return Picture(
+            name=_file_name(name),
+            title=title,
+            caption=caption,
+            svg=file.encode(),
+            png=png(wide),
+            wide=inline(svg(wide, f"{name} wide"), title),
+            narrow=inline(svg(narrow, f"{name} narrow"), title),
+        )
+
+
+def _file_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
+
+

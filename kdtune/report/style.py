@@ -1,0 +1,152 @@
+"""One look for all figures: sizes, colours that colour-blind readers can tell apart, labels beside what they name."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito (2008), from the strongest contrast on; yellow is left out, for it fades on white.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+STUDENT, TEACHER, NDS, RESEEDED = COLOURS[0], COLOURS[1], COLOURS[3], COLOURS[2]
+
+# These three stand for the page's own colours, where a figure lies inside a page (see `inline`).
+INK, MUTED, GRID, PAPER = "#1c2127", "#5f6772", "#dfe3e8", "#fffffe"
+_VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)", PAPER: "var(--paper)"}
+
+WIDE, NARROW = 7.4, 3.9
+"""Widths in inches: of a page, and of a phone."""
+
+_RC: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Segoe UI", "Helvetica", "Arial", "sans-serif"],
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "legend.handletextpad": 0.4,
+    "legend.columnspacing": 1.4,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 1.2,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",
+    "axes.formatter.useoffset": False,
+}
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw in kdtune's style, whatever the caller's matplotlib is set to; needs no display."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        for name, value in _RC.items():
+            mpl.rcParams[name] = value
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure that belongs to no window; its parts make room for each other."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def svg(figure: Figure, name: str) -> str:
+    """Return a figure as SVG; the same figure gives the same text."""
+    with mpl.rc_context({"svg.hashsalt": name}):
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG on white, at 200 dots an inch."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=200, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def inline(text: str, label: str) -> str:
+    """Return an SVG to stand inside a page: it scales with its column, takes the page's colours, and has a label."""
+    body = text[text.index("<svg") :]
+    head, rest = body.split(">", 1)
+    width = _attribute(head, "width")
+    view = _attribute(head, "viewBox")
+    for colour, variable in _VARIABLES.items():
+        rest = rest.replace(colour, variable)
+    start = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{view}"'
+    return f'{start} role="img" aria-label="{label}" style="max-width:{float(width[:-2]) * 4 / 3:.0f}px">{rest}'
+
+
+def _attribute(head: str, name: str) -> str:
+    return head.split(f' {name}="', 1)[1].split('"', 1)[0]
+
+
+def number_label(value: float) -> str:
+    """Return an axis value as short as it can be read."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:g}"
+
+
+def label_points(
+    ax: "Axes", points: Sequence[tuple[float, float, str, str]], *, avoid: Sequence[tuple[float, float]] = ()
+) -> None:
+    """Write labels beside points, each where it hides least: (x, y, text, colour) in data coordinates.
+
+    Args:
+        avoid: further points that labels keep clear of.
+    """
+    figure = ax.figure
+    figure.canvas.draw()
+    transform = ax.transData.transform
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    box = ax.get_window_extent(renderer)
+    dots = [transform((x, y)) for x, y, *_ in points] + [transform(point) for point in avoid]
+    taken: list[Any] = []
+    places = [(7, -3, "left"), (-7, -3, "right"), (0, 7, "center"), (0, -13, "center")]
+    places += [(7, 6, "left"), (7, -12, "left"), (-7, 6, "right"), (-7, -12, "right")]
+    for x, y, text, colour in points:
+        best, least = None, float("inf")
+        for dx, dy, align in places:
+            note = ax.annotate(
+                text, (x, y), xytext=(dx, dy), textcoords="offset points", ha=align, color=colour, fontsize=8
+            )
+            extent = note.get_window_extent(renderer).padded(1.5)
+            cost = 40.0 * sum(extent.overlaps(other) for other in taken)
+            cost += 10.0 * sum(extent.contains(*dot) for dot in dots)
+            cost += 60.0 * (extent.x1 > box.x1 or extent.x0 < box.x0) + 5.0 * (extent.y1 > box.y1 or extent.y0 < box.y0)
+            if cost < least:
+                if best is not None:
+                    best[0].remove()
+                best, least = (note, extent), cost
+            else:
+                note.remove()
+        if best is not None:
+            taken.append(best[1])
+
+
+Drawn = Callable[[float], Figure]
+"""Draws a figure at a width in inches."""
