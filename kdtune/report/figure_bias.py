@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NAMES = {"teacher": "against the teacher", "nds": "against the student without teacher"}
+_FULL_COLOUR = 1.0
+"""Beyond it colours grow no stronger: a student that answers with one class only would fade all the others."""
+
 MOST_CELLS = 20
 """With more classes than this a table of colours can't be read: the classes become dots, the extreme ones named."""
 
@@ -62,14 +65,14 @@ def _values(findings: Findings, name: str) -> np.ndarray:
 
 def _heat(ax: "Axes", values: np.ndarray, largest: float, rows: list[str], columns: list[str], title: str) -> None:
     colours = colormaps["PuOr_r"]
-    norm = TwoSlopeNorm(0.0, -largest, largest)
+    norm = TwoSlopeNorm(0.0, -min(largest, _FULL_COLOUR), min(largest, _FULL_COLOUR))
     ax.imshow(values, cmap=colours, norm=norm, aspect="auto")
     for (r, c), value in np.ndenumerate(values):
         if np.isnan(value):
             continue
         dark = np.dot(colours(norm(value))[:3], (0.299, 0.587, 0.114)) < 0.5
         size = 7.5 if len(columns) <= 10 else 6
-        ax.text(c, r, f"{value:+.2f}", ha="center", va="center", fontsize=size, color="#fefefe" if dark else "#111111")
+        ax.text(c, r, f"{value:+.2f}".replace("-", "−"), ha="center", va="center", fontsize=size, color="#fefefe" if dark else "#111111")
     long = max(len(name) for name in columns) * len(columns) > 70
     ax.set_xticks(range(len(columns)), columns, rotation=45 if long else 0, ha="right" if long else "center")
     ax.set_yticks(range(len(rows)), rows)

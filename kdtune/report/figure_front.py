@@ -60,9 +60,9 @@ def caption(findings: Findings) -> str:
     reseeded = "; crosses are means ± one standard deviation over other seeds" if findings.seeds else ""
     return (
         f"Hollow: as the search measured it on {findings.n['validation']:,} validation examples, by which members "
-        f"were chosen. Filled: the same students on {findings.n['test']:,} test examples, with 95 % intervals{reseeded}"
-        ". The line runs along the members that no other dominates on test (the optimistic front). Grey dots: the other "
-        "trials."
+        f"were chosen. Filled: the same students on {findings.n['test']:,} test examples, with 95 % intervals"
+        f"{reseeded}. The line runs along the members that no other dominates on test (the optimistic front). Grey "
+        "dots: the other trials."
     )
 
 
@@ -155,15 +155,24 @@ def _known(value: float) -> float | None:
 
 
 def _labels(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
-    points, avoid = [], []
+    at: dict[tuple[float, float, str], list[str]] = {}
+    avoid = []
     for model in findings.models:
         now = (model.value(x.name), model.value(y.name))
         if not np.isnan(now).any():
-            points.append((*now, short(model), _mark(model)[0] if model.role != "student" else INK))
+            colour = _mark(model)[0] if model.role != "student" else INK
+            at.setdefault((*now, colour), []).append(short(model))
         then = (model.searched.get(x.name, np.nan), model.searched.get(y.name, np.nan))
         if not np.isnan(then).any():
             avoid.append(then)
+    # Members in one place share a label: "t0003, t0007".
+    points = [(px, py, _joined(names), colour) for (px, py, colour), names in at.items()]
     label_points(ax, points, avoid=avoid)
+
+
+def _joined(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def short(model: ModelFindings) -> str:
@@ -211,12 +220,11 @@ def _chance(ax: "Axes", findings: Findings, x: Objective) -> None:
     values = chances(findings, x, findings.members)
     if not values:
         return
-    low, high = min(values), max(values)
+    high = max(values)
     ax.axvspan(0, high, color=GRID, alpha=0.55, linewidth=0, zorder=0)
-    text = number(high, 2) if round(low, 2) == round(high, 2) else f"{number(low, 2)} to {number(high, 2)}"
     ax.annotate(
-        f"within chance\n(up to {text})", (high, 0), xycoords=("data", "axes fraction"), xytext=(-4, 5),
-        textcoords="offset points", ha="right", va="bottom", rotation=90, color=MUTED, fontsize=7.5,
+        f"chance alone: up to {number(high, 2)}", (high, 0), xycoords=("data", "axes fraction"), xytext=(4, 4),
+        textcoords="offset points", ha="left", va="bottom", color=MUTED, fontsize=7.5,
     )
 
 

@@ -44,6 +44,8 @@ def draw(findings: Findings, attribute: str, width: float) -> Figure:
         _panel(ax, findings, attribute, *panel)
     for ax in list(grid.flat)[len(panels) :]:
         ax.set_axis_off()
+    for ax in grid[-1]:
+        ax.set_xlabel("share of the group's examples")
     sizes = [g["n"] for g in findings.models[0].splits["test"]["attributes"][attribute]["groups"]]
     handles = [
         Line2D([], [], linestyle="", marker=MARKERS[k % 7], color=COLOURS[k % 7], ms=5.5, label=f"{name} (n = {n:,})")
@@ -88,7 +90,7 @@ def _panel(ax: "Axes", findings: Findings, attribute: str, title: str, rate: str
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_title(title)
-    ax.set_xlabel("share of the group's examples" if rate in ("accuracy", "selection_rate") else "share")
+    ax.set_xlim(-0.03, 1.03)
 
 
 def _shares(model: ModelFindings, attribute: str, rate: str, c: int | None) -> list[Mapping[str, Any]]:

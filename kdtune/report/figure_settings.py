@@ -36,8 +36,8 @@ def caption(findings: Findings) -> str:
     """Say what the figure shows."""
     return (
         f"All {len(_done(findings))} trials that were trained to the end, on validation, one seed each; filled: "
-        "members of the front. Lines: the teacher, and the student without one. A search does not vary one setting at a time: "
-        "a pattern here may come from another setting."
+        "members of the front. Lines: the teacher, and the student without one. A search does not vary one setting at "
+        "a time: a pattern here may come from another setting."
     )
 
 

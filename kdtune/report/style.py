@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def look() -> Iterator[None]:
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure that belongs to no window; its parts make room for each other."""
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)  # measures text, and needs no display
+    return figure
 
 
 def svg(figure: Figure, name: str) -> str:
@@ -126,14 +129,16 @@ def label_points(
     box = ax.get_window_extent(renderer)
     dots = [transform((x, y)) for x, y, *_ in points] + [transform(point) for point in avoid]
     taken: list[Any] = []
-    places = [(7, -3, "left"), (-7, -3, "right"), (0, 7, "center"), (0, -13, "center")]
-    places += [(7, 6, "left"), (7, -12, "left"), (-7, 6, "right"), (-7, -12, "right")]
+    # Beside the whiskers first, which run straight along the axes.
+    places = [(5, 5, "left"), (5, -12, "left"), (-5, 5, "right"), (-5, -12, "right")]
+    places += [(5, 14, "left"), (5, -21, "left"), (-5, 14, "right"), (-5, -21, "right")]
     for x, y, text, colour in points:
         best, least = None, float("inf")
         for dx, dy, align in places:
             note = ax.annotate(
                 text, (x, y), xytext=(dx, dy), textcoords="offset points", ha=align, color=colour, fontsize=8
             )
+            note.set_in_layout(False)
             extent = note.get_window_extent(renderer).padded(1.5)
             cost = 40.0 * sum(extent.overlaps(other) for other in taken)
             cost += 10.0 * sum(extent.contains(*dot) for dot in dots)
