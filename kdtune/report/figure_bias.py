@@ -72,7 +72,8 @@ def _heat(ax: "Axes", values: np.ndarray, largest: float, rows: list[str], colum
             continue
         dark = np.dot(colours(norm(value))[:3], (0.299, 0.587, 0.114)) < 0.5
         size = 7.5 if len(columns) <= 10 else 6
-        ax.text(c, r, f"{value:+.2f}".replace("-", "−"), ha="center", va="center", fontsize=size, color="#fefefe" if dark else "#111111")
+        text = f"{value:+.2f}".replace("-", "−")
+        ax.text(c, r, text, ha="center", va="center", fontsize=size, color="#fefefe" if dark else "#111111")
     long = max(len(name) for name in columns) * len(columns) > 70
     ax.set_xticks(range(len(columns)), columns, rotation=45 if long else 0, ha="right" if long else "center")
     ax.set_yticks(range(len(rows)), rows)

@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kdtune.report.findings import Findings, ModelFindings
+from kdtune.report.labels import axis_label, chances, interval_of, short
 from kdtune.report.style import (
     GRID,
     INK,
     MUTED,
     NDS,
     PAPER,
-    RESEEDED,
     STUDENT,
     TEACHER,
     WIDE,
@@ -28,36 +28,12 @@ from kdtune.runs.summary import GAPS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-UNITS = {
-    "accuracy": "share of examples",
-    "worst_class_accuracy": "share of its examples",
-    "worst_group_accuracy": "share of its examples",
-    "class_gap": "difference of shares",
-    "class_bias_teacher": "difference of relative accuracies",
-    "class_bias_nds": "difference of relative accuracies",
-    "eod": "difference of rates",
-    "dpd": "difference of rates",
-    "eod_worst_class": "difference of rates",
-    "dpd_worst_class": "difference of rates",
-    "individual_fairness": "change of output over distance",
-    "parameters": "number of weights",
-    "latency": "ms for one example",
-}
 _LOGARITHMIC = ("parameters", "latency")
-
-
-def axis_label(objective: Objective, *, of: str = "") -> str:
-    """Return an objective's name, unit and direction, as an axis carries them."""
-    name = objective.measure.name
-    shown = name.upper() if name in GAPS else name.replace("_", " ")
-    over = f" over {of}" if of and objective.measure.need == "groups" else ""
-    better = "higher" if objective.measure.direction == "max" else "lower"
-    return f"{shown}{over}, {UNITS[name]} ({better} is better)"
 
 
 def caption(findings: Findings) -> str:
     """Say what the figure shows."""
-    reseeded = "; crosses are means ± one standard deviation over other seeds" if findings.seeds else ""
+    reseeded = "; crosses, dotted to their member, are means ± one standard deviation over other seeds" if findings.seeds else ""
     return (
         f"Hollow: as the search measured it on {findings.n['validation']:,} validation examples, by which members "
         f"were chosen. Filled: the same students on {findings.n['test']:,} test examples, with 95 % intervals"
@@ -99,14 +75,13 @@ def _key(findings: Findings) -> list[Line2D]:
         dot("other trials", marker="o", mfc=MUTED, mec="none", alpha=0.45, ms=3.5),
     ]
     if findings.seeds:
-        handles.append(dot("mean of other seeds, test", marker="x", mec=RESEEDED, ms=5.5, mew=1.6))
+        handles.append(dot("mean of other seeds, test", marker="x", mec=INK, ms=5.5, mew=1.8))
     return handles
 
 
 def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
-    attribute = x.attribute if x.measure.need == "groups" else ""
-    ax.set_xlabel(axis_label(x, of=attribute))
-    ax.set_ylabel(axis_label(y, of=y.attribute if y.measure.need == "groups" else ""))
+    ax.set_xlabel(axis_label(x))
+    ax.set_ylabel(axis_label(y))
     for axis, objective in (("x", x), ("y", y)):
         if objective.measure.name in _LOGARITHMIC:
             getattr(ax, f"set_{axis}scale")("log")
@@ -139,9 +114,10 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
         if model.replicates is not None and model.replicates["n"]:
             mx, my = (model.replicates["test"].get(o.name, {}) for o in (x, y))
             if mx and my:
+                ax.plot([now[0], mx["mean"]], [now[1], my["mean"]], color=colour, linewidth=1.0, linestyle=":", zorder=3)
                 ax.errorbar(
-                    mx["mean"], my["mean"], xerr=_known(mx["std"]), yerr=_known(my["std"]), fmt="x", ms=5.5, mew=1.6,
-                    color=RESEEDED, elinewidth=1.4, zorder=6,
+                    mx["mean"], my["mean"], xerr=_known(mx["std"]), yerr=_known(my["std"]), fmt="x", ms=6, mew=1.8,
+                    color=colour, elinewidth=0.8, alpha=0.85, zorder=6,
                 )
     ax.margins(0.09)
     for axis, objective in (("x", x), ("y", y)):
@@ -175,27 +151,8 @@ def _joined(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
-def short(model: ModelFindings) -> str:
-    """Return the name of a model as figures carry it."""
-    return {"teacher": f"teacher {model.architecture}", "nds": f"{model.architecture} without teacher"}.get(
-        model.role, model.id
-    )
-
-
 def _mark(model: ModelFindings) -> tuple[str, str]:
     return {"teacher": (TEACHER, "s"), "nds": (NDS, "D")}.get(model.role, (STUDENT, "o"))
-
-
-def interval_of(model: ModelFindings, objective: Objective, split: str = "test") -> tuple[float, float] | None:
-    """Return the 95 % interval of an objective on a split, or None where it has none."""
-    numbers = model.splits[split]
-    if objective.measure.name == "accuracy":
-        low, high = numbers["accuracy"]["interval"]
-    elif objective.measure.name in GAPS:
-        low, high = numbers["attributes"][objective.attribute][objective.measure.name]["interval"]
-    else:
-        return None
-    return (float(low), float(high)) if not np.isnan([low, high]).any() else None
 
 
 def _whiskers(model: ModelFindings, objective: Objective) -> np.ndarray | None:
@@ -205,19 +162,8 @@ def _whiskers(model: ModelFindings, objective: Objective) -> np.ndarray | None:
     return np.array([[max(value - interval[0], 0.0)], [max(interval[1] - value, 0.0)]])
 
 
-def chances(findings: Findings, objective: Objective, models: Sequence[ModelFindings] | None = None) -> list[float]:
-    """Return what chance alone gives for a gap, for each model, on test; [] for other measures."""
-    if objective.measure.name not in GAPS:
-        return []
-    values = [
-        model.splits["test"]["attributes"][objective.attribute][objective.measure.name]["chance"]["mean"]
-        for model in (findings.models if models is None else models)
-    ]
-    return [value for value in values if not np.isnan(value)]
-
-
 def _chance(ax: "Axes", findings: Findings, x: Objective) -> None:
-    values = chances(findings, x, findings.members)
+    values = chances(findings.members, x)
     if not values:
         return
     high = max(values)
@@ -253,7 +199,7 @@ def _single(findings: Findings, width: float) -> Figure:
         )
     _chance(ax, findings, objective)
     ax.set_yticks(range(len(models)), [short(model) for model in models])
-    ax.set_xlabel(axis_label(objective, of=objective.attribute if objective.measure.need == "groups" else ""))
+    ax.set_xlabel(axis_label(objective))
     ax.grid(axis="y", visible=False)
     handles = _key(findings)[:2]
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles) if width >= WIDE else 1)

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kdtune.report.figure_front import short
 from kdtune.report.findings import Findings, ModelFindings
+from kdtune.report.labels import short
 from kdtune.report.style import COLOURS, MARKERS, WIDE, new_figure
 
 if TYPE_CHECKING:

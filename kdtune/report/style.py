@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Okabe and Ito (2008), from the strongest contrast on; yellow is left out, for it fades on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
-STUDENT, TEACHER, NDS, RESEEDED = COLOURS[0], COLOURS[1], COLOURS[3], COLOURS[2]
+STUDENT, TEACHER, NDS = COLOURS[0], COLOURS[1], COLOURS[3]
 
 # These three stand for the page's own colours, where a figure lies inside a page (see `inline`).
 INK, MUTED, GRID, PAPER = "#1c2127", "#5f6772", "#dfe3e8", "#fffffe"
