@@ -55,7 +55,7 @@ SCROLLED = ("bias", "class_map", "disagreement", "log")
 class Monitor(App[None]):
     """The terminal monitor of one run."""
 
-    CSS_PATH = "kdtune.tcss"
+    CSS_PATH = Path(__file__).with_name("kdtune.tcss")
     TITLE = "kdtune"
     BINDINGS: ClassVar[list[Any]] = bindings()
     MODES: ClassVar[dict[str, Any]] = dict(BOARDS)
@@ -85,6 +85,7 @@ class Monitor(App[None]):
         self.run_path = None if self.files is None else self.files.root
         self.log_lines: Sequence[str] = ()
         self._log_revision = 0
+        self.failures: list[tuple[str, Exception]] = []
         self.ids: list[str] = []
         self.message: tuple[str, str] | None = None
         self._message_until = 0.0

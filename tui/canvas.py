@@ -76,6 +76,13 @@ class Canvas:
             self.chars[y, x] = char
             self.style[y, x] = self.index(style)
 
+    def paint(self, x: int, y: int, chars: npt.NDArray[np.str_] | str, styles: npt.NDArray[np.int64]) -> None:
+        """Set a run of cells at once: characters (one, or one a cell) and numbers of styles; cut at the right edge."""
+        if 0 <= y < self.height and 0 <= x < self.width:
+            room = min(len(styles), self.width - x)
+            self.chars[y, x : x + room] = chars if isinstance(chars, str) else chars[:room]
+            self.style[y, x : x + room] = styles[:room]
+
     def stamp(self, x: int, y: int, chars: Chars, style: str) -> None:
         """Lay a block of characters at (x, y); its blanks (" ") let what lies below show."""
         x0, y0 = max(x, 0), max(y, 0)
@@ -98,7 +105,8 @@ class Canvas:
     def rows(self, style_of: Callable[[str], Style]) -> list[list[Segment]]:
         """Return the cells as rows of segments."""
         styles = [style_of(name) for name in self._names]
-        result = []
+        result: list[list[Segment]] = []
+        make = tuple.__new__
         for chars, numbers in zip(self.chars.tolist(), self.style, strict=True):
             if not len(numbers):
                 result.append([])
@@ -106,10 +114,12 @@ class Canvas:
             cuts = np.flatnonzero(numbers[1:] != numbers[:-1]) + 1
             starts = [0, *cuts.tolist()]
             ends = [*cuts.tolist(), self.width]
+            kinds = numbers[starts].tolist()
+            # `tuple.__new__`: a heat map makes thousands of segments, and the named tuple's own way takes twice the time.
             result.append(
                 [
-                    Segment("".join(chars[a:b]), styles[numbers[a]])
-                    for a, b in zip(starts, ends, strict=True)
+                    make(Segment, ("".join(chars[a:b]), styles[kind], None))
+                    for a, b, kind in zip(starts, ends, kinds, strict=True)
                 ]
             )
         return result

@@ -71,6 +71,7 @@ GLYPHS = {
     "point": ("●", "o"),
     "hollow": ("○", "o"),
     "dot": ("•", "."),
+    "hollow_dot": ("·", "?"),
     "teacher": ("◆", "T"),
     "nds": ("◇", "N"),
     "target": ("◎", "@"),

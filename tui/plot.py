@@ -125,12 +125,12 @@ class Plot:
 
     def column(self, value: float) -> int | None:
         """Return the canvas column of an x value, or None off the plot."""
-        dot = int(raster.pixel([float(self.x(value))], raster.DOTS_X * self.width)[0])
+        dot = raster.dot(self.x.place(value), raster.DOTS_X * self.width)
         return None if dot < 0 else self.left + dot // raster.DOTS_X
 
     def row(self, value: float) -> int | None:
         """Return the canvas row of a y value, or None off the plot."""
-        dot = int(raster.pixel([1 - float(self.y(value))], raster.DOTS_Y * self.height)[0])
+        dot = raster.dot(1 - self.y.place(value), raster.DOTS_Y * self.height)
         return None if dot < 0 else self.top + dot // raster.DOTS_Y
 
     # ---- drawing ----

@@ -77,6 +77,15 @@ class Scale:
         span = high - low
         return np.asarray((array - low) / span if span > 0 else array * 0 + 0.5)
 
+    def place(self, value: float) -> float:
+        """Return the place of one value: what `self([value])` gives, without an array."""
+        low, high = self.low, self.high
+        if self.log:
+            if not value > 0:
+                return math.nan
+            value, low, high = math.log10(value), math.log10(low), math.log10(high)
+        return (value - low) / (high - low) if high > low else value * 0 + 0.5
+
     def inverse(self, place: float) -> float:
         """Return the value at a place."""
         if self.log:
@@ -96,6 +105,13 @@ def pixel(places: npt.ArrayLike, size: int) -> npt.NDArray[np.int64]:
     inside = (array >= -1e-9) & (array <= 1 + 1e-9)
     safe = np.where(inside, array, 0.0)
     return np.where(inside, np.clip(np.rint(safe * (size - 1)), 0, size - 1), -1).astype(np.int64)
+
+
+def dot(place: float, size: int) -> int:
+    """Return the pixel number of one place: what `pixel` gives."""
+    if not -1e-9 <= place <= 1 + 1e-9:
+        return -1
+    return max(0, min(size - 1, round(place * (size - 1))))
 
 
 def points(x: npt.ArrayLike, y: npt.ArrayLike, width: int, height: int) -> Dots:

@@ -14,7 +14,7 @@ from kdtune.errors import KdtuneError
 from kdtune.runs.jsonl import Record
 from kdtune.runs.measures import MEASURES, Objective, front_hypervolume
 from kdtune.runs.reader import front_members, is_feasible, objective_values
-from kdtune.runs.records import RunRecord
+from kdtune.runs.records import TRIAL_STATES, RunRecord
 from kdtune.runs.state import ModelState, RunState
 
 Floats = npt.NDArray[np.float64]
@@ -48,11 +48,15 @@ class Store:
         self.last_report: float | None = None
         self.newest: str | None = None
         self._series: dict[str, Floats] = {}
+        self._row: dict[str, int] = {}
+        self._last: Floats = np.full((64, 12), np.nan)
+        self._states = np.zeros(64, np.int8)
         self._columns: dict[str, int] = {}
         self._front_at = -1
         self._front: tuple[list[ModelState], npt.NDArray[np.bool_]] = ([], np.zeros(0, bool))
         self._hypervolume = 0.0
         self._front_ids: frozenset[str] = frozenset()
+        self._earlier: dict[tuple[int, float], list[ModelState]] = {}
         self._settings_at = -1
         self._settings: list[str] = []
 
@@ -74,8 +78,11 @@ class Store:
         elif kind in ("trial", "baseline"):
             self.done_revision += 1
             model_id = event.get("id")
-            if isinstance(model_id, str):
-                self.dirty.add(model_id)
+            model = self.state.model(model_id) if isinstance(model_id, str) else None
+            if model is not None:
+                self.dirty.add(model.id)
+                place = self._place(model.id)
+                self._states[place] = TRIAL_STATES.index(model.state) if model.state in TRIAL_STATES else -1
 
     def _report(self, event: Record) -> None:
         model_id = event["id"]
@@ -99,12 +106,44 @@ class Store:
         row = series[epoch - 1]
         for name, value in model.values.items():
             row[columns[name]] = value
+        place = self._place(model_id)
+        if width > self._last.shape[1]:
+            self._last = np.pad(self._last, ((0, 0), (0, width)), constant_values=np.nan)
+        self._last[place, :width] = row[:width]
         self.reports += 1
         self.last_report = self.state.updated
         self.newest = model_id
         self.dirty.add(model_id)
         if model.state in ENDED:
             self.done_revision += 1
+
+    def _place(self, model_id: str) -> int:
+        place = self._row.get(model_id)
+        if place is None:
+            place = self._row[model_id] = len(self._row)
+            if place >= len(self._last):
+                self._last = np.pad(self._last, ((0, place), (0, 0)), constant_values=np.nan)
+                self._states = np.pad(self._states, (0, place))
+        return place
+
+    def rows(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return the rows of models in the columns, for `column`, `in_state` and `on_front`."""
+        return np.fromiter((self._row[i] for i in ids if i in self._row), np.int64)
+
+    def column(self, rows: npt.NDArray[np.int64], measure: str) -> Floats:
+        """Return a measure's last values, [len(rows)]; NaN where it is undefined."""
+        place = self._columns.get(measure)
+        if place is None or place >= self._last.shape[1]:
+            return np.full(len(rows), np.nan)
+        return self._last[rows, place]
+
+    def in_state(self, rows: npt.NDArray[np.int64], state: str) -> npt.NDArray[np.bool_]:
+        """Tell which models are in a state."""
+        return np.asarray(self._states[rows] == TRIAL_STATES.index(state))
+
+    def on_front(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Tell which models are on the front."""
+        return np.isin(rows, self.rows(list(self.front)))
 
     def take_dirty(self) -> set[str]:
         """Return the models that changed since the last call."""
@@ -194,11 +233,14 @@ class Store:
     def front_after(self, share: float) -> list[ModelState]:
         """Return the front as it was when this share of the trials now done had ended."""
         self._refresh_front()
+        if (self._front_at, share) in self._earlier:
+            return self._earlier[self._front_at, share]
         done = sorted(self._front[0], key=lambda trial: trial.ended or 0.0)
         early = RunState()
         early.trials = {trial.id: trial for trial in done[: round(share * len(done))]}
         members, mask = front_members(early, self.objectives, self.record.constraints)
-        return [trial for trial, on in zip(members, mask, strict=True) if on]
+        self._earlier = {(self._front_at, share): [trial for trial, on in zip(members, mask, strict=True) if on]}
+        return self._earlier[self._front_at, share]
 
     def feasible(self, model: ModelState) -> bool:
         """Tell whether a model meets the constraints."""

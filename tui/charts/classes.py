@@ -96,20 +96,31 @@ def _shade(frame: Frame, canvas: Canvas, x: int, y: int, level: int) -> None:
 
 
 def _row(frame: Frame, canvas: Canvas, x: int, y: int, shades: npt.NDArray[np.int64], cell: int) -> None:
-    for k, level in enumerate(shades.tolist()):
-        for n in range(cell):
-            if x + k * cell + n < canvas.width:
-                _shade(frame, canvas, x + k * cell + n, y, level)
+    look = frame.look
+    wide = np.repeat(shades, cell)
+    if look.mono or look.ascii:
+        ramp = np.array([*(look.heat(level) for level in range(_LEVELS)), look.glyph("hollow_dot")], "<U1")
+        table = np.array([canvas.index("text" if look.mono else f"heat{level}") for level in range(_LEVELS)])
+        canvas.paint(x, y, ramp[wide], np.append(table, canvas.index("faint"))[wide])
+        return
+    table = np.array([*(canvas.index(f"heat{level}") for level in range(_LEVELS)), canvas.index("faint")])
+    canvas.paint(x, y, np.where(wide < 0, "·", " "), table[wide])
 
 
 def _half_row(
     canvas: Canvas, x: int, y: int, upper: npt.NDArray[np.int64], lower: npt.NDArray[np.int64] | None, cell: int
 ) -> None:
-    lows = [-1] * len(upper) if lower is None else lower.tolist()
-    for k, (top, bottom) in enumerate(zip(upper.tolist(), lows, strict=True)):
-        style = f"heat{max(top, 0)}:{bottom if bottom >= 0 else ''}"
-        for n in range(cell):
-            canvas.put(x + k * cell + n, y, "▀" if top >= 0 else " ", style)
+    """Draw two classes in one row: the upper half of each cell is ink, the lower half its ground."""
+    lows = np.full(len(upper), -1) if lower is None else lower
+    pairs, inverse = np.unique(np.stack([upper, lows]), axis=1, return_inverse=True)
+    numbers = np.array(
+        [
+            canvas.index(f"heat{max(top, 0)}:{bottom if bottom >= 0 else ''}") if top >= 0 or bottom >= 0 else 0
+            for top, bottom in pairs.T.tolist()
+        ]
+    )
+    wide = np.repeat(inverse.ravel(), cell)
+    canvas.paint(x, y, np.where(np.repeat(upper, cell) >= 0, "▀", " "), numbers[wide])
 
 
 def _epoch_axis(frame: Frame, canvas: Canvas, y: int, x: int, cell: int, columns: int, last: int) -> None:

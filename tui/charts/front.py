@@ -1,9 +1,10 @@
 """The Pareto front: what is on it, what lies behind it, where it was before; and the hypervolume as it grew."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from kdtune.runs.state import ModelState
 from tui import raster
@@ -12,6 +13,8 @@ from tui.charts.frame import Frame
 from tui.plot import Plot
 from tui.raster import Scale
 from tui.text import fit, number, plain, short, width
+
+Floats = npt.NDArray[np.float64]
 
 _OPEN_SCALES = ("parameters", "latency", "individual_fairness")
 _CLOUD_FROM = 250
@@ -35,21 +38,24 @@ def axes(frame: Frame) -> tuple[str, str]:
 def front(frame: Frame) -> Canvas:
     """Draw all trials in the plane of two measures, the front as points on a staircase."""
     store, view, look = frame.store, frame.view, frame.look
-    trials = [t for t in (store.model(i) for i in frame.ids) if t is not None and t.values]
-    if not trials:
-        return frame.nothing("no point yet", "the front appears with the first trial's report")
+    rows = store.rows(frame.ids)
     name_x, name_y = axes(frame)
-    done = [t for t in trials if t.state == "done"]
-    running = [t for t in trials if t.state == "running"]
+    xs, ys = store.column(rows, name_x), store.column(rows, name_y)
+    if not np.isfinite(xs).any():
+        return frame.nothing("no point yet", "the front appears with the first trial's report")
+    done = store.in_state(rows, "done")
+    member = store.on_front(rows) & done
     cursor = frame.cursor
     guides = [] if cursor is None else [r for k in ("teacher", "nds") if (r := store.reference(cursor, k)) is not None]
     canvas = frame.canvas()
-    scales = [_scale(frame, name, [*trials, *guides]) for name in (name_x, name_y)]
+    x_scale = _scale(frame, name_x, xs, guides)
+    y_scale = _scale(frame, name_y, ys, guides)
     arrows = {"max": ("→ better", "↑ better"), "min": ("← better", "↓ better")}
     plot = Plot(
         canvas,
         look,
-        *scales,
+        x_scale,
+        y_scale,
         box=(0, 1, canvas.width, canvas.height - 1),
         x_label=f"{short(name_x)}  {arrows[store.direction(name_x)][0]}",
         y_label=f"{short(name_y)}  {arrows[store.direction(name_y)][1]}",
@@ -58,66 +64,66 @@ def front(frame: Frame) -> Canvas:
     _legend(frame, canvas)
     if not plot.usable:
         return canvas
-    members = [t for t in done if t.id in store.front]
     plane = {name_x, name_y} == set(store.record.objectives)
     if plane:
-        earlier = store.front_after(0.5)
-        _stairs(frame, plot, earlier, name_x, name_y, "axis")
-    rest = [t for t in done if t.id not in store.front]
-    if len(rest) > _CLOUD_FROM:
-        plot.cloud(*_values(rest, name_x, name_y), "cloud")
+        earlier = store.rows([trial.id for trial in store.front_after(0.5)])
+        _stairs(frame, plot, store.column(earlier, name_x), store.column(earlier, name_y), name_x, name_y, "axis")
+    rest = done & ~member
+    if rest.sum() > _CLOUD_FROM:
+        plot.cloud(xs[rest], ys[rest], "cloud")
     else:
-        for trial in rest:
-            plot.marker(_of(trial, name_x), _of(trial, name_y), look.glyph("dot"), "cloud")
+        _markers(plot, xs[rest], ys[rest], look.glyph("dot"), "cloud")
     if plane:
-        _stairs(frame, plot, members, name_x, name_y, "accent")
+        _stairs(frame, plot, xs[member], ys[member], name_x, name_y, "accent")
     _guides(frame, plot, guides, name_x, name_y)
-    for trial in running:
-        plot.marker(_of(trial, name_x), _of(trial, name_y), look.glyph("hollow"), "warn")
-    places: list[tuple[ModelState, tuple[int, int]]] = []
-    for trial in members:
-        where = plot.marker(_of(trial, name_x), _of(trial, name_y), look.glyph("point"), "front")
+    running = store.in_state(rows, "running")
+    _markers(plot, xs[running], ys[running], look.glyph("hollow"), "warn")
+    places: dict[str, tuple[int, int]] = {}
+    for k in np.flatnonzero(member).tolist():
+        where = plot.marker(float(xs[k]), float(ys[k]), look.glyph("point"), "front")
         if where is not None:
-            places.append((trial, where))
+            places[frame.ids[k]] = where
     for model_id in reversed(view.compared):
         model = store.model(model_id)
         if model is not None and model.values:
             slot = view.slot(model_id)
             where = plot.marker(_of(model, name_x), _of(model, name_y), look.series(slot), f"series{slot}")
             if where is not None:
-                places.insert(0, (model, where))
+                places.pop(model_id, None)
+                places = {model_id: where, **places}
     _names(frame, canvas, plot, places)
     if view.crosshair:
-        _read_out(frame, canvas, plot, trials, name_x, name_y)
+        _read_out(frame, canvas, plot, xs, ys, name_x, name_y)
     return canvas
+
+
+def _markers(plot: Plot, xs: Floats, ys: Floats, glyph: str, style: str) -> None:
+    for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
+        plot.marker(x, y, glyph, style)
 
 
 def _of(model: ModelState, name: str) -> float:
     return model.values.get(name, math.nan)
 
 
-def _values(models: Sequence[ModelState], x: str, y: str) -> tuple[list[float], list[float]]:
-    return [_of(m, x) for m in models], [_of(m, y) for m in models]
-
-
-def _scale(frame: Frame, name: str, models: Sequence[ModelState]) -> Scale:
+def _scale(frame: Frame, name: str, values: Floats, guides: Sequence[ModelState]) -> Scale:
     log = name in frame.view.log or ("front" in frame.view.log and name == axes(frame)[1])
-    scale = Scale.over([_of(m, name) for m in models], log=log, margin=0.07)
+    scale = Scale.over(np.append(values, [_of(guide, name) for guide in guides]), log=log, margin=0.07)
     bounded = not name.startswith(_OPEN_SCALES) and not log
     return scale.clamp(-0.02, 1.02) if bounded else scale
 
 
-def _stairs(frame: Frame, plot: Plot, members: Sequence[ModelState], x: str, y: str, style: str) -> None:
+def _stairs(frame: Frame, plot: Plot, xs: Floats, ys: Floats, x: str, y: str, style: str) -> None:
     signs = [-1.0 if frame.store.direction(name) == "max" else 1.0 for name in (x, y)]
-    points = sorted({(signs[0] * _of(m, x), signs[1] * _of(m, y)) for m in members})
+    points = sorted(set(zip((signs[0] * xs).tolist(), (signs[1] * ys).tolist(), strict=True)))
     if not points:
         return
-    xs, ys = np.array(points).T
-    ends = []
-    for sign, scale in zip(signs, (plot.x, plot.y), strict=True):
-        ends.append(max(sign * scale.low, sign * scale.high))
-    sx, sy = raster.staircase(xs, ys, ends[0], ends[1])
-    plot.curve(signs[0] * sx, signs[1] * sy, style)
+    corners_x, corners_y = np.array(points).T
+    ends = [
+        max(sign * scale.low, sign * scale.high) for sign, scale in zip(signs, (plot.x, plot.y), strict=True)
+    ]
+    stairs_x, stairs_y = raster.staircase(corners_x, corners_y, ends[0], ends[1])
+    plot.curve(signs[0] * stairs_x, signs[1] * stairs_y, style)
 
 
 def _guides(frame: Frame, plot: Plot, guides: Sequence[ModelState], x: str, y: str) -> None:
@@ -134,21 +140,19 @@ def _guides(frame: Frame, plot: Plot, guides: Sequence[ModelState], x: str, y: s
         plot.marker(_of(model, x), _of(model, y), frame.look.glyph(model.kind), model.kind)
 
 
-def _names(
-    frame: Frame, canvas: Canvas, plot: Plot, places: Sequence[tuple[ModelState, tuple[int, int]]]
-) -> None:
+def _names(frame: Frame, canvas: Canvas, plot: Plot, places: Mapping[str, tuple[int, int]]) -> None:
     """Write names beside points where nothing but the ground is there."""
-    for model, (column, row) in list(dict(((m.id), (m, p)) for m, p in reversed(places)).values())[::-1][:_LABELS]:
-        label = frame.look.text(plain(model.id))
+    ground = (" ", frame.look.glyph("dotted"), frame.look.glyph("vdotted"))
+    for model_id, (column, row) in list(places.items())[:_LABELS]:
+        label = frame.look.text(plain(model_id))
         cells = width(label)
         for start in (column + 2, column - 1 - cells):
             if plot.left <= start - 1 and start + cells + 1 <= plot.left + plot.width:
-                below = canvas.chars[row, start - 1 : start + cells + 1]
-                free = all(c in (" ", frame.look.glyph("dotted"), frame.look.glyph("vdotted")) for c in below.tolist())
-                if free or (model.id == frame.view.cursor and start == column + 2):
-                    slot = frame.view.slot(model.id)
-                    compared = model.id in frame.view.compared
-                    canvas.text(start, row, label, f"series{slot}" if compared else "front")
+                below = canvas.chars[row, start - 1 : start + cells + 1].tolist()
+                forced = model_id == frame.view.cursor and start == column + 2
+                if forced or all(char in ground for char in below):
+                    compared = model_id in frame.view.compared
+                    canvas.text(start, row, label, f"series{frame.view.slot(model_id)}" if compared else "front")
                     break
 
 
@@ -171,15 +175,14 @@ def _legend(frame: Frame, canvas: Canvas) -> None:
         x = canvas.text(x + 1, 0, label, "dim") + 3
 
 
-def _read_out(frame: Frame, canvas: Canvas, plot: Plot, trials: Sequence[ModelState], x: str, y: str) -> None:
+def _read_out(frame: Frame, canvas: Canvas, plot: Plot, xs: Floats, ys: Floats, x: str, y: str) -> None:
     place = frame.view.cross.get("front", (0.5, 0.5))
     at_x, at_y = plot.cross(place)
-    xs, ys = _values(trials, x, y)
     distance = np.hypot(plot.x(xs) - place[0], plot.y(ys) - place[1])
     text = f"{short(x)} {number(at_x)}  {short(y)} {number(at_y)}"
     if np.isfinite(distance).any():
-        near = trials[int(np.nanargmin(distance))]
-        text += f"  nearest {near.id} {number(_of(near, x))} / {number(_of(near, y))}"
+        k = int(np.nanargmin(distance))
+        text += f"  nearest {frame.ids[k]} {number(float(xs[k]))} / {number(float(ys[k]))}"
     canvas.text(0, 0, fit(frame.look.text(text), canvas.width), "accent")
 
 

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from tui.canvas import Canvas
 from tui.charts.frame import Frame
 from tui.look import Palette, colours_of
+from tui.plot import message
 
 if TYPE_CHECKING:
     from tui.app import Monitor
@@ -139,8 +140,14 @@ class Pane(Drawn, can_focus=True):
         return self.monitor.pane_key(self.depends)
 
     def draw(self, width: int, height: int) -> Canvas:
-        """Return the chart."""
-        return self.chart(self.monitor.frame(width, height))
+        """Return the chart; a chart that fails says so in its own pane, and the others go on."""
+        frame = self.monitor.frame(width, height)
+        try:
+            return self.chart(frame)
+        except Exception as error:
+            self.monitor.log(f"{self.pane_name}: {error!r}")
+            self.monitor.failures.append((self.pane_name, error))
+            return message(frame.canvas(), frame.look, "this pane can't be drawn", repr(error), glyph="failed", style="bad")
 
     def on_click(self, event: events.Click) -> None:
         """Tell the screen."""
