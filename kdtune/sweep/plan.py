@@ -1,5 +1,6 @@
 """What a space means on a data set: the objectives and bounds, the baselines, and the job of each trial."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,10 @@ from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
 from kdtune.distill.extras import EXTRAS
-from kdtune.errors import SpaceError
+from kdtune.errors import DataError, SpaceError
+from kdtune.fairness import count
 from kdtune.pareto import Constraint, parse_constraint
-from kdtune.runs.measures import Objective
+from kdtune.runs.measures import Objective, References
 from kdtune.sweep.space import Choice, Pair, Range, Space
 
 
@@ -111,15 +113,39 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     constraints = []
     for name, text in space.constraints.items():
         constraints.append(parse_constraint(Objective.parse(name, attributes).name, text, symbols=symbols))
-    _check_memory(dataset)
+    _check_size(dataset)
+    for name in dict.fromkeys([*(o.name for o in objectives), *(c.name for c in constraints)]):
+        _check_defined(Objective.parse(name, attributes), dataset)
     return Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
 
 
-def _check_memory(dataset: Dataset) -> None:
+def _check_size(dataset: Dataset) -> None:
     if len(dataset.train) < 2 or len(dataset.validation) < 1:
         raise SpaceError(
             f"dataset {dataset.name!r}: {len(dataset.train)} training and {len(dataset.validation)} validation "
             "examples are too few to train and compare models"
+        )
+
+
+def _check_defined(objective: Objective, dataset: Dataset) -> None:
+    """Refuse a measure over groups that validation leaves undefined, whatever a model answers."""
+    if objective.measure.need != "groups" or objective.measure.of_counts is None:
+        return
+    attribute = objective.attribute
+    labels = dataset.validation.labels.numpy()
+    counts = count(
+        labels,
+        labels,
+        dataset.validation.groups[attribute].numpy(),
+        n_classes=len(dataset.classes),
+        n_groups=len(dataset.attributes[attribute]),
+    )
+    if math.isnan(objective.measure.of_counts(counts, References())):
+        reasons = counts.undefined(dataset.attributes[attribute], dataset.classes)
+        raise DataError(
+            f"objective {objective.name!r} is undefined for every model: in validation, of {attribute!r}, "
+            f"{'; '.join(reasons[:3])}{f'; and {len(reasons) - 3} more' if len(reasons) > 3 else ''}: "
+            "merge groups that are too small or leave them out, or take more examples for validation"
         )
 
 
