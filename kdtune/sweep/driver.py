@@ -186,8 +186,10 @@ def _import_user_modules(names: Sequence[str]) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        except ImportError as error:
-            raise InputError(f"--import {name}: {error}") from None
+        except KdtuneError:
+            raise
+        except Exception as error:  # it is the user's code
+            raise InputError(f"--import {name}: {type(error).__name__}: {error}") from None
 
 
 def _resumed_space(record: RunRecord, request: Request) -> Space:
@@ -210,6 +212,8 @@ def _recorded_speeds(record: RunRecord | None) -> dict[str, Speed]:
 def _measure_speeds(plan: Plan, writer: RunWriter) -> Mapping[str, Speed]:
     from kdtune.sweep.speed import fastest
 
+    if all(plan.space.train.get(key, "auto") != "auto" for key in ("precision", "channels_last")):
+        return {}
     names = dict.fromkeys(name for pair in plan.space.pairs for name in (pair.teacher, pair.student))
     writer.run_state("preparing", "measuring how models run fastest")
     return {name: fastest(name, plan) for name in names}

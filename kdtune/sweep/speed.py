@@ -7,6 +7,7 @@ give the same numbers. A choice other than plain float32 must win by a margin, n
 import contextlib
 import hashlib
 import json
+import os
 import platform
 import time
 
@@ -32,7 +33,7 @@ def fastest(architecture: str, plan: Plan) -> Speed:
     shape = plan.dataset.input_shape
     if len(shape) != 3:
         return Speed()
-    threads = max(1, int(plan.space.resources.cpus_per_trial))
+    threads = min(max(1, int(plan.space.resources.cpus_per_trial)), os.cpu_count() or 1)
     batch = plan.space.train_config().batch_size
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"{platform.processor()} {_cpu_name()}"
