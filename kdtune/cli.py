@@ -62,14 +62,32 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--json", action="store_true", help="end with the summary as JSON on standard output")
     search.set_defaults(run=_search)
 
+    watch = commands.add_parser("watch", help="open the monitor on a run: live, finished, or replayed")
+    _add_run(watch)
+    watch.add_argument("--replay", action="store_true", help="play a run from its beginning")
+    watch.add_argument(
+        "--speed", type=_positive(float), default=20.0, metavar="X", help="of a replay (default: 20)"
+    )
+    watch.add_argument("--readonly", action="store_true", help="without the key that stops the sweep")
+    watch.add_argument("--ascii", action="store_true", help="for fonts without braille")
+    watch.add_argument("--theme", metavar="NAME", help="a Textual theme, as in textual-light")
+    watch.add_argument(
+        "--serve", action="store_true", help="in a browser, on this machine (needs kdtune[serve])"
+    )
+    watch.set_defaults(run=_watch)
+
     status = commands.add_parser("status", help="a run's progress and front, as text or JSON")
     _add_run(status)
     status.add_argument("--json", action="store_true", help="as JSON")
     status.set_defaults(run=_status)
 
-    export = commands.add_parser("export", help="write the front's students and a report", description=_EXPORT)
+    export = commands.add_parser(
+        "export", help="write the front's students and a report", description=_EXPORT
+    )
     _add_run(export)
-    export.add_argument("--out", type=Path, metavar="DIR", help="folder to write, absent or empty (default: the run)")
+    export.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder to write, absent or empty (default: the run)"
+    )
     export.add_argument(
         "--pick",
         action="append",
@@ -78,11 +96,17 @@ def _parser() -> argparse.ArgumentParser:
         help="knee, a bound (accuracy>=0.9), an id (t0003), or a number; repeat for more (default: the whole front)",
     )
     export.add_argument("--list", action="store_true", help="show the front and stop; test stays closed")
-    export.add_argument("--replicates", type=_natural, default=0, metavar="N", help="train the front with N more seeds")
+    export.add_argument(
+        "--replicates", type=_natural, default=0, metavar="N", help="train the front with N more seeds"
+    )
     export.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster for the replicates")
     _add_import(export)
-    export.add_argument("--torch-export", action="store_true", help="write each student as a torch.export program too")
-    export.add_argument("--onnx", action="store_true", help="write each student as ONNX too (needs kdtune[onnx])")
+    export.add_argument(
+        "--torch-export", action="store_true", help="write each student as a torch.export program too"
+    )
+    export.add_argument(
+        "--onnx", action="store_true", help="write each student as ONNX too (needs kdtune[onnx])"
+    )
     export.add_argument("--json", action="store_true", help="what was found as JSON on standard output")
     export.set_defaults(run=_export)
 
@@ -103,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     spaces.add_argument("--json", action="store_true", help="as JSON")
     spaces.set_defaults(run=_spaces)
 
-    for command in (search, status, export, stop, runs):
+    for command in (search, watch, status, export, stop, runs):
         command.add_argument(
             "--runs-dir",
             type=Path,
@@ -172,6 +196,21 @@ def _search(options: argparse.Namespace) -> int:
     from kdtune.launch import launch
 
     return launch(options)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from tui.app import watch
+
+    return watch(
+        options.target,
+        runs_dir=options.runs_dir,
+        replay=options.replay,
+        speed=options.speed,
+        readonly=options.readonly,
+        ascii=options.ascii,
+        serve=options.serve,
+        theme=options.theme,
+    )
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -16,10 +16,10 @@ from kdtune.errors import InputError
 from kdtune.report.console import narrate, print_summary
 from kdtune.report.progress import Progress
 from kdtune.runs.files import RunFiles, create_run, find_run, runs_dir
-from kdtune.runs.jsonl import Tail
+from kdtune.runs.jsonl import Tail, read_records
 from kdtune.runs.lock import is_driven, request_stop
 from kdtune.runs.reader import open_run
-from kdtune.runs.state import RunState
+from kdtune.runs.state import RunState, fold
 from kdtune.sweep.cluster import prepare_environment
 from kdtune.sweep.space import Space, read_space
 
@@ -44,7 +44,17 @@ def launch(options: argparse.Namespace) -> int:
         "minutes": options.minutes,
     }
     driver = _start(files, request)
-    state = _follow(files, driver, plain=options.headless or not sys.stderr.isatty())
+    in_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not (options.headless or options.json)
+    state = _follow(files, driver, plain=not in_terminal, until_recorded=in_terminal)
+    if in_terminal and driver.poll() is None:
+        from tui.app import watch
+
+        watch(files.root)
+        if driver.poll() is None:
+            narrate(f"the sweep goes on; watch it again: kdtune watch {files.root.name}")
+            narrate(f"stop it: kdtune stop {files.root.name}")
+            return 0
+        state = fold(read_records(files.events))
     return _conclude(files, driver, state, as_json=options.json)
 
 
@@ -97,8 +107,13 @@ def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]
     return driver
 
 
-def _follow(files: RunFiles, driver: "subprocess.Popen[bytes]", *, plain: bool) -> RunState:
-    """Show progress until the driver ends; pass Ctrl-C on as a request to stop."""
+def _follow(
+    files: RunFiles, driver: "subprocess.Popen[bytes]", *, plain: bool, until_recorded: bool
+) -> RunState:
+    """Show progress until the driver ends, or until the run is recorded and can be watched.
+
+    Ctrl-C is passed on as a request to stop.
+    """
     asked = 0
 
     def on_interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -123,7 +138,7 @@ def _follow(files: RunFiles, driver: "subprocess.Popen[bytes]", *, plain: bool) 
                     state.apply(event)
                 if tail.offset > begun:
                     progress.show(state)
-                if ended:
+                if ended or (until_recorded and tail.offset > begun and files.record.exists()):
                     return state
                 time.sleep(_POLL_SECONDS)
     finally:
