@@ -35,106 +35,137 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    search = commands.add_parser("search", help="run a multi-objective sweep", description=_SEARCH)
-    search.add_argument(
+    _add_search(commands)
+    _add_watch(commands)
+    _add_status(commands)
+    _add_export(commands)
+    _add_stop(commands)
+    _add_runs(commands)
+    _add_spaces(commands)
+    return parser
+
+
+def _add_search(commands: Any) -> None:
+    command = commands.add_parser("search", help="run a multi-objective sweep", description=_SEARCH)
+    command.add_argument(
         "space",
         nargs="?",
         default="default",
         help="a ready space's name, or a YAML file (default: %(default)s)",
     )
-    search.add_argument("--name", help="name of the run (default: the space's name and a number)")
-    search.add_argument("--trials", type=_positive(int), metavar="N", help="trials to run")
-    search.add_argument("--minutes", type=_positive(float), metavar="M", help="time to spend on trials")
-    search.add_argument("--seed", type=_natural, metavar="N", help="seed of everything")
-    search.add_argument("--workers", type=_positive(int), metavar="N", help="trials at once")
-    search.add_argument("--gpus-per-trial", type=float, metavar="F", help="fractions share a GPU")
-    search.add_argument(
+    command.add_argument("--name", help="name of the run (default: the space's name and a number)")
+    command.add_argument("--trials", type=_positive(int), metavar="N", help="trials to run")
+    command.add_argument("--minutes", type=_positive(float), metavar="M", help="time to spend on trials")
+    command.add_argument("--seed", type=_natural, metavar="N", help="seed of everything")
+    command.add_argument("--workers", type=_positive(int), metavar="N", help="trials at once")
+    command.add_argument("--gpus-per-trial", type=float, metavar="F", help="fractions share a GPU")
+    command.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
         help="replace a value of the space, as in budget.epochs=20",
     )
-    search.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster to join")
-    _add_import(search)
-    search.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
-    search.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
-    search.add_argument("--json", action="store_true", help="end with the summary as JSON on standard output")
-    search.set_defaults(run=_search)
+    command.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster to join")
+    _add_import(command)
+    command.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
+    command.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
+    command.add_argument(
+        "--json", action="store_true", help="end with the summary as JSON on standard output"
+    )
+    command.set_defaults(run=_search)
+    _add_runs_dir(command)
 
-    watch = commands.add_parser("watch", help="open the monitor on a run: live, finished, or replayed")
-    _add_run(watch)
-    watch.add_argument("--replay", action="store_true", help="play a run from its beginning")
-    watch.add_argument(
+
+def _add_watch(commands: Any) -> None:
+    command = commands.add_parser("watch", help="open the monitor on a run: live, finished, or replayed")
+    _add_run(command)
+    command.add_argument("--replay", action="store_true", help="play a run from its beginning")
+    command.add_argument(
         "--speed", type=_positive(float), default=20.0, metavar="X", help="of a replay (default: 20)"
     )
-    watch.add_argument("--readonly", action="store_true", help="without the key that stops the sweep")
-    watch.add_argument("--ascii", action="store_true", help="for fonts without braille")
-    watch.add_argument("--theme", metavar="NAME", help="a Textual theme, as in textual-light")
-    watch.add_argument(
+    command.add_argument("--readonly", action="store_true", help="without the key that stops the sweep")
+    command.add_argument("--ascii", action="store_true", help="for fonts without braille")
+    command.add_argument("--theme", metavar="NAME", help="a Textual theme, as in textual-light")
+    command.add_argument(
         "--serve", action="store_true", help="in a browser, on this machine (needs kdtune[serve])"
     )
-    watch.set_defaults(run=_watch)
+    command.set_defaults(run=_watch)
+    _add_runs_dir(command)
 
-    status = commands.add_parser("status", help="a run's progress and front, as text or JSON")
-    _add_run(status)
-    status.add_argument("--json", action="store_true", help="as JSON")
-    status.set_defaults(run=_status)
 
-    export = commands.add_parser(
+def _add_status(commands: Any) -> None:
+    command = commands.add_parser("status", help="a run's progress and front, as text or JSON")
+    _add_run(command)
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=_status)
+    _add_runs_dir(command)
+
+
+def _add_export(commands: Any) -> None:
+    command = commands.add_parser(
         "export", help="write the front's students and a report", description=_EXPORT
     )
-    _add_run(export)
-    export.add_argument(
+    _add_run(command)
+    command.add_argument(
         "--out", type=Path, metavar="DIR", help="folder to write, absent or empty (default: the run)"
     )
-    export.add_argument(
+    command.add_argument(
         "--pick",
         action="append",
         default=[],
         metavar="WHICH",
         help="knee, a bound (accuracy>=0.9), an id (t0003), or a number; repeat for more (default: the whole front)",
     )
-    export.add_argument("--list", action="store_true", help="show the front and stop; test stays closed")
-    export.add_argument(
+    command.add_argument("--list", action="store_true", help="show the front and stop; test stays closed")
+    command.add_argument(
         "--replicates", type=_natural, default=0, metavar="N", help="train the front with N more seeds"
     )
-    export.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster for the replicates")
-    _add_import(export)
-    export.add_argument(
+    command.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster for the replicates")
+    _add_import(command)
+    command.add_argument(
         "--torch-export", action="store_true", help="write each student as a torch.export program too"
     )
-    export.add_argument(
+    command.add_argument(
         "--onnx", action="store_true", help="write each student as ONNX too (needs kdtune[onnx])"
     )
-    export.add_argument("--json", action="store_true", help="what was found as JSON on standard output")
-    export.set_defaults(run=_export)
+    command.add_argument("--json", action="store_true", help="what was found as JSON on standard output")
+    command.set_defaults(run=_export)
+    _add_runs_dir(command)
 
-    stop = commands.add_parser("stop", help="ask a running sweep to stop; it can be resumed")
-    stop.add_argument("target", metavar="RUN", help="name or path of a run")
-    stop.add_argument("--now", action="store_true", help="at once, not after the epochs at work")
-    stop.set_defaults(run=_stop)
 
-    runs = commands.add_parser("runs", help="list what has been run")
-    runs.add_argument("--json", action="store_true", help="as JSON")
-    runs.set_defaults(run=_runs)
+def _add_stop(commands: Any) -> None:
+    command = commands.add_parser("stop", help="ask a running sweep to stop; it can be resumed")
+    command.add_argument("target", metavar="RUN", help="name or path of a run")
+    command.add_argument("--now", action="store_true", help="at once, not after the epochs at work")
+    command.set_defaults(run=_stop)
+    _add_runs_dir(command)
 
-    spaces = commands.add_parser("spaces", help="list the ready search spaces, or print one")
-    spaces.add_argument("space", nargs="?", help="the space to print")
-    spaces.add_argument(
+
+def _add_runs(commands: Any) -> None:
+    command = commands.add_parser("runs", help="list what has been run")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=_runs)
+    _add_runs_dir(command)
+
+
+def _add_spaces(commands: Any) -> None:
+    command = commands.add_parser("spaces", help="list the ready search spaces, or print one")
+    command.add_argument("space", nargs="?", help="the space to print")
+    command.add_argument(
         "--schema", action="store_true", help="print the JSON schema that editors complete spaces with"
     )
-    spaces.add_argument("--json", action="store_true", help="as JSON")
-    spaces.set_defaults(run=_spaces)
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=_spaces)
 
-    for command in (search, watch, status, export, stop, runs):
-        command.add_argument(
-            "--runs-dir",
-            type=Path,
-            metavar="DIR",
-            help="where runs are kept (default: $KDTUNE_RUNS, or ./runs)",
-        )
-    return parser
+
+def _add_runs_dir(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--runs-dir",
+        type=Path,
+        metavar="DIR",
+        help="where runs are kept (default: $KDTUNE_RUNS, or ./runs)",
+    )
 
 
 _SEARCH = """Sweep temperature, alpha and teacher->student pairs; end with the Pareto front.
