@@ -99,11 +99,15 @@ def verify_bundle(
         logits = student.logits(split.inputs)
         if not torch.equal(logits, evaluated.logits):
             worst = float((logits - evaluated.logits).abs().max())
-            raise ExportError(f"{folder.name}: reloaded, its {name} logits differ by up to {worst:.3g}: not exported")
+            raise ExportError(
+                f"{folder.name}: reloaded, its {name} logits differ by up to {worst:.3g}: not exported"
+            )
         counted = count_all(split.arrays, np.asarray(logits.argmax(dim=1)))
         counts = {key: item.to_dict() for key, item in counted.items()}
         if counts != read_json(folder / METRICS)[name]["counts"]:
-            raise ExportError(f"{folder.name}: reloaded, its {name} counts are not those of {METRICS}: not exported")
+            raise ExportError(
+                f"{folder.name}: reloaded, its {name} counts are not those of {METRICS}: not exported"
+            )
     if dumps(student.metrics) != dumps(metrics):
         raise ExportError(f"{folder.name}: {METRICS} does not read back as it was written: not exported")
     return student

@@ -134,8 +134,13 @@ def check_recorded(trained: Trained, module: nn.Module, validation: SplitData) -
     precision = str(trained.config.get("precision", "float32"))
     logits = predict_logits(module.to(device, **like_then), data.validation, device, precision=precision)
     module.to(memory_format=torch.contiguous_format)
-    now, then = count_all(validation.arrays, logits.argmax(dim=1).numpy())["all"], trained.recorded.counts["all"]
-    moved = max(int(np.abs(now.predicted - then.predicted).sum()) // 2, abs(int(now.hits.sum() - then.hits.sum())))
+    now, then = (
+        count_all(validation.arrays, logits.argmax(dim=1).numpy())["all"],
+        trained.recorded.counts["all"],
+    )
+    moved = max(
+        int(np.abs(now.predicted - then.predicted).sum()) // 2, abs(int(now.hits.sum() - then.hits.sum()))
+    )
     if not np.array_equal(now.examples, then.examples) or moved > max(5, TOLERATED * len(validation)):
         raise RunError(
             f"{trained.id}: its weights give accuracy {now.accuracy:.4f} on validation, the run recorded "
@@ -149,6 +154,12 @@ def _report(split: SplitData, logits: Tensor, scalars: dict[str, float]) -> Repo
     counts = count_all(split.arrays, logits.argmax(dim=1).numpy())
     nan = float("nan")
     return Report(
-        epoch=1, counts=counts, time=nan, seconds=nan, train_loss=nan, validation_loss=loss, learning_rate=nan,
+        epoch=1,
+        counts=counts,
+        time=nan,
+        seconds=nan,
+        train_loss=nan,
+        validation_loss=loss,
+        learning_rate=nan,
         scalars=scalars,
     )

@@ -15,14 +15,17 @@ import safetensors.torch
 from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
 from kdtune.report.bundle import Provenance, verify_bundle, write_bundle
+from kdtune.report.card import card
 from kdtune.report.console import narrate
 from kdtune.report.evaluation import load_data, open_test, validation_of
+from kdtune.report.figures import draw_all
 from kdtune.report.findings import Findings, ModelFindings, conclude
 from kdtune.report.front import choices, front_states
 from kdtune.report.measured import Measured, checked, group_table, load_baselines, load_members, measure
+from kdtune.report.page import page
 from kdtune.report.pick import pick
 from kdtune.report.reseeding import reseed, train_again
-from kdtune.report.student import FORM, digest
+from kdtune.report.student import CARD, FORM, digest
 from kdtune.report.tables import write_tables
 from kdtune.runs.files import baseline_id, write_bytes
 from kdtune.runs.reader import Run, open_run
@@ -140,29 +143,42 @@ def _write(folder: Path, run: Run, dataset: Dataset, models: Sequence[Measured],
             continue
         model = by_id[member.id]
         teacher = by_id[baseline_id("teacher", str(member.config["teacher"]))].trained
-        origin = Provenance(run, dataset, digest(safetensors.torch.save(dict(teacher.state))), version("kdtune"))
+        origin = Provenance(
+            run, dataset, digest(safetensors.torch.save(dict(teacher.state))), version("kdtune")
+        )
         metrics = metrics_of(member, findings, model.moved)
         parameters = sum(parameter.numel() for parameter in model.module.parameters())
         write_bundle(folder / member.id, model.trained, origin, metrics, parameters=parameters)
-        verify_bundle(folder / member.id, model.on, metrics)
+        student = verify_bundle(folder / member.id, model.on, metrics)
+        write_bytes(folder / member.id / CARD, card(member, student.config, findings).encode())
     write_tables(folder, findings)
     groups = group_table(run, models)
     if len(groups):
         write_bytes(folder / "by_group.csv", groups.to_csv(index=False).encode())
+    narrate("figures and report")
+    pictures = draw_all(findings)
+    for picture in pictures:
+        write_bytes(folder / "figures" / f"{picture.name}.svg", picture.svg)
+        write_bytes(folder / "figures" / f"{picture.name}.png", picture.png)
+    write_bytes(folder / "report.html", page(findings, pictures, groups).encode())
 
 
 def _robust(reseeded: Mapping[str, Mapping[str, Any]], picked: Sequence[str], notes: list[str]) -> list[str]:
     """Return the members that stay on the front over means of other seeds; all of them where none does."""
     stay = [name for name in picked if reseeded[name]["on_front"]]
     if not stay:
-        notes.append("over the means of other seeds no member is feasible and non-dominated: all are exported")
+        notes.append(
+            "over the means of other seeds no member is feasible and non-dominated: all are exported"
+        )
         return list(picked)
     gone = [name for name in picked if name not in stay]
     notes += [f"{name} leaves the front over the means of other seeds, and is not exported" for name in gone]
     return stay
 
 
-def _found(model: Measured, picked: Sequence[str], reseeded: Mapping[str, Mapping[str, Any]]) -> ModelFindings:
+def _found(
+    model: Measured, picked: Sequence[str], reseeded: Mapping[str, Mapping[str, Any]]
+) -> ModelFindings:
     trained = model.trained
     return ModelFindings(
         id=trained.id,

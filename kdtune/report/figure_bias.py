@@ -60,10 +60,14 @@ def draw(findings: Findings, width: float) -> Figure:
 
 def _values(findings: Findings, name: str) -> np.ndarray:
     unknown = [np.nan] * len(findings.record.classes)
-    return np.array([m.splits["test"]["class_bias"].get(name) or unknown for m in findings.members], dtype=float)
+    return np.array(
+        [m.splits["test"]["class_bias"].get(name) or unknown for m in findings.members], dtype=float
+    )
 
 
-def _heat(ax: "Axes", values: np.ndarray, largest: float, rows: list[str], columns: list[str], title: str) -> None:
+def _heat(
+    ax: "Axes", values: np.ndarray, largest: float, rows: list[str], columns: list[str], title: str
+) -> None:
     colours = colormaps["PuOr_r"]
     norm = TwoSlopeNorm(0.0, -min(largest, _FULL_COLOUR), min(largest, _FULL_COLOUR))
     ax.imshow(values, cmap=colours, norm=norm, aspect="auto")
@@ -90,12 +94,25 @@ def _dots(findings: Findings, table: dict[str, np.ndarray], width: float) -> Fig
     rng = np.random.default_rng(0)
     for ax, (name, values) in zip(axes, table.items(), strict=True):
         for row, biases in enumerate(values[::-1]):
-            ax.plot(biases, row + rng.uniform(-0.16, 0.16, len(biases)), "o", ms=3, color=COLOURS[0], alpha=0.45, mew=0)
+            ax.plot(
+                biases,
+                row + rng.uniform(-0.16, 0.16, len(biases)),
+                "o",
+                ms=3,
+                color=COLOURS[0],
+                alpha=0.45,
+                mew=0,
+            )
             order = np.argsort(biases)
             for k in (order[0], order[-1]):
                 ax.annotate(
-                    findings.record.classes[k], (biases[k], row), xytext=(0, 9), textcoords="offset points",
-                    ha="center", fontsize=7, color=MUTED,
+                    findings.record.classes[k],
+                    (biases[k], row),
+                    xytext=(0, 9),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=7,
+                    color=MUTED,
                 )
         ax.axvline(0, color=MUTED, linewidth=0.8)
         ax.set_yticks(range(len(members)), [m.id for m in members[::-1]])

@@ -33,7 +33,11 @@ _LOGARITHMIC = ("parameters", "latency")
 
 def caption(findings: Findings) -> str:
     """Say what the figure shows."""
-    reseeded = "; crosses, dotted to their member, are means ± one standard deviation over other seeds" if findings.seeds else ""
+    reseeded = (
+        "; crosses, dotted to their member, are means ± one standard deviation over other seeds"
+        if findings.seeds
+        else ""
+    )
     return (
         f"Hollow: as the search measured it on {findings.n['validation']:,} validation examples, by which members "
         f"were chosen. Filled: the same students on {findings.n['test']:,} test examples, with 95 % intervals"
@@ -114,10 +118,26 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
         if model.replicates is not None and model.replicates["n"]:
             mx, my = (model.replicates["test"].get(o.name, {}) for o in (x, y))
             if mx and my:
-                ax.plot([now[0], mx["mean"]], [now[1], my["mean"]], color=colour, linewidth=1.0, linestyle=":", zorder=3)
+                ax.plot(
+                    [now[0], mx["mean"]],
+                    [now[1], my["mean"]],
+                    color=colour,
+                    linewidth=1.0,
+                    linestyle=":",
+                    zorder=3,
+                )
                 ax.errorbar(
-                    mx["mean"], my["mean"], xerr=_known(mx["std"]), yerr=_known(my["std"]), fmt="x", ms=6, mew=1.8,
-                    color=colour, elinewidth=0.8, alpha=0.85, zorder=6,
+                    mx["mean"],
+                    my["mean"],
+                    xerr=_known(mx["std"]),
+                    yerr=_known(my["std"]),
+                    fmt="x",
+                    ms=6,
+                    mew=1.8,
+                    color=colour,
+                    elinewidth=0.8,
+                    alpha=0.85,
+                    zorder=6,
                 )
     ax.margins(0.09)
     for axis, objective in (("x", x), ("y", y)):
@@ -169,8 +189,15 @@ def _chance(ax: "Axes", findings: Findings, x: Objective) -> None:
     high = max(values)
     ax.axvspan(0, high, color=GRID, alpha=0.55, linewidth=0, zorder=0)
     ax.annotate(
-        f"chance alone: up to {number(high, 2)}", (high, 0), xycoords=("data", "axes fraction"), xytext=(4, 4),
-        textcoords="offset points", ha="left", va="bottom", color=MUTED, fontsize=7.5,
+        f"chance alone: up to {number(high, 2)}",
+        (high, 0),
+        xycoords=("data", "axes fraction"),
+        xytext=(4, 4),
+        textcoords="offset points",
+        ha="left",
+        va="bottom",
+        color=MUTED,
+        fontsize=7.5,
     )
 
 
@@ -181,7 +208,9 @@ def _staircase(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> No
     points = sorted((m.value(x.name), m.value(y.name)) for m in front)
     style = "steps-post" if x.measure.direction == "min" else "steps-pre"
     if len(points) > 1:
-        ax.plot(*zip(*points, strict=True), drawstyle=style, color=STUDENT, linewidth=1.0, alpha=0.35, zorder=1)
+        ax.plot(
+            *zip(*points, strict=True), drawstyle=style, color=STUDENT, linewidth=1.0, alpha=0.35, zorder=1
+        )
 
 
 def _single(findings: Findings, width: float) -> Figure:
@@ -194,8 +223,16 @@ def _single(findings: Findings, width: float) -> Figure:
         then = model.searched.get(objective.name, np.nan)
         ax.plot(then, row, marker=marker, ms=5.5, mfc=PAPER, mec=colour, zorder=4)
         ax.errorbar(
-            model.value(objective.name), row, xerr=_whiskers(model, objective), fmt=marker, ms=6.5, mfc=colour,
-            mec=PAPER, ecolor=colour, elinewidth=0.8, zorder=5,
+            model.value(objective.name),
+            row,
+            xerr=_whiskers(model, objective),
+            fmt=marker,
+            ms=6.5,
+            mfc=colour,
+            mec=PAPER,
+            ecolor=colour,
+            elinewidth=0.8,
+            zorder=5,
         )
     _chance(ax, findings, objective)
     ax.set_yticks(range(len(models)), [short(model) for model in models])

@@ -38,7 +38,9 @@ def draw(findings: Findings, attribute: str, width: float) -> Figure:
     rows = -(-len(panels) // columns)
     groups = findings.record.attributes[attribute]
     per_row = max(0.3, 0.075 * len(groups) + 0.12)
-    figure = new_figure(width, rows * (0.75 + per_row * len(findings.models)) + 0.45 + 0.16 * (len(groups) // 4))
+    figure = new_figure(
+        width, rows * (0.75 + per_row * len(findings.models)) + 0.45 + 0.16 * (len(groups) // 4)
+    )
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for ax, panel in zip(grid.flat, panels, strict=False):
         _panel(ax, findings, attribute, *panel)
@@ -48,10 +50,20 @@ def draw(findings: Findings, attribute: str, width: float) -> Figure:
         ax.set_xlabel("share of the group's examples")
     sizes = [g["n"] for g in findings.models[0].splits["test"]["attributes"][attribute]["groups"]]
     handles = [
-        Line2D([], [], linestyle="", marker=MARKERS[k % 7], color=COLOURS[k % 7], ms=5.5, label=f"{name} (n = {n:,})")
+        Line2D(
+            [],
+            [],
+            linestyle="",
+            marker=MARKERS[k % 7],
+            color=COLOURS[k % 7],
+            ms=5.5,
+            label=f"{name} (n = {n:,})",
+        )
         for k, (name, n) in enumerate(zip(groups, sizes, strict=True))
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 4 if width >= WIDE else 2))
+    figure.legend(
+        handles=handles, loc="outside upper left", ncols=min(len(handles), 4 if width >= WIDE else 2)
+    )
     return figure
 
 
@@ -60,12 +72,15 @@ def _panels(findings: Findings, attribute: str) -> list[tuple[str, str, int | No
     classes = findings.record.classes
     if len(classes) == 2:
         titles = {"tpr": "TPR", "fpr": "FPR", "selection_rate": "selection rate"}
-        return [("accuracy", "accuracy", None), *((f"{t} of {classes[1]!r}", rate, 1) for rate, t in titles.items())]
+        return [
+            ("accuracy", "accuracy", None),
+            *((f"{t} of {classes[1]!r}", rate, 1) for rate, t in titles.items()),
+        ]
     shown = list(range(len(classes)))
     if len(shown) > MOST_CLASSES:
         by_class = [m.splits["test"]["attributes"][attribute]["eod"]["by_class"] for m in findings.members]
         gaps = np.nan_to_num(np.array(by_class, dtype=float)).max(axis=0)
-        shown = sorted(np.argsort(-gaps)[: MOST_CLASSES].tolist())
+        shown = sorted(np.argsort(-gaps)[:MOST_CLASSES].tolist())
     return [("accuracy", "accuracy", None), *((f"TPR of {classes[c]!r}", "tpr", c) for c in shown)]
 
 

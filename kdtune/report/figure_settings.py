@@ -47,7 +47,11 @@ def draw(findings: Findings, width: float) -> Figure:
     if width < WIDE:  # settings below each other, each with its measures
         figure = new_figure(width, 1.75 * len(names) * len(columns) + 0.4)
         grid = figure.subplots(len(names) * len(columns), 1, squeeze=False)
-        cells = [(grid[k * len(names) + j, 0], name, s) for k, s in enumerate(columns) for j, name in enumerate(names)]
+        cells = [
+            (grid[k * len(names) + j, 0], name, s)
+            for k, s in enumerate(columns)
+            for j, name in enumerate(names)
+        ]
     else:
         figure = new_figure(width, 1.75 * len(names) + 0.5)
         grid = figure.subplots(len(names), len(columns), squeeze=False, sharey="row", sharex="col")
@@ -69,7 +73,9 @@ def _panel(ax: "Axes", findings: Findings, name: str, setting: str) -> None:
     for model in findings.baselines:
         value = model.searched.get(name, np.nan)
         if not np.isnan(value):
-            ax.axhline(value, color=TEACHER if model.role == "teacher" else NDS, linewidth=1.0, alpha=0.8, zorder=1)
+            ax.axhline(
+                value, color=TEACHER if model.role == "teacher" else NDS, linewidth=1.0, alpha=0.8, zorder=1
+            )
     for k, pair in enumerate(pairs):
         of_pair = done[done["pair"] == pair]
         rest, front = of_pair[~of_pair["front"]], of_pair[of_pair["front"]]

@@ -77,5 +77,3 @@ def _picture(name: str, title: str, caption: str, draw: "Drawn") -> Picture:
 
 def _file_name(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
-
-

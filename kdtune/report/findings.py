@@ -84,7 +84,9 @@ class Findings:
         return self._baseline("nds", member.architecture)
 
     def _baseline(self, role: str, architecture: str) -> ModelFindings | None:
-        found = (model for model in self.baselines if model.role == role and model.architecture == architecture)
+        found = (
+            model for model in self.baselines if model.role == role and model.architecture == architecture
+        )
         return next(found, None)
 
 
@@ -140,7 +142,9 @@ def fronts_on_test(values: np.ndarray, objectives: Sequence[Objective]) -> tuple
     """
     defined = ~np.isnan(values).any(axis=1)
     optimistic = front_mask(values, objectives, defined)
-    pessimistic = front_mask(-values, objectives, defined)  # dominated by none when better and worse change places
+    pessimistic = front_mask(
+        -values, objectives, defined
+    )  # dominated by none when better and worse change places
     return optimistic, pessimistic
 
 

@@ -27,7 +27,9 @@ UNITS = {
 def measure_name(objective: Objective) -> str:
     """Return an objective as people read it: `EOD over sex`, `worst class accuracy`."""
     name = objective.measure.name
-    shown = name.upper() if name in GAPS else name.replace("_", " ").replace("eod", "EOD").replace("dpd", "DPD")
+    shown = (
+        name.upper() if name in GAPS else name.replace("_", " ").replace("eod", "EOD").replace("dpd", "DPD")
+    )
     return f"{shown} over {objective.attribute}" if objective.measure.need == "groups" else shown
 
 
@@ -43,7 +45,9 @@ def short(model: ModelFindings) -> str:
     return names.get(model.role, model.id)
 
 
-def interval_of(model: ModelFindings, objective: Objective, split: str = "test") -> tuple[float, float] | None:
+def interval_of(
+    model: ModelFindings, objective: Objective, split: str = "test"
+) -> tuple[float, float] | None:
     """Return the 95 % interval of an objective on a split, or None where it has none."""
     numbers = model.splits[split]
     if objective.measure.name == "accuracy":

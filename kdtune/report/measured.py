@@ -127,5 +127,3 @@ def group_table(run: Run, models: Sequence[Measured]) -> "pandas.DataFrame":
         table.insert(0, "id", model.trained.id)
         tables.append(table)
     return pandas.concat(tables, ignore_index=True)
-
-

@@ -58,7 +58,11 @@ def _named(members: Sequence[Choice], objectives: Sequence[Objective], text: str
     if not all(bounds):
         raise InputError(f"--pick {text!r}: write {GRAMMAR}")
     constraints = [_constraint(text, match, members) for match in bounds if match]
-    meet = {m.id for m in members if all(c.violation(m.values.get(c.name, float("nan"))) <= 0 for c in constraints)}
+    meet = {
+        m.id
+        for m in members
+        if all(c.violation(m.values.get(c.name, float("nan"))) <= 0 for c in constraints)
+    }
     if not meet:
         best = [_nearest(members, constraint) for constraint in constraints]
         raise InputError(f"--pick {text!r}: no member of the front meets it ({'; '.join(best)})")
@@ -111,4 +115,6 @@ def spread_out(values: np.ndarray, objectives: Sequence[Objective], n: int) -> l
 
 
 def _badness(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray:
-    return np.column_stack([[o.measure.badness(float(v)) for v in values[:, k]] for k, o in enumerate(objectives)])
+    return np.column_stack(
+        [[o.measure.badness(float(v)) for v in values[:, k]] for k, o in enumerate(objectives)]
+    )

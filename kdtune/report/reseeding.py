@@ -74,21 +74,28 @@ def reseed(
         for split in splits:
             report = evaluate(module, split, item.reports[-1]).report
             references = references_of(trained, final[split.name])
-            taken[item.source][split.name].append(all_measures(report, references, list(run.record.attributes)))
+            taken[item.source][split.name].append(
+                all_measures(report, references, list(run.record.attributes))
+            )
     numbers = {name: replicate_numbers(values, failed[name]) for name, values in taken.items()}
     members = [name for name, model in by_id.items() if model.trained.role == "student"]
     objectives = run.objectives
     names = [objective.name for objective in objectives]
     rows = {
         split.name: [
-            np.array([[seed[n] for n in names] for seed in taken[m][split.name]], dtype=float).reshape(-1, len(names))
+            np.array([[seed[n] for n in names] for seed in taken[m][split.name]], dtype=float).reshape(
+                -1, len(names)
+            )
             for m in members
         ]
         for split in splits
     }
     means = [numbers[member]["validation"] for member in members]
     feasible = np.array(
-        [all(c.violation(m.get(c.name, {}).get("mean", np.nan)) <= 0 for c in run.record.constraints) for m in means]
+        [
+            all(c.violation(m.get(c.name, {}).get("mean", np.nan)) <= 0 for c in run.record.constraints)
+            for m in means
+        ]
     )
     on_front = front_over_means(rows["validation"], objectives) & feasible
     chances = {name: chance_non_dominated(values, objectives) for name, values in rows.items()}
@@ -119,7 +126,11 @@ def replicate_numbers(values: Mapping[str, Sequence[Mapping[str, float]]], faile
 
 
 def chance_non_dominated(
-    values: Sequence[np.ndarray], objectives: Sequence[Objective], *, resamples: int = RESAMPLES, seed: int = 0
+    values: Sequence[np.ndarray],
+    objectives: Sequence[Objective],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> np.ndarray:
     """Return how often each member is non-dominated over means, when seeds are drawn again with replacement.
 
@@ -133,7 +144,9 @@ def chance_non_dominated(
         return np.full(len(values), np.nan)
     rng = np.random.default_rng(seed)
     # [resamples, members, objectives]
-    means = np.stack([rows[rng.integers(0, len(rows), (resamples, len(rows)))].mean(axis=1) for rows in values], axis=1)
+    means = np.stack(
+        [rows[rng.integers(0, len(rows), (resamples, len(rows)))].mean(axis=1) for rows in values], axis=1
+    )
     return np.asarray(np.mean([front_mask(sample, objectives) for sample in means], axis=0))
 
 

@@ -101,8 +101,12 @@ def inline(text: str, label: str) -> str:
     view = _attribute(head, "viewBox")
     for colour, variable in _VARIABLES.items():
         rest = rest.replace(colour, variable)
-    start = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{view}"'
-    return f'{start} role="img" aria-label="{label}" style="max-width:{float(width[:-2]) * 4 / 3:.0f}px">{rest}'
+    start = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{view}"'
+    )
+    return (
+        f'{start} role="img" aria-label="{label}" style="max-width:{float(width[:-2]) * 4 / 3:.0f}px">{rest}'
+    )
 
 
 def _attribute(head: str, name: str) -> str:
@@ -142,7 +146,9 @@ def label_points(
             extent = note.get_window_extent(renderer).padded(1.5)
             cost = 40.0 * sum(extent.overlaps(other) for other in taken)
             cost += 10.0 * sum(extent.contains(*dot) for dot in dots)
-            cost += 60.0 * (extent.x1 > box.x1 or extent.x0 < box.x0) + 5.0 * (extent.y1 > box.y1 or extent.y0 < box.y0)
+            cost += 60.0 * (extent.x1 > box.x1 or extent.x0 < box.x0) + 5.0 * (
+                extent.y1 > box.y1 or extent.y0 < box.y0
+            )
             if cost < least:
                 if best is not None:
                     best[0].remove()

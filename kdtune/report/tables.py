@@ -81,7 +81,11 @@ def findings_record(findings: Findings) -> dict[str, Any]:
     return {
         "run": record.name,
         "created": record.created,
-        "data": {"name": record.dataset["name"], "fingerprint": record.dataset["fingerprint"], "n": findings.n},
+        "data": {
+            "name": record.dataset["name"],
+            "fingerprint": record.dataset["fingerprint"],
+            "n": findings.n,
+        },
         "classes": list(record.classes),
         "attributes": {name: list(groups) for name, groups in record.attributes.items()},
         "objectives": [o.name for o in findings.objectives],

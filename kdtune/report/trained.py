@@ -57,7 +57,9 @@ class Trained:
                 n_classes=len(run.record.classes),
             )
         except UnknownNameError as error:
-            raise RunError(f"{self.id}: {error}; if it is your own, name its module: --import MODULE") from None
+            raise RunError(
+                f"{self.id}: {error}; if it is your own, name its module: --import MODULE"
+            ) from None
         try:
             model.load_state_dict(dict(self.state))
         except RuntimeError:
@@ -119,7 +121,9 @@ def _checkpoint(run: Run, model_id: str, job: Job, last: Report) -> dict[str, Te
     except (CheckpointError, InputError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{str(error).rstrip('.')}; {_REMEDY}") from None
     if not fits or not reports or reports[-1].epoch != last.epoch or reports[-1].counts != last.counts:
-        raise RunError(f"{path}: not the checkpoint of the {last.epoch} epochs that {model_id} reported; {_REMEDY}")
+        raise RunError(
+            f"{path}: not the checkpoint of the {last.epoch} epochs that {model_id} reported; {_REMEDY}"
+        )
     return state
 
 
