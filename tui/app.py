@@ -1,5 +1,6 @@
 """The monitor: owns source, store and view; one clock moves them; screens draw."""
 
+import os
 import shlex
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -34,7 +35,13 @@ from tui.widgets.pane import Pane
 
 FRAME_HZ = 8.0
 SLOW_HZ = 2.0
-"""Frames a second over SSH, or while the terminal's window is not the one in use."""
+"""Frames a second over SSH."""
+
+AWAY = 4
+"""While the terminal's window is not the one in use, one frame in so many is drawn."""
+
+UNHURRIED = 3
+"""Large charts follow new data once in so many frames."""
 
 DRAIN_SECONDS = 0.04
 """Time for taking events in, a frame: what is left waits for the next one, so that keys never do."""
@@ -70,7 +77,7 @@ class Monitor(App[None]):
         readonly: bool = False,
         theme: str | None = None,
         clock: Callable[[], float] = time.monotonic,
-        hz: float = FRAME_HZ,
+        hz: float | None = None,
     ) -> None:
         super().__init__()
         self.source = source
@@ -90,8 +97,9 @@ class Monitor(App[None]):
         self.message: tuple[str, str] | None = None
         self._message_until = 0.0
         self._clock = clock
-        self._hz = hz
+        self._hz = hz or (SLOW_HZ if "SSH_CONNECTION" in os.environ else FRAME_HZ)
         self._held: list[Batch] = []
+        self._turns = -1
         self._filter: Filter | None = None
         self._sorted_at = 0.0
         self._sorted_count = -1
@@ -117,13 +125,16 @@ class Monitor(App[None]):
         self.analyst.stop()
 
     def _turn(self) -> None:
+        self._turns += 1
+        if not self.app_focus and self._turns % AWAY:
+            return
         begun = time.perf_counter()
         self._take_in()
         if self.message and self._clock() > self._message_until:
             self.message = None
         screen = self.board
         if screen is not None:
-            screen.update_panes()
+            screen.update_panes(all_panes=self._turns % UNHURRIED == 0)
         self.meter.tick(time.perf_counter() - begun)
         if self.source.loading is not None:
             self.set_timer(0.02, self._turn, name="loading")

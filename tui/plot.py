@@ -150,10 +150,11 @@ class Plot:
 
     def many(self, curves: Sequence[tuple[object, object]], style: str) -> None:
         """Draw many lines in one style, as one layer."""
-        dots: Dots = np.zeros((raster.DOTS_Y * self.height, raster.DOTS_X * self.width), bool)
-        for x, y in curves:
-            dots |= raster.line(self.x(x), self.y(y), self.width, self.height)  # type: ignore[arg-type]
-        self._stamp(dots, style)
+        gap = np.array([np.nan])
+        xs = [part for x, _ in curves for part in (np.asarray(x, np.float64), gap)]
+        ys = [part for _, y in curves for part in (np.asarray(y, np.float64), gap)]
+        if xs:
+            self.curve(np.concatenate(xs), np.concatenate(ys), style)
 
     def marker(self, x: float, y: float, char: str, style: str) -> tuple[int, int] | None:
         """Put one full-cell marker; return where, None off the plot."""

@@ -59,6 +59,7 @@ class Store:
         self._earlier: dict[tuple[int, float], list[ModelState]] = {}
         self._settings_at = -1
         self._settings: list[str] = []
+        self._pairs: list[str] = []
 
     # ---- taking in ----
 
@@ -260,14 +261,20 @@ class Store:
                         seen.setdefault(name, set()).add(str(value))
             first = [name for name in ("pair", "temperature", "alpha") if name in seen]
             rest = [name for name, values in seen.items() if len(values) > 1 and name not in first]
+            self._pairs = sorted(seen.get("pair", ()))
             self._settings = [name for name in first if len(seen[name]) > 1 or name == "pair"] + rest
         return self._settings
 
     @property
+    def pairs(self) -> list[str]:
+        """The architecture pairs that trials have."""
+        _ = self.settings
+        return self._pairs
+
+    @property
     def varied(self) -> list[str]:
         """Settings with more than one value."""
-        trials = self.state.trials.values()
-        return [name for name in self.settings if name != "pair" or len({str(t.config.get(name)) for t in trials}) > 1]
+        return [name for name in self.settings if name != "pair" or len(self._pairs) > 1]
 
     def counts(self) -> dict[str, int]:
         """Return the number of trials in each state."""

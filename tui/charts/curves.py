@@ -10,7 +10,7 @@ from tui.raster import Scale
 from tui.text import fit, number, short, width
 from tui.view import EPOCH
 
-BACKGROUND_CURVES = 150
+BACKGROUND_CURVES = 60
 """Curves drawn behind the compared ones: the latest; more would only be a grey area."""
 
 _TWO_FROM = 15

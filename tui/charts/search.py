@@ -124,9 +124,11 @@ def parallel(frame: Frame) -> Canvas:
     index = {trial.id: k for k, trial in enumerate(trials)}
 
     def lines(ids: Sequence[str], style: str) -> None:
-        dots = np.zeros((4 * height, 2 * canvas.width), bool)
-        for model_id in ids:
-            dots |= raster.line(x, table[:, index[model_id]], canvas.width, height)
+        if not ids:
+            return
+        chosen = table[:, [index[model_id] for model_id in ids]]
+        gapped = np.vstack([chosen, np.full((1, len(ids)), np.nan)]).T.ravel()
+        dots = raster.line(np.tile(np.append(x, np.nan), len(ids)), gapped, canvas.width, height)
         canvas.stamp(0, top, raster.characters(raster.masks(dots), ascii_only=look.ascii), style)
 
     front = [trial.id for trial in done if trial.id in store.front]

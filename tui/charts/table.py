@@ -112,12 +112,11 @@ def columns(frame: Frame) -> list[Column]:
     offer(10, Column("epoch", "epoch", 7))
     settings = store.settings
     order = [name for name in settings if name != "pair"]
-    several = len({trial.config.get("pair") for trial in store.state.trials.values()}) > 1
     for k, name in enumerate(order[:2]):
         offer(30 + k, Column(name, short(name), max(6, width(short(name)) + 1)))
-    if several:
-        names = {plain(trial.config.get("pair", "")) for trial in store.state.trials.values()}
-        offer(20, Column("pair", "pair", min(22, max(map(width, names), default=8)), right=False))
+    names = store.pairs
+    if len(names) > 1:
+        offer(20, Column("pair", "pair", min(22, max(map(width, map(plain, names)))), right=False))
     offer(60, Column("#spark", short(store.record.objectives[0]) + " by epoch", 12, right=False))
     for k, name in enumerate(order[2:]):
         offer(32 + k, Column(name, short(name), max(7, width(short(name)) + 1)))

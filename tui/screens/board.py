@@ -125,10 +125,10 @@ class Board(Screen[None]):
         """Put the cursor where the click was."""
         self.monitor.clicked(event.pane, event.x, event.y)
 
-    def update_panes(self) -> None:
-        """Repaint what has changed and is in sight."""
+    def update_panes(self, *, all_panes: bool = True) -> None:
+        """Repaint what has changed and is in sight; without `all_panes` only what follows each frame."""
         for pane in self.panes:
-            if pane.display:
+            if pane.display and (all_panes or not pane.unhurried):
                 pane.update()
         if self.header.display:
             self.header.update()

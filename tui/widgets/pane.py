@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
-from rich.segment import Segment
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -31,6 +30,7 @@ class Drawn(Widget):
         super().__init__(id=id, classes=classes)
         self._strips: list[Strip] = []
         self._drawn_key: Hashable = None
+        self._drawn_size: Size | None = None
         self._palette: Palette | None = None
         self._palette_key: Hashable = None
 
@@ -48,11 +48,20 @@ class Drawn(Widget):
         raise NotImplementedError
 
     def update(self) -> bool:
-        """Repaint if the contents have changed; return whether they have."""
-        if (self.key(), self.size) == self._drawn_key:
+        """Draw anew if the contents have changed, and repaint the rows that came out different; return whether any did."""
+        before, size = self._strips, self._drawn_size
+        if not self.size or not self._redraw():
             return False
-        self.refresh()
-        return True
+        if size != self.size or len(before) != len(self._strips):
+            self.refresh()
+            return True
+        width = self.size.width
+        changed = [
+            Region(0, y, width, 1) for y, (old, new) in enumerate(zip(before, self._strips, strict=True)) if old != new
+        ]
+        if changed:
+            self.refresh(*changed)
+        return bool(changed)
 
     @property
     def palette(self) -> Palette:
@@ -67,23 +76,25 @@ class Drawn(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return one row."""
-        if y == 0 or self._drawn_key is None:
+        if self._drawn_size != self.size or self._drawn_key is None:
             self._redraw()
         if y < len(self._strips):
             return self._strips[y]
         return Strip.blank(self.size.width, self.rich_style)
 
-    def _redraw(self) -> None:
+    def _redraw(self) -> bool:
+        """Draw if the contents, the size or the colours have changed; return whether they have."""
         palette = self.palette
-        key = (self.key(), self.size)
-        if key == self._drawn_key:
-            return
+        key = self.key()
+        if key == self._drawn_key and self.size == self._drawn_size:
+            return False
         begun = time.perf_counter()
         width, height = self.size
         canvas = self.draw(width, height)
         self._strips = [Strip(row, width) for row in canvas.rows(palette)]
-        self._drawn_key = key
+        self._drawn_key, self._drawn_size = key, self.size
         self.monitor.meter.drew(self.id or type(self).__name__, time.perf_counter() - begun)
+        return True
 
     def notify_style_update(self) -> None:
         """Forget the rows: their colours have changed."""
@@ -103,7 +114,8 @@ class Pane(Drawn, can_focus=True):
     """A chart in a frame.
 
     Attributes:
-        name_of: the chart's name, by which the view keeps its zoom, cross-hair and scrolling.
+        pane_name: by which the view keeps its scrolling; `place` its zoom and cross-hair.
+        unhurried: new data are shown a few times a second, not with each frame; keys act at once.
     """
 
     class Clicked(Message):
@@ -116,7 +128,14 @@ class Pane(Drawn, can_focus=True):
             self.y = y
 
     def __init__(
-        self, name: str, title: str, chart: Chart, *, depends: str = "store", shared: str | None = None
+        self,
+        name: str,
+        title: str,
+        chart: Chart,
+        *,
+        depends: str = "store",
+        shared: str | None = None,
+        unhurried: bool = False,
     ) -> None:
         super().__init__(id=name, classes="pane")
         self.pane_name = name
@@ -125,6 +144,7 @@ class Pane(Drawn, can_focus=True):
         self.border_title = title
         self.chart = chart
         self.depends = depends
+        self.unhurried = unhurried
 
     def update(self) -> bool:
         """Repaint if the contents have changed; the title names whose they are."""
@@ -162,8 +182,3 @@ class Pane(Drawn, can_focus=True):
         """Scroll the pane's list."""
         event.stop()
         self.monitor.scroll_pane(self, -3)
-
-
-def blank(width: int) -> Segment:
-    """Return an empty segment of this width."""
-    return Segment(" " * width)
