@@ -149,9 +149,8 @@ def image_folder(cwd: Path, *, n: int = 12) -> Path:
 
 def table(cwd: Path, *, rows: int = 200, small: int = 100, label: str = "y") -> Path:
     rng = np.random.default_rng(0)
-    lines = [f"age,race,{label}"]
-    for k in range(rows):
-        lines.append(f"{rng.integers(20, 60)},{'a' if k < rows - small else 'b'},{rng.integers(2)}")
+    groups = ["a"] * (rows - small) + ["b"] * small
+    lines = [f"age,race,{label}", *(f"{rng.integers(20, 60)},{group},{rng.integers(2)}" for group in groups)]
     path = cwd / "people.csv"
     path.write_text("\n".join(lines) + "\n")
     return path
