@@ -175,20 +175,22 @@ def objective_values(models: Sequence[ModelState], names: Sequence[str]) -> np.n
 
 
 def seconds_left(state: RunState, record: RunRecord, now: float) -> float | None:
-    """Estimate the time to the end of the trials from the epochs trained so far; None before there are any.
+    """Estimate the time to the end of the trials: epochs to go, times the mean epoch, over the trials at work.
 
-    It counts epochs, not trials: the first estimate comes long before the first trial is done.
+    None before the first epoch is trained. It counts epochs, not trials: the first estimate comes long before the
+    first trial is done.
     """
     if state.state != "running" or state.trials_started is None:
         return None
     limits = []
     if record.minutes is not None:
         limits.append(state.trials_started + 60.0 * record.minutes - now)
-    settled = state.epochs_settled
-    trained = settled - state.epochs_before
+    trained = sum(trial.epoch for trial in state.trials.values())
     if record.trials is not None and trained > 0:
-        todo = record.trials * record.epochs - settled
-        limits.append((now - state.trials_started) / trained * todo)
+        mean = sum(trial.seconds for trial in state.trials.values()) / trained
+        at_work = sum(trial.state == "running" for trial in state.trials.values())
+        todo = record.trials * record.epochs - state.epochs_settled
+        limits.append(mean * todo / max(1, at_work))
     return max(0.0, min(limits)) if limits else None
 
 

@@ -39,7 +39,6 @@ class RunState:
         state: one of `kdtune.runs.records.RUN_STATES`.
         message: what the driver does, or why it stopped.
         trials_started: when the driver at work, or the last one, began with the trials.
-        epochs_before: epochs that earlier drivers had trained by then.
         hypervolume: of the front so far, with the number of trials done at that time.
     """
 
@@ -48,7 +47,6 @@ class RunState:
     started: float | None = None
     updated: float | None = None
     trials_started: float | None = None
-    epochs_before: int = 0
     baselines: dict[str, ModelState] = field(default_factory=dict)
     trials: dict[str, ModelState] = field(default_factory=dict)
     hypervolume: list[tuple[int, float]] = field(default_factory=list)
@@ -80,7 +78,6 @@ class RunState:
                 self.started = time if self.started is None else self.started
                 if self.state == "running" and before != "running":
                     self.trials_started = time
-                    self.epochs_before = self.epochs_settled
             case "baseline" | "trial" as kind:
                 self._model_changed(event, time, is_trial=kind == "trial")
             case "report":

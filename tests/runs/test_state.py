@@ -85,7 +85,6 @@ def test_a_resumed_trial_goes_on_where_it_was() -> None:
     assert (trial.state, trial.epoch, trial.ended, trial.started) == ("running", 2, None, 1)
     assert state.started == 0
     assert state.trials_started == 101
-    assert state.epochs_before == 1
     assert state.epochs_settled == 2
 
 
