@@ -208,8 +208,8 @@ def events(*, begun: float, trials: list[tuple[str, int]]) -> list[dict[str, Any
     for number, (state, epoch) in enumerate(trials):
         common = {"t": begun, "kind": "trial", "id": f"t{number:04d}"}
         found.append({**common, "model": "student", "config": {}, "epochs": 10, "state": "running"})
-        for number in range(1, epoch + 1):
-            reported = {"t": begun, "kind": "report", "id": common["id"], "epoch": number}
+        for trained in range(1, epoch + 1):
+            reported = {"t": begun, "kind": "report", "id": common["id"], "epoch": trained}
             found.append({**reported, "values": {}, "seconds": 2.0})
         found.append({**common, "state": state})
     return found
@@ -246,7 +246,7 @@ def test_time_left_of_a_resumed_run_leaves_out_the_night_between() -> None:
         ]
     )
     assert seconds_left(state, record(4), night + 10) == pytest.approx(2.0 * 25)
-    assert seconds_left(state, record(4, minutes=2), night + 10) == pytest.approx(110)
+    assert seconds_left(state, record(None, minutes=2), night + 10) == pytest.approx(110)
 
 
 def test_a_driver_that_died_without_a_word_is_told_from_its_successor() -> None:
