@@ -17,14 +17,14 @@ def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -
     """Return `README.md`: what was measured, on whom and on how many, and what was not."""
     table = len(config["input_shape"]) == 1
     parts = [
-        f"---\n{yaml.safe_dump(_metadata(member, config, findings, table), sort_keys=False, allow_unicode=True)}---",
+        f"---\n{yaml.safe_dump(_metadata(member, config, table), sort_keys=False, allow_unicode=True)}---",
         f"# {config['run']} {member.id}",
-        _what(member, config, findings),
+        _what(config, findings),
         "## Use",
         _use(table),
         "## What was measured",
         _measured(member, findings),
-        *_by_group(member, findings),
+        *_by_group(member),
         "## By class, on test",
         _by_class(member),
         "## What was not measured",
@@ -65,7 +65,7 @@ def _metadata(
     }
 
 
-def _what(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -> str:
+def _what(config: Mapping[str, Any], findings: Findings) -> str:
     distillation = config["distillation"]
     front = " and ".join(measure_name(o) for o in findings.objectives)
     return (
@@ -109,7 +109,7 @@ def _measured(member: ModelFindings, findings: Findings) -> str:
     )
 
 
-def _by_group(member: ModelFindings, findings: Findings) -> list[str]:
+def _by_group(member: ModelFindings) -> list[str]:
     parts = []
     for attribute, numbers in member.splits["test"]["attributes"].items():
         rows = [

@@ -57,7 +57,7 @@ def draw(findings: Findings, width: float) -> Figure:
         grid = figure.subplots(len(names), len(columns), squeeze=False, sharey="row", sharex="col")
         cells = [(grid[j, k], name, s) for k, s in enumerate(columns) for j, name in enumerate(names)]
     for ax, name, setting in cells:
-        _panel(ax, findings, name, setting)
+        _panel(ax, findings, name, setting, named=name == names[0])
         last = name == names[-1]
         ax.set_xlabel(_NAMES[setting] if last or width < WIDE else "")
         if width < WIDE or setting == columns[0]:
@@ -67,12 +67,23 @@ def draw(findings: Findings, width: float) -> Figure:
     return figure
 
 
-def _panel(ax: "Axes", findings: Findings, name: str, setting: str) -> None:
+def _panel(ax: "Axes", findings: Findings, name: str, setting: str, *, named: bool) -> None:
     done = _done(findings)
     pairs = list(findings.record.pairs)
     for model in findings.baselines:
         value = model.searched.get(name, np.nan)
         if not np.isnan(value):
+            if named:
+                ax.annotate(
+                    model.architecture,
+                    (1, value),
+                    xycoords=("axes fraction", "data"),
+                    xytext=(-2, 2),
+                    textcoords="offset points",
+                    ha="right",
+                    color=TEACHER if model.role == "teacher" else NDS,
+                    fontsize=7.5,
+                )
             ax.axhline(
                 value, color=TEACHER if model.role == "teacher" else NDS, linewidth=1.0, alpha=0.8, zorder=1
             )

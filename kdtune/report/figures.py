@@ -71,7 +71,7 @@ def _picture(name: str, title: str, caption: str, draw: "Drawn") -> Picture:
             svg=file.encode(),
             png=png(wide),
             wide=inline(svg(wide, f"{name} wide"), title),
-            narrow=inline(svg(narrow, f"{name} narrow"), title),
+            narrow=inline(svg(narrow, f"{name} narrow"), title, grow=1.4),
         )
 
 

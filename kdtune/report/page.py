@@ -9,7 +9,7 @@ from kdtune.report.figures import Picture
 from kdtune.report.findings import Findings, ModelFindings
 from kdtune.report.html import bullets, document, escape, figure, paragraphs, table
 from kdtune.report.labels import interval_of, measure_name, short
-from kdtune.report.sentences import opening
+from kdtune.report.sentences import bound, opening
 from kdtune.report.words import number, setting
 from kdtune.runs.measures import Objective
 from kdtune.runs.summary import GAPS
@@ -31,7 +31,7 @@ def page(findings: Findings, pictures: Sequence[Picture], groups: "pandas.DataFr
     by_name = {picture.name: picture for picture in pictures}
     made = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d")
     parts = [
-        f"<h1>Students of {escape(record.name)}</h1>",
+        f"<h1>Students of run {escape(record.name)}</h1>",
         f'<p class="under">{escape(_under(findings))}, searched {made}</p>',
         paragraphs(opening(findings), "lead"),
         "<h2>The front</h2>",
@@ -54,7 +54,7 @@ def page(findings: Findings, pictures: Sequence[Picture], groups: "pandas.DataFr
         "<h2>How this was made</h2>",
         *_made(findings),
     ]
-    return document(f"Students of {record.name}", "\n".join(parts))
+    return document(f"Students of run {record.name}", "\n".join(parts))
 
 
 def _figure(picture: Picture) -> str:
@@ -72,31 +72,28 @@ def _under(findings: Findings) -> str:
 
 def _front_table(findings: Findings) -> str:
     settings = [
-        name for name in ("pair", "temperature", "alpha") if any(name in m.config for m in findings.members)
+        name for name in ("temperature", "alpha", "pair") if any(name in m.config for m in findings.members)
     ]
     if len(findings.record.pairs) == 1:
         settings = [name for name in settings if name != "pair"]
-    shown = {"temperature": "T", "alpha": "α"}
-    names = list(dict.fromkeys([*(o.name for o in findings.objectives), "accuracy"]))
-    by_name = {o.name: o for o in findings.objectives}
-    heads = ["student", *(shown.get(name, name) for name in settings)]
-    for name in names:
-        label = measure_name(by_name[name]) if name in by_name else name
-        heads += [f"{label}, validation", f"{label}, test"]
+    names = list(dict.fromkeys(["accuracy", *(o.name for o in findings.objectives)]))
+    objectives = [Objective.parse(name, list(findings.record.attributes)) for name in names]
+    heads = ["student", *(f"{measure_name(o)}, test" for o in objectives)]
+    heads += [f"{measure_name(o)}, validation" for o in objectives]
+    heads += [{"temperature": "T", "alpha": "α"}.get(name, name) for name in settings]
     rows: list[list[str | tuple[str, str]]] = []
-    kinds = []
     for k, model in enumerate(findings.models):
-        config = [setting(model.config.get(name, "")).replace("->", " → ") for name in settings]
-        row: list[str | tuple[str, str]] = [_name(findings, model, k), *config]
-        for name in names:
-            objective = by_name.get(name) or Objective.parse(name, list(findings.record.attributes))
-            row += [
-                number(model.searched.get(name, math.nan)),
-                (number(model.value(name)), _between(model, objective)),
-            ]
+        row: list[str | tuple[str, str]] = [_name(findings, model, k)]
+        row += [(number(model.value(o.name)), _between(model, o)) for o in objectives]
+        row += [number(model.searched.get(o.name, math.nan)) for o in objectives]
+        row += [setting(model.config.get(name, "")).replace("->", " → ") for name in settings]
         rows.append(row)
-        kinds.append("baseline" if k >= len(findings.members) else "")
-    return table(heads, rows, kinds=kinds, text=1 + ("pair" in settings))
+    return table(heads, rows, kinds=_kinds(findings))
+
+
+def _kinds(findings: Findings) -> list[str]:
+    """Return the CSS class of each model's row."""
+    return ["baseline" if model.role != "student" else "" for model in findings.models]
 
 
 def _name(findings: Findings, model: ModelFindings, k: int) -> str | tuple[str, str]:
@@ -138,7 +135,8 @@ def _optimism(findings: Findings) -> list[str]:
             for o, change in changes
         )
         lines.append(
-            f"The front is the best of many single draws, so the values it was chosen by are optimistic. Here, on average: {said}."
+            "A front is the best of many single draws, so the values it was chosen by tend to be optimistic. Here, on "
+            f"average over the members: {said}."
         )
     lines.append(
         f"Hypervolume (share of the objectives' unit cube that the front dominates): {volumes['searched']:.4f} as searched "
@@ -190,13 +188,14 @@ def _doubt_tables(findings: Findings) -> list[str]:
                 between = "" if math.isnan(low) else f"{number(low)} to {number(high)}"
                 row += [(number(of[gap]["value"]), between), number(of[gap]["chance"]["mean"])]
             rows.append(row)
-        kinds = ["baseline" if model.role != "student" else "" for model in findings.models]
         base = numbers["dpd"]["base_rate_gap"]
         parts.append(
             f'<p class="small">{escape(attribute)} on test: {escape(sizes)}. The labels themselves differ between these '
             f"groups by {number(base)} (the DPD of a student that is always right).</p>"
         )
-        parts.append(table(["student", "EOD", "EOD by chance", "DPD", "DPD by chance"], rows, kinds=kinds))
+        parts.append(
+            table(["student", "EOD", "EOD by chance", "DPD", "DPD by chance"], rows, kinds=_kinds(findings))
+        )
     return parts
 
 
@@ -217,13 +216,12 @@ def _seeds_table(findings: Findings) -> str:
         chance = numbers.get("non_dominated", {}).get("test", math.nan)
         row.append("" if math.isnan(chance) else f"{100 * chance:.0f} % of resamples")
         rows.append(row)
-    kinds = ["baseline" if model.role != "student" else "" for model in findings.models]
     note = (
         '<p class="small">On test. The same training with other seeds; the seed of the search is left out of the mean, for '
         "members were chosen because it came out well. Resamples draw the seeds of each member again with replacement: "
         "with few seeds this is rough.</p>"
     )
-    return note + table(heads, rows, kinds=kinds)
+    return note + table(heads, rows, kinds=_kinds(findings))
 
 
 def _groups_table(groups: "pandas.DataFrame") -> str:
@@ -245,7 +243,7 @@ def _made(findings: Findings) -> list[str]:
     record = findings.record
     exported = [member.id for member in findings.members if member.exported]
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
-    bounds = "; ".join(str(constraint) for constraint in record.constraints) or "none"
+    bounds = "; ".join(bound(constraint) for constraint in record.constraints) or "none"
     lines = [
         f"Objectives: {', '.join(measure_name(o) for o in findings.objectives)}; bounds: {bounds}; "
         f"pairs: {', '.join(record.pairs).replace('->', ' → ')}; {record.epochs} epochs a trial; seed {record.seed}.",

@@ -2,6 +2,7 @@
 
 import math
 
+from kdtune.pareto import Constraint
 from kdtune.report.findings import Findings, ModelFindings
 from kdtune.report.labels import interval_of, measure_name
 from kdtune.report.words import number
@@ -18,7 +19,7 @@ def _found(findings: Findings) -> str:
     done = int((findings.trials["state"] == "done").sum())
     names = " and ".join(measure_name(o) for o in findings.objectives)
     n = len(findings.members)
-    bounds = "; ".join(str(constraint) for constraint in findings.record.constraints)
+    bounds = " and ".join(bound(constraint) for constraint in findings.record.constraints)
     among = f" that meet {bounds}" if bounds else ""
     stand = "1 stands" if n == 1 else f"{n} stand"
     return (
@@ -110,6 +111,12 @@ def _worse_on_test(findings: Findings) -> str:
     ]
     changed = " and in ".join(parts) or "no measure comparable"
     return f"Against the values by which they were chosen, the members are on test, on average, in {changed}."
+
+
+def bound(constraint: Constraint) -> str:
+    """Return a constraint as people read it: `accuracy ≥ 0.55`."""
+    sign = "≥" if constraint.direction == ">=" else "≤"
+    return f"{constraint.name.replace('_', ' ')} {sign} {constraint.bound:.3g}"
 
 
 def percent(share: float) -> str:

@@ -93,8 +93,12 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def inline(text: str, label: str) -> str:
-    """Return an SVG to stand inside a page: it scales with its column, takes the page's colours, and has a label."""
+def inline(text: str, label: str, *, grow: float = 1.0) -> str:
+    """Return an SVG to stand inside a page: it scales with its column, takes the page's colours, and has a label.
+
+    Args:
+        grow: how far beyond its own size it may be stretched.
+    """
     body = text[text.index("<svg") :]
     head, rest = body.split(">", 1)
     width = _attribute(head, "width")
@@ -104,9 +108,7 @@ def inline(text: str, label: str) -> str:
     start = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{view}"'
     )
-    return (
-        f'{start} role="img" aria-label="{label}" style="max-width:{float(width[:-2]) * 4 / 3:.0f}px">{rest}'
-    )
+    return f'{start} role="img" aria-label="{label}" style="max-width:{float(width[:-2]) * 4 / 3 * grow:.0f}px">{rest}'
 
 
 def _attribute(head: str, name: str) -> str:
