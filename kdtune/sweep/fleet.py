@@ -9,7 +9,7 @@ import ray
 from kdtune.distill.config import Job
 from kdtune.models import Builder, models
 from kdtune.runs.records import Report
-from kdtune.sweep.cluster import Allotment
+from kdtune.sweep.cluster import TEACHER_GPU, Allotment
 from kdtune.sweep.workers import train_model
 
 
@@ -48,11 +48,8 @@ def train_all(
         on_report: is given each report as it comes.
     """
     threads = max(1, int(allotment.total_cpus) // max(1, len(jobs)))
-    gpus = (
-        min(1.0, max(allotment.gpus, allotment.total_gpus / len(jobs)))
-        if jobs and allotment.total_gpus
-        else 0
-    )
+    gpus = min(1.0, allotment.total_gpus / max(1, len(jobs)))
+    gpus = max(allotment.gpus, gpus * (1 - TEACHER_GPU))
     task = train_model.options(
         num_cpus=min(threads, allotment.total_cpus), num_gpus=gpus, num_returns="streaming"
     )
