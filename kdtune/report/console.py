@@ -95,7 +95,7 @@ def _has_doubt(summary: Summary, name: str) -> bool:
 def _cells(member: Member, names: Sequence[str]) -> list[str]:
     cells = []
     for name in names:
-        text = number(member.values.get(name, float("nan")))
+        text = number(member.values[name]) if name in member.values else "–"
         doubt = member.doubts.get(name)
         cells.append(text if doubt is None else f"{text} [{number(doubt.low)}, {number(doubt.high)}]")
     return cells
