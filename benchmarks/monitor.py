@@ -224,7 +224,7 @@ def child(kind: str, run: Path, stats: Path) -> None:
 def keys(terminal: Terminal, kind: str, count: int) -> list[float]:
     """Return milliseconds from a key to the paint that answers it."""
     found = []
-    title = r"cursor (t\d+)" if kind == "naive" else r"Class bias · (t\d+)"
+    title = r"cursor (t\d+)" if kind == "naive" else r"▌.{0,6} (t\d\d\d\d) "
     for k in range(count):
         start = len(terminal.chunks)
         before = _last(terminal, title)

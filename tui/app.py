@@ -40,8 +40,8 @@ SLOW_HZ = 2.0
 AWAY = 4
 """While the terminal's window is not the one in use, one frame in so many is drawn."""
 
-UNHURRIED = 3
-"""Large charts follow new data once in so many frames."""
+AFTER_SECONDS = 0.03
+"""After a key the pane it went to is painted at once, the others so much later: a held key stays ahead of the charts."""
 
 DRAIN_SECONDS = 0.04
 """Time for taking events in, a frame: what is left waits for the next one, so that keys never do."""
@@ -134,7 +134,7 @@ class Monitor(App[None]):
             self.message = None
         screen = self.board
         if screen is not None:
-            screen.update_panes(all_panes=self._turns % UNHURRIED == 0)
+            screen.update_panes(self._turns)
         self.meter.tick(time.perf_counter() - begun)
         if self.source.loading is not None:
             self.set_timer(0.02, self._turn, name="loading")
@@ -325,6 +325,16 @@ class Monitor(App[None]):
 
     def repaint(self) -> None:
         """Repaint what has changed, now."""
+        board = self.board
+        if board is not None:
+            board.answer()
+            if self._after is None:
+                self._after = self.set_timer(AFTER_SECONDS, self._rest, name="rest")
+
+    _after: Timer | None = None
+
+    def _rest(self) -> None:
+        self._after = None
         board = self.board
         if board is not None:
             board.update_panes()

@@ -125,10 +125,17 @@ class Board(Screen[None]):
         """Put the cursor where the click was."""
         self.monitor.clicked(event.pane, event.x, event.y)
 
-    def update_panes(self, *, all_panes: bool = True) -> None:
-        """Repaint what has changed and is in sight; without `all_panes` only what follows each frame."""
+    def answer(self) -> None:
+        """Repaint what answers a key: the pane that it went to, and the table."""
         for pane in self.panes:
-            if pane.display and (all_panes or not pane.unhurried):
+            if pane.display and (pane is self.pane or pane.pane_name == "table"):
+                pane.update()
+        self.footer.update()
+
+    def update_panes(self, turn: int = 0) -> None:
+        """Repaint what has changed, is in sight, and has its turn."""
+        for pane in self.panes:
+            if pane.display and turn % pane.every == 0:
                 pane.update()
         if self.header.display:
             self.header.update()

@@ -23,8 +23,8 @@ class Live(Board):
     def make_panes(self) -> Sequence[Pane]:
         """Return the panes."""
         return (
-            Pane("table", "Trials", table),
-            Pane("curves", "Learning curves", curves, shared=EPOCH, unhurried=True),
+            Pane("table", "Trials", table, every=2),
+            Pane("curves", "Learning curves", curves, shared=EPOCH, every=3),
             Pane("bias", "Class bias", bias, depends="reports"),
         )
 
@@ -37,7 +37,7 @@ class Front(Board):
     def make_panes(self) -> Sequence[Pane]:
         """Return the panes."""
         return (
-            Pane("front", "Pareto front", front, unhurried=True),
+            Pane("front", "Pareto front", front, every=3),
             Pane("hypervolume", "Hypervolume", hypervolume, depends="done"),
             Pane("front_table", "On the front", front_table, depends="done"),
         )
@@ -69,7 +69,7 @@ class Search(Board):
             Pane("parallel", "Parallel coordinates", parallel, depends="done"),
             Pane("importance", "Importance", importances, depends="done"),
             Pane("slice", "Slice", slice_, depends="done"),
-            Pane("timeline", "Timeline", timeline, unhurried=True),
+            Pane("timeline", "Timeline", timeline, every=3),
         )
 
 

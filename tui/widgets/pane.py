@@ -115,7 +115,7 @@ class Pane(Drawn, can_focus=True):
 
     Attributes:
         pane_name: by which the view keeps its scrolling; `place` its zoom and cross-hair.
-        unhurried: new data are shown a few times a second, not with each frame; keys act at once.
+        every: new data are shown once in so many frames.
     """
 
     class Clicked(Message):
@@ -135,7 +135,7 @@ class Pane(Drawn, can_focus=True):
         *,
         depends: str = "store",
         shared: str | None = None,
-        unhurried: bool = False,
+        every: int = 1,
     ) -> None:
         super().__init__(id=name, classes="pane")
         self.pane_name = name
@@ -144,7 +144,7 @@ class Pane(Drawn, can_focus=True):
         self.border_title = title
         self.chart = chart
         self.depends = depends
-        self.unhurried = unhurried
+        self.every = every
 
     def update(self) -> bool:
         """Repaint if the contents have changed; the title names whose they are."""
