@@ -135,9 +135,12 @@ class Ledger:
         self._writer.model_state(model_id, state, message)
         self._tell(number)
         if state == "done":
-            done, on_front = front_members(self._writer.state, self._plan.objectives, self._plan.constraints)
-            values = objective_values(done, [objective.name for objective in self._plan.objectives])
-            self._writer.front(len(done), front_hypervolume(values[on_front], self._plan.objectives))
+            self._record_front()
+
+    def _record_front(self) -> None:
+        done, on_front = front_members(self._writer.state, self._plan.objectives, self._plan.constraints)
+        values = objective_values(done, [objective.name for objective in self._plan.objectives])
+        self._writer.front(len(done), front_hypervolume(values[on_front], self._plan.objectives))
 
     def _tell(self, number: int) -> None:
         model = self._writer.state.trials[trial_id(number)]
@@ -149,12 +152,15 @@ class Ledger:
         return f"undefined: {', '.join(names)}" if names else ""
 
     def _tell_what_is_known(self) -> None:
-        """Tell the study of trials whose end was recorded by a driver that died before it could."""
+        """Make good what a driver that died had recorded of a trial's end, but not yet told or drawn from it."""
         for number in list(self._unfinished):
             model = self._writer.state.trials.get(trial_id(number))
             if model is not None and model.state in ("done", "stopped", "failed"):
                 self._tell(number)
                 self._unfinished.remove(number)
+        recorded = self._writer.state.hypervolume[-1][0] if self._writer.state.hypervolume else 0
+        if recorded < sum(model.state == "done" for model in self._writer.state.trials.values()):
+            self._record_front()
 
 
 def _flat(job: Job) -> dict[str, Any]:

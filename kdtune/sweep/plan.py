@@ -109,6 +109,13 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
             models.check(name, input_shape=dataset.input_shape)
     attributes = list(dataset.attributes)
     objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
+    asked: dict[str, str] = {}
+    for text, objective in zip(space.objectives, objectives, strict=True):
+        if objective.name in asked:
+            raise SpaceError(
+                f"objectives: {asked[objective.name]!r} and {text!r} are the same: leave one out"
+            )
+        asked[objective.name] = text
     symbols = {"majority": dataset.majority, "chance": 1 / len(dataset.classes)}
     constraints = []
     for name, text in space.constraints.items():

@@ -1,0 +1,175 @@
+"""What a space means on data: objectives, bounds, and the training that a configuration stands for."""
+
+from dataclasses import replace
+from typing import Any
+
+import optuna
+import pytest
+import torch
+
+from kdtune.data import Split
+from kdtune.errors import InputError
+from kdtune.sweep.plan import Speed, make_plan
+
+
+def fixed_trial(number: int = 0, **params: Any) -> Any:
+    return optuna.trial.FixedTrial(params, number=number)
+
+
+def test_a_trial_means_the_training_that_it_says(plan_of: Any) -> None:
+    plan = plan_of(
+        search={"temperature": {"low": 1, "high": 9}, "alpha": 0.3, "lr": [0.1, 0.2], "scale_by_t2": False,
+                "batch_size": {"low": 16, "high": 64, "step": 16}},
+        train={"momentum": 0.5},
+    )  # fmt: skip
+    pair, job = plan.student(fixed_trial(3, temperature=2.5, lr=0.2, batch_size=32))
+    assert (pair.teacher, pair.student) == ("mlp-16", "linear")
+    assert (job.architecture, job.distillation.teacher) == ("linear", "mlp-16")
+    assert (job.distillation.temperature, job.distillation.alpha) == (2.5, 0.3)
+    assert job.distillation.scale_by_t2 is False
+    assert (job.train.lr, job.train.momentum, job.train.batch_size, job.train.epochs) == (0.2, 0.5, 32, 2)
+    assert isinstance(job.train.batch_size, int)
+
+
+def test_single_values_are_no_parameters_and_the_pair_is_one_only_where_there_are_several(
+    plan_of: Any,
+) -> None:
+    plan = plan_of(search={"temperature": 4, "alpha": [0.5]})
+    trial = fixed_trial()
+    plan.student(trial)
+    assert trial.distributions == {}
+    two = plan_of(pairs=["mlp-16->linear", "mlp-8->linear"], search={"alpha": 0.5})
+    trial = fixed_trial(pair="mlp-8->linear")
+    assert two.student(trial)[0].teacher == "mlp-8"
+    assert set(trial.distributions) == {"pair"}
+
+
+def test_an_entry_of_one_pair_exists_for_that_pair_only(plan_of: Any) -> None:
+    plan = plan_of(
+        pairs=["mlp-16->linear", {"pair": "mlp-8->linear", "search": {"lr": {"low": 0.5, "high": 0.9},
+                                                                      "alpha": {"low": 0.8, "high": 0.9}}}],
+        search={"temperature": 4, "alpha": {"low": 0, "high": 0.2}},
+    )  # fmt: skip
+    first = fixed_trial(pair="mlp-16->linear", alpha=0.1)
+    _, job = plan.student(first)
+    assert set(first.distributions) == {"pair", "alpha"}
+    assert job.distillation.alpha == 0.1
+    assert job.train.lr == plan.space.train_config().lr
+    second = fixed_trial(pair="mlp-8->linear", **{"lr (mlp-8->linear)": 0.7, "alpha (mlp-8->linear)": 0.85})
+    _, job = plan.student(second)
+    assert (job.train.lr, job.distillation.alpha) == (0.7, 0.85)
+    assert "alpha" not in second.distributions
+
+
+def test_seeds_differ_by_trial_and_model_and_are_stable(plan_of: Any) -> None:
+    plan = plan_of(search={"temperature": 4, "alpha": 0.5}, seed=3)
+    seeds = [plan.student(fixed_trial(k))[1].seed for k in range(50)]
+    baselines = [plan.baseline_job(*which).seed for which in plan.architectures]
+    assert len({*seeds, *baselines}) == 52
+    assert seeds == [plan.student(fixed_trial(k))[1].seed for k in range(50)]
+    assert all(0 <= s < 2**31 for s in seeds)
+    other = plan_of(search={"temperature": 4, "alpha": 0.5}, seed=4)
+    assert other.student(fixed_trial(0))[1].seed != seeds[0]
+    views = {plan.student(fixed_trial(k))[1].view_seed for k in range(5)}
+    assert views == {3}, "all students see the crops that the teacher's logits are of"
+
+
+def test_baselines_are_each_architecture_once_in_its_role(plan_of: Any) -> None:
+    plan = plan_of(
+        pairs=["mlp-16->linear", "mlp-16->mlp-8", "mlp-8->linear"], teacher={"epochs": 7, "lr": 0.5}
+    )
+    assert plan.architectures == (
+        ("teacher", "mlp-16"), ("teacher", "mlp-8"), ("nds", "linear"), ("nds", "mlp-8"),
+    )  # fmt: skip
+    teacher, nds = plan.baseline_job("teacher", "mlp-8"), plan.baseline_job("nds", "mlp-8")
+    assert (teacher.train.epochs, teacher.train.lr) == (7, 0.5)
+    assert nds.train == plan.space.train_config()
+    assert teacher.distillation is None
+    assert nds.distillation is None
+
+
+def test_speed_fills_only_what_the_space_leaves_open(plan_of: Any) -> None:
+    fast = {"linear": Speed("bfloat16", True)}
+    search = {"temperature": 4, "alpha": 0.5}
+    opened = replace(plan_of(search=search), speeds=fast)
+    assert opened.student(fixed_trial())[1].train.precision == "bfloat16"
+    closed = replace(
+        plan_of(search=search, train={"precision": "float32", "channels_last": "auto"}), speeds=fast
+    )
+    train = closed.student(fixed_trial())[1].train
+    assert (train.precision, train.channels_last) == ("float32", True)
+
+
+def test_objectives_go_by_one_name_each(plan_of: Any) -> None:
+    plan = plan_of(objectives=["accuracy", "eod@sex", "eod@age"], constraints={"dpd@sex": "<= 0.5"})
+    assert [o.name for o in plan.objectives] == ["accuracy", "eod", "eod@age"]
+    assert [str(c) for c in plan.constraints] == ["dpd <= 0.5"]
+
+
+def test_one_objective_under_two_names_is_refused(plan_of: Any) -> None:
+    with pytest.raises(InputError, match="'eod' and 'eod@sex' are the same"):
+        plan_of(objectives=["eod", "eod@sex"])
+
+
+def test_bounds_know_the_majority_and_chance(plan_of: Any) -> None:
+    plan = plan_of(constraints={"accuracy": ">= majority + 0.05", "worst_class_accuracy": ">= chance * 0.5"})
+    assert [c.bound for c in plan.constraints] == pytest.approx([0.55, 0.25])
+
+
+def test_extras_are_those_that_somebody_asked_for(plan_of: Any) -> None:
+    assert plan_of().extras == ()
+    assert plan_of(objectives=["accuracy", "latency"], constraints={"parameters": "<= 1000"}).extras == (
+        "parameters",
+        "latency",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"objectives": ["acuracy"]}, "did you mean 'accuracy'"),
+        ({"objectives": ["eod@sx"]}, "did you mean 'sex'"),
+        ({"constraints": {"acc": ">= 0.5"}}, "'acc'"),
+        ({"constraints": {"accuracy": "> 0.5"}}, "cannot read '> 0.5'"),
+        ({"constraints": {"accuracy": ">= majorty"}}, "did you mean 'majority'"),
+        ({"pairs": ["mlp-16->liner"]}, "unknown model 'liner'"),
+        ({"pairs": ["mlp-16->lenet5"]}, "lenet5"),
+    ],
+)
+def test_what_does_not_fit_is_refused(plan_of: Any, changes: Any, expected: str) -> None:
+    with pytest.raises(InputError) as caught:
+        plan_of(**changes)
+    assert expected in str(caught.value)
+
+
+def test_data_without_groups_refuse_eod(plan_of: Any, make_dataset: Any) -> None:
+    with pytest.raises(InputError, match="'eod' needs groups"):
+        plan_of(make_dataset(groups={}))
+    assert plan_of(make_dataset(groups={}), objectives=["accuracy", "class_gap"]).objectives
+
+
+def test_a_measure_that_no_model_can_have_is_refused(plan_of: Any, make_dataset: Any) -> None:
+    """Group m has no example of the class high in validation: its true positive rate is undefined."""
+    dataset = make_dataset()
+    validation = dataset.validation
+    sex = torch.where(validation.labels == 1, 0, validation.groups["sex"])
+    broken = Split(validation.inputs, validation.labels, {**validation.groups, "sex": sex})
+    with pytest.raises(InputError) as caught:
+        plan_of(replace(dataset, validation=broken))
+    message = str(caught.value)
+    assert "'eod' is undefined for every model" in message
+    assert "TPR of class 'high' in group 'm': no examples" in message
+    assert plan_of(replace(dataset, validation=broken), objectives=["accuracy", "dpd"]).objectives
+    assert plan_of(replace(dataset, validation=broken), objectives=["accuracy", "eod@age"]).objectives
+
+
+def test_too_few_examples(plan_of: Any, make_dataset: Any) -> None:
+    with pytest.raises(InputError, match="too few to train"):
+        plan_of(make_dataset(n=1), objectives=["accuracy"])
+
+
+def test_make_plan_takes_no_space_for_granted(make_dataset: Any) -> None:
+    from kdtune.sweep.space import parse_space
+
+    space = parse_space({"dataset": {"name": "blobs"}, "pairs": ["mlp-16->linear"]}, "x")
+    assert make_plan(space, make_dataset()).speeds == {}

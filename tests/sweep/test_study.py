@@ -1,0 +1,147 @@
+"""The study: what it is told, what reaches the sampler, and what a resumed sweep proposes."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from kdtune.pareto import Constraint
+from kdtune.runs.state import ModelState
+from kdtune.sweep.study import ask, open_study, take_up, tell, unfinished
+
+NAN = math.nan
+SEARCH = {"temperature": {"low": 1, "high": 40, "log": True}, "alpha": {"low": 0, "high": 1}}
+
+
+def model(state: str, **values: float) -> ModelState:
+    return ModelState("t0000", "student", {}, 2, state, 2, values)
+
+
+def told(plan: Any, folder: Path, outcome: ModelState, *constraints: Constraint) -> Any:
+    """Return the frozen trial after it was told of `outcome`, read anew from the journal."""
+    study = open_study(folder / "study.journal", plan.objectives)
+    number = ask(study, plan.space).number
+    tell(study, number, outcome, plan.objectives, constraints)
+    return open_study(folder / "study.journal", plan.objectives).trials[number]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (model("done", accuracy=0.8, eod=0.1), TrialState.COMPLETE),
+        (model("done", accuracy=0.8, eod=NAN), TrialState.FAIL),
+        (model("done", accuracy=0.8), TrialState.FAIL),
+        (model("done"), TrialState.FAIL),
+        (model("failed", accuracy=0.8, eod=0.1), TrialState.FAIL),
+        (model("stopped", accuracy=0.8, eod=0.1), TrialState.PRUNED),
+        (model("stopped"), TrialState.PRUNED),
+    ],
+)
+def test_complete_only_what_is_a_result(
+    plan_of: Any, tmp_path: Path, outcome: ModelState, state: TrialState
+) -> None:
+    frozen = told(plan_of(), tmp_path, outcome)
+    assert frozen.state == state
+    assert frozen.values == ([0.8, 0.1] if state == TrialState.COMPLETE else None)
+
+
+def test_constraints_reach_the_sampler(plan_of: Any, tmp_path: Path) -> None:
+    bounds = (Constraint("accuracy", ">=", 0.9), Constraint("dpd", "<=", 0.5))
+    frozen = told(plan_of(), tmp_path, model("done", accuracy=0.8, eod=0.1, dpd=0.2), *bounds)
+    assert frozen.state == TrialState.COMPLETE
+    assert frozen.constraints == pytest.approx({"accuracy": 0.1, "dpd": -0.3})
+
+
+def test_an_undefined_constraint_is_no_result(plan_of: Any, tmp_path: Path) -> None:
+    frozen = told(plan_of(), tmp_path, model("done", accuracy=0.8, eod=0.1), Constraint("dpd", "<=", 0.5))
+    assert frozen.state == TrialState.FAIL
+
+
+def test_infeasible_trials_are_not_among_optuna_s_best(plan_of: Any, tmp_path: Path) -> None:
+    plan = plan_of()
+    study = open_study(tmp_path / "j", plan.objectives)
+    bound = [Constraint("accuracy", ">=", 0.5)]
+    for accuracy, eod in ((0.2, 0.0), (0.8, 0.3)):
+        number = ask(study, plan.space).number
+        tell(study, number, model("done", accuracy=accuracy, eod=eod), plan.objectives, bound)
+    assert [t.number for t in study.best_trials] == [1]
+
+
+def test_directions_and_names_are_those_of_the_objectives(plan_of: Any, tmp_path: Path) -> None:
+    plan = plan_of(objectives=["eod", "accuracy", "dpd@age"])
+    study = open_study(tmp_path / "j", plan.objectives)
+    assert [d.name for d in study.directions] == ["MINIMIZE", "MAXIMIZE", "MINIMIZE"]
+    assert study.metric_names == ["eod", "accuracy", "dpd@age"]
+    open_study(tmp_path / "j", plan.objectives)
+
+
+def test_a_lock_left_by_a_killed_driver_does_not_block(plan_of: Any, tmp_path: Path) -> None:
+    plan = plan_of()
+    ask(open_study(tmp_path / "j", plan.objectives), plan.space)
+    (tmp_path / "j.lock").symlink_to(tmp_path / "j")
+    study = open_study(tmp_path / "j", plan.objectives)
+    assert unfinished(study) == [0]
+    ask(study, plan.space)
+
+
+def test_an_orphan_is_taken_up_with_its_number_and_parameters(plan_of: Any, tmp_path: Path) -> None:
+    plan = plan_of(search=SEARCH)
+    study = open_study(tmp_path / "j", plan.objectives)
+    _, job = plan.student(ask(study, plan.space))
+    again = open_study(tmp_path / "j", plan.objectives)
+    assert unfinished(again) == [0]
+    trial = take_up(again, plan.space, 0)
+    assert trial.number == 0
+    assert plan.student(trial)[1] == job
+    assert len(again.trials) == 1
+
+
+def outcome_of(trial: Any) -> ModelState:
+    """Return values that depend on the parameters alone; some are undefined, one state is another."""
+    a, t = trial.params["alpha"], math.log(trial.params["temperature"])
+    eod = NAN if trial.number % 7 == 3 else abs(a - 0.3) + t / 10
+    return model("stopped" if trial.number % 5 == 4 else "done", accuracy=1 - a**2 / 2, eod=eod)
+
+
+def run(plan: Any, path: Path, n: int, *, interrupt: bool) -> list[dict[str, Any]]:
+    """Run `n` trials; interrupted, each driver lives for one trial, and dies in it once."""
+    bounds = [Constraint("accuracy", ">=", 0.6)]
+    study = open_study(path, plan.objectives)
+    for _ in range(n):
+        trial = ask(study, plan.space)
+        plan.student(trial)
+        if interrupt:
+            study = open_study(path, plan.objectives)
+            [number] = unfinished(study)
+            trial = take_up(study, plan.space, number)
+            plan.student(trial)
+        tell(study, trial.number, outcome_of(trial), plan.objectives, bounds)
+    return [t.params for t in open_study(path, plan.objectives).trials]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "n"),
+    [("random", 8), ("tpe", 18), ("nsgaii", 45), pytest.param("gp", 14, marks=pytest.mark.slow)],
+)
+def test_a_study_that_was_interrupted_proposes_what_an_undisturbed_one_does(
+    plan_of: Any, tmp_path: Path, sampler: str, n: int
+) -> None:
+    plan = plan_of(search=SEARCH, sampler=sampler, seed=5)
+    undisturbed = run(plan, tmp_path / "a", n, interrupt=False)
+    assert run(plan, tmp_path / "b", n, interrupt=True) == undisturbed
+    assert len({str(params) for params in undisturbed}) > 0.8 * n  # NSGA-II may hand on a parent as it is
+    other = plan_of(search=SEARCH, sampler=sampler, seed=6)
+    assert run(other, tmp_path / "c", 2, interrupt=False) != undisturbed[:2]
+
+
+def test_telling_does_not_sample_again(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Gaussian process takes seconds to fit: once for a trial is enough."""
+    plan = plan_of(search=SEARCH)
+    study = open_study(tmp_path / "j", plan.objectives)
+    trial = ask(study, plan.space)
+    plan.student(trial)
+    monkeypatch.setattr(optuna.samplers.TPESampler, "sample_relative", lambda *_: pytest.fail("sampled"))
+    tell(study, 0, model("done", accuracy=0.5, eod=0.5), plan.objectives, [Constraint("eod", "<=", 1.0)])
