@@ -87,13 +87,17 @@ class Training:
         """Train one epoch, evaluate, keep a checkpoint, and return the report.
 
         Raises:
-            DivergedError: the loss is not finite.
+            DivergedError: the loss, or an output on validation, is not finite.
         """
         started = time.perf_counter()
         loss, rate = self._train_epoch()
         logits = predict_logits(
             self.model, self.data.validation, self.data.device, precision=self.job.train.precision
         )
+        if not bool(torch.isfinite(logits).all()):  # its largest entry would be no class at all
+            raise DivergedError(
+                f"outputs are not finite after epoch {self.epoch + 1} at learning rate {self.job.train.lr:.3g}"
+            )
         predictions = logits.argmax(dim=1).cpu().numpy()
         arrays = self.data.arrays
         epoch = self.epoch + 1
@@ -138,7 +142,7 @@ class Training:
         soft = None
         if job.distillation is not None and job.distillation.alpha > 0 and self.teacher is not None:
             soft = self.teacher.logits(view).to(data.device)
-        total = torch.zeros((), device=data.device)
+        total, seen = torch.zeros((), device=data.device), 0
         rate = job.train.lr
         for number, indices in enumerate(order.split(job.train.batch_size)):
             if len(indices) < 2:  # batch statistics of a single example are undefined
@@ -154,7 +158,8 @@ class Training:
             loss.backward()
             self.optimizer.step()
             total += loss.detach() * len(indices)
-        mean = float(total) / len(data)
+            seen += len(indices)
+        mean = float(total) / seen
         if not math.isfinite(mean):
             raise DivergedError(
                 f"loss is {mean} in epoch {self.epoch + 1} at learning rate {job.train.lr:.3g}"

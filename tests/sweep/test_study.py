@@ -124,7 +124,7 @@ def run(plan: Any, path: Path, n: int, *, interrupt: bool) -> list[dict[str, Any
 
 @pytest.mark.parametrize(
     ("sampler", "n"),
-    [("random", 8), ("tpe", 18), ("nsgaii", 45), pytest.param("gp", 14, marks=pytest.mark.slow)],
+    [("random", 8), ("tpe", 18), ("nsgaii", 45), ("gp", 14)],
 )
 def test_a_study_that_was_interrupted_proposes_what_an_undisturbed_one_does(
     plan_of: Any, tmp_path: Path, sampler: str, n: int
