@@ -117,8 +117,7 @@ def _values(model: ModelState) -> str:
 def _share(state: RunState, record: RunRecord) -> float:
     if not record.trials:
         return 0.0
-    trained = sum(t.epoch if t.state == "running" else t.epochs for t in state.trials.values())
-    return min(1.0, trained / (record.trials * record.epochs))
+    return min(1.0, state.epochs_settled / (record.trials * record.epochs))
 
 
 def _trials(state: RunState, record: RunRecord) -> str:

@@ -13,7 +13,7 @@ import safetensors.torch
 
 from kdtune.data.cache import cache_dir
 from kdtune.distill.config import Job
-from kdtune.errors import SweepError
+from kdtune.errors import KdtuneError, SweepError
 from kdtune.models import Builder
 from kdtune.runs.files import RunFiles, baseline_id, write_bytes
 from kdtune.runs.jsonl import dumps, read_records
@@ -128,7 +128,7 @@ def from_cache(role: str, architecture: str, job: Job, key: str, extras: Sequenc
         weights = (folder / "model.safetensors").read_bytes()
         safetensors.torch.load(weights)
         reports = tuple(Report.from_dict(record) for record in read_records(folder / "reports.jsonl"))
-    except (OSError, ValueError, safetensors.SafetensorError, SweepError):
+    except (OSError, ValueError, safetensors.SafetensorError, KdtuneError):
         return None
     if len(reports) != job.train.epochs or any(name not in reports[-1].scalars for name in extras):
         return None
