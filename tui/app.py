@@ -2,14 +2,17 @@
 
 import os
 import shlex
+import sys
 import time
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App
+from textual.theme import BUILTIN_THEMES
 from textual.timer import Timer
 
+from kdtune.errors import InputError, did_you_mean
 from kdtune.runs.files import RunFiles
 from kdtune.runs.lock import request_stop
 from kdtune.runs.reader import seconds_left
@@ -750,13 +753,40 @@ def watch(
 ) -> int:
     """Open the monitor on a run, the newest where none is named; return the exit code.
 
+    Without a terminal it raises; `kdtune status` says the same in plain text.
+
+    Args:
+        run: name or path.
+        runs_dir: where runs are kept.
+        replay: play the run again from its start, `speed` times as fast.
+        readonly: the sweep can't be stopped from here.
+        ascii: nothing but ASCII; also where the locale can't do more.
+        serve: in a browser, through textual-serve.
+        theme: one of Textual's themes, `kdtune-dark` or `kdtune-light`.
+
     Raises:
-        RunError: there is no such run, or a newer kdtune wrote it.
+        RunError: there is no such run, its record is damaged, or a newer kdtune wrote it.
+        InputError: the theme is unknown, the speed not above 0, or standard output is no terminal.
     """
     from kdtune.runs.reader import open_run
 
+    if not speed > 0:
+        raise InputError(f"speed {speed:g}: must be above 0")
+    themes = [*BUILTIN_THEMES, *(found.name for found in THEMES)]
+    if theme is not None and theme not in themes:
+        raise InputError(f"no theme {theme!r}{did_you_mean(theme, themes)} (there are: {', '.join(sorted(themes))})")
     opened = open_run(run, runs_dir=runs_dir)
+    if serve:
+        from tui.serve import serve_run
+
+        return serve_run(opened.path, replay=replay, speed=speed, readonly=readonly, theme=theme)
+    driven = "TEXTUAL_DRIVER" in os.environ  # textual-serve: the browser is the terminal
+    if not driven and not (sys.stdout.isatty() and sys.stdin.isatty()):
+        raise InputError(f"the monitor needs a terminal: 'kdtune status {opened.name}' says the same in plain text")
     source: Source
     source = Replay(opened.files, opened.record, speed) if replay else LiveSource(opened.files, opened.record)
-    Monitor(source, look=Look(ascii=ascii), readonly=readonly, theme=theme).run()
-    return 0
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    look = Look(ascii=ascii or not (driven or encoding.startswith("utf")), mono=os.environ.get("TERM", "") in ("dumb", "vt100"))
+    app = Monitor(source, look=look, readonly=readonly, theme=theme)
+    app.run()
+    return app.return_code or 0

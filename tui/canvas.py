@@ -13,13 +13,25 @@ from tui.text import fit
 Chars = npt.NDArray[np.str_]
 
 
+_ASCII = str.maketrans(
+    "…·–−×→←↑↓│─━╸╺┄┊┼├┤┴└●◎○◦•▲▼■◆◇★✚▶✓✗◼◌▌▪αρη≥≤▴▾∞ ▀█▁▂▃▄▅▆▇",
+    "~.--x><^v|-===.:+[]++o@o..^v#+<*+>+x-~>!arn><^v8 ##_.-=+*O",
+)
+
+
+def to_ascii(text: str) -> str:
+    """Return text in ASCII, character for character, so that nothing moves; what has no twin becomes `?`."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
 class Canvas:
     """Cells [height, width], each a character and the name of a style.
 
     A wide character takes two cells: the second holds the empty string, so that joined rows keep their width.
     """
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, *, ascii_only: bool = False) -> None:
+        self._ascii = ascii_only
         self.width = max(0, width)
         self.height = max(0, height)
         self.chars: Chars = np.full((self.height, self.width), " ", "<U1")
@@ -40,6 +52,8 @@ class Canvas:
         if not 0 <= y < self.height:
             return x + len(text)
         number = self.index(style)
+        if self._ascii and not text.isascii():
+            text = to_ascii(text)
         if text.isascii():
             start, end = max(x, 0), min(x + len(text), self.width)
             if start < end:
@@ -73,7 +87,7 @@ class Canvas:
     def put(self, x: int, y: int, char: str, style: str = "text") -> None:
         """Set one cell; nothing happens off the canvas."""
         if 0 <= x < self.width and 0 <= y < self.height:
-            self.chars[y, x] = char
+            self.chars[y, x] = to_ascii(char) if self._ascii else char
             self.style[y, x] = self.index(style)
 
     def paint(self, x: int, y: int, chars: npt.NDArray[np.str_] | str, styles: npt.NDArray[np.int64]) -> None:

@@ -44,7 +44,7 @@ class Frame:
 
     def canvas(self) -> Canvas:
         """Return an empty canvas of this size."""
-        return Canvas(self.width, self.height)
+        return Canvas(self.width, self.height, ascii_only=self.look.ascii)
 
     @property
     def cursor(self) -> ModelState | None:

@@ -99,6 +99,7 @@ class Board(Screen[None]):
             for name in ("grid", "pair", "single"):
                 self.board.set_class(mode == name, f"-{name}")
             self.set_class(bare, "-bare")
+            self.set_class(self.monitor.look.ascii, "-ascii")
             self.header.display = high >= HEADER_FROM
             for k, pane in enumerate(self.panes):
                 pane.display = k in shown

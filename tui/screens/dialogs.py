@@ -31,6 +31,10 @@ class Dialog(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("escape,q", "close", show=False)]  # type: ignore[assignment]
 
+    def on_mount(self) -> None:
+        """Use plain lines where the terminal has no others."""
+        self.set_class(self.monitor.look.ascii, "-ascii")
+
     @property
     def monitor(self) -> "Monitor":
         """The app."""

@@ -40,7 +40,7 @@ class Header(Drawn):
 
     def draw(self, width: int, height: int) -> Canvas:
         """Return the two rows."""
-        canvas = Canvas(width, height)
+        canvas = Canvas(width, height, ascii_only=self.monitor.look.ascii)
         self._state_row(canvas)
         if height > 1:
             self._tabs_row(canvas)
@@ -139,7 +139,7 @@ class Footer(Drawn):
     def draw(self, width_: int, height: int) -> Canvas:
         """Return the row."""
         monitor, look = self.monitor, self.monitor.look
-        canvas = Canvas(width_, height)
+        canvas = Canvas(width_, height, ascii_only=look.ascii)
         meter = monitor.meter.line()
         if meter:
             canvas.text(1, 0, fit(look.text(meter), width_ - 2), "dim")

@@ -1,0 +1,317 @@
+"""The app over states and sizes: every key, every screen, no pane that fails."""
+
+import asyncio
+import copy
+import json
+from functools import cache
+
+import pytest
+
+from kdtune.runs.lock import requested_stop
+from kdtune.runs.records import RunRecord
+from tui.actions import ACTIONS
+from tui.app import Monitor, seek_place
+from tui.look import Look
+from tui.sources import Health, Live, Replay
+from tui.synthetic import Synthetic
+
+SIZES = ((40, 10), (60, 20), (100, 30), (160, 48))
+
+WORLDS = {
+    "empty": {"trials": 3, "epochs": 3, "classes": 3, "done": 0, "state": "preparing"},
+    "running": {"trials": 12, "epochs": 4, "classes": 10, "done": 7, "running": 2, "state": "running"},
+    "finished": {"trials": 9, "epochs": 4, "classes": 10},
+    "one trial": {"trials": 1, "epochs": 3, "classes": 4},
+    "thousand trials": {"trials": 1000, "epochs": 2, "classes": 5, "exact": False},
+}
+
+
+async def settled(pilot, monitor):
+    for _ in range(400):
+        await pilot.pause(0.01)
+        if not monitor.source.loading and monitor.source.drain() is None and monitor.reader._todo == {}:
+            return
+    raise AssertionError("it did not settle")
+
+
+def screen_text(app):
+    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+
+
+@cache
+def made(name):
+    world = Synthetic(**WORLDS[name])
+    events = list(world.events())
+    world.events = lambda: iter(events)
+    return world
+
+
+def world_of(name):
+    """Return a fresh source over events that were made once."""
+    return copy.copy(made(name))
+
+
+def monitor_of(name, **options):
+    return Monitor(world_of(name), **options)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", WORLDS)
+async def test_every_screen_in_every_state_and_size(name, size):
+    app = monitor_of(name)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause(0.15)
+        for key in "12345":
+            await pilot.press(key)
+            await pilot.pause(0.02)
+            lines = screen_text(app).split("\n")
+            assert len(lines) == size[1]
+            for _ in app.board.panes:
+                await pilot.press("tab")
+        assert app.failures == []
+
+
+@pytest.mark.parametrize("size", [(40, 10), (100, 30), (160, 48)])
+async def test_every_key_on_every_screen(size):
+    app = monitor_of("running", readonly=True)
+    passed_over = {"q", "ctrl+s", "ctrl+p", "1", "2", "3", "4", "5"}
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause(0.1)
+        for screen in "12345":
+            await pilot.press(screen)
+            for action in ACTIONS:
+                for key in action.keys.split(","):
+                    if key not in passed_over:
+                        await pilot.press(key)
+                        if len(app.screen_stack) > 1:
+                            await pilot.press("escape")
+                        assert app.is_running, key
+        assert app.failures == []
+        assert len(app.screen_stack) == 1
+
+
+async def test_breakpoints():
+    app = monitor_of("finished")
+    async with app.run_test(size=(160, 48)) as pilot:
+        shown = {}
+        for width, height in ((160, 48), (110, 30), (80, 24), (50, 24), (160, 18)):
+            await pilot.resize_terminal(width, height)
+            await pilot.pause(0.05)
+            board = app.board
+            shown[width, height] = ([pane.pane_name for pane in board.panes if pane.display], board.header.display)
+        assert shown[160, 48] == (["table", "curves", "bias"], True)
+        assert shown[110, 30] == (["table", "curves"], True)
+        assert shown[80, 24] == (["table"], True)
+        assert shown[50, 24] == (["table"], True)
+        assert shown[160, 18][1] is False
+
+
+async def test_moving_selecting_filtering_and_sorting():
+    app = monitor_of("finished")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.pause(0.2)
+        await pilot.press("home", "j", "j")
+        assert app.view.cursor == "t0000"
+        await pilot.press("space", "j", "space", "j", "p")
+        assert app.view.selected == ["t0000", "t0001"]
+        assert app.view.pinned == ["t0002"]
+        assert app.ids[0] == "t0002"
+        await pilot.press("slash", *"front", "enter")
+        assert set(app.ids) == set(app.store.front) | {"t0002"}
+        await pilot.press("escape")
+        assert len(app.ids) == 9
+        await pilot.press("escape")
+        assert app.view.selected == []
+        await pilot.press("s", "s", "s")
+        values = [app.store.value(i, "accuracy") for i in app.ids[1:]]
+        assert app.view.sort == "accuracy"
+        assert values == sorted(values, reverse=True)
+
+
+async def test_a_wrong_filter_says_so_and_changes_nothing():
+    app = monitor_of("finished")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause(0.2)
+        await pilot.press("slash", *"eo<1", "enter")
+        assert len(app.screen_stack) == 2
+        assert "eo" in screen_text(app)
+        await pilot.press("escape")
+        assert app.view.filter == ""
+
+
+async def test_a_ninth_is_not_compared():
+    app = monitor_of("finished")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause(0.2)
+        await pilot.press("home", "j")
+        for _ in range(9):
+            await pilot.press("j", "space")
+        assert len(app.view.selected) == 8
+
+
+async def test_pause_holds_the_view_and_nothing_is_lost():
+    world = Synthetic(trials=9, epochs=4, classes=4, rate=1)
+    app = Monitor(world, hz=50)
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.pause(0.3)
+        await pilot.press("P")
+        held = app.store.reports
+        await pilot.pause(0.3)
+        assert app.store.reports == held
+        assert any("paused +" in text for text, _ in app.badges())
+        app.source.rate = None
+        await pilot.pause(0.2)
+        await pilot.press("P")
+        assert app.store.reports == sum(event["kind"] == "report" for event in world.events())
+
+
+async def test_stale_lost_and_gone_are_said():
+    app = monitor_of("running")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.pause(0.2)
+        app.source._clock += 400
+        assert ("no report for 6:00 min", "badge-warn") in app.badges()
+        app.source.health = Health(lost=True)
+        assert app.state_name() == "lost"
+        app.source.health = Health(gone=True)
+        assert app.state_name() == "gone"
+        await pilot.pause(0.3)
+        assert "gone" in screen_text(app)
+        assert app.failures == []
+
+
+@pytest.fixture
+def run(tmp_path):
+    files = Synthetic(**WORLDS["running"]).write(tmp_path / "run")
+    return files, RunRecord.read(files.record)
+
+
+async def test_stopping_needs_the_typed_word(run):
+    files, record = run
+    app = Monitor(Live(files, record))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, app)
+        await pilot.press("Q", *"yes", "enter")
+        assert requested_stop(files) is None
+        await pilot.press("Q", *"stop", "enter")
+        await pilot.pause(0.05)
+        assert requested_stop(files) == "clean"
+
+
+async def test_read_only_cannot_stop(run):
+    files, record = run
+    app = Monitor(Live(files, record), readonly=True)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, app)
+        await pilot.press("Q")
+        assert len(app.screen_stack) == 1
+        assert "read-only" in app.message[0]
+
+
+async def test_export_copies_the_command(run):
+    files, record = run
+    app = Monitor(Live(files, record))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot, app)
+        await pilot.press("e")
+        assert app.clipboard == f"kdtune export {files.root}"
+        await pilot.press("y", "y")
+        assert "t0003" in app.clipboard
+
+
+async def test_replay_steps_and_seeks(run):
+    files, record = run
+    app = Monitor(Replay(files, record, speed=1e-6))
+    async with app.run_test(size=(160, 48)) as pilot:
+        await settled(pilot, app)
+        await pilot.press("g", *"50%", "enter")
+        half = app.store.reports
+        assert half > 0
+        await pilot.press("right_square_bracket")
+        assert app.store.reports == half + 1
+        await pilot.press("left_square_bracket", "left_square_bracket")
+        assert app.store.reports == half - 1
+        await pilot.press("3", "2", "4", "1")
+        assert app.failures == []
+
+
+def test_moments():
+    assert seek_place("50%", 200) == 0.5
+    assert seek_place("1:40", 200) == 0.5
+    assert seek_place("100", 200) == 0.5
+    assert seek_place("300", 200) is None
+    assert seek_place("soon", 200) is None
+
+
+@pytest.mark.parametrize("theme", ["kdtune-light", "ansi-dark", "nord", "textual-light"])
+async def test_themes(theme):
+    app = monitor_of("running", theme=theme)
+    async with app.run_test(size=(160, 48)) as pilot:
+        for key in "12345":
+            await pilot.press(key)
+            await pilot.pause(0.05)
+        assert app.failures == []
+
+
+async def test_ascii_is_ascii():
+    app = monitor_of("running", look=Look(ascii=True))
+    async with app.run_test(size=(160, 48)) as pilot:
+        for key in "12345":
+            await pilot.press(key)
+            await pilot.pause(0.1)
+            assert screen_text(app).isascii(), next(c for c in screen_text(app) if not c.isascii())
+
+
+async def test_a_chart_that_fails_leaves_the_others_alone():
+    app = monitor_of("finished")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.pause(0.1)
+
+        def broken(_):
+            raise ZeroDivisionError("no")
+
+        app.board.panes[1].chart = broken
+        app.view.changed()
+        await pilot.pause(0.5)
+        text = screen_text(app)
+        assert "can't be drawn" in text
+        assert "t0003" in text
+
+
+async def test_nothing_is_drawn_twice_without_a_change():
+    app = monitor_of("finished")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.pause(0.6)
+        drawn = []
+        app.meter.drew = lambda name, seconds: drawn.append(name)
+        await asyncio.sleep(0.6)
+        assert set(drawn) <= {"header"}
+
+
+async def test_numbers_are_those_of_status(run, capsys):
+    from kdtune.report.console import print_summary
+    from kdtune.runs import open_run
+
+    files, record = run
+    print_summary(open_run(files.root), as_json=True)
+    status = json.loads(capsys.readouterr().out)
+    app = Monitor(Live(files, record))
+    async with app.run_test(size=(160, 48)) as pilot:
+        await settled(pilot, app)
+        assert app.store.front == set(status["status"]["front"])
+        assert app.store.hypervolume == status["status"]["hypervolume"]
+        assert app.store.counts() == status["status"]["trials"]
+        text = screen_text(app)
+        for member in status["front"]:
+            assert f"{member['values']['accuracy']:.3f}" in text
+            assert f"{member['values']['eod']:.3f}" in text
+        member = status["front"][0]
+        app._move_to(member["id"])
+        await pilot.press("3")
+        for _ in range(500):
+            await pilot.pause(0.02)
+            doubt = app.analyst.found.get((member["id"], member["epoch"], "eod"))
+            if doubt is not None:
+                break
+        assert doubt is not None
+        assert (doubt.low, doubt.high, doubt.chance) == tuple(member["doubts"]["eod"][k] for k in ("low", "high", "chance"))

@@ -1,0 +1,30 @@
+"""`python -m tui RUN`: the monitor without the rest of the command line; what `--serve` starts for each visitor."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from kdtune.errors import KdtuneError
+from tui.app import watch
+
+
+def main() -> int:
+    """Open the monitor and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tui", description="Watch a run.")
+    parser.add_argument("run", nargs="?")
+    parser.add_argument("--runs-dir", type=Path)
+    parser.add_argument("--replay", action="store_true")
+    parser.add_argument("--speed", type=float, default=20.0)
+    parser.add_argument("--readonly", action="store_true")
+    parser.add_argument("--ascii", action="store_true")
+    parser.add_argument("--serve", action="store_true")
+    parser.add_argument("--theme")
+    try:
+        return watch(**vars(parser.parse_args()))
+    except KdtuneError as error:
+        print(f"kdtune: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
