@@ -35,9 +35,7 @@ def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -
     return "\n\n".join(parts) + "\n"
 
 
-def _metadata(
-    member: ModelFindings, config: Mapping[str, Any], findings: Findings, table: bool
-) -> dict[str, Any]:
+def _metadata(member: ModelFindings, config: Mapping[str, Any], table: bool) -> dict[str, Any]:
     task = "tabular-classification" if table else "image-classification"
     results = {name: v for name, v in member.splits["test"]["values"].items() if not math.isnan(v)}
     return {
@@ -69,8 +67,10 @@ def _what(config: Mapping[str, Any], findings: Findings) -> str:
     distillation = config["distillation"]
     front = " and ".join(measure_name(o) for o in findings.objectives)
     return (
-        f"A {config['architecture']} with {config['parameters']:,} weights, distilled from a {distillation['teacher']} on "
-        f"{config['data']['name']} ({len(config['classes'])} classes: {_listed(config['classes'])}). It is a member of the "
+        f"A {config['architecture']} with {config['parameters']:,} weights, distilled from a "
+        f"{distillation['teacher']} on "
+        f"{config['data']['name']} ({len(config['classes'])} classes: {_listed(config['classes'])}). It is a "
+        "member of the "
         f"Pareto front of {front} that a search over {len(findings.trials)} students found on validation."
     )
 
@@ -78,7 +78,8 @@ def _what(config: Mapping[str, Any], findings: Findings) -> str:
 def _use(table: bool) -> str:
     given = "a DataFrame with the raw columns" if table else "images (PIL or paths), or uint8 pixels"
     return (
-        f'```python\nimport kdtune\n\nstudent = kdtune.load_student("path/of/this/folder")\nstudent.predict(x)   # {given} '
+        '```python\nimport kdtune\n\nstudent = kdtune.load_student("path/of/this/folder")\n'
+        f"student.predict(x)   # {given} "
         "-> names of classes\nstudent.logits(x)    # float32 [n, classes]\nstudent.module       # torch.nn.Module, for "
         "prepared input\n```"
     )
@@ -103,7 +104,8 @@ def _measured(member: ModelFindings, findings: Findings) -> str:
         rows,
     )
     return (
-        f"{text}\n\nThe student was chosen by its values on validation; the test split was opened once, after that. All "
+        f"{text}\n\nThe student was chosen by its values on validation; the test split was opened once, after "
+        "that. All "
         "values are of one trained model, one seed."
         + (" What other seeds gave is in `metrics.json` under `replicates`." if member.replicates else "")
     )
@@ -123,7 +125,8 @@ def _by_group(member: ModelFindings) -> list[str]:
             if gap == "dpd":
                 base = f"; the labels themselves differ by {number(values['base_rate_gap'])}"
             lines.append(
-                f"- {gap.upper()} {number(values['value'])} (95 %: {_between(values['interval'])}); a model with the same "
+                f"- {gap.upper()} {number(values['value'])} (95 %: {_between(values['interval'])}); a model with "
+                "the same "
                 f"rates in every group would show {number(values['chance']['mean'])} by chance at these sizes{base}."
             )
         if numbers["n_missing"]:
@@ -151,9 +154,11 @@ def _training(config: Mapping[str, Any]) -> str:
         f"{name} {setting(value)}" for name, value in training.items() if name != "milestones"
     )
     return (
-        f"Loss: α{t2} KL(teacher ‖ student at T) + (1 − α) cross-entropy, with T = {distillation['temperature']:.3g} and "
+        f"Loss: α{t2} KL(teacher ‖ student at T) + (1 − α) cross-entropy, with T = "
+        f"{distillation['temperature']:.3g} and "
         f"α = {distillation['alpha']:.3g}. {settings}; seed {config['seed']}. Data fingerprint "
-        f"`{config['data']['fingerprint']}`, teacher's weights `{config['teacher']['sha256']}`; kdtune {config['kdtune']}."
+        f"`{config['data']['fingerprint']}`, teacher's weights `{config['teacher']['sha256']}`; kdtune "
+        f"{config['kdtune']}."
     )
 
 

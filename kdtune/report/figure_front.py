@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from kdtune.report.findings import Findings, ModelFindings
 from kdtune.report.labels import axis_label, chances, interval_of, short
@@ -140,6 +141,8 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
                     zorder=6,
                 )
     ax.margins(0.09)
+    if x.measure.name not in _LOGARITHMIC:
+        ax.xaxis.set_major_locator(MaxNLocator(7 if ax.figure.get_size_inches()[0] >= WIDE else 5))
     for axis, objective in (("x", x), ("y", y)):
         if objective.measure.name in GAPS:
             low, _ = getattr(ax, f"get_{axis}lim")()

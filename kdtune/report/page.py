@@ -139,9 +139,11 @@ def _optimism(findings: Findings) -> list[str]:
             f"average over the members: {said}."
         )
     lines.append(
-        f"Hypervolume (share of the objectives' unit cube that the front dominates): {volumes['searched']:.4f} as searched "
+        f"Hypervolume (share of the objectives' unit cube that the front dominates): {volumes['searched']:.4f} as "
+        "searched "
         f"on validation; on test {volumes['test_optimistic']:.4f} for the members that no other dominates there "
-        f"(optimistic: {int(findings.optimistic.sum())} of {len(findings.members)}), {volumes['test_pessimistic']:.4f} for "
+        f"(optimistic: {int(findings.optimistic.sum())} of {len(findings.members)}), "
+        f"{volumes['test_pessimistic']:.4f} for "
         f"those that dominate no other (pessimistic: {int(findings.pessimistic.sum())}). Who takes a member by its "
         "validation values gets something in between."
     )
@@ -190,8 +192,8 @@ def _doubt_tables(findings: Findings) -> list[str]:
             rows.append(row)
         base = numbers["dpd"]["base_rate_gap"]
         parts.append(
-            f'<p class="small">{escape(attribute)} on test: {escape(sizes)}. The labels themselves differ between these '
-            f"groups by {number(base)} (the DPD of a student that is always right).</p>"
+            f'<p class="small">{escape(attribute)} on test: {escape(sizes)}. The labels themselves differ between '
+            f"these groups by {number(base)} (the DPD of a student that is always right).</p>"
         )
         parts.append(
             table(["student", "EOD", "EOD by chance", "DPD", "DPD by chance"], rows, kinds=_kinds(findings))
@@ -217,9 +219,9 @@ def _seeds_table(findings: Findings) -> str:
         row.append("" if math.isnan(chance) else f"{100 * chance:.0f} % of resamples")
         rows.append(row)
     note = (
-        '<p class="small">On test. The same training with other seeds; the seed of the search is left out of the mean, for '
-        "members were chosen because it came out well. Resamples draw the seeds of each member again with replacement: "
-        "with few seeds this is rough.</p>"
+        '<p class="small">On test. The same training with other seeds; the seed of the search is left out of the '
+        "mean, for members were chosen because it came out well. Resamples draw the seeds of each member again with "
+        "replacement: with few seeds this is rough.</p>"
     )
     return note + table(heads, rows, kinds=_kinds(findings))
 
@@ -236,7 +238,8 @@ def _groups_table(groups: "pandas.DataFrame") -> str:
         for _, row in groups.iterrows()
     ]
     body = table(["student", "group", "n", *rates], rows, text=2)
-    return f"<details>\n<summary>All rates by group ({len(rows)} rows, by fairlearn's MetricFrame)</summary>\n{body}\n</details>"
+    title = f"All rates by group ({len(rows)} rows, by fairlearn's MetricFrame)"
+    return f"<details>\n<summary>{title}</summary>\n{body}\n</details>"
 
 
 def _made(findings: Findings) -> list[str]:
