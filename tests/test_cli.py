@@ -221,7 +221,11 @@ def test_a_csv_with_a_label_missing(tmp_path: Path) -> None:
     ("changes", "expected"),
     [
         ({"pairs": ["lenet5->mpl-16"]}, "unknown model 'mpl-16'"),
-        ({"dataset": {"name": "trifeatures"}}, "unknown data set 'trifeatures'; did you mean 'trifeature'?"),
+        pytest.param(
+            {"dataset": {"name": "trifeatures"}},
+            "unknown data set 'trifeatures'; did you mean 'trifeature'?",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             {"dataset": {**SPACE["dataset"], "n_trian": 3}},
             "no option 'n_trian'; did you mean 'n_train'?",
@@ -233,7 +237,11 @@ def test_a_csv_with_a_label_missing(tmp_path: Path) -> None:
             "unknown sensitive attribute 'colour'; did you mean 'color'?",
             marks=pytest.mark.slow,
         ),
-        ({"constraints": {"accuracy": "> 0.5"}}, "constraints: accuracy: cannot read '> 0.5'"),
+        pytest.param(
+            {"constraints": {"accuracy": "> 0.5"}},
+            "constraints: accuracy: cannot read '> 0.5'",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             {"constraints": {"accuracy": ">= majorty"}}, "unknown name 'majorty'", marks=pytest.mark.slow
         ),
