@@ -20,6 +20,7 @@ from kdtune.report.console import narrate
 from kdtune.report.evaluation import load_data, open_test, validation_of
 from kdtune.report.figures import draw_all
 from kdtune.report.findings import Findings, ModelFindings, conclude
+from kdtune.report.formats import check_formats, write_formats
 from kdtune.report.front import choices, front_states
 from kdtune.report.measured import Measured, checked, group_table, load_baselines, load_members, measure
 from kdtune.report.page import page
@@ -70,6 +71,7 @@ def run_export(request: Request) -> tuple[Path, Findings]:
             importlib.import_module(name)
         except ImportError as error:
             raise InputError(f"--import {name}: {error}") from None
+    check_formats(onnx=request.onnx)
     run = open_run(request.run, runs_dir=request.runs_dir)
     out = checked_out(request.out or run.files.export)
     front = front_states(run)
@@ -99,7 +101,7 @@ def run_export(request: Request) -> tuple[Path, Findings]:
         notes=notes,
     )
     with written_aside(out) as folder:
-        _write(folder, run, dataset, models, findings)
+        _write(folder, run, dataset, models, findings, request)
     return out, findings
 
 
@@ -136,7 +138,14 @@ def written_aside(out: Path) -> Iterator[Path]:
         raise
 
 
-def _write(folder: Path, run: Run, dataset: Dataset, models: Sequence[Measured], findings: Findings) -> None:
+def _write(
+    folder: Path,
+    run: Run,
+    dataset: Dataset,
+    models: Sequence[Measured],
+    findings: Findings,
+    request: Request,
+) -> None:
     by_id = {model.trained.id: model for model in models}
     for member in findings.members:
         if not member.exported:
@@ -150,6 +159,13 @@ def _write(folder: Path, run: Run, dataset: Dataset, models: Sequence[Measured],
         parameters = sum(parameter.numel() for parameter in model.module.parameters())
         write_bundle(folder / member.id, model.trained, origin, metrics, parameters=parameters)
         student = verify_bundle(folder / member.id, model.on, metrics)
+        write_formats(
+            folder / member.id,
+            student,
+            model.on["test"][0].inputs,
+            torch_export=request.torch_export,
+            onnx=request.onnx,
+        )
         write_bytes(folder / member.id / CARD, card(member, student.config, findings).encode())
     write_tables(folder, findings)
     groups = group_table(run, models)
