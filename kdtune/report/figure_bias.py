@@ -75,7 +75,7 @@ def _heat(
     ax.pcolormesh(
         *edges, np.ma.masked_invalid(values), cmap=colours, norm=norm, edgecolors=PAPER, linewidth=1.2
     )
-    ax.invert_yaxis()
+    ax.set_ylim(len(rows) - 0.5, -0.5)  # the first member on top, also where panels share the axis
     for (r, c), value in np.ndenumerate(values):
         if np.isnan(value):
             continue

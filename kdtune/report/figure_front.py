@@ -59,7 +59,13 @@ def draw(findings: Findings, width: float) -> Figure:
     grid = figure.subplots(rows, columns, squeeze=False)
     for k, ax in enumerate(grid.flat):
         if k + 1 < len(objectives):
-            _panel(ax, findings, objectives[k + 1], objectives[0])
+            _panel(
+                ax,
+                findings,
+                objectives[k + 1],
+                objectives[0],
+                ticks=7 if width >= WIDE and columns == 1 else 5,
+            )
         else:
             ax.set_axis_off()
     handles = _key(findings)
@@ -84,7 +90,7 @@ def _key(findings: Findings) -> list[Line2D]:
     return handles
 
 
-def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
+def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks: int) -> None:
     ax.set_xlabel(axis_label(x))
     ax.set_ylabel(axis_label(y))
     for axis, objective in (("x", x), ("y", y)):
@@ -142,7 +148,7 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
                 )
     ax.margins(0.09)
     if x.measure.name not in _LOGARITHMIC:
-        ax.xaxis.set_major_locator(MaxNLocator(7 if ax.figure.get_size_inches()[0] >= WIDE else 5))
+        ax.xaxis.set_major_locator(MaxNLocator(ticks))
     for axis, objective in (("x", x), ("y", y)):
         if objective.measure.name in GAPS:
             low, _ = getattr(ax, f"get_{axis}lim")()

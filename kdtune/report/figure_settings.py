@@ -73,17 +73,6 @@ def _panel(ax: "Axes", findings: Findings, name: str, setting: str, *, named: bo
     for model in findings.baselines:
         value = model.searched.get(name, np.nan)
         if not np.isnan(value):
-            if named:
-                ax.annotate(
-                    model.architecture,
-                    (1, value),
-                    xycoords=("axes fraction", "data"),
-                    xytext=(-2, 2),
-                    textcoords="offset points",
-                    ha="right",
-                    color=TEACHER if model.role == "teacher" else NDS,
-                    fontsize=7.5,
-                )
             ax.axhline(
                 value, color=TEACHER if model.role == "teacher" else NDS, linewidth=1.0, alpha=0.8, zorder=1
             )
@@ -103,6 +92,29 @@ def _panel(ax: "Axes", findings: Findings, name: str, setting: str, *, named: bo
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.minorticks_off()
     ax.margins(0.06, 0.14)
+    if named:
+        _name_lines(ax, findings, name)
+
+
+def _name_lines(ax: "Axes", findings: Findings, name: str) -> None:
+    """Write the architecture on each baseline's line; of lines that all but coincide, on one."""
+    low, high = ax.get_ylim()
+    taken: list[float] = []
+    for model in findings.baselines:
+        value = model.searched.get(name, np.nan)
+        if np.isnan(value) or any(abs(value - other) < 0.1 * (high - low) for other in taken):
+            continue
+        taken.append(value)
+        ax.annotate(
+            model.architecture,
+            (1, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(-2, 2),
+            textcoords="offset points",
+            ha="right",
+            color=TEACHER if model.role == "teacher" else NDS,
+            fontsize=7.5,
+        )
 
 
 def _key(findings: Findings) -> list[Line2D]:

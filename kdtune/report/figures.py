@@ -70,7 +70,7 @@ def _picture(name: str, title: str, caption: str, draw: "Drawn") -> Picture:
             caption=caption,
             svg=file.encode(),
             png=png(wide),
-            wide=inline(svg(wide, f"{name} wide"), title),
+            wide=inline(svg(wide, f"{name} wide"), title, grow=1.3),
             narrow=inline(svg(narrow, f"{name} narrow"), title, grow=1.4),
         )
 

@@ -95,6 +95,7 @@ def _torch_program(path: Path, module: torch.nn.Module, example: Tensor) -> Call
     batch = torch.export.Dim("batch")
     program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
     torch.export.save(program, path)
+    # torch.export.load unpickles: of all files only this one, whose bytes were written by the line above.
     again = torch.export.load(path).module()
     return lambda block: np.asarray(again(block).detach().numpy())
 

@@ -86,7 +86,7 @@ def _front_table(findings: Findings) -> str:
         row: list[str | tuple[str, str]] = [_name(findings, model, k)]
         row += [(number(model.value(o.name)), _between(model, o)) for o in objectives]
         row += [number(model.searched.get(o.name, math.nan)) for o in objectives]
-        row += [setting(model.config.get(name, "")).replace("->", " → ") for name in settings]
+        row += [setting(model.config.get(name, "")) for name in settings]
         rows.append(row)
     return table(heads, rows, kinds=_kinds(findings))
 
@@ -99,7 +99,7 @@ def _kinds(findings: Findings) -> list[str]:
 def _name(findings: Findings, model: ModelFindings, k: int) -> str | tuple[str, str]:
     if k >= len(findings.members):
         return short(model)
-    marks = []
+    marks = [str(model.config["pair"]).replace("->", " → ")] if len(findings.record.pairs) > 1 else []
     if not findings.optimistic[k]:
         marks.append("dominated on test")
     if not model.exported:
