@@ -71,11 +71,7 @@ def _under(findings: Findings) -> str:
 
 
 def _front_table(findings: Findings) -> str:
-    settings = [
-        name for name in ("temperature", "alpha", "pair") if any(name in m.config for m in findings.members)
-    ]
-    if len(findings.record.pairs) == 1:
-        settings = [name for name in settings if name != "pair"]
+    settings = [name for name in ("temperature", "alpha") if any(name in m.config for m in findings.members)]
     names = list(dict.fromkeys(["accuracy", *(o.name for o in findings.objectives)]))
     objectives = [Objective.parse(name, list(findings.record.attributes)) for name in names]
     heads = ["student", *(f"{measure_name(o)}, test" for o in objectives)]
