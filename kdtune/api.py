@@ -46,7 +46,7 @@ def search(
     content["budget"] |= {k: v for k, v in {"trials": trials, "minutes": minutes}.items() if v is not None}
     if seed is not None:
         content["seed"] = seed
-    resolved = parse_space(content, stem)
+    resolved = parse_space(content, stem).with_absolute_paths()
     files = create_run(runs_dir(None if directory is None else Path(directory)), name, stem)
     try:
         run_sweep(Request(files, resolved, address=address))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kdtune.errors import KdtuneError
+from kdtune.errors import InputError, KdtuneError
 
 EXIT_INTERRUPTED = 130
 
@@ -50,8 +50,7 @@ def _add_search(commands: Any) -> None:
     command.add_argument(
         "space",
         nargs="?",
-        default="default",
-        help="a ready space's name, or a YAML file (default: %(default)s)",
+        help="a ready space's name, or a YAML file (default: default)",
     )
     command.add_argument("--name", help="name of the run (default: the space's name and a number)")
     command.add_argument("--trials", type=_positive(int), metavar="N", help="trials to run")
@@ -260,14 +259,11 @@ def _export(options: argparse.Namespace) -> int:
 
 def _stop(options: argparse.Namespace) -> int:
     from kdtune.runs.files import find_run
-    from kdtune.runs.lock import is_driven, request_stop
+    from kdtune.runs.lock import driver_seems_alive, request_stop
 
     files = find_run(options.target, options.runs_dir)
-    if not is_driven(files):
-        print(
-            f"kdtune: {files.root.name} is not running on this machine; the request is left for its driver",
-            file=sys.stderr,
-        )
+    if not driver_seems_alive(files):
+        raise InputError(f"run {files.root.name!r} is not running: there is nothing to stop")
     request_stop(files, "now" if options.now else "clean")
     print(
         f"asked {files.root.name} to stop; go on with: kdtune search --resume {files.root.name}",

@@ -37,7 +37,7 @@ def launch(options: argparse.Namespace) -> int:
         files = create_run(runs_dir(options.runs_dir), options.name, stem)
     request = {
         "run": str(files.root.resolve()),
-        "space": None if space is None else space.to_dict(),
+        "space": None if space is None else space.with_absolute_paths().to_dict(),
         "address": options.address,
         "imports": options.imports,
         "trials": options.trials,
@@ -69,17 +69,17 @@ def _space(options: argparse.Namespace) -> tuple[Space, str]:
     }.items():
         if value is not None:
             overrides.append(f"{key}={value}")
-    return read_space(options.space, overrides)
+    return read_space(options.space or "default", overrides)
 
 
 def _resumed(options: argparse.Namespace) -> RunFiles:
     files = find_run(options.resume, options.runs_dir)
-    fixed = ("set", "name", "seed", "workers", "gpus_per_trial")
+    fixed = ("space", "set", "name", "seed", "workers", "gpus_per_trial")
     given = [name for name in fixed if getattr(options, name) not in (None, [])]
     if given:
         raise InputError(
             "--resume goes on with what the run was asked for (--trials and --minutes may change): leave out "
-            + ", ".join("--" + name.replace("_", "-") for name in given)
+            + ", ".join(name.upper() if name == "space" else "--" + name.replace("_", "-") for name in given)
         )
     if is_driven(files):
         raise InputError(

@@ -70,6 +70,19 @@ def is_driven(files: RunFiles) -> bool:
     return False
 
 
+def driver_seems_alive(files: RunFiles) -> bool:
+    """Tell whether a run has a driver, here or on another machine.
+
+    On this machine the lock answers at once; of a driver elsewhere only its heartbeat is known.
+    """
+    if is_driven(files):
+        return True
+    heartbeat = last_heartbeat(files)
+    if heartbeat is None or heartbeat.host == socket.gethostname():
+        return False
+    return heartbeat.age <= LOST_AFTER_SECONDS
+
+
 @dataclass(frozen=True)
 class Heartbeat:
     """The driver's last sign of life."""

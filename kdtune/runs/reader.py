@@ -13,7 +13,7 @@ from kdtune.errors import RunError
 from kdtune.pareto import Constraint
 from kdtune.runs.files import RunFiles, find_run
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.lock import LOST_AFTER_SECONDS, is_driven, last_heartbeat
+from kdtune.runs.lock import driver_seems_alive
 from kdtune.runs.measures import Objective, front_hypervolume, front_mask
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.state import ModelState, RunState, fold
@@ -133,10 +133,7 @@ class Run:
     def _liveness(self, state: RunState) -> str:
         if state.state not in ("preparing", "running"):
             return state.state
-        heartbeat = last_heartbeat(self.files)
-        if heartbeat is None or heartbeat.age <= LOST_AFTER_SECONDS or is_driven(self.files):
-            return state.state
-        return "lost"
+        return state.state if driver_seems_alive(self.files) else "lost"
 
     def _table(self, state: RunState) -> "pandas.DataFrame":
         done, on_front = self.front_of(state)

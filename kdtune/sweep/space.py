@@ -31,6 +31,10 @@ SEARCHABLE = (
 """What `search` may vary; everything else of the protocol is one value for all trials."""
 
 
+_PATH_OPTIONS = ("path", "attributes", "test", "root")
+"""Options of data sets that may name a file or a folder."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -190,6 +194,21 @@ class Space(_Strict):
     def search_of(self, pair: Pair) -> dict[str, Choice]:
         """Return what is searched for a pair: the common part, replaced by its own entries of the same name."""
         return {**self.search, **pair.search}
+
+    def with_absolute_paths(self) -> "Space":
+        """Return the space with the files and folders that its data set names as absolute paths.
+
+        A run is resumed and exported from any folder, not only from where it began.
+        """
+        options = self.dataset.options
+        paths = {
+            key: str(Path(value).absolute())
+            for key, value in options.items()
+            if key in _PATH_OPTIONS and isinstance(value, str) and Path(value).exists()
+        }
+        return self.model_copy(
+            update={"dataset": DatasetSpec(name=self.dataset.name, **{**options, **paths})}
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain YAML values that `Space` accepts again."""

@@ -191,7 +191,10 @@ def test_liveness(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     writer.run_state("running")
     run = Run(files)
     beat(files)
-    assert run.status().state == "running", "a sign of life a moment ago"
+    assert run.status().state == "lost", "nobody on this machine holds the lock, whatever the heartbeat says"
+    elsewhere = {"time": time.time(), "pid": 1, "host": "elsewhere"}
+    write_json(files.heartbeat, elsewhere)
+    assert run.status().state == "running", "a driver on another machine, heard of a moment ago"
     old = {"time": time.time() - 2 * lock.LOST_AFTER_SECONDS, "pid": 1, "host": "h"}
     write_json(files.heartbeat, old)
     assert run.status().state == "lost"
