@@ -152,6 +152,12 @@ def test_search_prints_the_front_and_status_repeats_it(space_file: Path, tmp_pat
     assert "by chance" in text
     listed = json.loads(kdtune_cli("runs", "--json", cwd=tmp_path).communicate(timeout=60)[0])
     assert [run["name"] for run in listed] == ["small-1"]
+    stop = kdtune_cli("stop", "small-1", cwd=tmp_path)
+    assert "not running" in stop.communicate(timeout=60)[1]
+    assert stop.returncode == 2
+    resume = kdtune_cli("search", str(space_file), "--resume", "small-1", cwd=tmp_path)
+    assert "leave out SPACE" in resume.communicate(timeout=60)[1]
+    assert resume.returncode == 2
 
 
 def test_killed_and_resumed_equals_undisturbed(small_run: Any, space_file: Path, tmp_path: Path) -> None:
