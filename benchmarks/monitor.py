@@ -1,6 +1,6 @@
 """Measures the monitor in a real pseudo-terminal, 180×50, against the naive build, and prints targets met and missed.
 
-    python benchmarks/monitor.py [--seconds 10] [--only NAME ...]
+python benchmarks/monitor.py [--seconds 10] [--only NAME ...]
 """
 
 import argparse
@@ -123,11 +123,15 @@ def _plain(data: bytes) -> bytes:
 class Writer:
     """Lets a made-up run grow at a rate, from a thread: events, and full reports of the trial that reports."""
 
-    def __init__(self, path: Path, rate: float, *, trials: int = 1000, epochs: int = 200, classes: int = 100) -> None:
+    def __init__(
+        self, path: Path, rate: float, *, trials: int = 1000, epochs: int = 200, classes: int = 100
+    ) -> None:
         from kdtune.runs.jsonl import dumps
         from tui.synthetic import Synthetic
 
-        self.world = Synthetic(trials=trials, epochs=epochs, classes=classes, done=0, running=4, exact=False, state="running")
+        self.world = Synthetic(
+            trials=trials, epochs=epochs, classes=classes, done=0, running=4, exact=False, state="running"
+        )
         self.path = path
         self.rate = rate
         self.sent = 0
@@ -141,7 +145,12 @@ class Writer:
         from tui.synthetic import Synthetic
 
         world = Synthetic(
-            trials=self.world.n_trials, epochs=4, classes=len(self.world.record.classes), done=trials_done, exact=False, state="running"
+            trials=self.world.n_trials,
+            epochs=4,
+            classes=len(self.world.record.classes),
+            done=trials_done,
+            exact=False,
+            state="running",
         )
         files = world.write(self.path, reports=False)
         for model_id in ("teacher-resnet20", "nds-lenet5"):
@@ -169,8 +178,17 @@ class Writer:
         with open(files.events, "ab", buffering=0) as events:
             open_files = {}
             for model_id in running:
-                event = {"t": time.time(), "kind": "trial", "id": model_id, "model": "student", "epochs": 100_000, "state": "running"}
-                events.write((self.dumps({**event, "config": self.world.config(int(model_id[1:]))}) + "\n").encode())
+                event = {
+                    "t": time.time(),
+                    "kind": "trial",
+                    "id": model_id,
+                    "model": "student",
+                    "epochs": 100_000,
+                    "state": "running",
+                }
+                events.write(
+                    (self.dumps({**event, "config": self.world.config(int(model_id[1:]))}) + "\n").encode()
+                )
                 files.model(model_id).mkdir(parents=True, exist_ok=True)
                 open_files[model_id] = open(files.reports(model_id), "ab", buffering=0)  # noqa: SIM115
             epochs = dict.fromkeys(running, 0)
@@ -184,7 +202,14 @@ class Writer:
                     report = self.template.replace('"epoch": 3', f'"epoch": {epoch}', 1)
                     open_files[model_id].write((report + "\n").encode())
                     values = self.world._values(model_id, 1 + epoch % 200, None)  # type: ignore[arg-type]
-                    event = {"t": time.time(), "kind": "report", "id": model_id, "epoch": epoch, "seconds": 1.0, "values": values}
+                    event = {
+                        "t": time.time(),
+                        "kind": "report",
+                        "id": model_id,
+                        "epoch": epoch,
+                        "seconds": 1.0,
+                        "values": values,
+                    }
                     events.write((self.dumps(event) + "\n").encode())
                     self.sent += 1
                 time.sleep(0.004)
@@ -212,7 +237,11 @@ def child(kind: str, run: Path, stats: Path) -> None:
             def _apply(self, batch: Batch) -> None:
                 super()._apply(batch)
                 now = time.time()
-                late.extend(now - event["t"] for event in batch.events if event["kind"] == "report" and now - event["t"] < 1000)
+                late.extend(
+                    now - event["t"]
+                    for event in batch.events
+                    if event["kind"] == "report" and now - event["t"] < 1000
+                )
 
         opened = open_run(run)
         app = Watched(Live(opened.files, opened.record))
@@ -251,7 +280,9 @@ def _changed(terminal: Terminal, start: int, title: str, before: bytes) -> bool:
     return bool(hits) and hits[-1] != before
 
 
-def load_figures(kind: str, folder: Path, rate: float, seconds: float, *, ssh: bool = False, press: int = 40) -> dict[str, float]:
+def load_figures(
+    kind: str, folder: Path, rate: float, seconds: float, *, ssh: bool = False, press: int = 40
+) -> dict[str, float]:
     """Return CPU, bytes and key latency under a rate of reports."""
     path = folder / f"{kind}-{rate:g}-{ssh}"
     writer = Writer(path, rate).prepare(trials_done=0 if kind == "naive" else 996)
@@ -272,11 +303,18 @@ def load_figures(kind: str, folder: Path, rate: float, seconds: float, *, ssh: b
         latency = keys(terminal, kind, press)
         if latency:
             latency.sort()
-            result.update(p50=statistics.median(latency), p95=latency[int(0.95 * len(latency))], max=latency[-1], answered=len(latency) / press)
+            result.update(
+                p50=statistics.median(latency),
+                p95=latency[int(0.95 * len(latency))],
+                max=latency[-1],
+                answered=len(latency) / press,
+            )
     sent = writer.stop()
     time.sleep(1.0)
     stats = terminal.close()
-    result.update(sent=sent, late=1000 * float(stats.get("late", float("nan"))), got=float(stats.get("reports", 0)))
+    result.update(
+        sent=sent, late=1000 * float(stats.get("late", float("nan"))), got=float(stats.get("reports", 0))
+    )
     return result
 
 
@@ -340,7 +378,9 @@ def _best(call: Any) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--only", nargs="*", default=[], help="start, big, idle, load, ssh, soak, charts, naive")
+    parser.add_argument(
+        "--only", nargs="*", default=[], help="start, big, idle, load, ssh, soak, charts, naive"
+    )
     parser.add_argument("--child")
     parser.add_argument("--run", type=Path)
     parser.add_argument("--stats", type=Path)
@@ -392,7 +432,12 @@ def main() -> int:
             row("bytes a second, local", ours["bytes"], "KiB", 250.0)
             row("memory, 1,000 trials × 100 classes", ours["memory"], "MB", 120.0)
         if "ssh" in wanted:
-            row("bytes a second, SSH mode", load_figures("ours", folder, 50, options.seconds, ssh=True, press=0)["bytes"], "KiB", 60.0)
+            row(
+                "bytes a second, SSH mode",
+                load_figures("ours", folder, 50, options.seconds, ssh=True, press=0)["bytes"],
+                "KiB",
+                60.0,
+            )
         if "soak" in wanted:
             soak = load_figures("ours", folder, 500, 2 * options.seconds, press=0)
             known = 2 * 4 + 996 * 4
@@ -411,7 +456,9 @@ def main() -> int:
     print(f"\nload average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     width = max(len(what) for what, *_ in rows)
     for what, figure, limit, met in rows:
-        print(f"{what:<{width}}  {figure:>14}  {limit:>12}  {'' if met is None else 'met' if met else 'MISSED'}")
+        print(
+            f"{what:<{width}}  {figure:>14}  {limit:>12}  {'' if met is None else 'met' if met else 'MISSED'}"
+        )
     return 0
 
 

@@ -79,5 +79,7 @@ class Naive(App[None]):
         plot.plt.clear_data()
         plot.plt.title(f"cursor {model}")
         plot.plt.plot(self.values[str(model)])
-        plot.plt.scatter([v[-1] for v in list(self.values.values())], [len(v) for v in list(self.values.values())])
+        plot.plt.scatter(
+            [v[-1] for v in list(self.values.values())], [len(v) for v in list(self.values.values())]
+        )
         plot.refresh()

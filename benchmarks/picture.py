@@ -1,6 +1,6 @@
 """Takes cell-exact pictures of the monitor: braille dots, blocks and lines are drawn, not left to a font.
 
-    python benchmarks/picture.py RUN --size 160x48 --keys "2 j j" --theme kdtune-light --out front.png
+python benchmarks/picture.py RUN --size 160x48 --keys "2 j j" --theme kdtune-light --out front.png
 """
 
 import argparse
@@ -22,15 +22,15 @@ _LINES = {  # left, right, up, down
 }  # fmt: skip
 
 
-def picture(rows: list[list[Segment]], ground: str, ink: str, *, cell: tuple[int, int] = (10, 20)) -> Image.Image:
+def picture(
+    rows: list[list[Segment]], ground: str, ink: str, *, cell: tuple[int, int] = (10, 20)
+) -> Image.Image:
     """Draw rows of segments, each cell `cell` pixels."""
     w, h = cell
     width = max(sum(segment.cell_length for segment in row) for row in rows)
     image = Image.new("RGB", (width * w, len(rows) * h), ground)
     draw = ImageDraw.Draw(image)
-    fonts = {
-        bold: ImageFont.truetype(str(_font(bold)), int(h * 0.8)) for bold in (False, True)
-    }
+    fonts = {bold: ImageFont.truetype(str(_font(bold)), int(h * 0.8)) for bold in (False, True)}
     theme = TerminalTheme(
         _triplet(ground), _triplet(ink),
         [(0, 0, 0), (205, 49, 49), (13, 188, 121), (229, 229, 16), (36, 114, 200), (188, 63, 188), (17, 168, 205), (229, 229, 229)],
@@ -140,7 +140,9 @@ def main() -> int:
     parser.add_argument("--keys", default="")
     parser.add_argument("--theme", default="kdtune-dark")
     parser.add_argument("--ascii", action="store_true")
-    parser.add_argument("--replay", type=float, metavar="SHARE", help="as it was after this share of its time")
+    parser.add_argument(
+        "--replay", type=float, metavar="SHARE", help="as it was after this share of its time"
+    )
     parser.add_argument("--out", type=Path, default=Path("monitor.png"))
     options = parser.parse_args()
     from kdtune.runs.reader import open_run

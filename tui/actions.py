@@ -38,8 +38,12 @@ _SCREENS, _MOVE, _FIND, _CHART, _TIME, _RUN = "Screens", "Move and choose", "Fin
 ACTIONS = (
     Action("1", "1", "mode('live')", "live", "trials, learning curves, per-class bias", _SCREENS),
     Action("2", "2", "mode('front')", "front", "Pareto front, hypervolume, who is on it", _SCREENS),
-    Action("3", "3", "mode('classes')", "classes", "disagreement, class × epoch, gaps between groups", _SCREENS),
-    Action("4", "4", "mode('search')", "search", "importance, parallel coordinates, slice, timeline", _SCREENS),
+    Action(
+        "3", "3", "mode('classes')", "classes", "disagreement, class × epoch, gaps between groups", _SCREENS
+    ),
+    Action(
+        "4", "4", "mode('search')", "search", "importance, parallel coordinates, slice, timeline", _SCREENS
+    ),
     Action("5", "5", "mode('log')", "log", "what the driver prints", _SCREENS),
     Action("tab", "tab", "pane(1)", "next pane", "go to the next pane (shift+tab: back)", _SCREENS, 4),
     Action("shift+tab", "shift+tab", "pane(-1)", "previous pane", "go to the previous pane", _SCREENS),
@@ -54,15 +58,25 @@ ACTIONS = (
     Action("space", "space", "select", "select", "compare this trial, up to 8 in colour", _MOVE, 5),
     Action("p", "p", "pin", "pin", "keep this trial on top and compared", _MOVE),
     Action("enter", "enter", "detail", "detail", "all that is known of the trial", _MOVE, 6),
-    Action("escape", "esc", "back", "back", "leave what is open; then: filter, selection", _MOVE),
-    Action("slash", "/", "filter", "filter", "show only some trials, in every plot: eod<0.05 T>=4 front", _FIND, 3),
+    Action("escape", "esc", "leave", "back", "leave what is open; then: filter, selection", _MOVE),
+    Action(
+        "slash",
+        "/",
+        "filter",
+        "filter",
+        "show only some trials, in every plot: eod<0.05 T>=4 front",
+        _FIND,
+        3,
+    ),
     Action("s", "s", "sort(1)", "sort", "sort by the next column", _FIND),
     Action("S", "S", "reverse", "reverse", "turn the order round", _FIND),
     Action("v", "v", "measure(1)", "measure", "show the next measure (V: the one before)", _CHART, 7),
     Action("V", "V", "measure(-1)", "measure back", "show the measure before", _CHART),
     Action("x", "x", "parameter(1)", "parameter", "slice by the next setting (X: the one before)", _CHART),
     Action("X", "X", "parameter(-1)", "parameter back", "slice by the setting before", _CHART),
-    Action("t", "t", "reference", "teacher/NDS", "bias against the teacher, or the non-distilled twin", _CHART),
+    Action(
+        "t", "t", "reference", "teacher/NDS", "bias against the teacher, or the non-distilled twin", _CHART
+    ),
     Action("i", "i", "crosshair", "cross-hair", "read values off a chart; arrows move it", _CHART, 8),
     Action("left", "←", "sideways(-1)", "left", "cross-hair to the left; a zoomed chart too", _CHART),
     Action("right", "→", "sideways(1)", "right", "cross-hair to the right", _CHART),
@@ -81,7 +95,9 @@ ACTIONS = (
     Action("ctrl+p", "ctrl+p", "command_palette", "palette", "all commands by name, themes too", _RUN),
     Action("question_mark", "?", "help", "help", "this page", _RUN, 2),
     Action("q", "q", "detach", "detach", "leave; the sweep goes on", _RUN, 1),
-    Action("Q", "Q", "stop_run", "stop sweep", "ask the sweep to stop (you confirm by typing)", _RUN, 0, "write"),
+    Action(
+        "Q", "Q", "stop_run", "stop sweep", "ask the sweep to stop (you confirm by typing)", _RUN, 0, "write"
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.theme import BUILTIN_THEMES
 from textual.timer import Timer
@@ -44,7 +45,7 @@ AWAY = 4
 """While the terminal's window is not the one in use, one frame in so many is drawn."""
 
 AFTER_SECONDS = 0.03
-"""After a key the pane it went to is painted at once, the others so much later: a held key stays ahead of the charts."""
+"""After a key its pane is painted at once, the others so much later: a held key stays ahead of the charts."""
 
 DRAIN_SECONDS = 0.04
 """Time for taking events in, a frame: what is left waits for the next one, so that keys never do."""
@@ -118,6 +119,7 @@ class Monitor(App[None]):
         """Start to read, and the clock."""
         self.source.start()
         self.reader.start()
+        self._count_bytes()
         self._timer = self.set_interval(1 / self._hz, self._turn)
         self._turn()
 
@@ -126,6 +128,23 @@ class Monitor(App[None]):
         self.source.stop()
         self.reader.stop()
         self.analyst.stop()
+
+    def _count_bytes(self) -> None:
+        driver = self._driver
+        if driver is not None:
+            write = driver.write
+
+            def counted(data: str) -> None:
+                self.meter.wrote(len(data))
+                write(data)
+
+            driver.write = counted  # type: ignore[method-assign]
+
+    async def on_event(self, event: events.Event) -> None:
+        """Note when keys come, for the meter."""
+        if isinstance(event, events.Key):
+            self.meter.key()
+        await super().on_event(event)
 
     def _turn(self) -> None:
         self._turns += 1
@@ -138,6 +157,7 @@ class Monitor(App[None]):
         screen = self.board
         if screen is not None:
             screen.update_panes(self._turns)
+        self.meter.queue = getattr(self.source, "waiting", 0)
         self.meter.tick(time.perf_counter() - begun)
         if self.source.loading is not None:
             self.set_timer(0.02, self._turn, name="loading")
@@ -267,10 +287,20 @@ class Monitor(App[None]):
 
     def pane_key(self, depends: str) -> tuple[Hashable, ...]:
         """Return what a pane's contents depend on."""
-        shared = (self.view.revision, self._order_revision, self.source.loading is None, self.source.health.gone)
+        shared = (
+            self.view.revision,
+            self._order_revision,
+            self.source.loading is None,
+            self.source.health.gone,
+        )
         if depends == "reports":
             cursor = self.store.model(self.view.cursor)
-            return (*shared, self.reader.revision, self.analyst.revision, 0 if cursor is None else cursor.epoch)
+            return (
+                *shared,
+                self.reader.revision,
+                self.analyst.revision,
+                0 if cursor is None else cursor.epoch,
+            )
         if depends == "log":
             return (*shared, self._log_revision)
         if depends == "done":
@@ -384,7 +414,9 @@ class Monitor(App[None]):
         at = names.index(self.view.sort) if self.view.sort in names else 0
         self.view.sort = names[(at + by) % len(names)]
         # The better end first: that is what one sorts for.
-        self.view.descending = self.view.sort in self.store.measures and self.store.direction(self.view.sort) == "max"
+        self.view.descending = (
+            self.view.sort in self.store.measures and self.store.direction(self.view.sort) == "max"
+        )
         self._resorted()
 
     def action_reverse(self) -> None:
@@ -472,7 +504,7 @@ class Monitor(App[None]):
         if model is not None:
             self.push_screen(Detail(model))
 
-    def action_back(self) -> None:
+    def action_leave(self) -> None:
         """Leave what is open, the innermost first."""
         board = self.board
         if board is not None and board.maximised_pane:
@@ -510,7 +542,11 @@ class Monitor(App[None]):
 
         hint = "state:running  pair:lenet5  T>=4  eod<0.05  front  !failed     tab completes, enter keeps, esc leaves"
         prompt = Prompt(
-            "Filter", self.look.text(hint), value=before, check=self._try_filter, complete=lambda t: complete(t, self.store)
+            "Filter",
+            self.look.text(hint),
+            value=before,
+            check=self._try_filter,
+            complete=lambda t: complete(t, self.store),
         )
         self.push_screen(prompt, ended)
 
@@ -536,7 +572,10 @@ class Monitor(App[None]):
     def action_reference(self) -> None:
         """Take class bias against the other reference."""
         self.view.reference = "nds" if self.view.reference == "teacher" else "teacher"
-        self.say(f"class bias is ranked against the {'teacher' if self.view.reference == 'teacher' else 'non-distilled student'}")
+        self.say(
+            "class bias is ranked against the "
+            + ("teacher" if self.view.reference == "teacher" else "non-distilled student")
+        )
         self.view.changed()
         self.repaint()
 
@@ -680,7 +719,9 @@ class Monitor(App[None]):
     def action_shot(self) -> None:
         """Write the screen to a file."""
         try:
-            path = self.save_screenshot(filename=f"kdtune-{self.store.record.name}-{self.current_mode}-{int(time.time())}.svg")
+            path = self.save_screenshot(
+                filename=f"kdtune-{self.store.record.name}-{self.current_mode}-{int(time.time())}.svg"
+            )
         except OSError as error:
             self.say(f"no screenshot: {error}", "bad")
         else:
@@ -774,7 +815,9 @@ def watch(
         raise InputError(f"speed {speed:g}: must be above 0")
     themes = [*BUILTIN_THEMES, *(found.name for found in THEMES)]
     if theme is not None and theme not in themes:
-        raise InputError(f"no theme {theme!r}{did_you_mean(theme, themes)} (there are: {', '.join(sorted(themes))})")
+        raise InputError(
+            f"no theme {theme!r}{did_you_mean(theme, themes)} (there are: {', '.join(sorted(themes))})"
+        )
     opened = open_run(run, runs_dir=runs_dir)
     if serve:
         from tui.serve import serve_run
@@ -782,11 +825,16 @@ def watch(
         return serve_run(opened.path, replay=replay, speed=speed, readonly=readonly, theme=theme)
     driven = "TEXTUAL_DRIVER" in os.environ  # textual-serve: the browser is the terminal
     if not driven and not (sys.stdout.isatty() and sys.stdin.isatty()):
-        raise InputError(f"the monitor needs a terminal: 'kdtune status {opened.name}' says the same in plain text")
+        raise InputError(
+            f"the monitor needs a terminal: 'kdtune status {opened.name}' says the same in plain text"
+        )
     source: Source
     source = Replay(opened.files, opened.record, speed) if replay else LiveSource(opened.files, opened.record)
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    look = Look(ascii=ascii or not (driven or encoding.startswith("utf")), mono=os.environ.get("TERM", "") in ("dumb", "vt100"))
+    look = Look(
+        ascii=ascii or not (driven or encoding.startswith("utf")),
+        mono=os.environ.get("TERM", "") in ("dumb", "vt100"),
+    )
     app = Monitor(source, look=look, readonly=readonly, theme=theme)
     app.run()
     return app.return_code or 0

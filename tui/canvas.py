@@ -129,7 +129,7 @@ class Canvas:
             starts = [0, *cuts.tolist()]
             ends = [*cuts.tolist(), self.width]
             kinds = numbers[starts].tolist()
-            # `tuple.__new__`: a heat map makes thousands of segments, and the named tuple's own way takes twice the time.
+            # `tuple.__new__`: a heat map makes thousands of segments; the named tuple's own way takes twice the time.
             result.append(
                 [
                     make(Segment, ("".join(chars[a:b]), styles[kind], None))

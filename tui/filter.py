@@ -11,7 +11,15 @@ from kdtune.runs.state import ModelState
 from tui.store import Store, config_value, numeric
 from tui.view import View
 
-ALIASES = {"T": "temperature", "t": "temperature", "α": "alpha", "a": "alpha", "acc": "accuracy", "id": "id", "e": "epoch"}
+ALIASES = {
+    "T": "temperature",
+    "t": "temperature",
+    "α": "alpha",
+    "a": "alpha",
+    "acc": "accuracy",
+    "id": "id",
+    "e": "epoch",
+}
 FLAGS = ("front", "feasible", "selected", "pinned")
 
 _COMPARISON = re.compile(r"([^\s<>=!:]+)(<=|>=|!=|<|>|=|:)(.*)", re.DOTALL)
@@ -75,12 +83,12 @@ def _term(term: str, store: Store, view: View) -> Test:
     if operator == ":" or (operator in ("=", "!=") and _number(wanted) is None):
         text = wanted.lower()
         positive = operator != "!="
-        return lambda model: (text in _text(store, model, name).lower()) is positive
+        return lambda model: (text in _text(model, name).lower()) is positive
     number = _number(wanted)
     if number is None:
         raise FilterError(f"{term!r}: {wanted!r} is not a number (for text write {raw}:{wanted})")
     compare = _OPERATORS[operator]
-    return lambda model: compare(value(store, model, name), number)
+    return lambda model: compare(value(model, name), number)
 
 
 def _word(word: str, store: Store, view: View) -> Test:
@@ -96,10 +104,10 @@ def _word(word: str, store: Store, view: View) -> Test:
     if word in TRIAL_STATES:
         return lambda model: model.state == word
     text = word.lower()
-    return lambda model: text in model.id.lower() or text in _text(store, model, "pair").lower()
+    return lambda model: text in model.id.lower() or text in _text(model, "pair").lower()
 
 
-def value(store: Store, model: ModelState, name: str) -> float:
+def value(model: ModelState, name: str) -> float:
     """Return a number of a trial by name: a measure, a setting, epoch or seconds; NaN where it has none."""
     if name in model.values:
         return model.values[name]
@@ -112,13 +120,13 @@ def value(store: Store, model: ModelState, name: str) -> float:
     return numeric(config_value(model, name))
 
 
-def _text(store: Store, model: ModelState, name: str) -> str:
+def _text(model: ModelState, name: str) -> str:
     if name == "id":
         return model.id
     if name == "state":
         return model.state
     found = config_value(model, name)
-    return str(value(store, model, name)) if found is None else str(found)
+    return str(value(model, name)) if found is None else str(found)
 
 
 def _number(text: str) -> float | None:

@@ -74,7 +74,7 @@ def _correlation(x: Floats, rows: Floats) -> Floats:
     a = x - x.mean()
     b = rows - rows.mean(axis=1, keepdims=True)
     norm = np.sqrt((a**2).sum() * (b**2).sum(axis=1))
-    return np.divide(b @ a, norm, out=np.zeros(len(rows)), where=norm > 0)
+    return np.asarray(np.divide(b @ a, norm, out=np.zeros(len(rows)), where=norm > 0))
 
 
 def _ratio(labels: npt.NDArray[np.int64], rows: Floats) -> Floats:
@@ -84,4 +84,4 @@ def _ratio(labels: npt.NDArray[np.int64], rows: Floats) -> Floats:
     centre = rows.mean(axis=1, keepdims=True)
     between = (sizes * (means - centre) ** 2).sum(axis=1)
     total = ((rows - centre) ** 2).sum(axis=1)
-    return np.sqrt(np.divide(between, total, out=np.zeros(len(rows)), where=total > 0))
+    return np.asarray(np.sqrt(np.divide(between, total, out=np.zeros(len(rows)), where=total > 0)))

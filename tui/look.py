@@ -48,8 +48,9 @@ class Look:
 
 _ASCII_WORDS = (
     ("α", "a"), ("→", "->"), ("←", "<-"), ("↑", "^"), ("↓", "v"), ("·", "."), ("–", "-"), ("−", "-"), ("…", "~"),
-    ("×", "x"), ("●", "*"), ("◎", "o"), ("▲", "^"), ("▼", "v"), ("■", "#"), ("◆", "+"), ("★", "*"), ("✚", "+"), ("ρ", "r"),
-    ("η", "n"), ("≥", ">="), ("≤", "<="), ("│", "|"), ("─", "-"), ("━", "="), ("∞", "inf"), ("▶", ">"), ("◇", "<"), ("◦", "."),
+    ("×", "x"), ("●", "*"), ("◎", "o"), ("▲", "^"), ("▼", "v"), ("■", "#"), ("◆", "+"), ("★", "*"), ("✚", "+"),
+    ("ρ", "r"), ("η", "n"), ("≥", ">="), ("≤", "<="), ("│", "|"), ("─", "-"), ("━", "="), ("∞", "inf"), ("▶", ">"),
+    ("◇", "<"), ("◦", "."),
 )  # fmt: skip
 
 GLYPHS = {
@@ -91,7 +92,17 @@ GLYPHS = {
 
 # Okabe and Ito's colours, in the order in which they stand out on each ground; the last two are also NDS and teacher.
 _ON_DARK = ("#ffffff", "#56b4e9", "#e69f00", "#f0e442", "#e8743b", "#6f9bf5", "#b8bcc4", "#2bbd8f", "#d98cb9")
-_ON_LIGHT = ("#000000", "#0072b2", "#d55e00", "#b87f00", "#3d95cc", "#6b5b00", "#5f6670", "#008a64", "#b0578d")
+_ON_LIGHT = (
+    "#000000",
+    "#0072b2",
+    "#d55e00",
+    "#b87f00",
+    "#3d95cc",
+    "#6b5b00",
+    "#5f6670",
+    "#008a64",
+    "#b0578d",
+)
 
 # Cividis in 16 steps: even in lightness, the same to the colour-blind.
 _HEAT = (
@@ -189,6 +200,33 @@ THEMES = (
 )
 
 
+_BOLD, _BADGE = Style(bold=True), Style(bold=True, reverse=True)
+_NAMED: dict[str, tuple[str, Style]] = {
+    "text": ("text", Style()),
+    "strong": ("text", _BOLD),
+    "dim": ("dim", Style()),
+    "label": ("dim", Style()),
+    "cloud": ("dim", Style()),
+    "heading": ("dim", _BOLD),
+    "axis": ("faint", Style()),
+    "faint": ("faint", Style()),
+    "accent": ("accent", Style()),
+    "key": ("accent", _BOLD),
+    "front": ("accent", _BOLD),
+    "good": ("good", Style()),
+    "bad": ("bad", _BOLD),
+    "warn": ("warn", _BOLD),
+    "gain": ("gain", Style()),
+    "loss": ("loss", Style()),
+    "nds": ("7", Style()),
+    "teacher": ("8", Style()),
+    "badge": ("accent", _BADGE),
+    "badge-warn": ("warn", _BADGE),
+    "badge-bad": ("bad", _BADGE),
+}
+"""Names of styles that charts use: a field of `Colours`, or the number of a series, and what is added."""
+
+
 class Palette:
     """Styles by name, on the ground of one widget.
 
@@ -222,35 +260,9 @@ class Palette:
         if first.startswith("series"):
             slot = int(first[6:])
             return Style(color=_colour(self.colours.series[slot % 9]), bold=slot == 0)
-        c = self.colours
-        match first:
-            case "text":
-                return Style(color=_colour(c.text))
-            case "strong":
-                return Style(color=_colour(c.text), bold=True)
-            case "dim" | "label":
-                return Style(color=_colour(c.dim))
-            case "axis" | "faint" | "cloud":
-                return Style(color=_colour(c.dim if first == "cloud" else c.faint))
-            case "accent" | "key":
-                return Style(color=_colour(c.accent), bold=first == "key")
-            case "good" | "bad" | "warn" | "gain" | "loss":
-                return Style(color=_colour(getattr(c, first)), bold=first in ("bad", "warn"))
-            case "front":
-                return Style(color=_colour(c.accent), bold=True)
-            case "teacher":
-                return Style(color=_colour(c.series[8]))
-            case "nds":
-                return Style(color=_colour(c.series[7]))
-            case "badge":
-                return Style(color=_colour(c.accent), reverse=True, bold=True)
-            case "badge-warn":
-                return Style(color=_colour(c.warn), reverse=True, bold=True)
-            case "badge-bad":
-                return Style(color=_colour(c.bad), reverse=True, bold=True)
-            case "heading":
-                return Style(color=_colour(c.dim), bold=True)
-        return Style(color=_colour(c.text))
+        field, extra = _NAMED.get(first, ("text", Style()))
+        colour = self.colours.series[int(field)] if field.isdigit() else getattr(self.colours, field)
+        return Style(color=_colour(colour)) + extra
 
     def _ground(self, name: str) -> Style:
         if name == "cursor":

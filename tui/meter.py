@@ -51,6 +51,6 @@ class Meter:
         sent = sum(size for at, size in self.bytes if now - at < 2.0) / 2.0
         slow = max(self.charts.items(), key=lambda item: item[1], default=("", 0.0))
         return (
-            f"{rate:.1f} fps · tick {tick:.1f} ms · queue {self.queue} · {sent / 1024:.0f} KiB/s · {latency} (median/max)"
-            f" · slowest {slow[0]} {1000 * slow[1]:.1f} ms"
+            f"{rate:.1f} fps · tick {tick:.1f} ms · queue {self.queue} · {sent / 1024:.0f} KiB/s"
+            f" · {latency} (median/max) · slowest {slow[0]} {1000 * slow[1]:.1f} ms"
         )

@@ -22,12 +22,12 @@ def ordered(store: Store, view: View, keep: Filter | None) -> list[str]:
     """
     pinned = [model_id for model_id in view.pinned if model_id in store.state.trials]
     trials = [t for t in store.state.trials.values() if t.id not in pinned and (keep is None or keep(t))]
-    return pinned + [trial.id for trial in sort(store, view, trials)]
+    return pinned + [trial.id for trial in sort(view, trials)]
 
 
-def sort(store: Store, view: View, trials: Sequence[ModelState]) -> list[ModelState]:
+def sort(view: View, trials: Sequence[ModelState]) -> list[ModelState]:
     """Return trials sorted by the view's column."""
-    key = _key(store, view.sort)
+    key = _key(view.sort)
     known: list[tuple[tuple[int, float, str], ModelState]] = []
     unknown: list[ModelState] = []
     for trial in trials:
@@ -40,13 +40,13 @@ def sort(store: Store, view: View, trials: Sequence[ModelState]) -> list[ModelSt
     return [trial for _, trial in known] + unknown
 
 
-def _key(store: Store, column: str) -> Callable[[ModelState], tuple[int, float, str] | None]:
+def _key(column: str) -> Callable[[ModelState], tuple[int, float, str] | None]:
     def key(trial: ModelState) -> tuple[int, float, str] | None:
         if column == "state":
             return (TRIAL_STATES.index(trial.state) if trial.state in TRIAL_STATES else 9, 0.0, "")
         if column in trial.config and math.isnan(numeric(config_value(trial, column))):
             return (0, 0.0, str(trial.config[column]))
-        number = value(store, trial, column)
+        number = value(trial, column)
         return None if math.isnan(number) else (0, number, "")
 
     return key

@@ -12,15 +12,17 @@ from tui.text import fit, width
 from tui.view import Zoom
 
 
-def message(canvas: Canvas, look: Look, title: str, hint: str = "", *, glyph: str = "empty", style: str = "dim") -> Canvas:
+def message(
+    canvas: Canvas, look: Look, title: str, hint: str = "", *, glyph: str = "empty", style: str = "dim"
+) -> Canvas:
     """Say in the middle of a pane why there is nothing, and what will bring something."""
     height = canvas.height
     if height < 1 or canvas.width < 1:
         return canvas
     rows = [(look.glyph(glyph), "faint")] if height >= 5 else []
     rows.append((look.text(title), style))
-    for line in _wrap(look.text(hint), max(10, canvas.width - 4)) if hint else []:
-        rows.append((line, "faint" if style == "dim" else "dim"))
+    below = "faint" if style == "dim" else "dim"
+    rows.extend((line, below) for line in _wrap(look.text(hint), max(10, canvas.width - 4)))
     top = max(0, (height - len(rows)) // 2)
     for k, (text, name) in enumerate(rows[:height]):
         canvas.centred(top + k, text, name)
@@ -86,10 +88,10 @@ class Plot:
         for row in range(self.height):
             canvas.put(self.left - 1, self.top + row, look.glyph("vline"), "axis")
         for value, text in zip(marks, labels, strict=True):
-            row = self.row(value)
-            if row is not None:
-                canvas.right(left + gutter, row, text, "label")
-                canvas.put(self.left - 1, row, look.glyph("ltick"), "axis")
+            place = self.row(value)
+            if place is not None:
+                canvas.right(left + gutter, place, text, "label")
+                canvas.put(self.left - 1, place, look.glyph("ltick"), "axis")
         if label:
             canvas.text(left, top, fit(look.text(label), gutter + 1 + self.width), "label")
 
@@ -190,7 +192,9 @@ class Plot:
                 self.canvas.put(column, row, self.look.glyph("vdotted"), style)
         label = self.look.text(label)
         if label and width(label) < self.width - 2:
-            start = column + 1 if column + 1 + width(label) <= self.left + self.width else column - width(label)
+            start = (
+                column + 1 if column + 1 + width(label) <= self.left + self.width else column - width(label)
+            )
             self.canvas.text(start, self.top, label, style)
 
     def cross(self, place: tuple[float, float]) -> tuple[float, float]:

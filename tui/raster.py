@@ -187,7 +187,9 @@ def levels(values: npt.ArrayLike, low: float, high: float, count: int = 16) -> n
     array = np.asarray(values, np.float64)
     share = (array - low) / (high - low) if high > low else np.where(np.isnan(array), np.nan, 0.5)
     known = np.isfinite(share)
-    return np.where(known, np.clip(np.floor(np.where(known, share, 0) * count), 0, count - 1), -1).astype(np.int64)
+    return np.where(known, np.clip(np.floor(np.where(known, share, 0) * count), 0, count - 1), -1).astype(
+        np.int64
+    )
 
 
 def bar(cells: float, width: int, *, ascii_only: bool = False) -> str:

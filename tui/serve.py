@@ -16,7 +16,7 @@ def serve_run(run: Path, *, replay: bool, speed: float, readonly: bool, theme: s
         InputError: textual-serve is not installed.
     """
     try:
-        from textual_serve.server import Server
+        from textual_serve.server import Server  # type: ignore[import-not-found,unused-ignore]
     except ModuleNotFoundError:
         raise InputError("--serve needs textual-serve: pip install 'kdtune[serve]'") from None
     command = [sys.executable, "-m", "tui", str(run.resolve()), "--speed", str(speed)]

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from kdtune.runs.files import RunFiles
 from kdtune.runs.jsonl import Record, Tail
-from kdtune.runs.lock import LOST_AFTER_SECONDS, is_driven, last_heartbeat, requested_stop
+from kdtune.runs.lock import LOST_AFTER_SECONDS, driver_seems_alive, last_heartbeat, requested_stop
 from kdtune.runs.records import Report, RunRecord
 from kdtune.runs.state import fold
 from tui.text import plain
@@ -154,7 +154,7 @@ class Live:
                 continue
             if not self._blocks:
                 self.loading = None
-            if time.monotonic() - checked > 1.0:
+            if time.monotonic() - checked > (5.0 if self._health.lost else 1.0):
                 self._health = self._examine()
                 checked = time.monotonic()
             self._stop.wait(POLL_SECONDS)
@@ -187,9 +187,10 @@ class Live:
             return Health(gone=True)
         beat = last_heartbeat(self.files)
         lost = False
-        if beat is not None and beat.age > LOST_AFTER_SECONDS:
+        if beat is None or beat.age > LOST_AFTER_SECONDS:
+            # Only now: looking at the lock holds it for an instant, and a driver that starts must not stumble.
             with contextlib.suppress(OSError):
-                lost = not is_driven(self.files)
+                lost = not driver_seems_alive(self.files)
         return Health(lost=lost, stopping=requested_stop(self.files) is not None)
 
     def reports(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:

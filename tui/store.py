@@ -136,7 +136,7 @@ class Store:
         place = self._columns.get(measure)
         if place is None or place >= self._last.shape[1]:
             return np.full(len(rows), np.nan)
-        return self._last[rows, place]
+        return np.asarray(self._last[rows, place])
 
     def in_state(self, rows: npt.NDArray[np.int64], state: str) -> npt.NDArray[np.bool_]:
         """Tell which models are in a state."""
@@ -240,7 +240,9 @@ class Store:
         early = RunState()
         early.trials = {trial.id: trial for trial in done[: round(share * len(done))]}
         members, mask = front_members(early, self.objectives, self.record.constraints)
-        self._earlier = {(self._front_at, share): [trial for trial, on in zip(members, mask, strict=True) if on]}
+        self._earlier = {
+            (self._front_at, share): [trial for trial, on in zip(members, mask, strict=True) if on]
+        }
         return self._earlier[self._front_at, share]
 
     def feasible(self, model: ModelState) -> bool:

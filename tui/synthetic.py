@@ -58,7 +58,11 @@ class Synthetic:
         self.exact = exact
         self.state = state
         labels = list(names or [f"class {k:0{len(str(classes - 1))}d}" for k in range(classes)])
-        attributes = {"color": tuple(("red", "green", "blue", "grey", "gold", "pink", "teal", "navy")[:groups])} if groups else {}
+        attributes = (
+            {"color": tuple(("red", "green", "blue", "grey", "gold", "pink", "teal", "navy")[:groups])}
+            if groups
+            else {}
+        )
         self.record = RunRecord(
             name="synthetic",
             kind="sweep",
@@ -110,7 +114,10 @@ class Synthetic:
 
     def log(self) -> Sequence[str] | None:
         """Return a short log."""
-        return [f"line {k} of a log that says little" for k in range(100)] + ["WARNING a warning", "Error: an error"]
+        return [f"line {k} of a log that says little" for k in range(100)] + [
+            "WARNING a warning",
+            "Error: an error",
+        ]
 
     def reports(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
         """Return a model's full reports."""
@@ -171,7 +178,9 @@ class Synthetic:
         counts = {ALL: by_group.overall()}
         if self.n_groups:
             counts["color"] = by_group
-        wrong = rng.multinomial(max(1, int((examples - hits).sum())), np.outer(weights[::-1], weights).ravel())
+        wrong = rng.multinomial(
+            max(1, int((examples - hits).sum())), np.outer(weights[::-1], weights).ravel()
+        )
         order = np.argsort(-wrong, kind="stable")[:100]
         cells = tuple(
             (int(k) // classes, int(k) % classes, int(wrong[k]))
@@ -227,7 +236,9 @@ class Synthetic:
         references = References()
         for model_id, role, architecture in ((TEACHER, "teacher", "resnet20"), (NDS, "nds", "lenet5")):
             config = {"architecture": architecture, "lr": 0.1}
-            yield event("baseline", id=model_id, model=role, config=config, epochs=self.epochs, state="running")
+            yield event(
+                "baseline", id=model_id, model=role, config=config, epochs=self.epochs, state="running"
+            )
             for epoch in range(1, self.epochs + 1):
                 values = self._values(model_id, epoch, References())
                 yield event("report", id=model_id, epoch=epoch, seconds=1.0, values=values)
@@ -237,16 +248,32 @@ class Synthetic:
         yield event("run", state="running", message="")
         for number in range(min(self.n_trials, self.done + self.running)):
             model_id = f"t{number:04d}"
-            yield event("trial", id=model_id, model="student", config=self.config(number), epochs=self.epochs, state="running")
+            yield event(
+                "trial",
+                id=model_id,
+                model="student",
+                config=self.config(number),
+                epochs=self.epochs,
+                state="running",
+            )
             for epoch in range(1, self._epochs_of(model_id) + 1):
                 values = self._values(model_id, epoch, references)
                 yield event("report", id=model_id, epoch=epoch, seconds=1.0, values=values)
             if number < self.done:
                 failed = number % 13 == 12
-                yield event("trial", id=model_id, state="failed" if failed else "done", message="out of luck" if failed else "")
+                yield event(
+                    "trial",
+                    id=model_id,
+                    state="failed" if failed else "done",
+                    message="out of luck" if failed else "",
+                )
                 if self.exact or number % 50 == 0:
                     members, mask = front_members(state, objectives, ())
-                    volume = front_hypervolume(objective_values(members, names)[mask], objectives) if members else 0.0
+                    volume = (
+                        front_hypervolume(objective_values(members, names)[mask], objectives)
+                        if members
+                        else 0.0
+                    )
                     yield event("front", done=len(members), hypervolume=volume)
         if self.state not in ("running", "preparing"):
             yield event("run", state=self.state, message="")

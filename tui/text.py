@@ -34,7 +34,9 @@ def _without_escapes(text: str) -> str:
         return text
     import re
 
-    return re.sub(r"\x1b\][^\x07\x1b]*(\x07|\x1b\\)?|(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[@-Z\\-_]?", "", text)
+    return re.sub(
+        r"\x1b\][^\x07\x1b]*(\x07|\x1b\\)?|(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[@-Z\\-_]?", "", text
+    )
 
 
 def width(text: str) -> int:

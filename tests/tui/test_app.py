@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import json
+import time
 from functools import cache
 
 import pytest
@@ -29,13 +30,17 @@ WORLDS = {
 async def settled(pilot, monitor):
     for _ in range(400):
         await pilot.pause(0.01)
-        if not monitor.source.loading and monitor.source.drain() is None and monitor.reader._todo == {}:
+        source = monitor.source
+        if source.loading is None and (source.waiting == 0 if isinstance(source, Live) else True):
+            await pilot.pause(0.2)
             return
     raise AssertionError("it did not settle")
 
 
 def screen_text(app):
-    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+    return "\n".join(
+        "".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()
+    )
 
 
 @cache
@@ -71,7 +76,7 @@ async def test_every_screen_in_every_state_and_size(name, size):
         assert app.failures == []
 
 
-@pytest.mark.parametrize("size", [(40, 10), (100, 30), (160, 48)])
+@pytest.mark.parametrize("size", [(160, 48)])
 async def test_every_key_on_every_screen(size):
     app = monitor_of("running", readonly=True)
     passed_over = {"q", "ctrl+s", "ctrl+p", "1", "2", "3", "4", "5"}
@@ -98,7 +103,10 @@ async def test_breakpoints():
             await pilot.resize_terminal(width, height)
             await pilot.pause(0.05)
             board = app.board
-            shown[width, height] = ([pane.pane_name for pane in board.panes if pane.display], board.header.display)
+            shown[width, height] = (
+                [pane.pane_name for pane in board.panes if pane.display],
+                board.header.display,
+            )
         assert shown[160, 48] == (["table", "curves", "bias"], True)
         assert shown[110, 30] == (["table", "curves"], True)
         assert shown[80, 24] == (["table"], True)
@@ -183,6 +191,7 @@ async def test_stale_lost_and_gone_are_said():
 @pytest.fixture
 def run(tmp_path):
     files = Synthetic(**WORLDS["running"]).write(tmp_path / "run")
+    files.heartbeat.write_text(json.dumps({"time": time.time(), "pid": 1, "host": "elsewhere"}))
     return files, RunRecord.read(files.record)
 
 
@@ -314,4 +323,6 @@ async def test_numbers_are_those_of_status(run, capsys):
             if doubt is not None:
                 break
         assert doubt is not None
-        assert (doubt.low, doubt.high, doubt.chance) == tuple(member["doubts"]["eod"][k] for k in ("low", "high", "chance"))
+        assert (doubt.low, doubt.high, doubt.chance) == tuple(
+            member["doubts"]["eod"][k] for k in ("low", "high", "chance")
+        )

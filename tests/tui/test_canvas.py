@@ -11,7 +11,14 @@ from tui.canvas import Canvas
 @given(
     st.integers(0, 30),
     st.integers(0, 5),
-    st.lists(st.tuples(st.integers(-5, 35), st.integers(-1, 6), st.text(st.characters(categories=["L", "N", "So"]), max_size=12)), max_size=5),
+    st.lists(
+        st.tuples(
+            st.integers(-5, 35),
+            st.integers(-1, 6),
+            st.text(st.characters(categories=["L", "N", "So"]), max_size=12),
+        ),
+        max_size=5,
+    ),
 )
 def test_rows_keep_their_width(width, height, writings):
     canvas = Canvas(width, height)

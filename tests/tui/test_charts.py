@@ -46,7 +46,9 @@ def frame_of(world, width, height, *, look=None, view=None, cursor="t0003"):
     store.apply(events_of(world))
     view = view or View(cursor=cursor, selected=["t0001"])
     reports = {i: reports_of(world, i) for i in (cursor, TEACHER, NDS) if i}
-    return Frame(store, view, width, height, look=look or Look(), ids=list(store.state.trials), reports=reports)
+    return Frame(
+        store, view, width, height, look=look or Look(), ids=list(store.state.trials), reports=reports
+    )
 
 
 WORLDS = {
@@ -64,7 +66,9 @@ def test_rows_have_the_width_of_the_region(name, size):
     frame = frame_of(WORLDS[name], *size)
     for look in (Look(), Look(ascii=True), Look(mono=True)):
         for chart in CHARTS:
-            canvas = chart(Frame(frame.store, frame.view, *size, look=look, ids=frame.ids, reports=frame.reports))
+            canvas = chart(
+                Frame(frame.store, frame.view, *size, look=look, ids=frame.ids, reports=frame.reports)
+            )
             lines = canvas.lines()
             assert len(lines) == size[1]
             assert {cell_len(line) for line in lines} == {size[0]}
@@ -76,7 +80,9 @@ def test_rows_have_the_width_of_the_region(name, size):
 @pytest.mark.parametrize("chart", CHARTS)
 @pytest.mark.parametrize("cursor", [None, TEACHER, "t0013", "gone"])
 def test_charts_bear_any_cursor_and_no_data(chart, cursor):
-    frame = frame_of(WORLDS["ten"], 80, 24, view=View(cursor=cursor, crosshair=True, smoothing=2), cursor=None)
+    frame = frame_of(
+        WORLDS["ten"], 80, 24, view=View(cursor=cursor, crosshair=True, smoothing=2), cursor=None
+    )
     assert chart(frame).lines()
     store = Store(EMPTY.record)
     for loading, error in ((None, ""), (0.4, ""), (None, "gone")):
@@ -125,7 +131,15 @@ def contrast(a, b):
 def test_colours_can_be_read_on_their_ground(theme, colours):
     assert contrast(colours.text, theme.background) >= 10
     assert contrast(colours.dim, theme.background) >= 4.5
-    for colour in (*colours.series, colours.accent, colours.good, colours.bad, colours.warn, colours.gain, colours.loss):
+    for colour in (
+        *colours.series,
+        colours.accent,
+        colours.good,
+        colours.bad,
+        colours.warn,
+        colours.gain,
+        colours.loss,
+    ):
         assert contrast(colour, theme.background) >= 3.0, colour
 
 
@@ -165,7 +179,10 @@ def test_windows():
 def test_each_front_member_is_a_point():
     frame = frame_of(WORLDS["ten"], 100, 40, view=View(cursor="t0012"))
     text = "\n".join(front(frame).lines()[1:])
-    xs = {(round(frame.store.value(i, "accuracy"), 3), round(frame.store.value(i, "eod"), 3)) for i in frame.store.front}
+    xs = {
+        (round(frame.store.value(i, "accuracy"), 3), round(frame.store.value(i, "eod"), 3))
+        for i in frame.store.front
+    }
     assert 1 <= text.count("●") <= len(xs)
 
 

@@ -49,7 +49,16 @@ def test_live_reads_all_and_then_what_is_added(run):
         total = reports_in(files)
         take_all(source, store, total)
         with open(files.events, "a") as file:
-            line = json.dumps({"t": 9e9, "kind": "report", "id": "t0001", "epoch": 5, "seconds": 1, "values": {"accuracy": 0.5}})
+            line = json.dumps(
+                {
+                    "t": 9e9,
+                    "kind": "report",
+                    "id": "t0001",
+                    "epoch": 5,
+                    "seconds": 1,
+                    "values": {"accuracy": 0.5},
+                }
+            )
             file.write(line[:20])
             file.flush()
             time.sleep(0.3)
@@ -65,7 +74,11 @@ def test_live_reads_all_and_then_what_is_added(run):
 def test_lines_that_are_not_json_are_counted_and_passed_over(run):
     files, _ = run
     lines = files.events.read_text().splitlines(keepends=True)
-    files.events.write_text("".join([*lines[:10], "what is this\n", "[1, 2]\n", '{"half": \n', *lines[10:], '{"t": 1, "kind": "tri']))
+    files.events.write_text(
+        "".join(
+            [*lines[:10], "what is this\n", "[1, 2]\n", '{"half": \n', *lines[10:], '{"t": 1, "kind": "tri']
+        )
+    )
     record = RunRecord.read(files.record)
     source, store = Live(files, record), Store(record)
     source.start()

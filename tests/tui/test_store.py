@@ -36,7 +36,9 @@ def test_front_hypervolume_and_values_are_those_of_status(world, store, tmp_path
 def test_series_are_the_reports_values(world, store):
     events = [event for event in world.events() if event["kind"] == "report" and event["id"] == "t0003"]
     for name in store.measures:
-        expected = [math.nan if event["values"].get(name) is None else event["values"].get(name) for event in events]
+        expected = [
+            math.nan if event["values"].get(name) is None else event["values"].get(name) for event in events
+        ]
         assert store.series("t0003", name) == pytest.approx(expected, nan_ok=True)
 
 

@@ -20,7 +20,11 @@ def test_escapes_are_taken_out_whole():
     assert text.plain("a\x1b[2Jb\nc\td") == "ab c d"
 
 
-@given(st.text(st.characters(categories=["L", "N", "P", "Zs"]), max_size=30), st.integers(0, 20), st.sampled_from(["left", "right", "center"]))
+@given(
+    st.text(st.characters(categories=["L", "N", "P", "Zs"]), max_size=30),
+    st.integers(0, 20),
+    st.sampled_from(["left", "right", "center"]),
+)
 def test_fit_gives_exactly_the_cells(words, cells, align):
     assert cell_len(text.fit(words, cells, align=align)) == cells
 

@@ -37,13 +37,14 @@ def bias(frame: Frame) -> Canvas:
     order = ranked(values[first])
     names = [plain(name) for name in frame.store.record.classes]
     label = min(max((width(name) for name in names), default=4), max(6, canvas.width // 6), 18)
-    head = _heading(frame, canvas, model, reports[-1].epoch, label, shown)
+    head = _heading(frame, canvas, reports[-1].epoch, label, shown)
     rows = canvas.height - head
     if rows < 1:
         return canvas
     offset = frame.view.scroll.get("bias", 0)
     visible, more = window(len(order), rows, offset)
-    peak = max([0.05, *(float(np.nanmax(np.abs(values[kind]))) for kind in shown if np.isfinite(values[kind]).any())])  # type: ignore[arg-type, type-var]
+    sizes = np.abs(np.concatenate([column for kind in shown if (column := values[kind]) is not None]))
+    peak = max(0.05, float(np.nanmax(sizes, initial=0.0, where=np.isfinite(sizes))))
     tall = 2 if 2 * len(visible) <= rows else 1
     for k, place in enumerate(visible):
         y = head + k * tall
@@ -58,11 +59,19 @@ def bias(frame: Frame) -> Canvas:
         for n, kind in enumerate(shown):
             column = values[kind]
             assert column is not None
-            _bar(frame, canvas, left + n * share, y, share - (3 if n + 1 < len(shown) else 0), float(column[index]), peak)
+            _bar(
+                frame,
+                canvas,
+                left + n * share,
+                y,
+                share - (3 if n + 1 < len(shown) else 0),
+                float(column[index]),
+                peak,
+            )
     return canvas
 
 
-def _heading(frame: Frame, canvas: Canvas, model: ModelState, epoch: int, label: int, shown: list[str]) -> int:
+def _heading(frame: Frame, canvas: Canvas, epoch: int, label: int, shown: list[str]) -> int:
     if canvas.height < 4:
         return 0
     left = label + 1
@@ -112,7 +121,7 @@ def window(count: int, rows: int, offset: int) -> tuple[list[int], int]:
 def _bar(frame: Frame, canvas: Canvas, x: int, y: int, cells: int, value: float, peak: float) -> None:
     look = frame.look
     text = signed(value, 2)
-    half = (cells - 6) // 2
+    half = (cells - 8) // 2
     if half < 2:
         canvas.text(x, y, fit(look.text(text), cells, align="right"), "gain" if value > 0 else "loss")
         return
@@ -121,7 +130,9 @@ def _bar(frame: Frame, canvas: Canvas, x: int, y: int, cells: int, value: float,
     if np.isfinite(value):
         size = abs(value) / peak * half
         if value < 0:
-            canvas.stamp(x, y, np.array([list(raster.bar_left(size, half, ascii_only=look.ascii))], "<U1"), "loss")
+            canvas.stamp(
+                x, y, np.array([list(raster.bar_left(size, half, ascii_only=look.ascii))], "<U1"), "loss"
+            )
         else:
             canvas.text(middle + 1, y, raster.bar(size, half, ascii_only=look.ascii), "gain")
     style = "dim" if not np.isfinite(value) or abs(value) < 0.005 else "gain" if value > 0 else "loss"

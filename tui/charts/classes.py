@@ -36,19 +36,28 @@ def class_map(frame: Frame) -> Canvas:
     cell = max(1, min(12, room // epochs))
     shown = np.arange(len(reports))
     if epochs > room:
-        shown = np.unique(np.linspace(0, len(reports) - 1, max(1, round(room * len(reports) / epochs))).round().astype(int))
+        shown = np.unique(
+            np.linspace(0, len(reports) - 1, max(1, round(room * len(reports) / epochs))).round().astype(int)
+        )
     _ramp(frame, canvas, left, "accuracy 0", "1")
     footer = 1 if canvas.height >= 6 else 0
     rows = canvas.height - 1 - footer
     half = len(names) > rows and not look.ascii and not look.mono
     per_row = 2 if half else 1
-    visible, hidden = window((len(names) + per_row - 1) // per_row, rows, frame.view.scroll.get("class_map", 0))
+    visible, hidden = window(
+        (len(names) + per_row - 1) // per_row, rows, frame.view.scroll.get("class_map", 0)
+    )
     shades = raster.levels(table[:, shown], 0.0, 1.0, _LEVELS)
     tall = max(1, min(3, rows // max(1, len(visible)))) if not hidden else 1
     for k, place in enumerate(visible):
         y = 1 + k * tall
         if place < 0:
-            canvas.text(0, y, fit(look.text(f"{look.glyph('more')} {hidden * per_row} classes between"), canvas.width), "faint")
+            canvas.text(
+                0,
+                y,
+                fit(look.text(f"{look.glyph('more')} {hidden * per_row} classes between"), canvas.width),
+                "faint",
+            )
             continue
         upper = int(order[place * per_row])
         canvas.text(0, y, fit(look.text(names[upper]), label), "text")
@@ -60,7 +69,7 @@ def class_map(frame: Frame) -> Canvas:
             for extra in range(tall):
                 _row(frame, canvas, left, y + extra, shades[upper], cell)
     if footer:
-        _epoch_axis(frame, canvas, 1 + len(visible) * tall, left, cell, len(shown), int(shown[-1]) + 1)
+        _epoch_axis(canvas, 1 + len(visible) * tall, left, cell, len(shown), int(shown[-1]) + 1)
     if frame.view.crosshair:
         _map_read_out(frame, canvas, reports, names, order)
     return canvas
@@ -72,7 +81,9 @@ def _reports(frame: Frame) -> tuple[list[Report], Canvas | None]:
         return [], frame.nothing("no trial yet", "choose one with j and k")
     reports = list(frame.reports_of(model.id))
     if not reports:
-        return [], frame.nothing(f"{model.id}: no report yet", "its first epoch is not over" if not model.epoch else "")
+        return [], frame.nothing(
+            f"{model.id}: no report yet", "its first epoch is not over" if not model.epoch else ""
+        )
     return reports, None
 
 
@@ -108,14 +119,21 @@ def _row(frame: Frame, canvas: Canvas, x: int, y: int, shades: npt.NDArray[np.in
 
 
 def _half_row(
-    canvas: Canvas, x: int, y: int, upper: npt.NDArray[np.int64], lower: npt.NDArray[np.int64] | None, cell: int
+    canvas: Canvas,
+    x: int,
+    y: int,
+    upper: npt.NDArray[np.int64],
+    lower: npt.NDArray[np.int64] | None,
+    cell: int,
 ) -> None:
     """Draw two classes in one row: the upper half of each cell is ink, the lower half its ground."""
     lows = np.full(len(upper), -1) if lower is None else lower
     pairs, inverse = np.unique(np.stack([upper, lows]), axis=1, return_inverse=True)
     numbers = np.array(
         [
-            canvas.index(f"heat{max(top, 0)}:{bottom if bottom >= 0 else ''}") if top >= 0 or bottom >= 0 else 0
+            canvas.index(f"heat{max(top, 0)}:{bottom if bottom >= 0 else ''}")
+            if top >= 0 or bottom >= 0
+            else 0
             for top, bottom in pairs.T.tolist()
         ]
     )
@@ -123,7 +141,7 @@ def _half_row(
     canvas.paint(x, y, np.where(np.repeat(upper, cell) >= 0, "▀", " "), numbers[wide])
 
 
-def _epoch_axis(frame: Frame, canvas: Canvas, y: int, x: int, cell: int, columns: int, last: int) -> None:
+def _epoch_axis(canvas: Canvas, y: int, x: int, cell: int, columns: int, last: int) -> None:
     canvas.text(x, y, "1", "label")
     end = x + columns * cell
     text = f"epoch {last}"
@@ -160,7 +178,9 @@ def disagreement(frame: Frame) -> Canvas:
     canvas = frame.canvas()
     total = sum(n for _, _, n in report.disagreement)
     n = report.counts[ALL].n
-    canvas.text(0, 0, fit(f"{total:,} of {n:,} differ ({total / n:.0%})  epoch {report.epoch}", canvas.width), "dim")
+    canvas.text(
+        0, 0, fit(f"{total:,} of {n:,} differ ({total / n:.0%})  epoch {report.epoch}", canvas.width), "dim"
+    )
     longest = max(map(width, names), default=4)
     label = min(longest, max(5, canvas.width // 5), 16)
     cell = min(10, (canvas.width - label - 1) // max(1, len(names)))
@@ -212,7 +232,12 @@ def _largest(frame: Frame, canvas: Canvas, report: Report, names: list[str]) -> 
         x = canvas.text(x, y, " → " if not look.ascii else " > ", "faint")
         x = canvas.text(x, y, fit(look.text(_name(names, student)), label), "text") + 1
         x = canvas.text(x, y, fit(str(count), 6, align="right"), "dim") + 1
-        canvas.text(x, y, raster.bar((canvas.width - x) * count / peak, canvas.width - x, ascii_only=look.ascii), "loss")
+        canvas.text(
+            x,
+            y,
+            raster.bar((canvas.width - x) * count / peak, canvas.width - x, ascii_only=look.ascii),
+            "loss",
+        )
 
 
 def _name(names: list[str], index: int) -> str:

@@ -1,5 +1,7 @@
 """Learning curves: measures over epochs, the compared models in colour, the others as a cloud behind them."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -63,7 +65,10 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
         return
     compared = [model_id for model_id in view.compared if store.model(model_id)]
     behind = [model_id for model_id in frame.ids if model_id not in compared][-BACKGROUND_CURVES:]
-    lines = {model_id: smoothed(store.series(model_id, measure), view.smoothing) for model_id in [*behind, *compared]}
+    lines = {
+        model_id: smoothed(store.series(model_id, measure), view.smoothing)
+        for model_id in [*behind, *compared]
+    }
     cursor = frame.cursor
     guides: list[tuple[str, float]] = []
     if cursor is not None:
@@ -78,7 +83,11 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
         y = y.clamp(0.0, 1.0)
     epochs = max([store.record.epochs, *(len(line) for line in lines.values())])
     arrow = "↑ better" if store.direction(measure) == "max" else "↓ better"
-    name = short(measure) + (" (log)" if log else "") + (f"  smoothed {view.smoothing}" if view.smoothing else "")
+    name = (
+        short(measure)
+        + (" (log)" if log else "")
+        + (f"  smoothed {view.smoothing}" if view.smoothing else "")
+    )
     plot = Plot(
         canvas,
         frame.look,
@@ -98,7 +107,7 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
     for model_id in reversed(compared):
         _curve(frame, plot, model_id, lines[model_id])
     if view.crosshair:
-        _read_out(frame, canvas, plot, measure, lines, compared, top)
+        _read_out(frame, canvas, plot, lines, compared, top)
 
 
 def _curve(frame: Frame, plot: Plot, model_id: str, line: npt.NDArray[np.float64]) -> None:
@@ -115,7 +124,6 @@ def _read_out(
     frame: Frame,
     canvas: Canvas,
     plot: Plot,
-    measure: str,
     lines: dict[str, npt.NDArray[np.float64]],
     compared: list[str],
     top: int,
@@ -139,7 +147,7 @@ def smoothed(line: npt.NDArray[np.float64], strength: int) -> npt.NDArray[np.flo
     result = np.full(len(line), np.nan)
     mean = total = 0.0
     for k, value in enumerate(line.tolist()):
-        if value == value:  # not NaN
+        if not math.isnan(value):
             mean = weight * mean + (1 - weight) * value
             total = weight * total + (1 - weight)
             result[k] = mean / total

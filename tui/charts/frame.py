@@ -61,7 +61,9 @@ class Frame:
         """Return the canvas of a pane without anything to show: why, and what will bring something."""
         canvas = self.canvas()
         if self.error:
-            return message(canvas, self.look, self.error, "the monitor goes on when it comes back; q leaves", style="bad")
+            return message(
+                canvas, self.look, self.error, "the monitor goes on when it comes back; q leaves", style="bad"
+            )
         if self.loading is not None:
             return message(canvas, self.look, f"reading the run: {self.loading:.0%}")
         return message(canvas, self.look, title, hint)

@@ -46,7 +46,11 @@ def front(frame: Frame) -> Canvas:
     done = store.in_state(rows, "done")
     member = store.on_front(rows) & done
     cursor = frame.cursor
-    guides = [] if cursor is None else [r for k in ("teacher", "nds") if (r := store.reference(cursor, k)) is not None]
+    guides = (
+        []
+        if cursor is None
+        else [r for k in ("teacher", "nds") if (r := store.reference(cursor, k)) is not None]
+    )
     canvas = frame.canvas()
     x_scale = _scale(frame, name_x, xs, guides)
     y_scale = _scale(frame, name_y, ys, guides)
@@ -67,7 +71,9 @@ def front(frame: Frame) -> Canvas:
     plane = {name_x, name_y} == set(store.record.objectives)
     if plane:
         earlier = store.rows([trial.id for trial in store.front_after(0.5)])
-        _stairs(frame, plot, store.column(earlier, name_x), store.column(earlier, name_y), name_x, name_y, "axis")
+        _stairs(
+            frame, plot, store.column(earlier, name_x), store.column(earlier, name_y), name_x, name_y, "axis"
+        )
     rest = done & ~member
     if rest.sum() > _CLOUD_FROM:
         plot.cloud(xs[rest], ys[rest], "cloud")
@@ -152,7 +158,9 @@ def _names(frame: Frame, canvas: Canvas, plot: Plot, places: Mapping[str, tuple[
                 forced = model_id == frame.view.cursor and start == column + 2
                 if forced or all(char in ground for char in below):
                     compared = model_id in frame.view.compared
-                    canvas.text(start, row, label, f"series{frame.view.slot(model_id)}" if compared else "front")
+                    canvas.text(
+                        start, row, label, f"series{frame.view.slot(model_id)}" if compared else "front"
+                    )
                     break
 
 

@@ -20,14 +20,18 @@ from tui.view import EPOCH
 def gap_names(frame: Frame) -> list[str]:
     """Return the gaps of every attribute: `eod`, `dpd`, `eod@race`, …; the objectives first."""
     attributes = list(frame.store.record.attributes)
-    names = [name if k == 0 else f"{name}@{attribute}" for k, attribute in enumerate(attributes) for name in GAPS]
+    names = [
+        name if k == 0 else f"{name}@{attribute}" for k, attribute in enumerate(attributes) for name in GAPS
+    ]
     chosen = [name for name in frame.store.record.objectives if name.partition("@")[0] in GAPS]
     return list(dict.fromkeys([*chosen, *names]))
 
 
 def _nothing(frame: Frame) -> Canvas | None:
     if not frame.store.record.attributes:
-        return frame.nothing("these data have no groups", "declare a sensitive attribute to see gaps between groups")
+        return frame.nothing(
+            "these data have no groups", "declare a sensitive attribute to see gaps between groups"
+        )
     model = frame.cursor
     if model is None or not model.epoch:
         return frame.nothing("no report yet", "gaps are taken from the first report on")
@@ -61,7 +65,11 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     low = np.array([math.nan if d is None else d.low for d in doubts])
     high = np.array([math.nan if d is None else d.high for d in doubts])
     chance = np.array([math.nan if d is None else d.chance for d in doubts])
-    references = [r for kind in ("teacher", "nds") if (r := store.reference(model, kind)) is not None and r.id != model.id]
+    references = [
+        r
+        for kind in ("teacher", "nds")
+        if (r := store.reference(model, kind)) is not None and r.id != model.id
+    ]
     guides = [(reference.kind, store.value(reference.id, name)) for reference in references]
     pool = np.concatenate([line, low, high, chance, np.array([value for _, value in guides])])
     log = "gap_curve" in frame.view.log
@@ -82,7 +90,9 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
         return
     for kind, value in guides:
         plot.horizontal(value, kind, "teacher" if kind == "teacher" else "NDS")
-    plot.many([([e, e], [a, b]) for e, a, b in zip(epochs, low, high, strict=True) if a == a], "cloud")
+    plot.many(
+        [([e, e], [a, b]) for e, a, b in zip(epochs, low, high, strict=True) if not math.isnan(a)], "cloud"
+    )
     plot.curve(epochs, chance, "warn")
     plot.curve(epochs, line, "series0")
     for epoch, value in zip(epochs.tolist(), line.tolist(), strict=True):
@@ -92,7 +102,9 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
         x, _ = plot.cross(frame.view.cross.get(EPOCH, (0.5, 0.5)))
         k = max(1, min(len(line), round(x))) - 1
         text = f"epoch {k + 1}  {number(line[k])} [{number(low[k])}, {number(high[k])}]  chance {number(chance[k])}"
-        canvas.right(plot.left + plot.width, top, fit(look.text(text), min(width(text), plot.width)), "accent")
+        canvas.right(
+            plot.left + plot.width, top, fit(look.text(text), min(width(text), plot.width)), "accent"
+        )
 
 
 def groups(frame: Frame) -> Canvas:
@@ -111,8 +123,10 @@ def groups(frame: Frame) -> Canvas:
     label = 12
     names = gap_names(frame)
     values = [v for name in names for v in _extent(frame, model, report.epoch, name)]
-    top = max([0.05, *(v for v in values if v == v)])
-    canvas.text(label, y, fit(frame.look.text("├─●─┤ 95 %  ┊ chance  ◆ teacher  ◇ NDS"), canvas.width - label), "dim")
+    top = max([0.05, *(v for v in values if not math.isnan(v))])
+    canvas.text(
+        label, y, fit(frame.look.text("├─●─┤ 95 %  ┊ chance  ◆ teacher  ◇ NDS"), canvas.width - label), "dim"
+    )
     y += 1
     for name in names:
         if y >= canvas.height:
@@ -149,28 +163,46 @@ def _gap_row(
     text = number(value)
     if doubt is not None:
         text += f" [{number(doubt.low, 2)}, {number(doubt.high, 2)}]"
-    elif value == value:
+    elif not math.isnan(value):
         text += " [ …computing ]" if not look.ascii else " [ ... ]"
-    canvas.text(0, y, fit(look.text(short(name)), left - 1), "strong" if name in store.record.objectives else "text")
+    canvas.text(
+        0, y, fit(look.text(short(name)), left - 1), "strong" if name in store.record.objectives else "text"
+    )
     numbers = 20
     room = canvas.width - left - numbers - 1
     if room >= 8:
-        _interval(frame, canvas, left, y, room, value / top, *((math.nan, math.nan) if doubt is None else (doubt.low / top, doubt.high / top)))
-        if doubt is not None and doubt.chance == doubt.chance:
+        _interval(
+            frame,
+            canvas,
+            left,
+            y,
+            room,
+            *((math.nan, math.nan) if doubt is None else (doubt.low / top, doubt.high / top)),
+        )
+        if doubt is not None and not math.isnan(doubt.chance):
             _mark(canvas, left, y, room, doubt.chance / top, look.glyph("vdotted"), "warn", only_free=True)
         for kind in ("nds", "teacher"):
             reference = store.reference(model, kind)
             if reference is not None and reference.id != model.id:
-                _mark(canvas, left, y, room, store.value(reference.id, name) / top, look.glyph(kind), kind, only_free=False)
+                _mark(
+                    canvas,
+                    left,
+                    y,
+                    room,
+                    store.value(reference.id, name) / top,
+                    look.glyph(kind),
+                    kind,
+                    only_free=False,
+                )
         _mark(canvas, left, y, room, value / top, look.glyph("point"), "series0", only_free=False)
     canvas.text(canvas.width - numbers, y, fit(look.text(text), numbers), "text")
 
 
-def _interval(frame: Frame, canvas: Canvas, x: int, y: int, room: int, value: float, low: float, high: float) -> None:
+def _interval(frame: Frame, canvas: Canvas, x: int, y: int, room: int, low: float, high: float) -> None:
     look = frame.look
     for k in range(room):
         canvas.put(x + k, y, "·" if not look.ascii else " ", "faint")
-    if low == low and high == high:
+    if not math.isnan(low) and not math.isnan(high):
         a, b = (int(raster.pixel([min(1.0, v)], room)[0]) for v in (low, high))
         for k in range(a, b + 1):
             canvas.put(x + k, y, look.glyph("hline"), "cloud")
@@ -178,7 +210,9 @@ def _interval(frame: Frame, canvas: Canvas, x: int, y: int, room: int, value: fl
         canvas.put(x + b, y, look.glyph("cap_high"), "cloud")
 
 
-def _mark(canvas: Canvas, x: int, y: int, room: int, place: float, glyph: str, style: str, *, only_free: bool) -> None:
+def _mark(
+    canvas: Canvas, x: int, y: int, room: int, place: float, glyph: str, style: str, *, only_free: bool
+) -> None:
     at = int(raster.pixel([place], room)[0])
     if at >= 0 and not (only_free and canvas.chars[y, x + at] not in (" ", "·", "─", "-")):
         canvas.put(x + at, y, glyph, style)
@@ -200,7 +234,7 @@ def _class_rows(frame: Frame, canvas: Canvas, y: int, left: int, attribute: str,
         canvas.text(0, y, fit(look.text(plain(frame.store.record.classes[k])), left - 1), "text")
         if room >= 8:
             canvas.text(left, y, raster.bar(value * room, room, ascii_only=look.ascii), "loss")
-        text = number(value) if value == value else "undefined"
+        text = number(value) if not math.isnan(value) else "undefined"
         canvas.text(canvas.width - 20, y, fit(look.text(text), 20), "text")
     return y + 1
 
@@ -214,7 +248,9 @@ def _group_rows(
     look = frame.look
     undefined = f"  {counts.n_undefined} rates undefined" if counts.n_undefined else ""
     missing = f"  {counts.n_missing:,} without a group" if counts.n_missing else ""
-    canvas.text(0, y, fit(look.text(f"accuracy by {plain(attribute)}{undefined}{missing}"), canvas.width), "dim")
+    canvas.text(
+        0, y, fit(look.text(f"accuracy by {plain(attribute)}{undefined}{missing}"), canvas.width), "dim"
+    )
     low, high = wilson(counts.hits.sum(axis=1), counts.group_sizes)
     order = np.argsort(np.nan_to_num(counts.group_accuracy, nan=2.0), kind="stable")
     for k in order.tolist()[: max(0, canvas.height - y - 1)]:
@@ -224,7 +260,12 @@ def _group_rows(
         numbers = 20
         room = canvas.width - left - numbers - 1
         if room >= 8:
-            _interval(frame, canvas, left, y, room, value, float(low[k]), float(high[k]))
+            _interval(frame, canvas, left, y, room, float(low[k]), float(high[k]))
             _mark(canvas, left, y, room, value, look.glyph("point"), "series0", only_free=False)
-        canvas.text(canvas.width - numbers, y, fit(look.text(f"{number(value)}  n {int(counts.group_sizes[k]):,}"), numbers), "text")
+        canvas.text(
+            canvas.width - numbers,
+            y,
+            fit(look.text(f"{number(value)}  n {int(counts.group_sizes[k]):,}"), numbers),
+            "text",
+        )
     return y + 1

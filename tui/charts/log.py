@@ -20,7 +20,13 @@ def log(frame: Frame, lines: Sequence[str]) -> Canvas:
     shown = lines[max(0, len(lines) - canvas.height - back) : len(lines) - back]
     for y, line in enumerate(shown):
         lower = line.lower()
-        style = "bad" if any(word in lower for word in _BAD) else "warn" if any(word in lower for word in _WARN) else "text"
+        style = (
+            "bad"
+            if any(word in lower for word in _BAD)
+            else "warn"
+            if any(word in lower for word in _WARN)
+            else "text"
+        )
         canvas.text(0, y, fit(frame.look.text(line), canvas.width), style)
     if back:
         canvas.right(canvas.width, canvas.height - 1, f" {back} more below ", "badge")

@@ -49,7 +49,12 @@ def importances(frame: Frame) -> Canvas:
     canvas = frame.canvas()
     measures = list(store.record.objectives[:3])
     y = 0
-    canvas.text(0, y, fit(look.text(f"|rank correlation| of {len(done)} trials   ┊ 1 in 20 by chance"), canvas.width), "dim")
+    canvas.text(
+        0,
+        y,
+        fit(look.text(f"|rank correlation| of {len(done)} trials   ┊ 1 in 20 by chance"), canvas.width),
+        "dim",
+    )
     y += 1
     label = min(14, max(6, canvas.width // 5))
     for measure in measures:
@@ -67,7 +72,9 @@ def importances(frame: Frame) -> Canvas:
             room = canvas.width - label - 9
             if room > 3:
                 style = "accent" if sure else "faint"
-                canvas.text(label + 1, y, raster.bar(item.strength * room, room, ascii_only=look.ascii), style)
+                canvas.text(
+                    label + 1, y, raster.bar(item.strength * room, room, ascii_only=look.ascii), style
+                )
                 at = label + 1 + int(raster.pixel([min(1.0, item.chance)], room)[0])
                 canvas.put(at, y, look.glyph("vdotted"), "warn")
             sign = {1: "+", -1: "−", 0: " "}[item.sign]
@@ -78,7 +85,9 @@ def importances(frame: Frame) -> Canvas:
     return canvas
 
 
-def _axis_values(frame: Frame, trials: Sequence[ModelState], name: str) -> tuple[npt.NDArray[np.float64], str, str]:
+def _axis_values(
+    frame: Frame, trials: Sequence[ModelState], name: str
+) -> tuple[npt.NDArray[np.float64], str, str]:
     """Return a setting's or measure's places [n] on its axis, and the labels of the lower and upper end."""
     if name in frame.store.measures:
         values = np.array([trial.values.get(name, math.nan) for trial in trials])
@@ -94,7 +103,11 @@ def _axis_values(frame: Frame, trials: Sequence[ModelState], name: str) -> tuple
         return _spread(values, low, high), setting(low), setting(high)
     names = sorted({plain(item) for item in raw})
     place = {item: k / max(1, len(names) - 1) if len(names) > 1 else 0.5 for k, item in enumerate(names)}
-    return np.array([place[plain(item)] for item in raw]), names[0] if names else "", names[-1] if names else ""
+    return (
+        np.array([place[plain(item)] for item in raw]),
+        names[0] if names else "",
+        names[-1] if names else "",
+    )
 
 
 def _spread(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.float64]:
@@ -105,7 +118,11 @@ def parallel(frame: Frame) -> Canvas:
     """Draw each trial as a line over its settings and objectives: the front in colour, the others behind."""
     store, view, look = frame.store, frame.view, frame.look
     done = _done(frame)[-_LINES:]
-    compared = [m for m in (store.model(i) for i in view.compared) if m is not None and m.kind == "student" and m.values]
+    compared = [
+        m
+        for m in (store.model(i) for i in view.compared)
+        if m is not None and m.kind == "student" and m.values
+    ]
     trials = done + [m for m in compared if m not in done]
     if not trials:
         return frame.nothing("no trial is done", "each will be a line over its settings and results")
@@ -143,10 +160,14 @@ def parallel(frame: Frame) -> Canvas:
         for row in range(height):
             if canvas.chars[top + row, column] == " ":
                 canvas.put(column, top + row, look.glyph("vline"), "axis")
-        for y, text, style in ((0, short(name), "strong"), (1, highs[k], "label"), (top + height, lows[k], "label")):
-            text = fit(look.text(text), min(cell - 1, width(look.text(text))))
-            start = min(max(0, column - width(text) // 2), canvas.width - width(text))
-            canvas.text(start, y, text, style)
+        for y, text, style in (
+            (0, short(name), "strong"),
+            (1, highs[k], "label"),
+            (top + height, lows[k], "label"),
+        ):
+            label = fit(look.text(text), min(cell - 1, width(look.text(text))))
+            start = min(max(0, column - width(label) // 2), canvas.width - width(label))
+            canvas.text(start, y, label, style)
     return canvas
 
 
@@ -160,7 +181,7 @@ def slice_(frame: Frame) -> Canvas:
     name = settings[view.parameter % len(settings)]
     measure = axes(frame)[1]
     canvas = frame.canvas()
-    xs, scale, ticks = _slice_axis(frame, done, name)
+    xs, scale, ticks = _slice_axis(done, name)
     ys = np.array([trial.values.get(measure, math.nan) for trial in done])
     y = Scale.over(ys, log="slice" in view.log, margin=0.07)
     arrow = "↑ better" if store.direction(measure) == "max" else "↓ better"
@@ -179,16 +200,20 @@ def slice_(frame: Frame) -> Canvas:
         row = plot.top + plot.height + 1
         for x in range(plot.left - 1, canvas.width):
             canvas.put(x, row, " ", "text")
-        for place, label in ticks:
-            column = plot.column(place)
+        for tick, label in ticks:
+            column = plot.column(tick)
             if column is not None and row < canvas.height:
                 text = fit(look.text(label), min(width(label), max(4, plot.width // len(ticks) - 1)))
-                canvas.text(min(max(0, column - width(text) // 2), canvas.width - width(text)), row, text, "label")
+                canvas.text(
+                    min(max(0, column - width(text) // 2), canvas.width - width(text)), row, text, "label"
+                )
     for kind in ("teacher", "nds"):
         cursor = frame.cursor
         reference = None if cursor is None else store.reference(cursor, kind)
         if reference is not None:
-            plot.horizontal(store.value(reference.id, measure), kind, "teacher" if kind == "teacher" else "NDS")
+            plot.horizontal(
+                store.value(reference.id, measure), kind, "teacher" if kind == "teacher" else "NDS"
+            )
     for trial, x, value in zip(done, xs.tolist(), ys.tolist(), strict=True):
         front = trial.id in store.front
         plot.marker(x, value, look.glyph("point" if front else "dot"), "front" if front else "cloud")
@@ -196,7 +221,9 @@ def slice_(frame: Frame) -> Canvas:
     for model_id in reversed(view.compared):
         if model_id in index:
             k = index[model_id]
-            plot.marker(float(xs[k]), float(ys[k]), look.series(view.slot(model_id)), f"series{view.slot(model_id)}")
+            plot.marker(
+                float(xs[k]), float(ys[k]), look.series(view.slot(model_id)), f"series{view.slot(model_id)}"
+            )
     if view.crosshair:
         place = view.cross.get("slice", (0.5, 0.5))
         at_x, at_y = plot.cross(place)
@@ -210,7 +237,7 @@ def slice_(frame: Frame) -> Canvas:
 
 
 def _slice_axis(
-    frame: Frame, trials: Sequence[ModelState], name: str
+    trials: Sequence[ModelState], name: str
 ) -> tuple[npt.NDArray[np.float64], Scale, list[tuple[float, str]]]:
     raw = [config_value(trial, name) for trial in trials]
     values = np.array([numeric(item) for item in raw])
@@ -227,7 +254,8 @@ def timeline(frame: Frame) -> Canvas:
     """Draw when each trial ran, a row each; the window moves with the cursor."""
     store, look = frame.store, frame.look
     trials = sorted(
-        (t for t in (store.model(i) for i in frame.ids) if t is not None and t.started), key=lambda t: (t.started, t.id)
+        (t for t in (store.model(i) for i in frame.ids) if t is not None and t.started),
+        key=lambda t: (t.started, t.id),
     )
     if not trials:
         return frame.nothing("no trial has started", "each will be a bar here, as long as it took")
@@ -251,7 +279,9 @@ def timeline(frame: Frame) -> Canvas:
         name_style = "front" if trial.id in store.front else "text"
         canvas.text(2, k, fit(look.text(plain(trial.id)), label), name_style)
         bar = ("━" if not look.ascii else "=") * (b - a + 1)
-        canvas.text(left + a, k, bar, "front" if trial.id in store.front else style if style != "good" else "cloud")
+        canvas.text(
+            left + a, k, bar, "front" if trial.id in store.front else style if style != "good" else "cloud"
+        )
         canvas.right(canvas.width, k, look.text(duration(stop - trial.started)), "dim")
         if trial.id == frame.view.cursor:
             canvas.highlight(k, "cursor")
@@ -259,4 +289,3 @@ def timeline(frame: Frame) -> Canvas:
     canvas.text(left, y, "0", "label")
     canvas.right(left + room, y, look.text(duration(span)), "label")
     return canvas
-

@@ -76,7 +76,11 @@ def _table(frame: Frame, ids: Sequence[str], name: str) -> Canvas:
         title = look.text(column.title)
         style = "heading"
         if column.name == frame.view.sort and name == "table":
-            title += ("▾" if frame.view.descending else "▴") if not look.ascii else ("v" if frame.view.descending else "^")
+            title += (
+                ("▾" if frame.view.descending else "▴")
+                if not look.ascii
+                else ("v" if frame.view.descending else "^")
+            )
             style = "strong"
         canvas.text(x, 0, fit(title, column.width, align="right" if column.right else "left"), style)
         x += column.width + 2
@@ -168,7 +172,7 @@ def _cell(frame: Frame, model: ModelState, column: Column) -> tuple[str, str]:
             return f"{model.epoch}/{model.epochs}", style
         case "#spark":
             line = store.series(model.id, store.record.objectives[0])
-            return raster.spark(line, column.width, 0.0, 1.0, ascii_only=frame.look.ascii), "dim"
+            return raster.spark(line, column.width, 0.0, 1.0, ascii_only=frame.look.ascii), "faint"
     if column.name in model.values or column.name in store.measures:
         value = model.values.get(column.name, math.nan)
         on_front = model.id in store.front and column.name in store.record.objectives

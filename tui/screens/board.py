@@ -77,7 +77,13 @@ class Board(Screen[None]):
         if self.maximised_pane or len(self.panes) == 1:
             return "single"
         wide = self.app.size.width
-        return "grid" if wide >= GRID_FROM and self.app.size.height >= HEADER_FROM else "pair" if wide >= PAIR_FROM else "single"
+        return (
+            "grid"
+            if wide >= GRID_FROM and self.app.size.height >= HEADER_FROM
+            else "pair"
+            if wide >= PAIR_FROM
+            else "single"
+        )
 
     def lay_out(self) -> None:
         """Show the panes that fit, where they fit."""

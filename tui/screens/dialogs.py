@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -55,7 +56,7 @@ class Dialog(ModalScreen[str | None]):
 class Help(Dialog):
     """What can be done, and what the signs mean."""
 
-    BINDINGS: ClassVar[list[Binding]] = [Binding("question_mark,enter", "close", show=False)]  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[Binding]] = [Binding("question_mark,enter", "close", show=False)]
 
     def compose(self) -> ComposeResult:
         """Lay the groups out in as many columns as fit."""
@@ -124,7 +125,7 @@ class Help(Dialog):
 class Detail(Dialog):
     """All that is known of one trial."""
 
-    BINDINGS: ClassVar[list[Binding]] = [Binding("enter", "close", show=False)]  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[Binding]] = [Binding("enter", "close", show=False)]
 
     def __init__(self, model: ModelState) -> None:
         super().__init__()
@@ -177,14 +178,25 @@ class Detail(Dialog):
         table.add_column(justify="right")
         table.add_column()
         table.add_column(justify="right")
-        table.add_row(Text("measure", style="bold"), Text("last", style="bold"), Text("95 %, chance", style="bold"), Text("best", style="bold"))
+        table.add_row(
+            Text("measure", style="bold"),
+            Text("last", style="bold"),
+            Text("95 %, chance", style="bold"),
+            Text("best", style="bold"),
+        )
         gaps = gap_names(frame)
         for name in frame.store.measures:
             line = frame.store.series(model.id, name)
-            known = line[line == line]
-            best = (known.max() if frame.store.direction(name) == "max" else known.min()) if len(known) else float("nan")
+            known = line[np.isfinite(line)]
+            best = (
+                (known.max() if frame.store.direction(name) == "max" else known.min())
+                if len(known)
+                else float("nan")
+            )
             doubt = frame.doubts.get((model.id, model.epoch, name)) if name in gaps else None
-            said = "" if doubt is None else f"[{number(doubt.low)}, {number(doubt.high)}] {number(doubt.chance)}"
+            said = (
+                "" if doubt is None else f"[{number(doubt.low)}, {number(doubt.high)}] {number(doubt.chance)}"
+            )
             table.add_row(
                 Text(look.text(short(name)), style="" if name in frame.store.record.objectives else "dim"),
                 look.text(number(model.values.get(name, float("nan")))),
@@ -197,7 +209,7 @@ class Detail(Dialog):
 class Prompt(Dialog):
     """One line of input at the foot of the screen; `check` says what is wrong with it as it is typed."""
 
-    BINDINGS: ClassVar[list[Binding]] = [Binding("tab", "complete", show=False, priority=True)]  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[Binding]] = [Binding("tab", "complete", show=False, priority=True)]
 
     def __init__(
         self,

@@ -56,7 +56,12 @@ class Header(Drawn):
             label = f" {look.text(text)} "
             canvas.right(right, 0, label, badge)
             right -= width(label) + 1
-        x = canvas.text(1, 0, fit(plain(store.record.name), min(width(plain(store.record.name)), 28)), "strong") + 2
+        x = (
+            canvas.text(
+                1, 0, fit(plain(store.record.name), min(width(plain(store.record.name)), 28)), "strong"
+            )
+            + 2
+        )
         x = canvas.text(x, 0, f"{look.glyph(glyph)} {state}", style) + 2
         counts = store.counts()
         ended = counts["done"] + counts["stopped"] + counts["failed"]
@@ -87,10 +92,10 @@ class Header(Drawn):
         if left is not None and math.isfinite(left):
             parts.append((f"{duration(left)} left", "dim"))
         for text, name in parts:
-            text = look.text(text)
-            if x + width(text) > right:
+            label = look.text(text)
+            if x + width(label) > right:
                 break
-            x = canvas.text(x, 0, text, name) + 2
+            x = canvas.text(x, 0, label, name) + 2
 
     def _tabs_row(self, canvas: Canvas) -> None:
         monitor, look = self.monitor, self.monitor.look
@@ -134,7 +139,13 @@ class Footer(Drawn):
     def key(self) -> Hashable:
         """Return what the footer says."""
         monitor = self.monitor
-        return (monitor.view.revision, monitor.message, monitor.meter.line(), self.app.theme, len(monitor.ids))
+        return (
+            monitor.view.revision,
+            monitor.message,
+            monitor.meter.line(),
+            self.app.theme,
+            len(monitor.ids),
+        )
 
     def draw(self, width_: int, height: int) -> Canvas:
         """Return the row."""
@@ -152,7 +163,14 @@ class Footer(Drawn):
         if monitor.view.filter:
             found = f"{len(monitor.ids)} of {len(monitor.store.state.trials)}"
             x = canvas.text(x, 0, "/", "key")
-            x = canvas.text(x, 0, fit(look.text(plain(monitor.view.filter)), min(width(plain(monitor.view.filter)), width_ // 2)), "strong")
+            x = canvas.text(
+                x,
+                0,
+                fit(
+                    look.text(plain(monitor.view.filter)), min(width(plain(monitor.view.filter)), width_ // 2)
+                ),
+                "strong",
+            )
             x = canvas.text(x + 2, 0, found, "dim") + 3
         for action in footer(replay=monitor.is_replay):
             if action.needs == "write" and monitor.readonly:

@@ -48,7 +48,7 @@ class Drawn(Widget):
         raise NotImplementedError
 
     def update(self) -> bool:
-        """Draw anew if the contents have changed, and repaint the rows that came out different; return whether any did."""
+        """Draw anew if the contents have changed, repaint the rows that came out different; tell whether any did."""
         before, size = self._strips, self._drawn_size
         if not self.size or not self._redraw():
             return False
@@ -57,7 +57,9 @@ class Drawn(Widget):
             return True
         width = self.size.width
         changed = [
-            Region(0, y, width, 1) for y, (old, new) in enumerate(zip(before, self._strips, strict=True)) if old != new
+            Region(0, y, width, 1)
+            for y, (old, new) in enumerate(zip(before, self._strips, strict=True))
+            if old != new
         ]
         if changed:
             self.refresh(*changed)
@@ -167,7 +169,14 @@ class Pane(Drawn, can_focus=True):
         except Exception as error:
             self.monitor.log(f"{self.pane_name}: {error!r}")
             self.monitor.failures.append((self.pane_name, error))
-            return message(frame.canvas(), frame.look, "this pane can't be drawn", repr(error), glyph="failed", style="bad")
+            return message(
+                frame.canvas(),
+                frame.look,
+                "this pane can't be drawn",
+                repr(error),
+                glyph="failed",
+                style="bad",
+            )
 
     def on_click(self, event: events.Click) -> None:
         """Tell the screen."""
