@@ -15,7 +15,8 @@ from textual.timer import Timer
 
 from kdtune.errors import InputError, did_you_mean
 from kdtune.runs.files import RunFiles
-from kdtune.runs.lock import request_stop
+from kdtune.runs.files import runs_dir as runs_folder
+from kdtune.runs.lock import is_driven, request_stop
 from kdtune.runs.reader import seconds_left
 from tui.actions import bindings
 from tui.analyst import Analyst
@@ -53,6 +54,9 @@ DRAIN_SECONDS = 0.04
 SORT_SECONDS = 2.0
 STALE_SECONDS = 180.0
 MESSAGE_SECONDS = 4.0
+STARTING_SECONDS = 10.0
+"""How long a run's folder may be without record and driver before it is taken for no run."""
+
 DOUBLE_SECONDS = 0.4
 """Time within which a key pressed twice is one command."""
 
@@ -781,6 +785,25 @@ def seek_place(text: str, length: float) -> float | None:
     return place if 0 <= place <= 1 else None
 
 
+def _await_record(run: str | Path | None, base: Path | None) -> None:
+    """Wait while a driver is at work in a run's folder that has no record yet: a sweep that has just begun."""
+    if run is None:
+        return
+    folder = next((path for path in (runs_folder(base) / run, Path(run)) if path.is_dir()), None)
+    if folder is None:
+        return
+    files = RunFiles(folder)
+    limit = time.monotonic() + STARTING_SECONDS
+    said = False
+    while not files.record.exists() and time.monotonic() < limit:
+        if is_driven(files):
+            limit = time.monotonic() + STARTING_SECONDS
+        if not said:
+            print(f"kdtune: {folder.name} is being prepared ...", file=sys.stderr, flush=True)
+            said = True
+        time.sleep(0.2)
+
+
 def watch(
     run: str | Path | None = None,
     *,
@@ -818,6 +841,7 @@ def watch(
         raise InputError(
             f"no theme {theme!r}{did_you_mean(theme, themes)} (there are: {', '.join(sorted(themes))})"
         )
+    _await_record(run, runs_dir)
     opened = open_run(run, runs_dir=runs_dir)
     if serve:
         from tui.serve import serve_run
