@@ -8,9 +8,9 @@ from kdtune.report.console import narrate, print_summary, stdout_console
 from kdtune.report.export import Request, run_export
 from kdtune.report.findings import Findings
 from kdtune.report.front import choices, front_states
+from kdtune.report.labels import value_text
 from kdtune.report.pick import pick
 from kdtune.report.tables import findings_record
-from kdtune.report.words import number
 from kdtune.runs.jsonl import dumps
 from kdtune.runs.reader import open_run
 
@@ -62,8 +62,8 @@ def _table(findings: Findings) -> Table:
         table.add_column(objective.name, justify="right", no_wrap=True)
     for model in findings.models:
         name = model.id + (" *" if model.exported else "")
-        before = [number(model.searched.get(o.name, float("nan"))) for o in findings.objectives]
-        after = [number(model.value(o.name)) for o in findings.objectives]
+        before = [value_text(model, o, searched=True) for o in findings.objectives]
+        after = [value_text(model, o) for o in findings.objectives]
         cells = [f"{then} → {now}" for then, now in zip(before, after, strict=True)]
         table.add_row(name, *cells, style="dim" if model.role != "student" else None)
     return table

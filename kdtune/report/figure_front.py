@@ -91,8 +91,8 @@ def _key(findings: Findings) -> list[Line2D]:
 
 
 def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks: int) -> None:
-    ax.set_xlabel(axis_label(x))
-    ax.set_ylabel(axis_label(y))
+    ax.set_xlabel(axis_label(x, two_lines=ticks < 7))
+    ax.set_ylabel(axis_label(y, two_lines=ticks < 7))
     for axis, objective in (("x", x), ("y", y)):
         if objective.measure.name in _LOGARITHMIC:
             getattr(ax, f"set_{axis}scale")("log")

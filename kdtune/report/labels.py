@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from kdtune.report.findings import ModelFindings
+from kdtune.report.words import number
 from kdtune.runs.measures import Objective
 from kdtune.runs.summary import GAPS
 
@@ -24,6 +25,12 @@ UNITS = {
 }
 
 
+_SPELT_OUT = {
+    "class_bias_teacher": "class bias against the teacher",
+    "class_bias_nds": "class bias against the student without teacher",
+}
+
+
 def measure_name(objective: Objective) -> str:
     """Return an objective as people read it: `EOD over sex`, `worst class accuracy`."""
     name = objective.measure.name
@@ -33,10 +40,18 @@ def measure_name(objective: Objective) -> str:
     return f"{shown} over {objective.attribute}" if objective.measure.need == "groups" else shown
 
 
-def axis_label(objective: Objective) -> str:
+def axis_label(objective: Objective, *, two_lines: bool = False) -> str:
     """Return an objective's name, unit and direction, as an axis carries them."""
     better = "higher" if objective.measure.direction == "max" else "lower"
-    return f"{measure_name(objective)}, {UNITS[objective.measure.name]} ({better} is better)"
+    break_at = "\n" if two_lines else " "
+    return f"{measure_name(objective)},{break_at}{UNITS[objective.measure.name]} ({better} is better)"
+
+
+def value_text(model: ModelFindings, objective: Objective, *, searched: bool = False) -> str:
+    """Return an objective's value on test, or as searched; a dash where there is nothing to compare a model with."""
+    if objective.measure.need in ("teacher", "nds") and model.role != "student":
+        return "–"
+    return number(model.searched.get(objective.name, math.nan) if searched else model.value(objective.name))
 
 
 def short(model: ModelFindings) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kdtune.report.figures import Picture
 from kdtune.report.findings import Findings, ModelFindings
 from kdtune.report.html import bullets, document, escape, figure, paragraphs, table
-from kdtune.report.labels import interval_of, measure_name, short
+from kdtune.report.labels import interval_of, measure_name, short, value_text
 from kdtune.report.sentences import bound, opening
 from kdtune.report.words import number, setting
 from kdtune.runs.measures import Objective
@@ -80,8 +80,8 @@ def _front_table(findings: Findings) -> str:
     rows: list[list[str | tuple[str, str]]] = []
     for k, model in enumerate(findings.models):
         row: list[str | tuple[str, str]] = [_name(findings, model, k)]
-        row += [(number(model.value(o.name)), _between(model, o)) for o in objectives]
-        row += [number(model.searched.get(o.name, math.nan)) for o in objectives]
+        row += [(value_text(model, o), _between(model, o)) for o in objectives]
+        row += [value_text(model, o, searched=True) for o in objectives]
         row += [setting(model.config.get(name, "")) for name in settings]
         rows.append(row)
     return table(heads, rows, kinds=_kinds(findings))

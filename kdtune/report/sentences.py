@@ -89,7 +89,12 @@ def _trade(findings: Findings) -> str:
     price = f"gives up {points(cost)} of accuracy" if cost > 0 else f"is {points(-cost)} more accurate"
     name = measure_name(objective)
     before, after = best.value(objective.name), other.value(objective.name)
-    change = f"brings its {name} from {number(before, 2)} to {number(after, 2)}"
+    if objective.measure.badness(after) >= objective.measure.badness(before):
+        return (
+            f"The search found {other.id} best in {name}, but on test that did not last: {number(after, 2)} against "
+            f"{number(before, 2)} of {best.id}."
+        )
+    change = f"brings {name} from {number(before, 2)} to {number(after, 2)}"
     a, b = interval_of(best, objective), interval_of(other, objective)
     sure = ""
     if a is not None and b is not None:

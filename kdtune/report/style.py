@@ -19,7 +19,13 @@ STUDENT, TEACHER, NDS = COLOURS[0], COLOURS[1], COLOURS[3]
 
 # These three stand for the page's own colours, where a figure lies inside a page (see `inline`).
 INK, MUTED, GRID, PAPER = "#1c2127", "#5f6772", "#dfe3e8", "#fffffe"
-_VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)", PAPER: "var(--paper)", STUDENT: "var(--blue)"}
+_VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--grid)",
+    PAPER: "var(--paper)",
+    STUDENT: "var(--blue)",
+}
 
 WIDE, NARROW = 7.4, 3.9
 """Widths in inches: of a page, and of a phone."""
