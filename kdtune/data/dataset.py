@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,10 @@ MISSING = -1
 class Split:
     """One part of a data set.
 
-    Shapes: `inputs` uint8 [n, channels, height, width] for images, float32 [n, features] for tables; `labels`
-    int64 [n]; `groups` maps a sensitive attribute to int64 [n], `MISSING` where an example's group is not
-    known.
+    Shapes: `inputs` uint8 [n, channels, height, width] for images, float32 [n, features] for tables, int64
+    [n, length] for token ids (0 pads); `labels` int64 [n]; `groups` maps a sensitive attribute to int64 [n],
+    `MISSING` where an example's group is not known. `file` is where the inputs lie as a .npy, when they are
+    mapped from disk because they may not fit into memory: other processes then map it too.
 
     Raises:
         DataError: lengths or dtypes do not fit together.
@@ -31,10 +33,16 @@ class Split:
     inputs: Tensor
     labels: Tensor
     groups: Mapping[str, Tensor] = field(default_factory=dict)
+    file: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.inputs.dtype not in (torch.uint8, torch.float32):
-            raise DataError(f"inputs must be uint8 (images) or float32 (tables), not {self.inputs.dtype}")
+        if self.inputs.dtype not in (torch.uint8, torch.float32, torch.int64):
+            raise DataError(
+                "inputs must be uint8 (images), float32 (tables) or int64 (token ids), not "
+                f"{self.inputs.dtype}"
+            )
+        if self.inputs.dtype == torch.int64 and (self.inputs.dim() != 2 or bool((self.inputs < 0).any())):
+            raise DataError(f"token ids must be [n, length] and not negative, not {list(self.inputs.shape)}")
         for what, tensor in {"labels": self.labels, **self.groups}.items():
             if tensor.dtype != torch.int64:
                 raise DataError(f"{what} must be int64, not {tensor.dtype}")
@@ -68,7 +76,11 @@ class Normalisation:
         levels = np.arange(256) / 255.0
         mean, std = [], []
         for channel in range(images.shape[1]):
-            counts = torch.bincount(images[:, channel].flatten(), minlength=256).numpy()
+            # In blocks: a channel of everything need not fit into memory.
+            counts = np.zeros(256, dtype=np.int64)
+            for start in range(0, len(images), 4096):
+                block = images[start : start + 4096, channel].flatten()
+                counts += torch.bincount(block, minlength=256).numpy()
             share = counts / max(counts.sum(), 1)
             mean.append(float(share @ levels))
             variance = float(share @ (levels - mean[-1]) ** 2)
@@ -91,7 +103,7 @@ class Dataset:
     `attributes` maps each sensitive attribute to its *declared* groups, so that an absent one is missing, not
     forgotten. `preprocessing` is plain JSON: what a loaded student needs to prepare raw input. `fingerprint`
     is the SHA-256 of the content (see `fingerprint`). `open_test` is picklable if the data set is to be sent
-    anywhere.
+    anywhere. `vocabulary` is the number of token ids, for text only.
     """
 
     name: str
@@ -104,6 +116,18 @@ class Dataset:
     preprocessing: dict[str, Any]
     fingerprint: str
     open_test: Callable[[], Split]
+    vocabulary: int | None = None
+
+    def __post_init__(self) -> None:
+        tokens = self.train.inputs.dtype == torch.int64
+        if tokens != (self.vocabulary is not None):
+            raise DataError(f"data set {self.name!r}: `vocabulary` is for token ids, and they need it")
+        if (
+            self.vocabulary is not None
+            and len(self.train)
+            and self.vocabulary <= int(self.train.inputs.max())
+        ):
+            raise DataError(f"data set {self.name!r}: a token id is not below vocabulary {self.vocabulary}")
 
     @property
     def n_classes(self) -> int:
@@ -112,8 +136,10 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one input, without the batch: (channels, height, width) or (features,)."""
-        return tuple(self.train.inputs.shape[1:])
+        """Shape of one input, without the batch: (channels, height, width), (features,), or for token ids
+        (length, vocabulary), which is what they would have one-hot."""
+        shape = tuple(self.train.inputs.shape[1:])
+        return shape if self.vocabulary is None else (*shape, self.vocabulary)
 
     @property
     def majority(self) -> float:

@@ -31,11 +31,12 @@ class Views:
 
     Images are uint8 [n, c, h, w] and come out as float32 (x / 255 - mean) / std, with mean and std on the
     0..1 scale. Tables are float32 [n, d] and come out as (x - mean) / std, hence unchanged where neither is
-    given.
+    given. Token ids are int64 [n, length] and come out as they are.
 
     Where views vary, a padded copy of the images is kept, and with `flip` a mirrored one beside it: one
     gather then does crop and flip. It takes (1 + flip) (h + 2 crop) (w + 2 crop) / (h w) times the memory of
-    the images.
+    the images. With `stream` nothing is kept: inputs stay where they are, which may be a file that is mapped
+    into memory, and each batch is read, padded and moved to the device by itself. The pixels are the same.
 
     A draw depends on (seed, view), the number of examples and crop; on nothing else. Not to be shared by
     threads: the draw of the latest view is kept.
@@ -50,6 +51,7 @@ class Views:
         crop: int = 0,
         flip: bool = False,
         seed: int = 0,
+        stream: bool = False,
     ) -> None:
         """Prepare the views of `inputs`; `mean` and `std` are numbers, or one for each channel or column.
 
@@ -62,8 +64,14 @@ class Views:
         self.crop = crop
         self.flip = flip
         self._n = len(inputs)
+        self._stream = stream
+        self._device = inputs.device
+        self._tokens = inputs.dtype == torch.int64
+        if self._tokens and (mean is not None or std is not None):
+            raise InputError("token ids have no mean or std: leave them out")
         self._scale, self._shift = _affine(inputs, mean, std)
-        self._store = _mirrored_and_padded(inputs, crop, flip) if self.varies else inputs
+        padded = self.varies and not stream
+        self._store = _mirrored_and_padded(inputs, crop, flip) if padded else inputs
         self._view: int | None = None
         self._draw: _Draw | None = None
 
@@ -80,30 +88,39 @@ class Views:
         if not self.varies:
             return self.plain(indices)
         draw = self._draw_of(view)
-        at = indices.to(self._store.device)
-        return self._normalised(self._windows()[draw.mirrored[at], at, draw.top[at], draw.left[at]])
+        at = indices.to(self._device)
+        chosen = draw.mirrored[at], draw.top[at], draw.left[at]
+        if self._stream:
+            rows = self._store[indices.to(self._store.device)].to(self._device)
+            windows = self._windows(_mirrored_and_padded(rows, self.crop, self.flip))
+            at = torch.arange(len(rows), device=self._device)
+        else:
+            windows = self._windows(self._store)
+        return self._normalised(windows[chosen[0], at, *chosen[1:]])
 
     def plain(self, indices: Tensor | slice) -> Tensor:
-        """Return examples without augmentation, normalised: float32 [b, ...], contiguous."""
+        """Return examples without augmentation, normalised: float32 [b, ...] (token ids: int64), contiguous."""
         at = indices if isinstance(indices, slice) else indices.to(self._store.device)
-        if self.varies:
-            return self._normalised(self._windows()[0, :, self.crop, self.crop][at])
-        return self._normalised(self._store[at])
+        if self.varies and not self._stream:
+            return self._normalised(self._windows(self._store)[0, :, self.crop, self.crop][at])
+        return self._normalised(self._store[at].to(self._device))
 
     def to(self, device: torch.device | str) -> Self:
         """Move the stored inputs to `device`, where batches then appear, and return self."""
-        self._store = self._store.to(device)
+        self._device = torch.device(device)
+        if not self._stream:
+            self._store = self._store.to(device)
         self._scale, self._shift = self._scale.to(device), self._shift.to(device)
         self._view = self._draw = None
         return self
 
-    def _windows(self) -> Tensor:
+    def _windows(self, store: Tensor) -> Tensor:
         """Return every crop of every image without copying: uint8 [mirrored, n, top, left, c, h, w]."""
         size = 2 * self.crop + 1
-        _, _, c, height, width = self._store.shape
-        mirror, image, channel, row, column = self._store.stride()
-        return self._store.as_strided(
-            (self._store.shape[0], self._n, size, size, c, height - size + 1, width - size + 1),
+        mirrors, n, c, height, width = store.shape
+        mirror, image, channel, row, column = store.stride()
+        return store.as_strided(
+            (mirrors, n, size, size, c, height - size + 1, width - size + 1),
             (mirror, image, row, column, channel, row, column),
         )
 
@@ -115,11 +132,13 @@ class Views:
             top, left, mirrored = (
                 torch.randint(high, (self._n,), generator=generator) for high in (size, size, 1 + self.flip)
             )
-            device = self._store.device
+            device = self._device
             self._view, self._draw = view, _Draw(top.to(device), left.to(device), mirrored.to(device))
         return self._draw
 
     def _normalised(self, x: Tensor) -> Tensor:
+        if self._tokens:
+            return x.contiguous()
         # One copy that is then changed in place: a new tensor an operation costs four times as much on a CPU.
         # A slice of a float table shares its memory, so that `copy` is not a formality.
         out = x.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
@@ -128,14 +147,17 @@ class Views:
 
 def _check(inputs: Tensor, crop: int, flip: bool) -> None:
     shape, kind = list(inputs.shape), str(inputs.dtype).removeprefix("torch.")
-    if inputs.dtype == torch.float32 and inputs.dim() == 2:
+    if inputs.dtype in (torch.float32, torch.int64) and inputs.dim() == 2:
         if crop or flip:
+            what = "a table" if inputs.dtype == torch.float32 else "text"
             raise InputError(
-                "a table cannot be cropped or flipped: leave crop and flip out for this data set"
+                f"{what} cannot be cropped or flipped: leave crop and flip out for this data set"
             )
         return
     if inputs.dtype != torch.uint8 or inputs.dim() != 4:
-        raise InputError(f"inputs must be uint8 [n, c, h, w] or float32 [n, d], not {kind} {shape}")
+        raise InputError(
+            f"inputs must be uint8 [n, c, h, w], float32 [n, d] or int64 [n, length], not {kind} {shape}"
+        )
     if not 0 <= crop < min(shape[2:]):
         raise InputError(
             f"crop must be from 0 to {min(shape[2:]) - 1} for images of {shape[2]}x{shape[3]}, not {crop}"

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdtune.data.dataset import Dataset
+from kdtune.data.dataset import Dataset, Split
+from kdtune.data.mapped import map_file
 from kdtune.data.views import Views
 
 
@@ -18,10 +19,14 @@ class Arrays:
     """Train and validation as numpy arrays: what travels between processes (zero-copy through shared memory).
 
     Attributes:
-        train_inputs: uint8 [n, channels, height, width] or float32 [n, features].
+        train_inputs: uint8 [n, channels, height, width], float32 [n, features], or token ids int64 [n, length].
         validation_groups: sensitive attribute -> int64 [m], -1 where missing.
         n_groups: sensitive attribute -> number of declared groups.
-        mean, std: per channel, or None for tables.
+        mean, std: per channel, or None for tables and text.
+        vocabulary: number of token ids, for text only.
+
+    Inputs that are mapped from a file travel as its path, and are mapped again where they arrive: all nodes must
+    see the file under that path.
     """
 
     train_inputs: np.ndarray
@@ -35,15 +40,27 @@ class Arrays:
     std: tuple[float, ...] | None
     crop: int
     flip: bool
+    vocabulary: int | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            name: _Mapped(str(value.filename)) if isinstance(value, np.memmap) else value
+            for name, value in vars(self).items()
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            # The class is frozen for everybody else.
+            object.__setattr__(self, name, map_file(value.path) if isinstance(value, _Mapped) else value)
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
         """Take what training needs from a data set."""
         normalisation = dataset.normalisation
         return cls(
-            train_inputs=dataset.train.inputs.numpy(),
+            train_inputs=inputs_of(dataset.train),
             train_labels=dataset.train.labels.numpy(),
-            validation_inputs=dataset.validation.inputs.numpy(),
+            validation_inputs=inputs_of(dataset.validation),
             validation_labels=dataset.validation.labels.numpy(),
             validation_groups={name: groups.numpy() for name, groups in dataset.validation.groups.items()},
             n_groups={name: len(groups) for name, groups in dataset.attributes.items()},
@@ -52,17 +69,31 @@ class Arrays:
             std=None if normalisation is None else normalisation.std,
             crop=dataset.augmentation.crop,
             flip=dataset.augmentation.flip,
+            vocabulary=dataset.vocabulary,
         )
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one example."""
-        return self.train_inputs.shape[1:]
+        """Shape of one example, as `Dataset.input_shape` has it."""
+        shape = tuple(self.train_inputs.shape[1:])
+        return shape if self.vocabulary is None else (*shape, self.vocabulary)
 
     @property
     def is_image(self) -> bool:
-        """Tell images from tables."""
+        """Tell images from tables and text."""
         return self.train_inputs.ndim == 4
+
+
+@dataclass(frozen=True)
+class _Mapped:
+    """An array that travels as the path of its .npy file."""
+
+    path: str
+
+
+def inputs_of(split: Split) -> np.ndarray:
+    """Return a split's inputs; mapped from their file where they have one."""
+    return split.inputs.numpy() if split.file is None else map_file(split.file)
 
 
 class DeviceData:
@@ -78,9 +109,14 @@ class DeviceData:
             crop=arrays.crop if augment else 0,
             flip=arrays.flip if augment else False,
             seed=view_seed,
+            stream=isinstance(arrays.train_inputs, np.memmap),
         ).to(device)
         self.labels = tensor_of(arrays.train_labels).to(device)
-        self.validation = Views(tensor_of(arrays.validation_inputs), **normalise).to(device)
+        self.validation = Views(
+            tensor_of(arrays.validation_inputs),
+            **normalise,
+            stream=isinstance(arrays.validation_inputs, np.memmap),
+        ).to(device)
         self.validation_labels = tensor_of(arrays.validation_labels).to(device)
 
     def __len__(self) -> int:

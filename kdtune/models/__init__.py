@@ -3,7 +3,17 @@
 Add your own with `register_model`, or by an entry point in the group `kdtune.models`.
 """
 
-from kdtune.models import _cifar_resnet, _cnn, _lenet, _mlp, _torchvision_resnet  # noqa: F401  (they register)
+from kdtune.models import (  # noqa: F401  (they register)
+    _bert,
+    _cifar_resnet,
+    _cnn,
+    _densenet,
+    _lenet,
+    _mlp,
+    _torchvision_resnet,
+    _transformers,
+    _vit,
+)
 from kdtune.models._build import build, check, names
 from kdtune.models._probe import parameter_count, penultimate
 from kdtune.models._registry import Builder, models, register_model

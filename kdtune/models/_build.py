@@ -6,7 +6,7 @@ from torch import nn
 
 from kdtune.errors import InputError, UnknownNameError
 from kdtune.models import _mlp
-from kdtune.models._registry import Builder, image_only, models
+from kdtune.models._registry import Builder, image_only, models, text_only
 
 
 def names() -> list[str]:
@@ -17,7 +17,8 @@ def names() -> list[str]:
 def build(name: str, *, input_shape: Sequence[int], n_classes: int) -> nn.Module:
     """Return a freshly initialised module, float32 [n, *input_shape] to logits [n, n_classes].
 
-    `input_shape` is (channels, height, width) of images, or (features,) of a table. The weights follow
+    `input_shape` is (channels, height, width) of images, (features,) of a table, or (length, vocabulary) of
+    text, for which the module takes token ids int64 [n, length], 0 for padding. The weights follow
     torch's global generator: the same `torch.manual_seed` gives the same ones.
 
     Raises:
@@ -48,14 +49,23 @@ def _find(name: str) -> Builder:
 
 def _checked_shape(name: str, input_shape: Sequence[int]) -> tuple[int, ...]:
     shape = tuple(int(size) for size in input_shape)
-    if len(shape) not in (1, 3) or min(shape) < 1:
+    if not 1 <= len(shape) <= 3 or min(shape) < 1:
         raise InputError(
-            f"model {name!r}: input shape {shape} is neither (channels, height, width) nor (features,)"
+            f"model {name!r}: input shape {shape} is neither (channels, height, width), (features,), nor "
+            "(length, vocabulary)"
         )
-    if len(shape) == 1 and name in image_only:
-        fitting = [known for known in names() if known not in image_only]
+    data = {1: f"a table of {shape[0]} features", 2: f"text of {shape[0]} tokens", 3: "images"}[len(shape)]
+    takes = "images" if name in image_only else "text" if name in text_only else "images or tables"
+    kind = {1: "tables", 2: "text", 3: "images"}[len(shape)]
+    if kind not in takes:
+        fitting = [known for known in names() if _takes(known, kind)]
         raise InputError(
-            f"model {name!r} takes images, and the data are a table of {shape[0]} features: "
-            f"choose one of {', '.join(fitting)}"
+            f"model {name!r} takes {takes}, and the data are {data}: choose one of {', '.join(fitting)}"
         )
     return shape
+
+
+def _takes(name: str, kind: str) -> bool:
+    if kind == "text" or name in text_only:
+        return kind == "text" and name in text_only
+    return kind == "images" or name not in image_only

@@ -95,3 +95,21 @@ def test_normalisation_by_histogram_is_the_plain_one():
     assert normalisation.mean == pytest.approx(tuple(plain.mean((0, 2, 3))), abs=1e-12)
     assert normalisation.std[0] == pytest.approx(np.std(plain[:, 0]), abs=1e-12)
     assert (normalisation.mean[1], normalisation.std[1]) == (pytest.approx(0.2), 1.0)
+
+
+def test_token_ids_need_their_vocabulary_and_nothing_else_has_one():
+    tokens = Split(torch.tensor([[1, 4, 0], [1, 7, 9]]), torch.tensor([0, 1]))
+
+    def make(split, vocabulary):
+        return Dataset(
+            "d", ("a", "b"), {}, split, split, None, Augmentation(), {}, "0", lambda: split, vocabulary
+        )
+
+    assert make(tokens, 10).input_shape == (3, 10)
+    for split_, vocabulary in ((tokens, None), (split(), 10)):
+        with pytest.raises(DataError, match="`vocabulary` is for token ids"):
+            make(split_, vocabulary)
+    with pytest.raises(DataError, match="a token id is not below vocabulary 9"):
+        make(tokens, 9)
+    with pytest.raises(DataError, match="token ids must be"):
+        Split(torch.tensor([[1, -4]]), torch.tensor([0]))

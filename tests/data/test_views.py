@@ -225,3 +225,16 @@ def test_an_index_out_of_range_is_an_error() -> None:
 def test_refuses(inputs: Tensor, options: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Views(inputs, **options)  # type: ignore[arg-type]
+
+
+def test_token_ids_come_out_as_they_are():
+    tokens = torch.tensor([[1, 4, 0], [1, 7, 9], [1, 2, 0]])
+    views = Views(tokens)
+    assert not views.varies
+    for batch in (views.plain(torch.tensor([2, 0])), views.batch(5, torch.tensor([2, 0]))):
+        assert batch.dtype == torch.int64
+        assert batch.tolist() == [[1, 2, 0], [1, 4, 0]]
+    with pytest.raises(InputError, match="text cannot be cropped"):
+        Views(tokens, crop=1)
+    with pytest.raises(InputError, match="token ids have no mean"):
+        Views(tokens, mean=0.5)

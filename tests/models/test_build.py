@@ -68,10 +68,22 @@ def test_mlps_take_tables_and_images(name: str, shape: tuple[int, ...]) -> None:
     assert model(torch.zeros(2, *shape)).shape == (2, 3)
 
 
-@pytest.mark.parametrize("shape", [(), (3, 32), (1, 3, 32, 32), (0,), (3, 0, 8)])
+@pytest.mark.parametrize("shape", [(), (1, 3, 32, 32), (0,), (3, 0, 8), (3, 0)])
 def test_refuses_shapes(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="input shape"):
         models.check("linear", input_shape=shape)
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp-8", "lenet5"])
+def test_other_models_refuse_text_and_say_what_fits(name: str) -> None:
+    with pytest.raises(InputError, match=r"the data are text of 16 tokens.*bert-mini.*bert-tiny"):
+        models.check(name, input_shape=(16, 100))
+
+
+@pytest.mark.parametrize("shape", [(12,), (3, 32, 32)])
+def test_text_models_refuse_all_else(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"'bert-tiny' takes text.*linear"):
+        models.check("bert-tiny", input_shape=shape)
 
 
 def test_refuses_a_single_class() -> None:

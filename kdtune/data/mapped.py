@@ -1,0 +1,83 @@
+"""Inputs that may not fit into memory: decoded once into a .npy file, which is mapped, and so read as needed."""
+
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import mkstemp
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdtune.data.cache import cache_dir
+from kdtune.errors import DataError
+
+
+def map_file(path: str | Path) -> np.memmap:
+    """Map a .npy file for reading; nothing is read before it is needed.
+
+    Raises:
+        DataError: it is gone, or is no whole .npy file.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: cannot be mapped ({error}): delete it, it is made again") from None
+    if not isinstance(array, np.memmap):
+        raise DataError(f"{path}: is no .npy file of an array: delete it, it is made again")
+    return array
+
+
+def mapped_file(
+    key: str, shape: tuple[int, ...], row: Callable[[int], NDArray[np.uint8]], *, remedy: str
+) -> Path:
+    """Return the .npy file (uint8, `shape`) kept under `key` in the cache; made from `row(0..n-1)` if need be.
+
+    Rows are asked for in several threads. A file of another shape, or cut short, is made again; its bytes are
+    not checked further, for reading them all is what it is there to avoid.
+
+    Raises:
+        DataError: the disk has no room for it (with `remedy`), or `row` raises it.
+    """
+    path = cache_dir() / f"{key}.npy"
+    if path.exists():
+        try:
+            if map_file(path).shape == shape:
+                return path
+        except DataError:
+            path.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    needed, free = int(np.prod(shape)), shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise DataError(
+            f"{path.parent}: {needed / 1e9:.1f} GB are needed for {shape[0]} decoded images, {free / 1e9:.1f} GB "
+            f"are free: {remedy}, or set KDTUNE_CACHE to a larger disk"
+        )
+    handle, name = mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    os.close(handle)
+    try:
+        array = np.lib.format.open_memmap(name, mode="w+", dtype=np.uint8, shape=shape)
+        _fill(array, row)
+        array.flush()
+        del array
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _fill(array: NDArray[np.uint8], row: Callable[[int], NDArray[np.uint8]]) -> None:
+    def fill(number: int) -> None:
+        array[number] = row(number)
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        # In blocks: a million waiting futures would hold more memory than the images.
+        for start in range(0, len(array), 4096):
+            try:
+                for _ in pool.map(fill, range(start, min(start + 4096, len(array)))):
+                    pass
+            except DataError:
+                pool.shutdown(cancel_futures=True)
+                raise
