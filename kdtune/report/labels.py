@@ -13,8 +13,8 @@ UNITS = {
     "worst_class_accuracy": "share of its examples",
     "worst_group_accuracy": "share of its examples",
     "class_gap": "difference of shares",
-    "class_bias_teacher": "difference of relative accuracies",
-    "class_bias_nds": "difference of relative accuracies",
+    "class_bias_teacher": "mean change",
+    "class_bias_nds": "mean change",
     "eod": "difference of rates",
     "dpd": "difference of rates",
     "eod_worst_class": "difference of rates",
@@ -27,13 +27,15 @@ UNITS = {
 
 _SPELT_OUT = {
     "class_bias_teacher": "class bias against the teacher",
-    "class_bias_nds": "class bias against the student without teacher",
+    "class_bias_nds": "class bias against no teacher",
 }
 
 
 def measure_name(objective: Objective) -> str:
     """Return an objective as people read it: `EOD over sex`, `worst class accuracy`."""
     name = objective.measure.name
+    if name in _SPELT_OUT:
+        return _SPELT_OUT[name]
     shown = (
         name.upper() if name in GAPS else name.replace("_", " ").replace("eod", "EOD").replace("dpd", "DPD")
     )
