@@ -396,7 +396,7 @@ def main() -> int:
 
     def row(what: str, figure: float, unit: str, limit: float | None) -> None:
         met = None if limit is None else bool(figure <= limit)
-        rows.append((what, f"{figure:,.1f} {unit}", "" if limit is None else f"≤ {limit:g} {unit}", met))
+        rows.append((what, f"{figure:,.2f} {unit}", "" if limit is None else f"≤ {limit:g} {unit}", met))
         print(*rows[-1], flush=True)
 
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)

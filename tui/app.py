@@ -1,5 +1,6 @@
 """The monitor: owns source, store and view; one clock moves them; screens draw."""
 
+import gc
 import os
 import shlex
 import sys
@@ -54,6 +55,9 @@ DRAIN_SECONDS = 0.04
 SORT_SECONDS = 2.0
 STALE_SECONDS = 180.0
 MESSAGE_SECONDS = 4.0
+RARE_COLLECTIONS = (20_000, 20, 100)
+"""Thresholds of the garbage collector once the run has been read."""
+
 STARTING_SECONDS = 10.0
 """How long a run's folder may be without record and driver before it is taken for no run."""
 
@@ -165,6 +169,13 @@ class Monitor(App[None]):
         self.meter.tick(time.perf_counter() - begun)
         if self.source.loading is not None:
             self.set_timer(0.02, self._turn, name="loading")
+        elif not self._settled:
+            self._settled = True
+            # What has been read stays: the collector need not walk through it again, which takes longer than a key may.
+            gc.freeze()
+            gc.set_threshold(*RARE_COLLECTIONS)
+
+    _settled = False
 
     def _take_in(self) -> None:
         limit = time.perf_counter() + DRAIN_SECONDS

@@ -19,7 +19,7 @@ POLL_SECONDS = 0.1
 BLOCK_BYTES = 384 * 1024
 """Read at a time: about 1,000 reports, some 10 ms of parsing."""
 
-WAITING_BLOCKS = 64
+WAITING_BLOCKS = 6
 """Blocks read ahead of the view; beyond, the reader waits."""
 
 LOG_BYTES = 256 * 1024

@@ -57,6 +57,8 @@ class Store:
         self._hypervolume = 0.0
         self._front_ids: frozenset[str] = frozenset()
         self._earlier: dict[tuple[int, float], list[ModelState]] = {}
+        self._counts_at = -1
+        self._counts: dict[str, int] = {}
         self._settings_at = -1
         self._settings: list[str] = []
         self._pairs: list[str] = []
@@ -76,7 +78,7 @@ class Store:
         if kind == "report":
             if self.state.unknown == known:
                 self._report(event)
-        elif kind in ("trial", "baseline"):
+        elif kind in ("trial", "baseline", "front"):
             self.done_revision += 1
             model_id = event.get("id")
             model = self.state.model(model_id) if isinstance(model_id, str) else None
@@ -280,10 +282,13 @@ class Store:
 
     def counts(self) -> dict[str, int]:
         """Return the number of trials in each state."""
+        if self._counts_at == self.done_revision:
+            return dict(self._counts)
         counts = dict.fromkeys(("running", "done", "stopped", "failed", "interrupted"), 0)
         for trial in self.state.trials.values():
             counts[trial.state] = counts.get(trial.state, 0) + 1
-        return counts
+        self._counts_at, self._counts = self.done_revision, counts
+        return dict(counts)
 
 
 def numeric(value: object) -> float:

@@ -21,6 +21,9 @@ GRID_FROM, PAIR_FROM, FRAME_FROM = 140, 100, 60
 HEADER_FROM = 20
 """Rows from which there is a header."""
 
+HEADER_EVERY = 3
+"""The header follows new data once in so many frames."""
+
 
 class Board(Screen[None]):
     """Panes with a header and a footer. Subclasses say which panes."""
@@ -144,6 +147,6 @@ class Board(Screen[None]):
         for pane in self.panes:
             if pane.display and turn % pane.every == 0:
                 pane.update()
-        if self.header.display:
+        if self.header.display and turn % HEADER_EVERY == 0:
             self.header.update()
         self.footer.update()

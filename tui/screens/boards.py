@@ -25,7 +25,7 @@ class Live(Board):
         return (
             Pane("table", "Trials", table, every=2),
             Pane("curves", "Learning curves", curves, shared=EPOCH, every=3),
-            Pane("bias", "Class bias", bias, depends="reports"),
+            Pane("bias", "Class bias", bias, depends="reports", every=2),
         )
 
 

@@ -1,0 +1,84 @@
+"""What the screens look like, as plain text: states × sizes, with made-up runs whose clock stands still.
+
+`KDTUNE_SNAPSHOTS=write pytest tests/tui/test_snapshots.py` writes them anew; look at what changed before you commit.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tui.app import Monitor
+from tui.sources import Health
+from tui.synthetic import Synthetic
+
+FOLDER = Path(__file__).with_name("snapshots")
+SIZES = ((60, 20), (100, 30), (160, 48))
+
+STATES = {
+    "empty": {"trials": 3, "epochs": 3, "classes": 3, "done": 0, "state": "preparing"},
+    "loading": {"trials": 3, "epochs": 3, "classes": 3, "done": 0, "state": "preparing"},
+    "running": {"trials": 12, "epochs": 4, "classes": 10, "done": 7, "running": 2, "state": "running"},
+    "paused": {"trials": 12, "epochs": 4, "classes": 10, "done": 7, "running": 2, "state": "running"},
+    "stale": {"trials": 12, "epochs": 4, "classes": 10, "done": 7, "running": 2, "state": "running"},
+    "lost": {"trials": 12, "epochs": 4, "classes": 10, "done": 7, "running": 2, "state": "running"},
+    "finished": {"trials": 12, "epochs": 4, "classes": 10},
+    "one trial": {"trials": 1, "epochs": 4, "classes": 10},
+    "thousand trials": {"trials": 1000, "epochs": 2, "classes": 5, "exact": False},
+}
+
+
+class Unread(Synthetic):
+    """A run of which nothing has been read yet."""
+
+    def drain(self):
+        self.loading = 0.42
+
+
+async def text_of(name, size, keys=()):
+    source = (Unread if name == "loading" else Synthetic)(**STATES[name])
+    app = Monitor(source, clock=lambda: 0.0, hz=100)
+    async with app.run_test(size=size) as pilot:
+        for _ in range(200):
+            await pilot.pause(0.02)
+            if name == "loading" or app.store.state.state == STATES[name].get("state", "finished"):
+                break
+        if name == "stale":
+            source._clock += 400
+        if name == "lost":
+            source.health = Health(lost=True)
+        if name == "paused":
+            await pilot.press("P")
+        for key in keys:
+            await pilot.press(key)
+        cursor = app.view.cursor
+        for _ in range(200):
+            await pilot.pause(0.02)
+            if cursor is None or cursor in app.reader.found or not app.store.model(cursor).epoch:
+                break
+        await pilot.pause(0.2)
+        app.message = None
+        app.board.update_panes()
+        await pilot.pause(0.1)
+        strips = app.screen._compositor.render_strips()
+        assert app.failures == []
+        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
+
+
+def check(name, found):
+    path = FOLDER / f"{name}.txt"
+    if os.environ.get("KDTUNE_SNAPSHOTS") == "write":
+        FOLDER.mkdir(exist_ok=True)
+        path.write_text(found)
+    assert found == path.read_text(), f"{path.name} looks different"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", STATES)
+async def test_states(name, size):
+    check(f"{name.replace(' ', '-')}-{size[0]}x{size[1]}", await text_of(name, size))
+
+
+@pytest.mark.parametrize("key", ["2", "4", "5", "question_mark"])
+async def test_screens(key):
+    check(f"screen-{key}", await text_of("finished", (160, 48), ("home", "j", "j", key)))
