@@ -1,0 +1,98 @@
+"""SVHN (Netzer et al. 2011), cropped digits, in its published MATLAB files."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from kdtune.data.array_images import Sizes, dataset_of_arrays
+from kdtune.data.dataset import Augmentation, Dataset, Split
+from kdtune.data.downloads import fetch, missing
+from kdtune.data.registry import register_dataset
+from kdtune.errors import DataError
+
+CLASSES = tuple("0123456789")
+_HOME = "http://ufldl.stanford.edu/housenumbers"
+_FILES = {
+    "train": ("train_32x32.mat", "e26dedcc434d2e4c54c9b2d4a06d8373"),
+    "test": ("test_32x32.mat", "eb5a983be6a315427106f1b164d9cef3"),
+}
+
+Count = Annotated[int, Field(ge=1)]
+
+
+@register_dataset("svhn")
+def load_svhn(
+    *,
+    path: str | Path,
+    download: bool = False,
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.1,
+    n_train: Count | None = None,
+    n_validation: Count | None = None,
+    crop: Annotated[int, Field(ge=0, le=31)] = 4,
+    flip: bool = False,
+    seed: int = 0,
+) -> Dataset:
+    """Read SVHN's cropped digits: validation is cut from its training images, test is its own; no extra images.
+
+    Args:
+        path: the folder with `train_32x32.mat` and `test_32x32.mat`.
+        download: fetch the files (250 MB) where they are not there.
+        validation: the share of the training images that is validation.
+        n_train: take so many images only, stratified.
+        n_validation: take so many images only, stratified.
+        crop: padding in pixels for random crops.
+        flip: mirror images at random; digits are other things when mirrored.
+        seed: the same seed cuts the same validation.
+
+    Raises:
+        DataError: a file is missing, cut short or not of this form; the message names it.
+    """
+    root = Path(path).expanduser()
+    if download:
+        for name, md5 in _FILES.values():
+            if not (root / name).exists():
+                fetch(f"{_HOME}/{name}", md5, root, extract=False)
+    images, labels = _read(root, "train")
+    return dataset_of_arrays(
+        "svhn",
+        images,
+        labels,
+        CLASSES,
+        sizes=Sizes(validation, n_train, n_validation, seed),
+        augmentation=Augmentation(crop, flip),
+        open_test=partial(_open_test, root),
+    )
+
+
+def _open_test(root: Path) -> Split:
+    return Split(*_read(root, "test"))
+
+
+def _read(root: Path, split: str) -> tuple[Tensor, Tensor]:
+    """Return images uint8 [n, 3, 32, 32] and labels int64 [n]; the files call the digit 0 class 10."""
+    from scipy.io import loadmat
+
+    path = root / _FILES[split][0]
+    if not path.is_file():
+        raise missing(path, f"{path.name} of {_HOME} (format 2, cropped digits)", download=True)
+    try:
+        content = loadmat(path, variable_names=["X", "y"])
+    except Exception as error:  # a damaged file makes the reader stumble in every way
+        raise DataError(f"{path}: cut short or damaged ({type(error).__name__}): copy it again") from None
+    x, y = content.get("X"), content.get("y")
+    if x is None or y is None or x.dtype != np.uint8 or x.ndim != 4 or x.shape[:3] != (32, 32, 3):
+        raise DataError(
+            f"{path}: holds no X of 32x32x3 images and y of labels: take format 2, cropped digits"
+        )
+    labels = y.reshape(-1).astype(np.int64)
+    if len(labels) != x.shape[3]:
+        raise DataError(f"{path}: {x.shape[3]} images, but {len(labels)} labels: copy it again")
+    strange = np.flatnonzero((labels < 1) | (labels > 10))
+    if len(strange):
+        raise DataError(f"{path}: image {strange[0] + 1} has label {labels[strange[0]]}, not 1 to 10")
+    return torch.from_numpy(np.ascontiguousarray(x.transpose(3, 2, 0, 1))), torch.from_numpy(labels % 10)

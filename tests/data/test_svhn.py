@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import torch
+from scipy.io import savemat
+
+from kdtune.data import load
+from kdtune.errors import DataError
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Published form: X [32, 32, 3, n], y [n, 1] from 1 to 10; an image's value tells its digit."""
+    for split, n in (("train", 60), ("test", 20)):
+        y = np.arange(n, dtype=np.uint8)[:, None] % 10 + 1
+        x = np.broadcast_to(y[:, 0] % 10, (32, 32, 3, n)).copy()
+        x[3, 5, 1] = 77
+        savemat(tmp_path / f"{split}_32x32.mat", {"X": x, "y": y})
+    return tmp_path
+
+
+def test_pixels_labels_and_splits(root):
+    data = load("svhn", path=str(root), validation=0.25)
+    assert (len(data.train), len(data.validation), len(data.open_test())) == (45, 15, 20)
+    assert data.classes == tuple("0123456789")
+    assert not data.augmentation.flip
+    for split in (data.train, data.validation, data.open_test()):
+        assert torch.equal(split.inputs[:, 0, 0, 0].long(), split.labels)
+        assert (split.inputs[:, 1, 3, 5] == 77).all()
+
+
+def test_what_is_wrong_with_a_file(root):
+    path = root / "train_32x32.mat"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"train_32x32\.mat: cut short or damaged"):
+        load("svhn", path=str(root))
+    x = np.zeros((32, 32, 3, 4), dtype=np.uint8)
+    savemat(path, {"X": x, "y": np.ones((3, 1))})
+    with pytest.raises(DataError, match="4 images, but 3 labels"):
+        load("svhn", path=str(root))
+    savemat(path, {"X": x, "y": np.array([[1], [2], [12], [1]])})
+    with pytest.raises(DataError, match="image 3 has label 12"):
+        load("svhn", path=str(root))
+    savemat(path, {"digits": x})
+    with pytest.raises(DataError, match="holds no X"):
+        load("svhn", path=str(root))
+    path.unlink()
+    with pytest.raises(DataError, match=r"train_32x32\.mat: missing: put .*download: true"):
+        load("svhn", path=str(root))
+
+
+def test_a_training_on_it(root, train_once):
+    train_once(load("svhn", path=str(root), validation=0.25), "resnet8", "lenet5")
