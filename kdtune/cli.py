@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_watch(commands)
     _add_status(commands)
     _add_export(commands)
+    _add_study(commands)
     _add_stop(commands)
     _add_runs(commands)
     _add_spaces(commands)
@@ -133,6 +134,41 @@ def _add_export(commands: Any) -> None:
     _add_runs_dir(command)
 
 
+def _add_study(commands: Any) -> None:
+    command = commands.add_parser(
+        "study", help="what distillation does to classes and groups, over T and seeds", description=_STUDY
+    )
+    command.add_argument("space", nargs="?", help="a ready space's name, or a YAML file (default: study)")
+    command.add_argument("--name", help="name of the run (default: the space's name and a number)")
+    command.add_argument("--seed", type=_natural, metavar="N", help="seed of everything")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="replace a value of the space, as in study.seeds=10",
+    )
+    command.add_argument(
+        "--null",
+        choices=("ratio", "difference", "raw"),
+        help="what is equal for a class that is not affected (default: the space's)",
+    )
+    command.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster to join")
+    _add_import(command)
+    command.add_argument("--resume", metavar="RUN", help="go on with a study that was stopped or killed")
+    command.add_argument(
+        "--figures-only",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="train nothing: tables and figures again from what a study kept (default: the newest run)",
+    )
+    command.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
+    command.add_argument("--json", action="store_true", help="what was found as JSON on standard output")
+    command.set_defaults(run=_study)
+    _add_runs_dir(command)
+
+
 def _add_stop(commands: Any) -> None:
     command = commands.add_parser("stop", help="ask a running sweep to stop; it can be resumed")
     command.add_argument("target", metavar="RUN", help="name or path of a run")
@@ -174,6 +210,10 @@ at work, a second Ctrl-C stops it at once; 'kdtune search --resume RUN' goes on.
 
 _EXPORT = """Write the Pareto front's students, evaluated once on the test split, with tables, figures and a report.
 Members are chosen by their values on validation."""
+
+
+_STUDY = """Train teachers, students without one, and distilled students over temperatures and seeds; test which
+classes and groups distillation affects, beside what chance alone gives. Judged on the test split, as the paper does."""
 
 
 class _Version(argparse.Action):
@@ -257,16 +297,24 @@ def _export(options: argparse.Namespace) -> int:
     return export(options)
 
 
+def _study(options: argparse.Namespace) -> int:
+    from kdtune.launch import launch_study
+
+    return launch_study(options)
+
+
 def _stop(options: argparse.Namespace) -> int:
     from kdtune.runs.files import find_run
     from kdtune.runs.lock import driver_seems_alive, request_stop
+    from kdtune.runs.records import RunRecord
 
     files = find_run(options.target, options.runs_dir)
     if not driver_seems_alive(files):
         raise InputError(f"run {files.root.name!r} is not running: there is nothing to stop")
     request_stop(files, "now" if options.now else "clean")
+    command = "study" if RunRecord.read(files.record).kind == "study" else "search"
     print(
-        f"asked {files.root.name} to stop; go on with: kdtune search --resume {files.root.name}",
+        f"asked {files.root.name} to stop; go on with: kdtune {command} --resume {files.root.name}",
         file=sys.stderr,
     )
     return 0

@@ -1,4 +1,4 @@
-"""Starts a sweep in a process of its own, follows its run directory, and says how it ends."""
+"""Starts a sweep or a study in a process of its own, follows its run directory, and says how it ends."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,29 +20,51 @@ from kdtune.runs.files import RunFiles, create_run, find_run, runs_dir
 from kdtune.runs.jsonl import Tail, read_records
 from kdtune.runs.lock import is_driven, request_stop
 from kdtune.runs.reader import open_run
+from kdtune.runs.records import RunRecord
 from kdtune.runs.state import RunState, fold
 from kdtune.sweep.cluster import prepare_environment
 from kdtune.sweep.space import Space, read_space
+from kdtune.sweep.study_plan import as_study
 
 _POLL_SECONDS = 0.2
 _FINAL = ("finished", "stopped", "failed")
 EXIT_FAILED = 1
+_COMMANDS = {"sweep": "search", "study": "study"}
+"""Kind of a run -> the command that makes such."""
 
 
 def launch(options: argparse.Namespace) -> int:
     """Run `kdtune search`: check the space, start the driver, follow it, print the front; return the exit code."""
+    return _launch(options, "sweep", lambda files: print_summary(open_run(files.root), as_json=options.json))
+
+
+def launch_study(options: argparse.Namespace) -> int:
+    """Run `kdtune study`: as a search is run, with the tables and figures at its end; return the exit code."""
+    from kdtune.report.study.command import report_study
+
+    def conclude(files: RunFiles) -> None:
+        report_study(files.root, null=options.null, imports=options.imports, as_json=options.json)
+
+    if options.figures_only is not None:
+        conclude(find_run(options.figures_only or None, options.runs_dir))
+        return 0
+    return _launch(options, "study", conclude)
+
+
+def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles], None]) -> int:
     if options.resume is not None:
-        files, space = _resumed(options), None
+        files, space = _resumed(options, kind), None
     else:
-        space, stem = _space(options)
+        space, stem = _space(options, kind)
         files = create_run(runs_dir(options.runs_dir), options.name, stem)
     request = {
         "run": str(files.root.resolve()),
         "space": None if space is None else space.with_absolute_paths().to_dict(),
         "address": options.address,
         "imports": options.imports,
-        "trials": options.trials,
-        "minutes": options.minutes,
+        "trials": getattr(options, "trials", None),
+        "minutes": getattr(options, "minutes", None),
+        "kind": kind,
     }
     driver = _start(files, request)
     in_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not (options.headless or options.json)
@@ -51,31 +74,45 @@ def launch(options: argparse.Namespace) -> int:
 
         watch(files.root)
         if driver.poll() is None:
-            narrate(f"the sweep goes on; watch it again: kdtune watch {files.root.name}")
+            narrate(f"the {kind} goes on; watch it again: kdtune watch {files.root.name}")
             narrate(f"stop it: kdtune stop {files.root.name}")
             return 0
         state = fold(read_records(files.events))
-    return _conclude(files, driver, state, as_json=options.json)
+    return _conclude(files, driver, state, kind, conclude)
 
 
-def _space(options: argparse.Namespace) -> tuple[Space, str]:
+def _space(options: argparse.Namespace, kind: str) -> tuple[Space, str]:
     overrides = list(options.set)
-    for key, value in {
-        "budget.trials": options.trials,
-        "budget.minutes": options.minutes,
-        "seed": options.seed,
-        "resources.workers": options.workers,
-        "resources.gpus_per_trial": options.gpus_per_trial,
-    }.items():
+    keys = {
+        "trials": "budget.trials",
+        "minutes": "budget.minutes",
+        "seed": "seed",
+        "workers": "resources.workers",
+        "gpus_per_trial": "resources.gpus_per_trial",
+        "null": "study.null_is",
+    }
+    for name, key in keys.items():
+        value = getattr(options, name, None)
         if value is not None:
             overrides.append(f"{key}={value}")
-    return read_space(options.space or "default", overrides)
+    space, stem = read_space(options.space or {"sweep": "default", "study": "study"}[kind], overrides)
+    if kind == "study":
+        space = as_study(space)
+        assert space.study is not None
+        for warning in space.study.warnings:
+            narrate(warning)
+    return space, stem
 
 
-def _resumed(options: argparse.Namespace) -> RunFiles:
+def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
     files = find_run(options.resume, options.runs_dir)
+    found = RunRecord.read(files.record).kind
+    if found != kind:
+        raise InputError(
+            f"run {files.root.name!r} is a {found}: kdtune {_COMMANDS[found]} --resume {files.root.name}"
+        )
     fixed = ("space", "set", "name", "seed", "workers", "gpus_per_trial")
-    given = [name for name in fixed if getattr(options, name) not in (None, [])]
+    given = [name for name in fixed if getattr(options, name, None) not in (None, [])]
     if given:
         raise InputError(
             "--resume goes on with what the run was asked for (--trials and --minutes may change): leave out "
@@ -146,8 +183,15 @@ def _follow(
             signal.signal(number, handler)
 
 
-def _conclude(files: RunFiles, driver: "subprocess.Popen[bytes]", state: RunState, *, as_json: bool) -> int:
+def _conclude(
+    files: RunFiles,
+    driver: "subprocess.Popen[bytes]",
+    state: RunState,
+    kind: str,
+    conclude: Callable[[RunFiles], None],
+) -> int:
     code = driver.returncode
+    command = f"kdtune {_COMMANDS[kind]}"
     if not files.record.exists():  # refused before anything was trained: leave nothing behind
         message = state.message if state.state == "failed" else _last_words(files.log)
         shutil.rmtree(files.root, ignore_errors=True)
@@ -155,16 +199,17 @@ def _conclude(files: RunFiles, driver: "subprocess.Popen[bytes]", state: RunStat
     name = files.root.name
     if state.state not in _FINAL:
         narrate(f"the driver of {name} died (code {code}); the end of {files.log}:\n{_last_words(files.log)}")
-        narrate(f"nothing recorded is lost; go on with: kdtune search --resume {name}")
+        narrate(f"nothing recorded is lost; go on with: {command} --resume {name}")
         return EXIT_FAILED
     if state.state == "failed":
         raise _RefusedError(
-            f"{name} failed: {state.message}\nlog: {files.log}; go on with: kdtune search --resume {name}",
+            f"{name} failed: {state.message}\nlog: {files.log}; go on with: {command} --resume {name}",
             code,
         )
-    print_summary(open_run(files.root), as_json=as_json)
+    if kind == "sweep" or state.state == "finished":
+        conclude(files)
     if state.state == "stopped":
-        narrate(f"stopped; go on with: kdtune search --resume {name}")
+        narrate(f"stopped; go on with: {command} --resume {name}")
         return 130
     return 0
 

@@ -11,7 +11,7 @@ from kdtune.sweep.space import parse_space
 
 
 def main() -> int:
-    """Drive the sweep that standard input asks for; return the exit code."""
+    """Drive the sweep or study that standard input asks for; return the exit code."""
     asked = json.load(sys.stdin)
     space = None if asked["space"] is None else parse_space(asked["space"], "space")
     request = Request(
@@ -21,6 +21,7 @@ def main() -> int:
         imports=asked["imports"],
         trials=asked["trials"],
         minutes=asked["minutes"],
+        kind=asked["kind"],
     )
     try:
         run_sweep(request)

@@ -21,15 +21,17 @@ from kdtune.sweep.cluster import Allotment, allot, connected
 from kdtune.sweep.liveness import Liveness
 from kdtune.sweep.plan import Plan, Speed, make_plan
 from kdtune.sweep.space import Space, parse_space
+from kdtune.sweep.study_plan import as_study
 
 _PACKAGES = ("kdtune", "torch", "ray", "optuna", "numpy", "fairlearn")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A sweep to drive, or to go on with.
+    """A sweep or study to drive, or to go on with.
 
     Attributes:
+        kind: `sweep` or `study`; that of the record where the run exists.
         address: of a running Ray cluster (host:port), or None for one of this machine's own.
         imports: the user's modules that register data sets and models.
         trials, minutes: replace the budget of a run that is resumed.
@@ -41,6 +43,7 @@ class Request:
     imports: Sequence[str] = ()
     trials: int | None = None
     minutes: float | None = None
+    kind: str = "sweep"
 
     @property
     def resumes(self) -> bool:
@@ -82,6 +85,8 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
     record = RunRecord.read(files.record) if request.resumes else None
     space = request.space if record is None else _resumed_space(record, request)
     assert space is not None
+    if (request.kind if record is None else record.kind) == "study":
+        space = as_study(space)
     writer.run_state("preparing", f"data: {space.dataset.name}")
     dataset = load(space.dataset.name, **space.dataset.options)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
@@ -89,7 +94,7 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
     plan = make_plan(space, dataset, _recorded_speeds(record))
     if record is None:
         plan = replace(plan, speeds=_measure_speeds(plan, writer))
-        record = _record(plan, files)
+        record = _record(plan, files, request.kind)
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
         allotment = allot(space.resources)
@@ -97,7 +102,18 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
         writer.record(
             replace(record, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes)
         )
-        _sweep(plan, files, writer, liveness, allotment)
+        drive = _study if record.kind == "study" else _sweep
+        drive(plan, files, writer, liveness, allotment)
+
+
+def _study(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment) -> None:
+    from kdtune.sweep.study_run import run_study
+
+    run_study(plan, files, writer, allotment, stopping=liveness.stopping)
+    if liveness.stopping():
+        writer.run_state("stopped", "on request")
+    else:
+        writer.run_state("finished", "")
 
 
 def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment) -> None:
@@ -219,11 +235,11 @@ def _measure_speeds(plan: Plan, writer: RunWriter) -> Mapping[str, Speed]:
     return {name: fastest(name, plan) for name in names}
 
 
-def _record(plan: Plan, files: RunFiles) -> RunRecord:
+def _record(plan: Plan, files: RunFiles, kind: str) -> RunRecord:
     space = plan.space
     return RunRecord(
         name=files.root.name,
-        kind="sweep",
+        kind=kind,
         created=time.time(),
         dataset={**plan.dataset.describe(), "options": space.dataset.options},
         classes=plan.dataset.classes,

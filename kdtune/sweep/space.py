@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from kdtune.distill.config import Distillation, TrainConfig
 from kdtune.errors import InputError, SpaceError, did_you_mean
+from kdtune.sweep.study_spec import IndividualSpec, StudySpec
 
 Scalar = bool | int | float | str
 _LARGEST = 1e300
@@ -155,6 +156,7 @@ class Space(_Strict):
     sampler: Literal["tpe", "nsgaii", "gp", "random"] = "tpe"
     early_stopping: EarlyStopping = EarlyStopping()
     resources: Resources = Resources()
+    study: StudySpec | None = None
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -333,6 +335,7 @@ def _model_at(parts: Sequence[str]) -> type[BaseModel]:
         "early_stopping": EarlyStopping,
         "resources": Resources,
         "pairs": Pair,
+        "study": IndividualSpec if len(parts) > 1 else StudySpec,
     }
     return models.get(parts[0], Space) if parts else Space
 
