@@ -55,6 +55,8 @@ DRAIN_SECONDS = 0.04
 SORT_SECONDS = 2.0
 STALE_SECONDS = 180.0
 MESSAGE_SECONDS = 4.0
+SWITCH_SECONDS = 0.001
+
 RARE_COLLECTIONS = (20_000, 20, 100)
 """Thresholds of the garbage collector once the run has been read."""
 
@@ -125,6 +127,8 @@ class Monitor(App[None]):
 
     def on_mount(self) -> None:
         """Start to read, and the clock."""
+        # The threads that read give way to keys sooner than Python's 5 ms.
+        sys.setswitchinterval(SWITCH_SECONDS)
         self.source.start()
         self.reader.start()
         self._count_bytes()
