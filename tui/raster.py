@@ -55,7 +55,7 @@ class Scale:
                 return cls(0.1, 1.0, log=True)
             low, high = math.log10(positive.min()), math.log10(positive.max())
             pad = margin * (high - low) or 0.5
-            return cls(10 ** (low - pad), 10 ** (high + pad), log=True)
+            return cls(max(10 ** (low - pad), math.ulp(0.0)), 10 ** (high + pad), log=True)
         if not array.size:
             return cls(0.0, 1.0)
         low, high = float(array.min()), float(array.max())

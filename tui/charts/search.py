@@ -196,17 +196,7 @@ def slice_(frame: Frame) -> Canvas:
     )
     if not plot.usable:
         return canvas
-    if ticks:
-        row = plot.top + plot.height + 1
-        for x in range(plot.left - 1, canvas.width):
-            canvas.put(x, row, " ", "text")
-        for tick, label in ticks:
-            column = plot.column(tick)
-            if column is not None and row < canvas.height:
-                text = fit(look.text(label), min(width(label), max(4, plot.width // len(ticks) - 1)))
-                canvas.text(
-                    min(max(0, column - width(text) // 2), canvas.width - width(text)), row, text, "label"
-                )
+    _name_ticks(frame, canvas, plot, ticks)
     for kind in ("teacher", "nds"):
         cursor = frame.cursor
         reference = None if cursor is None else store.reference(cursor, kind)
@@ -234,6 +224,21 @@ def slice_(frame: Frame) -> Canvas:
             text += f"  nearest {done[k].id}: {setting(config_value(done[k], name))} / {number(float(ys[k]))}"
         canvas.text(0, 0, fit(look.text(text), canvas.width), "accent")
     return canvas
+
+
+def _name_ticks(frame: Frame, canvas: Canvas, plot: Plot, ticks: Sequence[tuple[float, str]]) -> None:
+    """Write names below the axis, in place of numbers."""
+    row = plot.top + plot.height + 1
+    if not ticks or row >= canvas.height:
+        return
+    canvas.text(plot.left - 1, row, " " * (plot.width + 1))
+    for tick, name in ticks:
+        column = plot.column(tick)
+        if column is not None:
+            label = frame.look.text(name)
+            label = fit(label, min(width(label), max(4, plot.width // len(ticks) - 1)))
+            start = min(max(0, column - width(label) // 2), canvas.width - width(label))
+            canvas.text(start, row, label, "label")
 
 
 def _slice_axis(
