@@ -7,6 +7,7 @@ import socket
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from kdtune.errors import InputError
 from kdtune.sweep.space import Resources
@@ -26,6 +27,8 @@ _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 
+
+_TOKEN = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser()
 
 TEACHER_GPU = 0.01
 """Share of a GPU that the process with the teachers takes, so that Ray puts it where one is; trials leave it over."""
@@ -57,7 +60,6 @@ def prepare_environment() -> None:
     """Set what Ray reads from the environment; call before Ray is imported."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 @contextlib.contextmanager
@@ -70,8 +72,11 @@ def connected(address: str | None) -> Iterator[None]:
         InputError: nobody answers at the address.
     """
     prepare_environment()
-    if address is not None and address != "auto":
-        _probe(address)
+    if address is not None:
+        if address != "auto":
+            _probe(address)
+        if _TOKEN.exists():  # 'ray start --head' wants the token; a driver that joins does not send it by itself
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
     if ray.is_initialized():
