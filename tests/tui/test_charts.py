@@ -25,8 +25,8 @@ from tui.synthetic import NDS, TEACHER, Synthetic
 from tui.view import View
 
 CHARTS = (
-    curves, bias, front, hypervolume, class_map, disagreement, gap_curve, groups, importances, parallel, slice_, timeline,
-    table, front_table, lambda frame: log(frame, [f"line {k} ─ error" for k in range(50)]),
+    curves, bias, front, hypervolume, class_map, disagreement, gap_curve, groups, importances, parallel, slice_,
+    timeline, table, front_table, lambda frame: log(frame, [f"line {k} ─ error" for k in range(50)]),
 )  # fmt: skip
 SIZES = ((1, 1), (2, 1), (1, 9), (7, 3), (20, 5), (40, 10), (60, 20), (100, 30), (240, 80))
 
