@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kdtune.data.mapped import file_hash
 from kdtune.errors import DataError
 
 MISSING = -1
@@ -193,13 +194,16 @@ def fingerprint(
 
     It covers every input, label and group of both splits, in order, and the names of classes and groups.
     Neither paths nor options count, nor the order in which attributes are named, nor the machine's byte
-    order.
+    order. Of inputs that are mapped from a file it covers the file, whose hash is kept beside it.
     """
     digest = hashlib.sha256()
     names = {"classes": list(classes), "attributes": {k: list(v) for k, v in attributes.items()}}
     digest.update(json.dumps(names, sort_keys=True).encode())
     for split in (train, validation):
         tensors = {"": split.inputs, " ": split.labels} | dict(split.groups)
+        if split.file is not None:
+            digest.update(file_hash(split.file).encode())
+            del tensors[""]
         for name, tensor in sorted(tensors.items()):
             array = tensor.contiguous().numpy()
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)

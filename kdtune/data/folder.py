@@ -1,8 +1,6 @@
 """Any image folder: `<split>/<class>/*.png|jpg`, or class folders cut by seed; attributes from a CSV."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from kdtune.data.checks import require_classes
-from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
+from kdtune.data.dataset import Dataset
 from kdtune.data.folder_scan import read_attributes, scan
 from kdtune.data.groups import (
     Rare,
@@ -22,35 +20,12 @@ from kdtune.data.groups import (
     encode,
     settle_rare,
 )
-from kdtune.data.images import read_images
-from kdtune.data.preparation import image_preparation
+from kdtune.data.image_files import ImageFiles, image_dataset
 from kdtune.data.registry import register_dataset
-from kdtune.data.split import stratified_cut
 from kdtune.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
-
-
-@dataclass(frozen=True)
-class _Images:
-    """A split that is not decoded yet: files, labels int64 [n], and attribute -> groups int64 [n]."""
-
-    root: Path
-    files: tuple[str, ...]
-    labels: Tensor
-    groups: Mapping[str, Tensor]
-
-    def take(self, rows: Tensor) -> "_Images":
-        groups = {name: codes[rows] for name, codes in self.groups.items()}
-        return _Images(self.root, tuple(self.files[row] for row in rows.tolist()), self.labels[rows], groups)
-
-    def cut(self, size: float | int, seed: int, key: str) -> tuple["_Images", "_Images"]:
-        """Cut a part off, whose size was asked for by the option `key`."""
-        if isinstance(size, int) and size > len(self.files):
-            raise DataError(f"{self.root}: {key!r} asks for {size} images, but there are {len(self.files)}")
-        kept, part = stratified_cut(self.labels, self.groups, size, seed)
-        return self.take(kept), self.take(part)
 
 
 @register_dataset("folder")
@@ -71,6 +46,7 @@ def load_folder(
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
+    stream: bool = False,
     seed: int = 0,
 ) -> Dataset:
     """Read an image folder; train and validation are decoded at once, test when it is opened.
@@ -96,6 +72,7 @@ def load_folder(
         limit_per_class: take at most so many images of each class, before validation is cut off.
         crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
         flip: mirror images at random.
+        stream: keep the decoded images in a file and read them as they are needed, for more than fit into memory.
         seed: the same seed cuts the same splits.
 
     Raises:
@@ -121,7 +98,7 @@ def load_folder(
     for column in columns:
         wanted = None if groups is None or column not in groups else [str(group) for group in groups[column]]
         codes[column], declared[column] = encode(column, values[column], wanted, undeclared=rare)
-    everything = _Images(root, tuple(files), labels, cross_codes(names, codes, declared))
+    everything = ImageFiles(root, tuple(files), labels, cross_codes(names, codes, declared))
 
     parts, start = {}, 0
     for split, listing in listings.items():
@@ -130,12 +107,12 @@ def load_folder(
     if "all" in parts:
         parts["train"], parts["test"] = parts.pop("all").cut(test, seed + 1, "test")
     if limit_per_class is not None:
-        parts["train"] = _limit(parts["train"], limit_per_class, seed)
+        parts["train"] = parts["train"].limited(limit_per_class, seed)
     settled, tables = _settle(
         parts, cross_groups(names, declared), n_validation or validation, min_group, rare
     )
     parts = {
-        split: _Images(
+        split: ImageFiles(
             root, part.files, part.labels, {name: tables[name][part.groups[name]] for name in names}
         )
         for split, part in parts.items()
@@ -150,43 +127,21 @@ def load_folder(
         parts["train"] = parts["train"].cut(n_train, seed + 3, "n_train")[1]
     require_classes(str(root), classes, train=parts["train"].labels, validation=parts["validation"].labels)
 
-    # Decoded together, so that the cache holds them once and images of another size are found.
-    n = len(parts["train"].files)
-    chosen = parts["train"].files + parts["validation"].files
-    pixels = read_images(root, chosen, image_size=image_size, channels=channels)
-    train = Split(pixels[:n], parts["train"].labels, parts["train"].groups)
-    held_out = Split(pixels[n:], parts["validation"].labels, parts["validation"].groups)
-    normalisation = Normalisation.of(train.inputs)
-    side = min(pixels.shape[2:])
-    return Dataset(
-        name="folder",
-        classes=classes,
-        attributes=settled,
-        train=train,
-        validation=held_out,
-        normalisation=normalisation,
-        augmentation=Augmentation(crop if crop is not None else 4 if side <= 64 else side // 16, flip),
-        preprocessing=image_preparation(train.inputs, normalisation),
-        fingerprint=fingerprint(train, held_out, classes, settled),
-        open_test=partial(
-            _open_test, parts["test"], image_size=image_size, channels=channels, shape=tuple(pixels.shape[1:])
-        ),
+    return image_dataset(
+        "folder",
+        classes,
+        settled,
+        parts,
+        image_size=image_size,
+        channels=channels,
+        crop=crop,
+        flip=flip,
+        stream=stream,
     )
 
 
-def _limit(images: _Images, per_class: int, seed: int) -> _Images:
-    rows = []
-    for label in sorted(set(images.labels.tolist())):
-        of_class = torch.nonzero(images.labels == label).flatten()
-        if len(of_class) > per_class:
-            groups = {name: codes[of_class] for name, codes in images.groups.items()}
-            of_class = of_class[stratified_cut(images.labels[of_class], groups, per_class, seed)[1]]
-        rows.append(of_class)
-    return images.take(torch.cat(rows).sort().values)
-
-
 def _settle(
-    parts: Mapping[str, _Images],
+    parts: Mapping[str, ImageFiles],
     groups: Mapping[str, tuple[str, ...]],
     size: float | int,
     min_group: int,
@@ -199,13 +154,3 @@ def _settle(
     if "validation" in parts and isinstance(size, float):
         share = 1.0
     return settle_rare(source.groups, groups, share=share, min_group=min_group, rare=rare)
-
-
-def _open_test(images: _Images, *, image_size: int | None, channels: int, shape: tuple[int, ...]) -> Split:
-    pixels = read_images(images.root, images.files, image_size=image_size, channels=channels)
-    if tuple(pixels.shape[1:]) != shape:
-        raise DataError(
-            f"{images.root}: test images have {pixels.shape[3]}x{pixels.shape[2]} pixels, but those of train "
-            f"{shape[2]}x{shape[1]}: set `image_size` to bring all images to one size"
-        )
-    return Split(pixels, images.labels, images.groups)

@@ -1,7 +1,7 @@
 """HateXplain (Mathew et al. 2021): is a post toxic, and does the answer depend on the community it names?
 
-The posts are hateful. None is printed, logged, put into a message or stored anywhere by kdtune; a message names an entry
-by its number and id.
+The posts are hateful. None is printed, logged, put into a message or stored anywhere by kdtune; a message names an
+entry by its number and id.
 """
 
 import json

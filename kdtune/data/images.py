@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kdtune.data.cache import cached_tensors
+from kdtune.data.mapped import mapped_file
 from kdtune.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,6 +33,32 @@ def read_images(root: Path, files: Sequence[str], *, image_size: int | None, cha
     Raises:
         DataError: a file is gone, does not decode, or has another size than the first.
     """
+    key = _key(root, files, image_size, channels)
+    make = partial(_decode_all, root.resolve(), files, image_size, channels)
+    return cached_tensors(key, lambda: {"inputs": make()})["inputs"]
+
+
+def map_images(root: Path, files: Sequence[str], *, image_size: int | None, channels: int) -> Path:
+    """Decode `files` as `read_images` does, into a .npy file in the cache, and return its path.
+
+    Raises:
+        DataError: as `read_images`, or the disk has no room for it.
+    """
+    root = root.resolve()
+    height, width, _ = first = _decode(root / files[0], image_size, channels).shape
+
+    def row(number: int) -> NDArray[np.uint8]:
+        image = _decode(root / files[number], image_size, channels)
+        _check_size(image, first, root / files[number], files[0])
+        return image.transpose(2, 0, 1)
+
+    shape = (len(files), channels, height, width)
+    return mapped_file(
+        _key(root, files, image_size, channels), shape, row, remedy="set a smaller `image_size`"
+    )
+
+
+def _key(root: Path, files: Sequence[str], image_size: int | None, channels: int) -> str:
     root = root.resolve()
     digest = hashlib.sha256(f"{root}\0{image_size}\0{channels}".encode())
     for file in files:
@@ -40,8 +67,16 @@ def read_images(root: Path, files: Sequence[str], *, image_size: int | None, cha
         except OSError as error:
             raise DataError(f"{root / file}: cannot be read: {error.strerror}") from None
         digest.update(f"\0{file}\0{facts.st_size}\0{facts.st_mtime_ns}".encode())
-    make = partial(_decode_all, root, files, image_size, channels)
-    return cached_tensors(f"images/{digest.hexdigest()[:24]}", lambda: {"inputs": make()})["inputs"]
+    return f"images/{digest.hexdigest()[:24]}"
+
+
+def _check_size(image: NDArray[np.uint8], first: tuple[int, ...], path: Path, first_file: str) -> None:
+    if image.shape != first:
+        sizes = [f"{shape[1]}x{shape[0]}" for shape in (image.shape, first)]
+        raise DataError(
+            f"{path} has {sizes[0]} pixels, but {first_file} has {sizes[1]}: "
+            "set `image_size` to bring all images to one size"
+        )
 
 
 def _decode_all(root: Path, files: Sequence[str], image_size: int | None, channels: int) -> Tensor:
@@ -51,12 +86,7 @@ def _decode_all(root: Path, files: Sequence[str], image_size: int | None, channe
 
     def fill(row: int) -> None:
         image = _decode(root / files[row], image_size, channels)
-        if image.shape != first.shape:
-            sizes = [f"{array.shape[1]}x{array.shape[0]}" for array in (image, first)]
-            raise DataError(
-                f"{root / files[row]} has {sizes[0]} pixels, but {files[0]} has {sizes[1]}: "
-                "set `image_size` to bring all images to one size"
-            )
+        _check_size(image, first.shape, root / files[row], files[0])
         rows[row] = image
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

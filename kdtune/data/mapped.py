@@ -1,11 +1,14 @@
 """Inputs that may not fit into memory: decoded once into a .npy file, which is mapped, and so read as needed."""
 
+import contextlib
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import mkstemp
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +17,14 @@ from kdtune.data.cache import cache_dir
 from kdtune.errors import DataError
 
 
-def map_file(path: str | Path) -> np.memmap:
-    """Map a .npy file for reading; nothing is read before it is needed.
+def map_file(path: str | Path, *, mode: Literal["r", "c"] = "r") -> np.memmap:
+    """Map a .npy file for reading (or copy-on-write, "c"); nothing is read before it is needed.
 
     Raises:
         DataError: it is gone, or is no whole .npy file.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode=mode, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: cannot be mapped ({error}): delete it, it is made again") from None
     if not isinstance(array, np.memmap):
@@ -66,6 +69,24 @@ def mapped_file(
         Path(name).unlink(missing_ok=True)
         raise
     return path
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 (hex) of a mapped file; read through once, then kept beside it."""
+    beside = path.with_suffix(".sha256")
+    facts = path.stat()
+    stamp = f"{facts.st_size} {facts.st_mtime_ns}"
+    try:
+        kept, _, value = beside.read_text(encoding="ascii").rpartition(" ")
+        if kept == stamp and len(value) == 64:
+            return value
+    except (OSError, UnicodeDecodeError):
+        pass
+    with open(path, "rb") as file:
+        value = hashlib.file_digest(file, "sha256").hexdigest()
+    with contextlib.suppress(OSError):
+        beside.write_text(f"{stamp} {value}", encoding="ascii")
+    return value
 
 
 def _fill(array: NDArray[np.uint8], row: Callable[[int], NDArray[np.uint8]]) -> None:

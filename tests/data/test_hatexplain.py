@@ -83,7 +83,7 @@ def test_hashing_is_the_same_everywhere_and_stores_no_word(files):
 
 
 def test_majority_and_communities(files):
-    folder, posts, divisions = files
+    _, posts, divisions = files
     special = {
         "hateful and offensive and normal: no majority": post(1, [HATE, OFFENSIVE, NORMAL]),
         "offensive": post(2, [OFFENSIVE, OFFENSIVE, NORMAL], [["Men"], ["Men"], ["Women"]]),
