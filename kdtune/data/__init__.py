@@ -1,8 +1,10 @@
 """Data sets as in-memory tensors with labels, groups and three splits; one file per source."""
 
+from kdtune.data import celeba as _celeba  # noqa: F401
 from kdtune.data import cifar as _cifar  # noqa: F401
 from kdtune.data import folder as _folder  # noqa: F401
 from kdtune.data import hatexplain as _hatexplain  # noqa: F401
+from kdtune.data import imagenet as _imagenet  # noqa: F401
 from kdtune.data import svhn as _svhn  # noqa: F401
 from kdtune.data import table as _table  # noqa: F401
 from kdtune.data import trifeature as _trifeature  # noqa: F401

@@ -36,14 +36,14 @@ def scan(root: Path) -> dict[str, Listing]:
     folders = _folders(root)
     splits = {_SPLIT_NAMES[name.lower()]: name for name in folders if name.lower() in _SPLIT_NAMES}
     if not splits:
-        return {"all": _list_classes(root, "")}
+        return {"all": list_classes(root, "")}
     for needed in ("train", "test"):
         if needed not in splits:
             raise DataError(
                 f"{root}: there is a folder {next(iter(splits.values()))!r} but no {needed!r}: "
                 "have both, or the class folders alone, to be cut by seed"
             )
-    listings = {split: _list_classes(root, f"{name}/") for split, name in splits.items()}
+    listings = {split: list_classes(root, f"{name}/") for split, name in splits.items()}
     known = sorted(set(listings["train"].classes))
     for split, listing in listings.items():
         for name in dict.fromkeys(listing.classes):
@@ -59,7 +59,16 @@ def _folders(path: Path) -> list[str]:
     return sorted(entry.name for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _list_classes(root: Path, prefix: str) -> Listing:
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def list_classes(root: Path, prefix: str, *, inside: str = "") -> Listing:
+    """List the images of the class folders under `prefix`, or of the folder `inside` each of those.
+
+    Raises:
+        DataError: there are no class folders, or one has no images.
+    """
     names = _folders(root / prefix)
     if not names:
         raise DataError(f"{root / prefix}: there are no class folders in it")
@@ -67,12 +76,14 @@ def _list_classes(root: Path, prefix: str) -> Listing:
     for name in names:
         images = sorted(
             entry.name
-            for entry in (root / prefix / name).iterdir()
+            for entry in _entries(root / prefix / name / inside)
             if entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".")
         )
         if not images:
             raise DataError(f"{root / prefix / name}: there is no image in it ({', '.join(SUFFIXES)})")
-        files += [f"{prefix}{name}/{image}" for image in images]
+        files += [
+            f"{prefix}{name}/{inside}/{image}" if inside else f"{prefix}{name}/{image}" for image in images
+        ]
         classes += [name] * len(images)
     return Listing(tuple(files), tuple(classes))
 

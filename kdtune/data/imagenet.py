@@ -1,0 +1,178 @@
+"""ImageNet-1k and Tiny ImageNet as published. Neither publishes its test labels: the published validation is test."""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from pydantic import Field
+
+from kdtune.data.checks import require_classes
+from kdtune.data.dataset import Dataset, Normalisation
+from kdtune.data.downloads import missing
+from kdtune.data.folder_scan import list_classes
+from kdtune.data.image_files import ImageFiles, image_dataset
+from kdtune.data.registry import register_dataset
+from kdtune.errors import DataError
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+CUSTOMARY = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""What published ImageNet weights expect; it is used whatever the images are, so that a pretrained teacher fits."""
+
+
+@register_dataset("imagenet")
+def load_imagenet(
+    *,
+    path: str | Path,
+    image_size: Annotated[int, Field(ge=8)] = 224,
+    stream: bool = True,
+    validation: Share = 0.04,
+    limit_per_class: Count | None = None,
+    crop: Annotated[int, Field(ge=0)] | None = None,
+    flip: bool = True,
+    seed: int = 0,
+) -> Dataset:
+    """Read ImageNet-1k, `train/<wnid>/*.JPEG` and `val/<wnid>/*.JPEG`: what torchvision's unpacking leaves.
+
+    Images are decoded once to `image_size`, into files in the cache that are read as needed: 193 GB at 224 pixels,
+    16 GB at 64. Crops are padded ones, not the random resized crops that published ResNets were trained with.
+
+    Args:
+        path: the folder with `train` and `val`.
+        image_size: scale the shorter side to so many pixels and cut out the centre.
+        stream: keep the decoded images in files; false: in memory.
+        validation: the share of train that is validation; the published validation images are the test split.
+        limit_per_class: take at most so many training images of each class, before validation is cut off.
+        crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
+        flip: mirror images at random.
+        seed: the same seed cuts the same validation.
+
+    Raises:
+        DataError: a folder or an image is missing or damaged; the message names it.
+    """
+    root = Path(path).expanduser()
+    source = "ImageNet-1k (ILSVRC2012), unpacked as train/<wnid>/*.JPEG and val/<wnid>/*.JPEG"
+    for name in ("train", "val"):
+        if not (root / name).is_dir():
+            raise missing(root / name, source, download=False)
+    train, test = list_classes(root, "train/"), list_classes(root, "val/")
+    classes = tuple(sorted(set(train.classes)))
+    if strangers := sorted(set(test.classes) ^ set(classes)):
+        raise DataError(
+            f"{root}: {len(strangers)} class folders are not in both train and val ({', '.join(strangers[:3])}): "
+            "unpack both anew"
+        )
+    number = {name: k for k, name in enumerate(classes)}
+    parts = {
+        split: ImageFiles(root, listing.files, torch.tensor([number[name] for name in listing.classes]), {})
+        for split, listing in {"train": train, "test": test}.items()
+    }
+    _cut_validation(parts, validation, limit_per_class, seed, classes)
+    return image_dataset(
+        "imagenet",
+        classes,
+        {},
+        parts,
+        image_size=image_size,
+        channels=3,
+        crop=crop,
+        flip=flip,
+        stream=stream,
+        normalisation=CUSTOMARY,
+    )
+
+
+@register_dataset("tinyimagenet")
+def load_tinyimagenet(
+    *,
+    path: str | Path,
+    image_size: Annotated[int, Field(ge=8)] | None = None,
+    stream: bool = False,
+    validation: Share = 0.1,
+    limit_per_class: Count | None = None,
+    crop: Annotated[int, Field(ge=0)] | None = None,
+    flip: bool = True,
+    seed: int = 0,
+) -> Dataset:
+    """Read Tiny ImageNet as published: `train/<wnid>/images`, and `val/images` with `val/val_annotations.txt`.
+
+    Args:
+        path: the folder `tiny-imagenet-200`, or the one that holds it.
+        image_size: scale to so many pixels; default: the 64 that they have.
+        stream: keep the decoded images in files; by default they are in memory (1.3 GB).
+        validation: the share of train that is validation; the published validation images are the test split.
+        limit_per_class: take at most so many training images of each class, before validation is cut off.
+        crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
+        flip: mirror images at random.
+        seed: the same seed cuts the same validation.
+
+    Raises:
+        DataError: a file is missing or damaged, or annotations and images do not match; the message names it.
+    """
+    root = Path(path).expanduser()
+    root = root if (root / "train").is_dir() else root / "tiny-imagenet-200"
+    source = "the content of tiny-imagenet-200.zip (cs231n.stanford.edu/tiny-imagenet-200.zip)"
+    if not (root / "train").is_dir():
+        raise missing(root / "train", source, download=False)
+    train = list_classes(root, "train/", inside="images")
+    classes = tuple(sorted(set(train.classes)))
+    number = {name: k for k, name in enumerate(classes)}
+    files, wnids = _annotated(root / "val", number, source)
+    parts = {
+        "train": ImageFiles(root, train.files, torch.tensor([number[name] for name in train.classes]), {}),
+        "test": ImageFiles(root, files, torch.tensor([number[name] for name in wnids]), {}),
+    }
+    _cut_validation(parts, validation, limit_per_class, seed, classes)
+    return image_dataset(
+        "tinyimagenet",
+        classes,
+        {},
+        parts,
+        image_size=image_size,
+        channels=3,
+        crop=crop,
+        flip=flip,
+        stream=stream,
+    )
+
+
+def _cut_validation(
+    parts: dict[str, ImageFiles], share: float, limit: int | None, seed: int, classes: tuple[str, ...]
+) -> None:
+    if limit is not None:
+        parts["train"] = parts["train"].limited(limit, seed)
+    parts["train"], parts["validation"] = parts["train"].cut(share, seed + 1, "validation")
+    root = str(parts["train"].root)
+    require_classes(root, classes, train=parts["train"].labels, validation=parts["validation"].labels)
+
+
+def _annotated(folder: Path, known: dict[str, int], source: str) -> tuple[tuple[str, ...], list[str]]:
+    """Return the files and classes that `val_annotations.txt` names; each line: file, class, a box."""
+    path = folder / "val_annotations.txt"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise missing(path, source, download=False) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not readable ({type(error).__name__}): copy it again") from None
+    images = folder / "images"
+    there = {item.name for item in images.iterdir()} if images.is_dir() else set()
+    files, wnids = [], []
+    for number, line in enumerate(lines, start=1):
+        cells = line.split()
+        if len(cells) < 2 or cells[1] not in known:
+            raise DataError(f"{path}, line {number}: is not a file and a class of train: copy it again")
+        if cells[0] not in there:
+            raise DataError(f"{path}, line {number}: there is no image {images / cells[0]}: unpack it again")
+        files.append(f"val/images/{cells[0]}")
+        wnids.append(cells[1])
+    listed = {file.rsplit("/", 1)[1] for file in files}
+    if len(listed) != len(files) or not files:
+        raise DataError(f"{path}: names {len(files)} images, {len(listed)} different ones: copy it again")
+    if unlisted := sorted(there - listed):
+        raise DataError(
+            f"{path}: {len(unlisted)} of {len(there)} images have no line ({unlisted[0]}): the file is cut short, "
+            "or of another release; copy it again"
+        )
+    return tuple(files), wnids

@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from kdtune.data import load
+from kdtune.errors import DataError
+
+WNIDS = ("n01440764", "n02102040", "n03000684")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
+
+
+def picture(path, value, size):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((*size, 3), value, dtype=np.uint8)).save(path, format="JPEG", quality=100)
+
+
+@pytest.fixture
+def imagenet(tmp_path):
+    """Published form, with images of several sizes; an image's value tells its class."""
+    root = tmp_path / "imagenet"
+    for c, wnid in enumerate(WNIDS):
+        for i in range(12):
+            picture(root / f"train/{wnid}/{wnid}_{i}.JPEG", 60 * c + 20, (40 + i, 50))
+        for i in range(4):
+            picture(root / f"val/{wnid}/ILSVRC2012_val_{c}{i}.JPEG", 60 * c + 20, (64, 40))
+    return root
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    root = tmp_path / "tiny-imagenet-200"
+    lines = []
+    for c, wnid in enumerate(WNIDS):
+        for i in range(12):
+            picture(root / f"train/{wnid}/images/{wnid}_{i}.JPEG", 60 * c + 20, (64, 64))
+        (root / f"train/{wnid}/{wnid}_boxes.txt").write_text("")
+    for i in range(9):
+        picture(root / f"val/images/val_{i}.JPEG", 60 * (i % 3) + 20, (64, 64))
+        lines.append(f"val_{i}.JPEG\t{WNIDS[i % 3]}\t0\t0\t62\t62\n")
+    (root / "val/val_annotations.txt").write_text("".join(lines))
+    return root
+
+
+def values(split):
+    return split.inputs[:, 0, 5, 5].tolist()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_imagenet(imagenet, stream):
+    data = load("imagenet", path=str(imagenet), image_size=32, validation=0.25, stream=stream)
+    assert data.classes == WNIDS
+    assert (len(data.train), len(data.validation), data.input_shape) == (27, 9, (3, 32, 32))
+    assert (data.train.file is not None) == stream
+    assert data.normalisation.mean == (0.485, 0.456, 0.406)
+    test = data.open_test()
+    assert len(test) == 12
+    for split in (data.train, data.validation, test):
+        assert values(split) == [60 * label + 20 for label in split.labels.tolist()]
+
+
+def test_streamed_or_not_the_splits_are_the_same_and_the_fingerprint_depends_on_content(imagenet):
+    options = {"path": str(imagenet), "image_size": 32, "validation": 0.25}
+    first, again = (load("imagenet", **options) for _ in range(2))
+    assert first.fingerprint == again.fingerprint
+    assert first.train.inputs.equal(load("imagenet", **options, stream=False).train.inputs)
+    for i in range(12):
+        picture(imagenet / f"train/{WNIDS[0]}/{WNIDS[0]}_{i}.JPEG", 200, (40, 50))
+    assert load("imagenet", **options).fingerprint != first.fingerprint
+
+
+def test_imagenet_limit_and_errors(imagenet):
+    options = {"path": str(imagenet), "image_size": 32, "validation": 0.25}
+    assert len(load("imagenet", **options, limit_per_class=4).train) == 9
+    damaged = imagenet / f"train/{WNIDS[1]}/{WNIDS[1]}_3.JPEG"
+    damaged.write_bytes(damaged.read_bytes()[:300])
+    with pytest.raises(DataError, match=r"_3\.JPEG: does not decode"):
+        load("imagenet", **options)
+    (imagenet / "val" / WNIDS[2]).rename(imagenet / "val" / "n09999999")
+    with pytest.raises(DataError, match="2 class folders are not in both train and val"):
+        load("imagenet", **options)
+    (imagenet / "val").rename(imagenet / "test")
+    with pytest.raises(DataError, match=r"val: missing: put ImageNet-1k"):
+        load("imagenet", **options)
+
+
+def test_tinyimagenet(tiny):
+    data = load("tinyimagenet", path=str(tiny.parent), validation=0.25)
+    assert (len(data.train), len(data.validation), data.input_shape) == (27, 9, (3, 64, 64))
+    test = data.open_test()
+    assert test.labels.tolist() == [0, 1, 2] * 3
+    for split in (data.train, data.validation, test):
+        assert values(split) == [60 * label + 20 for label in split.labels.tolist()]
+
+
+def test_tinyimagenet_whose_annotations_do_not_match(tiny):
+    annotations = tiny / "val/val_annotations.txt"
+    whole = annotations.read_text()
+    cases = {
+        whole[: whole.index("val_8")]: r"1 of 9 images have no line \(val_8\.JPEG\): the file is cut short",
+        whole + "val_9.JPEG\tn01440764\t0\t0\t1\t1\n": r"line 10: there is no image .*val_9\.JPEG",
+        whole.replace("n02102040", "n05"): "line 2: is not a file and a class of train",
+        "": "names 0 images",
+    }
+    for content, message in cases.items():
+        annotations.write_text(content)
+        with pytest.raises(DataError, match=message):
+            load("tinyimagenet", path=str(tiny))
+    annotations.unlink()
+    with pytest.raises(
+        DataError, match=r"val_annotations\.txt: missing: put the content of tiny-imagenet-200"
+    ):
+        load("tinyimagenet", path=str(tiny))
+
+
+def test_trainings_on_them(imagenet, tiny, train_once):
+    train_once(load("imagenet", path=str(imagenet), image_size=32, validation=0.25), "resnet18", "lenet5")
+    train_once(load("tinyimagenet", path=str(tiny), validation=0.25), "resnet8", "lenet5")
