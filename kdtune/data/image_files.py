@@ -42,7 +42,7 @@ class ImageFiles:
     def limited(self, per_class: int, seed: int) -> "ImageFiles":
         """Return at most so many images of each class, stratified by groups."""
         rows = []
-        for label in self.labels.unique().tolist():
+        for label in sorted(set(self.labels.tolist())):
             of_class = torch.nonzero(self.labels == label).flatten()
             if len(of_class) > per_class:
                 groups = {name: codes[of_class] for name, codes in self.groups.items()}
@@ -100,7 +100,7 @@ def image_dataset(
         normalisation=normalisation,
         augmentation=Augmentation(crop if crop is not None else 4 if side <= 64 else side // 16, flip),
         preprocessing=image_preparation(decoded[0].inputs, normalisation),
-        fingerprint=fingerprint(*decoded, classes, attributes),
+        fingerprint=fingerprint(decoded[0], decoded[1], classes, attributes),
         open_test=partial(
             _open_test, parts["test"], image_size=image_size, channels=channels, shape=shape, stream=stream
         ),

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
+from kdtune.distill.weights import Weights
 from kdtune.errors import InputError, did_you_mean
 
 Precision = Literal["float32", "bfloat16"]
@@ -123,6 +124,7 @@ class Job:
         seed: of the initial weights and the order of the examples.
         view_seed: of the augmentation; students that share it see the same crops, and so the same teacher logits.
         distillation: None for hard labels only (a teacher, or a non-distilled student).
+        weights: of a model that is not trained but taken from a file; its one epoch is an evaluation.
     """
 
     architecture: str
@@ -130,23 +132,28 @@ class Job:
     seed: int
     view_seed: int = 0
     distillation: Distillation | None = None
+    weights: Weights | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
-        return asdict(self)
+        record = asdict(self)
+        if self.weights is None:  # as it was written before there was such a thing: `key` stays what it is
+            del record["weights"]
+        return record
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Self:
         """Read it back."""
         train = dict(record["train"])
         train["milestones"] = tuple(train["milestones"])
-        distillation = record["distillation"]
+        distillation, weights = record["distillation"], record.get("weights")
         return cls(
             architecture=record["architecture"],
             train=TrainConfig(**train),
             seed=record["seed"],
             view_seed=record["view_seed"],
             distillation=None if distillation is None else Distillation(**distillation),
+            weights=None if weights is None else Weights(**weights),
         )
 
     def key(self, fingerprint: str) -> str:

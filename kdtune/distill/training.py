@@ -21,6 +21,7 @@ from kdtune.distill.config import Job
 from kdtune.distill.evaluate import autocast, count_all, largest_disagreements, predict_logits
 from kdtune.distill.extras import measure_extras
 from kdtune.distill.teacher import TeacherSignal
+from kdtune.distill.weights import load_weights
 from kdtune.errors import KdtuneError
 from kdtune.models import build
 from kdtune.runs.records import Report
@@ -66,6 +67,8 @@ class Training:
         self.model = build(job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes).to(
             data.device
         )
+        if job.weights is not None:
+            load_weights(self.model, job.weights, job.architecture)
         if self._channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.optimizer = _optimizer(self.model, job)
@@ -84,13 +87,14 @@ class Training:
         return self.epoch >= self.job.train.epochs
 
     def step(self) -> Report:
-        """Train one epoch, evaluate, keep a checkpoint, and return the report.
+        """Train one epoch, evaluate, keep a checkpoint, and return the report; with given weights only evaluate.
 
         Raises:
             DivergedError: the loss, or an output on validation, is not finite.
         """
         started = time.perf_counter()
-        loss, rate = self._train_epoch()
+        loss, rate = self._train_epoch() if self.job.weights is None else (math.nan, 0.0)
+        self.model.eval()
         logits = predict_logits(
             self.model, self.data.validation, self.data.device, precision=self.job.train.precision
         )
@@ -164,7 +168,6 @@ class Training:
             raise DivergedError(
                 f"loss is {mean} in epoch {self.epoch + 1} at learning rate {job.train.lr:.3g}"
             )
-        self.model.eval()
         return mean, rate
 
     def _loss(self, logits: Tensor, soft: Tensor | None, labels: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
 from kdtune.distill.extras import EXTRAS
+from kdtune.distill.weights import Weights, load_weights
 from kdtune.errors import DataError, SpaceError
 from kdtune.fairness import count
 from kdtune.pareto import Constraint, parse_constraint
@@ -59,8 +60,12 @@ class Plan:
     def baseline_job(self, role: str, architecture: str) -> Job:
         """Return the training of a teacher or a non-distilled student: hard labels, the same protocol."""
         train = self.space.teacher_config() if role == "teacher" else self.space.train_config()
+        weights = self.space.teacher_weights(architecture) if role == "teacher" else None
+        if weights is not None:
+            train = train.with_options(epochs=1)
         return Job(
             architecture=architecture,
+            weights=None if weights is None else Weights.of(weights),
             train=self._fast(train, architecture, self.space.teacher if role == "teacher" else {}),
             seed=derive_seed(self.space.seed, role, architecture) % 2**31,
             view_seed=self.space.seed,
@@ -107,6 +112,10 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     for pair in space.pairs:
         for name in (pair.teacher, pair.student):
             models.check(name, input_shape=dataset.input_shape)
+    for name in dict.fromkeys(pair.teacher for pair in space.pairs):
+        if (weights := space.teacher_weights(name)) is not None:
+            model = models.build(name, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
+            load_weights(model, Weights.of(weights), name)
     attributes = list(dataset.attributes)
     objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
     asked: dict[str, str] = {}
@@ -116,6 +125,10 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
                 f"objectives: {asked[objective.name]!r} and {text!r} are the same: leave one out"
             )
         asked[objective.name] = text
+        if objective.measure.name == "individual_fairness" and dataset.vocabulary is not None:
+            raise SpaceError(
+                f"objectives: {text!r} compares inputs by their distance, and token ids have none: leave it out"
+            )
     symbols = {"majority": dataset.majority, "chance": 1 / len(dataset.classes)}
     constraints = []
     for name, text in space.constraints.items():

@@ -169,6 +169,7 @@ class Space(_Strict):
             raise ValueError("an objective is listed twice")
         if "epochs" in self.train:
             raise ValueError("train.epochs: the length of a student's training is budget.epochs")
+        _check_weights(self.teacher.get("weights"), [pair.teacher for pair in self.pairs])
         for where, search in [
             ("search", self.search),
             *((f"pairs.{p.pair}.search", p.search) for p in self.pairs),
@@ -185,9 +186,18 @@ class Space(_Strict):
     def teacher_config(self, **options: Any) -> TrainConfig:
         """Return the teachers' protocol: the students', with what `teacher` replaces."""
         try:
-            return self.train_config(**{**_settings(self.teacher), **options})
+            settings = {key: value for key, value in self.teacher.items() if key != "weights"}
+            return self.train_config(**{**_settings(settings), **options})
         except InputError as error:
             raise InputError(str(error).replace("train.", "teacher.", 1)) from None
+
+    def teacher_weights(self, architecture: str) -> str | None:
+        """Return the checkpoint that a teacher is taken from, or None where it is trained.
+
+        `teacher: {weights: FILE}` is for all teachers, `{weights: {architecture: FILE}}` for those it names.
+        """
+        weights = self.teacher.get("weights")
+        return weights.get(architecture) if isinstance(weights, dict) else weights
 
     def pair(self, name: str) -> Pair:
         """Return the pair with this name."""
@@ -215,6 +225,19 @@ class Space(_Strict):
     def to_dict(self) -> dict[str, Any]:
         """Return plain YAML values that `Space` accepts again."""
         return self.model_dump(mode="json")
+
+
+def _check_weights(weights: Any, teachers: Sequence[str]) -> None:
+    if weights is None or isinstance(weights, str):
+        return
+    if not isinstance(weights, dict) or not all(isinstance(file, str) for file in weights.values()):
+        raise ValueError("teacher.weights: neither a file, nor a file by architecture")
+    for name in weights:
+        if name not in teachers:
+            raise ValueError(
+                f"teacher.weights.{name}: no pair has this teacher{did_you_mean(str(name), teachers)} "
+                f"(teachers: {', '.join(dict.fromkeys(teachers))})"
+            )
 
 
 def _settings(section: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """What a space means on data: objectives, bounds, and the training that a configuration stands for."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 import torch
 
+from kdtune import models
 from kdtune.data import Split
-from kdtune.errors import InputError
+from kdtune.errors import InputError, SpaceError
 from kdtune.sweep.plan import Speed, make_plan
 
 
@@ -173,3 +175,22 @@ def test_make_plan_takes_no_space_for_granted(make_dataset: Any) -> None:
 
     space = parse_space({"dataset": {"name": "blobs"}, "pairs": ["mlp-16->linear"]}, "x")
     assert make_plan(space, make_dataset()).speeds == {}
+
+
+def test_a_teacher_with_weights_is_not_trained_and_checked_first(plan_of: Any, tmp_path: Path) -> None:
+    file = tmp_path / "teacher.pt"
+    torch.save(models.build("mlp-16", input_shape=(4,), n_classes=2).state_dict(), file)
+    for weights in (str(file), {"mlp-16": str(file)}):
+        plan = plan_of(teacher={"weights": weights, "epochs": 9})
+        job = plan.baseline_job("teacher", "mlp-16")
+        assert job.train.epochs == 1
+        assert job.weights is not None
+        assert plan.baseline_job("nds", "linear").weights is None
+    assert plan_of().baseline_job("teacher", "mlp-16").weights is None
+    torch.save(models.build("mlp-8", input_shape=(4,), n_classes=2).state_dict(), file)
+    with pytest.raises(InputError, match="do not fit 'mlp-16': 3 of another shape"):
+        plan_of(teacher={"weights": str(file)})
+    with pytest.raises(SpaceError, match=r"teacher\.weights\.mlp-61: no pair has this teacher; did you mean"):
+        plan_of(teacher={"weights": {"mlp-61": str(file)}})
+    with pytest.raises(SpaceError, match=r"teacher\.weights: neither a file"):
+        plan_of(teacher={"weights": 3})
