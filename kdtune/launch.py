@@ -42,11 +42,15 @@ def launch_study(options: argparse.Namespace) -> int:
     """Run `kdtune study`: as a search is run, with the tables and figures at its end; return the exit code."""
     from kdtune.report.study.command import report_study
 
-    def conclude(files: RunFiles) -> None:
-        report_study(files.root, null=options.null, imports=options.imports, as_json=options.json)
+    def conclude(files: RunFiles, *, evaluate: bool = True) -> None:
+        report_study(
+            files.root, null=options.null, imports=options.imports, as_json=options.json, evaluate=evaluate
+        )
 
     if options.figures_only is not None:
-        conclude(find_run(options.figures_only or None, options.runs_dir))
+        if options.space is not None or options.resume is not None:
+            raise InputError("--figures-only draws a run that is there: leave out SPACE and --resume")
+        conclude(find_run(options.figures_only or None, options.runs_dir), evaluate=False)
         return 0
     return _launch(options, "study", conclude)
 

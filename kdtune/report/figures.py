@@ -57,10 +57,11 @@ def draw_all(findings: Findings) -> list[Picture]:
         )
         for attribute in findings.record.attributes
     ]
-    return [_picture(*job) for job in jobs]
+    return [picture(*job) for job in jobs]
 
 
-def _picture(name: str, title: str, caption: str, draw: "Drawn") -> Picture:
+def picture(name: str, title: str, caption: str, draw: "Drawn") -> Picture:
+    """Draw a figure in all its forms, at the width of a page and of a phone."""
     with look():
         wide, narrow = draw(WIDE), draw(NARROW)
         file = svg(wide, name)

@@ -1,8 +1,94 @@
 """The end of `kdtune study`: from a trained study to tables, figures and a page."""
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
+
+from rich.table import Table as RichTable
+
+from kdtune.report.console import narrate, stdout_console
+from kdtune.report.study import tables
+from kdtune.report.study.figures import draw_all
+from kdtune.report.study.gather import Study, gather
+from kdtune.report.study.measure import measure, study_of
+from kdtune.report.study.page import page
+from kdtune.report.study.significance import Null
+from kdtune.report.study.table import Table
+from kdtune.runs.files import write_bytes
+from kdtune.runs.jsonl import dumps
+from kdtune.runs.reader import open_run
+
+FOLDER = "study"
 
 
-def report_study(root: Path, *, null: str | None, imports: Sequence[str], as_json: bool) -> None:
-    """placeholder"""
+def report_study(
+    root: Path,
+    *,
+    null: Literal["ratio", "difference", "raw"] | None = None,
+    imports: Sequence[str] = (),
+    as_json: bool = False,
+    evaluate: bool = True,
+) -> None:
+    """Evaluate a study's models on test, write everything into `<run>/study`, and print the table of classes.
+
+    Args:
+        null: another null hypothesis than the space's.
+        evaluate: without, only what was evaluated before is drawn.
+
+    Raises:
+        KdtuneError: the run is no study, nothing is done, or a file is damaged.
+    """
+    for name in imports:
+        importlib.import_module(name)
+    run = open_run(root)
+    asked: Null = null or study_of(run).null_is
+    if evaluate:
+        measure(run, narrate)
+    study = gather(run)
+    out = root / FOLDER
+    found = write_study(study, asked, out)
+    if as_json:
+        print(dumps({"path": str(out), **_record(study, found, asked)}))
+    else:
+        for table in found:
+            if table.name.startswith(("table-1", "noise-floor")):
+                _print(table)
+    narrate(f"read {out / 'report.html'}")
+
+
+def write_study(study: Study, null: Null, out: Path) -> list[Table]:
+    """Write tables (CSV, LaTeX), figures (SVG, PNG) and the page into a folder; return the tables."""
+    found = tables.all_tables(study, null)
+    for table in found:
+        write_bytes(out / f"{table.name}.csv", table.csv().encode())
+        if table.page:
+            write_bytes(out / f"{table.name}.tex", table.latex().encode())
+    pictures = draw_all(study, null)
+    for picture in pictures:
+        write_bytes(out / f"{picture.name}.svg", picture.svg)
+        write_bytes(out / f"{picture.name}.png", picture.png)
+    write_bytes(out / "report.html", page(study, pictures, found, null).encode())
+    return found
+
+
+def _record(study: Study, found: Sequence[Table], null: Null) -> dict[str, Any]:
+    return {
+        "run": study.record.name,
+        "null": null,
+        "settings": study.spec.model_dump(mode="json"),
+        "tables": {
+            table.name: {"head": list(table.head), "rows": [list(row) for row in table.rows]}
+            for table in found
+            if table.page
+        },
+    }
+
+
+def _print(table: Table) -> None:
+    shown = RichTable(title=table.title, title_justify="left", pad_edge=False)
+    for k, name in enumerate(table.head):
+        shown.add_column(name, justify="left" if k < table.text else "right")
+    for row in table.rows:
+        shown.add_row(*row)
+    stdout_console().print(shown)

@@ -128,7 +128,10 @@ class _Space:
         if not self._split.arrays.is_image and spec.features not in ("raw", "teacher"):
             return {"values": {}, "note": f"{spec.features} reads images only"}
         if self._split.inputs.dtype == torch.int64 and spec.features == "raw":
-            return {"values": {}, "note": "token ids have no distance: take study.individual.features: teacher"}
+            return {
+                "values": {},
+                "note": "token ids have no distance: take study.individual.features: teacher",
+            }
         # A feature space has to be shared by the models compared: one for each teacher, where it is the teacher's.
         names = ["shared"] if spec.features != "teacher" else [teacher] if teacher else self._teachers()
         values = {}

@@ -1,0 +1,183 @@
+"""The page of a study: what was found, beside what chance alone gives, with every figure and table."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from kdtune.report.figures import Picture
+from kdtune.report.html import bullets, document, escape, figure, paragraphs
+from kdtune.report.study import groups, published
+from kdtune.report.study.gather import Series, Study
+from kdtune.report.study.groups import spread
+from kdtune.report.study.significance import Null, expected_floor, tally
+from kdtune.report.study.table import Table
+from kdtune.report.study.tables import NULLS, percent
+
+
+def page(study: Study, pictures: Sequence[Picture], tables: Sequence[Table], null: Null) -> str:
+    """Return the report as HTML, without any network."""
+    record = study.record
+    made = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d")
+    title = f"Study {record.name}"
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f'<p class="under">{escape(record.dataset["name"])}: {len(record.classes)} classes, {study.n_test:,} test '
+        f"examples, {len(study.spec.seed_list)} seeds, begun {made}</p>",
+        paragraphs(opening(study, null), "lead"),
+    ]
+    for prefixes, heading in (
+        (("accuracy", "affected", "disagreement", "table-1", "noise-floor"), "Classes"),
+        (("gaps",), "Groups"),
+        (("individual",), "Individual fairness"),
+        (("trends",), "Trends"),
+    ):
+        shown = [p for p in pictures if p.name.startswith(prefixes)]
+        below = [t for t in tables if t.page and t.name.startswith(prefixes)]
+        if not shown and not below:
+            continue
+        parts.append(f"<h2>{escape(heading)}</h2>")
+        for item in shown:
+            parts += [f"<h3>{escape(item.title)}</h3>", figure(item.wide, item.narrow, item.caption)]
+        for table in below:
+            parts += [f"<h3>{escape(table.title)}</h3>", table.html()]
+    parts += ["<h2>How far to trust this</h2>", bullets(doubts(study))]
+    parts += ["<h2>Beside the paper</h2>", bullets(differences(study))]
+    versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    parts += [
+        "<h2>How this was made</h2>",
+        bullets(
+            [*protocol(study, null), f"Data fingerprint {record.dataset['fingerprint'][:16]}…; {versions}."]
+        ),
+    ]
+    return document(title, "\n".join(parts))
+
+
+def opening(study: Study, null: Null) -> list[str]:
+    """Return a few sentences, from the numbers and nothing else."""
+    lines = []
+    for series in study.series:
+        t = max(series.temperatures, key=lambda t: spread(series.students[t], groups.accuracy).mean)
+        best = spread(series.students[t], groups.accuracy)
+        lines.append(
+            f"{series.title}: the teacher is right on {percent(spread(series.teachers, groups.accuracy))} % of the "
+            f"test examples, the student without one on {percent(spread(series.nds, groups.accuracy))} %, the "
+            f"distilled one on {percent(best)} % at its best T = {t:g}. {_affected(study, series, null)}"
+        )
+    return lines
+
+
+def _affected(study: Study, series: Series, null: Null) -> str:
+    found = [
+        tally(series.nds, series.students[t], null=null, level=study.spec.level) for t in series.temperatures
+    ]
+    raw = [f.n_raw for f in found if f.n_raw is not None]
+    corrected = [f.n_bh for f in found if f.n_bh is not None]
+    floor = expected_floor(
+        len(study.record.classes),
+        len(series.nds),
+        max(len(m) for m in series.students.values()),
+        study.spec.level,
+    )
+    if not raw or floor is None:
+        return "Which classes are affected can't be tested: that takes two seeds or more of each model."
+    return (
+        f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes come "
+        f"out affected, depending on T ({_span(corrected)} after correction); identical models would give {floor.raw:.2f} on average."
+    )
+
+
+def _span(values: Sequence[int]) -> str:
+    return str(values[0]) if min(values) == max(values) else f"{min(values)} to {max(values)}"
+
+
+def doubts(study: Study) -> list[str]:
+    """Return what a reader must hold against the numbers."""
+    lines = [
+        "Everything here is of the test split, as in the paper, and T is varied on it too: to choose a T by these "
+        "figures is to choose on test.",
+        "Error bars are of seeds: other data of the same kind would vary the results as well, and small groups most.",
+        "EOD and DPD are never negative: hold them against what chance alone gives. A weaker model often has the "
+        "larger EOD simply because it errs more; look at accuracy first.",
+        "Welch's test takes class accuracies for normal. Near 100 % they are not, and with few seeds it can't be seen.",
+    ]
+    lines += list(study.spec.warnings)
+    if study.missing:
+        shown = "; ".join(study.missing[:8]) + (
+            f"; and {len(study.missing) - 8} more" if len(study.missing) > 8 else ""
+        )
+        lines.append(f"Without a result, and left out: {shown}.")
+    notes = set()
+    for series in study.series:
+        for t in series.temperatures:
+            for reference in (series.nds, series.teachers):
+                found = tally(reference, series.students[t], null="raw", level=study.spec.level)
+                if found.note and any(test.degenerate.any() for test in found.tests.values()):
+                    notes.add(f"{series.title}, T = {t:g}: {found.note} (marked *).")
+    return lines + sorted(notes)
+
+
+def differences(study: Study) -> list[str]:
+    """Return what stands beside published values, and what differs between the protocols."""
+    record, spec = study.record, study.spec
+    name = str(record.dataset["name"])
+    matched = [
+        series.title
+        for series in study.series
+        if published.classes_of(name, series.pair) or published.individual_of(name, series.pair)
+    ]
+    if not matched:
+        return [
+            f"The paper has no figures for these pairs on {name}, so none stand beside ours. Tables and "
+            "figures here are of the paper's kinds: Table 1 (affected classes) by its number; the others, whose numbers there are "
+            "unknown here, by their content: disagreement matrices, EOD and DPD against T, individual fairness "
+            "against T."
+        ]
+    train = record.space.get("train", {})
+    return [
+        "Columns marked 'published' are the paper's (Mohammadshahi and Ioannou, TMLR 03/2025), as its blog, slides and "
+        "poster give them. They are no target: the paper does not state optimiser, schedule, epochs, batch size or "
+        "augmentation.",
+        f"Here: {record.epochs} epochs, {train or 'default training settings'}; α = {spec.alpha:g} (in the paper 0.8, "
+        f"second-hand); T² in the loss: {spec.scale_by_t2} (not in the formula that the paper prints).",
+        f"Here: data set options {dict(record.dataset['options'])}, inputs {record.dataset['input_shape']}, "
+        f"{record.dataset['splits']['train']['n']:,} training examples. The paper's Trifeature has 224×224 images.",
+        f"Here: {len(spec.seed_list)} seeds (paper: 5), null {NULLS['ratio']} in the poster; level and correction of the "
+        "paper are unknown. Individual fairness: its feature space and pairs are unknown.",
+    ]
+
+
+def protocol(study: Study, null: Null) -> list[str]:
+    """Return the settings in words."""
+    spec = study.spec
+    loss = {
+        False: "α · KL + (1 − α) · CE, as the paper prints it, without T²",
+        True: "α · T² · KL + (1 − α) · CE",
+        "both": "both with and without T² before the soft term",
+    }[spec.scale_by_t2]
+    temperatures = ", ".join(f"{t:g}" for t in spec.temperatures)
+    individual = (
+        "not taken"
+        if spec.individual is None
+        else (
+            f"features {spec.individual.features}, output {spec.individual.output}, pairs "
+            f"{'all' if spec.individual.pairs is None else spec.individual.pairs}, ε {spec.individual.epsilon:g}"
+        )
+    )
+    return [
+        f"T = {temperatures}; α = {spec.alpha:g}; loss: {loss}; {study.record.epochs} epochs.",
+        f"Seeds {', '.join(map(str, spec.seed_list))}; each has its own teacher, from which its students learn. No two "
+        "models share initial weights or order of examples.",
+        f"Classes: Welch's t-test, null: equal {NULLS[null]}, level {spec.level:g}. Individual fairness: {individual}.",
+        "Accuracy, gaps and tests are derived from integer counts in the run directory; 'kdtune study --figures-only "
+        f"{study.record.name}' draws all of this again.",
+    ] + [f"Not defined: {note}" for note in _undefined(study)]
+
+
+def _undefined(study: Study) -> list[str]:
+    lines = []
+    for attribute, names in study.attributes.items():
+        for model in study.series[0].nds[:1]:
+            found = model.counts[attribute].undefined(names, study.record.classes)
+            if found:
+                more = f", and {len(found) - 4} more" if len(found) > 4 else ""
+                lines.append(f"over {attribute}: {'; '.join(found[:4])}{more}")
+    return lines
