@@ -1,4 +1,4 @@
-"""Raw input of any kind to the tensors that a student was trained on: images, arrays, or rows of a table."""
+"""Raw input of any kind to the tensors that a student was trained on: images, arrays, rows of a table, or texts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from kdtune.errors import DataError
 
 
 def inputs_of(x: Any, preprocessing: Mapping[str, Any], input_shape: Sequence[int]) -> Tensor:
-    """Return raw input as uint8 [n, c, h, w] or float32 [n, features].
+    """Return raw input as uint8 [n, c, h, w], float32 [n, features] or token ids int64 [n, length].
 
     Args:
         x: see `Student.logits`.
@@ -23,6 +23,8 @@ def inputs_of(x: Any, preprocessing: Mapping[str, Any], input_shape: Sequence[in
         DataError: the input does not fit what the student was trained on.
     """
     shape = tuple(int(size) for size in input_shape)
+    if preprocessing.get("kind") == "text":
+        return _text(x, preprocessing, shape)
     if preprocessing.get("kind") == "table" or len(shape) == 1:
         return _table(x, preprocessing, shape)
     return _images(x, shape)
@@ -42,6 +44,24 @@ def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> 
             f"got {_described(rows)}"
         )
     return rows.to("cpu", torch.float32)
+
+
+def _text(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
+    from kdtune.data.tokens import encode_all, encoder_of
+
+    length, vocabulary = shape
+    if isinstance(x, str):
+        x = [x]
+    if isinstance(x, list | tuple) and x and all(isinstance(text, str) for text in x):
+        return encode_all([text.split() for text in x], encoder_of(preprocessing), length)
+    ids = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
+    fits = ids.dtype == torch.int64 and ids.dim() == 2 and ids.shape[1] == length
+    if not fits or (len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < vocabulary):
+        raise DataError(
+            f"this student takes texts (words apart by spaces), or token ids int64 [n, {length}] from 0 to "
+            f"{vocabulary - 1}; got {_described(ids)}"
+        )
+    return ids.cpu()
 
 
 def _images(x: Any, shape: tuple[int, ...]) -> Tensor:

@@ -32,7 +32,7 @@ SEARCHABLE = (
 """What `search` may vary; everything else of the protocol is one value for all trials."""
 
 
-_PATH_OPTIONS = ("path", "attributes", "test", "root")
+_PATH_OPTIONS = ("path", "attributes", "wordpiece_file", "test", "root")
 """Options of data sets that may name a file or a folder."""
 
 
@@ -208,7 +208,7 @@ class Space(_Strict):
         return {**self.search, **pair.search}
 
     def with_absolute_paths(self) -> "Space":
-        """Return the space with the files and folders that its data set names as absolute paths.
+        """Return the space with the files and folders that its data set and teachers name as absolute paths.
 
         A run is resumed and exported from any folder, not only from where it began.
         """
@@ -218,9 +218,13 @@ class Space(_Strict):
             for key, value in options.items()
             if key in _PATH_OPTIONS and isinstance(value, str) and Path(value).exists()
         }
-        return self.model_copy(
-            update={"dataset": DatasetSpec(name=self.dataset.name, **{**options, **paths})}
-        )
+        teacher = dict(self.teacher)
+        if isinstance(weights := teacher.get("weights"), str):
+            teacher["weights"] = str(Path(weights).expanduser().absolute())
+        elif isinstance(weights, dict):
+            teacher["weights"] = {k: str(Path(v).expanduser().absolute()) for k, v in weights.items()}
+        dataset = DatasetSpec(name=self.dataset.name, **{**options, **paths})
+        return self.model_copy(update={"dataset": dataset, "teacher": teacher})
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain YAML values that `Space` accepts again."""
