@@ -15,7 +15,7 @@ SMALL = 64
 
 def _builder(name: str) -> Builder:
     def build(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
-        import torchvision.models  # noqa: PLC0415  (seconds to import: only those who name these models pay)
+        import torchvision.models
 
         model: nn.Module = getattr(torchvision.models, name)(weights=None, num_classes=n_classes)
         channels, height, width = input_shape
