@@ -100,7 +100,7 @@ def load_tinyimagenet(
     Args:
         path: the folder `tiny-imagenet-200`, or the one that holds it.
         image_size: scale to so many pixels; default: the 64 that they have.
-        stream: keep the decoded images in files; by default they are in memory (1.3 GB).
+        stream: keep the decoded images in files; by default they are in memory (1.2 GB).
         validation: the share of train that is validation; the published validation images are the test split.
         limit_per_class: take at most so many training images of each class, before validation is cut off.
         crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.

@@ -15,7 +15,9 @@ SCHEMA = json.loads(resources.files("search_spaces").joinpath("schema.json").rea
 
 
 def test_the_schema_file_is_that_of_the_code() -> None:
-    assert Space.model_json_schema() == SCHEMA, "write it anew: kdtune spaces --schema > search_spaces/schema.json"
+    assert Space.model_json_schema() == SCHEMA, (
+        "write it anew: kdtune spaces --schema > search_spaces/schema.json"
+    )
 
 
 def test_the_default_comes_first() -> None:
