@@ -1,4 +1,7 @@
-"""The monitor as one would write it first: a DataTable and textual-plotext, one repaint a report. What ours is measured against."""
+"""The monitor as one would write it first: a DataTable and textual-plotext, one repaint a report.
+
+What ours is measured against.
+"""
 
 import json
 import threading

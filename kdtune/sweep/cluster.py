@@ -75,7 +75,8 @@ def connected(address: str | None) -> Iterator[None]:
     if address is not None:
         if address != "auto":
             _probe(address)
-        if _TOKEN.exists():  # 'ray start --head' wants the token; a driver that joins does not send it by itself
+        # 'ray start --head' wants the token; a driver that joins does not send it by itself.
+        if _TOKEN.exists():
             os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 

@@ -207,7 +207,7 @@ def test_a_trial_that_diverges_fails_alone(ray_session: None, tmp_path: Path) ->
     }
     trials = kdtune.search(space, directory=tmp_path).trials()
     huge = trials["lr"] == 1e30
-    assert huge.any() and not huge.all(), "the seed should draw both"
+    assert 0 < huge.sum() < len(huge), "the seed should draw both"
     assert set(trials[huge]["state"]) == {"failed"}
     assert trials[huge]["message"].str.contains("loss is").all()
     assert set(trials[~huge]["state"]) == {"done"}
