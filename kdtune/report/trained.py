@@ -81,7 +81,9 @@ def load_trained(run: Run, model_id: str) -> Trained:
     if not reports:
         raise RunError(f"{run.files.reports(model_id)}: no report of {model_id}: it can't be exported")
     job = _job(run, model_id, config)
-    state = _checkpoint(run, model_id, job, reports[-1]) if is_trial(model_id) else _weights(run, model_id)
+    # A study keeps the weights of its students as those of baselines; a sweep's trials have checkpoints.
+    checkpointed = is_trial(model_id) and not run.files.weights(model_id).exists()
+    state = _checkpoint(run, model_id, job, reports[-1]) if checkpointed else _weights(run, model_id)
     return Trained(
         id=model_id,
         role=str(config.get("model", "student")),

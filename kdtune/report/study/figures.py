@@ -151,7 +151,7 @@ def _temperatures(ax: "Axes", series: Sequence[Series]) -> None:
 def _affected(study: Study, series: Series, null: Null) -> Picture:
     caption = (
         f"Of {len(study.record.classes)}, the classes that differ significantly (Welch's t-test over seeds, level "
-        f"{study.spec.level:g}, null: equal {NULLS[null]}) from NDS (#SC) and from the teacher (#TC). Bars: uncorrected, "
+        f"{study.spec.level:g}, null: equal {NULLS[null]}) from NDS (#SC) and from the teacher (#TC). Bars: raw, "
         "split by whether the distilled student does better or worse. Diamonds: after Benjamini–Hochberg. "
         "Dashed: what identical models give on average (simulated); dotted: NDS seeds against other NDS seeds."
     )
@@ -166,6 +166,7 @@ def _draw_affected(study: Study, series: Series, null: Null, width: float) -> "F
     sizes = max((len(m) for m in series.students.values()), default=0)
     measured = measured_floor(series.nds, null=null, level=level)
     places = np.arange(len(series.temperatures))
+    tops: list[float] = []
     for ax, name, reference in zip(
         axes,
         ("#SC: NDS against distilled", "#TC: teacher against distilled"),
@@ -199,7 +200,9 @@ def _draw_affected(study: Study, series: Series, null: Null, width: float) -> "F
         ax.set_xlabel("temperature T")
         ax.grid(axis="x", visible=False)
         ax.yaxis.get_major_locator().set_params(integer=True)
-        ax.set_ylim(0, max(1.2, ax.get_ylim()[1]))
+        tops.append(max(1, *(better + worse)))
+    # Once both panels are known, for they share the axis; a little below 0, so that marks there are whole.
+    axes[0].set_ylim(-0.04 * max(tops), 1.15 * max(tops))
     axes[0].set_ylabel("classes")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=5 if wide else 2)

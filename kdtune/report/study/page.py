@@ -81,7 +81,7 @@ def _affected(study: Study, series: Series, null: Null) -> str:
         return "Which classes are affected can't be tested: that takes two seeds or more of each model."
     return (
         f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes come "
-        f"out affected, depending on T ({_span(corrected)} after correction); identical models would give {floor.raw:.2f} on average."
+        f"out affected, depending on T ({_span(corrected)} after correction); identical models: {floor.raw:.2f} on average."
     )
 
 
@@ -127,8 +127,8 @@ def differences(study: Study) -> list[str]:
     if not matched:
         return [
             f"The paper has no figures for these pairs on {name}, so none stand beside ours. Tables and "
-            "figures here are of the paper's kinds: Table 1 (affected classes) by its number; the others, whose numbers there are "
-            "unknown here, by their content: disagreement matrices, EOD and DPD against T, individual fairness "
+            "figures here are of the paper's kinds: Table 1 (affected classes) by its number; the others "
+            "by their content, for their numbers are unknown here: disagreement matrices, EOD and DPD against T, individual fairness "
             "against T."
         ]
     train = record.space.get("train", {})
@@ -140,7 +140,7 @@ def differences(study: Study) -> list[str]:
         f"second-hand); T² in the loss: {spec.scale_by_t2} (not in the formula that the paper prints).",
         f"Here: data set options {dict(record.dataset['options'])}, inputs {record.dataset['input_shape']}, "
         f"{record.dataset['splits']['train']['n']:,} training examples. The paper's Trifeature has 224×224 images.",
-        f"Here: {len(spec.seed_list)} seeds (paper: 5), null {NULLS['ratio']} in the poster; level and correction of the "
+        f"Here: {len(spec.seed_list)} seeds (paper: 5); its null is {NULLS['ratio']}; level and correction of the "
         "paper are unknown. Individual fairness: its feature space and pairs are unknown.",
     ]
 

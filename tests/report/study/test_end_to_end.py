@@ -1,0 +1,87 @@
+"""A tiny study with Ray: trained, evaluated, written; gone on with, and drawn again from its counts."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdtune.errors import RunError
+from kdtune.report.study.command import report_study
+from kdtune.runs.files import RunFiles
+from kdtune.runs.reader import open_run
+from kdtune.sweep.driver import Request, run_sweep
+from kdtune.sweep.space import parse_space
+
+SPACE: dict[str, Any] = {
+    "dataset": {
+        "name": "trifeature",
+        "label": "shape",
+        "sensitive": "color",
+        "shapes": 3,
+        "colors": 2,
+        "n_train": 200,
+        "n_validation": 60,
+        "n_test": 200,
+    },
+    "pairs": ["mlp-16->linear"],
+    "objectives": ["accuracy", "eod"],
+    "budget": {"epochs": 1},
+    "train": {"optimizer": "adamw", "lr": 0.003, "precision": "float32", "channels_last": False},
+    "resources": {"workers": 1},
+    "study": {"temperatures": [1, 4, 10], "seeds": 2, "individual": {"pairs": 1000}},
+}
+
+
+@pytest.fixture(scope="module")
+def study(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = RunFiles(tmp_path_factory.mktemp("runs") / "tiny")
+    run_sweep(Request(files, parse_space(SPACE, "space"), kind="study"))
+    report_study(files.root)
+    return files.root
+
+
+def test_the_run_is_in_a_runs_form(study: Path) -> None:
+    run = open_run(study)
+    assert run.record.kind == "study"
+    assert run.status().state == "finished"
+    assert run.status().trials["done"] == run.record.trials == 6
+    assert set(run.baselines().index) == {
+        f"{m}-s{s}" for m in ("teacher-mlp-16", "nds-linear") for s in (0, 1)
+    }
+    trials = run.trials()
+    assert trials["seed"].is_unique
+    assert list(trials["study_seed"]) == [0, 0, 0, 1, 1, 1]
+
+
+def test_everything_is_written(study: Path) -> None:
+    out = study / "study"
+    for name in ("table-1-classes", "noise-floor", "gaps-color", "individual", "affected", "disagreement"):
+        assert list(out.glob(f"{name}-*")), name
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "2 seeds: too few" in page
+
+
+def test_figures_again_from_the_counts(study: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "tiny"
+    shutil.copytree(study, copy)
+    before = (copy / "study" / "trends.csv").read_bytes()
+    shutil.rmtree(copy / "study")
+    report_study(copy, evaluate=False)
+    assert (copy / "study" / "trends.csv").read_bytes() == before
+    (copy / "trials" / "t0000" / "test.json").unlink()
+    with pytest.raises(RunError, match="--resume tiny"):
+        report_study(copy, evaluate=False)
+
+
+def test_gone_on_after_a_kill(study: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "tiny"
+    shutil.copytree(study, copy)
+    files = RunFiles(copy)
+    weights = files.weights("t0004").read_bytes()
+    kept = files.weights("t0001").stat().st_mtime_ns
+    files.weights("t0004").write_bytes(weights[: len(weights) // 2])  # the driver died while it wrote
+    run_sweep(Request(files, None))
+    assert files.weights("t0004").read_bytes() == weights
+    assert files.weights("t0001").stat().st_mtime_ns == kept
