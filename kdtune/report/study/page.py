@@ -81,7 +81,7 @@ def _affected(study: Study, series: Series, null: Null) -> str:
         return "Which classes are affected can't be tested: that takes two seeds or more of each model."
     return (
         f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes come "
-        f"out affected, depending on T ({_span(corrected)} after correction); identical models: {floor.raw:.2f} on average."
+        f"out affected, depending on T ({_span(corrected)} corrected); identical models: {floor.raw:.2f} on average."
     )
 
 
@@ -127,8 +127,9 @@ def differences(study: Study) -> list[str]:
     if not matched:
         return [
             f"The paper has no figures for these pairs on {name}, so none stand beside ours. Tables and "
-            "figures here are of the paper's kinds: Table 1 (affected classes) by its number; the others "
-            "by their content, for their numbers are unknown here: disagreement matrices, EOD and DPD against T, individual fairness "
+            "figures here are of the paper's kinds: Table 1 (affected classes) by its number; the "
+            "others by their content, for their numbers are unknown here: disagreement matrices, "
+            "EOD and DPD against T, individual fairness "
             "against T."
         ]
     train = record.space.get("train", {})

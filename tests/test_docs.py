@@ -1,0 +1,29 @@
+"""The user guide: every block runs, and prints what the comment behind each print says."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GUIDE = Path(__file__).parents[1] / "docs" / "study.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_block(number: int) -> None:
+    block = BLOCKS[number]
+    expected = re.findall(r"^print\(.*\)  # (.*)$", block, re.MULTILINE)
+    assert expected, "a block that prints nothing shows nothing"
+    printed = io.StringIO()
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(printed):
+        exec(compile(block, str(GUIDE), "exec"), names)
+    assert printed.getvalue().splitlines() == expected
+
+
+def test_every_number_in_a_block_is_looked_at() -> None:
+    assert len(BLOCKS) == 6
+    assert all(line.count("  # ") for b in BLOCKS for line in b.splitlines() if line.startswith("print("))
