@@ -66,7 +66,7 @@ def classes_table(study: Study, series: Series, null: Null) -> Table:
         f"Test split, {len(study.record.classes)} classes, mean ± standard deviation over seeds. #SC: classes that "
         "differ significantly between NDS (student without a teacher) and distilled student; #TC: between teacher and "
         f"distilled student. Welch's t-test over seeds, level {study.spec.level:g}, null: equal {NULLS[null]}. Counts "
-        "without a word are uncorrected; better / worse are those that the distilled student does better or worse on."
+        "without a word are uncorrected; better / worse: that quantity is higher or lower in the distilled student."
     )
     return Table(
         f"table-1-classes-{series.key}", f"Affected classes, {series.title} (Table 1)", caption, head, rows
