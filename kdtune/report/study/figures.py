@@ -152,7 +152,7 @@ def _affected(study: Study, series: Series, null: Null) -> Picture:
     caption = (
         f"Of {len(study.record.classes)}, the classes that differ significantly (Welch's t-test over seeds, level "
         f"{study.spec.level:g}, null: equal {NULLS[null]}) from NDS (#SC) and from the teacher (#TC). Bars: raw, "
-        "split by whether that quantity is higher (better) or lower (worse) in the distilled student. Diamonds: after Benjamini–Hochberg. "
+        "split by whether that quantity is higher or lower in the student. Diamonds: after Benjamini–Hochberg. "
         "Dashed: what identical models give on average (simulated); dotted: NDS seeds against other NDS seeds."
     )
     title = f"Affected classes against T, {series.title}"
