@@ -7,4 +7,6 @@ from tui.actions import markdown
 
 def test_readme_lists_the_keys() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert markdown().strip() in readme, "write it anew: python -c 'from tui.actions import markdown; print(markdown())'"
+    assert markdown().strip() in readme, (
+        "write it anew: python -c 'from tui.actions import markdown; print(markdown())'"
+    )
