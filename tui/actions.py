@@ -88,7 +88,7 @@ ACTIONS = (
     Action("P", "P", "pause", "pause view", "hold the view still; data go on (a replay stops)", _TIME, 10),
     Action("left_square_bracket", "[", "step(-1)", "step back", "one report back", _TIME, 11, "replay"),
     Action("right_square_bracket", "]", "step(1)", "step on", "one report on", _TIME, 12, "replay"),
-    Action("g", "g", "seek", "seek", "go to a moment: 50%, 3:20, or an epoch's report", _TIME, 13, "replay"),
+    Action("g", "g", "seek", "seek", "go to a moment: 50%, 90 (seconds), 3:20", _TIME, 13, "replay"),
     Action("e", "e", "export", "export", "copy the command that exports the front", _RUN),
     Action("ctrl+s", "ctrl+s", "shot", "screenshot", "write the screen to a file (SVG)", _RUN),
     Action("f12", "F12", "meter", "meter", "how fast the monitor itself is", _RUN),

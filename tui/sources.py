@@ -177,7 +177,10 @@ class Live:
         again = self._tail.offset < before
         if again:  # cut off or replaced: what was read is void
             self._tail = Tail(self.files.events)
-            events = self._tail.read(max_bytes=BLOCK_BYTES)
+            try:
+                events = self._tail.read(max_bytes=BLOCK_BYTES)
+            except OSError:  # gone in the meantime: the health check says so
+                return []
         if events:
             self._blocks.append(Batch(events, reset=again))
         return events
