@@ -16,12 +16,12 @@ from typing import Any
 from kdtune.errors import InputError
 from kdtune.report.console import narrate, print_summary
 from kdtune.report.progress import Progress
+from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.files import RunFiles, create_run, find_run, runs_dir
-from kdtune.runs.jsonl import Tail, read_records
 from kdtune.runs.lock import is_driven, request_stop
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
-from kdtune.runs.state import RunState, fold
+from kdtune.runs.state import RunState
 from kdtune.sweep.cluster import prepare_environment
 from kdtune.sweep.space import Space, read_space
 from kdtune.sweep.study_plan import as_study
@@ -81,7 +81,7 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
             narrate(f"the {kind} goes on; watch it again: kdtune watch {files.root.name}")
             narrate(f"stop it: kdtune stop {files.root.name}")
             return 0
-        state = fold(read_records(files.events))
+        state = read_state(files.events)
     return _conclude(files, driver, state, kind, conclude)
 
 
@@ -169,17 +169,16 @@ def _follow(
 
     before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     begun = files.events.stat().st_size if files.events.exists() else 0
-    tail = Tail(files.events)
-    state = RunState()
+    events = StateReader(files.events)
+    state = events.state
     try:
         with Progress(files, plain=plain) as progress:
             while True:
                 ended = driver.poll() is not None
-                for event in tail.read():
-                    state.apply(event)
-                if tail.offset > begun:
+                events.update()
+                if events.tail.offset > begun:
                     progress.show(state)
-                if ended or (until_recorded and tail.offset > begun and files.record.exists()):
+                if ended or (until_recorded and events.tail.offset > begun and files.record.exists()):
                     return state
                 time.sleep(_POLL_SECONDS)
     finally:

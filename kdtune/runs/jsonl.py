@@ -88,6 +88,17 @@ class Tail:
 
     def read(self, *, max_bytes: int = 1 << 30) -> list[Record]:
         """Return the records completed since the last call, about `max_bytes` at most; [] if no file is there."""
+        records = []
+        for line in self.lines(max_bytes=max_bytes):
+            record = parse(line)
+            if record is None:
+                self.skipped += 1
+            else:
+                records.append(record)
+        return records
+
+    def lines(self, *, max_bytes: int = 1 << 30) -> list[bytes]:
+        """Return the lines completed since the last call as they are; whoever reads them counts what to skip."""
         try:
             with open(self.path, "rb") as file:
                 if file.seek(0, os.SEEK_END) < self.offset:  # cut off by a resumed writer, or replaced
@@ -100,22 +111,54 @@ class Tail:
             return []
         whole = block[: block.rfind(b"\n") + 1]
         self.offset += len(whole)
-        records = []
-        for line in whole.splitlines():
-            record = _parse(line)
-            if record is None:
-                self.skipped += 1
-            else:
-                records.append(record)
-        return records
+        return whole.splitlines()
+
+
+_BLOCK, _BACKWARDS = 1 << 20, 1 << 16
 
 
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the whole records of a file; a torn last line and lines that are not JSON objects are passed over."""
-    yield from Tail(path).read()
+    tail = Tail(path)
+    while True:
+        before = tail.offset
+        yield from tail.read(max_bytes=_BLOCK)
+        if tail.offset <= before:
+            return
 
 
-def _parse(line: bytes) -> Record | None:
+def read_backwards(path: Path) -> Iterator[Record]:
+    """Yield what `read_records` yields, the last record first, and read no more of the file than is asked for."""
+    try:
+        with open(path, "rb") as file:
+            start = file.seek(0, os.SEEK_END)
+            rest, whole = b"", False  # what was read of a line, and whether a newline after it was seen
+            while start > 0:
+                size = min(start, _BACKWARDS)
+                start -= size
+                file.seek(start)
+                rest = file.read(size) + rest
+                if not whole:
+                    end = rest.rfind(b"\n")
+                    if end < 0:
+                        continue
+                    rest, whole = rest[:end], True
+                rest, *lines = rest.split(b"\n")
+                for line in reversed(lines):
+                    yield from _backwards(line)
+            if whole:
+                yield from _backwards(rest)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def _backwards(line: bytes) -> Iterator[Record]:
+    records = (parse(piece) for piece in reversed(line.splitlines()))
+    return (record for record in records if record is not None)
+
+
+def parse(line: bytes) -> Record | None:
+    """Return the JSON object in a line, None where it holds anything else."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):

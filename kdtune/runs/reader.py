@@ -11,12 +11,13 @@ import numpy as np
 
 from kdtune.errors import RunError
 from kdtune.pareto import Constraint
+from kdtune.runs.events import read_state
 from kdtune.runs.files import RunFiles, find_run
-from kdtune.runs.jsonl import read_records
+from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
 from kdtune.runs.measures import Objective, front_hypervolume, front_mask
 from kdtune.runs.records import ALL, Report, RunRecord
-from kdtune.runs.state import ModelState, RunState, fold
+from kdtune.runs.state import ModelState, RunState
 
 if TYPE_CHECKING:
     import pandas
@@ -75,7 +76,7 @@ class Run:
 
     def state(self) -> RunState:
         """Return all that the events say now."""
-        return fold(read_records(self.files.events))
+        return read_state(self.files.events)
 
     def reports(self, model_id: str) -> list[Report]:
         """Return the full reports of a trial or baseline, by epoch.
@@ -83,9 +84,30 @@ class Run:
         Raises:
             RunError: the run has no such trial or baseline.
         """
+        return [Report.from_dict(record) for record in read_records(self._reports_file(model_id))]
+
+    def report(self, model_id: str, epoch: int | None = None) -> Report | None:
+        """Return the full report of an epoch, by default the last one; None where it is not there.
+
+        It is looked for from the end of the file, so that the last ones cost the same however many there are.
+
+        Raises:
+            RunError: the run has no such trial or baseline.
+        """
+        for record in read_backwards(self._reports_file(model_id)):
+            if epoch is None or record.get("epoch") == epoch:
+                return Report.from_dict(record)
+        return None
+
+    def first_report(self, model_id: str) -> Report | None:
+        """Return the full report of a model's first epoch; None where there is none yet."""
+        record = next(read_records(self._reports_file(model_id)), None)
+        return None if record is None else Report.from_dict(record)
+
+    def _reports_file(self, model_id: str) -> Path:
         if not self.files.model(model_id).is_dir():
             raise RunError(f"{self.path}: no trial or baseline {model_id!r}")
-        return [Report.from_dict(record) for record in read_records(self.files.reports(model_id))]
+        return self.files.reports(model_id)
 
     def trials(self) -> "pandas.DataFrame":
         """Return the trials, one a row: id, state, epoch, what was searched, measures, feasible, front."""
@@ -204,7 +226,10 @@ def open_run(run: str | Path | None = None, *, runs_dir: Path | None = None) -> 
 
 def final_counts(run: Run, model_id: str) -> Any:
     """Return the last report's counts over all examples of a trial or baseline."""
-    return run.reports(model_id)[-1].counts[ALL]
+    report = run.report(model_id)
+    if report is None:
+        raise RunError(f"{run.files.reports(model_id)}: no report of {model_id}")
+    return report.counts[ALL]
 
 
 def _table(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> "pandas.DataFrame":

@@ -105,9 +105,9 @@ def _member(run: Run, model: ModelState) -> Member:
     doubts = {}
     if gaps and model.epoch:
         # Of the epoch that the values are of: meanwhile there may be a later one.
-        for report in run.reports(model.id):
-            if report.epoch == model.epoch:
-                doubts = {objective.name: doubt(report, objective) for objective in gaps}
+        report = run.report(model.id, model.epoch)
+        if report is not None:
+            doubts = {objective.name: doubt(report, objective) for objective in gaps}
     return Member(
         id=model.id,
         role=model.kind,
@@ -126,8 +126,8 @@ def _member(run: Run, model: ModelState) -> Member:
 def _group_sizes(run: Run, state: RunState) -> dict[str, dict[str, int]]:
     """Return the validation sizes, from the first report there is."""
     for model in (*state.baselines.values(), *state.trials.values()):
-        if model.epoch and (reports := run.reports(model.id)):
-            counts = reports[0].counts
+        if model.epoch and (report := run.first_report(model.id)):
+            counts = report.counts
             return {
                 name: dict(zip(run.record.attributes[name], item.examples.sum(axis=1).tolist(), strict=True))
                 for name, item in counts.items()

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kdtune.runs.events import read_state
 from kdtune.runs.files import RunFiles, is_trial, write_json
-from kdtune.runs.jsonl import LineWriter, read_records
+from kdtune.runs.jsonl import LineWriter, read_backwards
 from kdtune.runs.measures import References, all_measures
 from kdtune.runs.records import Report, RunRecord
 from kdtune.runs.state import RunState
@@ -24,9 +25,7 @@ class RunWriter:
         self._events = LineWriter(files.events)
         self._attributes: Sequence[str] = ()
         self._reports: dict[str, _ReportFile] = {}
-        self.state = RunState()
-        for event in read_records(files.events):
-            self.state.apply(event)
+        self.state: RunState = read_state(files.events)
 
     def record(self, record: RunRecord) -> None:
         """Write `run.json`."""
@@ -101,7 +100,7 @@ class _ReportFile:
     """The reports of one model, open for appending; what an earlier driver wrote is not written again."""
 
     def __init__(self, path: Path) -> None:
-        self.last = max((int(record.get("epoch", 0)) for record in read_records(path)), default=0)
+        self.last = max((int(record.get("epoch", 0)) for record in read_backwards(path)), default=0)
         self.lines = LineWriter(path)
 
     def append(self, report: Report) -> None:
