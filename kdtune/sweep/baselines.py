@@ -1,5 +1,6 @@
 """Teachers and non-distilled students: trained once for each data set and protocol, then taken from a cache."""
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -121,14 +122,22 @@ def _folder(key: str) -> Path:
     return cache_dir() / "baselines" / key
 
 
+def _digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of what the cache keeps of a baseline: a bit that flips there would reach every student."""
+    names = ("model.safetensors", "reports.jsonl")
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+
+
 def from_cache(role: str, architecture: str, job: Job, key: str, extras: Sequence[str]) -> Baseline | None:
     """Return a cached baseline, or None where there is none that is whole and has the measures asked for."""
     folder = _folder(key)
     try:
+        if json.loads((folder / "sha256.json").read_bytes()) != _digests(folder):
+            return None
         weights = (folder / "model.safetensors").read_bytes()
         safetensors.torch.load(weights)
         reports = tuple(Report.from_dict(record) for record in read_records(folder / "reports.jsonl"))
-    except (OSError, ValueError, safetensors.SafetensorError, KdtuneError):
+    except (OSError, ValueError, RecursionError, safetensors.SafetensorError, KdtuneError):
         return None
     if len(reports) != job.train.epochs or any(name not in reports[-1].scalars for name in extras):
         return None
@@ -144,6 +153,7 @@ def to_cache(baseline: Baseline, key: str) -> None:
     lines = "".join(dumps(report.to_dict()) + "\n" for report in baseline.reports)
     (aside / "reports.jsonl").write_text(lines, encoding="utf-8")
     (aside / "job.json").write_text(json.dumps(baseline.job.to_dict()) + "\n", encoding="utf-8")
+    (aside / "sha256.json").write_text(json.dumps(_digests(aside)) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     try:
         aside.rename(folder)

@@ -117,6 +117,15 @@ def unfinished(study: optuna.Study) -> list[int]:
 
 
 def take_up(study: optuna.Study, space: Space, number: int) -> optuna.Trial:
-    """Return an unfinished trial, to be run (again) under its own number with its own parameters."""
+    """Return an unfinished trial, to be run (again) under its own number with its own parameters.
+
+    Where the driver was killed between two parameters, those that were drawn stay, and the sampler is brought to where
+    it was: drawing is in order, so the others come out as they would have.
+    """
     study.sampler = make_sampler(space, number)
-    return _trial(study, number)
+    trial = _trial(study, number)
+    known = study.trials[number]
+    for name, distribution in known.distributions.items():
+        if name not in trial.relative_params and not distribution.single():
+            study.sampler.sample_independent(study, known, name, distribution)
+    return trial

@@ -44,8 +44,8 @@ def test_a_measure_that_was_not_taken_is_taken_by_training_anew(kept: Kept) -> N
     assert found(kept[0], "parameters") is None
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "reports.jsonl"])
-@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "other"])
+@pytest.mark.parametrize("file", ["model.safetensors", "reports.jsonl", "sha256.json"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "other", "digit"])
 def test_what_is_damaged_is_not_found(kept: Kept, file: str, damage: str) -> None:
     path = kept[1] / file
     content = path.read_bytes()
@@ -53,7 +53,14 @@ def test_what_is_damaged_is_not_found(kept: Kept, file: str, damage: str) -> Non
         path.unlink()
     else:
         path.write_bytes(
-            {"empty": b"", "cut": content[:-5], "other": b'{"epoch": 1}\n{"epoch": 2}\n'}[damage]
+            {
+                "empty": b"",
+                "cut": content[:-5],
+                "other": b'{"epoch": 1}\n{"epoch": 2}\n',
+                "digit": content[:-20]
+                + bytes([content[-20] ^ 1])
+                + content[-19:],  # still readable, other numbers
+            }[damage]
         )
     assert found(kept[0]) is None
 

@@ -137,6 +137,59 @@ def test_a_study_that_was_interrupted_proposes_what_an_undisturbed_one_does(
     assert run(other, tmp_path / "c", 2, interrupt=False) != undisturbed[:2]
 
 
+class Killed(BaseException):
+    """The driver dies."""
+
+
+@pytest.mark.parametrize(
+    ("sampler", "n", "pairs"),
+    [
+        ("random", 4, "alike"),
+        ("tpe", 12, "alike"),
+        ("tpe", 12, "apart"),
+        ("nsgaii", 22, "apart"),
+        ("gp", 11, "alike"),
+    ],
+)
+def test_killed_between_two_parameters(
+    plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str, n: int, pairs: str
+) -> None:
+    """Each driver dies after one more parameter is drawn; the parameters are those of an undisturbed study."""
+    own = {"lr": {"low": 0.001, "high": 0.1, "log": True}} if pairs == "apart" else {}
+    plan = plan_of(
+        search={**SEARCH, "momentum": {"low": 0, "high": 0.9}, "optimizer": ["sgd", "adamw"]},
+        pairs=["mlp-16->linear", {"pair": "linear->mlp-16", "search": own}],
+        sampler=sampler,
+        seed=3,
+    )
+    undisturbed = run(plan, tmp_path / "a", n, interrupt=False)
+    suggest = optuna.Trial._suggest
+    left = [0]
+
+    def mortal(trial: Any, name: str, distribution: Any) -> Any:
+        if name not in trial.study.trials[trial.number].params:
+            if left[0] == 0:
+                raise Killed
+            left[0] -= 1
+        return suggest(trial, name, distribution)
+
+    study = open_study(tmp_path / "b", plan.objectives)
+    for number in range(n):
+        trial = ask(study, plan.space)
+        monkeypatch.setattr(optuna.Trial, "_suggest", mortal)
+        for _ in range(20):
+            left[0] = 1
+            try:
+                plan.student(trial)
+                break
+            except Killed:
+                study = open_study(tmp_path / "b", plan.objectives)
+                trial = take_up(study, plan.space, number)
+        monkeypatch.setattr(optuna.Trial, "_suggest", suggest)
+        tell(study, number, outcome_of(trial), plan.objectives, [Constraint("accuracy", ">=", 0.6)])
+    assert [t.params for t in open_study(tmp_path / "b", plan.objectives).trials] == undisturbed
+
+
 def test_telling_does_not_sample_again(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Gaussian process takes seconds to fit: once for a trial is enough."""
     plan = plan_of(search=SEARCH)

@@ -1,0 +1,187 @@
+"""kill -9 of a sweep's processes at random moments, many times in one sweep, then --resume: as if nothing had been.
+
+One round of 20 kills takes some minutes. More: KDTUNE_KILL_ROUNDS=20 uv run pytest -m slow tests/sweep/test_killed.py
+"""
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas
+import pytest
+import yaml
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from kdtune.runs import open_run
+from kdtune.runs.jsonl import read_records
+from tests.conftest import SMALL_SPACE
+from tests.sweep.chaos import Marked, cli, kill, wait_for
+
+KILLS = 20
+TRIALS, EPOCHS = 16, 6
+SPACE: dict[str, Any] = {
+    **SMALL_SPACE,
+    "dataset": {**SMALL_SPACE["dataset"], "n_train": 1200},
+    "pairs": ["lenet5->lenet5", "lenet5->mlp-16"],
+    "search": {"temperature": {"low": 1, "high": 40, "log": True}, "alpha": {"low": 0, "high": 1}},
+    "constraints": {"accuracy": ">= 0.4"},
+    "budget": {"trials": TRIALS, "epochs": EPOCHS},
+    "resources": {"workers": 1, "max_failures": 100},  # 20 kills may well meet one trial
+}
+"""Trials of about a second; more of them than the sampler's random start."""
+
+FIRST_SEED = int(os.environ.get("KDTUNE_KILL_SEED", "0"))
+ROUNDS = int(os.environ.get("KDTUNE_KILL_ROUNDS", "1"))
+
+
+@pytest.fixture(scope="module")
+def space_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("space") / "killed.yaml"
+    path.write_text(yaml.safe_dump(SPACE))
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(space_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    search = cli("search", str(space_file), "--name", "quiet", cwd=folder)
+    _, err = search.communicate(timeout=600)
+    assert search.returncode == 0, err
+    return open_run(folder / "runs" / "quiet")
+
+
+class Killer:
+    """Keeps one sweep going and kills it again and again; what it does is drawn from a seed, and printed."""
+
+    def __init__(self, seed: int, space_file: Path, folder: Path) -> None:
+        self.random = random.Random(seed)
+        self.folder = folder
+        self.space_file = space_file
+        self.files = folder / "runs" / "killed"
+        self.marked = Marked()
+        # Baselines are made anew in each round, so that kills meet them too.
+        self.environment = {**self.marked.environment, "KDTUNE_CACHE": str(folder / "cache")}
+        self.resumes = 0
+        self.kinds: Counter[str] = Counter()
+        self.search = self._start()
+
+    def _start(self) -> Any:
+        known = (self.files / "run.json").exists()  # killed before it was recorded, a run begins anew
+        arguments = ("--resume", "killed") if known else (str(self.space_file), "--name", "killed")
+        if not known and self.files.exists():
+            arguments = (str(self.space_file), "--name", f"killed-{self.resumes}")
+            self.files = self.folder / "runs" / arguments[-1]
+        self.resumes += known
+        return cli("search", *arguments, cwd=self.folder, env=self.environment)
+
+    def run(self, kills: int) -> None:
+        """Kill so often; then let the sweep end."""
+        while self.kinds.total() < kills:
+            kind = self.random.choice(["driver", "worker", "raylet", "everything"])
+            moment = self._wait_for_a_moment()
+            if self._kill(kind):
+                self.kinds[kind] += 1
+                print(f"  kill {self.kinds.total():2d}: {kind} {moment}", flush=True)
+                if kind != "worker":
+                    self._begin_again()
+        _, err = self.search.communicate(timeout=600)
+        assert self.search.returncode == 0, err
+        assert not self.marked.wait_until_gone(30), "the sweep left processes behind"
+
+    def _wait_for_a_moment(self) -> str:
+        """Wait until something was recorded since the last kill, mostly, and a random time after it."""
+        early = self.random.random() < 0.15
+        delay = self.random.uniform(0, 8) if early else self.random.expovariate(1 / 0.7)
+        if not early:
+            seen = self._size()
+            wait_for(lambda: self._size() > seen or self.search.poll() is not None, 180, "progress")
+            wait_for(lambda: self._reports() or self.search.poll() is not None, 180, "a report")
+        time.sleep(delay)
+        assert self.search.poll() is None, (
+            f"ended after {self.kinds.total()} kills, code {self.search.returncode}: {self.search.communicate()}"
+        )
+        return f"{delay:.2f} s after {'its start' if early else 'a record'}"
+
+    def _size(self) -> int:
+        path = self.files / "events.jsonl"
+        return path.stat().st_size if path.exists() else 0
+
+    def _reports(self) -> bool:
+        path = self.files / "events.jsonl"
+        return path.exists() and '"kind":"report"' in path.read_text()
+
+    def _kill(self, kind: str) -> bool:
+        match kind:
+            case "everything":
+                self.marked.kill_all()
+                return True
+            case "driver":
+                found = self.marked.named("kdtune.sweep")
+            case "raylet":
+                found = self.marked.named("raylet/raylet")
+            case _:
+                found = self.marked.named("ray::")
+        return bool(found) and kill(self.random.choice(found))
+
+    def _begin_again(self) -> None:
+        """See that the driver is gone, without killing it, and resume."""
+        self.search.communicate(timeout=120)
+        left = self.marked.wait_until_gone(60)
+        assert not left, f"a kill left processes behind: {left}"
+        self.search = self._start()
+
+
+def journal_of(run: Any) -> list[Any]:
+    storage = JournalStorage(JournalFileBackend(str(run.files.journal)))
+    return [
+        (t.number, t.state.name, t.values, t.params)
+        for t in optuna.load_study(study_name="kdtune", storage=storage).trials
+    ]
+
+
+def assert_nothing_lost(run: Any, other: Any) -> None:
+    """Hold a sweep that was killed against the undisturbed one: to the last bit, but for the clock."""
+    tables = [r.trials().drop(columns=["seconds", "message"]) for r in (run, other)]
+    pandas.testing.assert_frame_equal(*tables, check_exact=True)
+    assert list(run.front().index) == list(other.front().index)
+    assert journal_of(run) == journal_of(other)
+    assert run.state().hypervolume == other.state().hypervolume
+    for model in [*other.trials().index, *other.baselines().index]:
+        reports = [[replace(report, time=0, seconds=0) for report in r.reports(model)] for r in (run, other)]
+        assert [report.epoch for report in reports[0]] == [report.epoch for report in reports[1]]
+        for mine, theirs in zip(*reports, strict=True):
+            assert json.dumps(mine.to_dict()) == json.dumps(theirs.to_dict())
+    events = list(read_records(run.files.events))
+    for trial in run.trials().index:
+        mine = [event for event in events if event.get("id") == trial]
+        assert [event["state"] for event in mine if event.get("state") in ("done", "failed", "stopped")] == [
+            "done"
+        ]
+        epochs = [event["epoch"] for event in mine if event["kind"] == "report"]
+        assert epochs == list(range(1, EPOCHS + 1)), f"{trial}: {epochs}"
+        configurations = {json.dumps(event["config"]) for event in mine if "config" in event}
+        assert len(configurations) == 1, f"{trial} was run with another configuration"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + ROUNDS))
+def test_killed_twenty_times_nothing_is_lost(
+    undisturbed: Any, space_file: Path, tmp_path: Path, seed: int
+) -> None:
+    print(f"\nseed {seed}")
+    started = time.monotonic()
+    killer = Killer(seed, space_file, tmp_path)
+    try:
+        killer.run(KILLS)
+        assert_nothing_lost(open_run(killer.files), undisturbed)
+    finally:
+        killer.marked.kill_all()
+    print(f"  {dict(killer.kinds)}, {killer.resumes} resumes, {time.monotonic() - started:.0f} s")
