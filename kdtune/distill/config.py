@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import sys
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
@@ -95,7 +96,11 @@ def _fits(value: object, kind: type) -> bool:
     if kind is tuple:
         return isinstance(value, tuple) and all(_fits(item, float) for item in value)
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and abs(value) <= sys.float_info.max
+        )
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 

@@ -40,6 +40,7 @@ class Training:
         teacher: what a distilled student learns from; None where the job has no distillation.
         checkpoint: where to keep the state after each epoch, and to take it up from; None to keep nothing.
         extras: names of measures beside the counts (see `kdtune.distill.extras`), taken after the last epoch.
+        rungs: epochs after which they are taken too.
 
     Attributes:
         reports: one for each epoch trained, those before a resume included.
@@ -53,6 +54,7 @@ class Training:
         teacher: TeacherSignal | None = None,
         checkpoint: Path | None = None,
         extras: tuple[str, ...] = (),
+        rungs: tuple[int, ...] = (),
     ) -> None:
         if job.distillation is not None and teacher is None:
             raise ValueError("a distilled student needs its teacher's signal")
@@ -61,6 +63,7 @@ class Training:
         self.teacher = teacher
         self.checkpoint = checkpoint
         self.extras = extras
+        self.rungs = rungs
         self.reports: list[Report] = []
         arrays = data.arrays
         torch.manual_seed(derive_seed(job.seed, "weights"))
@@ -117,7 +120,7 @@ class Training:
             if self.teacher is None
             else largest_disagreements(self.teacher.validation_predictions, predictions, arrays.n_classes),
             scalars=measure_extras(self.extras, self.model, self.data, logits)
-            if epoch == self.job.train.epochs
+            if epoch in (*self.rungs, self.job.train.epochs)
             else {},
         )
         self.reports.append(report)

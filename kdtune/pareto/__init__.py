@@ -1,7 +1,15 @@
-"""Pareto fronts: non-dominated sets, hypervolume, constraints."""
+"""Pareto fronts: non-dominated sets and ranks, hypervolume, constraints."""
 
 from kdtune.pareto._constraints import Constraint, parse_constraint
 from kdtune.pareto._dominance import non_dominated
 from kdtune.pareto._hypervolume import hypervolume
+from kdtune.pareto._ranking import epsilon_net, non_dominated_rank
 
-__all__ = ["Constraint", "hypervolume", "non_dominated", "parse_constraint"]
+__all__ = [
+    "Constraint",
+    "epsilon_net",
+    "hypervolume",
+    "non_dominated",
+    "non_dominated_rank",
+    "parse_constraint",
+]

@@ -102,6 +102,11 @@ def baseline_id(role: str, architecture: str) -> str:
     return f"{role}-{architecture}"
 
 
+def trial_number(model_id: str) -> int | None:
+    """Return the study's number of a trial, None for a baseline's id."""
+    return int(model_id[1:]) if is_trial(model_id) else None
+
+
 def is_trial(model_id: str) -> bool:
     """Tell a trial's id from a baseline's."""
     return re.fullmatch(r"t\d{4,}", model_id) is not None

@@ -148,7 +148,7 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
         stopping=liveness.stopping,
         deadline=None if space.budget.minutes is None else time.time() + 60 * space.budget.minutes,
     )
-    shared = Shared(arrays, server, builders, allotment.threads, plan.extras)
+    shared = Shared(arrays, server, builders, allotment.threads, plan.extras, plan.rungs)
     writer.run_state("running", f"{allotment.workers} trials at once")
     _run_trials(plan, ledger, shared, allotment)
     ledger.interrupt_rest()
@@ -167,7 +167,7 @@ def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> N
     from ray import tune
     from ray.tune import FailureConfig, RunConfig, TuneConfig, Tuner
 
-    from kdtune.sweep.scheduler import make_scheduler
+    from kdtune.sweep.scheduler import AskingScheduler
     from kdtune.sweep.searcher import StudySearcher
     from kdtune.sweep.stopper import StopWhen
     from kdtune.sweep.workers import StudentTrial
@@ -176,11 +176,12 @@ def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> N
     trainable = tune.with_resources(
         tune.with_parameters(StudentTrial, shared=shared), {"cpu": allotment.cpus, "gpu": allotment.gpus}
     )
+    searcher = StudySearcher(ledger, workers=allotment.workers)
     tuner = Tuner(
         trainable,
         tune_config=TuneConfig(
-            search_alg=StudySearcher(ledger, workers=allotment.workers),
-            scheduler=make_scheduler(plan.space),
+            search_alg=searcher,
+            scheduler=AskingScheduler(searcher.goes_on),
             num_samples=-1,
             reuse_actors=True,
         ),

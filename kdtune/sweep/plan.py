@@ -51,6 +51,11 @@ class Plan:
         return tuple(name for name in EXTRAS if name in wanted)
 
     @property
+    def rungs(self) -> tuple[int, ...]:
+        """Epochs after which early stopping judges a trial."""
+        return self.space.early_stopping.rungs(self.space.budget.epochs)
+
+    @property
     def architectures(self) -> tuple[tuple[str, str], ...]:
         """Each baseline to train: ("teacher", name), then ("nds", name)."""
         teachers = dict.fromkeys(("teacher", pair.teacher) for pair in self.space.pairs)

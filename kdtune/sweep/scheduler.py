@@ -1,38 +1,33 @@
-"""Early stopping: which Ray scheduler a space asks for."""
+"""Ray Tune's side of early stopping: it asks, the ledger decides."""
 
+from collections.abc import Callable
 from typing import Any
 
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
-
-from kdtune.runs.measures import MEASURES
-from kdtune.sweep.space import Space
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 
-class _Scheduler(ASHAScheduler):
-    """Asynchronous successive halving on one measure, without telling Tune of a metric.
+class AskingScheduler(FIFOScheduler):
+    """Runs trials in the order in which they come, and ends those of which `goes_on` says no.
 
-    A metric in `TuneConfig` would turn a multi-objective search into a single-objective one.
+    Not Ray's `ASHAScheduler`: that knows one metric, keeps its rungs in memory alone, and judges what Ray calls a
+    trial, which may be the carrier of several students.
+
+    Args:
+        goes_on: is given the id of Tune's trial and its result.
     """
 
-    def __init__(self, measure: str, **options: Any) -> None:
-        direction = MEASURES[measure].direction
-        super().__init__(metric=measure, mode=direction, **options)
+    def __init__(self, goes_on: Callable[[str, dict[str, Any]], bool]) -> None:
+        super().__init__()
+        self._goes_on = goes_on
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles its arguments for a restore that kdtune never does: the run's events hold all.
+        return {}
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
-        """Keep this scheduler's own measure, whatever Tune says."""
+        """Accept whatever Tune knows: a metric given to Tune would make the search a single-objective one."""
         return True
 
-
-def make_scheduler(space: Space) -> TrialScheduler:
-    """Return the scheduler; without early stopping, one that lets every trial run to its last epoch."""
-    stopping = space.early_stopping
-    if stopping.method == "none":
-        return FIFOScheduler()
-    grace = stopping.grace or max(1, space.budget.epochs // 8)
-    return _Scheduler(
-        stopping.measure,
-        time_attr="epoch",
-        max_t=space.budget.epochs,
-        grace_period=min(grace, space.budget.epochs),
-        reduction_factor=stopping.factor,
-    )
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Return whether the trial continues."""
+        return TrialScheduler.CONTINUE if self._goes_on(trial.trial_id, result) else TrialScheduler.STOP

@@ -44,6 +44,11 @@ class StudySearcher(Searcher):
         """Record the epochs in a result."""
         self._ledger.take(self._live[trial_id], result)
 
+    def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Record the epochs in a result, and tell whether the trial is to be trained further."""
+        self.on_trial_result(trial_id, result)
+        return self._ledger.goes_on(self._live[trial_id])
+
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:

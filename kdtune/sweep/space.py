@@ -119,12 +119,33 @@ class Budget(_Strict):
 
 
 class EarlyStopping(_Strict):
-    """Ends trials that lag behind: asynchronous successive halving on one measure."""
+    """Ends trials that lag behind: asynchronous successive halving, on one measure or on all objectives.
 
-    method: Literal["none", "asha"] = "none"
+    Attributes:
+        method: `asha` ranks by `measure`, `moasha` by dominance on the objectives, below them what breaks a bound.
+        grace: epochs that every trial gets; left out, an eighth of them, and at least 2.
+        factor: of those that reach a rung, the best 1/factor go on.
+    """
+
+    method: Literal["none", "asha", "moasha"] = "none"
     measure: Literal["accuracy", "worst_class_accuracy"] = "accuracy"
     grace: int | None = Field(default=None, ge=1)
     factor: float = Field(default=2, gt=1)
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """Return the epochs at which trials are judged: epochs / factor, / factor², …, rounded up, down to `grace`.
+
+        After its first epoch a student's rank says little about its rank at the end, or even the opposite (EOD).
+        """
+        if self.method == "none":
+            return ()
+        grace = self.grace or max(2, math.ceil(epochs / 8))
+        rungs: set[int] = set()
+        power = 1
+        while not rungs or min(rungs) > grace:
+            rungs.add(max(grace, math.ceil(epochs / self.factor**power)))
+            power += 1
+        return tuple(sorted(rung for rung in rungs if rung < epochs))
 
 
 class Resources(_Strict):

@@ -31,7 +31,8 @@ class Shared:
         teachers: handle of the `TeacherServer`.
         builders: models that the user registered, so that workers know them too.
         threads: of each trial.
-        extras: measures beside the counts.
+        extras: measures beside the counts, taken after the last epoch and at `rungs`.
+        rungs: epochs after which early stopping judges.
     """
 
     arrays: Any
@@ -39,6 +40,7 @@ class Shared:
     builders: Mapping[str, Builder]
     threads: int
     extras: tuple[str, ...]
+    rungs: tuple[int, ...] = ()
 
 
 class StudentTrial(tune.Trainable):
@@ -113,6 +115,7 @@ class StudentTrial(tune.Trainable):
             "teacher": self._signal(job.distillation.teacher),
             "checkpoint": self._checkpoint,
             "extras": self._shared.extras,
+            "rungs": self._shared.rungs,
         }
         try:
             self._training = Training(job, data, **options)

@@ -281,3 +281,48 @@ def test_class_bias_is_taken_against_the_pair_s_own_models(begin: Any) -> None:
     sweep.train(sweep.ledger.next_trial())
     assert sweep.writer.state.trials["t0000"].values["class_bias_nds"] == 0.0
     assert replace(report(1), epoch=2).counts[ALL] == report(1).counts[ALL]
+
+
+HALVING = {"budget": {"trials": 6, "epochs": 4}, "early_stopping": {"method": "moasha"}}
+
+
+def test_early_stopping_judges_each_trial_at_its_rung(begin: Any) -> None:
+    sweep = begin(**HALVING)
+    first, second, third = (sweep.ledger.next_trial().number for _ in range(3))
+    sweep.ledger.take(first, result(report(1, 30), report(2, 30)))
+    sweep.ledger.take(second, result(report(1, 25)))
+    assert sweep.ledger.goes_on(second)
+    sweep.ledger.take(second, result(report(2, 25)))
+    sweep.ledger.take(third, result(report(1, 32), report(2, 32)))
+    assert [sweep.ledger.goes_on(n) for n in (first, second, third)] == [True, False, True]
+    sweep.ledger.close_trial(second, result(report(2, 25)), lost=False)
+    assert sweep.state(second) == "stopped"
+    assert sweep.told() == ["RUNNING", "PRUNED", "RUNNING"]
+
+
+def test_the_next_driver_knows_the_rungs(begin: Any) -> None:
+    """One that was found to lag behind when the driver died is not trained further; the rung's content is kept."""
+    before = begin(**HALVING)
+    numbers = [before.ledger.next_trial().number for _ in range(3)]
+    before.ledger.take(numbers[0], result(report(1, 32), report(2, 32)))
+    before.ledger.take(numbers[1], result(report(1, 25), report(2, 25)))
+    before.ledger.take(numbers[2], result(report(1, 30)))
+    before.writer.close()
+    after = begin(**HALVING)
+    assert after.state(numbers[1]) == "stopped"
+    assert after.told() == ["RUNNING", "PRUNED", "RUNNING"]
+    assert [after.ledger.next_trial().number for _ in range(2)] == [numbers[0], numbers[2]]
+    after.ledger.take(numbers[2], result(report(2, 28)))
+    assert after.ledger.goes_on(numbers[2])
+    again = after.ledger.next_trial().number
+    after.ledger.take(again, result(report(1, 27), report(2, 27)))
+    assert not after.ledger.goes_on(again)
+
+
+def test_accuracy_alone_judges_where_it_is_asked_to(begin: Any) -> None:
+    sweep = begin(**{**HALVING, "early_stopping": {"method": "asha"}})
+    numbers = [sweep.ledger.next_trial().number for _ in range(2)]
+    # Equal accuracy, undefined EOD: nothing that ASHA looks at.
+    for number in numbers:
+        sweep.ledger.take(number, result(report(1), report(2, one_group=number == numbers[1])))
+    assert sweep.ledger.goes_on(numbers[1])

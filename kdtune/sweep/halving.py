@@ -1,0 +1,110 @@
+"""Asynchronous successive halving: which students go on, by one measure or by all objectives. Knows nothing of Ray.
+
+Li et al. (2018, arXiv 1810.05934) for one measure, in the form that never waits and never resumes a stopped trial;
+Schmucker et al. (2021, arXiv 2106.12639) for several: non-dominated rank, then an ε-net within the rank.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from kdtune.pareto import epsilon_net, non_dominated_rank
+from kdtune.sweep.plan import Plan
+
+
+class Halving:
+    """Judges trials as they reach rungs: at each, the best 1/factor of those that were there so far go on.
+
+    Only trials that keep all bounds compete on the objectives: one that has learnt nothing treats all groups alike.
+    Below them are those that break a bound, by how much in sum; below these, those with an undefined value. Trials that
+    can't be told apart share the fate of the best of them.
+
+    The judgement depends on what was reported before, and in which order trials arrived at a rung only through that. A
+    trial is judged once at a rung: what is reported again changes nothing.
+
+    Args:
+        rungs: epochs at which trials are judged, ascending.
+        directions: "max" or "min" for each of the values.
+    """
+
+    def __init__(self, rungs: Sequence[int], factor: float, directions: Sequence[str]) -> None:
+        self.rungs = tuple(rungs)
+        self._factor = factor
+        self._directions = tuple(directions)
+        self._rungs = {epoch: _Rung(len(directions)) for epoch in self.rungs}
+        self._stopped: set[int] = set()
+
+    def stopped(self, number: int) -> bool:
+        """Tell whether this trial has lagged behind at one of its rungs."""
+        return number in self._stopped
+
+    def goes_on(
+        self, number: int, epoch: int, values: Sequence[float], violations: Sequence[float] = ()
+    ) -> bool:
+        """Take what a trial reports after an epoch, and tell whether it is to be trained further.
+
+        Args:
+            values: of the objectives; NaN where undefined.
+            violations: by how much each bound is broken: at most 0 where it is kept.
+        """
+        rung = self._rungs.get(epoch)
+        if rung is not None and rung.add(number, values, violations) and not self._is_among_best(rung):
+            self._stopped.add(number)
+        return number not in self._stopped
+
+    def _is_among_best(self, rung: "_Rung") -> bool:
+        """Judge the trial that came last."""
+        rows = rung.rows
+        values, violation = rows[:, :-1], rows[:, -1]
+        undefined = np.isnan(values).any(axis=1)
+        last = len(rows) - 1
+        allowed = math.ceil(len(rows) / self._factor)  # this many go on
+        if undefined[last]:
+            return bool((~undefined).sum() < allowed)
+        if violation[last] > 0:
+            return bool((~undefined & (violation < violation[last])).sum() < allowed)
+        competing = np.flatnonzero(~undefined & (violation <= 0))
+        ranks = non_dominated_rank(values[competing], self._directions)
+        ahead = int((ranks < ranks[-1]).sum())
+        if ahead >= allowed:
+            return False
+        beside = competing[ranks == ranks[-1]]
+        return bool(ahead + epsilon_net(values[beside], self._directions)[-1] < allowed)
+
+
+class _Rung:
+    """What was reported at one epoch: a row of values and the summed violation for each trial."""
+
+    def __init__(self, width: int) -> None:
+        self._numbers: set[int] = set()
+        self._rows = np.empty((16, width + 1))
+
+    @property
+    def rows(self) -> np.ndarray:
+        return self._rows[: len(self._numbers)]
+
+    def add(self, number: int, values: Sequence[float], violations: Sequence[float]) -> bool:
+        """Append a trial's row; False where the trial was here before."""
+        if number in self._numbers:
+            return False
+        n = len(self._numbers)
+        if n == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        excess = sum(math.inf if math.isnan(v) else max(v, 0.0) for v in violations)
+        self._rows[n] = [*values, excess]
+        self._numbers.add(number)
+        return True
+
+
+def make_halving(plan: Plan) -> Halving | None:
+    """Return what a space asks for; None where every trial runs to its last epoch."""
+    stopping = plan.space.early_stopping
+    if stopping.method == "none":
+        return None
+    directions = [objective.measure.direction for objective in plan.objectives]
+    return Halving(
+        plan.rungs,
+        stopping.factor,
+        ["max"] if stopping.method == "asha" else directions,
+    )

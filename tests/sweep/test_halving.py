@@ -1,0 +1,172 @@
+"""Successive halving against its definition in words, whatever the order, scale and direction of what is reported."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdtune.pareto import epsilon_net, non_dominated
+from kdtune.sweep.halving import Halving, make_halving
+from kdtune.sweep.space import EarlyStopping
+
+nan, inf = math.nan, math.inf
+DIRECTIONS = ("max", "min")
+CELL = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, nan])
+BROKEN = st.sampled_from([-0.5, 0.0, 0.125, 0.25, inf])
+REPORT = st.tuples(st.tuples(CELL, CELL), st.tuples(BROKEN, BROKEN))
+REPORTS = st.lists(REPORT, min_size=1, max_size=14)
+
+
+def order(reports, directions):
+    """Sort reports by the definition: a key for each; equal keys are ties."""
+
+    def kind(report):
+        values, violations = report
+        if any(map(math.isnan, values)):
+            return 2
+        return 1 if any(v > 0 for v in violations) else 0
+
+    keys = [None] * len(reports)
+    left = [k for k, r in enumerate(reports) if kind(r) == 0]
+    rank = 0
+    while left:
+        values = np.array([reports[k][0] for k in left])
+        on_front = non_dominated(values, directions)
+        places = epsilon_net(values[on_front], directions)
+        for k, place in zip(np.array(left)[on_front], places, strict=True):
+            keys[k] = (0, rank, int(place))
+        left = [k for k, on in zip(left, on_front, strict=True) if not on]
+        rank += 1
+    for k, report in enumerate(reports):
+        if kind(report) == 1:
+            keys[k] = (1, sum(max(v, 0.0) for v in report[1]), 0)
+        elif kind(report) == 2:
+            keys[k] = (2, 0, 0)
+    return keys
+
+
+def last_goes_on(reports, factor, directions=DIRECTIONS):
+    halving = Halving((2,), factor, directions)
+    return [halving.goes_on(k, 2, *report) for k, report in enumerate(reports)][-1]
+
+
+@given(REPORTS, st.sampled_from([1.5, 2, 3, 4]))
+def test_the_best_share_goes_on(reports, factor):
+    keys = order(reports, DIRECTIONS)
+    ahead = sum(key < keys[-1] for key in keys)
+    assert last_goes_on(reports, factor) == (ahead < math.ceil(len(reports) / factor))
+
+
+@given(REPORTS, st.randoms(use_true_random=False))
+def test_the_order_of_those_before_does_not_matter(reports, rng):
+    shuffled = reports[:-1]
+    rng.shuffle(shuffled)
+    assert last_goes_on([*shuffled, reports[-1]], 2) == last_goes_on(reports, 2)
+
+
+@given(REPORTS)
+def test_directions_scale_and_shift_do_not_matter(reports):
+    flipped = [((-a, -b), violations) for (a, b), violations in reports]
+    assert last_goes_on(flipped, 2, ("min", "max")) == last_goes_on(reports, 2)
+    moved = [((4 * a - 3, b / 8 + 2), violations) for (a, b), violations in reports]
+    assert last_goes_on(moved, 2) == last_goes_on(reports, 2)
+
+
+@given(REPORTS, REPORT)
+def test_the_undefined_never_ranks_above_the_defined(reports, defined):
+    """If a trial with a NaN goes on, so does any defined one in its place."""
+    (a, b), violations = defined
+    if math.isnan(a) or math.isnan(b):
+        return
+    if last_goes_on([*reports, ((nan, b), ())], 2):
+        assert last_goes_on([*reports, ((a, b), violations)], 2)
+
+
+@given(REPORTS, REPORT)
+def test_the_better_of_two_is_not_stopped_where_the_worse_goes_on(reports, report):
+    """Along the measure alone; among several objectives the place within a rank may differ."""
+    single = [((v[0],), c) for v, c in [*reports, report]]
+    (value,), violations = single[-1]
+    better = [*single[:-1], ((value + 0.25,), violations)]
+    if last_goes_on(single, 2, ("max",)):
+        assert last_goes_on(better, 2, ("max",))
+
+
+def test_one_measure_in_words():
+    """The first goes on, a worse one does not, and of three the best two."""
+    halving = Halving((1,), 2, ("max",))
+    assert [halving.goes_on(k, 1, [v]) for k, v in enumerate([0.9, 0.2, 0.95, 0.9])] == [
+        True, False, True, True,
+    ]  # fmt: skip
+
+
+def test_a_model_that_has_learnt_nothing_does_not_compete():
+    halving = Halving((2,), 2, DIRECTIONS)
+    assert halving.goes_on(0, 2, [0.8, 0.1], [-0.3])
+    assert halving.goes_on(1, 2, [0.5, 0.0], [0.05]) is False  # EOD 0, below the floor
+    assert halving.goes_on(2, 2, [0.7, 0.05], [-0.2])  # less accurate, smaller gap: not dominated
+
+
+def test_while_nobody_keeps_the_bounds_the_nearest_goes_on():
+    halving = Halving((2,), 2, DIRECTIONS)
+    assert [halving.goes_on(k, 2, [0.5, 0.0], [v]) for k, v in enumerate([0.3, 0.2, 0.25, 0.4])] == [
+        True, True, True, False,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("report", [([0.5, 0.5], [0.2]), ([nan, 0.1], [0.0]), ([0.5, 0.5], [0.0])])
+def test_those_that_cannot_be_told_apart_share_their_fate(report):
+    halving = Halving((2,), 2, DIRECTIONS)
+    assert all(halving.goes_on(k, 2, *report) for k in range(9))
+
+
+def test_judged_at_rungs_alone_and_once():
+    halving = Halving((2, 4), 2, ("max",))
+    assert halving.goes_on(0, 2, [0.9])
+    assert all(halving.goes_on(1, epoch, [0.0]) for epoch in (1, 3, 5))
+    assert not halving.goes_on(1, 2, [0.1])
+    assert not halving.goes_on(1, 3, [1.0])
+    assert not halving.goes_on(1, 2, [1.0])
+    assert halving.stopped(1)
+    assert halving.goes_on(0, 2, [0.0])
+    assert halving.goes_on(2, 2, [0.85])  # of three the best two: what came again was not counted
+
+
+def test_a_thousand_trials():
+    """About a half of what comes to each rung goes on, and the best at the end is among them."""
+    rng = random.Random(0)
+    quality = [rng.random() for _ in range(1000)]
+    halving = Halving((2, 4, 8), 2, ("max",))
+    left, reached = list(range(1000)), []
+    for epoch in halving.rungs:
+        left = [k for k in left if halving.goes_on(k, epoch, [quality[k]])]
+        reached.append(len(left))
+    assert max(range(1000), key=quality.__getitem__) in left
+    assert reached == pytest.approx([500, 250, 125], rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "options", "rungs"),
+    [
+        (16, {}, (2, 4, 8)), (12, {}, (2, 3, 6)), (10, {}, (2, 3, 5)), (8, {}, (2, 4)), (100, {}, (13, 25, 50)),
+        (4, {}, (2,)), (3, {}, (2,)), (2, {}, ()), (1, {}, ()), (2, {"grace": 1}, (1,)),
+        (16, {"grace": 1}, (1, 2, 4, 8)), (16, {"factor": 4}, (2, 4)), (27, {"factor": 3, "grace": 1}, (1, 3, 9)),
+        (8, {"grace": 3}, (3, 4)), (8, {"grace": 20}, ()),
+    ],
+)  # fmt: skip
+def test_rungs(epochs, options, rungs):
+    assert EarlyStopping(method="moasha", **options).rungs(epochs) == rungs
+    assert EarlyStopping(method="none", **options).rungs(epochs) == ()
+
+
+def test_what_a_space_asks_for(plan_of):
+    assert make_halving(plan_of()) is None
+    budget = {"trials": 4, "epochs": 16}
+    asha = make_halving(plan_of(budget=budget, early_stopping={"method": "asha"}))
+    assert asha.rungs == (2, 4, 8)
+    assert asha.goes_on(0, 2, [0.5])
+    both = make_halving(plan_of(budget=budget, early_stopping={"method": "moasha"}))
+    assert both.goes_on(0, 2, [0.5, 0.5])
