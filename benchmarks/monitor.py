@@ -233,20 +233,25 @@ def child(kind: str, run: Path, stats: Path) -> None:
 
         late: list[float] = []
 
-        class Watched(Monitor):
-            def _apply(self, batch: Batch) -> None:
-                super()._apply(batch)
+        class Timed(Live):
+            def drain(self) -> Batch | None:
+                batch = super().drain()
                 now = time.time()
                 late.extend(
                     now - event["t"]
-                    for event in batch.events
+                    for event in (batch.events if batch else ())
                     if event["kind"] == "report" and now - event["t"] < 1000
                 )
+                return batch
 
         opened = open_run(run)
-        app = Watched(Live(opened.files, opened.record))
+        app = Monitor(Timed(opened.files, opened.record))
         app.run()
-        found = {"reports": app.store.reports, "late": max(late, default=0.0), "skipped": app.source.skipped}
+        found = {
+            "reports": app.session.store.reports,
+            "late": max(late, default=0.0),
+            "skipped": app.session.source.skipped,
+        }
     stats.write_text(json.dumps(found))
 
 

@@ -269,7 +269,7 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    from tui.app import watch
+    from tui.watch import watch
 
     return watch(
         options.target,

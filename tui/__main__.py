@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from kdtune.errors import KdtuneError
-from tui.app import watch
+from tui.watch import watch
 
 
 def main() -> int:

@@ -83,6 +83,9 @@ class Synthetic:
         )
         self.loading: float | None = None
         self.skipped = 0
+        self.paused = False
+        self.waiting = 0
+        self.held = 0
         self.health = Health()
         self.rate = rate
         self._events: list[Record] = []
@@ -104,11 +107,13 @@ class Synthetic:
 
     def drain(self) -> Batch | None:
         """Return all events, or with a `rate` the next so many."""
-        if self._at >= len(self._events):
+        left = len(self._events) - self._at
+        due = self.held + (left if self.rate is None else max(1, int(self.rate)))
+        self.held = min(due, left) if self.paused else 0
+        if self.paused or not left:
             return None
-        end = len(self._events) if self.rate is None else self._at + max(1, int(self.rate))
-        batch = Batch(self._events[self._at : end])
-        self._at = min(end, len(self._events))
+        batch = Batch(self._events[self._at : self._at + due])
+        self._at += len(batch.events)
         self._clock = float(batch.events[-1]["t"])
         return batch
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 COMPARED = 8
 """Models that can be compared at once: as many as the palette has colours."""
 
+MOST_ZOOM = 64.0
+
 EPOCH = "epoch"
 """Name under which the charts over epochs share their cross-hair and zoom."""
 
@@ -16,6 +18,11 @@ class Zoom:
     x: float = 0.5
     y: float = 0.5
     factor: float = 1.0
+
+    def hold(self) -> None:
+        """Keep the part within the whole."""
+        half = 0.5 / self.factor
+        self.x, self.y = min(1 - half, max(half, self.x)), min(1 - half, max(half, self.y))
 
 
 @dataclass
@@ -29,7 +36,6 @@ class View:
         pinned: like selected, but kept when the selection is cleared, and kept at the top of the table.
         filter: text of the filter.
         sort: column to sort by, with `descending`.
-        paused: the view stands still; data go on.
         measure: number of the measure shown where one is shown, into `Store.measures`.
         parameter: number of the setting shown by the slice, into `Store.settings`.
         reference: what class bias is taken against where there is room for one.
@@ -47,7 +53,6 @@ class View:
     filter: str = ""
     sort: str = "id"
     descending: bool = False
-    paused: bool = False
     measure: int = 0
     parameter: int = 0
     reference: str = "teacher"
@@ -97,3 +102,31 @@ class View:
             self.pinned.append(model_id)
         self.changed()
         return True
+
+    def nudge(self, place: str, size: tuple[int, int], dx: int, dy: int) -> None:
+        """Move a pane's cross-hair by cells; where there is none, a zoomed chart by a tenth of what is in sight."""
+        if self.crosshair:
+            x, y = self.cross.get(place, (0.5, 0.5))
+            x += dx / max(1, size[0] - 8)
+            y += dy / max(1, size[1] - 4)
+            self.cross[place] = (min(1.0, max(0.0, x)), min(1.0, max(0.0, y)))
+        elif place in self.zoom:
+            zoom = self.zoom[place]
+            zoom.x += dx * 0.1 / zoom.factor
+            zoom.y += dy * 0.1 / zoom.factor
+            zoom.hold()
+        self.changed()
+
+    def zoom_by(self, place: str, factor: float) -> None:
+        """Draw a chart so much larger, around its cross-hair where there is one."""
+        zoom = self.zoom.setdefault(place, Zoom())
+        if factor > 1 and self.crosshair:
+            x, y = self.cross.get(place, (0.5, 0.5))
+            zoom.x += (x - 0.5) / zoom.factor
+            zoom.y += (y - 0.5) / zoom.factor
+            self.cross[place] = (0.5, 0.5)
+        zoom.factor = min(MOST_ZOOM, max(1.0, zoom.factor * factor))
+        zoom.hold()
+        if zoom.factor == 1.0:
+            del self.zoom[place]
+        self.changed()

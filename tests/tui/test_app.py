@@ -11,9 +11,11 @@ import pytest
 from kdtune.runs.lock import requested_stop
 from kdtune.runs.records import RunRecord
 from tui.actions import ACTIONS
-from tui.app import Monitor, seek_place
+from tui.app import Monitor
+from tui.commands.timing import moment
 from tui.look import Look
 from tui.sources import Health, Live, Replay
+from tui.standing import badges, state_name
 from tui.synthetic import Synthetic
 
 SIZES = ((40, 10), (60, 20), (100, 30), (160, 48))
@@ -30,7 +32,7 @@ WORLDS = {
 async def settled(pilot, monitor):
     for _ in range(400):
         await pilot.pause(0.01)
-        source = monitor.source
+        source = monitor.session.source
         if source.loading is None and (source.waiting == 0 if isinstance(source, Live) else True):
             await pilot.pause(0.2)
             return
@@ -119,20 +121,20 @@ async def test_moving_selecting_filtering_and_sorting():
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.pause(0.2)
         await pilot.press("home", "j", "j")
-        assert app.view.cursor == "t0000"
+        assert app.session.view.cursor == "t0000"
         await pilot.press("space", "j", "space", "j", "p")
-        assert app.view.selected == ["t0000", "t0001"]
-        assert app.view.pinned == ["t0002"]
-        assert app.ids[0] == "t0002"
+        assert app.session.view.selected == ["t0000", "t0001"]
+        assert app.session.view.pinned == ["t0002"]
+        assert app.session.ids[0] == "t0002"
         await pilot.press("slash", *"front", "enter")
-        assert set(app.ids) == set(app.store.front) | {"t0002"}
+        assert set(app.session.ids) == set(app.session.store.front) | {"t0002"}
         await pilot.press("escape")
-        assert len(app.ids) == 9
+        assert len(app.session.ids) == 9
         await pilot.press("escape")
-        assert app.view.selected == []
+        assert app.session.view.selected == []
         await pilot.press("s", "s", "s")
-        values = [app.store.value(i, "accuracy") for i in app.ids[1:]]
-        assert app.view.sort == "accuracy"
+        values = [app.session.store.value(i, "accuracy") for i in app.session.ids[1:]]
+        assert app.session.view.sort == "accuracy"
         assert values == sorted(values, reverse=True)
 
 
@@ -144,7 +146,7 @@ async def test_a_wrong_filter_says_so_and_changes_nothing():
         assert len(app.screen_stack) == 2
         assert "eo" in screen_text(app)
         await pilot.press("escape")
-        assert app.view.filter == ""
+        assert app.session.view.filter == ""
 
 
 async def test_a_ninth_is_not_compared():
@@ -154,7 +156,7 @@ async def test_a_ninth_is_not_compared():
         await pilot.press("home", "j")
         for _ in range(9):
             await pilot.press("j", "space")
-        assert len(app.view.selected) == 8
+        assert len(app.session.view.selected) == 8
 
 
 async def test_pause_holds_the_view_and_nothing_is_lost():
@@ -163,26 +165,26 @@ async def test_pause_holds_the_view_and_nothing_is_lost():
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.pause(0.3)
         await pilot.press("P")
-        held = app.store.reports
+        held = app.session.store.reports
         await pilot.pause(0.3)
-        assert app.store.reports == held
-        assert any("paused +" in text for text, _ in app.badges())
-        app.source.rate = None
+        assert app.session.store.reports == held
+        assert any("paused +" in text for text, _ in badges(app.session))
+        app.session.source.rate = None
         await pilot.pause(0.2)
         await pilot.press("P")
-        assert app.store.reports == sum(event["kind"] == "report" for event in world.events())
+        assert app.session.store.reports == sum(event["kind"] == "report" for event in world.events())
 
 
 async def test_stale_lost_and_gone_are_said():
     app = monitor_of("running")
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.pause(0.2)
-        app.source._clock += 400
-        assert ("no report for 6:00 min", "badge-warn") in app.badges()
-        app.source.health = Health(lost=True)
-        assert app.state_name() == "lost"
-        app.source.health = Health(gone=True)
-        assert app.state_name() == "gone"
+        app.session.source._clock += 400
+        assert ("no report for 6:00 min", "badge-warn") in badges(app.session)
+        app.session.source.health = Health(lost=True)
+        assert state_name(app.session) == "lost"
+        app.session.source.health = Health(gone=True)
+        assert state_name(app.session) == "gone"
         await pilot.pause(0.3)
         assert "gone" in screen_text(app)
         assert app.failures == []
@@ -214,7 +216,7 @@ async def test_read_only_cannot_stop(run):
         await settled(pilot, app)
         await pilot.press("Q")
         assert len(app.screen_stack) == 1
-        assert "read-only" in app.message[0]
+        assert "read-only" in app.session.message[0]
 
 
 async def test_export_copies_the_command(run):
@@ -234,22 +236,22 @@ async def test_replay_steps_and_seeks(run):
     async with app.run_test(size=(160, 48)) as pilot:
         await settled(pilot, app)
         await pilot.press("g", *"50%", "enter")
-        half = app.store.reports
+        half = app.session.store.reports
         assert half > 0
         await pilot.press("right_square_bracket")
-        assert app.store.reports == half + 1
+        assert app.session.store.reports == half + 1
         await pilot.press("left_square_bracket", "left_square_bracket")
-        assert app.store.reports == half - 1
+        assert app.session.store.reports == half - 1
         await pilot.press("3", "2", "4", "1")
         assert app.failures == []
 
 
 def test_moments():
-    assert seek_place("50%", 200) == 0.5
-    assert seek_place("1:40", 200) == 0.5
-    assert seek_place("100", 200) == 0.5
-    assert seek_place("300", 200) is None
-    assert seek_place("soon", 200) is None
+    assert moment("50%", 200) == 0.5
+    assert moment("1:40", 200) == 0.5
+    assert moment("100", 200) == 0.5
+    assert moment("300", 200) is None
+    assert moment("soon", 200) is None
 
 
 @pytest.mark.parametrize("theme", ["kdtune-light", "ansi-dark", "nord", "textual-light"])
@@ -280,7 +282,7 @@ async def test_a_chart_that_fails_leaves_the_others_alone():
             raise ZeroDivisionError("no")
 
         app.board.panes[1].chart = broken
-        app.view.changed()
+        app.session.view.changed()
         await pilot.pause(0.5)
         text = screen_text(app)
         assert "can't be drawn" in text
@@ -292,7 +294,7 @@ async def test_nothing_is_drawn_twice_without_a_change():
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.pause(0.6)
         drawn = []
-        app.meter.drew = lambda name, seconds: drawn.append(name)
+        app.session.meter.drew = lambda name, seconds: drawn.append(name)
         await asyncio.sleep(0.6)
         assert set(drawn) <= {"header"}
 
@@ -307,19 +309,19 @@ async def test_numbers_are_those_of_status(run, capsys):
     app = Monitor(Live(files, record))
     async with app.run_test(size=(160, 48)) as pilot:
         await settled(pilot, app)
-        assert app.store.front == set(status["status"]["front"])
-        assert app.store.hypervolume == status["status"]["hypervolume"]
-        assert app.store.counts() == status["status"]["trials"]
+        assert app.session.store.front == set(status["status"]["front"])
+        assert app.session.store.hypervolume == status["status"]["hypervolume"]
+        assert app.session.store.counts() == status["status"]["trials"]
         text = screen_text(app)
         for member in status["front"]:
             assert f"{member['values']['accuracy']:.3f}" in text
             assert f"{member['values']['eod']:.3f}" in text
         member = status["front"][0]
-        app._move_to(member["id"])
+        app.session.move_to(member["id"])
         await pilot.press("3")
         for _ in range(500):
             await pilot.pause(0.02)
-            doubt = app.analyst.found.get((member["id"], member["epoch"], "eod"))
+            doubt = app.session.analyst.found.get((member["id"], member["epoch"], "eod"))
             if doubt is not None:
                 break
         assert doubt is not None

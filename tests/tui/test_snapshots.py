@@ -41,7 +41,7 @@ async def text_of(name, size, keys=()):
     async with app.run_test(size=size) as pilot:
         for _ in range(200):
             await pilot.pause(0.02)
-            if name == "loading" or app.store.state.state == STATES[name].get("state", "finished"):
+            if name == "loading" or app.session.store.state.state == STATES[name].get("state", "finished"):
                 break
         if name == "stale":
             source._clock += 400
@@ -51,13 +51,17 @@ async def text_of(name, size, keys=()):
             await pilot.press("P")
         for key in keys:
             await pilot.press(key)
-        cursor = app.view.cursor
+        cursor = app.session.view.cursor
         for _ in range(200):
             await pilot.pause(0.02)
-            if cursor is None or cursor in app.reader.found or not app.store.model(cursor).epoch:
+            if (
+                cursor is None
+                or cursor in app.session.reader.found
+                or not app.session.store.model(cursor).epoch
+            ):
                 break
         await pilot.pause(0.2)
-        app.message = None
+        app.session.message = None
         app.board.update_panes()
         await pilot.pause(0.1)
         strips = app.screen._compositor.render_strips()

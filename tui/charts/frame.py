@@ -24,10 +24,10 @@ class Frame:
         ids: the trials that the filter lets through, in the order of the table.
         reports: full reports by epoch, of the models that are looked at.
         doubts: intervals and chance floors by (model, epoch, objective), as far as they are known.
+        log: lines of the driver's log, as far as it was asked for.
         loading: share of the run that has been read, None when all has.
         error: why the run can't be read.
         now: seconds since 1970, by the clock of the view (a replay has its own).
-        tick: counts frames, for what pulses.
     """
 
     store: Store
@@ -38,6 +38,7 @@ class Frame:
     ids: Sequence[str] = ()
     reports: Reports = field(default_factory=dict)
     doubts: Doubts = field(default_factory=dict)
+    log: Sequence[str] = ()
     loading: float | None = None
     error: str = ""
     now: float = 0.0

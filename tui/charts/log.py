@@ -1,7 +1,5 @@
 """The driver's log."""
 
-from collections.abc import Sequence
-
 from tui.canvas import Canvas
 from tui.charts.frame import Frame
 from tui.text import fit
@@ -10,8 +8,9 @@ _BAD = ("error", "traceback", "exception", "failed", "killed")
 _WARN = ("warning", "warn")
 
 
-def log(frame: Frame, lines: Sequence[str]) -> Canvas:
+def log(frame: Frame) -> Canvas:
     """Draw the end of the log, or what lies `scroll` lines before it."""
+    lines = frame.log
     if not lines:
         return frame.nothing("the log is empty", "what Ray and the driver print will be here")
     canvas = frame.canvas()

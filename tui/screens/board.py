@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Container
 from textual.screen import Screen
 
+from tui.commands.moving import click, scroll
 from tui.widgets.bars import Footer, Header
 from tui.widgets.pane import Pane
 
@@ -28,10 +28,6 @@ HEADER_EVERY = 3
 class Board(Screen[None]):
     """Panes with a header and a footer. Subclasses say which panes."""
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("tab", "app.pane(1)", show=False),
-        Binding("shift+tab", "app.pane(-1)", show=False),
-    ]
     AUTO_FOCUS = ""
     NAME: ClassVar[str] = ""
 
@@ -108,7 +104,7 @@ class Board(Screen[None]):
             for name in ("grid", "pair", "single"):
                 self.board.set_class(mode == name, f"-{name}")
             self.set_class(bare, "-bare")
-            self.set_class(self.monitor.look.ascii, "-ascii")
+            self.set_class(self.monitor.session.look.ascii, "-ascii")
             self.header.display = high >= HEADER_FROM
             for k, pane in enumerate(self.panes):
                 pane.display = k in shown
@@ -133,7 +129,18 @@ class Board(Screen[None]):
 
     def on_pane_clicked(self, event: Pane.Clicked) -> None:
         """Put the cursor where the click was."""
-        self.monitor.clicked(event.pane, event.x, event.y)
+        click(self.monitor, event.pane, event.y)
+
+    def on_pane_scrolled(self, event: Pane.Scrolled) -> None:
+        """Scroll the pane's list, or move the cursor."""
+        scroll(self.monitor, event.pane, event.by)
+
+    @property
+    def taking_turns(self) -> Sequence[str]:
+        """Titles of the panes that take turns on the screen; () if all are in sight."""
+        if self.mode == "grid" or len(self.panes) < 2:
+            return ()
+        return tuple(pane.title for pane in self.panes)
 
     def answer(self) -> None:
         """Repaint what answers a key: the pane that it went to, and the table."""

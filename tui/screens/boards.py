@@ -80,7 +80,7 @@ class Log(Board):
 
     def make_panes(self) -> Sequence[Pane]:
         """Return the panes."""
-        return (Pane("log", "driver.log", lambda frame: log(frame, self.monitor.log_lines), depends="log"),)
+        return (Pane("log", "driver.log", log, depends="log"),)
 
 
 BOARDS: dict[str, type[Board]] = {board.NAME: board for board in (Live, Front, Classes, Search, Log)}

@@ -2,12 +2,18 @@
 
 import math
 from collections.abc import Hashable
+from typing import TYPE_CHECKING
 
 from tui import raster
-from tui.actions import footer
+from tui.action import footer
 from tui.canvas import Canvas
+from tui.standing import badges, state_name, time_left
+from tui.store import Store
 from tui.text import duration, fit, plain, width
 from tui.widgets.pane import Drawn
+
+if TYPE_CHECKING:
+    from tui.screens.board import Board
 
 SCREENS = (("live", "Live"), ("front", "Front"), ("classes", "Classes"), ("search", "Search"), ("log", "Log"))
 
@@ -26,33 +32,39 @@ STATE_LOOK = {
 class Header(Drawn):
     """Two rows: what the run does, and where one is."""
 
+    @property
+    def board(self) -> "Board":
+        """The screen that it is the header of."""
+        return self.screen  # type: ignore[return-value]
+
     def key(self) -> Hashable:
         """Return what the header says."""
-        monitor = self.monitor
+        session, board = self.session, self.board
         return (
-            *monitor.pane_key("store"),
-            monitor.state_name(),
-            monitor.badges(),
-            int(monitor.source.now()) // 5,
-            monitor.current_mode,
-            monitor.pane_names(),
+            *session.key("store"),
+            state_name(session),
+            badges(session),
+            int(session.source.now()) // 5,
+            board.NAME,
+            board.taking_turns,
+            board.active,
         )
 
     def draw(self, width: int, height: int) -> Canvas:
         """Return the two rows."""
-        canvas = Canvas(width, height, ascii_only=self.monitor.look.ascii)
+        canvas = Canvas(width, height, ascii_only=self.session.look.ascii)
         self._state_row(canvas)
         if height > 1:
             self._tabs_row(canvas)
         return canvas
 
     def _state_row(self, canvas: Canvas) -> None:
-        monitor, look = self.monitor, self.monitor.look
-        store = monitor.store
-        state = monitor.state_name()
+        session, look = self.session, self.session.look
+        store = session.store
+        state = state_name(session)
         glyph, style = STATE_LOOK.get(state, ("running", "dim"))
         right = canvas.width - 1
-        for text, badge in reversed(monitor.badges()):
+        for text, badge in reversed(badges(session)):
             label = f" {look.text(text)} "
             canvas.right(right, 0, label, badge)
             right -= width(label) + 1
@@ -71,7 +83,7 @@ class Header(Drawn):
             parts.append((plain(store.state.message), "dim"))
         if budget:
             size = 16 if canvas.width >= 120 else 8 if canvas.width >= 80 else 0
-            share = min(1.0, (ended + _partial(monitor)) / budget)
+            share = min(1.0, (ended + _partial(store)) / budget)
             filled = raster.bar(share * size, size, ascii_only=look.ascii)
             if size and x + size < right:
                 start = x
@@ -88,7 +100,7 @@ class Header(Drawn):
         if store.front:
             parts.append((f"{look.glyph('front')} {len(store.front)} on front", "front"))
             parts.append((f"hv {store.hypervolume:.4f}", "text"))
-        left = monitor.seconds_left()
+        left = time_left(session)
         if left is not None and math.isfinite(left):
             parts.append((f"{duration(left)} left", "dim"))
         for text, name in parts:
@@ -98,17 +110,17 @@ class Header(Drawn):
             x = canvas.text(x, 0, label, name) + 2
 
     def _tabs_row(self, canvas: Canvas) -> None:
-        monitor, look = self.monitor, self.monitor.look
+        board, look = self.board, self.session.look
         x = 1
         roomy = canvas.width >= 60
         for k, (mode, title) in enumerate(SCREENS):
-            here = mode == monitor.current_mode
+            here = mode == board.NAME
             if here:
                 x = canvas.text(x, 1, f" {k + 1} {title} ", "badge") + 1
             else:
                 x = canvas.text(x, 1, f" {k + 1}", "key")
                 x = canvas.text(x, 1, f" {title} " if roomy else " ", "dim") + 1
-        names, active = monitor.pane_names()
+        names, active = board.taking_turns, board.active
         if len(names) < 2:
             return
         right = canvas.width - 1
@@ -126,9 +138,8 @@ class Header(Drawn):
             start = canvas.text(start, 1, label, "strong" if k == active else "dim") + 2
 
 
-def _partial(monitor: object) -> float:
+def _partial(store: Store) -> float:
     """Return the running trials' epochs as parts of trials."""
-    store = monitor.store  # type: ignore[attr-defined]
     running = [t for t in store.state.trials.values() if t.state == "running" and t.epochs]
     return float(sum(t.epoch / t.epochs for t in running))
 
@@ -138,43 +149,41 @@ class Footer(Drawn):
 
     def key(self) -> Hashable:
         """Return what the footer says."""
-        monitor = self.monitor
+        session = self.session
         return (
-            monitor.view.revision,
-            monitor.message,
-            monitor.meter.line(),
+            session.view.revision,
+            session.message,
+            session.meter.line(),
             self.app.theme,
-            len(monitor.ids),
+            len(session.ids),
         )
 
     def draw(self, width_: int, height: int) -> Canvas:
         """Return the row."""
-        monitor, look = self.monitor, self.monitor.look
+        session, look = self.session, self.session.look
         canvas = Canvas(width_, height, ascii_only=look.ascii)
-        meter = monitor.meter.line()
+        meter = session.meter.line()
         if meter:
             canvas.text(1, 0, fit(look.text(meter), width_ - 2), "dim")
             return canvas
         x = 1
-        if monitor.message:
-            text, style = monitor.message
+        if session.message:
+            text, style = session.message
             canvas.text(x, 0, fit(look.text(plain(text)), width_ - 2), style)
             return canvas
-        if monitor.view.filter:
-            found = f"{len(monitor.ids)} of {len(monitor.store.state.trials)}"
+        if session.view.filter:
+            found = f"{len(session.ids)} of {len(session.store.state.trials)}"
             x = canvas.text(x, 0, "/", "key")
             x = canvas.text(
                 x,
                 0,
                 fit(
-                    look.text(plain(monitor.view.filter)), min(width(plain(monitor.view.filter)), width_ // 2)
+                    look.text(plain(session.view.filter)), min(width(plain(session.view.filter)), width_ // 2)
                 ),
                 "strong",
             )
             x = canvas.text(x + 2, 0, found, "dim") + 3
-        for action in footer(replay=monitor.is_replay):
-            if action.needs == "write" and monitor.readonly:
-                continue
+        for action in footer(self.monitor.actions, replay=session.is_replay, readonly=session.readonly):
             label = f"{look.text(action.shown)} {action.label}"
             if x + width(label) > width_ - 1:
                 break

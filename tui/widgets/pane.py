@@ -17,6 +17,7 @@ from tui.plot import message
 
 if TYPE_CHECKING:
     from tui.app import Monitor
+    from tui.session import Session
 
 Chart = Callable[[Frame], Canvas]
 
@@ -38,6 +39,11 @@ class Drawn(Widget):
     def monitor(self) -> "Monitor":
         """The app."""
         return self.app  # type: ignore[return-value]
+
+    @property
+    def session(self) -> "Session":
+        """The run, and how it is looked at."""
+        return self.monitor.session
 
     def key(self) -> Hashable:
         """Return what the contents depend on: equal keys, equal pictures."""
@@ -71,7 +77,7 @@ class Drawn(Widget):
         base = self.rich_style
         key = (self.app.theme, base, self.app.no_color)
         if self._palette is None or key != self._palette_key:
-            self._palette = Palette(colours_of(self.app.current_theme), base, mono=self.monitor.look.mono)
+            self._palette = Palette(colours_of(self.app.current_theme), base, mono=self.session.look.mono)
             self._palette_key = key
             self._drawn_key = None
         return self._palette
@@ -95,7 +101,7 @@ class Drawn(Widget):
         canvas = self.draw(width, height)
         self._strips = [Strip(row, width) for row in canvas.rows(palette)]
         self._drawn_key, self._drawn_size = key, self.size
-        self.monitor.meter.drew(self.id or type(self).__name__, time.perf_counter() - begun)
+        self.session.meter.drew(self.id or type(self).__name__, time.perf_counter() - begun)
         return True
 
     def notify_style_update(self) -> None:
@@ -129,6 +135,14 @@ class Pane(Drawn, can_focus=True):
             self.x = x
             self.y = y
 
+    class Scrolled(Message):
+        """The wheel was turned over a pane: by so many rows."""
+
+        def __init__(self, pane: "Pane", by: int) -> None:
+            super().__init__()
+            self.pane = pane
+            self.by = by
+
     def __init__(
         self,
         name: str,
@@ -151,19 +165,19 @@ class Pane(Drawn, can_focus=True):
     def update(self) -> bool:
         """Repaint if the contents have changed; the title names whose they are."""
         if self.depends == "reports":
-            cursor = self.monitor.view.cursor
+            cursor = self.session.view.cursor
             title = self.title if cursor is None else f"{self.title} · {cursor}"
             if title != self.border_title:
-                self.border_title = self.monitor.look.text(title)
+                self.border_title = self.session.look.text(title)
         return super().update()
 
     def key(self) -> Hashable:
         """Return what the chart depends on."""
-        return self.monitor.pane_key(self.depends)
+        return self.session.key(self.depends)
 
     def draw(self, width: int, height: int) -> Canvas:
         """Return the chart; a chart that fails says so in its own pane, and the others go on."""
-        frame = self.monitor.frame(width, height)
+        frame = self.session.frame(width, height)
         try:
             return self.chart(frame)
         except Exception as error:
@@ -185,9 +199,9 @@ class Pane(Drawn, can_focus=True):
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll the pane's list."""
         event.stop()
-        self.monitor.scroll_pane(self, 3)
+        self.post_message(self.Scrolled(self, 3))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Scroll the pane's list."""
         event.stop()
-        self.monitor.scroll_pane(self, -3)
+        self.post_message(self.Scrolled(self, -3))

@@ -1,0 +1,132 @@
+"""Where one is: screens, panes, the cursor on a trial, the place in a list."""
+
+from typing import TYPE_CHECKING
+
+from tui.charts.table import visible
+from tui.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from tui.app import Monitor
+
+SCROLLED = ("bias", "class_map", "disagreement", "log")
+"""Panes with lists of their own; in the others the keys move the cursor over the trials."""
+
+_FAR = 1_000_000
+
+
+def go_to_screen(app: "Monitor", screen: str) -> None:
+    """Go to a screen."""
+    if screen != app.current_mode:
+        app.switch_mode(screen)
+
+
+def go_to_pane(app: "Monitor", by: int) -> None:
+    """Go to the next pane, or the one before."""
+    board = app.board
+    if board is not None:
+        board.activate(board.active + by)
+
+
+def maximise(app: "Monitor") -> None:
+    """Give the pane the whole screen, or take it back."""
+    board = app.board
+    if board is not None:
+        board.maximised_pane = not board.maximised_pane
+        board.lay_out()
+        app.repaint()
+
+
+def leave(app: "Monitor") -> None:
+    """Leave what is open, the innermost first."""
+    view, board = app.session.view, app.board
+    if board is not None and board.maximised_pane:
+        maximise(app)
+    elif view.crosshair:
+        view.crosshair = False
+    elif view.filter:
+        app.session.set_filter("")
+    elif view.selected:
+        view.selected.clear()
+    else:
+        view.zoom.clear()
+        view.scroll.clear()
+    view.changed()
+    app.repaint()
+
+
+def move(app: "Monitor", by: int) -> None:
+    """Move the cursor over the trials; where a cross-hair is, that; in the log, by lines."""
+    board, session = app.board, app.session
+    if board is not None and abs(by) == 1:
+        if session.view.crosshair and board.pane.pane_name not in ("table", *SCROLLED):
+            session.view.nudge(board.pane.place, board.pane.size, 0, -by)
+            app.repaint()
+            return
+        if board.pane.pane_name == "log":
+            scroll(app, board.pane, by)
+            return
+    rows = session.rows
+    if not rows:
+        return
+    session.view.follow = False
+    at = rows.index(session.view.cursor) if session.view.cursor in rows else 0
+    session.move_to(rows[max(0, min(len(rows) - 1, at + by))])
+    app.repaint()
+
+
+def move_sideways(app: "Monitor", by: int) -> None:
+    """Move the cross-hair, or a zoomed chart, sideways."""
+    if app.board is not None:
+        app.session.view.nudge(app.board.pane.place, app.board.pane.size, by, 0)
+        app.repaint()
+
+
+def page(app: "Monitor", by: int) -> None:
+    """Move by a page of the pane."""
+    if app.board is not None:
+        scroll(app, app.board.pane, by * max(1, app.board.pane.size.height - 3))
+
+
+def end(app: "Monitor", by: int) -> None:
+    """Go to the first (by = -1) or the last (1)."""
+    if app.board is not None:
+        scroll(app, app.board.pane, by * _FAR)
+
+
+def scroll(app: "Monitor", pane: Pane, by: int) -> None:
+    """Scroll a pane's list; in a pane without one, move the cursor."""
+    session = app.session
+    name = pane.pane_name
+    if name not in SCROLLED:
+        move(app, by)
+        return
+    sign = -1 if name == "log" else 1  # the log is read from its end
+    limit = len(session.log_lines) if name == "log" else len(session.store.record.classes) ** 2
+    at = session.view.scroll.get(name, 0) + sign * by
+    session.view.scroll[name] = max(0, min(at, limit))
+    session.view.changed()
+    app.repaint()
+
+
+def click(app: "Monitor", pane: Pane, y: int) -> None:
+    """Put the cursor on the trial in this row of a table."""
+    session = app.session
+    if pane.pane_name != "table":
+        return
+    rows = visible(session.frame(pane.size.width, pane.size.height), session.ids)
+    row = y - pane.gutter.top - 1
+    if 0 <= row < len(rows):
+        session.view.follow = False
+        session.move_to(rows[row])
+        app.repaint()
+
+
+def follow(app: "Monitor") -> None:
+    """Let the cursor follow the reports, or not."""
+    session = app.session
+    session.view.follow = not session.view.follow
+    if session.view.follow and session.store.newest:
+        session.move_to(session.store.newest)
+    session.say("the cursor follows the newest report" if session.view.follow else "the cursor stays")
+    session.view.changed()
+    app.repaint()

@@ -1,0 +1,100 @@
+"""All that is known of one trial."""
+
+from typing import ClassVar
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+
+from kdtune.runs.state import ModelState
+from tui.charts.frame import Frame
+from tui.charts.gaps import gap_names
+from tui.screens.dialog import Dialog
+from tui.text import duration, number, plain, setting, short
+
+
+class Detail(Dialog):
+    """All that is known of one trial."""
+
+    BINDINGS: ClassVar[list[Binding]] = [Binding("enter", "close", show=False)]
+
+    def __init__(self, model: ModelState) -> None:
+        super().__init__()
+        self.model = model
+
+    def compose(self) -> ComposeResult:
+        """Show settings beside measures."""
+        with VerticalScroll(classes="box") as box:
+            box.border_title = plain(self.model.id)
+            box.border_subtitle = "esc closes"
+            yield self.page(box, self._page())
+
+    def _page(self) -> Table:
+        model, session = self.model, self.session
+        frame = session.frame(80, 24)
+        settings = Table.grid(padding=(0, 2))
+        settings.add_row(Text("setting", style="bold"), "")
+        for name, value in model.config.items():
+            settings.add_row(Text(plain(name), style="dim"), Text(session.look.text(setting(value))[:60]))
+        page = Table.grid(padding=(0, 4))
+        measures = self._measures(frame)
+        if self.app.size.width >= 100:
+            page.add_row(measures, settings)
+        else:
+            page.add_row(measures)
+            page.add_row(settings)
+        outer = Table.grid(padding=(0, 0, 1, 0))
+        outer.add_row(self._state())
+        outer.add_row(page)
+        return outer
+
+    def _state(self) -> Text:
+        model, store = self.model, self.session.store
+        words = [model.state, f"epoch {model.epoch} of {model.epochs}", f"{duration(model.seconds)} at work"]
+        if model.id in store.front:
+            words.append("on the front")
+        elif model.state == "done" and not store.feasible(model):
+            words.append("breaks a constraint")
+        if model.cached:
+            words.append("taken from the cache")
+        text = Text(self.session.look.text(" · ".join(words)))
+        if model.message:
+            text.append("\n" + plain(model.message), style="bold")
+        return text
+
+    def _measures(self, frame: Frame) -> Table:
+        model, look = self.model, self.session.look
+        table = Table.grid(padding=(0, 2))
+        table.add_column()
+        table.add_column(justify="right")
+        table.add_column()
+        table.add_column(justify="right")
+        table.add_row(
+            Text("measure", style="bold"),
+            Text("last", style="bold"),
+            Text("95 %, chance", style="bold"),
+            Text("best", style="bold"),
+        )
+        gaps = gap_names(frame)
+        for name in frame.store.measures:
+            line = frame.store.series(model.id, name)
+            known = line[np.isfinite(line)]
+            best = (
+                (known.max() if frame.store.direction(name) == "max" else known.min())
+                if len(known)
+                else float("nan")
+            )
+            doubt = frame.doubts.get((model.id, model.epoch, name)) if name in gaps else None
+            said = (
+                "" if doubt is None else f"[{number(doubt.low)}, {number(doubt.high)}] {number(doubt.chance)}"
+            )
+            table.add_row(
+                Text(look.text(short(name)), style="" if name in frame.store.record.objectives else "dim"),
+                look.text(number(model.values.get(name, float("nan")))),
+                Text(said, style="dim"),
+                Text(look.text(number(float(best))), style="dim"),
+            )
+        return table

@@ -1,0 +1,88 @@
+"""The page of keys and signs."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+
+from tui.action import Action, groups
+from tui.screens.dialog import Dialog
+
+Rows = list[tuple[Text, Text]]
+
+
+class Help(Dialog):
+    """What can be done, and what the signs mean."""
+
+    BINDINGS: ClassVar[list[Binding]] = [Binding("question_mark,enter", "close", show=False)]
+
+    def __init__(self, actions: Sequence[Action]) -> None:
+        super().__init__()
+        self._actions = actions
+
+    def compose(self) -> ComposeResult:
+        """Lay the groups out in as many columns as fit."""
+        with VerticalScroll(classes="box") as box:
+            box.border_title = "Help"
+            box.border_subtitle = "esc closes"
+            yield self.page(box, self._page())
+
+    def _page(self) -> Table:
+        wide = 3 if self.app.size.width >= 150 else 2 if self.app.size.width >= 104 else 1
+        parts = [(heading, self._keys(actions)) for heading, actions in groups(self._actions).items()]
+        parts.append(("Signs", self._signs()))
+        columns: list[list[tuple[str, Rows]]] = [[] for _ in range(wide)]
+        for part in parts:
+            min(columns, key=lambda column: sum(len(rows) + 2 for _, rows in column)).append(part)
+        page = Table.grid(padding=(0, 2))
+        page.add_row(*(self._column(column) for column in columns))
+        return page
+
+    def _column(self, parts: list[tuple[str, Rows]]) -> Table:
+        table = Table.grid(padding=(0, 1))
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column()
+        for heading, rows in parts:
+            table.add_row("", Text(heading, style="bold"))
+            for row in rows:
+                table.add_row(*row)
+            table.add_row("", "")
+        return table
+
+    def _keys(self, actions: list[Action]) -> Rows:
+        look = self.session.look
+        key_style = f"bold {self.app.current_theme.primary}" if not self.app.current_theme.ansi else "bold"
+        rows: Rows = []
+        for action in actions:
+            off = (action.needs == "replay" and not self.session.is_replay) or (
+                action.needs == "write" and self.session.readonly
+            )
+            note = "" if not off else " (in a replay)" if action.needs == "replay" else " (read-only)"
+            rows.append(
+                (
+                    Text(look.text(action.shown), style="dim" if off else key_style),
+                    Text(look.text(action.help + note), style="dim" if off else ""),
+                )
+            )
+        return rows
+
+    def _signs(self) -> Rows:
+        look = self.session.look
+        signs = [
+            (look.glyph("front"), "on the Pareto front"),
+            (look.glyph("running"), "running"),
+            (look.glyph("done"), "done: trained to the last epoch"),
+            (look.glyph("stopped"), "stopped early by the scheduler"),
+            (look.glyph("failed"), "failed: enter says why"),
+            (look.glyph("interrupted"), "interrupted: goes on with the run"),
+            (look.glyph("teacher"), "teacher"),
+            (look.glyph("nds"), "NDS: the student without distillation"),
+            (look.text("–"), "undefined: a rate without examples"),
+            ("hv", "hypervolume: share of the objectives' square that the front dominates"),
+            ("chance", "what a model that ignores the group would show at these group sizes"),
+        ]
+        return [(Text(sign, style="bold"), Text(look.text(meaning))) for sign, meaning in signs]

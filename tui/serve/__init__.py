@@ -1,0 +1,68 @@
+"""The monitor in a browser: each visitor gets a process of it, through textual-serve."""
+
+import shlex
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kdtune.errors import InputError
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+HOST, PORT = "localhost", 8000
+PORTS_TRIED = 100
+
+
+def serve_run(
+    run: Path, *, replay: bool, speed: float, readonly: bool, ascii: bool, theme: str | None
+) -> int:
+    """Serve the monitor on this machine until interrupted, on the first free port from 8000 on.
+
+    Raises:
+        InputError: textual-serve is not installed, or no port is free.
+    """
+    try:
+        from textual_serve.server import Server
+    except ModuleNotFoundError:
+        raise InputError("--serve needs textual-serve: pip install 'kdtune[serve]'") from None
+
+    class RunServer(Server):
+        """The page is our own: the package's asks a font server on the internet before it shows anything."""
+
+        def initialize_logging(self) -> None:
+            """Stay silent: standard error is the user's."""
+
+        async def on_startup(self, app: "web.Application") -> None:
+            """Say where to look."""
+            print(f"kdtune: {run.name} is on {self.public_url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+
+    command = [sys.executable, "-m", "tui", str(run.resolve()), "--speed", str(speed)]
+    command += ["--replay"] * replay + ["--readonly"] * readonly + ["--ascii"] * ascii
+    command += ["--theme", theme] if theme else []
+    RunServer(
+        shlex.join(command),
+        host=HOST,
+        port=free_port(),
+        title=f"kdtune {run.name}",
+        templates_path=str(Path(__file__).parent),
+    ).serve()
+    return 0
+
+
+def free_port() -> int:
+    """Return the first free port from 8000 on.
+
+    Raises:
+        InputError: none of the next hundred is free.
+    """
+    for port in range(PORT, PORT + PORTS_TRIED):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise InputError(f"--serve: no free port from {PORT} to {PORT + PORTS_TRIED - 1}")

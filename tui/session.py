@@ -1,0 +1,224 @@
+"""One person's session with one run: its source, what is known of it, how it is looked at. Knows nothing of Textual.
+
+Everything that a front end needs besides drawing and keys; the app moves it with its clock.
+"""
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+
+from kdtune.runs.files import RunFiles
+from tui.analyst import Analyst
+from tui.charts.frame import Frame
+from tui.charts.gaps import gap_names
+from tui.filter import Filter, FilterError, parse
+from tui.look import Look
+from tui.meter import Meter
+from tui.order import ordered
+from tui.reading import Reader
+from tui.sources import Batch, Replay, Source
+from tui.store import Store
+from tui.view import View
+
+DRAIN_SECONDS = 0.04
+"""Time for taking events in, a frame: what is left waits for the next one, so that keys never do."""
+
+SORT_SECONDS = 2.0
+MESSAGE_SECONDS = 4.0
+
+MOST_DOUBTS = 200
+"""Epochs of a trial whose intervals are computed, the latest."""
+
+
+class Session:
+    """A run, and how one looks at it.
+
+    Attributes:
+        ids: the trials that the filter lets through, in the table's order.
+        message: what was said last, with its style; None once it has been read.
+        log_lines: the driver's log, as far as it was asked for.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        look: Look | None = None,
+        readonly: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.source = source
+        self.store = Store(source.record)
+        self.view = View()
+        self.look = look or Look()
+        self.readonly = readonly
+        self.meter = Meter()
+        self.reader = Reader(source)
+        self.analyst = Analyst(list(source.record.attributes))
+        self.files: RunFiles | None = getattr(source, "files", None)
+        self.ids: list[str] = []
+        self.message: tuple[str, str] | None = None
+        self.log_lines: Sequence[str] = ()
+        self._log_revision = 0
+        self._message_until = 0.0
+        self._clock = clock
+        self._filter: Filter | None = None
+        self._sorted_at = 0.0
+        self._sorted_count = -1
+        self._sorted_key: Hashable = None
+        self._order_revision = 0
+        self._wished: tuple[str, int] | None = None
+
+    def start(self) -> None:
+        """Begin to read."""
+        self.source.start()
+        self.reader.start()
+
+    def stop(self) -> None:
+        """End the threads."""
+        self.source.stop()
+        self.reader.stop()
+        self.analyst.stop()
+
+    @property
+    def is_replay(self) -> bool:
+        """A run is played again."""
+        return isinstance(self.source, Replay)
+
+    # ---- taking in ----
+
+    def take_in(self, screen: str) -> None:
+        """Take in what has come since the last time, and ask for what the screen will show."""
+        limit = time.perf_counter() + DRAIN_SECONDS
+        while time.perf_counter() < limit and (batch := self.source.drain()) is not None:
+            self._apply(batch)
+        dirty = self.store.take_dirty()
+        if dirty and self.view.follow and self.store.newest:
+            self.move_to(self.store.newest)
+        self.sort()
+        self.reader.want(self._looked_at(), dirty)
+        if screen == "log":
+            lines = self.source.log()
+            if lines is not None:
+                self.log_lines = lines
+                self._log_revision += 1
+        elif screen == "classes":
+            self._wish()
+        if self.message and self._clock() > self._message_until:
+            self.message = None
+
+    def _apply(self, batch: Batch) -> None:
+        if batch.reset:
+            store = Store(self.store.record)
+            # Revisions must never repeat: widgets take equal ones for equal contents.
+            store.revision, store.done_revision = self.store.revision + 1, self.store.done_revision + 1
+            self.store = store
+            self._sorted_count = -1
+        self.store.apply(batch.events)
+
+    def _looked_at(self) -> list[str]:
+        ids = list(self.view.compared)
+        cursor = self.store.model(self.view.cursor)
+        if cursor is not None:
+            ids.insert(0, cursor.id)
+            for kind in ("teacher", "nds"):
+                reference = self.store.reference(cursor, kind)
+                if reference is not None:
+                    ids.insert(1, reference.id)
+        return ids
+
+    def _wish(self) -> None:
+        """Ask for the doubts that the screen shows: those of the last epoch first."""
+        model = self.store.model(self.view.cursor)
+        if model is None or not self.store.record.attributes:
+            return
+        reports = self.frame(0, 0).reports_of(model.id)
+        key = (model.id, len(reports))
+        if key == self._wished:
+            return
+        self._wished = key
+        names = gap_names(self.frame(0, 0))
+        latest = reports[::-1][:MOST_DOUBTS]
+        self.analyst.want([((model.id, report.epoch, name), report) for report in latest for name in names])
+
+    # ---- order and filter ----
+
+    def sort(self, *, now: bool = False) -> None:
+        """Put the trials in order: now, or if it is time."""
+        count = len(self.store.state.trials)
+        moment = self._clock()
+        key = (self.store.revision, self.view.revision)
+        due = moment - self._sorted_at > SORT_SECONDS and key != self._sorted_key
+        if not (now or due or count != self._sorted_count):
+            return
+        self._sorted_at, self._sorted_count, self._sorted_key = moment, count, key
+        ids = ordered(self.store, self.view, self._filter)
+        if ids != self.ids:
+            self.ids = ids
+            self._order_revision += 1
+        if self.view.cursor is None and self.ids:
+            self.move_to(self.ids[0])
+
+    def set_filter(self, text: str) -> str:
+        """Use a filter; return what is wrong with it, empty where nothing is."""
+        try:
+            self._filter = parse(text, self.store, self.view) if text.strip() else None
+        except FilterError as error:
+            return str(error)
+        self.view.filter = text.strip()
+        self.view.changed()
+        self.sort(now=True)
+        return ""
+
+    def move_to(self, model_id: str | None) -> None:
+        """Put the cursor on a model."""
+        if model_id != self.view.cursor:
+            self.view.cursor = model_id
+            self.view.changed()
+
+    @property
+    def rows(self) -> list[str]:
+        """Ids of all that the cursor can be on: baselines, then trials."""
+        return [model.id for model in self.store.baselines] + self.ids
+
+    # ---- what is drawn ----
+
+    def frame(self, width: int, height: int) -> Frame:
+        """Return what charts are drawn from."""
+        return Frame(
+            store=self.store,
+            view=self.view,
+            width=width,
+            height=height,
+            look=self.look,
+            ids=self.ids,
+            reports=self.reader.found,
+            doubts=self.analyst.found,
+            log=self.log_lines,
+            loading=self.source.loading,
+            error="the run directory is gone" if self.source.health.gone and not self.store.reports else "",
+            now=self.source.now(),
+        )
+
+    def key(self, depends: str) -> tuple[Hashable, ...]:
+        """Return what a drawing depends on: `store`, `done` (what has ended), `reports` (of the cursor), or `log`."""
+        shared = (
+            self.view.revision,
+            self._order_revision,
+            self.source.loading is None,
+            self.source.health.gone,
+        )
+        match depends:
+            case "reports":
+                cursor = self.store.model(self.view.cursor)
+                epoch = 0 if cursor is None else cursor.epoch
+                return (*shared, self.reader.revision, self.analyst.revision, epoch)
+            case "log":
+                return (*shared, self._log_revision)
+            case "done":
+                return (*shared, self.store.done_revision)
+        return (*shared, self.store.revision, self.source.loading)
+
+    def say(self, text: str, style: str = "accent") -> None:
+        """Show a message in the footer for a while."""
+        self.message = (text, style)
+        self._message_until = self._clock() + MESSAGE_SECONDS

@@ -1,0 +1,75 @@
+"""What both kinds of source read beside the events: full reports, and the driver's log."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from kdtune.errors import KdtuneError
+from kdtune.runs.files import RunFiles
+from kdtune.runs.jsonl import Tail
+from kdtune.runs.records import Report
+from tui.text import plain
+
+LOG_BYTES = 256 * 1024
+LOG_LINES = 5_000
+
+
+class ReportTails:
+    """Full reports of models, each file read on from where it was left."""
+
+    def __init__(self, files: RunFiles) -> None:
+        self.files = files
+        self._tails: dict[str, Tail] = {}
+
+    def read(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
+        """Return `have` and what was added since, None if nothing was."""
+        tail = self._tails.get(model_id)
+        if tail is None or not have:
+            tail = self._tails[model_id] = Tail(self.files.reports(model_id))
+        try:
+            records = tail.read()
+        except OSError:
+            return None
+        if not records:
+            return None
+        found = list(have)
+        for record in records:
+            try:
+                report = Report.from_dict(record)
+            except KdtuneError:
+                continue
+            # A resumed trial may report an epoch again: the later one holds.
+            while found and found[-1].epoch >= report.epoch:
+                found.pop()
+            found.append(report)
+        return found
+
+
+class LogTail:
+    """The end of the driver's log, as lines that can't drive the terminal."""
+
+    def __init__(self, files: RunFiles) -> None:
+        self.path = files.log
+        self.offset: int | None = None
+        self.rest = b""
+        self.lines: deque[str] = deque(maxlen=LOG_LINES)
+
+    def read(self) -> Sequence[str] | None:
+        """Return all lines kept, None if nothing was added since the last call."""
+        try:
+            size = self.path.stat().st_size
+            if self.offset is None:
+                self.offset = max(0, size - LOG_BYTES)
+            if size == self.offset:
+                return None
+            if size < self.offset:
+                self.offset, self.rest = 0, b""
+                self.lines.clear()
+            with open(self.path, "rb") as file:
+                file.seek(self.offset)
+                block = file.read(LOG_BYTES)
+        except OSError:
+            return None
+        self.offset += len(block)
+        *whole, self.rest = (self.rest + block).split(b"\n")
+        self.lines.extend(plain(line.decode("utf-8", "replace").rpartition("\r")[2]) for line in whole)
+        return list(self.lines)

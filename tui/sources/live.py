@@ -1,0 +1,174 @@
+"""A run directory that grows, followed by a thread."""
+
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from kdtune.runs.files import RunFiles
+from kdtune.runs.jsonl import Tail
+from kdtune.runs.lock import LOST_AFTER_SECONDS, driver_seems_alive, last_heartbeat, requested_stop
+from kdtune.runs.records import Report, RunRecord
+from tui.sources.files import LogTail, ReportTails
+from tui.sources.source import Batch, Health
+
+POLL_SECONDS = 0.1
+BLOCK_BYTES = 384 * 1024
+"""Read at a time: about 1,000 reports, some 10 ms of parsing."""
+
+WAITING_BLOCKS = 6
+"""Blocks read ahead of the view; beyond, the reader waits."""
+
+COUNT_BYTES = 1 << 20
+"""Read at a time while lines are only counted."""
+
+
+class Live:
+    """A run directory, followed by a thread.
+
+    While it is paused the files hold what comes: the thread counts the lines and reads them afterwards.
+    """
+
+    def __init__(self, files: RunFiles, record: RunRecord) -> None:
+        self.files = files
+        self.record = record
+        self.loading: float | None = 0.0
+        self.skipped = 0
+        self.paused = False
+        self._health = Health()
+        self._tail = Tail(files.events)
+        self._blocks: deque[Batch] = deque()
+        self._unread = _LineCount(files.events)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+        self._reports = ReportTails(files)
+        self._log = LogTail(files)
+
+    @property
+    def health(self) -> Health:
+        """How the driver is."""
+        return self._health
+
+    @property
+    def waiting(self) -> int:
+        """Blocks that were read and not yet taken."""
+        return len(self._blocks)
+
+    @property
+    def held(self) -> int:
+        """Events that wait for the end of the pause."""
+        if not self.paused:
+            return 0
+        return sum(len(block.events) for block in tuple(self._blocks)) + self._unread.lines
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+
+    def now(self) -> float:
+        """Return the time."""
+        return time.time()
+
+    def drain(self) -> Batch | None:
+        """Return one block of events."""
+        if self.paused:
+            return None
+        try:
+            return self._blocks.popleft()
+        except IndexError:
+            return None
+
+    def _run(self) -> None:
+        size = self._size()
+        checked = 0.0
+        while not self._stop.is_set():
+            if self.paused:
+                self._unread.count(self._tail.offset)
+                size = self._size()
+            elif len(self._blocks) < WAITING_BLOCKS and self._read():
+                self.loading = None if self._tail.offset >= size else self._tail.offset / size
+                # The interpreter's lock goes to the view between blocks.
+                self._stop.wait(0.001)
+                continue
+            elif not self._blocks:
+                self.loading = None
+            if time.monotonic() - checked > (5.0 if self._health.lost else 1.0):
+                self._health = self._examine()
+                checked = time.monotonic()
+            self._stop.wait(POLL_SECONDS)
+
+    def _size(self) -> int:
+        try:
+            return max(1, self.files.events.stat().st_size)
+        except OSError:
+            return 1
+
+    def _read(self) -> bool:
+        """Read a block; tell whether there was one."""
+        before = self._tail.offset
+        try:
+            if before == self.files.events.stat().st_size:
+                return False
+            events = self._tail.read(max_bytes=BLOCK_BYTES)
+            again = self._tail.offset < before
+            if again:  # cut off or replaced: what was read is void
+                self._tail = Tail(self.files.events)
+                events = self._tail.read(max_bytes=BLOCK_BYTES)
+        except OSError:  # gone: the health check says so
+            return False
+        self.skipped = self._tail.skipped
+        if events or again:
+            self._blocks.append(Batch(events, reset=again))
+        return bool(events)
+
+    def _examine(self) -> Health:
+        if not self.files.record.exists():
+            return Health(gone=True)
+        beat = last_heartbeat(self.files)
+        lost = False
+        if beat is None or beat.age > LOST_AFTER_SECONDS:
+            # Only now: looking at the lock holds it for an instant, and a driver that starts must not stumble.
+            with contextlib.suppress(OSError):
+                lost = not driver_seems_alive(self.files)
+        return Health(lost=lost, stopping=requested_stop(self.files) is not None)
+
+    def reports(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
+        """Return the full reports, reading only what was added."""
+        return self._reports.read(model_id, have)
+
+    def log(self) -> Sequence[str] | None:
+        """Return the driver's log."""
+        return self._log.read()
+
+
+class _LineCount:
+    """How many lines a file has beyond a place, counted as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines = 0
+        self._start = -1
+        self._end = 0
+
+    def count(self, start: int) -> None:
+        """Count on; from another start, or in a file that was cut off, anew."""
+        try:
+            with open(self.path, "rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                if start != self._start or size < self._end:
+                    self._start, self._end, self.lines = start, min(start, size), 0
+                file.seek(self._end)
+                while block := file.read(COUNT_BYTES):
+                    self.lines += block.count(b"\n")
+                    self._end += len(block)
+        except OSError:
+            return

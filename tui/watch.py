@@ -1,0 +1,97 @@
+"""Opens the monitor on a run: in this terminal, or in a browser."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from textual.theme import BUILTIN_THEMES
+
+from kdtune.errors import InputError, did_you_mean
+from kdtune.runs.files import RunFiles
+from kdtune.runs.files import runs_dir as runs_folder
+from kdtune.runs.lock import is_driven
+from kdtune.runs.reader import open_run
+from tui.app import Monitor
+from tui.look import THEMES, Look
+from tui.sources import Live, Replay, Source
+
+STARTING_SECONDS = 10.0
+"""How long a run's folder may be without record and driver before it is taken for no run."""
+
+
+def watch(
+    run: str | Path | None = None,
+    *,
+    runs_dir: Path | None = None,
+    replay: bool = False,
+    speed: float = 20.0,
+    readonly: bool = False,
+    ascii: bool = False,
+    serve: bool = False,
+    theme: str | None = None,
+) -> int:
+    """Open the monitor on a run, the newest where none is named; return the exit code.
+
+    Without a terminal it raises; `kdtune status` says the same in plain text.
+
+    Args:
+        run: name or path.
+        runs_dir: where runs are kept.
+        replay: play the run again from its start, `speed` times as fast.
+        readonly: the sweep can't be stopped from here.
+        ascii: nothing but ASCII; also where the locale can't do more.
+        serve: in a browser, through textual-serve.
+        theme: one of Textual's themes, `kdtune-dark` or `kdtune-light`.
+
+    Raises:
+        RunError: there is no such run, its record is damaged, or a newer kdtune wrote it.
+        InputError: the theme is unknown, the speed not above 0, or standard output is no terminal.
+    """
+    if not speed > 0:
+        raise InputError(f"speed {speed:g}: must be above 0")
+    themes = [*BUILTIN_THEMES, *(found.name for found in THEMES)]
+    if theme is not None and theme not in themes:
+        raise InputError(
+            f"no theme {theme!r}{did_you_mean(theme, themes)} (there are: {', '.join(sorted(themes))})"
+        )
+    _await_record(run, runs_dir)
+    opened = open_run(run, runs_dir=runs_dir)
+    if serve:
+        from tui.serve import serve_run
+
+        return serve_run(opened.path, replay=replay, speed=speed, readonly=readonly, ascii=ascii, theme=theme)
+    driven = "TEXTUAL_DRIVER" in os.environ  # textual-serve: the browser is the terminal
+    if not driven and not (sys.stdout.isatty() and sys.stdin.isatty()):
+        raise InputError(
+            f"the monitor needs a terminal: 'kdtune status {opened.name}' says the same in plain text"
+        )
+    source: Source
+    source = Replay(opened.files, opened.record, speed) if replay else Live(opened.files, opened.record)
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    look = Look(
+        ascii=ascii or not (driven or encoding.startswith("utf")),
+        mono=os.environ.get("TERM", "") in ("dumb", "vt100"),
+    )
+    app = Monitor(source, look=look, readonly=readonly, theme=theme)
+    app.run()
+    return app.return_code or 0
+
+
+def _await_record(run: str | Path | None, base: Path | None) -> None:
+    """Wait while a driver is at work in a run's folder that has no record yet: a sweep that has just begun."""
+    if run is None:
+        return
+    folder = next((path for path in (runs_folder(base) / run, Path(run)) if path.is_dir()), None)
+    if folder is None:
+        return
+    files = RunFiles(folder)
+    limit = time.monotonic() + STARTING_SECONDS
+    said = False
+    while not files.record.exists() and time.monotonic() < limit:
+        if is_driven(files):
+            limit = time.monotonic() + STARTING_SECONDS
+        if not said:
+            print(f"kdtune: {folder.name} is being prepared ...", file=sys.stderr, flush=True)
+            said = True
+        time.sleep(0.2)
