@@ -5,11 +5,13 @@ Schmucker et al. (2021, arXiv 2106.12639) for several: non-dominated rank, then 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from kdtune.pareto import epsilon_net, non_dominated_rank
+from kdtune.runs.files import trial_number
+from kdtune.runs.jsonl import Record
 from kdtune.sweep.plan import Plan
 
 
@@ -38,6 +40,13 @@ class Halving:
     def stopped(self, number: int) -> bool:
         """Tell whether this trial has lagged behind at one of its rungs."""
         return number in self._stopped
+
+    def recall(
+        self, number: int, epoch: int, values: Sequence[float], violations: Sequence[float] = ()
+    ) -> None:
+        """Take what a trial that has ended reported after an epoch: others are judged by it, it is not judged again."""
+        if epoch in self._rungs:
+            self._rungs[epoch].add(number, values, violations)
 
     def goes_on(
         self, number: int, epoch: int, values: Sequence[float], violations: Sequence[float] = ()
@@ -97,14 +106,42 @@ class _Rung:
         return True
 
 
-def make_halving(plan: Plan) -> Halving | None:
-    """Return what a space asks for; None where every trial runs to its last epoch."""
-    stopping = plan.space.early_stopping
-    if stopping.method == "none":
-        return None
-    directions = [objective.measure.direction for objective in plan.objectives]
-    return Halving(
-        plan.rungs,
-        stopping.factor,
-        ["max"] if stopping.method == "asha" else directions,
-    )
+class Referee:
+    """Early stopping as a space asks for it: takes the measures of every student's epochs, and says who goes on."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._stopping = plan.space.early_stopping
+        on_one = self._stopping.method == "asha"
+        directions = ["max"] if on_one else [o.measure.direction for o in plan.objectives]
+        self._halving = Halving(plan.rungs, self._stopping.factor, directions)
+
+    def goes_on(self, number: int) -> bool:
+        """Tell whether a trial, by what it reported so far, is to be trained further."""
+        return not self._halving.stopped(number)
+
+    def take(self, number: int, epoch: int, measures: Mapping[str, float]) -> None:
+        """Take the measures of a trial after an epoch, by name."""
+        self._halving.goes_on(number, epoch, *self._compared(measures))
+
+    def recall(self, events: Iterable[Record], unfinished: Collection[int]) -> None:
+        """Take what earlier drivers recorded, in the same order; only trials that may go on are judged again."""
+        if not self._halving.rungs:
+            return
+        for event in events:
+            number = trial_number(str(event.get("id", ""))) if event.get("kind") == "report" else None
+            if number is None or event["epoch"] not in self._halving.rungs:
+                continue
+            measures = {name: math.nan if v is None else float(v) for name, v in event["values"].items()}
+            if number in unfinished:
+                self.take(number, event["epoch"], measures)
+            else:
+                self._halving.recall(number, event["epoch"], *self._compared(measures))
+
+    def _compared(self, measures: Mapping[str, float]) -> tuple[list[float], list[float]]:
+        if self._stopping.method == "asha":
+            return [measures.get(self._stopping.measure, math.nan)], []
+        return (
+            [measures.get(objective.name, math.nan) for objective in self._plan.objectives],
+            [c.violation(measures.get(c.name, math.nan)) for c in self._plan.constraints],
+        )

@@ -14,14 +14,14 @@ from typing import Any
 import optuna
 
 from kdtune.distill.config import Job
-from kdtune.runs.files import RunFiles, trial_id, trial_number
+from kdtune.runs.files import RunFiles, trial_id
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.measures import References, front_hypervolume
 from kdtune.runs.reader import front_members, objective_values
 from kdtune.runs.records import Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep import study as studies
-from kdtune.sweep.halving import make_halving
+from kdtune.sweep.halving import Referee
 from kdtune.sweep.plan import Plan
 
 
@@ -72,9 +72,8 @@ class Ledger:
         self._deadline = deadline
         self._unfinished = studies.unfinished(study)
         self._pairs: dict[int, str] = {}
-        self._halving = make_halving(plan)
-        if self._halving is not None:
-            self._recall_rungs()
+        self._referee = Referee(plan)
+        self._referee.recall(read_records(files.events), self._unfinished)
         self._tell_what_is_known()
 
     def should_stop(self) -> bool:
@@ -104,11 +103,11 @@ class Ledger:
         for record in json.loads(result.get("reports") or "[]"):
             report = Report.from_dict(record)
             values = self._writer.report(trial_id(number), report, self._references[self._pairs[number]])
-            self._judge(number, report.epoch, values)
+            self._referee.take(number, report.epoch, values)
 
     def goes_on(self, number: int) -> bool:
         """Tell whether a trial, by what it reported so far, is to be trained further."""
-        return self._halving is None or not self._halving.stopped(number)
+        return self._referee.goes_on(number)
 
     def close_trial(self, number: int, result: Mapping[str, Any] | None, *, lost: bool) -> None:
         """Record how a trial ended, and tell the study.
@@ -137,28 +136,6 @@ class Ledger:
         for model in self._writer.state.trials.values():
             if model.state == "running":
                 self._writer.model_state(model.id, "interrupted")
-
-    def _judge(self, number: int, epoch: int, values: Mapping[str, float]) -> None:
-        if self._halving is None:
-            return
-        stopping = self._plan.space.early_stopping
-        if stopping.method == "asha":
-            self._halving.goes_on(number, epoch, [values.get(stopping.measure, math.nan)])
-            return
-        self._halving.goes_on(
-            number,
-            epoch,
-            [values.get(objective.name, math.nan) for objective in self._plan.objectives],
-            [c.violation(values.get(c.name, math.nan)) for c in self._plan.constraints],
-        )
-
-    def _recall_rungs(self) -> None:
-        """Judge again, in the same order, what earlier drivers recorded."""
-        for event in read_records(self._files.events):
-            number = trial_number(str(event.get("id", ""))) if event.get("kind") == "report" else None
-            if number is not None:
-                values = {k: math.nan if v is None else float(v) for k, v in event["values"].items()}
-                self._judge(number, int(event["epoch"]), values)
 
     def _end(self, number: int, state: str, message: str = "") -> None:
         model_id = trial_id(number)

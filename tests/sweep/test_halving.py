@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdtune.pareto import epsilon_net, non_dominated
-from kdtune.sweep.halving import Halving, make_halving
+from kdtune.sweep.halving import Halving, Referee
 from kdtune.sweep.space import EarlyStopping
 
 nan, inf = math.nan, math.inf
@@ -163,10 +163,41 @@ def test_rungs(epochs, options, rungs):
 
 
 def test_what_a_space_asks_for(plan_of):
-    assert make_halving(plan_of()) is None
-    budget = {"trials": 4, "epochs": 16}
-    asha = make_halving(plan_of(budget=budget, early_stopping={"method": "asha"}))
-    assert asha.rungs == (2, 4, 8)
-    assert asha.goes_on(0, 2, [0.5])
-    both = make_halving(plan_of(budget=budget, early_stopping={"method": "moasha"}))
-    assert both.goes_on(0, 2, [0.5, 0.5])
+    """`asha` looks at accuracy, `moasha` at the objectives, `none` at nothing."""
+    values = [(0.8, 0.2), (0.6, 0.3), (0.7, 0.1), (0.65, 0.05)]
+    reports = [{"accuracy": accuracy, "eod": eod} for accuracy, eod in values]
+    found = {}
+    for method in ("none", "asha", "moasha"):
+        plan = plan_of(budget={"trials": 4, "epochs": 16}, early_stopping={"method": method})
+        referee = Referee(plan)
+        for number, measures in enumerate(reports):
+            referee.take(number, 2, measures)
+        found[method] = [referee.goes_on(number) for number in range(4)]
+    assert found == {
+        "none": [True] * 4, "asha": [True, False, True, False], "moasha": [True, False, True, True],
+    }  # fmt: skip
+
+
+def test_a_recalled_rung_judges_as_it_did(plan_of):
+    rng = random.Random(1)
+    plan = plan_of(
+        budget={"trials": 4, "epochs": 8},
+        early_stopping={"method": "moasha"},
+        constraints={"accuracy": ">= 0.5"},
+    )
+    events = [
+        {"kind": "report", "id": f"t{k:04d}", "epoch": 2, "values": {"accuracy": rng.random(), "eod": rng.random()}}
+        for k in range(40)
+    ]  # fmt: skip
+    events[7]["values"]["eod"] = None
+    undisturbed, resumed = Referee(plan), Referee(plan)
+    for number, event in enumerate(events):
+        values = {k: nan if v is None else v for k, v in event["values"].items()}
+        undisturbed.take(number, 2, values)
+    baseline = {**events[0], "id": "nds-linear"}
+    resumed.recall([{"kind": "run"}, baseline, *events], unfinished=range(20, 40))
+    assert [resumed.goes_on(k) for k in range(20, 40)] == [undisturbed.goes_on(k) for k in range(20, 40)]
+    last = {"accuracy": 0.9, "eod": 0.5}
+    for referee in (undisturbed, resumed):
+        referee.take(99, 2, last)
+    assert resumed.goes_on(99) == undisturbed.goes_on(99)
