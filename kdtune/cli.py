@@ -17,7 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options) or 0)
     except KdtuneError as error:
-        print(f"kdtune: {error}", file=sys.stderr)
+        from kdtune.plain import plain_lines
+
+        print(f"kdtune: {plain_lines(error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -304,6 +306,7 @@ def _study(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
+    from kdtune.plain import plain
     from kdtune.runs.files import find_run
     from kdtune.runs.lock import driver_seems_alive, request_stop
     from kdtune.runs.records import RunRecord
@@ -313,10 +316,8 @@ def _stop(options: argparse.Namespace) -> int:
         raise InputError(f"run {files.root.name!r} is not running: there is nothing to stop")
     request_stop(files, "now" if options.now else "clean")
     command = "study" if RunRecord.read(files.record).kind == "study" else "search"
-    print(
-        f"asked {files.root.name} to stop; go on with: kdtune {command} --resume {files.root.name}",
-        file=sys.stderr,
-    )
+    name = plain(files.root.name)
+    print(f"asked {name} to stop; go on with: kdtune {command} --resume {name}", file=sys.stderr)
     return 0
 
 

@@ -25,6 +25,7 @@ from kdtune.runs.state import RunState
 from kdtune.sweep.cluster import prepare_environment
 from kdtune.sweep.space import Space, read_space
 from kdtune.sweep.study_plan import as_study
+from kdtune.user_code import check_named
 
 _POLL_SECONDS = 0.2
 _FINAL = ("finished", "stopped", "failed")
@@ -60,6 +61,7 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
         files, space = _resumed(options, kind), None
     else:
         space, stem = _space(options, kind)
+        check_named(space.imports, options.imports, options.space or stem)
         files = create_run(runs_dir(options.runs_dir), options.name, stem)
     request = {
         "run": str(files.root.resolve()),
@@ -135,7 +137,7 @@ def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]
     files.stop_request.unlink(missing_ok=True)  # an earlier driver's; what comes from now on is for this one
     with open(files.log, "ab") as log:
         driver = subprocess.Popen(
-            [sys.executable, "-m", "kdtune.sweep"],
+            [sys.executable, "-P", "-m", "kdtune.sweep"],  # -P: the folder it starts in may hold anything
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

@@ -1,7 +1,7 @@
 """Names for things that users may add to: by a decorator in their own module, or by an entry point."""
 
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Generic, TypeVar
 
 from kdtune.errors import InputError, UnknownNameError
@@ -12,7 +12,7 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """A mapping from names to things, filled by `register` and by the entry points of `group`.
 
-    Entry points are looked up on the first miss only: an installed plug-in costs nothing to those who do not name it.
+    An installed plug-in is imported when it is asked for by its name: it costs nothing to those who do not name it.
     """
 
     def __init__(self, kind: str, *, group: str | None = None) -> None:
@@ -41,23 +41,19 @@ class Registry(Generic[T]):
         Raises:
             UnknownNameError: nothing has that name; the message lists those that have one.
         """
-        if name not in self._items:
-            self._load_entry_points()
-        if name not in self._items:
+        if name not in self:
             raise UnknownNameError(self.kind, name, self)
         return self._items[name]
 
     def __contains__(self, name: object) -> bool:
         if name not in self._items:
-            self._load_entry_points()
+            for point in self._entry_points():
+                if point.name == name and name not in self._items:
+                    self._items[point.name] = point.load()
         return name in self._items
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._items))
+        return iter(sorted({*self._items, *(point.name for point in self._entry_points())}))
 
-    def _load_entry_points(self) -> None:
-        if self._group is None:
-            return
-        for point in entry_points(group=self._group):
-            if point.name not in self._items:
-                self._items[point.name] = point.load()
+    def _entry_points(self) -> EntryPoints | tuple[()]:
+        return () if self._group is None else entry_points(group=self._group)

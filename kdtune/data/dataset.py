@@ -120,6 +120,12 @@ class Dataset:
     vocabulary: int | None = None
 
     def __post_init__(self) -> None:
+        for attribute in self.attributes:
+            if not attribute.isprintable():
+                raise DataError(
+                    f"data set {self.name!r}: the sensitive attribute {attribute!r} has characters that do not print: "
+                    "rename the column"
+                )
         tokens = self.train.inputs.dtype == torch.int64
         if tokens != (self.vocabulary is not None):
             raise DataError(f"data set {self.name!r}: `vocabulary` is for token ids, and they need it")

@@ -1,11 +1,13 @@
 """The model card of a student, in the form that the Hugging Face hub reads."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
+from kdtune.plain import plain
 from kdtune.report.findings import Findings, ModelFindings
 from kdtune.report.labels import interval_of, measure_name
 from kdtune.report.page import NOT_MEASURED
@@ -18,7 +20,7 @@ def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -
     table = len(config["input_shape"]) == 1
     parts = [
         f"---\n{yaml.safe_dump(_metadata(member, config, table), sort_keys=False, allow_unicode=True)}---",
-        f"# {config['run']} {member.id}",
+        f"# {markdown(config['run'])} {member.id}",
         _what(config, findings),
         "## Use",
         _use(table),
@@ -65,11 +67,11 @@ def _metadata(member: ModelFindings, config: Mapping[str, Any], table: bool) -> 
 
 def _what(config: Mapping[str, Any], findings: Findings) -> str:
     distillation = config["distillation"]
-    front = " and ".join(measure_name(o) for o in findings.objectives)
+    front = markdown(" and ".join(measure_name(o) for o in findings.objectives))
     return (
-        f"A {config['architecture']} with {config['parameters']:,} weights, distilled from a "
-        f"{distillation['teacher']} on "
-        f"{config['data']['name']} ({len(config['classes'])} classes: {_listed(config['classes'])}). It is a "
+        f"A {markdown(config['architecture'])} with {config['parameters']:,} weights, distilled from a "
+        f"{markdown(distillation['teacher'])} on "
+        f"{markdown(config['data']['name'])} ({len(config['classes'])} classes: {_listed(config['classes'])}). It is a "
         "member of the "
         f"Pareto front of {front} that a search over {len(findings.trials)} students found on validation."
     )
@@ -118,7 +120,7 @@ def _by_group(member: ModelFindings) -> list[str]:
             [g["group"], f"{g['n']:,}", number(g["accuracy"]["value"]), _between(g["accuracy"]["interval"])]
             for g in numbers["groups"]
         ]
-        lines = [f"## By {attribute}, on test", _table([attribute, "n", "accuracy", "95 %"], rows)]
+        lines = [f"## By {markdown(attribute)}, on test", _table([attribute, "n", "accuracy", "95 %"], rows)]
         for gap in GAPS:
             values = numbers[gap]
             base = ""
@@ -132,7 +134,9 @@ def _by_group(member: ModelFindings) -> list[str]:
         if numbers["n_missing"]:
             lines.append(f"- {numbers['n_missing']:,} examples of unknown group are left out.")
         if numbers["undefined"]:
-            lines.append(f"- Undefined, and left out of the gaps: {'; '.join(numbers['undefined'])}.")
+            lines.append(
+                f"- Undefined, and left out of the gaps: {markdown('; '.join(numbers['undefined']))}."
+            )
         parts += lines
     if not parts:
         parts = ["## Groups", "The data name no groups: nothing was measured about differences between them."]
@@ -162,17 +166,27 @@ def _training(config: Mapping[str, Any]) -> str:
     )
 
 
+def markdown(text: object) -> str:
+    """Return text as Markdown shows it, letter by letter: no link, no emphasis, no HTML."""
+    return _MARKDOWN.sub(r"\\\g<0>", plain(text)).replace("&", "&amp;").replace("<", "&lt;")
+
+
+_MARKDOWN = re.compile(r"[\\`*_\[\]#|~!$]")
+
+
 def _between(interval: Sequence[float]) -> str:
     low, high = interval
     return "undefined" if math.isnan(low) else f"{number(low)} to {number(high)}"
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:
-    return ", ".join(names[:most]) + (f", and {len(names) - most} more" if len(names) > most else "")
+    return ", ".join(map(markdown, names[:most])) + (
+        f", and {len(names) - most} more" if len(names) > most else ""
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+        return "| " + " | ".join(map(markdown, cells)) + " |"
 
     return "\n".join([line(head), "|" + "---|" * len(head), *map(line, rows)])

@@ -4,14 +4,14 @@ import argparse
 
 from rich.table import Table
 
-from kdtune.report.console import narrate, print_summary, stdout_console
+from kdtune.plain import plain
+from kdtune.report.console import narrate, print_json, print_summary, stdout_console
 from kdtune.report.export import Request, run_export
 from kdtune.report.findings import Findings
 from kdtune.report.front import choices, front_states
 from kdtune.report.labels import value_text
 from kdtune.report.pick import pick
 from kdtune.report.tables import findings_record
-from kdtune.runs.jsonl import dumps
 from kdtune.runs.reader import open_run
 
 
@@ -32,7 +32,7 @@ def export(options: argparse.Namespace) -> int:
     )
     out, findings = run_export(request)
     if options.json:
-        print(dumps({"path": str(out), **findings_record(findings)}))
+        print_json({"path": str(out), **findings_record(findings)})
     else:
         stdout_console().print(_table(findings))
     exported = [member.id for member in findings.members if member.exported]
@@ -59,9 +59,9 @@ def _table(findings: Findings) -> Table:
     table = Table(title=title, title_justify="left", pad_edge=False)
     table.add_column("model", no_wrap=True)
     for objective in findings.objectives:
-        table.add_column(objective.name, justify="right", no_wrap=True)
+        table.add_column(plain(objective.name), justify="right", no_wrap=True)
     for model in findings.models:
-        name = model.id + (" *" if model.exported else "")
+        name = plain(model.id) + (" *" if model.exported else "")
         before = [value_text(model, o, searched=True) for o in findings.objectives]
         after = [value_text(model, o) for o in findings.objectives]
         cells = [f"{then} → {now}" for then, now in zip(before, after, strict=True)]

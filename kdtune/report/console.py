@@ -1,5 +1,6 @@
 """Tables on standard output, narration on standard error."""
 
+import json
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,8 +9,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from kdtune.errors import RunError, SpaceError, did_you_mean
+from kdtune.plain import plain, plain_lines
 from kdtune.report.words import duration, number, setting
 from kdtune.runs.files import list_runs
 from kdtune.runs.jsonl import dumps
@@ -21,25 +24,31 @@ _WIDTH_WITHOUT_TERMINAL = 140
 
 def narrate(text: str) -> None:
     """Tell a person something, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    print(plain_lines(text), file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as one line of JSON, in ASCII: a terminal that shows it obeys nothing in it."""
+    print(json.dumps(json.loads(dumps(value))))
 
 
 def print_summary(run: Run, *, as_json: bool) -> None:
     """Print a run's progress and front."""
     summary = summarise(run)
     if as_json:
-        print(dumps(summary.to_dict()))
+        print_json(summary.to_dict())
         return
     console = stdout_console()
     status = summary.status
-    console.print(f"[bold]{status.name}[/]  {status.state}{f' ({status.message})' if status.message else ''}")
+    message = f" ({plain(status.message)})" if status.message else ""
+    console.print(Text.assemble((plain(status.name), "bold"), f"  {plain(status.state)}{message}"))
     tally = ", ".join(f"{n} {state}" for state, n in status.trials.items() if n or state == "done")
     budget = f" of {status.budget}" if status.budget else ""
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
     console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{left}")
     console.print(_front_table(summary))
     for line in _notes(summary):
-        console.print(line, style="dim")
+        console.print(plain(line), style="dim")
     if status.front:
         narrate(f"next: kdtune export {status.name}    (or: kdtune watch {status.name})")
 
@@ -53,18 +62,20 @@ def _front_table(summary: Summary) -> Table:
     settings = _varying(summary.front)
     names = list(dict.fromkeys([*summary.objectives, "accuracy"]))
     for heading in ("model", *(_short(name) for name in settings)):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(plain(heading), no_wrap=True)
     for name in names:
         table.add_column(
-            name + (" (95 %)" if _has_doubt(summary, name) else ""), justify="right", no_wrap=True
+            plain(name) + (" (95 %)" if _has_doubt(summary, name) else ""), justify="right", no_wrap=True
         )
     for member in summary.front:
         table.add_row(
-            member.id, *(setting(member.config.get(name, "")) for name in settings), *_cells(member, names)
+            plain(member.id),
+            *(plain(setting(member.config.get(name, ""))) for name in settings),
+            *_cells(member, names),
         )
     table.add_section()
     for member in summary.baselines:
-        label = f"{member.role} {member.config['architecture']}"
+        label = plain(f"{member.role} {member.config.get('architecture', member.id)}")
         table.add_row(label, *([""] * len(settings)), *_cells(member, names), style="dim")
     return table
 
@@ -153,7 +164,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
         except RunError as error:
             rows.append({"name": files.root.name, "state": "unreadable", "message": str(error)})
     if as_json:
-        print(dumps(rows))
+        print_json(rows)
         return
     if not rows:
         narrate(f"no runs in {str(folder)!r}: start one with 'kdtune search'")
@@ -163,17 +174,17 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
         table.add_column(heading, no_wrap=True)
     for row in rows:
         if row["state"] == "unreadable":
-            table.add_row(row["name"], row["state"], "", row["message"])
+            table.add_row(plain(row["name"]), row["state"], "", plain(row["message"]))
             continue
         begun = datetime.fromtimestamp(row["created"]).strftime("%Y-%m-%d %H:%M")
         done = f"{row['done']}/{row['trials']}" if row["trials"] else str(row["done"])
         objectives = ", ".join(row["objectives"])
         table.add_row(
-            row["name"],
-            row["state"],
+            plain(row["name"]),
+            plain(row["state"]),
             begun,
-            row["data"],
-            objectives,
+            plain(row["data"]),
+            plain(objectives),
             done,
             str(row["front"]),
             f"{row['hypervolume']:.4f}",
@@ -186,7 +197,7 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
     from kdtune.sweep.space import Space, parse_space, ready_spaces
 
     if schema:
-        print(dumps(Space.model_json_schema()))
+        print_json(Space.model_json_schema())
         return
     ready = ready_spaces()
     if name is not None:
@@ -200,7 +211,7 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
 
     spaces = {key: parse_space(yaml.safe_load(text), f"{key}.yaml") for key, text in ready.items()}
     if as_json:
-        print(dumps([{"name": key, **space.to_dict()} for key, space in spaces.items()]))
+        print_json([{"name": key, **space.to_dict()} for key, space in spaces.items()])
         return
     table = Table(pad_edge=False)
     for heading in ("space", "what for, how long, what it needs"):
@@ -212,9 +223,9 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
 
 
 def stdout_console() -> Console:
-    """Return a console on standard output; without a terminal, wide enough for the tables."""
-    return (
-        Console(highlight=False)
-        if sys.stdout.isatty()
-        else Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
-    )
+    """Return a console on standard output; without a terminal, wide enough for the tables.
+
+    It takes text as text: what looks like its markup is a name.
+    """
+    width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL
+    return Console(highlight=False, markup=False, emoji=False, width=width)

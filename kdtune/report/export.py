@@ -1,6 +1,5 @@
 """`kdtune export`: from the front of a run to students that can be loaded, each with what it is worth, and to whom."""
 
-import importlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,9 +26,10 @@ from kdtune.report.page import page
 from kdtune.report.pick import pick
 from kdtune.report.reseeding import reseed, train_again
 from kdtune.report.student import CARD, FORM, digest
-from kdtune.report.tables import write_tables
+from kdtune.report.tables import csv_of, write_tables
 from kdtune.runs.files import baseline_id, write_bytes
 from kdtune.runs.reader import Run, open_run
+from kdtune.user_code import check_named, import_modules
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,10 @@ def run_export(request: Request) -> tuple[Path, Findings]:
         InputError: the run, the folder or a pick can't be used as it is; nothing was written.
         ExportError: what was written does not give what was measured; nothing was kept.
     """
-    for name in request.imports:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise InputError(f"--import {name}: {error}") from None
     check_formats(onnx=request.onnx)
     run = open_run(request.run, runs_dir=request.runs_dir)
+    check_named(run.record.space.get("imports") or (), request.imports, str(run.files.record))
+    import_modules(request.imports)
     out = checked_out(request.out or run.files.export)
     front = front_states(run)
     picked = pick(choices(front), run.objectives, request.pick)
@@ -170,7 +167,7 @@ def _write(
     write_tables(folder, findings)
     groups = group_table(run, models)
     if len(groups):
-        write_bytes(folder / "by_group.csv", groups.to_csv(index=False).encode())
+        write_bytes(folder / "by_group.csv", csv_of(groups))
     narrate("figures and report")
     pictures = draw_all(findings)
     for picture in pictures:

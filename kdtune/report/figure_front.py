@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator
 
 from kdtune.report.findings import Findings, ModelFindings
 from kdtune.report.labels import axis_label, chances, interval_of, short
@@ -21,6 +21,7 @@ from kdtune.report.style import (
     WIDE,
     label_points,
     new_figure,
+    number_label,
 )
 from kdtune.report.words import number
 from kdtune.runs.measures import Objective
@@ -96,6 +97,10 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
     for axis, objective in (("x", x), ("y", y)):
         if objective.measure.name in _LOGARITHMIC:
             getattr(ax, f"set_{axis}scale")("log")
+            scale = getattr(ax, f"{axis}axis")
+            # Their own labels are mathematics, and text is shown as it stands (see `style`).
+            scale.set_major_formatter(FuncFormatter(lambda value, _: number_label(value)))
+            scale.set_minor_formatter(LogFormatter(labelOnlyBase=False))
     others = findings.trials
     others = others[(others["state"] == "done") & ~others["front"]] if len(others) else others
     if len(others) and {x.name, y.name} <= set(others.columns):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kdtune.plain import file_name
 from kdtune.report import figure_bias, figure_front, figure_groups, figure_settings
 from kdtune.report.findings import Findings
 from kdtune.report.style import NARROW, WIDE, inline, look, png, svg
@@ -66,7 +67,7 @@ def picture(name: str, title: str, caption: str, draw: "Drawn") -> Picture:
         wide, narrow = draw(WIDE), draw(NARROW)
         file = svg(wide, name)
         return Picture(
-            name=_file_name(name),
+            name=file_name(name),
             title=title,
             caption=caption,
             svg=file.encode(),
@@ -74,7 +75,3 @@ def picture(name: str, title: str, caption: str, draw: "Drawn") -> Picture:
             wide=inline(svg(wide, f"{name} wide"), title, grow=1.3),
             narrow=inline(svg(narrow, f"{name} narrow"), title, grow=1.4),
         )
-
-
-def _file_name(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)

@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from kdtune.plain import plain
 from kdtune.report.words import duration, number
 from kdtune.runs.files import RunFiles
 from kdtune.runs.reader import seconds_left
@@ -27,7 +28,7 @@ class Progress:
     def __init__(self, files: RunFiles, *, plain: bool) -> None:
         self._files = files
         self._record: RunRecord | None = None
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._live = None if plain else Live(console=self._console, refresh_per_second=4, transient=True)
         self._said: set[str] = set()
         self._last = 0.0
@@ -78,21 +79,21 @@ class Progress:
     def _say(self, line: str) -> None:
         self._said.add(line)
         self._last = time.monotonic()
-        print(line, file=sys.stderr, flush=True)
+        print(plain(line), file=sys.stderr, flush=True)
 
     def _picture(self, state: RunState) -> Group:
         rows = Table.grid(padding=(0, 2))
         rows.add_column(style="bold")
         rows.add_column(overflow="ellipsis", no_wrap=True)
-        rows.add_row("run", str(self._files.root))
+        rows.add_row("run", plain(self._files.root))
         if self._record is not None:
-            rows.add_row("data", _data(self._record))
+            rows.add_row("data", plain(_data(self._record)))
         if state.state == "preparing":
-            rows.add_row("", Text(state.message, style="dim"))
+            rows.add_row("", Text(plain(state.message), style="dim"))
         for model in state.baselines.values():
             done = "cached" if model.cached else f"{model.epoch}/{model.epochs}"
             mark = {"done": "✓", "failed": "✗"}.get(model.state, "…")
-            rows.add_row(f"{mark} {model.id}", f"{done:>7}  {_values(model)}")
+            rows.add_row(f"{mark} {plain(model.id)}", f"{done:>7}  {_values(model)}")
         if not state.trials or self._record is None:
             return Group(rows)
         share = _share(state, self._record)

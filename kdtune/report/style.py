@@ -64,6 +64,7 @@ _RC: dict[Any, Any] = {
     "savefig.facecolor": "none",
     "svg.fonttype": "none",
     "axes.formatter.useoffset": False,
+    "text.parse_math": False,  # a class may be called "$x$"
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdtune.plain import cell
 from kdtune.report.bundle import write_pretty
 from kdtune.report.findings import Findings, ModelFindings
 from kdtune.runs.files import write_bytes
@@ -18,9 +19,15 @@ SETTINGS = ("pair", "temperature", "alpha", "lr", "batch_size", "seed")
 def write_tables(folder: Path, findings: Findings) -> None:
     """Write the front in three forms that hold the same numbers."""
     table = front_table(findings)
-    write_bytes(folder / "front.csv", table.to_csv(index=False).encode())
+    write_bytes(folder / "front.csv", csv_of(table))
     write_pretty(folder / "front.json", findings_record(findings))
     table.to_parquet(folder / "front.parquet", index=False)
+
+
+def csv_of(table: "pandas.DataFrame") -> bytes:
+    """Return a table as CSV, with its words made safe for spreadsheets."""
+    safe = table.map(lambda value: cell(value) if isinstance(value, str) else value)
+    return safe.rename(columns=cell).to_csv(index=False).encode()
 
 
 def front_table(findings: Findings) -> "pandas.DataFrame":

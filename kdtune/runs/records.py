@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from kdtune.errors import InputError, RunError
 from kdtune.fairness import Counts
 from kdtune.pareto import Constraint
+from kdtune.plain import plain
 from kdtune.runs.files import SCHEMA, read_json
 
 ALL = "all"
@@ -145,8 +146,11 @@ class RunRecord:
             )
         try:
             values = dict(record)
-            values["classes"] = tuple(map(str, record["classes"]))
-            values["attributes"] = {str(k): tuple(map(str, v)) for k, v in record["attributes"].items()}
+            # Names come from data, and from here go to every screen, table and page.
+            values["classes"] = tuple(map(plain, record["classes"]))
+            values["attributes"] = {str(k): tuple(map(plain, v)) for k, v in record["attributes"].items()}
+            if not all(name.isprintable() for name in values["attributes"]):
+                raise ValueError("the name of an attribute does not print")
             values["objectives"] = tuple(map(str, record["objectives"]))
             values["pairs"] = tuple(map(str, record["pairs"]))
             values["constraints"] = tuple(Constraint(**item) for item in record["constraints"])

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from kdtune.errors import KdtuneError
+from kdtune.plain import plain_lines
 from kdtune.runs.files import RunFiles
 from kdtune.sweep.driver import Request, run_sweep
 from kdtune.sweep.space import parse_space
@@ -26,7 +27,7 @@ def main() -> int:
     try:
         run_sweep(request)
     except KdtuneError as error:
-        print(f"kdtune: {error}", file=sys.stderr)
+        print(f"kdtune: {plain_lines(error)}", file=sys.stderr)
         return error.exit_code
     return 0
 

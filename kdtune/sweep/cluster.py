@@ -4,12 +4,14 @@ import contextlib
 import logging
 import os
 import socket
+import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdtune.errors import InputError
+from kdtune.errors import InputError, SweepError
 from kdtune.sweep.space import Resources
 
 # Each of these was needed (see the comments); set before Ray is imported by whoever drives a sweep.
@@ -86,17 +88,11 @@ def connected(address: str | None) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if address is None:
-            ray.init(
-                address="local",
-                num_cpus=_cores(),
-                include_dashboard=False,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                object_store_memory=_object_store_bytes(),
-            )
+            _start_ray()
         else:
             try:
-                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+                with _nowhere():
+                    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
             except (ConnectionError, RuntimeError) as error:
                 reason = str(error).strip().partition("\n")[0]
                 raise InputError(
@@ -106,6 +102,70 @@ def connected(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _start_ray() -> None:
+    """Start a Ray of this machine's own; on a busy one it may take more than the 30 s that Ray allows itself.
+
+    Raises:
+        SweepError: it did not start, even on the last try.
+    """
+    import ray
+
+    for tries_left in (2, 1, 0):
+        try:
+            with _loopback_only(), _nowhere():
+                ray.init(
+                    address="local",
+                    num_cpus=_cores(),
+                    include_dashboard=False,
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                    object_store_memory=_object_store_bytes(),
+                )
+            return
+        except Exception as error:  # Ray raises no class of its own for this
+            ray.shutdown()
+            if not tries_left or "timed out during startup" not in str(error):
+                reason = str(error).strip().partition("\n")[0]
+                raise SweepError(
+                    f"Ray did not start ({reason}): is the machine out of memory, disk space in /tmp, or very busy?"
+                ) from error
+
+
+@contextlib.contextmanager
+def _loopback_only() -> Iterator[None]:
+    """Let a Ray that starts bind to the loopback, as it does on macOS and Windows: else it listens to every network.
+
+    Ray takes no address for this on Linux; it asks this constant what machine it is on.
+    """
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextlib.contextmanager
+def _nowhere() -> Iterator[None]:
+    """Start Ray from an empty folder, unless this process imports from the current one itself.
+
+    Its workers would look for every module in the folder where the driver started, and a folder of data may hold a
+    file called torch.py.
+    """
+    here = os.getcwd()
+    if "" in sys.path or here in sys.path:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="kdtune-") as empty:
+        os.chdir(empty)
+        try:
+            yield
+        finally:
+            os.chdir(here)
 
 
 def allot(resources: Resources) -> Allotment:

@@ -1,6 +1,5 @@
 """Drives a sweep from a checked space to a finished run directory."""
 
-import importlib
 import importlib.metadata
 import os
 import platform
@@ -12,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kdtune.data import load
-from kdtune.errors import InputError, KdtuneError, RunError, SweepError
+from kdtune.errors import KdtuneError, RunError, SweepError
 from kdtune.runs.files import RunFiles, baseline_id
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.records import RunRecord
@@ -22,6 +21,7 @@ from kdtune.sweep.liveness import Liveness
 from kdtune.sweep.plan import Plan, Speed, make_plan
 from kdtune.sweep.space import Space, parse_space
 from kdtune.sweep.study_plan import as_study
+from kdtune.user_code import check_named, import_modules
 
 _PACKAGES = ("kdtune", "torch", "ray", "optuna", "numpy", "fairlearn")
 
@@ -81,10 +81,12 @@ def run_sweep(request: Request) -> None:
 
 def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
     files = request.files
-    _import_user_modules(request.imports)
+    import_modules(request.imports)
     record = RunRecord.read(files.record) if request.resumes else None
     space = request.space if record is None else _resumed_space(record, request)
     assert space is not None
+    check_named(space.imports, request.imports, str(files.record) if request.resumes else "the search space")
+    space = space.model_copy(update={"imports": list(dict.fromkeys([*space.imports, *request.imports]))})
     if (request.kind if record is None else record.kind) == "study":
         space = as_study(space)
     writer.run_state("preparing", f"data: {space.dataset.name}")
@@ -197,16 +199,6 @@ def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> N
         tuner.fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _import_user_modules(names: Sequence[str]) -> None:
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except KdtuneError:
-            raise
-        except Exception as error:  # it is the user's code
-            raise InputError(f"--import {name}: {type(error).__name__}: {error}") from None
 
 
 def _resumed_space(record: RunRecord, request: Request) -> Space:

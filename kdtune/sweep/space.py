@@ -161,6 +161,7 @@ class Space(_Strict):
     """A search: data, pairs, what varies, what is optimised, and for how long."""
 
     about: str = ""
+    imports: list[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]] = []
     dataset: DatasetSpec
     pairs: list[Annotated[Pair, BeforeValidator(_pair_of, json_schema_input_type=str | Pair)]] = Field(
         min_length=1

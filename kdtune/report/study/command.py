@@ -1,13 +1,13 @@
 """The end of `kdtune study`: from a trained study to tables, figures and a page."""
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from rich.table import Table as RichTable
 
-from kdtune.report.console import narrate, stdout_console
+from kdtune.plain import file_name, plain
+from kdtune.report.console import narrate, print_json, stdout_console
 from kdtune.report.study import tables
 from kdtune.report.study.figures import draw_all
 from kdtune.report.study.gather import Study, gather
@@ -16,8 +16,8 @@ from kdtune.report.study.page import page
 from kdtune.report.study.significance import Null
 from kdtune.report.study.table import Table
 from kdtune.runs.files import write_bytes
-from kdtune.runs.jsonl import dumps
 from kdtune.runs.reader import open_run
+from kdtune.user_code import check_named, import_modules
 
 FOLDER = "study"
 
@@ -39,9 +39,9 @@ def report_study(
     Raises:
         KdtuneError: the run is no study, nothing is done, or a file is damaged.
     """
-    for name in imports:
-        importlib.import_module(name)
     run = open_run(root)
+    check_named(run.record.space.get("imports") or (), imports, str(run.files.record))
+    import_modules(imports)
     asked: Null = null or study_of(run).null_is
     if evaluate:
         measure(run, narrate)
@@ -49,7 +49,7 @@ def report_study(
     out = root / FOLDER
     found = write_study(study, asked, out)
     if as_json:
-        print(dumps({"path": str(out), **_record(study, found, asked)}))
+        print_json({"path": str(out), **_record(study, found, asked)})
     else:
         for table in found:
             if table.name.startswith(("table-1", "noise-floor")):
@@ -61,9 +61,10 @@ def write_study(study: Study, null: Null, out: Path) -> list[Table]:
     """Write tables (CSV, LaTeX), figures (SVG, PNG) and the page into a folder; return the tables."""
     found = tables.all_tables(study, null)
     for table in found:
-        write_bytes(out / f"{table.name}.csv", table.csv().encode())
+        name = file_name(table.name)
+        write_bytes(out / f"{name}.csv", table.csv().encode())
         if table.page:
-            write_bytes(out / f"{table.name}.tex", table.latex().encode())
+            write_bytes(out / f"{name}.tex", table.latex().encode())
     pictures = draw_all(study, null)
     for picture in pictures:
         write_bytes(out / f"{picture.name}.svg", picture.svg)
@@ -86,9 +87,9 @@ def _record(study: Study, found: Sequence[Table], null: Null) -> dict[str, Any]:
 
 
 def _print(table: Table) -> None:
-    shown = RichTable(title=table.title, title_justify="left", pad_edge=False)
+    shown = RichTable(title=plain(table.title), title_justify="left", pad_edge=False)
     for k, name in enumerate(table.head):
-        shown.add_column(name, justify="left" if k < table.text else "right")
+        shown.add_column(plain(name), justify="left" if k < table.text else "right")
     for row in table.rows:
-        shown.add_row(*row)
+        shown.add_row(*map(plain, row))
     stdout_console().print(shown)

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kdtune.plain import cell, plain
 from kdtune.report import html
 
 _LATEX = {
@@ -50,11 +51,11 @@ class Table:
     page: bool = True
 
     def csv(self) -> str:
-        """Return it for other programs."""
+        """Return it for other programs; words are made safe for spreadsheets."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(self.head)
-        writer.writerows(self.rows)
+        writer.writerow(map(cell, self.head))
+        writer.writerows([*map(cell, row[: self.text]), *row[self.text :]] for row in self.rows)
         return buffer.getvalue()
 
     def latex(self) -> str:
@@ -76,4 +77,4 @@ class Table:
 
 def latex(text: str) -> str:
     """Return text as LaTeX sets it, letter by letter."""
-    return "".join(_LATEX.get(letter, letter) for letter in text)
+    return "".join(_LATEX.get(letter, letter) for letter in plain(text))

@@ -1,0 +1,40 @@
+"""The user's own modules: imported, and so run, only when the user names them, never because a file does."""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterable, Sequence
+
+from kdtune.errors import InputError, KdtuneError
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Import what `--import` names, from the current folder too.
+
+    Raises:
+        InputError: one can't be imported; the message says why.
+    """
+    if names and os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except KdtuneError:
+            raise
+        except Exception as error:  # it is the user's code
+            raise InputError(f"--import {name}: {type(error).__name__}: {error}") from None
+
+
+def check_named(wanted: Iterable[str], given: Sequence[str], source: str) -> None:
+    """Refuse a file that wants modules which the user has not named; `source` is the file.
+
+    Raises:
+        InputError: naming each module that would be imported.
+    """
+    missing = [name for name in wanted if name not in given and name not in sys.modules]
+    if missing:
+        raise InputError(
+            f"{source}: names code of its own, the Python module{'s' if len(missing) > 1 else ''} "
+            f"{', '.join(map(repr, missing))}: importing runs it; if you trust it, say "
+            f"{' '.join(f'--import {name}' for name in missing)}"
+        )
