@@ -145,6 +145,9 @@ def main() -> int:
     parser.add_argument(
         "--replay", type=float, metavar="SHARE", help="as it was after this share of its time"
     )
+    parser.add_argument(
+        "--wait", type=float, default=1.0, help="seconds before the first key and after the last"
+    )
     parser.add_argument("--out", type=Path, default=Path("monitor.png"))
     options = parser.parse_args()
     from kdtune.runs.reader import open_run
@@ -158,7 +161,7 @@ def main() -> int:
         source = Replay(run.files, run.record)
     app = Monitor(source, look=Look(ascii=options.ascii), theme=options.theme)
     width, height = map(int, options.size.split("x"))
-    asyncio.run(shoot(app, (width, height), options.keys.split(), options.out))
+    asyncio.run(shoot(app, (width, height), options.keys.split(), options.out, wait=options.wait))
     return 0
 
 

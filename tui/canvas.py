@@ -90,6 +90,10 @@ class Canvas:
             self.chars[y, x] = to_ascii(char) if self._ascii else char
             self.style[y, x] = self.index(style)
 
+    def style_at(self, x: int, y: int) -> str:
+        """Return the name of a cell's style."""
+        return self._names[self.style[y, x]]
+
     def paint(self, x: int, y: int, chars: npt.NDArray[np.str_] | str, styles: npt.NDArray[np.int64]) -> None:
         """Set a run of cells at once: characters (one, or one a cell) and numbers of styles; cut at the right edge."""
         if 0 <= y < self.height and 0 <= x < self.width:

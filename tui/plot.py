@@ -63,7 +63,7 @@ class Plot:
         left, top, wide, high = box or (0, 0, canvas.width, canvas.height)
         label_rows = 1 if y_label else 0
         inner = high - label_rows - (2 if high >= 6 else 1)
-        marks = raster.ticks(y.low, y.high, max(3, inner // 3), log=y.log)
+        marks = raster.ticks(y.low, y.high, max(2, inner // 3), log=y.log)
         step = marks[1] - marks[0] if len(marks) > 1 and not y.log else (0.001 if y.log else 0.01)
         labels = [raster.tick_label(v, 0 if y.log else step) for v in marks]
         gutter = min(max((len(text) for text in labels), default=0), max(0, wide - 8))
@@ -115,9 +115,9 @@ class Plot:
             text = raster.tick_label(value, 0 if self.x.log else (1 if whole else step))
             if column is None:
                 continue
-            canvas.put(column, row, look.glyph("tick"), "axis")
             start = max(self.left - 1, min(column - len(text) // 2, self.left + self.width - len(text)))
             if start > end and start + len(text) <= self.left + room:
+                canvas.put(column, row, look.glyph("tick"), "axis")
                 canvas.text(start, row + 1, text, "label")
                 end = start + len(text)
         if label and width(label) <= self.width:
@@ -171,8 +171,9 @@ class Plot:
         row = self.row(y)
         if row is None:
             return
-        for column in range(self.left, self.left + self.width):
-            if self.canvas.chars[row, column] == " " and (column - self.left) % 2 == 0:
+        for column in range(self.left, self.left + self.width, 2):
+            # Curves that are only a background do not hide a guide.
+            if self.canvas.chars[row, column] == " " or self.canvas.style_at(column, row) == "axis":
                 self.canvas.put(column, row, self.look.glyph("dotted"), style)
         label = self.look.text(label)
         end = self.left + self.width

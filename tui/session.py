@@ -101,7 +101,7 @@ class Session:
             if lines is not None:
                 self.log_lines = lines
                 self._log_revision += 1
-        elif screen == "classes":
+        if screen == "classes" or self.view.closely:
             self._wish()
         if self.message and self._clock() > self._message_until:
             self.message = None

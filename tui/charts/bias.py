@@ -12,7 +12,7 @@ from tui.canvas import Canvas
 from tui.charts.frame import Frame
 from tui.text import fit, plain, signed, width
 
-_BOTH_FROM = 64
+_BOTH_FROM = 50
 """Columns from which both references are shown side by side."""
 
 _TITLES = {"teacher": "student − teacher", "nds": "student − NDS"}
@@ -69,6 +69,11 @@ def bias(frame: Frame) -> Canvas:
                 peak,
             )
     return canvas
+
+
+def bias_rows(classes: int) -> int:
+    """Return how many rows the chart can use: a heading, and each class with a blank row below it."""
+    return 1 + 2 * classes
 
 
 def _heading(frame: Frame, canvas: Canvas, epoch: int, label: int, shown: list[str]) -> int:

@@ -14,6 +14,8 @@ _MATRIX_CLASSES = 24
 """Classes up to which disagreement is drawn as a matrix; of more, only the largest cells, as bars."""
 
 _LEVELS = 16
+_TALLEST = 3
+"""Rows of one class, where there is room."""
 
 
 def class_map(frame: Frame) -> Canvas:
@@ -48,7 +50,7 @@ def class_map(frame: Frame) -> Canvas:
         (len(names) + per_row - 1) // per_row, rows, frame.view.scroll.get("class_map", 0)
     )
     shades = raster.levels(table[:, shown], 0.0, 1.0, _LEVELS)
-    tall = max(1, min(3, rows // max(1, len(visible)))) if not hidden else 1
+    tall = max(1, min(_TALLEST, rows // max(1, len(visible)))) if not hidden else 1
     for k, place in enumerate(visible):
         y = 1 + k * tall
         if place < 0:
@@ -60,8 +62,9 @@ def class_map(frame: Frame) -> Canvas:
             )
             continue
         upper = int(order[place * per_row])
-        canvas.text(0, y, fit(look.text(names[upper]), label), "text")
-        canvas.right(left + room + right, y, look.text(number(float(table[upper, -1]), 2)), "dim")
+        middle = y + (tall - 1) // 2
+        canvas.text(0, middle, fit(look.text(names[upper]), label), "text")
+        canvas.right(left + room + right, middle, look.text(number(float(table[upper, -1]), 2)), "dim")
         if half:
             lower = int(order[place * 2 + 1]) if place * 2 + 1 < len(names) else None
             _half_row(canvas, left, y, shades[upper], None if lower is None else shades[lower], cell)
@@ -73,6 +76,11 @@ def class_map(frame: Frame) -> Canvas:
     if frame.view.crosshair:
         _map_read_out(frame, canvas, reports, names, order)
     return canvas
+
+
+def map_rows(classes: int) -> int:
+    """Return how many rows a chart of classes can use: three a class, two headings above, an axis below."""
+    return 3 + _TALLEST * classes
 
 
 def _reports(frame: Frame) -> tuple[list[Report], Canvas | None]:
@@ -202,10 +210,11 @@ def _matrix(frame: Frame, canvas: Canvas, report: Report, names: list[str], labe
         if teacher < len(names) and student < len(names):
             table[teacher, student] = count
     shades = raster.levels(table, 0.0, float(table.max()), _LEVELS)
-    tall = 2 if canvas.height >= 2 * len(names) + 3 else 1
+    tall = max(1, min(_TALLEST, (canvas.height - 3) // len(names)))
     for row, name in enumerate(names):
         y = 2 + row * tall
-        canvas.text(0, y, fit(look.text(name), label), "text")
+        middle = y + (tall - 1) // 2
+        canvas.text(0, middle, fit(look.text(name), label), "text")
         for column in range(len(names)):
             x = left + column * cell
             level = int(shades[row, column])
@@ -213,7 +222,7 @@ def _matrix(frame: Frame, canvas: Canvas, report: Report, names: list[str], labe
             for extra in range(tall):
                 canvas.text(x, y + extra, " " * cell, style)
             text = ("·" if not look.ascii else ".") if row == column else str(table[row, column])
-            canvas.text(x, y, fit(text, cell - 1, align="right"), style)
+            canvas.text(x, middle, fit(text, cell - 1, align="right"), style)
     y = 2 + len(names) * tall
     if y < canvas.height:
         canvas.text(left, y, fit(look.text("student says →"), canvas.width - left), "dim")

@@ -227,13 +227,14 @@ def _class_rows(frame: Frame, canvas: Canvas, y: int, left: int, attribute: str,
     canvas.text(0, y, fit(look.text(f"EOD by class, {plain(attribute)}"), canvas.width), "dim")
     values = counts.eod_by_class
     order = np.argsort(-np.nan_to_num(values, nan=-1.0), kind="stable")
+    peak = max(0.05, float(np.nanmax(values, initial=0.0, where=np.isfinite(values))))
     room = canvas.width - left - 21
     for k in order.tolist()[: max(0, canvas.height - y - 1)]:
         y += 1
         value = float(values[k])
         canvas.text(0, y, fit(look.text(plain(frame.store.record.classes[k])), left - 1), "text")
         if room >= 8:
-            canvas.text(left, y, raster.bar(value * room, room, ascii_only=look.ascii), "loss")
+            canvas.text(left, y, raster.bar(value / peak * room, room, ascii_only=look.ascii), "loss")
         text = number(value) if not math.isnan(value) else "undefined"
         canvas.text(canvas.width - 20, y, fit(look.text(text), 20), "text")
     return y + 1

@@ -1,32 +1,37 @@
 """The driver's log."""
 
+from rich.cells import chop_cells
+
 from tui.canvas import Canvas
 from tui.charts.frame import Frame
-from tui.text import fit
 
 _BAD = ("error", "traceback", "exception", "failed", "killed")
 _WARN = ("warning", "warn")
 
 
 def log(frame: Frame) -> Canvas:
-    """Draw the end of the log, or what lies `scroll` lines before it."""
+    """Draw the end of the log, or what lies `scroll` lines before it; long lines go on in the next row."""
     lines = frame.log
     if not lines:
         return frame.nothing("the log is empty", "what Ray and the driver print will be here")
     canvas = frame.canvas()
     back = min(frame.view.scroll.get("log", 0), max(0, len(lines) - canvas.height))
     frame.view.scroll["log"] = back
-    shown = lines[max(0, len(lines) - canvas.height - back) : len(lines) - back]
-    for y, line in enumerate(shown):
-        lower = line.lower()
-        style = (
-            "bad"
-            if any(word in lower for word in _BAD)
-            else "warn"
-            if any(word in lower for word in _WARN)
-            else "text"
-        )
-        canvas.text(0, y, fit(frame.look.text(line), canvas.width), style)
+    rows: list[tuple[str, str]] = []
+    for line in reversed(lines[: len(lines) - back]):
+        style = _style(line)
+        rows[:0] = [(part, style) for part in chop_cells(frame.look.text(line), max(1, canvas.width)) or [""]]
+        if len(rows) >= canvas.height:
+            break
+    for y, (text, style) in enumerate(rows[-canvas.height :]):
+        canvas.text(0, y, text, style)
     if back:
         canvas.right(canvas.width, canvas.height - 1, f" {back} more below ", "badge")
     return canvas
+
+
+def _style(line: str) -> str:
+    lower = line.lower()
+    if any(word in lower for word in _BAD):
+        return "bad"
+    return "warn" if any(word in lower for word in _WARN) else "text"

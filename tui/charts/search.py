@@ -1,7 +1,7 @@
 """How the search goes: importance, parallel coordinates, one setting against one measure, and the timeline."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from tui.text import duration, fit, number, plain, setting, short, width
 
 _LINES = 120
 """Trials drawn as lines, the latest: more would be a grey area."""
+
+_WIDE = 20
+"""Ratio of largest to smallest from which a setting's axis is logarithmic whatever was asked."""
 
 
 def _done(frame: Frame) -> list[ModelState]:
@@ -98,7 +101,7 @@ def _axis_values(
     values = np.array([numeric(item) for item in raw])
     if np.isfinite(values).all() and len(values):
         low, high = float(values.min()), float(values.max())
-        if low > 0 and high / low >= 20:
+        if _by_powers(frame, name, low, high):
             return _spread(np.log(values), math.log(low), math.log(high)), setting(low), setting(high)
         return _spread(values, low, high), setting(low), setting(high)
     names = sorted({plain(item) for item in raw})
@@ -154,21 +157,30 @@ def parallel(frame: Frame) -> Canvas:
     lines([model_id for model_id in front if model_id not in ids], "accent")
     for model in reversed(compared):
         lines([model.id], f"series{view.slot(model.id)}")
-    cell = max(4, canvas.width // len(names))
-    for k, name in enumerate(names):
-        column = int(raster.pixel([x[k]], canvas.width)[0])
+    columns = raster.pixel(x, canvas.width).tolist()
+    for column in columns:
         for row in range(height):
             if canvas.chars[top + row, column] == " ":
                 canvas.put(column, top + row, look.glyph("vline"), "axis")
-        for y, text, style in (
-            (0, short(name), "strong"),
-            (1, highs[k], "label"),
-            (top + height, lows[k], "label"),
-        ):
-            label = fit(look.text(text), min(cell - 1, width(look.text(text))))
-            start = min(max(0, column - width(label) // 2), canvas.width - width(label))
-            canvas.text(start, y, label, style)
+    _ends(frame, canvas, 0, columns, [short(name) for name in names], "strong")
+    _ends(frame, canvas, 1, columns, highs, "label")
+    _ends(frame, canvas, top + height, columns, lows, "label")
     return canvas
+
+
+def _ends(
+    frame: Frame, canvas: Canvas, y: int, columns: Sequence[int], labels: Sequence[str], style: str
+) -> None:
+    """Write a label at each axis, in its middle; one that meets the next is cut."""
+    texts = [frame.look.text(label) for label in labels]
+    starts = [
+        min(max(0, column - width(text) // 2), max(0, canvas.width - width(text)))
+        for column, text in zip(columns, texts, strict=True)
+    ]
+    for start, text, end in zip(
+        starts, texts, [*(start - 1 for start in starts[1:]), canvas.width], strict=True
+    ):
+        canvas.text(start, y, fit(text, min(width(text), max(1, end - start))), style)
 
 
 def slice_(frame: Frame) -> Canvas:
@@ -181,7 +193,7 @@ def slice_(frame: Frame) -> Canvas:
     name = settings[view.parameter % len(settings)]
     measure = axes(frame)[1]
     canvas = frame.canvas()
-    xs, scale, ticks = _slice_axis(done, name)
+    xs, scale, ticks = _slice_axis(frame, done, name)
     ys = np.array([trial.values.get(measure, math.nan) for trial in done])
     y = Scale.over(ys, log="slice" in view.log, margin=0.07)
     arrow = "↑ better" if store.direction(measure) == "max" else "↓ better"
@@ -241,13 +253,20 @@ def _name_ticks(frame: Frame, canvas: Canvas, plot: Plot, ticks: Sequence[tuple[
             canvas.text(start, row, label, "label")
 
 
+def _by_powers(frame: Frame, name: str, low: float, high: float) -> bool:
+    """Tell whether a setting's axis is logarithmic: where it was searched so, or spans a wide range."""
+    asked = dict(frame.store.record.space.get("search") or {}).get(name)
+    searched = isinstance(asked, Mapping) and asked.get("log") is True
+    return low > 0 and (searched or high / low >= _WIDE)
+
+
 def _slice_axis(
-    trials: Sequence[ModelState], name: str
+    frame: Frame, trials: Sequence[ModelState], name: str
 ) -> tuple[npt.NDArray[np.float64], Scale, list[tuple[float, str]]]:
     raw = [config_value(trial, name) for trial in trials]
     values = np.array([numeric(item) for item in raw])
     if np.isfinite(values).all():
-        log = bool(values.min() > 0 and values.max() / values.min() >= 20)
+        log = _by_powers(frame, name, float(values.min()), float(values.max()))
         return values, Scale.over(values, log=log, margin=0.05), []
     names = sorted({plain(item) for item in raw})
     place = {item: float(k) for k, item in enumerate(names)}

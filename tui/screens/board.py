@@ -46,6 +46,10 @@ class Board(Screen[None]):
         """Return the panes, the most important first."""
         raise NotImplementedError
 
+    def grid_rows(self, height: int) -> tuple[str, str] | None:
+        """Return how a grid of this height is divided where a pane can't use its half; None: as in the style sheet."""
+        return None
+
     @property
     def monitor(self) -> "Monitor":
         """The app."""
@@ -96,13 +100,18 @@ class Board(Screen[None]):
             "single": {self.active},
         }[mode]
         bare = wide < FRAME_FROM or high < 12
-        arrangement = (mode, bare, frozenset(shown), high >= HEADER_FROM, self.active)
+        rows = self.grid_rows(high - 3) if mode == "grid" else None
+        arrangement = (mode, bare, frozenset(shown), high >= HEADER_FROM, self.active, rows)
         if arrangement == self._arrangement:
             return
         self._arrangement = arrangement
         with self.app.batch_update():
             for name in ("grid", "pair", "single"):
                 self.board.set_class(mode == name, f"-{name}")
+            if rows is None:
+                self.board.styles.clear_rule("grid_rows")
+            else:
+                self.board.styles.grid_rows = " ".join(rows)
             self.set_class(bare, "-bare")
             self.set_class(self.monitor.session.look.ascii, "-ascii")
             self.header.display = high >= HEADER_FROM

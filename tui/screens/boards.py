@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tui.charts.bias import bias
-from tui.charts.classes import class_map, disagreement
+from tui.charts.bias import bias, bias_rows
+from tui.charts.classes import class_map, disagreement, map_rows
 from tui.charts.curves import curves
 from tui.charts.front import front, hypervolume
 from tui.charts.gaps import gap_curve, groups
@@ -13,6 +13,9 @@ from tui.charts.table import front_table, table
 from tui.screens.board import Board
 from tui.view import EPOCH
 from tui.widgets.pane import Pane
+
+_FRAME = 2
+"""Rows of a pane's frame."""
 
 
 class Live(Board):
@@ -26,6 +29,12 @@ class Live(Board):
             Pane("table", "Trials", table, every=2),
             Pane("curves", "Learning curves", curves, shared=EPOCH, every=3),
             Pane("bias", "Class bias", bias, depends="reports", every=2),
+        )
+
+    def grid_rows(self, height: int) -> tuple[str, str] | None:
+        """Give class bias the rows that it can use, the curves the rest."""
+        return "1fr", str(
+            min(height // 2, _FRAME + bias_rows(len(self.monitor.session.store.record.classes)))
         )
 
 
@@ -56,6 +65,10 @@ class Classes(Board):
             Pane("gap_curve", "Gaps by epoch", gap_curve, depends="reports", shared=EPOCH),
             Pane("groups", "Gaps between groups", groups, depends="reports"),
         )
+
+    def grid_rows(self, height: int) -> tuple[str, str] | None:
+        """Give the maps of classes the rows that they can use, the gaps the rest."""
+        return str(min(height // 2, _FRAME + map_rows(len(self.monitor.session.store.record.classes)))), "1fr"
 
 
 class Search(Board):

@@ -15,6 +15,8 @@ from tui.charts.gaps import gap_names
 from tui.screens.dialog import Dialog
 from tui.text import duration, number, plain, setting, short
 
+REFRESH_SECONDS = 0.5
+
 
 class Detail(Dialog):
     """All that is known of one trial."""
@@ -30,7 +32,26 @@ class Detail(Dialog):
         with VerticalScroll(classes="box") as box:
             box.border_title = plain(self.model.id)
             box.border_subtitle = "esc closes"
-            yield self.page(box, self._page())
+            self._said = self.page(box, self._page())
+            yield self._said
+
+    def on_mount(self) -> None:
+        """Follow the trial while it is looked at."""
+        super().on_mount()
+        self.session.view.closely = True
+        self._shown = self.session.key("reports")
+        self.set_interval(REFRESH_SECONDS, self._refresh)
+
+    def on_unmount(self) -> None:
+        """Ask for no more."""
+        self.session.view.closely = False
+
+    def _refresh(self) -> None:
+        key = self.session.key("reports")
+        if key != self._shown:
+            self._shown = key
+            self.model = self.session.store.model(self.model.id) or self.model
+            self._said.update(self._page())
 
     def _page(self) -> Table:
         model, session = self.model, self.session
@@ -46,8 +67,9 @@ class Detail(Dialog):
         else:
             page.add_row(measures)
             page.add_row(settings)
-        outer = Table.grid(padding=(0, 0, 1, 0))
+        outer = Table.grid()
         outer.add_row(self._state())
+        outer.add_row("")
         outer.add_row(page)
         return outer
 
@@ -75,7 +97,7 @@ class Detail(Dialog):
         table.add_row(
             Text("measure", style="bold"),
             Text("last", style="bold"),
-            Text("95 %, chance", style="bold"),
+            Text("95 % interval, chance", style="bold"),
             Text("best", style="bold"),
         )
         gaps = gap_names(frame)
@@ -89,7 +111,9 @@ class Detail(Dialog):
             )
             doubt = frame.doubts.get((model.id, model.epoch, name)) if name in gaps else None
             said = (
-                "" if doubt is None else f"[{number(doubt.low)}, {number(doubt.high)}] {number(doubt.chance)}"
+                ""
+                if doubt is None
+                else f"[{number(doubt.low)}, {number(doubt.high)}], {number(doubt.chance)}"
             )
             table.add_row(
                 Text(look.text(short(name)), style="" if name in frame.store.record.objectives else "dim"),

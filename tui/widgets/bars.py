@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tui import raster
 from tui.action import footer
 from tui.canvas import Canvas
+from tui.session import Session
 from tui.standing import badges, state_name, time_left
 from tui.store import Store
 from tui.text import duration, fit, plain, width
@@ -100,14 +101,14 @@ class Header(Drawn):
         if store.front:
             parts.append((f"{look.glyph('front')} {len(store.front)} on front", "front"))
             parts.append((f"hv {store.hypervolume:.4f}", "text"))
-        left = time_left(session)
-        if left is not None and math.isfinite(left):
-            parts.append((f"{duration(left)} left", "dim"))
         for text, name in parts:
             label = look.text(text)
             if x + width(label) > right:
                 break
             x = canvas.text(x, 0, label, name) + 2
+        passed = _times(session)
+        if passed and x + width(passed) <= right:
+            canvas.right(right, 0, passed, "dim")
 
     def _tabs_row(self, canvas: Canvas) -> None:
         board, look = self.board, self.session.look
@@ -138,6 +139,17 @@ class Header(Drawn):
             start = canvas.text(start, 1, label, "strong" if k == active else "dim") + 2
 
 
+def _times(session: Session) -> str:
+    """Return how long the run has taken, and may take."""
+    state = session.store.state
+    if state.started is None or state.updated is None:
+        return ""
+    over = state_name(session) not in ("running", "preparing")
+    passed = duration((state.updated if over else max(state.updated, session.source.now())) - state.started)
+    left = time_left(session)
+    return passed if left is None or not math.isfinite(left) else f"{passed}, about {duration(left)} left"
+
+
 def _partial(store: Store) -> float:
     """Return the running trials' epochs as parts of trials."""
     running = [t for t in store.state.trials.values() if t.state == "running" and t.epochs]
@@ -147,6 +159,24 @@ def _partial(store: Store) -> float:
 class Footer(Drawn):
     """One row: a message, or the filter, or the keys that matter here."""
 
+    @property
+    def _has_header(self) -> bool:
+        return bool(self.monitor.board and self.monitor.board.header.display)
+
+    def _standing(self, canvas: Canvas) -> int:
+        """Say how the run stands where there is no room for a header; return the x after it."""
+        if self._has_header:
+            return 1
+        session, look = self.session, self.session.look
+        state = state_name(session)
+        glyph, style = STATE_LOOK.get(state, ("running", "dim"))
+        x = canvas.text(1, 0, f"{look.glyph(glyph)} {state}", style) + 2
+        for text, badge in badges(session):
+            label = f" {look.text(text)} "
+            if x + width(label) < canvas.width:
+                x = canvas.text(x, 0, label, badge) + 1
+        return x + 1
+
     def key(self) -> Hashable:
         """Return what the footer says."""
         session = self.session
@@ -154,6 +184,7 @@ class Footer(Drawn):
             session.view.revision,
             session.message,
             session.meter.line(),
+            () if self._has_header else (state_name(session), badges(session)),
             self.app.theme,
             len(session.ids),
         )
@@ -166,10 +197,10 @@ class Footer(Drawn):
         if meter:
             canvas.text(1, 0, fit(look.text(meter), width_ - 2), "dim")
             return canvas
-        x = 1
+        x = self._standing(canvas)
         if session.message:
             text, style = session.message
-            canvas.text(x, 0, fit(look.text(plain(text)), width_ - 2), style)
+            canvas.text(x, 0, fit(look.text(plain(text)), width_ - x - 1), style)
             return canvas
         if session.view.filter:
             found = f"{len(session.ids)} of {len(session.store.state.trials)}"
