@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 FORBIDDEN_KEYS = ("ctrl+b", "ctrl+a", "ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m")
 """tmux and screen take the first two; terminals send the others for backspace, tab and enter."""
 
+_ALWAYS = 2
+"""Places in the footer that nothing takes: leaving, and help."""
+
 
 @dataclass(frozen=True)
 class Action:
@@ -55,12 +58,14 @@ def groups(actions: Sequence[Action]) -> dict[str, list[Action]]:
 
 
 def footer(actions: Sequence[Action], *, replay: bool, readonly: bool) -> list[Action]:
-    """Return what the footer shows, the most useful first: in a replay what only a replay can."""
+    """Return what the footer shows: how to leave, where help is, what only a replay can, and the rest."""
     off = set() if replay else {"replay"}
     if readonly:
         off.add("write")
     shown = [action for action in actions if action.footer and action.needs not in off]
-    return sorted(shown, key=lambda action: (action.needs != "replay", action.footer))
+    return sorted(
+        shown, key=lambda action: (action.footer > _ALWAYS, action.needs != "replay", action.footer)
+    )
 
 
 def markdown(actions: Sequence[Action]) -> str:

@@ -92,7 +92,7 @@ class Canvas:
 
     def style_at(self, x: int, y: int) -> str:
         """Return the name of a cell's style."""
-        return self._names[self.style[y, x]]
+        return self._names[int(self.style[y, x])]
 
     def paint(self, x: int, y: int, chars: npt.NDArray[np.str_] | str, styles: npt.NDArray[np.int64]) -> None:
         """Set a run of cells at once: characters (one, or one a cell) and numbers of styles; cut at the right edge."""

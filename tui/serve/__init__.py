@@ -4,12 +4,8 @@ import shlex
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kdtune.errors import InputError
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 HOST, PORT = "localhost", 8000
 PORTS_TRIED = 100
@@ -24,6 +20,7 @@ def serve_run(
         InputError: textual-serve is not installed, or no port is free.
     """
     try:
+        from aiohttp import web
         from textual_serve.server import Server
     except ModuleNotFoundError:
         raise InputError("--serve needs textual-serve: pip install 'kdtune[serve]'") from None
@@ -31,12 +28,18 @@ def serve_run(
     class RunServer(Server):
         """The page is our own: the package's asks a font server on the internet before it shows anything."""
 
-        def initialize_logging(self) -> None:
-            """Stay silent: standard error is the user's."""
+        def serve(self, debug: bool = False) -> None:
+            """Serve; say where once it listens."""
+            where = f"kdtune: {run.name} is on {self.public_url} (Ctrl-C ends it)"
+            web.run_app(
+                self._make_app(),
+                host=self.host,
+                port=self.port,
+                print=lambda *_: print(where, file=sys.stderr, flush=True),
+            )
 
-        async def on_startup(self, app: "web.Application") -> None:
-            """Say where to look."""
-            print(f"kdtune: {run.name} is on {self.public_url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+        async def on_startup(self, app: web.Application) -> None:
+            """Stay silent: the server does not listen yet."""
 
     command = [sys.executable, "-m", "tui", str(run.resolve()), "--speed", str(speed)]
     command += ["--replay"] * replay + ["--readonly"] * readonly + ["--ascii"] * ascii

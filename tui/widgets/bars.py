@@ -29,6 +29,9 @@ STATE_LOOK = {
     "loading": ("interrupted", "dim"),
 }
 
+_ROOMY = 60
+"""Columns from which things are called by their names."""
+
 
 class Header(Drawn):
     """Two rows: what the run does, and where one is."""
@@ -113,7 +116,7 @@ class Header(Drawn):
     def _tabs_row(self, canvas: Canvas) -> None:
         board, look = self.board, self.session.look
         x = 1
-        roomy = canvas.width >= 60
+        roomy = canvas.width >= _ROOMY
         for k, (mode, title) in enumerate(SCREENS):
             here = mode == board.NAME
             if here:
@@ -170,12 +173,14 @@ class Footer(Drawn):
         session, look = self.session, self.session.look
         state = state_name(session)
         glyph, style = STATE_LOOK.get(state, ("running", "dim"))
-        x = canvas.text(1, 0, f"{look.glyph(glyph)} {state}", style) + 2
+        x = 1
+        if canvas.width >= _ROOMY or state not in ("running", "finished"):
+            x = canvas.text(x, 0, f"{look.glyph(glyph)} {state}", style) + 2
         for text, badge in badges(session):
             label = f" {look.text(text)} "
             if x + width(label) < canvas.width:
                 x = canvas.text(x, 0, label, badge) + 1
-        return x + 1
+        return x + 1 if x > 1 else x
 
     def key(self) -> Hashable:
         """Return what the footer says."""
@@ -217,7 +222,7 @@ class Footer(Drawn):
         for action in footer(self.monitor.actions, replay=session.is_replay, readonly=session.readonly):
             label = f"{look.text(action.shown)} {action.label}"
             if x + width(label) > width_ - 1:
-                break
+                continue
             x = canvas.text(x, 0, look.text(action.shown), "key")
             x = canvas.text(x + 1, 0, action.label, "dim") + 3
         return canvas
