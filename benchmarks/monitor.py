@@ -1,220 +1,59 @@
-"""Measures the monitor in a real pseudo-terminal, 180×50, against the naive build, and prints targets met and missed.
+"""Measures the monitor in a real pseudo-terminal, 180×50, against the naive build in the same run; prints the targets.
 
-python benchmarks/monitor.py [--seconds 10] [--only NAME ...]
+python benchmarks/monitor.py [--rounds 3] [--seconds 10] [--write docs/monitor.md]
 """
 
 import argparse
-import fcntl
 import json
+import math
 import os
-import pty
+import platform
 import re
-import select
 import shutil
 import statistics
-import struct
-import subprocess
 import sys
 import tempfile
-import termios
-import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
+from growing_run import GrowingRun
+from pseudo_terminal import HEIGHT, WIDTH, Terminal, plain
 
-WIDTH, HEIGHT = 180, 50
-ROOT = Path(__file__).resolve().parent.parent
-
-
-class Terminal:
-    """A monitor in a pseudo-terminal: what it wrote, and when."""
-
-    def __init__(self, kind: str, run: Path, *, ssh: bool = False) -> None:
-        self.stats = Path(tempfile.mkstemp(suffix=".json")[1])
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
-        env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT)}
-        env.pop("SSH_CONNECTION", None)
-        env.pop("NO_COLOR", None)
-        if ssh:
-            env["SSH_CONNECTION"] = "10.0.0.1 22 10.0.0.2 22"
-        self.begun = time.perf_counter()
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, "--child", kind, "--run", str(run), "--stats", str(self.stats)],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            env=env,
-        )
-        os.close(slave)
-        self.master = master
-        self.chunks: list[tuple[float, bytes]] = []
-        self._stop = False
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        while not self._stop:
-            ready, _, _ = select.select([self.master], [], [], 0.2)
-            if ready:
-                try:
-                    data = os.read(self.master, 1 << 16)
-                except OSError:
-                    return
-                if not data:
-                    return
-                self.chunks.append((time.perf_counter(), data))
-
-    def send(self, keys: str) -> float:
-        os.write(self.master, keys.encode())
-        return time.perf_counter()
-
-    def wait(self, pattern: str, *, start: int = 0, timeout: float = 20.0) -> float | None:
-        """Return when the output since chunk `start` first matched."""
-        expression = re.compile(pattern.encode())
-        limit = time.perf_counter() + timeout
-        seen, text = start, b""
-        while time.perf_counter() < limit:
-            while seen < len(self.chunks):
-                when, data = self.chunks[seen]
-                text = _plain(text[-400:] + data)
-                seen += 1
-                if expression.search(text):
-                    return when
-            time.sleep(0.001)
-        return None
-
-    def written(self, since: float) -> int:
-        return sum(len(data) for when, data in self.chunks if when >= since)
-
-    def cpu(self) -> float:
-        try:
-            times = psutil.Process(self.process.pid).cpu_times()
-        except psutil.Error:
-            return 0.0
-        return times.user + times.system
-
-    def memory(self) -> float:
-        return psutil.Process(self.process.pid).memory_info().rss / 2**20
-
-    def close(self) -> dict[str, Any]:
-        self.send("q")
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self._stop = True
-        self._thread.join(2)
-        os.close(self.master)
-        try:
-            return dict(json.loads(self.stats.read_text() or "{}"))
-        finally:
-            self.stats.unlink(missing_ok=True)
+NAN = float("nan")
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-def _plain(data: bytes) -> bytes:
-    return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", data)
+@dataclass(frozen=True)
+class Row:
+    """One figure: ours, what it should be at most, and the naive build's."""
+
+    what: str
+    unit: str
+    ours: float
+    target: float | None = None
+    naive: float = NAN
+
+    def cells(self) -> list[str]:
+        ratio = self.naive / self.ours if self.ours else NAN
+        return [
+            self.what,
+            _figure(self.ours, self.unit),
+            "" if self.target is None else f"≤ {self.target:g} {self.unit}".strip(),
+            "" if self.target is None else "met" if self.ours <= self.target else "**missed**",
+            "" if math.isnan(self.naive) else _figure(self.naive, self.unit),
+            "" if math.isnan(ratio) else f"{ratio:.1f}×",
+        ]
 
 
-class Writer:
-    """Lets a made-up run grow at a rate, from a thread: events, and full reports of the trial that reports."""
-
-    def __init__(
-        self, path: Path, rate: float, *, trials: int = 1000, epochs: int = 200, classes: int = 100
-    ) -> None:
-        from kdtune.runs.jsonl import dumps
-        from tui.synthetic import Synthetic
-
-        self.world = Synthetic(
-            trials=trials, epochs=epochs, classes=classes, done=0, running=4, exact=False, state="running"
-        )
-        self.path = path
-        self.rate = rate
-        self.sent = 0
-        self.late = 0.0
-        self.dumps = dumps
-        self.template = json.dumps(self.world.report("t0000", 3).to_dict())
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def prepare(self, *, trials_done: int) -> "Writer":
-        from tui.synthetic import Synthetic
-
-        world = Synthetic(
-            trials=self.world.n_trials,
-            epochs=4,
-            classes=len(self.world.record.classes),
-            done=trials_done,
-            exact=False,
-            state="running",
-        )
-        files = world.write(self.path, reports=False)
-        for model_id in ("teacher-resnet20", "nds-lenet5"):
-            target = files.reports(model_id)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with open(target, "w") as file:
-                for epoch in range(1, 5):
-                    file.write(json.dumps(world.report(model_id, epoch).to_dict()) + "\n")
-        self.first = trials_done
-        return self
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> int:
-        self._stop.set()
-        self._thread.join()
-        return self.sent
-
-    def _run(self) -> None:
-        from kdtune.runs.files import RunFiles
-
-        files = RunFiles(self.path)
-        running = [f"t{self.first + k:04d}" for k in range(4)]
-        with open(files.events, "ab", buffering=0) as events:
-            open_files = {}
-            for model_id in running:
-                event = {
-                    "t": time.time(),
-                    "kind": "trial",
-                    "id": model_id,
-                    "model": "student",
-                    "epochs": 100_000,
-                    "state": "running",
-                }
-                events.write(
-                    (self.dumps({**event, "config": self.world.config(int(model_id[1:]))}) + "\n").encode()
-                )
-                files.model(model_id).mkdir(parents=True, exist_ok=True)
-                open_files[model_id] = open(files.reports(model_id), "ab", buffering=0)  # noqa: SIM115
-            epochs = dict.fromkeys(running, 0)
-            begun = time.monotonic()
-            while not self._stop.is_set():
-                due = int((time.monotonic() - begun) * self.rate)
-                while self.sent < due:
-                    model_id = running[self.sent % 4]
-                    epochs[model_id] += 1
-                    epoch = epochs[model_id]
-                    report = self.template.replace('"epoch": 3', f'"epoch": {epoch}', 1)
-                    open_files[model_id].write((report + "\n").encode())
-                    values = self.world._values(model_id, 1 + epoch % 200, None)  # type: ignore[arg-type]
-                    event = {
-                        "t": time.time(),
-                        "kind": "report",
-                        "id": model_id,
-                        "epoch": epoch,
-                        "seconds": 1.0,
-                        "values": values,
-                    }
-                    events.write((self.dumps(event) + "\n").encode())
-                    self.sent += 1
-                time.sleep(0.004)
-            for file in open_files.values():
-                file.close()
+def _figure(value: float, unit: str) -> str:
+    if math.isnan(value):
+        return "–"
+    text = f"{value:,.0f}" if value >= 100 or value == 0 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+    return f"{text} {unit}".strip()
 
 
 def child(kind: str, run: Path, stats: Path) -> None:
@@ -274,23 +113,22 @@ def keys(terminal: Terminal, kind: str, count: int) -> list[float]:
 
 
 def _last(terminal: Terminal, title: str) -> bytes:
-    text = _plain(b"".join(data for _, data in terminal.chunks[-400:]))
+    text = plain(b"".join(data for _, data in terminal.chunks[-400:]))
     hits = re.findall(title.encode(), text)
     return bytes(hits[-1]) if hits else b""
 
 
 def _changed(terminal: Terminal, start: int, title: str, before: bytes) -> bool:
-    text = _plain(b"".join(data for _, data in terminal.chunks[start:]))
+    text = plain(b"".join(data for _, data in terminal.chunks[start:]))
     hits = re.findall(title.encode(), text)
     return bool(hits) and hits[-1] != before
 
 
 def load_figures(
-    kind: str, folder: Path, rate: float, seconds: float, *, ssh: bool = False, press: int = 40
+    kind: str, path: Path, rate: float, seconds: float, *, ssh: bool = False, press: int = 40
 ) -> dict[str, float]:
     """Return CPU, bytes and key latency under a rate of reports."""
-    path = folder / f"{kind}-{rate:g}-{ssh}"
-    writer = Writer(path, rate).prepare(trials_done=0 if kind == "naive" else 996)
+    writer = GrowingRun(path, rate).prepare(trials_done=0 if kind == "naive" else 996)
     terminal = Terminal(kind, path, ssh=ssh)
     terminal.wait("t0" if kind != "naive" else "accuracy", timeout=20)
     time.sleep(3.0)
@@ -317,9 +155,7 @@ def load_figures(
     sent = writer.stop()
     time.sleep(1.0)
     stats = terminal.close()
-    result.update(
-        sent=sent, late=1000 * float(stats.get("late", float("nan"))), got=float(stats.get("reports", 0))
-    )
+    result.update(sent=sent, late=1000 * float(stats.get("late", NAN)), got=float(stats.get("reports", 0)))
     return result
 
 
@@ -342,12 +178,12 @@ def opening(run: Path) -> tuple[float, float, float]:
     time.sleep(1.0)
     memory = terminal.memory()
     terminal.close()
-    nan = float("nan")
-    return (first or nan) - terminal.begun, (whole or nan) - terminal.begun, memory
+    return (first or NAN) - terminal.begun, (whole or NAN) - terminal.begun, memory
 
 
-def charts() -> tuple[float, float]:
-    """Return milliseconds for a front of 5,000 points at 120×40, and for a heat map of 100 classes by 100 epochs."""
+def charts() -> tuple[float, float, float]:
+    """Return milliseconds for a front of 5,000 points at 120×40, ours and plotext's, and for a heat map 100×100."""
+    import plotext
     from rich.style import Style
 
     from tui.charts.classes import class_map
@@ -368,10 +204,23 @@ def charts() -> tuple[float, float]:
     store_b.apply(list(small.events()))
     reports = {"t0000": [small.report("t0000", e) for e in range(1, 101)]}
     heat = Frame(store_b, View(cursor="t0000"), 130, 104, reports=reports)
-    return _best(lambda: front(frame).rows(palette)), _best(lambda: class_map(heat).rows(palette))
+    rows = store.rows(frame.ids)
+    xs, ys = store.column(rows, "accuracy").tolist(), store.column(rows, "eod").tolist()
+
+    def naive() -> None:
+        plotext.clear_figure()
+        plotext.plotsize(120, 40)
+        plotext.scatter(xs, ys)
+        plotext.build()
+
+    return (
+        _median(lambda: front(frame).rows(palette)),
+        _median(naive),
+        _median(lambda: class_map(heat).rows(palette)),
+    )
 
 
-def _best(call: Any) -> float:
+def _median(call: Any) -> float:
     times = []
     for _ in range(15):
         begun = time.perf_counter()
@@ -380,91 +229,127 @@ def _best(call: Any) -> float:
     return statistics.median(times)
 
 
+def measure(folder: Path, rounds: int, seconds: float, say: Callable[[Row], None]) -> None:
+    """Run everything; rows are said as they are known."""
+    from tui.synthetic import Synthetic
+
+    Synthetic(trials=40, epochs=10, classes=10).write(folder / "small")
+    starts = []
+    for _ in range(2 * rounds - 1):
+        terminal = Terminal("ours", folder / "small")
+        starts.append((terminal.wait(r"t0\d\d\d") or NAN) - terminal.begun)
+        terminal.close()
+    say(Row("cold start to the first paint", "s", statistics.median(starts), 0.9))
+    say(Row("CPU of one core, idle", "%", idle_cpu(folder / "small", seconds), 1.0))
+
+    ours, naive = [], []
+    for k in range(rounds):
+        ours.append(load_figures("ours", folder / f"ours-{k}", 50, seconds))
+        naive.append(load_figures("naive", folder / f"naive-{k}", 50, seconds))
+
+    def both(what: str, unit: str, key: str, target: float) -> None:
+        middle = [statistics.median(round_.get(key, NAN) for round_ in kind) for kind in (ours, naive)]
+        say(Row(what, unit, middle[0], target, middle[1]))
+
+    both("CPU of one core, 50 reports a second", "%", "cpu", 15.0)
+    both("key to paint, median", "ms", "p50", 16.0)
+    both("key to paint, 95th percentile", "ms", "p95", 50.0)
+    both("key to paint, longest", "ms", "max", 100.0)
+    both("written to the terminal a second", "KiB", "bytes", 250.0)
+    over_ssh = load_figures("ours", folder / "ssh", 50, seconds, ssh=True, press=0)
+    say(Row("written a second over SSH", "KiB", over_ssh["bytes"], 60.0))
+    both("memory, 1,000 trials × 100 classes", "MB", "memory", 120.0)
+
+    front, plotext, heat = charts()
+    say(Row("redraw 5,000 points, 120×40", "ms", front, 8.0, plotext))
+    say(Row("heat map of 100 classes × 100 epochs", "ms", heat, 20.0))
+
+    Synthetic(trials=1000, epochs=200, classes=100, exact=False).write(folder / "big", reports=False)
+    first, whole, memory = opening(folder / "big")
+    say(Row("open 200,000 reports: first paint", "s", first, 1.5))
+    say(Row("open 200,000 reports: all read", "s", whole))
+    say(Row("memory with 200,000 reports", "MB", memory))
+
+    soak = load_figures("ours", folder / "soak", 500, 2 * seconds, press=0)
+    known = (996 + 2) * 4  # the epochs that the run begins with
+    say(
+        Row(
+            f"500 reports a second ({soak['sent']:,.0f} of them): lost",
+            "",
+            soak["sent"] + known - soak["got"],
+            0.0,
+        )
+    )
+    say(Row("500 reports a second: the latest was shown after", "ms", soak["late"], 1000.0))
+    say(Row("500 reports a second: CPU of one core", "%", soak["cpu"]))
+
+
+def machine(before: float) -> str:
+    """Return what the figures were measured on."""
+    names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return (
+        f"{os.cpu_count()} cores ({names[0] if names else platform.machine()}), "
+        f"load average {before:.1f} before and {os.getloadavg()[0]:.1f} after, {_priority()}"
+        f"Python {platform.python_version()}, Textual {version('textual')}, "
+        f"textual-plotext {version('textual-plotext')}; pseudo-terminal of {WIDTH}×{HEIGHT}"
+    )
+
+
+def _priority() -> str:
+    if os.sched_getscheduler(0) == os.SCHED_OTHER:
+        return ""
+    return "run at real-time priority, so that what else the machine does takes no time from either build, "
+
+
+def _cpuinfo() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+
+
+def markdown(rows: list[Row], where: str, rounds: int) -> str:
+    lines = [
+        "| | kdtune | target | | naive build | naive ÷ kdtune |",
+        "|---|--:|--:|---|--:|--:|",
+        *("| " + " | ".join(row.cells()) + " |" for row in rows),
+        "",
+        f"Measured on {where}. Where the naive build has a figure, {rounds} rounds of both took turns; medians.",
+    ]
+    return "\n".join(lines)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument(
-        "--only", nargs="*", default=[], help="start, big, idle, load, ssh, soak, charts, naive"
-    )
-    parser.add_argument("--child")
-    parser.add_argument("--run", type=Path)
-    parser.add_argument("--stats", type=Path)
+    parser.add_argument("--write", type=Path, help="put the table into this document, between its two marks")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--stats", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         child(options.child, options.run, options.stats)
         return 0
-    from tui.synthetic import Synthetic
+    load = os.getloadavg()[0]
+    rows: list[Row] = []
+
+    def say(row: Row) -> None:
+        rows.append(row)
+        print("  ".join(filter(None, row.cells())), flush=True)
 
     folder = Path(tempfile.mkdtemp(prefix="monitor-"))
-    wanted = set(options.only or ["start", "big", "idle", "load", "ssh", "soak", "charts", "naive"])
-    rows: list[tuple[str, str, str, bool | None]] = []
-
-    def row(what: str, figure: float, unit: str, limit: float | None) -> None:
-        met = None if limit is None else bool(figure <= limit)
-        rows.append((what, f"{figure:,.2f} {unit}", "" if limit is None else f"≤ {limit:g} {unit}", met))
-        print(*rows[-1], flush=True)
-
-    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
     try:
-        if wanted & {"start", "idle"}:
-            Synthetic(trials=40, epochs=10, classes=10).write(folder / "small")
-        if "start" in wanted:
-            times = []
-            for _ in range(5):
-                terminal = Terminal("ours", folder / "small")
-                painted = terminal.wait(r"t0\d\d\d")
-                times.append((painted or float("nan")) - terminal.begun)
-                terminal.close()
-            row("cold start, best of 5", min(times), "s", 0.9)
-        if "idle" in wanted:
-            row("CPU, idle", idle_cpu(folder / "small", options.seconds), "%", 1.0)
-        if "charts" in wanted:
-            front_ms, heat_ms = charts()
-            row("redraw 120×40, 5,000 points", front_ms, "ms", 8.0)
-            row("heat map 100×100", heat_ms, "ms", 20.0)
-        if "big" in wanted:
-            Synthetic(trials=1000, epochs=200, classes=100, exact=False).write(folder / "big", reports=False)
-            first, whole, memory = opening(folder / "big")
-            row("200,000 reports: first paint", first, "s", 1.5)
-            row("200,000 reports: whole", whole, "s", None)
-            row("memory with 200,000 reports", memory, "MB", None)
-        if "load" in wanted:
-            ours = load_figures("ours", folder, 50, options.seconds)
-            row("CPU at 50 reports/s", ours["cpu"], "%", 15.0)
-            row("key → paint, p50", ours["p50"], "ms", 16.0)
-            row("key → paint, p95", ours["p95"], "ms", 50.0)
-            row("key → paint, max", ours["max"], "ms", 100.0)
-            row("bytes a second, local", ours["bytes"], "KiB", 250.0)
-            row("memory, 1,000 trials × 100 classes", ours["memory"], "MB", 120.0)
-        if "ssh" in wanted:
-            row(
-                "bytes a second, SSH mode",
-                load_figures("ours", folder, 50, options.seconds, ssh=True, press=0)["bytes"],
-                "KiB",
-                60.0,
-            )
-        if "soak" in wanted:
-            soak = load_figures("ours", folder, 500, 2 * options.seconds, press=0)
-            known = 2 * 4 + 996 * 4
-            row("500 reports/s: lost", soak["sent"] + known - soak["got"], "", 0.0)
-            row("500 reports/s: latest", soak["late"], "ms", 1000.0)
-            row("500 reports/s: CPU", soak["cpu"], "%", None)
-        if "naive" in wanted:
-            naive = load_figures("naive", folder, 50, options.seconds)
-            row("naive: CPU at 50 reports/s", naive["cpu"], "%", None)
-            row("naive: key → paint, p50", naive.get("p50", float("nan")), "ms", None)
-            row("naive: key → paint, p95", naive.get("p95", float("nan")), "ms", None)
-            row("naive: key → paint, max", naive.get("max", float("nan")), "ms", None)
-            row("naive: bytes a second", naive["bytes"], "KiB", None)
+        measure(folder, options.rounds, options.seconds, say)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"\nload average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    width = max(len(what) for what, *_ in rows)
-    for what, figure, limit, met in rows:
-        print(
-            f"{what:<{width}}  {figure:>14}  {limit:>12}  {'' if met is None else 'met' if met else 'MISSED'}"
-        )
-    return 0
+    table = markdown(rows, machine(load), options.rounds)
+    print("\n" + table)
+    if options.write is not None:
+        text = options.write.read_text(encoding="utf-8")
+        before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+        options.write.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", encoding="utf-8")
+    return 1 if any(row.target is not None and not row.ours <= row.target for row in rows) else 0
 
 
 if __name__ == "__main__":

@@ -28,10 +28,14 @@ class Canvas:
     """Cells [height, width], each a character and the name of a style.
 
     A wide character takes two cells: the second holds the empty string, so that joined rows keep their width.
+
+    Attributes:
+        plots: where charts with a cross-hair lie on it: left, top, width, height.
     """
 
     def __init__(self, width: int, height: int, *, ascii_only: bool = False) -> None:
         self._ascii = ascii_only
+        self.plots: list[tuple[int, int, int, int]] = []
         self.width = max(0, width)
         self.height = max(0, height)
         self.chars: Chars = np.full((self.height, self.width), " ", "<U1")

@@ -73,6 +73,7 @@ class Plot:
         self.height = max(0, inner)
         if self.width < 2 or self.height < 1:
             return
+        canvas.plots.append((self.left, self.top, self.width, self.height))
         self._y_axis(left, top, gutter, marks, labels, y_label)
         self._x_axis(wide, x_label, whole=whole_x, with_labels=high >= 6)
 

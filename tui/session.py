@@ -195,7 +195,7 @@ class Session:
             doubts=self.analyst.found,
             log=self.log_lines,
             loading=self.source.loading,
-            error="the run directory is gone" if self.source.health.gone and not self.store.reports else "",
+            error="the run directory is gone" if self.source.health.gone else self.source.health.error,
             now=self.source.now(),
         )
 
@@ -206,6 +206,7 @@ class Session:
             self._order_revision,
             self.source.loading is None,
             self.source.health.gone,
+            self.source.health.error,
         )
         match depends:
             case "reports":

@@ -33,6 +33,8 @@ def badges(session: Session) -> list[tuple[str, str]]:
         found.append((f"paused +{source.held:,}", "badge-warn"))
     if source.loading is not None:
         found.append((f"reading {source.loading:.0%}", "badge"))
+    if source.health.error:
+        found.append((source.health.error, "badge-bad"))
     if source.health.stopping and state in ("preparing", "running"):
         found.append(("stopping", "badge-warn"))
     last = session.store.last_report

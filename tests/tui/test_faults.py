@@ -89,6 +89,18 @@ async def test_a_run_deleted_while_watched(run):
         assert "nothing to stop" in app.session.message[0]
 
 
+async def test_events_that_cannot_be_read(run):
+    run.events.unlink()
+    run.events.mkdir()
+    app = monitor_of(run)
+    async with app.run_test(size=(160, 48)) as pilot:
+        await until(pilot, lambda: app.session.source.health.error)
+        assert all("can't be read" in text.split("\n")[0] for text in await every_screen(pilot, app))
+        run.events.rmdir()
+        Synthetic(**WORLD).write(run.root)
+        await until(pilot, lambda: app.session.store.reports and not app.session.source.health.error)
+
+
 async def test_a_run_replaced_while_watched_is_read_anew(run, tmp_path):
     app = monitor_of(run)
     async with app.run_test(size=(160, 48)) as pilot:

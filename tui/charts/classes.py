@@ -50,6 +50,7 @@ def class_map(frame: Frame) -> Canvas:
         (len(names) + per_row - 1) // per_row, rows, frame.view.scroll.get("class_map", 0)
     )
     shades = raster.levels(table[:, shown], 0.0, 1.0, _LEVELS)
+    canvas.plots.append((left, 1, cell * len(shown), rows))
     tall = max(1, min(_TALLEST, rows // max(1, len(visible)))) if not hidden else 1
     for k, place in enumerate(visible):
         y = 1 + k * tall

@@ -108,17 +108,23 @@ def scroll(app: "Monitor", pane: Pane, by: int) -> None:
     app.repaint()
 
 
-def click(app: "Monitor", pane: Pane, y: int) -> None:
-    """Put the cursor on the trial in this row of a table."""
+def click(app: "Monitor", pane: Pane, x: int, y: int) -> None:
+    """Put the cursor on the trial in this row of a table, or the cross-hair on this place of a chart."""
     session = app.session
-    if pane.pane_name != "table":
-        return
-    rows = visible(session.frame(pane.size.width, pane.size.height), session.ids)
-    row = y - pane.gutter.top - 1
-    if 0 <= row < len(rows):
+    x, y = x - pane.gutter.left, y - pane.gutter.top
+    if pane.pane_name == "table":
+        rows = visible(session.frame(pane.size.width, pane.size.height), session.ids)
+        if not 0 <= y - 1 < len(rows):
+            return
         session.view.follow = False
-        session.move_to(rows[row])
-        app.repaint()
+        session.move_to(rows[y - 1])
+    for left, top, width, height in pane.plots:
+        if left <= x < left + width and top <= y < top + height:
+            place = (x - left) / max(1, width - 1), 1 - (y - top) / max(1, height - 1)
+            session.view.crosshair = True
+            session.view.cross[pane.place] = place
+            session.view.changed()
+    app.repaint()
 
 
 def follow(app: "Monitor") -> None:

@@ -138,7 +138,7 @@ class Board(Screen[None]):
 
     def on_pane_clicked(self, event: Pane.Clicked) -> None:
         """Put the cursor where the click was."""
-        click(self.monitor, event.pane, event.y)
+        click(self.monitor, event.pane, event.x, event.y)
 
     def on_pane_scrolled(self, event: Pane.Scrolled) -> None:
         """Scroll the pane's list, or move the cursor."""

@@ -1,5 +1,6 @@
 """The monitor in a browser: each visitor gets a process of it, through textual-serve."""
 
+import logging
 import shlex
 import socket
 import sys
@@ -41,6 +42,8 @@ def serve_run(
         async def on_startup(self, app: web.Application) -> None:
             """Stay silent: the server does not listen yet."""
 
+    # A visitor's process that ends together with the server is no news.
+    logging.getLogger("asyncio").addHandler(logging.NullHandler())
     command = [sys.executable, "-m", "tui", str(run.resolve()), "--speed", str(speed)]
     command += ["--replay"] * replay + ["--readonly"] * readonly + ["--ascii"] * ascii
     command += ["--theme", theme] if theme else []

@@ -39,6 +39,7 @@ class Live:
         self.skipped = 0
         self.paused = False
         self._health = Health()
+        self._error = ""
         self._tail = Tail(files.events)
         self._blocks: deque[Batch] = deque()
         self._unread = _LineCount(files.events)
@@ -123,8 +124,12 @@ class Live:
             if again:  # cut off or replaced: what was read is void
                 self._tail = Tail(self.files.events)
                 events = self._tail.read(max_bytes=BLOCK_BYTES)
-        except OSError:  # gone: the health check says so
+        except FileNotFoundError:  # not there yet, or gone: the health check says so
             return False
+        except OSError as error:
+            self._error = f"{self.files.events.name} can't be read: {error.strerror}"
+            return False
+        self._error = ""
         self.skipped = self._tail.skipped
         if events or again:
             self._blocks.append(Batch(events, reset=again))
@@ -139,7 +144,7 @@ class Live:
             # Only now: looking at the lock holds it for an instant, and a driver that starts must not stumble.
             with contextlib.suppress(OSError):
                 lost = not driver_seems_alive(self.files)
-        return Health(lost=lost, stopping=requested_stop(self.files) is not None)
+        return Health(lost=lost, stopping=requested_stop(self.files) is not None, error=self._error)
 
     def reports(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
         """Return the full reports, reading only what was added."""

@@ -16,11 +16,13 @@ class Health:
         lost: no sign of life for too long.
         gone: the run directory is not there any more.
         stopping: a stop was requested and not yet obeyed.
+        error: why the events can't be read, empty where they can.
     """
 
     lost: bool = False
     gone: bool = False
     stopping: bool = False
+    error: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,17 @@ Chart = Callable[[Frame], Canvas]
 
 
 class Drawn(Widget):
-    """A widget that is a canvas. Subclasses say what its contents depend on, and draw."""
+    """A widget that is a canvas. Subclasses say what its contents depend on, and draw.
+
+    Attributes:
+        plots: where its charts lie, as the canvas says.
+    """
 
     DEFAULT_CSS = "Drawn { overflow: hidden; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self.plots: list[tuple[int, int, int, int]] = []
         self._strips: list[Strip] = []
         self._drawn_key: Hashable = None
         self._drawn_size: Size | None = None
@@ -100,6 +105,7 @@ class Drawn(Widget):
         width, height = self.size
         canvas = self.draw(width, height)
         self._strips = [Strip(row, width) for row in canvas.rows(palette)]
+        self.plots = canvas.plots
         self._drawn_key, self._drawn_size = key, self.size
         self.session.meter.drew(self.id or type(self).__name__, time.perf_counter() - begun)
         return True
