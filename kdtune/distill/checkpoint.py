@@ -17,7 +17,8 @@ from kdtune.errors import KdtuneError
 from kdtune.runs.files import write_bytes
 from kdtune.runs.records import Report
 
-_FORM = 1
+FORM = 1
+"""Version of the form of checkpoints."""
 
 
 class CheckpointError(KdtuneError):
@@ -27,18 +28,20 @@ class CheckpointError(KdtuneError):
 def save_checkpoint(
     path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Optimizer, reports: list[Report]
 ) -> None:
-    """Write the state after an epoch; a reader sees the file before or after, never in between."""
+    """Write the state after an epoch."""
+    content = {
+        "job": job.to_dict(),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "reports": [report.to_dict() for report in reports],
+    }
+    write_checkpoint(path, content)
+
+
+def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint's content; a reader sees the file before or after, never in between."""
     buffer = io.BytesIO()
-    torch.save(
-        {
-            "form": _FORM,
-            "job": job.to_dict(),
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "reports": [report.to_dict() for report in reports],
-        },
-        buffer,
-    )
+    torch.save({"form": FORM, **content}, buffer)
     write_bytes(path, buffer.getvalue())
 
 
@@ -60,7 +63,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # a damaged file makes the reader stumble in every way
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: not readable as a checkpoint ({reason})") from None
-    if not isinstance(content, dict) or content.get("form") != _FORM:
+    if not isinstance(content, dict) or content.get("form") != FORM:
         raise CheckpointError(f"{path}: not a checkpoint of this version")
     return content
 

@@ -126,8 +126,9 @@ class Job:
 
     Attributes:
         architecture: name in `kdtune.models`.
-        seed: of the initial weights and the order of the examples.
-        view_seed: of the augmentation; students that share it see the same crops, and so the same teacher logits.
+        seed: of the initial weights.
+        view_seed: of the order of the examples and their augmentation; students that share it see the same batches
+            of the same crops, and so the same teacher logits.
         distillation: None for hard labels only (a teacher, or a non-distilled student).
         weights: of a model that is not trained but taken from a file; its one epoch is an evaluation.
     """
@@ -167,5 +168,5 @@ class Job:
         return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
-_RECIPE = 1
+_RECIPE = 2
 """Raised when the training loop changes what the same job gives, so that cached baselines are trained anew."""

@@ -1,12 +1,14 @@
 """Trains one model, epoch by epoch, and reports counts on validation after each.
 
-Everything random is a pure function of (seed, epoch): the order of the examples, the views. A training that goes on
-from a checkpoint therefore needs no state of a random generator, and on CPU gives the numbers of an undisturbed one.
+Initial weights are a pure function of the seed; the order of the examples and the views, of (view seed, epoch). A
+training that goes on from a checkpoint therefore needs no state of a random generator, and on CPU gives the numbers of
+an undisturbed one.
 """
 
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,11 +16,11 @@ from torch import Tensor, nn
 
 from kdtune.data.seeds import derive_seed
 from kdtune.distill._loss import kd_loss
-from kdtune.distill._schedule import learning_rate
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.checkpoint import load_checkpoint, save_checkpoint
 from kdtune.distill.config import Job
-from kdtune.distill.evaluate import autocast, count_all, largest_disagreements, predict_logits
+from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diverged
+from kdtune.distill.evaluate import autocast, predict_logits
 from kdtune.distill.extras import measure_extras
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.distill.weights import load_weights
@@ -65,17 +67,8 @@ class Training:
         self.extras = extras
         self.rungs = rungs
         self.reports: list[Report] = []
-        arrays = data.arrays
-        torch.manual_seed(derive_seed(job.seed, "weights"))
-        self.model = build(job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes).to(
-            data.device
-        )
-        if job.weights is not None:
-            load_weights(self.model, job.weights, job.architecture)
-        if self._channels_last:
-            self.model = self.model.to(memory_format=torch.channels_last)
-        self.optimizer = _optimizer(self.model, job)
-        self.steps_per_epoch = max(1, math.ceil(len(data) / job.train.batch_size))
+        self.model = initial_model(job, data)
+        self.optimizer = make_optimizer(self.model, job)
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
 
@@ -95,34 +88,24 @@ class Training:
         Raises:
             DivergedError: the loss, or an output on validation, is not finite.
         """
+        job, data, epoch = self.job, self.data, self.epoch + 1
         started = time.perf_counter()
-        loss, rate = self._train_epoch() if self.job.weights is None else (math.nan, 0.0)
+        loss, rate = self._train_epoch() if job.weights is None else (math.nan, 0.0)
         self.model.eval()
-        logits = predict_logits(
-            self.model, self.data.validation, self.data.device, precision=self.job.train.precision
-        )
-        if not bool(torch.isfinite(logits).all()):  # its largest entry would be no class at all
-            raise DivergedError(
-                f"outputs are not finite after epoch {self.epoch + 1} at learning rate {self.job.train.lr:.3g}"
-            )
-        predictions = logits.argmax(dim=1).cpu().numpy()
-        arrays = self.data.arrays
-        epoch = self.epoch + 1
-        report = Report(
+        logits = predict_logits(self.model, data.validation, data.device, precision=job.train.precision)
+        if why := why_diverged(job, epoch, loss, logits):
+            raise DivergedError(why)
+        report = report_of(
+            data,
+            logits,
+            None if self.teacher is None else self.teacher.validation_predictions,
             epoch=epoch,
-            counts=count_all(arrays, predictions),
-            time=time.time(),
             seconds=time.perf_counter() - started,
             train_loss=loss,
-            validation_loss=float(nn.functional.cross_entropy(logits, self.data.validation_labels)),
             learning_rate=rate,
-            disagreement=()
-            if self.teacher is None
-            else largest_disagreements(self.teacher.validation_predictions, predictions, arrays.n_classes),
-            scalars=measure_extras(self.extras, self.model, self.data, logits)
-            if epoch in (*self.rungs, self.job.train.epochs)
-            else {},
         )
+        if epoch in (*self.rungs, job.train.epochs):
+            report = replace(report, scalars=measure_extras(self.extras, self.model, data, logits))
         self.reports.append(report)
         if self.checkpoint is not None:
             save_checkpoint(self.checkpoint, self.job, self.model, self.optimizer, self.reports)
@@ -136,28 +119,18 @@ class Training:
                 on_report(report)
         return self.model.eval()
 
-    @property
-    def _channels_last(self) -> bool:
-        return self.job.train.channels_last and self.data.arrays.is_image
-
     def _train_epoch(self) -> tuple[float, float]:
         job, data = self.job, self.data
         self.model.train()
-        generator = torch.Generator().manual_seed(derive_seed(job.seed, "order", self.epoch))
-        order = torch.randperm(len(data), generator=generator).to(data.device)
-        view = data.view(self.epoch)
         soft = None
         if job.distillation is not None and job.distillation.alpha > 0 and self.teacher is not None:
-            soft = self.teacher.logits(view).to(data.device)
+            soft = self.teacher.logits(data.view(self.epoch)).to(data.device)
         total, seen = torch.zeros((), device=data.device), 0
         rate = job.train.lr
-        for number, indices in enumerate(order.split(job.train.batch_size)):
-            if len(indices) < 2:  # batch statistics of a single example are undefined
-                continue
-            rate = self._set_rate(self.epoch * self.steps_per_epoch + number)
-            inputs = data.train.batch(view, indices)
-            if self._channels_last:
-                inputs = inputs.contiguous(memory_format=torch.channels_last)
+        for factor, indices, inputs in batches(job, data, self.epoch):
+            rate = job.train.lr * factor
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
             with autocast(data.device, job.train.precision):
                 logits = self.model(inputs)
             loss = self._loss(logits.float(), None if soft is None else soft[indices], data.labels[indices])
@@ -166,12 +139,7 @@ class Training:
             self.optimizer.step()
             total += loss.detach() * len(indices)
             seen += len(indices)
-        mean = float(total) / seen
-        if not math.isfinite(mean):
-            raise DivergedError(
-                f"loss is {mean} in epoch {self.epoch + 1} at learning rate {job.train.lr:.3g}"
-            )
-        return mean, rate
+        return float(total) / seen, rate
 
     def _loss(self, logits: Tensor, soft: Tensor | None, labels: Tensor) -> Tensor:
         distillation = self.job.distillation
@@ -186,27 +154,24 @@ class Training:
             scale_by_t2=distillation.scale_by_t2,
         )
 
-    def _set_rate(self, step: int) -> float:
-        train = self.job.train
-        total = train.epochs * self.steps_per_epoch
-        rate = learning_rate(
-            step,
-            total_steps=total,
-            base=train.lr,
-            schedule=train.schedule,
-            warmup_steps=round(train.warmup * total),
-            milestones=train.milestones,
-            gamma=train.gamma,
-        )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        return rate
-
     def _resume(self, checkpoint: Path) -> None:
         self.reports = load_checkpoint(checkpoint, self.job, self.model, self.optimizer)
 
 
-def _optimizer(model: nn.Module, job: Job) -> torch.optim.Optimizer:
+def initial_model(job: Job, data: DeviceData) -> nn.Module:
+    """Return a job's model as it begins, on the device and in the memory layout in which it trains."""
+    arrays = data.arrays
+    torch.manual_seed(derive_seed(job.seed, "weights"))
+    model = build(job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes).to(
+        data.device
+    )
+    if job.weights is not None:
+        load_weights(model, job.weights, job.architecture)
+    return model.to(memory_format=torch.channels_last) if is_channels_last(job, data) else model
+
+
+def make_optimizer(model: nn.Module, job: Job) -> torch.optim.Optimizer:
+    """Return the optimiser that a job asks for."""
     train = job.train
     if train.optimizer == "adamw":
         return torch.optim.AdamW(model.parameters(), lr=train.lr, weight_decay=train.weight_decay)

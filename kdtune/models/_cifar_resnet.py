@@ -8,6 +8,7 @@ the output layer start from He et al.'s normal distribution (arXiv 1502.01852), 
 `resnet50` is 6n + 2 as well (n = 8), but everybody means the network for ImageNet by it, and so do we.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -27,11 +28,17 @@ class _Block(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.stride = stride
         self.new_channels = channels - channels_in
+        self.copies = 1  # of the network side by side in the channels, where several are trained as one
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
         if self.new_channels:
-            x = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.new_channels))
+            x = x[:, :, :: self.stride, :: self.stride]
+            if self.copies > 1:
+                x = torch.unflatten(x, 1, (self.copies, -1))
+            x = functional.pad(x, (0, 0, 0, 0, 0, self.new_channels))
+            if self.copies > 1:
+                x = x.flatten(1, 2)
         return functional.relu(out + x)
 
 

@@ -83,6 +83,10 @@ class RunFiles:
         """Return the file with the weights and what is needed to go on training."""
         return self.model(model_id) / "checkpoint.pt"
 
+    def cohort(self, name: str) -> Path:
+        """Return the file with the state of students that are trained as one; it is gone when they have ended."""
+        return self.root / "cohorts" / f"{name}.pt"
+
     def weights(self, model_id: str) -> Path:
         """Return the file with a baseline's weights."""
         return self.model(model_id) / "model.safetensors"

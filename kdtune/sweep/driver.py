@@ -172,11 +172,11 @@ def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> N
     from kdtune.sweep.scheduler import AskingScheduler
     from kdtune.sweep.searcher import StudySearcher
     from kdtune.sweep.stopper import StopWhen
-    from kdtune.sweep.workers import StudentTrial
+    from kdtune.sweep.workers import CohortTrial
 
     scratch = tempfile.mkdtemp(prefix="kdtune-tune-")
     trainable = tune.with_resources(
-        tune.with_parameters(StudentTrial, shared=shared), {"cpu": allotment.cpus, "gpu": allotment.gpus}
+        tune.with_parameters(CohortTrial, shared=shared), {"cpu": allotment.cpus, "gpu": allotment.gpus}
     )
     searcher = StudySearcher(ledger, workers=allotment.workers)
     tuner = Tuner(

@@ -1,47 +1,29 @@
 """What the driver knows of each trial: proposed by the study, recorded in the run, told back to the study.
 
-Every decision about a trial's fate is here, and none of it needs Ray: what Ray calls a trial is only its carrier.
+Every decision about a trial's fate is here, and none of it needs Ray: what Ray calls a trial is only a carrier, of one
+student or of several that are trained as one.
 """
 
 import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
 
 from kdtune.distill.config import Job
-from kdtune.runs.files import RunFiles, trial_id
+from kdtune.runs.files import RunFiles, trial_id, write_json
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.measures import References, front_hypervolume
 from kdtune.runs.reader import front_members, objective_values
 from kdtune.runs.records import Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep import study as studies
+from kdtune.sweep.cohorts import group
 from kdtune.sweep.halving import Referee
 from kdtune.sweep.plan import Plan
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A trial to run: plain values, as they travel to a worker."""
-
-    number: int
-    job: Job
-    teacher: str
-    checkpoint: Path
-
-    def to_config(self) -> dict[str, Any]:
-        """Return the configuration that Tune carries."""
-        return {
-            "number": self.number,
-            "job": json.dumps(self.job.to_dict()),
-            "teacher": self.teacher,
-            "checkpoint": str(self.checkpoint),
-        }
+from kdtune.sweep.proposal import Proposal, Student
 
 
 class Ledger:
@@ -71,6 +53,8 @@ class Ledger:
         self._stopping = stopping
         self._deadline = deadline
         self._unfinished = studies.unfinished(study)
+        self._begun = len(study.get_trials(deepcopy=False))
+        self._waiting: list[Proposal] = []
         self._pairs: dict[int, str] = {}
         self._referee = Referee(plan)
         self._referee.recall(read_records(files.events), self._unfinished)
@@ -80,56 +64,111 @@ class Ledger:
         """Tell whether trials at work are to end now: on request, or because the time is spent."""
         return self._stopping() or (self._deadline is not None and time.time() > self._deadline)
 
-    def next_trial(self) -> Proposal | None:
-        """Return the next trial to run, unfinished ones of an earlier driver first; None where there is none."""
+    def next_proposal(self) -> Proposal | None:
+        """Return what to train next, unfinished trials of an earlier driver first; None where there is nothing."""
         if self.should_stop():
             return None
-        space = self._plan.space
-        if self._unfinished:
-            trial = studies.take_up(self._study, space, self._unfinished.pop(0))
-        elif space.budget.trials is None or len(self._study.get_trials(deepcopy=False)) < space.budget.trials:
-            trial = studies.ask(self._study, space)
-        else:
+        if not self._waiting:
+            self._waiting = self._next_block()
+        if not self._waiting:
             return None
-        pair, job = self._plan.student(trial)
-        model_id = trial_id(trial.number)
-        self._pairs[trial.number] = pair.pair
-        config = {"pair": pair.pair, **_flat(job)}
-        self._writer.model_started(model_id, "student", config, job.train.epochs)
-        return Proposal(trial.number, job, pair.teacher, self._files.checkpoint(model_id).resolve())
+        proposal = self._waiting.pop(0)
+        for student in proposal.students:
+            config = {"pair": self._pairs[student.number], **_flat(student.job)}
+            self._writer.model_started(trial_id(student.number), "student", config, student.job.train.epochs)
+        return proposal
 
-    def take(self, number: int, result: Mapping[str, Any]) -> None:
-        """Record the epochs that a worker reports; those recorded already are passed over."""
-        for record in json.loads(result.get("reports") or "[]"):
-            report = Report.from_dict(record)
-            values = self._writer.report(trial_id(number), report, self._references[self._pairs[number]])
-            self._referee.take(number, report.epoch, values)
+    def take(self, proposal: Proposal, result: Mapping[str, Any]) -> bool:
+        """Record what a worker reports of its students, and tell whether it is to go on.
 
-    def goes_on(self, number: int) -> bool:
-        """Tell whether a trial, by what it reported so far, is to be trained further."""
-        return self._referee.goes_on(number)
+        Epochs that are recorded already are passed over, and so is what comes of a student that has ended.
+        """
+        for news in json.loads(result.get("students") or "[]"):
+            number = int(news["number"])
+            if self._ended(number):
+                continue
+            for record in news["reports"]:
+                self._report(number, Report.from_dict(record))
+            if news["failed"]:
+                self._end(number, "failed", news["failed"])
+            elif self._lags(number):
+                self._end(number, "stopped")
+        ended = [number for number in proposal.numbers if self._ended(number)]
+        if proposal.ended is not None and ended:
+            write_json(proposal.ended, {"ended": ended})
+        # A cohort is given another step to leave each of its members a checkpoint of its own.
+        return proposal.state is not None or not ended
 
-    def close_trial(self, number: int, result: Mapping[str, Any] | None, *, lost: bool) -> None:
-        """Record how a trial ended, and tell the study.
+    def close(self, proposal: Proposal, result: Mapping[str, Any] | None, *, lost: bool) -> None:
+        """Record how the trials of a carrier ended, and tell the study.
 
         Args:
             result: the last that its worker said, if anything.
             lost: its worker died more often than it may.
         """
         if result is not None:
-            self.take(number, result)
-        model = self._writer.state.trials[trial_id(number)]
-        failure = None if result is None else result.get("failed")
-        if failure:
-            self._end(number, "failed", str(failure))
-        elif model.epoch >= model.epochs:
-            self._end(number, "done", self._undefined(number))
-        elif self.should_stop():
-            self._writer.model_state(model.id, "interrupted")
-        elif lost:
-            self._end(number, "failed", "its worker process died again and again")
-        else:
-            self._end(number, "stopped")
+            self.take(proposal, result)
+        failure = str(
+            (result or {}).get("failed") or ("its worker process died again and again" if lost else "")
+        )
+        rest = [student for student in proposal.students if not self._ended(student.number)]
+        for student in rest:
+            model = self._writer.state.trials[trial_id(student.number)]
+            if model.epoch >= model.epochs and not (result or {}).get("failed"):
+                self._end(student.number, "done", self._undefined(student.number))
+            elif failure and proposal.state is not None:
+                # Whoever of them it was: each is trained by itself, and fails by itself.
+                self._waiting.append(Proposal((student,)))
+            elif failure and not self.should_stop():
+                self._end(student.number, "failed", failure)
+            elif self.should_stop():
+                self._writer.model_state(model.id, "interrupted")
+            else:
+                self._end(student.number, "stopped")
+        if proposal.state is not None and all(self._ended(number) for number in proposal.numbers):
+            proposal.state.unlink(missing_ok=True)
+            proposal.state.with_suffix(".ended.json").unlink(missing_ok=True)
+
+    def _next_block(self) -> list[Proposal]:
+        """Propose the trials of the next block: those of it that are unfinished, and those that are still to come."""
+        size = self._plan.cohort
+        first = self._unfinished[0] if self._unfinished else self._begun
+        end = (first // size + 1) * size
+        students: dict[int, Student] = {}
+
+        def draw(trial: optuna.Trial) -> None:
+            pair, job = self._plan.student(trial)
+            self._pairs[trial.number] = pair.pair
+            checkpoint = self._files.checkpoint(trial_id(trial.number)).resolve()
+            students[trial.number] = Student(trial.number, job, checkpoint)
+
+        # The sampler is one trial's own: each is drawn before the next is asked for.
+        for number in [n for n in self._unfinished if n < end]:
+            draw(studies.take_up(self._study, self._plan.space, number))
+        self._unfinished = [n for n in self._unfinished if n >= end]
+        budget = self._plan.space.budget.trials
+        while self._begun < (end if budget is None else min(end, budget)):
+            draw(studies.ask(self._study, self._plan.space, self._begun))
+            self._begun += 1
+        proposals = []
+        for signature, numbers in group((n, s.job) for n, s in students.items()):
+            members = tuple(students[number] for number in numbers)
+            state = self._files.cohort(f"b{first // size:04d}-{signature}").resolve()
+            if members[0].job.architecture in self._plan.fused:
+                proposals.append(Proposal(members, state))
+            else:
+                proposals += [Proposal((member,)) for member in members]
+        return proposals
+
+    def _report(self, number: int, report: Report) -> None:
+        values = self._writer.report(trial_id(number), report, self._references[self._pairs[number]])
+        self._referee.take(number, report.epoch, values)
+
+    def _lags(self, number: int) -> bool:
+        return not self._referee.goes_on(number)
+
+    def _ended(self, number: int) -> bool:
+        return self._writer.state.trials[trial_id(number)].ended is not None
 
     def interrupt_rest(self) -> None:
         """Mark the trials that are still at work as interrupted: they go on when the sweep is resumed."""
@@ -166,7 +205,7 @@ class Ledger:
             if model is not None and model.state in ("done", "stopped", "failed"):
                 self._tell(number)
                 self._unfinished.remove(number)
-            elif model is not None and not self.goes_on(number):
+            elif model is not None and self._lags(number):
                 self._end(number, "stopped")
                 self._unfinished.remove(number)
         recorded = self._writer.state.hypervolume[-1][0] if self._writer.state.hypervolume else 0

@@ -34,6 +34,8 @@ class Plan:
 
     Attributes:
         speeds: architecture -> how it runs.
+        cohort: number of consecutive trials among which cohorts are formed.
+        fused: architectures of students that are trained as one.
     """
 
     space: Space
@@ -41,6 +43,8 @@ class Plan:
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...]
     speeds: Mapping[str, Speed]
+    cohort: int = 1
+    fused: frozenset[str] = frozenset()
 
     @property
     def extras(self) -> tuple[str, ...]:

@@ -9,16 +9,17 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from kdtune.sweep.ledger import Ledger
+from kdtune.sweep.proposal import Proposal
 
 
 class StudySearcher(Searcher):
-    """Proposes the ledger's trials to Tune, at most `workers` at once."""
+    """Proposes to Tune what the ledger has to train, at most `workers` carriers at once."""
 
     def __init__(self, ledger: Ledger, *, workers: int) -> None:
         super().__init__()
         self._ledger = ledger
         self._workers = workers
-        self._live: dict[str, int] = {}
+        self._live: dict[str, Proposal] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles its arguments for a restore that kdtune never does: the journal holds all.
@@ -31,31 +32,30 @@ class StudySearcher(Searcher):
         return True
 
     def suggest(self, trial_id: str) -> Any:
-        """Return the next trial's configuration, None while all workers are busy, or FINISHED."""
+        """Return the next carrier's configuration, None while all workers are busy, or FINISHED."""
         if len(self._live) >= self._workers:
             return None
-        proposal = self._ledger.next_trial()
+        proposal = self._ledger.next_proposal()
         if proposal is None:
-            return Searcher.FINISHED
-        self._live[trial_id] = proposal.number
+            # What is at work may come back in parts: a cohort that could not be trained as one.
+            return None if self._live else Searcher.FINISHED
+        self._live[trial_id] = proposal
         return proposal.to_config()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Record the epochs in a result."""
-        self._ledger.take(self._live[trial_id], result)
+        """Leave a result to `goes_on`, which Tune's scheduler asks first."""
 
     def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Record the epochs in a result, and tell whether the trial is to be trained further."""
-        self.on_trial_result(trial_id, result)
-        return self._ledger.goes_on(self._live[trial_id])
+        """Record the epochs in a result, and tell whether its carrier is to go on."""
+        return self._ledger.take(self._live[trial_id], result)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Record how a trial ended."""
-        number = self._live.pop(trial_id, None)
-        if number is not None:
-            self._ledger.close_trial(number, result, lost=error)
+        proposal = self._live.pop(trial_id, None)
+        if proposal is not None:
+            self._ledger.close(proposal, result, lost=error)
 
     def save(self, checkpoint_path: str) -> None:
         """Keep nothing: the journal holds all."""

@@ -84,28 +84,29 @@ def tell(
     COMPLETE only for a trial trained to the end with every value defined; PRUNED where it was stopped early, FAIL for
     the rest: neither can be taken for a result.
     """
-    trial = _trial(study, number)
     values = [model.values.get(objective.name, float("nan")) for objective in objectives]
     violations = {c.name: c.violation(model.values.get(c.name, float("nan"))) for c in constraints}
     if model.state == "stopped":
-        study.tell(trial, state=TrialState.PRUNED)
+        study.tell(number, state=TrialState.PRUNED)
         return
     if model.state != "done" or not np.isfinite([*values, *violations.values()]).all():
-        study.tell(trial, state=TrialState.FAIL)
+        study.tell(number, state=TrialState.FAIL)
         return
+    trial = _trial(study, number)
     for name, violation in violations.items():
         trial.set_constraint(name, violation)
     study.tell(trial, values)
 
 
 def _trial(study: optuna.Study, number: int) -> optuna.Trial:
-    frozen = next(t for t in study.get_trials(deepcopy=False) if t.number == number)
-    return optuna.Trial(study, frozen._trial_id)
+    return optuna.Trial(
+        study, study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+    )
 
 
-def ask(study: optuna.Study, space: Space) -> optuna.Trial:
-    """Return a new trial of the study."""
-    study.sampler = make_sampler(space, len(study.get_trials(deepcopy=False)))
+def ask(study: optuna.Study, space: Space, number: int) -> optuna.Trial:
+    """Return a new trial of the study, which has `number` trials so far."""
+    study.sampler = make_sampler(space, number)
     return study.ask()
 
 

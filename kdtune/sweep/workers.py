@@ -2,9 +2,8 @@
 
 import json
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -12,13 +11,15 @@ import safetensors.torch
 from ray import tune
 
 from kdtune.distill.arrays import Arrays, DeviceData
-from kdtune.distill.checkpoint import CheckpointError
+from kdtune.distill.cohort import Cohort, Member, open_cohort
 from kdtune.distill.config import Job
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.distill.training import Training
 from kdtune.errors import KdtuneError
 from kdtune.models import Builder
+from kdtune.runs.files import read_json
 from kdtune.sweep.process import prepare_process
+from kdtune.sweep.proposal import Proposal
 from kdtune.sweep.teachers import served_signal
 
 
@@ -43,11 +44,11 @@ class Shared:
     rungs: tuple[int, ...] = ()
 
 
-class StudentTrial(tune.Trainable):
-    """One distilled student after another, in one process: data, teacher logits and torch stay loaded."""
+class CohortTrial(tune.Trainable):
+    """One cohort of students after another, in one process: data, teacher logits and torch stay loaded."""
 
-    _training: Training | None
-    _sent: int
+    _cohort: Cohort | None
+    _sent: dict[int, int]
 
     def setup(self, config: dict[str, Any], shared: Shared | None = None) -> None:
         """Take the shared objects, once for each process."""
@@ -60,21 +61,29 @@ class StudentTrial(tune.Trainable):
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Go on to the next student in the same process."""
+        """Go on to the next cohort in the same process."""
         self._begin(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch; return its report, and those of earlier epochs that the driver may have missed.
+        """Train one epoch and return what is new of each student.
 
-        A student that can't be trained ends with `failed`: what is wrong with it now is wrong again in a retry.
+        A cohort that is taken up first says what it holds: reports that the driver may have missed, on which it may
+        still decide before the next epoch. A cohort that can't be trained ends with `failed`: what is wrong with it
+        now is wrong again in a retry.
         """
         try:
-            training = self._training or self._open()
-            if not training.done:
-                training.step()
-            reports = training.reports[self._sent :]
-            self._sent = len(training.reports)
+            ended = _ended(self._proposal)
+            cohort = self._cohort
+            if cohort is None:
+                if len(ended) == len(self._proposal.students):
+                    return {"done": True}
+                cohort = self._cohort = self._open(ended)
+            for number in ended:
+                cohort.drop(number)
+            if not self._unsent(cohort) and cohort.live:
+                cohort.step()
+            return self._news(cohort)
         except KdtuneError as error:
             return {"done": True, "failed": str(error)}
         except MemoryError:
@@ -85,44 +94,43 @@ class StudentTrial(tune.Trainable):
                 "failed": f"{type(error).__name__}: {error}",
                 "traceback": traceback.format_exc(),
             }
-        last = training.reports[-1]
-        return {
-            "reports": json.dumps([report.to_dict() for report in reports]),
-            "epoch": last.epoch,
-            "accuracy": last.counts["all"].accuracy,
-            "worst_class_accuracy": last.counts["all"].worst_class_accuracy,
-            "done": training.done,
-        }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Keep nothing for Tune: each student keeps its own checkpoint, under its own id."""
+        """Keep nothing for Tune: students keep their own checkpoints, under their own ids."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Load nothing."""
 
     def _begin(self, config: dict[str, Any]) -> None:
-        self._job = Job.from_dict(json.loads(config["job"]))
-        self._checkpoint = Path(config["checkpoint"])
-        self._training = None
-        self._sent = 0
+        self._proposal = Proposal.from_config(config)
+        self._cohort = None
+        self._sent = dict.fromkeys(self._proposal.numbers, 0)
 
-    def _open(self) -> Training:
-        """Build the training; from its checkpoint where there is a good one."""
-        job = self._job
-        assert job.distillation is not None
-        data = self._device_data(job)
-        options: dict[str, Any] = {
-            "teacher": self._signal(job.distillation.teacher),
-            "checkpoint": self._checkpoint,
-            "extras": self._shared.extras,
-            "rungs": self._shared.rungs,
-        }
-        try:
-            self._training = Training(job, data, **options)
-        except CheckpointError:
-            self._checkpoint.unlink(missing_ok=True)
-            self._training = Training(job, data, **options)
-        return self._training
+    def _unsent(self, cohort: Cohort) -> bool:
+        return any(len(cohort.reports[number]) > self._sent[number] for number in cohort.live)
+
+    def _news(self, cohort: Cohort) -> dict[str, Any]:
+        news = []
+        for number, reports in cohort.reports.items():
+            unsent = [report.to_dict() for report in reports[self._sent[number] :]]
+            self._sent[number] = len(reports)
+            failed = cohort.failures.get(number, "")
+            if unsent or failed:
+                news.append({"number": number, "reports": unsent, "failed": failed})
+        return {"students": json.dumps(news), "done": not cohort.live}
+
+    def _open(self, ended: Collection[int]) -> Cohort:
+        members = []
+        for student in self._proposal.students:
+            if student.number in ended:
+                continue
+            assert student.job.distillation is not None
+            signal = self._signal(student.job.distillation.teacher)
+            members.append(Member(student.number, student.job, signal, student.checkpoint))
+        data = self._device_data(members[0].job)
+        return open_cohort(
+            members, data, state=self._proposal.state, extras=self._shared.extras, rungs=self._shared.rungs
+        )
 
     def _device_data(self, job: Job) -> DeviceData:
         key = (job.view_seed, job.train.augment)
@@ -134,6 +142,13 @@ class StudentTrial(tune.Trainable):
         if teacher not in self._signals:
             self._signals[teacher] = served_signal(self._shared.teachers, teacher)
         return self._signals[teacher]
+
+
+def _ended(proposal: Proposal) -> list[int]:
+    """Return the students of a cohort that the driver wants trained no further."""
+    if proposal.ended is None or not proposal.ended.exists():
+        return []
+    return [int(number) for number in read_json(proposal.ended)["ended"]]
 
 
 @ray.remote(max_retries=2)

@@ -17,7 +17,8 @@ from kdtune.runs.measures import References
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep import ledger as ledger_module
-from kdtune.sweep.ledger import Ledger, Proposal
+from kdtune.sweep.ledger import Ledger
+from kdtune.sweep.proposal import Proposal
 from kdtune.sweep.study import open_study
 
 PAIR = "mlp-16->linear"
@@ -36,8 +37,12 @@ def report(epoch: int, right: int = 30, *, one_group: bool = False) -> Report:
     return Report(epoch, counts, 0.0, 0.1, 0.5, 0.5, 0.01)
 
 
-def result(*reports: Report, **more: Any) -> dict[str, Any]:
-    return {"reports": json.dumps([r.to_dict() for r in reports]), **more}
+def news(proposal: Proposal | None, *reports: Report, failed: str = "", **more: Any) -> dict[str, Any]:
+    """Return what a worker says when each of its students has these reports."""
+    assert proposal is not None
+    said = [r.to_dict() for r in reports]
+    students = [{"number": n, "reports": said, "failed": failed} for n in proposal.numbers]
+    return {"students": json.dumps(students), **more}
 
 
 @dataclass
@@ -59,9 +64,9 @@ class Sweep:
 
     def train(self, proposal: Proposal | None, *, right: int = 30) -> None:
         assert proposal is not None
-        self.ledger.take(proposal.number, result(report(1, right)))
-        self.ledger.take(proposal.number, result(report(2, right)))
-        self.ledger.close_trial(proposal.number, result(report(2, right)), lost=False)
+        for epoch in (1, 2):
+            self.ledger.take(proposal, news(proposal, report(epoch, right)))
+        self.ledger.close(proposal, {}, lost=False)
 
 
 @pytest.fixture
@@ -71,9 +76,10 @@ def begin(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     writers: list[RunWriter] = []
     monkeypatch.setattr(ledger_module.time, "time", lambda: now[0])
 
-    def start(deadline: float | None = None, **changes: Any) -> Sweep:
-        plan = plan_of(**changes)
-        files = RunFiles(tmp_path)
+    def start(deadline: float | None = None, cohort: int = 1, folder: str = "", **changes: Any) -> Sweep:
+        fused = frozenset({"linear"}) if cohort > 1 else frozenset()
+        plan = replace(plan_of(**changes), cohort=cohort, fused=fused)
+        files = RunFiles(tmp_path / folder)
         writer = RunWriter(files)
         writers.append(writer)
         writer.record(
@@ -95,7 +101,7 @@ def begin(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def test_a_trial_that_is_trained_to_the_end_is_done(begin: Any) -> None:
     sweep = begin()
-    sweep.train(sweep.ledger.next_trial())
+    sweep.train(sweep.ledger.next_proposal())
     assert sweep.state(0) == "done"
     assert sweep.told() == ["COMPLETE"]
     [trial] = sweep.study.get_trials()
@@ -105,43 +111,42 @@ def test_a_trial_that_is_trained_to_the_end_is_done(begin: Any) -> None:
 
 
 def test_a_proposal_is_what_a_worker_needs(begin: Any) -> None:
-    from kdtune.distill.config import Job
-
     sweep = begin()
-    proposal = sweep.ledger.next_trial()
+    proposal = sweep.ledger.next_proposal()
     config = json.loads(json.dumps(proposal.to_config()))
-    assert Job.from_dict(json.loads(config["job"])) == proposal.job
-    assert Path(config["checkpoint"]).is_absolute()
-    assert config["number"] == 0
+    assert Proposal.from_config(config) == proposal
+    [student] = proposal.students
+    assert student.checkpoint.is_absolute()
+    assert student.number == 0
     shown = sweep.writer.state.trials["t0000"].config
-    assert shown["temperature"] == proposal.job.distillation.temperature
+    assert shown["temperature"] == student.job.distillation.temperature
     assert shown["pair"] == PAIR
 
 
 def test_the_budget_counts_every_trial_that_was_begun(begin: Any) -> None:
     sweep = begin(budget={"trials": 3, "epochs": 2})
-    proposals = [sweep.ledger.next_trial() for _ in range(5)]
-    assert [p.number if p else None for p in proposals] == [0, 1, 2, None, None]
+    proposals = [sweep.ledger.next_proposal() for _ in range(5)]
+    assert [p.numbers[0] if p else None for p in proposals] == [0, 1, 2, None, None]
 
 
 def test_without_a_number_of_trials_time_is_the_budget(begin: Any) -> None:
     sweep = begin(budget={"trials": None, "minutes": 5, "epochs": 2}, deadline=1010.0)
-    first, second = sweep.ledger.next_trial(), sweep.ledger.next_trial()
-    sweep.ledger.take(second.number, result(report(1)))
+    first, second = sweep.ledger.next_proposal(), sweep.ledger.next_proposal()
+    sweep.ledger.take(second, news(second, report(1)))
     sweep.now[0] = 1011.0
     assert sweep.ledger.should_stop()
-    assert sweep.ledger.next_trial() is None
+    assert sweep.ledger.next_proposal() is None
     sweep.train(first)
-    sweep.ledger.close_trial(second.number, result(report(1)), lost=False)
+    sweep.ledger.close(second, news(second, report(1)), lost=False)
     assert [sweep.state(0), sweep.state(1)] == ["done", "interrupted"]
     assert sweep.told() == ["COMPLETE", "RUNNING"]
 
 
 def test_a_failure_keeps_its_reason_and_is_no_result(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_trial()
-    sweep.ledger.take(proposal.number, result(report(1)))
-    sweep.ledger.close_trial(proposal.number, {"done": True, "failed": "loss is nan"}, lost=False)
+    proposal = sweep.ledger.next_proposal()
+    sweep.ledger.take(proposal, news(proposal, report(1)))
+    sweep.ledger.close(proposal, {"done": True, "failed": "loss is nan"}, lost=False)
     assert sweep.state(0) == "failed"
     assert sweep.writer.state.trials["t0000"].message == "loss is nan"
     assert sweep.told() == ["FAIL"]
@@ -149,16 +154,16 @@ def test_a_failure_keeps_its_reason_and_is_no_result(begin: Any) -> None:
 
 def test_a_failure_in_the_last_epoch_is_not_taken_for_done(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_trial()
-    sweep.ledger.take(proposal.number, result(report(1), report(2)))
-    sweep.ledger.close_trial(proposal.number, {"failed": "no disk"}, lost=False)
+    proposal = sweep.ledger.next_proposal()
+    sweep.ledger.take(proposal, news(proposal, report(1), report(2)))
+    sweep.ledger.close(proposal, {"failed": "no disk"}, lost=False)
     assert sweep.told() == ["FAIL"]
 
 
 def test_a_trial_that_the_scheduler_ends_is_stopped(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_trial()
-    sweep.ledger.close_trial(proposal.number, result(report(1)), lost=False)
+    proposal = sweep.ledger.next_proposal()
+    sweep.ledger.close(proposal, news(proposal, report(1)), lost=False)
     assert sweep.state(0) == "stopped"
     assert sweep.told() == ["PRUNED"]
     assert sweep.writer.state.hypervolume == []
@@ -166,8 +171,8 @@ def test_a_trial_that_the_scheduler_ends_is_stopped(begin: Any) -> None:
 
 def test_a_trial_whose_worker_died_is_failed(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_trial()
-    sweep.ledger.close_trial(proposal.number, None, lost=True)
+    proposal = sweep.ledger.next_proposal()
+    sweep.ledger.close(proposal, None, lost=True)
     assert sweep.state(0) == "failed"
     assert "worker" in sweep.writer.state.trials["t0000"].message
     assert sweep.told() == ["FAIL"]
@@ -175,9 +180,9 @@ def test_a_trial_whose_worker_died_is_failed(begin: Any) -> None:
 
 def test_a_trial_that_ends_undefined_is_done_but_no_result(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_trial()
-    ended = result(report(1, one_group=True), report(2, one_group=True))
-    sweep.ledger.close_trial(proposal.number, ended, lost=False)
+    proposal = sweep.ledger.next_proposal()
+    ended = news(proposal, report(1, one_group=True), report(2, one_group=True))
+    sweep.ledger.close(proposal, ended, lost=False)
     assert sweep.state(0) == "done"
     assert sweep.writer.state.trials["t0000"].message == "undefined: eod"
     assert math.isnan(sweep.writer.state.trials["t0000"].values["eod"])
@@ -187,11 +192,11 @@ def test_a_trial_that_ends_undefined_is_done_but_no_result(begin: Any) -> None:
 
 def test_reports_that_come_twice_count_once(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_trial()
+    proposal = sweep.ledger.next_proposal()
     for _ in range(3):
-        sweep.ledger.take(proposal.number, result(report(1)))
-    sweep.ledger.take(proposal.number, result(report(1), report(2)))
-    sweep.ledger.close_trial(proposal.number, result(report(2)), lost=False)
+        sweep.ledger.take(proposal, news(proposal, report(1)))
+    sweep.ledger.take(proposal, news(proposal, report(1), report(2)))
+    sweep.ledger.close(proposal, news(proposal, report(2)), lost=False)
     epochs = [record["epoch"] for record in read_records(sweep.files.reports("t0000"))]
     assert epochs == [1, 2]
     assert sweep.writer.state.trials["t0000"].seconds == pytest.approx(0.2)
@@ -199,27 +204,27 @@ def test_reports_that_come_twice_count_once(begin: Any) -> None:
 
 def test_asked_to_stop_nothing_new_begins_and_what_is_at_work_is_interrupted(begin: Any) -> None:
     sweep = begin()
-    first, second = sweep.ledger.next_trial(), sweep.ledger.next_trial()
-    sweep.ledger.take(first.number, result(report(1)))
+    first, _ = sweep.ledger.next_proposal(), sweep.ledger.next_proposal()
+    sweep.ledger.take(first, news(first, report(1)))
     sweep.asked_to_stop[0] = True
-    assert sweep.ledger.next_trial() is None
-    sweep.ledger.close_trial(first.number, result(report(1)), lost=False)
+    assert sweep.ledger.next_proposal() is None
+    sweep.ledger.close(first, news(first, report(1)), lost=False)
     sweep.ledger.interrupt_rest()
-    assert [sweep.state(first.number), sweep.state(second.number)] == ["interrupted", "interrupted"]
+    assert [sweep.state(0), sweep.state(1)] == ["interrupted", "interrupted"]
     assert sweep.told() == ["RUNNING", "RUNNING"]
 
 
 def test_the_next_driver_goes_on_with_what_was_interrupted(begin: Any) -> None:
     before = begin()
-    jobs = [before.ledger.next_trial().job for _ in range(2)]
-    before.ledger.take(0, result(report(1)))
+    proposals = [before.ledger.next_proposal() for _ in range(2)]
+    before.ledger.take(proposals[0], news(proposals[0], report(1)))
     before.asked_to_stop[0] = True
     before.ledger.interrupt_rest()
     before.writer.close()
     after = begin()
-    again = [after.ledger.next_trial() for _ in range(3)]
-    assert [p.number for p in again] == [0, 1, 2]
-    assert [p.job for p in again[:2]] == jobs
+    again = [after.ledger.next_proposal() for _ in range(3)]
+    assert [p.numbers[0] for p in again] == [0, 1, 2]
+    assert again[:2] == proposals
     assert after.writer.state.trials["t0000"].epoch == 1
     after.train(again[0])
     assert [r["epoch"] for r in read_records(after.files.reports("t0000"))] == [1, 2]
@@ -231,7 +236,7 @@ def test_killed_between_the_record_and_the_study(
 ) -> None:
     """The end is recorded, the study does not know: the next driver tells it, and does not train again."""
     before = begin()
-    proposal = before.ledger.next_trial()
+    proposal = before.ledger.next_proposal()
 
     class Killed(BaseException):
         pass
@@ -241,16 +246,17 @@ def test_killed_between_the_record_and_the_study(
 
     monkeypatch.setattr(before.ledger, "_tell", die)
     last = {
-        "done": result(report(1), report(2)), "stopped": result(report(1)), "failed": {"failed": "loss is nan"},
+        "done": news(proposal, report(1), report(2)), "stopped": news(proposal, report(1)),
+        "failed": news(proposal, failed="loss is nan"),
     }[state]  # fmt: skip
     with pytest.raises(Killed):
-        before.ledger.close_trial(proposal.number, last, lost=False)
+        before.ledger.close(proposal, last, lost=False)
     before.writer.close()
     assert before.told() == ["RUNNING"]
     after = begin()
     assert after.told() == [{"done": "COMPLETE", "stopped": "PRUNED", "failed": "FAIL"}[state]]
     assert after.state(0) == state
-    assert after.ledger.next_trial().number == 1
+    assert after.ledger.next_proposal().numbers[0] == 1
     assert [n for n, _ in after.writer.state.hypervolume] == ([1] if state == "done" else [])
 
 
@@ -259,17 +265,17 @@ def test_killed_between_ask_and_record(begin: Any) -> None:
     from kdtune.sweep.study import ask
 
     before = begin()
-    ask(before.study, before.ledger._plan.space)
+    ask(before.study, before.ledger._plan.space, 0)
     before.writer.close()
     after = begin()
-    assert after.ledger.next_trial().number == 0
-    assert after.ledger.next_trial().number == 1
+    assert after.ledger.next_proposal().numbers[0] == 0
+    assert after.ledger.next_proposal().numbers[0] == 1
 
 
 def test_infeasible_and_dominated_trials_do_not_raise_the_hypervolume(begin: Any) -> None:
     sweep = begin(constraints={"accuracy": ">= 0.6"})
     for right in (30, 20, 30):
-        sweep.train(sweep.ledger.next_trial(), right=right)
+        sweep.train(sweep.ledger.next_proposal(), right=right)
     values = [hypervolume for _, hypervolume in sweep.writer.state.hypervolume]
     assert values[0] > 0
     assert values == [values[0]] * 3
@@ -278,7 +284,7 @@ def test_infeasible_and_dominated_trials_do_not_raise_the_hypervolume(begin: Any
 
 def test_class_bias_is_taken_against_the_pair_s_own_models(begin: Any) -> None:
     sweep = begin(objectives=["accuracy", "class_bias_nds"])
-    sweep.train(sweep.ledger.next_trial())
+    sweep.train(sweep.ledger.next_proposal())
     assert sweep.writer.state.trials["t0000"].values["class_bias_nds"] == 0.0
     assert replace(report(1), epoch=2).counts[ALL] == report(1).counts[ALL]
 
@@ -288,41 +294,117 @@ HALVING = {"budget": {"trials": 6, "epochs": 4}, "early_stopping": {"method": "m
 
 def test_early_stopping_judges_each_trial_at_its_rung(begin: Any) -> None:
     sweep = begin(**HALVING)
-    first, second, third = (sweep.ledger.next_trial().number for _ in range(3))
-    sweep.ledger.take(first, result(report(1, 30), report(2, 30)))
-    sweep.ledger.take(second, result(report(1, 25)))
-    assert sweep.ledger.goes_on(second)
-    sweep.ledger.take(second, result(report(2, 25)))
-    sweep.ledger.take(third, result(report(1, 32), report(2, 32)))
-    assert [sweep.ledger.goes_on(n) for n in (first, second, third)] == [True, False, True]
-    sweep.ledger.close_trial(second, result(report(2, 25)), lost=False)
-    assert sweep.state(second) == "stopped"
+    first, second, third = (sweep.ledger.next_proposal() for _ in range(3))
+    assert sweep.ledger.take(first, news(first, report(1, 30), report(2, 30)))
+    assert sweep.ledger.take(second, news(second, report(1, 25)))
+    assert not sweep.ledger.take(second, news(second, report(2, 25)))
+    assert sweep.ledger.take(third, news(third, report(1, 32), report(2, 32)))
+    sweep.ledger.close(second, news(second, report(2, 25)), lost=False)
+    assert sweep.state(1) == "stopped"
     assert sweep.told() == ["RUNNING", "PRUNED", "RUNNING"]
 
 
-def test_the_next_driver_knows_the_rungs(begin: Any) -> None:
+def test_the_next_driver_knows_the_rungs(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was found to lag behind when the driver died is not trained further; the rung's content is kept."""
     before = begin(**HALVING)
-    numbers = [before.ledger.next_trial().number for _ in range(3)]
-    before.ledger.take(numbers[0], result(report(1, 32), report(2, 32)))
-    before.ledger.take(numbers[1], result(report(1, 25), report(2, 25)))
-    before.ledger.take(numbers[2], result(report(1, 30)))
+    proposals = [before.ledger.next_proposal() for _ in range(3)]
+    before.ledger.take(proposals[0], news(proposals[0], report(1, 32), report(2, 32)))
+    monkeypatch.setattr(before.ledger, "_lags", lambda _: False)  # it died before it could say so
+    before.ledger.take(proposals[1], news(proposals[1], report(1, 25), report(2, 25)))
+    before.ledger.take(proposals[2], news(proposals[2], report(1, 30)))
     before.writer.close()
     after = begin(**HALVING)
-    assert after.state(numbers[1]) == "stopped"
+    assert after.state(1) == "stopped"
     assert after.told() == ["RUNNING", "PRUNED", "RUNNING"]
-    assert [after.ledger.next_trial().number for _ in range(2)] == [numbers[0], numbers[2]]
-    after.ledger.take(numbers[2], result(report(2, 28)))
-    assert after.ledger.goes_on(numbers[2])
-    again = after.ledger.next_trial().number
-    after.ledger.take(again, result(report(1, 27), report(2, 27)))
-    assert not after.ledger.goes_on(again)
+    assert [after.ledger.next_proposal().numbers[0] for _ in range(2)] == [0, 2]
+    assert after.ledger.take(proposals[2], news(proposals[2], report(2, 28)))
+    again = after.ledger.next_proposal()
+    assert not after.ledger.take(again, news(again, report(1, 27), report(2, 27)))
 
 
 def test_accuracy_alone_judges_where_it_is_asked_to(begin: Any) -> None:
     sweep = begin(**{**HALVING, "early_stopping": {"method": "asha"}})
-    numbers = [sweep.ledger.next_trial().number for _ in range(2)]
     # Equal accuracy, undefined EOD: nothing that ASHA looks at.
-    for number in numbers:
-        sweep.ledger.take(number, result(report(1), report(2, one_group=number == numbers[1])))
-    assert sweep.ledger.goes_on(numbers[1])
+    for one_group in (False, True):
+        proposal = sweep.ledger.next_proposal()
+        assert sweep.ledger.take(proposal, news(proposal, report(1), report(2, one_group=one_group)))
+
+
+def only(proposal: Proposal, number: int, *reports: Report, failed: str = "") -> dict[str, Any]:
+    """Return what a worker says of one student of a cohort."""
+    students = [s for s in proposal.students if s.number == number]
+    return news(replace(proposal, students=tuple(students)), *reports, failed=failed)
+
+
+def test_a_block_of_trials_is_a_cohort(begin: Any) -> None:
+    sweep = begin(cohort=4)
+    first, second = sweep.ledger.next_proposal(), sweep.ledger.next_proposal()
+    assert [first.numbers, second.numbers] == [(0, 1, 2, 3), (4, 5)]  # the budget is six
+    assert sweep.ledger.next_proposal() is None
+    assert first.state != second.state
+    sweep.train(first)
+    assert sweep.told() == ["COMPLETE"] * 4 + ["RUNNING"] * 2
+
+
+def test_only_what_is_alike_is_trained_as_one(begin: Any) -> None:
+    sweep = begin(cohort=6, search={"lr": {"low": 0.01, "high": 0.1}, "batch_size": [16, 32]})
+    proposals = []
+    while proposal := sweep.ledger.next_proposal():
+        proposals.append(proposal)
+    assert sorted(n for p in proposals for n in p.numbers) == list(range(6))
+    sizes = [{s.job.train.batch_size for s in p.students} for p in proposals]
+    assert sorted(sizes, key=min) == [{16}, {32}]
+    assert all(len({s.job.train.lr for s in p.students}) == len(p.students) for p in proposals)
+
+
+def test_members_end_by_themselves(begin: Any) -> None:
+    sweep = begin(cohort=3, **HALVING)
+    proposal = sweep.ledger.next_proposal()
+    assert sweep.ledger.take(proposal, news(proposal, report(1)))
+    assert not proposal.ended.exists()
+    sweep.ledger.take(proposal, only(proposal, 0, report(2, 30)))
+    sweep.ledger.take(proposal, only(proposal, 1, report(2, 22)))
+    assert sweep.ledger.take(proposal, only(proposal, 2, failed="loss is nan"))
+    assert [sweep.state(n) for n in range(3)] == ["running", "stopped", "failed"]
+    assert json.loads(proposal.ended.read_text())["ended"] == [1, 2]
+    sweep.ledger.take(proposal, news(proposal, report(3)))  # a worker that had not heard of it yet
+    assert sweep.writer.state.trials["t0001"].epoch == 2
+    proposal.state.write_bytes(b"state")
+    sweep.ledger.close(proposal, news(proposal, report(4)), lost=False)
+    assert [sweep.state(n) for n in range(3)] == ["done", "stopped", "failed"]
+    assert sweep.told() == ["COMPLETE", "PRUNED", "FAIL"]
+    assert list(proposal.state.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_a_cohort_that_can_t_be_trained_is_tried_one_by_one(begin: Any, died: bool) -> None:
+    sweep = begin(cohort=3, budget={"trials": 3, "epochs": 2})
+    proposal = sweep.ledger.next_proposal()
+    sweep.ledger.take(proposal, only(proposal, 1, failed="loss is nan"))
+    sweep.ledger.close(proposal, None if died else {"failed": "out of memory"}, lost=died)
+    again = [sweep.ledger.next_proposal() for _ in range(3)]
+    assert [p.numbers if p else None for p in again] == [(0,), (2,), None]
+    assert all(p.state is None for p in again[:2])
+    sweep.train(again[0])
+    sweep.ledger.close(again[1], None if died else {"failed": "out of memory"}, lost=died)
+    assert [sweep.state(n) for n in range(3)] == ["done", "failed", "failed"]
+
+
+def test_the_next_driver_forms_the_same_cohorts(begin: Any) -> None:
+    """Of a block that was cut off, ended members are left out, and those that were not asked for yet are added."""
+    undisturbed = begin(cohort=4, folder="undisturbed")
+    expected = [undisturbed.ledger.next_proposal(), undisturbed.ledger.next_proposal()]
+    before = begin(cohort=4)
+    proposal = before.ledger.next_proposal()
+    before.ledger.take(proposal, only(proposal, 2, failed="loss is nan"))
+    from kdtune.sweep.study import ask
+
+    before.ledger._plan.student(
+        ask(before.study, before.ledger._plan.space, 4)
+    )  # killed within the second block
+    before.writer.close()
+    after = begin(cohort=4)
+    again = [after.ledger.next_proposal(), after.ledger.next_proposal()]
+    assert again[0].students == tuple(s for s in proposal.students if s.number != 2)
+    assert again[0].state == proposal.state
+    assert [s.job for s in again[1].students] == [s.job for s in expected[1].students]

@@ -23,7 +23,7 @@ def model(state: str, **values: float) -> ModelState:
 def told(plan: Any, folder: Path, outcome: ModelState, *constraints: Constraint) -> Any:
     """Return the frozen trial after it was told of `outcome`, read anew from the journal."""
     study = open_study(folder / "study.journal", plan.objectives)
-    number = ask(study, plan.space).number
+    number = ask(study, plan.space, len(study.trials)).number
     tell(study, number, outcome, plan.objectives, constraints)
     return open_study(folder / "study.journal", plan.objectives).trials[number]
 
@@ -65,7 +65,7 @@ def test_infeasible_trials_are_not_among_optuna_s_best(plan_of: Any, tmp_path: P
     study = open_study(tmp_path / "j", plan.objectives)
     bound = [Constraint("accuracy", ">=", 0.5)]
     for accuracy, eod in ((0.2, 0.0), (0.8, 0.3)):
-        number = ask(study, plan.space).number
+        number = ask(study, plan.space, len(study.trials)).number
         tell(study, number, model("done", accuracy=accuracy, eod=eod), plan.objectives, bound)
     assert [t.number for t in study.best_trials] == [1]
 
@@ -80,17 +80,17 @@ def test_directions_and_names_are_those_of_the_objectives(plan_of: Any, tmp_path
 
 def test_a_lock_left_by_a_killed_driver_does_not_block(plan_of: Any, tmp_path: Path) -> None:
     plan = plan_of()
-    ask(open_study(tmp_path / "j", plan.objectives), plan.space)
+    ask(open_study(tmp_path / "j", plan.objectives), plan.space, 0)
     (tmp_path / "j.lock").symlink_to(tmp_path / "j")
     study = open_study(tmp_path / "j", plan.objectives)
     assert unfinished(study) == [0]
-    ask(study, plan.space)
+    ask(study, plan.space, len(study.trials))
 
 
 def test_an_orphan_is_taken_up_with_its_number_and_parameters(plan_of: Any, tmp_path: Path) -> None:
     plan = plan_of(search=SEARCH)
     study = open_study(tmp_path / "j", plan.objectives)
-    _, job = plan.student(ask(study, plan.space))
+    _, job = plan.student(ask(study, plan.space, len(study.trials)))
     again = open_study(tmp_path / "j", plan.objectives)
     assert unfinished(again) == [0]
     trial = take_up(again, plan.space, 0)
@@ -111,7 +111,7 @@ def run(plan: Any, path: Path, n: int, *, interrupt: bool) -> list[dict[str, Any
     bounds = [Constraint("accuracy", ">=", 0.6)]
     study = open_study(path, plan.objectives)
     for _ in range(n):
-        trial = ask(study, plan.space)
+        trial = ask(study, plan.space, len(study.trials))
         plan.student(trial)
         if interrupt:
             study = open_study(path, plan.objectives)
@@ -175,7 +175,7 @@ def test_killed_between_two_parameters(
 
     study = open_study(tmp_path / "b", plan.objectives)
     for number in range(n):
-        trial = ask(study, plan.space)
+        trial = ask(study, plan.space, len(study.trials))
         monkeypatch.setattr(optuna.Trial, "_suggest", mortal)
         for _ in range(20):
             left[0] = 1
@@ -194,7 +194,7 @@ def test_telling_does_not_sample_again(plan_of: Any, tmp_path: Path, monkeypatch
     """A Gaussian process takes seconds to fit: once for a trial is enough."""
     plan = plan_of(search=SEARCH)
     study = open_study(tmp_path / "j", plan.objectives)
-    trial = ask(study, plan.space)
+    trial = ask(study, plan.space, len(study.trials))
     plan.student(trial)
     monkeypatch.setattr(optuna.samplers.TPESampler, "sample_relative", lambda *_: pytest.fail("sampled"))
     tell(study, 0, model("done", accuracy=0.5, eod=0.5), plan.objectives, [Constraint("eod", "<=", 1.0)])

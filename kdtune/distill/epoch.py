@@ -1,0 +1,97 @@
+"""What every training does in an epoch: its batches, its learning rate, and the report at its end."""
+
+import math
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kdtune.data.seeds import derive_seed
+from kdtune.distill._schedule import learning_rate
+from kdtune.distill.arrays import DeviceData
+from kdtune.distill.config import Job
+from kdtune.distill.evaluate import count_all, largest_disagreements
+from kdtune.runs.records import Report
+
+
+class Batch(NamedTuple):
+    """Examples of one step.
+
+    Attributes:
+        factor: of the learning rate, as the schedule has it at this step.
+        indices: int64 [n], among all training examples.
+        inputs: float32 [n, ...] on the device, in the memory layout of the job.
+    """
+
+    factor: float
+    indices: Tensor
+    inputs: Tensor
+
+
+def batches(job: Job, data: DeviceData, epoch: int) -> Iterator[Batch]:
+    """Yield the batches of an epoch (from 0): a function of the view seed, the epoch, and the protocol."""
+    train = job.train
+    generator = torch.Generator().manual_seed(derive_seed(job.view_seed, "order", epoch))
+    order = torch.randperm(len(data), generator=generator).to(data.device)
+    view = data.view(epoch)
+    steps = max(1, math.ceil(len(data) / train.batch_size))
+    for number, indices in enumerate(order.split(train.batch_size)):
+        if len(indices) < 2:  # batch statistics of a single example are undefined
+            continue
+        inputs = data.train.batch(view, indices)
+        if is_channels_last(job, data):
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        factor = learning_rate(
+            epoch * steps + number,
+            total_steps=train.epochs * steps,
+            base=1.0,
+            schedule=train.schedule,
+            warmup_steps=round(train.warmup * train.epochs * steps),
+            milestones=train.milestones,
+            gamma=train.gamma,
+        )
+        yield Batch(factor, indices, inputs)
+
+
+def is_channels_last(job: Job, data: DeviceData) -> bool:
+    """Tell whether a job's images and convolutions have their channels last."""
+    return job.train.channels_last and data.arrays.is_image
+
+
+def report_of(
+    data: DeviceData,
+    logits: Tensor,
+    teacher_predictions: np.ndarray | None,
+    *,
+    epoch: int,
+    seconds: float,
+    train_loss: float,
+    learning_rate: float,
+) -> Report:
+    """Return the report of a model with these validation logits, float32 [m, classes], after `epoch` epochs."""
+    predictions = logits.argmax(dim=1).cpu().numpy()
+    return Report(
+        epoch=epoch,
+        counts=count_all(data.arrays, predictions),
+        time=time.time(),
+        seconds=seconds,
+        train_loss=train_loss,
+        validation_loss=float(nn.functional.cross_entropy(logits, data.validation_labels)),
+        learning_rate=learning_rate,
+        disagreement=()
+        if teacher_predictions is None
+        else largest_disagreements(teacher_predictions, predictions, data.arrays.n_classes),
+    )
+
+
+def why_diverged(job: Job, epoch: int, loss: float, logits: Tensor) -> str:
+    """Return why an epoch (from 1) gave no model: what is not finite; empty where all is."""
+    where = f"epoch {epoch} at learning rate {job.train.lr:.3g}"
+    if not math.isfinite(loss) and job.weights is None:
+        return f"loss is {loss} in {where}"
+    if not bool(torch.isfinite(logits).all()):  # its largest entry would be no class at all
+        return f"outputs are not finite after {where}"
+    return ""

@@ -1,0 +1,116 @@
+"""K students of one architecture as one network: built, trained a batch, taken apart again."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kdtune.distill.arrays import DeviceData
+from kdtune.distill.config import Distillation, Job
+from kdtune.distill.epoch import is_channels_last
+from kdtune.distill.evaluate import autocast
+from kdtune.distill.fused.loss import LossSettings, kd_losses
+from kdtune.distill.fused.optimizer import FlatOptimizer
+from kdtune.distill.fused.stack import stack
+from kdtune.distill.training import initial_model, make_optimizer
+
+
+class Students:
+    """Students that share architecture and protocol; each has its own weights, teacher, T, α, rates, momentum.
+
+    Args:
+        jobs: one for each student.
+        data: that all learn from.
+    """
+
+    def __init__(self, jobs: Sequence[Job], data: DeviceData) -> None:
+        self.jobs = tuple(jobs)
+        self._data = data
+        self.module = stack([initial_model(job, data) for job in jobs])
+        if is_channels_last(jobs[0], data):
+            self.module = self.module.to(memory_format=torch.channels_last)
+        self.optimizer = FlatOptimizer(self.module, [job.train for job in jobs])
+        self._soft = [distillation_of(job) for job in jobs]
+        self._settings = LossSettings.of(self._soft, data.device)
+        self.teachers = tuple(dict.fromkeys(soft.teacher for soft in self._soft if soft.alpha > 0))
+        rows = [self.teachers.index(soft.teacher) if soft.alpha > 0 else 0 for soft in self._soft]
+        self._rows = torch.tensor(rows, device=data.device)
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Return logits, [K, n, C], of inputs [n, ...]."""
+        logits: Tensor = self.module(inputs)
+        by_student: Tensor = logits.unflatten(1, (len(self), -1)).transpose(0, 1)
+        return by_student
+
+    def train_batch(self, inputs: Tensor, soft: Tensor | None, labels: Tensor, factor: float) -> Tensor:
+        """Take one step and return the losses before it, [K].
+
+        Args:
+            soft: the logits of `teachers`, float32 [len(teachers), n, C].
+            factor: of each learning rate, as the schedule has it.
+        """
+        with autocast(self._data.device, self.jobs[0].train.precision):
+            logits = self(inputs)
+        if soft is not None and len(soft) > 1:
+            soft = soft[self._rows]
+        losses = kd_losses(logits.float(), soft, labels, self._settings)
+        # The gradient of the sum, in a student's weights, is that of its own loss.
+        self.optimizer.step(losses.sum(), factor)
+        return losses.detach()
+
+    def model(self, k: int) -> nn.Module:
+        """Return one student as a network of its own, with a copy of its weights."""
+        model = initial_model(self.jobs[k], self._data)
+        model.load_state_dict({name: value.clone() for name, value in self._state(k).items()})
+        return model.train(self.module.training)
+
+    def content(self, k: int, factor: float) -> dict[str, Any]:
+        """Return one student's weights and moments as its own checkpoint has them; the tensors are views."""
+        job = self.jobs[k]
+        indices = list(range(len(self.optimizer.parameters)))
+        blank = make_optimizer(nn.ParameterList(torch.empty(1) for _ in indices), job).state_dict()
+        blank["param_groups"][0]["lr"] = job.train.lr * factor
+        for index, name in zip(indices, self.optimizer.parameters, strict=True):
+            moments = {
+                moment: self._part(self.optimizer.moment(moment, name), k)
+                for moment in self.optimizer.moments
+            }
+            if not self.optimizer.steps or not moments:
+                continue
+            if job.train.optimizer == "adamw":
+                moments = {"step": torch.tensor(float(self.optimizer.steps)), **moments}
+            blank["state"][index] = moments
+        return {"model": self._state(k), "optimizer": blank}
+
+    @torch.no_grad()
+    def load(self, contents: Sequence[Mapping[str, Any]], steps: int) -> None:
+        """Take up students from what `content` gave of each; raises what tensors that do not fit raise."""
+        joint = self.module.state_dict()
+        for k, content in enumerate(contents):
+            if content["model"].keys() != joint.keys():
+                raise ValueError("other tensors than this architecture has")
+            for name, value in joint.items():
+                (value if value.dim() == 0 else self._part(value, k)).copy_(content["model"][name])
+            for index, name in enumerate(self.optimizer.parameters):
+                moments = content["optimizer"]["state"].get(index, {})
+                for moment in self.optimizer.moments:
+                    if moment in moments:
+                        self._part(self.optimizer.moment(moment, name), k).copy_(moments[moment])
+        self.optimizer.steps = steps
+
+    def _state(self, k: int) -> dict[str, Tensor]:
+        joint = self.module.state_dict()
+        return {name: value if value.dim() == 0 else self._part(value, k) for name, value in joint.items()}
+
+    def _part(self, value: Tensor, k: int) -> Tensor:
+        part: Tensor = value.unflatten(0, (len(self), -1))[k]
+        return part
+
+
+def distillation_of(job: Job) -> Distillation:
+    """Return a student's soft loss; one that has none has one of weight zero."""
+    return job.distillation or Distillation("", 1.0, 0.0)

@@ -1,0 +1,218 @@
+"""Trains a cohort of students as one network, epoch by epoch; each is evaluated, reported and kept for itself."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kdtune.distill.arrays import DeviceData
+from kdtune.distill.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from kdtune.distill.cohort import Cohort, Member
+from kdtune.distill.config import Job
+from kdtune.distill.epoch import batches, report_of, why_diverged
+from kdtune.distill.evaluate import EVALUATION_BATCH, autocast
+from kdtune.distill.extras import measure_extras
+from kdtune.distill.fused.students import Students
+from kdtune.runs.records import Report
+
+_SMALLEST_EVALUATION = 64
+
+
+class Fused(Cohort):
+    """A cohort whose members are one network, side by side.
+
+    Its state is one file, replaced in one step after each epoch: members can't be found at different epochs. A member
+    that ends gets a checkpoint of its own, in the form of a student that was trained by itself.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        data: DeviceData,
+        state: Path,
+        extras: tuple[str, ...] = (),
+        rungs: tuple[int, ...] = (),
+    ) -> None:
+        self._members = {member.number: member for member in members}
+        self._data = data
+        self._file = state
+        self._extras = extras
+        self._rungs = rungs
+        self.reports = {member.number: [] for member in members}
+        self.failures = {}
+        self._epoch = 0
+        self._factor = 1.0
+        try:
+            self._resume()
+        except CheckpointError:
+            state.unlink(missing_ok=True)
+            self.reports = {member.number: [] for member in members}
+            self.failures = {}
+            self._epoch = 0
+            self._begin(list(self._members))
+        if not self.live:  # perhaps it was killed before it could do this
+            self._save_members()
+
+    @property
+    def live(self) -> tuple[int, ...]:
+        """Members that are trained further."""
+        return () if self._epoch >= self._protocol.train.epochs else self._numbers
+
+    def step(self) -> None:
+        """Train one epoch of all live members, evaluate them, and keep their state."""
+        started = time.perf_counter()
+        losses = self._train_epoch()
+        logits = self._validation_logits()
+        self._epoch += 1
+        # What they took together is shared among them: the seconds of all trials add up to those of the workers.
+        seconds = (time.perf_counter() - started) / len(self._numbers)
+        for k, number in enumerate(self._numbers):
+            if why := why_diverged(self._students.jobs[k], self._epoch, losses[k], logits[k]):
+                self.failures[number] = why
+            else:
+                self.reports[number].append(self._report(k, number, losses[k], logits[k], seconds))
+        self._keep([n for n in self._numbers if n not in self.failures])
+        self._save()
+        if not self.live:
+            self._save_members()
+
+    def drop(self, number: int) -> None:
+        """End a member early, with a checkpoint of its own."""
+        if number in self._numbers:
+            self._save_member(number)
+            self._keep([n for n in self._numbers if n != number])
+
+    @property
+    def _protocol(self) -> Job:
+        """What all members share; their rates, teachers and seeds are their own."""
+        return next(iter(self._members.values())).job
+
+    def _begin(self, numbers: Sequence[int]) -> None:
+        self._numbers = tuple(numbers)
+        if numbers:
+            self._students = Students([self._members[n].job for n in numbers], self._data)
+
+    def _keep(self, numbers: Sequence[int]) -> None:
+        """Go on with some of the members."""
+        if tuple(numbers) == self._numbers:
+            return
+        contents = {n: self._content(n) for n in numbers}
+        steps = self._students.optimizer.steps if self._numbers else 0
+        self._begin(numbers)
+        if numbers:
+            self._students.load(list(contents.values()), steps)
+
+    def _train_epoch(self) -> list[float]:
+        """Return the mean loss of each member."""
+        students, data, job = self._students, self._data, self._protocol
+        students.module.train()
+        view = data.view(self._epoch)
+        signals = {
+            m.job.distillation.teacher: m.teacher for m in self._members.values() if m.job.distillation
+        }
+        soft = None
+        if students.teachers:
+            logits = [signals[name].logits(view) for name in students.teachers]
+            soft = torch.stack([part.to(data.device) for part in logits])
+        total, seen = torch.zeros(len(students), device=data.device), 0
+        for factor, indices, inputs in batches(job, data, self._epoch):
+            batch = None if soft is None else soft[:, indices]
+            losses = students.train_batch(inputs, batch, data.labels[indices], factor)
+            total += losses * len(indices)
+            seen += len(indices)
+            self._factor = factor
+        return [float(loss) / seen for loss in total]
+
+    @torch.inference_mode()
+    def _validation_logits(self) -> Tensor:
+        """Return logits, float32 [K, m, classes]."""
+        students, data = self._students, self._data
+        students.module.eval()
+        # K students hold K times the activations of one.
+        size = max(_SMALLEST_EVALUATION, math.ceil(EVALUATION_BATCH / len(students)))
+        outputs = []
+        for indices in torch.arange(len(data.validation), device=data.device).split(size):
+            with autocast(data.device, self._protocol.train.precision):
+                outputs.append(students(data.validation.plain(indices)).float())
+        return torch.cat(outputs, dim=1)
+
+    def _report(self, k: int, number: int, loss: float, logits: Tensor, seconds: float) -> Report:
+        job = self._students.jobs[k]
+        report = report_of(
+            self._data,
+            logits,
+            self._members[number].teacher.validation_predictions,
+            epoch=self._epoch,
+            seconds=seconds,
+            train_loss=loss,
+            learning_rate=job.train.lr * self._factor,
+        )
+        if self._epoch in (*self._rungs, job.train.epochs):
+            scalars = measure_extras(self._extras, self._students.model(k).eval(), self._data, logits)
+            report = replace(report, scalars=scalars)
+        return report
+
+    def _content(self, number: int) -> dict[str, Any]:
+        k = self._numbers.index(number)
+        return {
+            "job": self._students.jobs[k].to_dict(),
+            **self._students.content(k, self._factor),
+            "reports": [report.to_dict() for report in self.reports[number]],
+        }
+
+    def _save_members(self) -> None:
+        for number in self._numbers:
+            self._save_member(number)
+
+    def _save_member(self, number: int) -> None:
+        write_checkpoint(self._members[number].checkpoint, _copied(self._content(number)))
+
+    def _save(self) -> None:
+        content = {
+            "epoch": self._epoch,
+            "factor": self._factor,
+            "steps": self._students.optimizer.steps if self._numbers else 0,
+            "members": {str(number): self._content(number) for number in self._numbers},
+            "failures": {str(number): why for number, why in self.failures.items()},
+        }
+        write_checkpoint(self._file, content)
+
+    def _resume(self) -> None:
+        """Take the cohort up, without the members of its state that are not asked for any more."""
+        if not self._file.exists():
+            self._begin(list(self._members))
+            return
+        content = read_checkpoint(self._file)
+        try:
+            self.failures = {
+                int(n): str(w) for n, w in content["failures"].items() if int(n) in self._members
+            }
+            kept = {int(n): member for n, member in content["members"].items() if int(n) in self._members}
+            if set(kept) | set(self.failures) != set(self._members):
+                raise CheckpointError(f"{self._file}: other students")
+            for number, member in kept.items():
+                if Job.from_dict(member["job"]) != self._members[number].job:
+                    raise CheckpointError(f"{self._file}: written for another configuration")
+                self.reports[number] = [Report.from_dict(report) for report in member["reports"]]
+            self._epoch, self._factor = int(content["epoch"]), float(content["factor"])
+            self._begin(list(kept))
+            if kept:
+                self._students.load(list(kept.values()), int(content["steps"]))
+        except CheckpointError:
+            raise
+        except Exception as error:
+            raise CheckpointError(f"{self._file}: its content is damaged ({type(error).__name__})") from None
+
+
+def _copied(value: Any) -> Any:
+    """Return a content whose tensors are not views: of a view, torch keeps all that it is a view of."""
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return value
