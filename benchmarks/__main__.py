@@ -1,0 +1,125 @@
+"""Measures and writes RESULTS.md: `uv run python -m benchmarks [SECTION ...]`; all sections if none is named.
+
+A section that is not measured keeps what was measured last on this machine. `--quick` measures nothing: it checks, in
+seconds, the equalities on which the comparisons rest.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kdtune.data.cache import cache_dir
+
+HERE = Path(__file__).parent
+SECTIONS = ("front", "sweeps", "scale")
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").strip())
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of real data sets")
+    parser.add_argument("--only", nargs="*", default=[], metavar="WORKLOAD", help="of the section sweeps")
+    parser.add_argument("--small", action="store_true", help="smaller sweeps, where an hour is too long")
+    parser.add_argument("--repeats", type=int, default=3, help="of kdtune's sweeps")
+    parser.add_argument("--quick", action="store_true", help="check the equalities, time nothing")
+    options = parser.parse_args()
+    if unknown := set(options.sections) - set(SECTIONS):
+        parser.error(f"no section {', '.join(sorted(unknown))} (known: {', '.join(SECTIONS)})")
+    if options.quick:
+        from benchmarks.quick import check
+
+        for line in check():
+            print(line)
+        return 0
+    for section in options.sections or SECTIONS:
+        print(section, file=sys.stderr, flush=True)
+        _measure(section, options)
+    (HERE / "RESULTS.md").write_text(_results(), encoding="utf-8")
+    return 0
+
+
+def _measure(section: str, options: argparse.Namespace) -> None:
+    began = time.time()
+    load = os.getloadavg()[0]
+
+    def keep(found: list[dict[str, Any]]) -> None:
+        """Write what is measured so far: a run that is broken off has not been for nothing."""
+        content = {"found": found, "began": began, "seconds": time.time() - began, "load": load}
+        path = _stored(section)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content), encoding="utf-8")
+
+    if section == "front":
+        from benchmarks import front
+
+        keep(front.measure(front.Sizes(), options.data))
+    elif section == "scale":
+        from benchmarks import scale
+
+        keep(scale.measure())
+    else:
+        from benchmarks import sweeps
+
+        found = {w["name"]: w for w in _kept(section)["found"]} if options.only else {}
+        for measured in sweeps.measure(
+            options.data, options.only, small=options.small, repeats=options.repeats
+        ):
+            found[measured["name"]] = measured
+            keep(list(found.values()))
+
+
+def _stored(section: str) -> Path:
+    return cache_dir() / "benchmarks" / "results" / f"{section}.json"
+
+
+def _kept(section: str) -> dict[str, Any]:
+    path = _stored(section)
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"found": []}
+
+
+def _results() -> str:
+    from benchmarks import front, scale, sweeps
+
+    reports: dict[str, tuple[str, Callable[[Any], str], str]] = {
+        "front": ("To the same front", front.report, front.TEXT),
+        "sweeps": ("Whole sweeps", sweeps.report, sweeps.TEXT),
+        "scale": ("Scale", scale.report, scale.TEXT),
+    }
+    parts = ["# Results", "Written by `uv run python -m benchmarks`. " + _machine()]
+    for section, (title, report, text) in reports.items():
+        kept = _kept(section)
+        if kept["found"]:
+            parts += [f"## {title}", text, _when(kept), report(kept["found"]).strip()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _when(kept: dict[str, Any]) -> str:
+    day = datetime.datetime.fromtimestamp(kept["began"], datetime.UTC).strftime("%Y-%m-%d %H:%M")
+    return f"Measured {day} UTC in {kept['seconds'] / 60:.0f} minutes; load average at its start {kept['load']:.1f}."
+
+
+def _machine() -> str:
+    import psutil
+
+    from kdtune.sweep.speed import _cpu_name
+
+    names = ("torch", "ray", "optuna", "fairlearn")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    return (
+        f"Machine: {len(os.sched_getaffinity(0))} cores of {_cpu_name()}, "
+        f"{psutil.virtual_memory().total / 2**30:.0f} GB, {platform.system()}, no GPU; "
+        f"Python {platform.python_version()}, {versions}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

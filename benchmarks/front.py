@@ -1,0 +1,184 @@
+"""To the same front: how much of the full sweep's hypervolume a search reaches, and for how many of its epochs."""
+
+import itertools
+import math
+import shutil
+import statistics
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bank import Bank, record
+from benchmarks.simulated import Trace, play
+from benchmarks.tables import table
+from kdtune.sweep.plan import make_plan
+from kdtune.sweep.space import Space, parse_space
+
+SAMPLERS = ("random", "tpe", "nsgaii")
+METHODS = ("none", "asha", "moasha")
+WORKERS = 2
+TEXT = """\
+Each search is played by kdtune's own ledger, Optuna study and halving on recorded students: a table of
+configurations (Sobol points of T, α and learning rate), each trained to its last epoch once. What a sampler
+proposes is answered with the curve of the nearest configuration. Two workers, simulated time. Shares are of the
+full sweep: same sampler, same seed, nobody stopped. `no stopping, same epochs` is that full sweep's own front at
+the time when it had trained as many epochs. `asha` ranks by accuracy, `moasha` by the objectives (accuracy, EOD).
+Hypervolume is kdtune's: of the unit square, against the worst corner."""
+RANGES = {
+    "temperature": {"low": 1, "high": 40, "log": True},
+    "alpha": {"low": 0.0, "high": 1.0},
+}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is recorded and played."""
+
+    curves: int = 128
+    trials: int = 64
+    epochs: int = 16
+    seeds: int = 5
+    examples: int = 1000
+    batch_size: int = 64
+
+
+QUICK = Sizes(curves=6, trials=8, epochs=4, seeds=1, examples=80, batch_size=8)
+
+
+def spaces(sizes: Sizes, data: Path) -> dict[str, dict[str, Any]]:
+    """Return the searches by name: real people in a table where that is at hand, and generated images."""
+    budget = {"trials": sizes.trials, "epochs": sizes.epochs}
+    found = {
+        "Trifeature, ResNet-8→LeNet-5": {
+            "dataset": {
+                "name": "trifeature", "label": "shape", "sensitive": "color", "shapes": 4, "colors": ["red", "blue"],
+                "pixel_noise": {"red": 0.2, "blue": 0.6}, "correlation": 0.6, "n_train": sizes.examples,
+                "n_validation": 2 * sizes.examples, "n_test": 40,
+            },
+            "pairs": ["resnet8->lenet5"],
+            "search": {**RANGES, "lr": {"low": 1e-3, "high": 1e-2, "log": True}},
+            "constraints": {"accuracy": ">= majority + 0.3"},
+            "budget": budget,
+            "train": {"optimizer": "adamw", "lr": 0.003, "batch_size": sizes.batch_size},
+            "teacher": {"epochs": 12 if sizes.epochs > 4 else 1, "lr": 0.01},
+        }
+    }  # fmt: skip
+    if (data / "compas" / "compas.csv").exists():
+        found["COMPAS, MLP→MLP"] = {
+            "dataset": {
+                "name": "table", "path": str(data / "compas" / "compas.csv"), "label": "two_year_recid",
+                "positive": "1",
+                "features": ["age", "juv_fel_count", "juv_misd_count", "juv_other_count", "priors_count",
+                             "c_charge_degree"],
+                "sensitive": ["race", "sex"], "groups": {"race": ["African-American", "Caucasian"]}, "rare": "missing",
+            },
+            "pairs": ["mlp-128-128->mlp-8"],
+            "search": {**RANGES, "lr": {"low": 1e-3, "high": 1e-1, "log": True}},
+            "constraints": {"accuracy": ">= majority + 0.05"},
+            "budget": budget,
+            "train": {"batch_size": 64, "lr": 0.02, "weight_decay": 1e-4},
+        }  # fmt: skip
+    return found
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One way to search, over all seeds; shares are of the full sweep: same sampler, no early stopping.
+
+    Attributes:
+        hypervolume: share of the full sweep's, one a seed.
+        epochs, seconds: share of the full sweep's.
+        full_then: hypervolume share of the full sweep when it had trained as many epochs.
+        total: hypervolume itself.
+    """
+
+    data: str
+    sampler: str
+    method: str
+    hypervolume: list[float]
+    epochs: list[float]
+    seconds: list[float]
+    full_then: list[float]
+    total: list[float]
+
+
+def measure(sizes: Sizes, data: Path) -> list[dict[str, Any]]:
+    """Record the banks, play every search on every seed, and return the outcomes as JSON."""
+    outcomes = []
+    for name, content in spaces(sizes, data).items():
+        bank = record(parse_space(content, name), sizes.curves)
+        traces = {
+            (sampler, method, seed): _play(bank, content, sampler, method, seed)
+            for sampler, method, seed in itertools.product(SAMPLERS, METHODS, range(sizes.seeds))
+        }
+        for sampler, method in itertools.product(SAMPLERS, METHODS):
+            pairs = [
+                (traces[sampler, method, seed], traces[sampler, "none", seed]) for seed in range(sizes.seeds)
+            ]
+            outcomes.append(asdict(_outcome(name, sampler, method, pairs)))
+    return outcomes
+
+
+def _play(bank: Bank, content: Mapping[str, Any], sampler: str, method: str, seed: int) -> Trace:
+    space: Space = parse_space(
+        {**content, "sampler": sampler, "early_stopping": {"method": method}, "seed": seed}, "front"
+    )
+    folder = Path(tempfile.mkdtemp(prefix="kdtune-front-"))
+    try:
+        return play(
+            make_plan(space, bank.plan.dataset),
+            lambda proposal: bank.nearest(proposal.job),
+            workers=WORKERS,
+            folder=folder / "run",
+            epoch_seconds=bank.seconds,
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _outcome(data: str, sampler: str, method: str, pairs: Sequence[tuple[Trace, Trace]]) -> Outcome:
+    return Outcome(
+        data,
+        sampler,
+        method,
+        hypervolume=[_share(own.hypervolume[-1], full) for own, full in pairs],
+        epochs=[own.epochs[-1] / full.epochs[-1] for own, full in pairs],
+        seconds=[own.seconds[-1] / full.seconds[-1] for own, full in pairs],
+        full_then=[_share(full.at(own.epochs[-1]), full) for own, full in pairs],
+        total=[own.hypervolume[-1] for own, full in pairs],
+    )
+
+
+def _share(hypervolume: float, full: Trace) -> float:
+    return hypervolume / full.hypervolume[-1] if full.hypervolume[-1] else math.nan
+
+
+def report(outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """Return the section of RESULTS.md."""
+    seeds = len(outcomes[0]["hypervolume"])
+    rows = [
+        [
+            o["data"],
+            o["sampler"],
+            o["method"],
+            _spread(o["epochs"]),
+            _spread(o["seconds"]),
+            _spread(o["hypervolume"], percent=True),
+            _spread(o["full_then"], percent=True) if o["method"] != "none" else "",
+            _spread(o["total"], digits=4),
+        ]
+        for o in outcomes
+    ]
+    head = [
+        "data", "sampler", "early stopping", "epochs", "time", "hypervolume", "no stopping, same epochs", "absolute",
+    ]  # fmt: skip
+    return f"Median of {seeds} seeds [lowest, highest].\n\n" + table(head, rows)
+
+
+def _spread(values: Sequence[float], *, percent: bool = False, digits: int = 2) -> str:
+    def show(value: float) -> str:
+        return f"{100 * value:.1f} %" if percent else f"{value:.{digits}f}"
+
+    return f"{show(statistics.median(values))} [{show(min(values))}, {show(max(values))}]"

@@ -1,0 +1,241 @@
+"""Scale, without training: what a decision costs the driver after many trials and with many workers.
+
+A run of n trials is written as a driver would have left it (events and Optuna's journal), taken up by kdtune's own
+ledger, study, halving and run directory, and played on by workers that only pretend.
+"""
+
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import psutil
+from optuna.storages import JournalStorage
+from optuna.storages.journal import BaseJournalBackend
+from optuna.trial import TrialState
+
+from benchmarks.simulated import play
+from benchmarks.tables import table
+from kdtune.runs.files import RunFiles, trial_id
+from kdtune.runs.jsonl import dumps
+from kdtune.sweep.plan import Plan, make_plan
+from kdtune.sweep.space import parse_space
+from kdtune.sweep.study import STUDY_NAME
+
+EPOCHS = 8
+TEXT = """\
+No training: a run of so many trials is taken up by kdtune's own ledger, Optuna study, halving and run directory,
+and twenty more trials (or two a worker) are played by workers that only pretend. Medians. `take up` reads the whole
+run, as `--resume` does; `memory` is what that and the trials after it took."""
+CELLS = [
+    *((n, 2, "tpe") for n in (10, 100, 1_000, 10_000, 100_000)),
+    *((1_000, w, "tpe") for w in (1, 100, 1_000)),
+    *((10_000, 2, s) for s in ("random", "nsgaii")),
+]
+QUICK = [(10, 2, "tpe"), (20, 8, "random")]
+LIMIT = 150.0
+"""Seconds that a cell may take; one that takes longer is cut, and said to be."""
+
+
+def measure(cells: Sequence[tuple[int, int, str]] = CELLS) -> list[dict[str, Any]]:
+    """Play each cell in a process of its own, so that its memory is its own."""
+    found = []
+    for n, workers, sampler in cells:
+        command = [sys.executable, "-m", "benchmarks.scale", str(n), str(workers), sampler]
+        print(f"  {n:,} trials, {workers} workers, {sampler}", file=sys.stderr, flush=True)
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT,
+                check=True,
+                cwd=Path(__file__).parents[1],
+            )
+            found.append(json.loads(done.stdout.splitlines()[-1]))
+        except subprocess.TimeoutExpired:
+            found.append({"trials": n, "workers": workers, "sampler": sampler, "cut": LIMIT})
+        except subprocess.CalledProcessError as error:
+            broken = error.stderr.strip().splitlines()[-1]
+            found.append({"trials": n, "workers": workers, "sampler": sampler, "broken": broken})
+    return found
+
+
+def cell(n: int, workers: int, sampler: str, more: int | None = None) -> dict[str, Any]:
+    """Take up a run of n trials, play more of them, and return what that took.
+
+    Args:
+        more: trials to play; by default twice the workers, and at least 20.
+    """
+    more = more or max(20, 2 * workers)
+    plan = _plan(n + more, sampler)
+    process = psutil.Process()
+    with tempfile.TemporaryDirectory(prefix="kdtune-scale-") as folder:
+        files = RunFiles(Path(folder) / "run")
+        files.root.mkdir()
+        _write_run(files, n)
+        events, journal = files.events.stat().st_size, files.journal.stat().st_size
+        rng = random.Random(n)
+        before = process.memory_info().rss
+        trace = play(plan, lambda _: _curve(rng), workers=workers, folder=files.root, epoch_seconds=1.0)
+        return {
+            "trials": n,
+            "workers": workers,
+            "sampler": sampler,
+            "open": trace.opened,
+            **{kind: statistics.median(times) for kind, times in trace.decisions.items() if times},
+            "memory": process.memory_info().rss - before,
+            "events": events / n,
+            "journal": journal / n,
+            "folder": sum(f.stat().st_size for f in files.model(trial_id(n)).rglob("*") if f.is_file()),
+            "ended": len(trace.epochs),
+        }
+
+
+def _plan(trials: int, sampler: str) -> Plan:
+    import torch
+
+    from kdtune.data import Augmentation, Dataset, Split, fingerprint
+
+    labels = torch.arange(40) % 2
+    split = Split(torch.zeros(40, 4), labels, {"sex": torch.arange(40) // 2 % 2})
+    names, groups = ("no", "yes"), {"sex": ("f", "m")}
+    dataset = Dataset(
+        "simulated", names, groups, split, split, None, Augmentation(), {},
+        fingerprint(split, split, names, groups), lambda: split,
+    )  # fmt: skip
+    content = {
+        "dataset": {"name": "simulated"},
+        "pairs": ["mlp-16->linear"],
+        "search": {
+            "temperature": {"low": 1, "high": 40, "log": True},
+            "alpha": {"low": 0.0, "high": 1.0},
+            "lr": {"low": 1e-3, "high": 1e-1, "log": True},
+        },
+        "constraints": {"accuracy": ">= 0.55"},
+        "budget": {"trials": trials, "epochs": EPOCHS},
+        "sampler": sampler,
+        "early_stopping": {"method": "moasha"},
+    }
+    return make_plan(parse_space(content, "scale"), dataset)
+
+
+def _counts(rng: random.Random) -> list[list[int]]:
+    """Return right answers of ten, by group and class."""
+    return [[rng.randint(5, 10), rng.randint(5, 10)] for _ in range(2)]
+
+
+def _curve(rng: random.Random) -> list[dict[str, Any]]:
+    from kdtune.fairness import count
+    from kdtune.runs.records import ALL, Report
+
+    labels, groups = np.arange(40) % 2, np.arange(40) // 2 % 2
+    reports = []
+    for epoch in range(1, EPOCHS + 1):
+        right = np.zeros(40, dtype=bool)
+        for g, row in enumerate(_counts(rng)):
+            for c, n in enumerate(row):
+                right[np.flatnonzero((labels == c) & (groups == g))[:n]] = True
+        guesses = np.where(right, labels, 1 - labels)
+        counts = {
+            ALL: count(labels, guesses, n_classes=2),
+            "sex": count(labels, guesses, groups, n_classes=2, n_groups=2),
+        }
+        reports.append(Report(epoch, counts, 0.0, 1.0, 0.5, 0.5, 0.01).to_dict())
+    return reports
+
+
+class _Memory(BaseJournalBackend):
+    """Optuna's journal before it is a file: writing it line by line would take the most of the time."""
+
+    def __init__(self) -> None:
+        self.logs: list[dict[str, Any]] = []
+
+    def read_logs(self, log_number_from: int) -> list[dict[str, Any]]:
+        return self.logs[log_number_from:]
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        self.logs += logs
+
+
+def _write_run(files: RunFiles, n: int) -> None:
+    """Write the events and the journal of n trials, three of four stopped early at one of the rungs."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    rng = random.Random(0)
+    memory = _Memory()
+    study = optuna.create_study(
+        storage=JournalStorage(memory), study_name=STUDY_NAME, directions=["maximize", "minimize"]
+    )
+    study.set_metric_names(["accuracy", "eod"])
+    spread = {
+        "alpha": optuna.distributions.FloatDistribution(0.0, 1.0),
+        "lr": optuna.distributions.FloatDistribution(1e-3, 1e-1, log=True),
+        "temperature": optuna.distributions.FloatDistribution(1.0, 40.0, log=True),
+    }
+    lines = [{"t": 0.0, "kind": "run", "state": "running", "message": ""}]
+    done = 0
+    for number in range(n):
+        parameters = {
+            "alpha": rng.random(),
+            "lr": 10 ** rng.uniform(-3, -1),
+            "temperature": 40 ** rng.random(),
+        }
+        ends = rng.choice([2, 2, 4, EPOCHS])
+        accuracy, eod = 0.5 + 0.4 * rng.random(), 0.3 * rng.random()
+        complete = ends == EPOCHS
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.COMPLETE if complete else TrialState.PRUNED,
+                values=[accuracy, eod] if complete else None,
+                params=parameters,
+                distributions=spread,
+            )
+        )
+        start = {"model": "student", "config": {"pair": "mlp-16->linear", **parameters}, "epochs": EPOCHS}
+        lines.append({"t": 0.0, "kind": "trial", "id": trial_id(number), **start, "state": "running"})
+        for epoch in range(1, ends + 1):
+            values = {"accuracy": accuracy - 0.1 / epoch, "eod": eod + 0.05 / epoch}
+            report = {"kind": "report", "id": trial_id(number), "epoch": epoch, "seconds": 1.0}
+            lines.append({"t": 0.0, **report, "values": values})
+        state = "done" if complete else "stopped"
+        lines.append({"t": 0.0, "kind": "trial", "id": trial_id(number), "state": state})
+        done += complete
+        if complete:
+            lines.append({"t": 0.0, "kind": "front", "done": done, "hypervolume": 0.5})
+    files.events.write_text("".join(dumps(line) + "\n" for line in lines), encoding="utf-8")
+    files.journal.write_text("".join(json.dumps(log) + "\n" for log in memory.logs), encoding="utf-8")
+
+
+def report(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return the section of RESULTS.md."""
+    rows = []
+    for c in found:
+        row = [f"{c['trials']:,}", f"{c['workers']:,}", c["sampler"]]
+        if "cut" in c or "broken" in c:
+            why = f"cut after {c['cut']:.0f} s" if "cut" in c else c["broken"]
+            rows.append([*row, why, *[""] * 7])
+            continue
+        rows.append(
+            [
+                *row, f"{c['open']:.1f} s",
+                *(f"{1e3 * c[kind]:.1f}" for kind in ("propose", "report", "end")),
+                f"{c['memory'] / 2**20:.0f}", f"{c['events'] / 1024:.1f}", f"{c['journal'] / 1024:.1f}",
+                f"{c['folder'] / 1024:.1f}",
+            ]
+        )  # fmt: skip
+    head = [
+        "trials before", "workers", "sampler", "take up", "propose, ms", "report, ms", "end, ms", "memory, MB",
+        "events, kB a trial", "journal, kB a trial", "folder, kB a trial",
+    ]  # fmt: skip
+    return table(head, rows)
+
+
+if __name__ == "__main__":
+    print(json.dumps(cell(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])))

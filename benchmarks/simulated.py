@@ -1,0 +1,134 @@
+"""A sweep without training: kdtune's own ledger, Optuna study, halving and run directory, with workers that are played.
+
+Only Ray and torch are left out. Time is simulated for the workers and measured for the driver.
+"""
+
+import heapq
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kdtune.runs.files import RunFiles
+from kdtune.runs.measures import References
+from kdtune.runs.records import RunRecord
+from kdtune.runs.writer import RunWriter
+from kdtune.sweep.ledger import Ledger, Proposal
+from kdtune.sweep.plan import Plan
+from kdtune.sweep.study import open_study
+
+Curve = Callable[[Proposal], Sequence[dict[str, Any]]]
+"""Gives a trial's reports, one an epoch, as JSON; fewer than the epochs where training diverges."""
+
+
+@dataclass
+class Trace:
+    """What a sweep has come to, each time that a trial ended.
+
+    Attributes:
+        epochs: trained so far by all trials.
+        seconds: simulated time of the workers so far.
+        hypervolume: of the front then.
+        opened: seconds to take up what was in the run directory.
+        decisions: seconds that the driver took for each proposal, report and end.
+    """
+
+    epochs: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    hypervolume: list[float] = field(default_factory=list)
+    opened: float = 0.0
+    decisions: dict[str, list[float]] = field(
+        default_factory=lambda: {"propose": [], "report": [], "end": []}
+    )
+
+    def at(self, epochs: float) -> float:
+        """Return the hypervolume of the front when so many epochs were trained."""
+        return max(
+            (h for e, h in zip(self.epochs, self.hypervolume, strict=True) if e <= epochs), default=0.0
+        )
+
+
+@contextmanager
+def books(plan: Plan, folder: Path) -> Iterator[tuple[Ledger, RunWriter]]:
+    """Yield the ledger of a new run in a folder, and its writer."""
+    files = RunFiles(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = RunWriter(files)
+    space = plan.space
+    writer.record(
+        RunRecord(
+            name=folder.name,
+            kind="sweep",
+            created=time.time(),
+            dataset={"fingerprint": plan.dataset.fingerprint},
+            classes=plan.dataset.classes,
+            attributes={name: tuple(groups) for name, groups in plan.dataset.attributes.items()},
+            objectives=tuple(objective.name for objective in plan.objectives),
+            constraints=plan.constraints,
+            pairs=tuple(pair.pair for pair in space.pairs),
+            epochs=space.budget.epochs,
+            trials=space.budget.trials,
+            minutes=None,
+            seed=space.seed,
+            space=space.to_dict(),
+            versions={},
+            machine={},
+        )
+    )
+    ledger = Ledger(
+        plan,
+        files,
+        writer,
+        open_study(files.journal, plan.objectives),
+        {pair.pair: References() for pair in space.pairs},
+        stopping=lambda: False,
+        deadline=None,
+    )
+    try:
+        yield ledger, writer
+    finally:
+        writer.close()
+
+
+def play(plan: Plan, curve: Curve, *, workers: int, folder: Path, epoch_seconds: float) -> Trace:
+    """Play a whole sweep and return what came of it."""
+    trace = Trace()
+    started = time.perf_counter()
+    with books(plan, folder) as (ledger, writer):
+        trace.opened = time.perf_counter() - started
+        at_work: list[tuple[float, int, int, Sequence[dict[str, Any]]]] = []
+        clock, trained = 0.0, 0
+
+        def measured(kind: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+            started = time.perf_counter()
+            answer = call(*args, **options)
+            trace.decisions[kind].append(time.perf_counter() - started)
+            return answer
+
+        def begin() -> None:
+            proposal = measured("propose", ledger.next_trial)
+            if proposal is not None:
+                heapq.heappush(at_work, (clock + epoch_seconds, proposal.number, 0, curve(proposal)))
+
+        for _ in range(workers):
+            begin()
+        while at_work:
+            clock, number, epoch, reports = heapq.heappop(at_work)
+            trained += 1
+            if epoch == len(reports):
+                result: dict[str, Any] = {"failed": "diverged"}
+            else:
+                result = {"reports": json.dumps([reports[epoch]])}
+                measured("report", ledger.take, number, result)
+                if ledger.goes_on(number) and epoch + 1 < plan.space.budget.epochs:
+                    heapq.heappush(at_work, (clock + epoch_seconds, number, epoch + 1, reports))
+                    continue
+            measured("end", ledger.close_trial, number, result, lost=False)
+            trace.epochs.append(trained)
+            trace.seconds.append(clock)
+            trace.hypervolume.append(writer.state.hypervolume[-1][1] if writer.state.hypervolume else 0.0)
+            begin()
+    return trace

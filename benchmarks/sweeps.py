@@ -1,0 +1,262 @@
+"""Whole sweeps, start-up included: kdtune against what one would write by hand, on the same configurations."""
+
+import json
+import math
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from benchmarks.floor import step_seconds
+from benchmarks.processes import Cost, run
+from benchmarks.tables import table
+from benchmarks.workloads import Workload, workloads
+from kdtune.runs.files import baseline_id
+from kdtune.runs.reader import Run, open_run
+
+TEXT = """\
+By hand: Ray Tune's own pattern (`by_hand.py`): a function trainable in a fresh actor for each trial, a DataLoader
+with transforms of single images, the teacher in every step, float32, `OptunaSearch`, fairlearn after each epoch,
+Tune's defaults. kdtune: `kdtune search` from the command line. Both sides start as new processes, on the same
+configurations, data, epochs and cores, in turns; from the start of the command to its end. Teachers are trained
+before, and counted for neither side. `processor` compares the processor time of all processes, which says less of
+the wait and is less disturbed by other work on the machine; where the load average was well above the number of
+cores, the wall-clock says little. n: runs of kdtune / by hand; medians.
+
+The second table is the last epoch's mean over the configurations, and kdtune minus by hand, in standard errors of
+the paired differences. The third divides kdtune's wall-clock: before the first trial, in epochs (evaluation and
+checkpoint included), between them, after the last; `floor` is the students' steps alone, on tensors that are there,
+on all cores."""
+VARIANTS: dict[str, dict[str, Any]] = {"solo": {}}
+"""Ways in which kdtune can train the students: what each adds to the space."""
+
+
+def measure(
+    data: Path, names: Sequence[str] = (), *, small: bool = False, repeats: int = 3
+) -> Iterator[dict[str, Any]]:
+    """Run workloads by hand and by kdtune, interleaved, and yield what each took, as JSON.
+
+    Args:
+        small, repeats: of the workloads (see there), and of kdtune's sweeps.
+        names: how the names of those to run begin; all if there are none.
+    """
+    with tempfile.TemporaryDirectory(prefix="kdtune-sweeps-") as folder:
+        for k, workload in enumerate(workloads(data, Path(folder), small=small)):
+            if not names or workload.name.startswith(tuple(names)):
+                yield _measure(workload, Path(folder) / str(k), repeats)
+
+
+def _measure(workload: Workload, folder: Path, repeats: int) -> dict[str, Any]:
+    folder.mkdir(parents=True)
+    print(f"  {workload.name}", file=sys.stderr, flush=True)
+    # Baselines are trained now, and counted for neither side.
+    prepared, _ = _kdtune(workload, folder, "prepare", {}, trials=1)
+    rounds = max(repeats, workload.repeats)
+    costs: dict[str, list[Cost]] = {}
+    parts: dict[str, list[dict[str, float]]] = {}
+    runs: dict[str, Run] = {}
+    rows: list[dict[str, float]] = []
+    for k in range(rounds):
+        for variant, changes in VARIANTS.items():
+            runs[variant], cost = _kdtune(workload, folder, f"{variant}-{k}", changes)
+            costs.setdefault(variant, []).append(cost)
+            parts.setdefault(variant, []).append(_parts(runs[variant], cost))
+        if k < workload.repeats:
+            task = _task(workload, folder, prepared, _configs(next(iter(runs.values()))))
+            cost = run(
+                [sys.executable, "-m", "benchmarks.by_hand", str(task), str(folder / "by-hand.json")],
+                folder / "by-hand.log",
+            )
+            costs.setdefault("by hand", []).append(cost)
+            rows = json.loads((folder / "by-hand.json").read_text())
+    floor = step_seconds(prepared)
+    steps = _steps(prepared) * workload.space["budget"]["trials"]
+    return {
+        "name": workload.name,
+        "size": workload.size,
+        "images": _examples(prepared),
+        "goal": workload.goal,
+        "costs": {name: [asdict(cost) for cost in found] for name, found in costs.items()},
+        "parts": parts,
+        "floor": floor * steps / _cores(),
+        "agreement": {variant: agreement(_metrics(r), rows) for variant, r in runs.items()},
+        "speeds": prepared.record.machine["speeds"],
+    }
+
+
+def _kdtune(
+    workload: Workload, folder: Path, name: str, changes: Mapping[str, Any], trials: int | None = None
+) -> tuple[Run, Cost]:
+    space = folder / f"{name}.yaml"
+    space.write_text(yaml.safe_dump({**workload.space, **changes}), encoding="utf-8")
+    command = [sys.executable, "-m", "kdtune.cli", "search", str(space), "--headless", "--name", name]
+    command += ["--runs-dir", str(folder / "runs"), "--import", "benchmarks.datasets"]
+    if trials is not None:
+        command += ["--trials", str(trials)]
+    cost = run(command, folder / f"{name}.log", PYTHONPATH=str(Path(__file__).parents[1]))
+    return open_run(folder / "runs" / name), cost
+
+
+def _configs(run: Run) -> list[dict[str, float]]:
+    return [
+        {name: trial.config[name] for name in ("temperature", "alpha", "lr")}
+        for trial in run.state().trials.values()
+    ]
+
+
+def _metrics(run: Run) -> list[dict[str, float]]:
+    return [
+        {"alpha": t.config["alpha"], "accuracy": t.values["accuracy"], "eod": t.values["eod"]}
+        for t in run.state().trials.values()
+        if t.state == "done"
+    ]
+
+
+def _task(workload: Workload, folder: Path, prepared: Run, configs: list[dict[str, float]]) -> Path:
+    """Write what the sweep by hand needs: data as arrays, the teacher's weights, the configurations."""
+    import benchmarks.datasets  # noqa: F401 (it registers them)
+    from kdtune.data import load
+
+    space = workload.space
+    options = {k: v for k, v in space["dataset"].items() if k != "name"}
+    dataset = load(space["dataset"]["name"], **options)
+    attribute = next(iter(dataset.attributes))
+    np.savez(
+        folder / "data.npz",
+        train_inputs=dataset.train.inputs.numpy(),
+        train_labels=dataset.train.labels.numpy(),
+        validation_inputs=dataset.validation.inputs.numpy(),
+        validation_labels=dataset.validation.labels.numpy(),
+        validation_groups=dataset.validation.groups[attribute].numpy(),
+    )
+    teacher, student = space["pairs"][0].split("->")
+    normalisation = dataset.normalisation
+    task = {
+        **space["train"],
+        "cores": _cores(),
+        "data": str(folder / "data.npz"),
+        "storage": str(folder / "ray"),
+        "space": {k: space["search"][k] for k in ("temperature", "alpha", "lr")},
+        "configs": configs,
+        "epochs": space["budget"]["epochs"],
+        "teacher": teacher,
+        "student": student,
+        "teacher_weights": str(prepared.files.weights(baseline_id("teacher", teacher))),
+        "input_shape": list(dataset.input_shape),
+        "n_classes": dataset.n_classes,
+        "mean": None if normalisation is None else normalisation.mean,
+        "std": None if normalisation is None else normalisation.std,
+        "crop": dataset.augmentation.crop,
+        "flip": dataset.augmentation.flip,
+    }
+    path = folder / "task.json"
+    path.write_text(json.dumps(task), encoding="utf-8")
+    return path
+
+
+def agreement(
+    ours: Sequence[Mapping[str, float]], theirs: Sequence[Mapping[str, float]]
+) -> dict[str, dict[str, float]]:
+    """Compare two sweeps on the same configurations: mean difference, and in standard errors."""
+    by_alpha = {row["alpha"]: row for row in theirs}
+    pairs = [(row, by_alpha[row["alpha"]]) for row in ours if row["alpha"] in by_alpha]
+    found = {}
+    for name in ("accuracy", "eod"):
+        differences = [
+            a[name] - b[name] for a, b in pairs if not (math.isnan(a[name]) or math.isnan(b[name]))
+        ]
+        n = len(differences)
+        error = statistics.stdev(differences) / math.sqrt(n) if n > 1 else math.nan
+        mean = statistics.fmean(differences) if n else math.nan
+        found[name] = {"n": n, "ours": statistics.fmean(a[name] for a, _ in pairs), "difference": mean}
+        found[name]["errors"] = abs(mean) / error if error else 0.0
+    return found
+
+
+def _parts(run: Run, cost: Cost) -> dict[str, float]:
+    """Return how a sweep's wall-clock divides: before the trials, in the epochs, between them, after them."""
+    state = run.state()
+    assert state.trials_started is not None
+    ended = max(trial.ended or 0.0 for trial in state.trials.values())
+    seconds = sum(trial.seconds for trial in state.trials.values())
+    at_work = ended - state.trials_started
+    epochs = min(seconds / _cores(), at_work)
+    return {
+        "start": state.trials_started - cost.began,
+        "epochs": epochs,
+        "between": at_work - epochs,
+        "end": cost.began + cost.wall - ended,
+    }
+
+
+def _steps(run: Run) -> int:
+    """Return the optimiser steps of one student."""
+    space = run.record.space
+    batches = math.ceil(_examples(run) / space["train"]["batch_size"])
+    return int(space["budget"]["epochs"] * batches)
+
+
+def _examples(run: Run) -> int:
+    return int(run.record.dataset["splits"]["train"]["n"])
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def report(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return the section of RESULTS.md."""
+    speed, agree, rest = [], [], []
+    for w in found:
+        by_hand = _medians(w["costs"]["by hand"])
+        for position, variant in enumerate(v for v in w["costs"] if v != "by hand"):
+            own = _medians(w["costs"][variant])
+            goal = w["goal"][min(position, 1)]
+            speed.append(
+                [
+                    w["name"], w["size"], f"{w['images']:,}", variant, f"{by_hand['wall'] / own['wall']:.1f} ×",
+                    f"{by_hand['cpu'] / own['cpu']:.1f} ×", "–" if goal is None else f"{goal:g} ×",
+                    f"{len(w['costs'][variant])} / {len(w['costs']['by hand'])}",
+                ]
+            )  # fmt: skip
+            a = w["agreement"][variant]
+            agree.append(
+                [w["name"], variant, str(a["accuracy"]["n"])]
+                + [
+                    f"{a[m]['ours']:.3f}, {a[m]['difference']:+.4f} ({a[m]['errors']:.1f} SE)"
+                    for m in ("accuracy", "eod")
+                ]
+            )
+            parts = {
+                name: statistics.median(p[name] for p in w["parts"][variant]) / own["wall"]
+                for name in ("start", "epochs", "between", "end")
+            }
+            rest.append(
+                [w["name"], variant, f"{own['wall'] / w['floor']:.2f}"]
+                + [f"{100 * share:.0f} %" for share in parts.values()]
+                + [f"{parts['epochs'] * own['wall'] / w['floor']:.2f}"]
+            )
+    return "\n".join(
+        [
+            table(
+                ["workload", "trials × epochs", "examples", "kdtune", "faster, wall", "faster, processor", "goal", "n"],
+                speed,
+            ),
+            table(["workload", "kdtune", "configurations", "accuracy", "EOD"], agree),
+            table(
+                ["workload", "kdtune", "whole / floor", "start", "epochs", "between", "end", "epochs / floor"],
+                rest,
+            ),
+        ]
+    )  # fmt: skip
+
+
+def _medians(costs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(cost[name] for cost in costs) for name in ("wall", "cpu")}

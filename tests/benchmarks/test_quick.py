@@ -1,0 +1,22 @@
+"""The benchmarks' `--quick` form: the equalities that their comparisons rest on; no time is looked at."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_quick() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning", "-m", "benchmarks", "--quick"],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = done.stdout.splitlines()
+    assert sum("of the epochs" in line for line in lines) >= 9, done.stdout
+    assert any("the same student" in line for line in lines)
