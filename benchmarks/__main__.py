@@ -37,7 +37,7 @@ def main() -> int:
     if options.quick:
         from benchmarks.quick import check
 
-        for line in check():
+        for line in check(options.data):
             print(line)
         return 0
     for section in options.sections or SECTIONS:

@@ -129,7 +129,7 @@ def _play(bank: Bank, content: Mapping[str, Any], sampler: str, method: str, see
     try:
         return play(
             make_plan(space, bank.plan.dataset),
-            lambda proposal: bank.nearest(proposal.job),
+            lambda student: bank.nearest(student.job),
             workers=WORKERS,
             folder=folder / "run",
             epoch_seconds=bank.seconds,

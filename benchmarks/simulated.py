@@ -1,6 +1,6 @@
-"""A sweep without training: kdtune's own ledger, Optuna study, halving and run directory, with workers that are played.
+"""A sweep without training: kdtune's own searcher, scheduler, ledger, study and run directory; the workers are played.
 
-Only Ray and torch are left out. Time is simulated for the workers and measured for the driver.
+Only Ray's loop and torch are left out. Time is simulated for the workers and measured for the driver.
 """
 
 import heapq
@@ -10,17 +10,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from kdtune.runs.files import RunFiles
 from kdtune.runs.measures import References
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.ledger import Ledger, Proposal
+from kdtune.sweep.ledger import Ledger
 from kdtune.sweep.plan import Plan
+from kdtune.sweep.proposal import Proposal, Student
+from kdtune.sweep.scheduler import AskingScheduler
+from kdtune.sweep.searcher import StudySearcher
 from kdtune.sweep.study import open_study
 
-Curve = Callable[[Proposal], Sequence[dict[str, Any]]]
+Curve = Callable[[Student], Sequence[dict[str, Any]]]
 """Gives a trial's reports, one an epoch, as JSON; fewer than the epochs where training diverges."""
 
 
@@ -94,39 +98,52 @@ def books(plan: Plan, folder: Path) -> Iterator[tuple[Ledger, RunWriter]]:
 
 
 def play(plan: Plan, curve: Curve, *, workers: int, folder: Path, epoch_seconds: float) -> Trace:
-    """Play a whole sweep and return what came of it."""
+    """Play a whole sweep, of students that are trained one by one, and return what came of it."""
     trace = Trace()
     started = time.perf_counter()
     with books(plan, folder) as (ledger, writer):
         trace.opened = time.perf_counter() - started
+        searcher = StudySearcher(ledger, workers=workers)
+        scheduler = AskingScheduler(searcher.goes_on)
         at_work: list[tuple[float, int, int, Sequence[dict[str, Any]]]] = []
         clock, trained = 0.0, 0
 
-        def measured(kind: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        def measured(kind: str, call: Callable[..., Any], *args: Any) -> Any:
             started = time.perf_counter()
-            answer = call(*args, **options)
+            answer = call(*args)
             trace.decisions[kind].append(time.perf_counter() - started)
             return answer
 
         def begin() -> None:
-            proposal = measured("propose", ledger.next_trial)
-            if proposal is not None:
-                heapq.heappush(at_work, (clock + epoch_seconds, proposal.number, 0, curve(proposal)))
+            config = measured("propose", searcher.suggest, str(len(trace.decisions["propose"])))
+            if isinstance(config, dict):
+                [student] = Proposal.from_config(config).students
+                carrier = len(trace.decisions["propose"]) - 1
+                carried[carrier] = student.number
+                heapq.heappush(at_work, (clock + epoch_seconds, carrier, 0, curve(student)))
 
+        carried: dict[int, int] = {}
         for _ in range(workers):
             begin()
         while at_work:
-            clock, number, epoch, reports = heapq.heappop(at_work)
+            clock, carrier, epoch, reports = heapq.heappop(at_work)
             trained += 1
-            if epoch == len(reports):
-                result: dict[str, Any] = {"failed": "diverged"}
-            else:
-                result = {"reports": json.dumps([reports[epoch]])}
-                measured("report", ledger.take, number, result)
-                if ledger.goes_on(number) and epoch + 1 < plan.space.budget.epochs:
-                    heapq.heappush(at_work, (clock + epoch_seconds, number, epoch + 1, reports))
+            diverged = epoch == len(reports)
+            news = {
+                "number": carried[carrier],
+                "reports": [] if diverged else [reports[epoch]],
+                "failed": "diverged" if diverged else "",
+            }
+            result = {
+                "students": json.dumps([news]),
+                "done": diverged or epoch + 1 == plan.space.budget.epochs,
+            }
+            if not result["done"]:
+                trial = SimpleNamespace(trial_id=str(carrier))
+                if measured("report", scheduler.on_trial_result, None, trial, result) == "CONTINUE":
+                    heapq.heappush(at_work, (clock + epoch_seconds, carrier, epoch + 1, reports))
                     continue
-            measured("end", ledger.close_trial, number, result, lost=False)
+            measured("end", searcher.on_trial_complete, str(carrier), result)
             trace.epochs.append(trained)
             trace.seconds.append(clock)
             trace.hypervolume.append(writer.state.hypervolume[-1][1] if writer.state.hypervolume else 0.0)
