@@ -33,9 +33,7 @@ def measure_extras(
             case "individual_fairness":
                 probabilities = logits.softmax(dim=1).cpu().numpy()
                 features = data.arrays.validation_inputs.reshape(len(probabilities), -1)
-                values[name] = individual_fairness(
-                    probabilities, features.astype("float32"), pairs=INDIVIDUAL_FAIRNESS_PAIRS
-                )
+                values[name] = individual_fairness(probabilities, features, pairs=INDIVIDUAL_FAIRNESS_PAIRS)
             case _:
                 raise ValueError(f"{name!r} is not one of {', '.join(EXTRAS)}")
     return values

@@ -3,7 +3,7 @@
 from kdtune.fairness._classes import class_bias, disagreement, mean_class_bias
 from kdtune.fairness._counting import count
 from kdtune.fairness._counts import Counts
-from kdtune.fairness._individual import individual_fairness
+from kdtune.fairness._individual import ExamplePairs, individual_fairness
 from kdtune.fairness._intervals import (
     BaseRateGap,
     ChanceFloor,
@@ -20,6 +20,7 @@ __all__ = [
     "BaseRateGap",
     "ChanceFloor",
     "Counts",
+    "ExamplePairs",
     "Interval",
     "affected_classes",
     "base_rate_gap",

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from kdtune.data import load
 from kdtune.data.dataset import Dataset, Split
-from kdtune.distill.arrays import Arrays, DeviceData
+from kdtune.distill.arrays import Arrays, DeviceData, inputs_of, tensor_of
 from kdtune.distill.evaluate import count_all, predict_logits
 from kdtune.distill.extras import EXTRAS, measure_extras
 from kdtune.errors import RunError
@@ -39,7 +39,7 @@ class SplitData:
     @property
     def inputs(self) -> Tensor:
         """uint8 [n, c, h, w] or float32 [n, features]."""
-        return torch.from_numpy(self.arrays.validation_inputs)
+        return tensor_of(self.arrays.validation_inputs)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -97,7 +97,7 @@ def open_test(dataset: Dataset) -> SplitData:
         "test",
         replace(
             arrays,
-            validation_inputs=split.inputs.numpy(),
+            validation_inputs=inputs_of(split),
             validation_labels=split.labels.numpy(),
             validation_groups={name: groups.numpy() for name, groups in split.groups.items()},
         ),

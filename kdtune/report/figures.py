@@ -65,13 +65,13 @@ def picture(name: str, title: str, caption: str, draw: "Drawn") -> Picture:
     """Draw a figure in all its forms, at the width of a page and of a phone."""
     with look():
         wide, narrow = draw(WIDE), draw(NARROW)
-        file = svg(wide, name)
+        file = svg(wide, f"{name} wide")
         return Picture(
             name=file_name(name),
             title=title,
             caption=caption,
             svg=file.encode(),
             png=png(wide),
-            wide=inline(svg(wide, f"{name} wide"), title, grow=1.3),
+            wide=inline(file, title, grow=1.3),
             narrow=inline(svg(narrow, f"{name} narrow"), title, grow=1.4),
         )

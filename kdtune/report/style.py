@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -87,14 +88,23 @@ def new_figure(width: float, height: float) -> Figure:
 
 def svg(figure: Figure, name: str) -> str:
     """Return a figure as SVG; the same figure gives the same text."""
+    _settle(figure)
     with mpl.rc_context({"svg.hashsalt": name}):
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 
+def _settle(figure: Figure) -> None:
+    """Let the parts make room for each other once: each file would do so anew, which is half the work of drawing."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG on white, at 200 dots an inch."""
+    _settle(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=200, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
@@ -115,7 +125,8 @@ def inline(text: str, label: str, *, grow: float = 1.0) -> str:
     start = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{view}"'
     )
-    return f'{start} role="img" aria-label="{label}" style="max-width:{float(width[:-2]) * 4 / 3 * grow:.0f}px">{rest}'
+    pixels = float(width[:-2]) * 4 / 3 * grow
+    return f'{start} role="img" aria-label="{escape(label)}" style="max-width:{pixels:.0f}px">{rest}'
 
 
 def _attribute(head: str, name: str) -> str:

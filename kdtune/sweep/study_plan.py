@@ -42,23 +42,25 @@ def as_study(space: Space) -> Space:
 def study_models(plan: Plan) -> tuple[StudyModel, ...]:
     """Return all models of a study: baselines first, then the students seed by seed.
 
-    No two models share a seed, not even those of one repetition: Welch's test takes what it compares for independent.
-    What a repetition shares is the views of the data, so that its teacher runs once on each.
+    No two models share a seed, and teachers and students without one have views of the data of their own: Welch's
+    test takes what it compares for independent. What the distilled students of one repetition share, and no other
+    model, is their views, so that their teacher runs once on each.
     """
     study = plan.space.study
     assert study is not None
     models = []
     for seed in study.seed_list:
-        view_seed = derive_seed(plan.space.seed, "study views", seed) % 2**31
         for role, architecture in plan.architectures:
             model_id = f"{baseline_id(role, architecture)}-s{seed}"
             job = replace(
-                plan.baseline_job(role, architecture), seed=_seed(plan, model_id), view_seed=view_seed
+                plan.baseline_job(role, architecture),
+                seed=_seed(plan, model_id),
+                view_seed=_seed(plan, f"views of {model_id}"),
             )
             models.append(StudyModel(model_id, role, seed, job, _config(job, seed)))
     number = 0
     for seed in study.seed_list:
-        view_seed = derive_seed(plan.space.seed, "study views", seed) % 2**31
+        view_seed = _seed(plan, f"views s{seed}")
         for pair in plan.space.pairs:
             student = plan.baseline_job("nds", pair.student)
             for scaled in study.scalings:

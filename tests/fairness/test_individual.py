@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cosine
 
 from kdtune.errors import InputError
-from kdtune.fairness import _individual, individual_fairness
+from kdtune.fairness import ExamplePairs, _individual, individual_fairness
 
 
 def by_pairs(outputs, features):
@@ -97,6 +97,32 @@ def test_equal_features_are_left_out():
     assert individual_fairness([0.0, 1.0, 1.0], features, pairs=20_000) == pytest.approx(0.5, abs=0.02)
 
 
+def test_an_example_without_direction_has_no_pairs():
+    outputs, features = example(0, 12, 3)
+    black = np.vstack([features[:5], np.zeros((1, 4)), features[5:]])
+    more = np.vstack([outputs[:5], [[1.0, 0, 0]], outputs[5:]])
+    assert individual_fairness(more, black) == pytest.approx(individual_fairness(outputs, features))
+    drawn = individual_fairness(more, black, pairs=200_000)
+    assert drawn == pytest.approx(individual_fairness(outputs, features), rel=0.02)
+    assert math.isnan(individual_fairness([0.0, 1.0], [[1.0], [0.0]]))
+
+
+def test_pairs_serve_several_models():
+    one, features = example(0, 30, 3)
+    other = example(1, 30, 3)[0]
+    for pairs in (None, 300):
+        shared = ExamplePairs(features, pairs=pairs, seed=7)
+        for outputs in (one, other):
+            alone = individual_fairness(outputs, features, pairs=pairs, seed=7)
+            assert shared.individual_fairness(outputs) == alone
+
+
+def test_single_precision_takes_distances_in_double():
+    outputs, features = example(0, 30, 3)
+    single = features.astype(np.float32)
+    assert individual_fairness(outputs, single) == individual_fairness(outputs, single.astype(np.float64))
+
+
 def test_no_pair_left_is_undefined():
     assert math.isnan(individual_fairness([0.0, 1.0], [[1.0, 1.0], [2.0, 2.0]]))
     assert math.isnan(individual_fairness([0.0], [[1.0, 1.0]]))
@@ -107,10 +133,9 @@ def test_no_pair_left_is_undefined():
     ("outputs", "features", "options", "message"),
     [
         ([0.0, 1.0], [[1.0]], {}, "got the shapes"),
-        ([0.0], [1.0], {}, "got the shapes"),
+        ([0.0], [1.0], {}, r"must be \[n, D\], got the shape"),
         ([math.nan, 1.0], np.eye(2), {}, "finite"),
-        ([0.0, 1.0], [[1.0, math.inf], [1.0, 0.0]], {}, "finite"),
-        ([0.0, 1.0], [[1.0, 1.0], [0.0, 0.0]], {}, r"features\[1\] is all zeros"),
+        ([0.0, 1.0], [[1.0, 0.0], [1.0, math.inf]], {}, "finite: those of example 1"),
         ([0.0, 1.0], np.eye(2), {"pairs": 0}, "pairs must be at least 1"),
     ],
 )

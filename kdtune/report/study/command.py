@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from rich.table import Table as RichTable
 
 from kdtune.plain import file_name, plain
 from kdtune.report.console import narrate, print_json, stdout_console
-from kdtune.report.study import tables
 from kdtune.report.study.figures import draw_all
 from kdtune.report.study.gather import Study, gather
 from kdtune.report.study.measure import measure, study_of
-from kdtune.report.study.page import page
+from kdtune.report.study.page import page, protocol
+from kdtune.report.study.record import as_record
 from kdtune.report.study.significance import Null
 from kdtune.report.study.table import Table
+from kdtune.report.study.tables import all_tables
 from kdtune.runs.files import write_bytes
 from kdtune.runs.reader import open_run
 from kdtune.user_code import check_named, import_modules
@@ -49,17 +50,19 @@ def report_study(
     out = root / FOLDER
     found = write_study(study, asked, out)
     if as_json:
-        print_json({"path": str(out), **_record(study, found, asked)})
+        print_json({"path": str(out), **as_record(study, asked)})
     else:
         for table in found:
             if table.name.startswith(("table-1", "noise-floor")):
                 _print(table)
+        for line in protocol(study, asked)[:-1]:
+            stdout_console().print(line, style="dim", markup=False)
     narrate(f"read {out / 'report.html'}")
 
 
 def write_study(study: Study, null: Null, out: Path) -> list[Table]:
     """Write tables (CSV, LaTeX), figures (SVG, PNG) and the page into a folder; return the tables."""
-    found = tables.all_tables(study, null)
+    found = all_tables(study, null)
     for table in found:
         name = file_name(table.name)
         write_bytes(out / f"{name}.csv", table.csv().encode())
@@ -71,19 +74,6 @@ def write_study(study: Study, null: Null, out: Path) -> list[Table]:
         write_bytes(out / f"{picture.name}.png", picture.png)
     write_bytes(out / "report.html", page(study, pictures, found, null).encode())
     return found
-
-
-def _record(study: Study, found: Sequence[Table], null: Null) -> dict[str, Any]:
-    return {
-        "run": study.record.name,
-        "null": null,
-        "settings": study.spec.model_dump(mode="json"),
-        "tables": {
-            table.name: {"head": list(table.head), "rows": [list(row) for row in table.rows]}
-            for table in found
-            if table.page
-        },
-    }
 
 
 def _print(table: Table) -> None:

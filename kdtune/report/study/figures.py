@@ -9,10 +9,10 @@ import numpy as np
 
 from kdtune.report.figures import Picture, picture
 from kdtune.report.study import groups
+from kdtune.report.study.class_tables import disagreements
 from kdtune.report.study.gather import Series, Study, Tested
 from kdtune.report.study.groups import Value, spread
-from kdtune.report.study.significance import Null, expected_floor, measured_floor, tally
-from kdtune.report.study.tables import NULLS, disagreements
+from kdtune.report.study.significance import NULLS, Null, expected_floor, measured_floor, tally
 from kdtune.report.style import COLOURS, GRID, INK, MARKERS, MUTED, NDS, PAPER, TEACHER, WIDE, new_figure
 from kdtune.runs.summary import GAPS
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _FORMS = {False: (COLOURS[0], MARKERS[0], "without T²"), True: (COLOURS[2], MARKERS[1], "with T²")}
 _BETTER, _WORSE = COLOURS[5], COLOURS[4]
 _MOST_NAMED = 12
+_ASIDE = 0.97
+"""Where the loss was taken in both forms, their points stand so far to either side of T: bars must not hide bars."""
 
 
 def draw_all(study: Study, null: Null) -> list[Picture]:
@@ -48,7 +50,7 @@ def draw_all(study: Study, null: Null) -> list[Picture]:
                 panels.append(
                     (f"{gap.upper()}, percentage points", groups.gap_value(attribute, gap), floor, labels)
                 )
-            name = f"gaps-{attribute.replace('*', '-x-')}-{key}"
+            name = f"gaps-{study.attribute_keys[attribute]}-{key}"
             words = (
                 " Dotted: what NDS would show by chance if it ignored the group. Dash-dotted: the difference of the "
                 "labels themselves, below which a DPD is bought with wrong answers."
@@ -96,11 +98,12 @@ def _draw_lines(series: Sequence[Series], panels: Sequence[Panel], scale: float,
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax, (label, value, floor, labels) in zip(axes, panels, strict=True):
         _references(ax, series[0], value, scale)
-        for one in series:
+        for k, one in enumerate(series):
             colour, marker, name = _FORMS[one.scaled]
             found = [spread(one.students[t], value) for t in one.temperatures]
+            aside = 1 if len(series) == 1 else (_ASIDE, 1 / _ASIDE)[k]
             ax.errorbar(
-                one.temperatures,
+                [t * aside for t in one.temperatures],
                 [scale * s.mean for s in found],
                 yerr=[0 if math.isnan(s.std) else scale * s.std for s in found],
                 color=colour,
@@ -117,6 +120,8 @@ def _draw_lines(series: Sequence[Series], panels: Sequence[Panel], scale: float,
             ax.axhline(scale * labels, color=MUTED, linestyle="-.", label="labels", zorder=1)
         _temperatures(ax, series)
         ax.set_ylabel(label)
+        if ax.get_ylim()[0] < 0:  # nothing here is ever negative; a mean less its deviation can be
+            ax.set_ylim(bottom=0)
     handles: dict[str, Any] = {}
     for ax in axes:
         handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
@@ -232,8 +237,8 @@ def _draw_disagreement(study: Study, series: Series, t: float, width: float) -> 
     figure = new_figure(width, 3.8 if wide else 7.2)
     axes = figure.subplots(1, 2) if wide else figure.subplots(2, 1)
     shown: list[tuple[str, Sequence[Tested]]] = [
-        ("teacher – NDS", series.nds),
-        (f"teacher – distilled, T = {t:g}", series.students[t]),
+        ("NDS", series.nds),
+        (f"distilled, T = {t:g}", series.students[t]),
     ]
     cells = [disagreements(series, models, len(classes)) for _, models in shown]
     top = max(1.0, *(float(c.max()) for c in cells))
@@ -250,7 +255,7 @@ def _draw_disagreement(study: Study, series: Series, t: float, width: float) -> 
         ax.set_aspect("equal")
         ax.invert_yaxis()
         ax.grid(visible=False)
-        ax.set_title(f"{name}: {matrix.sum():.0f} of {study.n_test:,}")
+        ax.set_title(f"{name}: {matrix.sum():,.0f} of {study.n_test:,}")
         ax.set_xlabel("student says")
         ax.set_ylabel("teacher says")
         if len(classes) <= _MOST_NAMED:

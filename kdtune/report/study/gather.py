@@ -11,6 +11,7 @@ import safetensors.numpy
 
 from kdtune.errors import InputError, RunError
 from kdtune.fairness import Counts
+from kdtune.report.slugs import slug, slugs
 from kdtune.report.study.measure import COUNTS, PREDICTIONS, crossed, study_of, trained, unmeasured
 from kdtune.runs.files import read_json
 from kdtune.runs.reader import Run
@@ -26,12 +27,14 @@ class Tested:
         seed: of the study's seeds.
         counts: by attribute and intersection, and under `ALL`.
         individual: I(f) by feature space; empty where it was not taken.
+        individual_note: over which examples it was taken, or why it was not.
     """
 
     id: str
     seed: int
     counts: Mapping[str, Counts]
     individual: Mapping[str, float]
+    individual_note: str
     folder: Path
 
     @cached_property
@@ -72,7 +75,7 @@ class Series:
     @property
     def key(self) -> str:
         """The same for file names."""
-        return f"{self.teacher_name}-{self.student_name}-{'t2' if self.scaled else 'plain'}"
+        return slug(f"{self.teacher_name}-{self.student_name}-{'t2' if self.scaled else 'plain'}")
 
     @property
     def temperatures(self) -> list[float]:
@@ -111,6 +114,12 @@ class Study:
         for series in self.series:
             found.setdefault(series.pair, []).append(series)
         return found
+
+    @cached_property
+    def attribute_keys(self) -> dict[str, str]:
+        """Attributes for file names."""
+        keys = slugs(name.replace("*", "-x-") for name in self.attributes)
+        return {name: keys[name.replace("*", "-x-")] for name in self.attributes}
 
     @property
     def n_test(self) -> int:
@@ -179,9 +188,18 @@ def _tested(run: Run, model_id: str) -> Tested:
     record = read_json(path)
     try:
         counts = {name: Counts.from_dict(item) for name, item in record["counts"].items()}
-        individual = (record.get("individual") or {}).get("values", {})
-        values = {str(k): float("nan") if v is None else float(v) for k, v in individual.items()}
+        individual = record.get("individual") or {}
+        taken = individual.get("values", {})
+        values = {str(k): float("nan") if v is None else float(v) for k, v in taken.items()}
+        note = str(individual.get("note", ""))
+        if (n := individual.get("examples")) is not None:
+            of = int(individual["of"])
+            note = (
+                f"all {n:,} test examples"
+                if n == of
+                else f"{n:,} of {of:,} test examples, drawn to fit memory"
+            )
         seed = int(read_json(run.files.config(model_id))["study_seed"])
     except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
         raise RunError(f"{path}: damaged ({error!r}): {_REMEDY}") from None
-    return Tested(model_id, seed, counts, values, folder)
+    return Tested(model_id, seed, counts, values, note, folder)

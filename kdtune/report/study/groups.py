@@ -7,6 +7,7 @@ import numpy as np
 
 from kdtune.fairness import base_rate_gap, chance_floor
 from kdtune.report.study.gather import Series, Study, Tested
+from kdtune.report.study.measure import SHARED
 from kdtune.report.study.trend import Trend, trend
 from kdtune.runs.records import ALL
 from kdtune.runs.summary import GAPS, Gap
@@ -27,7 +28,11 @@ class Spread:
 
 def spread(models: Sequence[Tested], value: Value) -> Spread:
     """Return the mean and spread of a value over the models for which it is defined."""
-    values = np.array([value(model) for model in models], dtype=float)
+    return spread_of(np.array([value(model) for model in models], dtype=float))
+
+
+def spread_of(values: np.ndarray) -> Spread:
+    """Return the mean and spread of values; NaN ones are left out."""
     values = values[~np.isnan(values)]
     nan = float("nan")
     mean = float(values.mean()) if len(values) else nan
@@ -49,7 +54,7 @@ def individual_value(series: Series) -> Value:
 
     def value(model: Tested) -> float:
         values = model.individual
-        return values.get(series.teacher_name, values.get("shared", float("nan")))
+        return values.get(series.teacher_name, values.get(SHARED, float("nan")))
 
     return value
 

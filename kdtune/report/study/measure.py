@@ -15,7 +15,7 @@ from kdtune.data.groups import CROSS
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.evaluate import count_all, predict_logits
 from kdtune.errors import RunError
-from kdtune.fairness import individual_fairness
+from kdtune.fairness import ExamplePairs
 from kdtune.report.evaluation import SplitData, load_data, open_test
 from kdtune.report.study import features
 from kdtune.report.trained import load_trained
@@ -24,6 +24,10 @@ from kdtune.runs.reader import Run
 from kdtune.sweep.study_spec import IndividualSpec, StudySpec
 
 COUNTS, PREDICTIONS = "test.json", "test.safetensors"
+SHARED = "shared"
+"""Names the feature space of all models, where it is not a teacher's."""
+_FEATURES = 2048
+"""Numbers that a model's penultimate layer may have: ResNet-50's."""
 MOST_CROSSED = 400
 """An intersection of more groups than this is not made: hardly any of them would have an example."""
 
@@ -110,15 +114,14 @@ def crossed(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 class _Space:
-    """The feature space of individual fairness, made when it is asked for."""
+    """The feature space of individual fairness, made when it is asked for, once for all models."""
 
     def __init__(self, run: Run, spec: IndividualSpec | None, split: SplitData, data: DeviceData) -> None:
         self._run, self._spec, self._split, self._data = run, spec, split, data
-        self._made: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self._students = {
-            pair["pair"].split("->")[1].strip(): pair["pair"].split("->")[0].strip()
-            for pair in run.record.space["pairs"]
-        }
+        self._made: dict[str, tuple[np.ndarray, ExamplePairs]] = {}
+        self._teachers = list(
+            dict.fromkeys(p["pair"].split("->")[0].strip() for p in run.record.space["pairs"])
+        )
 
     def individual(self, logits: torch.Tensor, teacher: str | None) -> dict[str, Any] | None:
         """Return I(f) of one model, and how many examples it was taken over; with several teachers, by teacher."""
@@ -133,47 +136,34 @@ class _Space:
                 "note": "token ids have no distance: take study.individual.features: teacher",
             }
         # A feature space has to be shared by the models compared: one for each teacher, where it is the teacher's.
-        names = ["shared"] if spec.features != "teacher" else [teacher] if teacher else self._teachers()
+        names = [SHARED] if spec.features != "teacher" else [teacher] if teacher else self._teachers
         values = {}
         indices = np.arange(0)
         for name in names:
-            indices, x = self._features(str(name))
+            indices, pairs = self._pairs(name)
             chosen = logits[torch.from_numpy(indices)]
             if spec.output == "probability":
                 f = chosen.double().softmax(dim=1).numpy()
             else:
                 f = np.eye(logits.shape[1])[chosen.argmax(dim=1).numpy()]
-            # Rows without any direction have no cosine distance to anything.
-            usable = np.linalg.norm(x, axis=1) > 0
-            values[str(name)] = individual_fairness(
-                f[usable], x[usable], pairs=spec.pairs, seed=spec.seed, epsilon=spec.epsilon
-            )
-        return {"values": values, "examples": len(indices)}
+            values[name] = pairs.individual_fairness(f)
+        return {"values": values, "examples": len(indices), "of": len(self._split)}
 
-    def _teachers(self) -> list[str]:
-        return list(dict.fromkeys(self._students.values()))
-
-    def _features(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def _pairs(self, name: str) -> tuple[np.ndarray, ExamplePairs]:
         if name not in self._made:
             assert self._spec is not None
-            n, views, seed = len(self._split), self._data.validation, self._spec.seed
-            if self._spec.features == "raw":
-                indices = sample_indices = features.sample_of(n, int(np.prod(self._shape())), seed)
-                self._made[name] = sample_indices, features.raw(views, indices)
-            elif self._spec.features == "teacher":
-                module = self._teacher(name).to(self._data.device)
-                indices = features.sample_of(n, 2048, seed)
-                self._made[name] = indices, features.of_teacher(module, views, indices)
+            spec, views = self._spec, self._data.validation
+            width = int(np.prod(self._split.inputs.shape[1:])) if spec.features == "raw" else _FEATURES
+            indices = features.sample_of(len(self._split), width, spec.seed)
+            if spec.features == "raw":
+                x = features.raw(views, indices)
+            elif spec.features == "teacher":
+                x = features.of_teacher(self._teacher(name).to(self._data.device), views, indices)
             else:
-                indices = features.sample_of(n, 2048, seed)
-                self._made[name] = (
-                    indices,
-                    features.of_torchvision(self._spec.features, self._split.inputs, indices),
-                )
+                x = features.of_torchvision(spec.features, self._split.inputs, indices)
+            pairs = ExamplePairs(x, pairs=spec.pairs, seed=spec.seed, epsilon=spec.epsilon)
+            self._made[name] = indices, pairs
         return self._made[name]
-
-    def _shape(self) -> tuple[int, ...]:
-        return tuple(self._split.arrays.validation_inputs.shape[1:])
 
     def _teacher(self, architecture: str) -> torch.nn.Module:
         seed = study_of(self._run).seed_list[0]

@@ -6,11 +6,11 @@ from datetime import datetime
 from kdtune.report.figures import Picture
 from kdtune.report.html import bullets, document, escape, figure, paragraphs
 from kdtune.report.study import groups, published
+from kdtune.report.study.cells import percent
 from kdtune.report.study.gather import Series, Study
 from kdtune.report.study.groups import spread
-from kdtune.report.study.significance import Null, expected_floor, tally
+from kdtune.report.study.significance import NULLS, Null, expected_floor, tally
 from kdtune.report.study.table import Table
-from kdtune.report.study.tables import NULLS, percent
 
 
 def page(study: Study, pictures: Sequence[Picture], tables: Sequence[Table], null: Null) -> str:
@@ -25,7 +25,7 @@ def page(study: Study, pictures: Sequence[Picture], tables: Sequence[Table], nul
         paragraphs(opening(study, null), "lead"),
     ]
     for prefixes, heading in (
-        (("accuracy", "affected", "disagreement", "table-1", "noise-floor"), "Classes"),
+        (("accuracy", "affected", "disagreement", "table-1", "noise-floor", "class-means"), "Classes"),
         (("gaps",), "Groups"),
         (("individual",), "Individual fairness"),
         (("trends",), "Trends"),
@@ -39,7 +39,7 @@ def page(study: Study, pictures: Sequence[Picture], tables: Sequence[Table], nul
             parts += [f"<h3>{escape(item.title)}</h3>", figure(item.wide, item.narrow, item.caption)]
         for table in below:
             parts += [f"<h3>{escape(table.title)}</h3>", table.html()]
-    parts += ["<h2>How far to trust this</h2>", bullets(doubts(study))]
+    parts += ["<h2>How far to trust this</h2>", bullets(doubts(study, null))]
     parts += ["<h2>Beside the paper</h2>", bullets(differences(study))]
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     parts += [
@@ -89,7 +89,7 @@ def _span(values: Sequence[int]) -> str:
     return str(values[0]) if min(values) == max(values) else f"{min(values)} to {max(values)}"
 
 
-def doubts(study: Study) -> list[str]:
+def doubts(study: Study, null: Null) -> list[str]:
     """Return what a reader must hold against the numbers."""
     lines = [
         "Everything here is of the test split, as in the paper, and T is varied on it too: to choose a T by these "
@@ -109,9 +109,12 @@ def doubts(study: Study) -> list[str]:
     for series in study.series:
         for t in series.temperatures:
             for reference in (series.nds, series.teachers):
-                found = tally(reference, series.students[t], null="raw", level=study.spec.level)
+                found = tally(reference, series.students[t], null=null, level=study.spec.level)
                 if found.note and any(test.degenerate.any() for test in found.tests.values()):
                     notes.add(f"{series.title}, T = {t:g}: {found.note} (marked *).")
+    taken = [m for series in study.series for m in (*series.nds, *series.teachers)]
+    if study.spec.individual is not None and not any(m.individual for m in taken):
+        lines.append(f"Individual fairness was not taken: {next(m.individual_note for m in taken)}.")
     return lines + sorted(notes)
 
 
@@ -137,7 +140,7 @@ def differences(study: Study) -> list[str]:
         "Columns marked 'published' are the paper's (Mohammadshahi and Ioannou, TMLR 03/2025), as its blog, slides and "
         "poster give them. They are no target: the paper does not state optimiser, schedule, epochs, batch size or "
         "augmentation.",
-        f"Here: {record.epochs} epochs, {train or 'default training settings'}; α = {spec.alpha:g} (in the paper 0.8, "
+        f"Here: {_epochs(study)}, {train or 'default training settings'}; α = {spec.alpha:g} (in the paper 0.8, "
         f"second-hand); T² in the loss: {spec.scale_by_t2} (not in the formula that the paper prints).",
         f"Here: data set options {dict(record.dataset['options'])}, inputs {record.dataset['input_shape']}, "
         f"{record.dataset['splits']['train']['n']:,} training examples. The paper's Trifeature has 224×224 images.",
@@ -164,13 +167,19 @@ def protocol(study: Study, null: Null) -> list[str]:
         )
     )
     return [
-        f"T = {temperatures}; α = {spec.alpha:g}; loss: {loss}; {study.record.epochs} epochs.",
-        f"Seeds {', '.join(map(str, spec.seed_list))}; each has its own teacher, from which its students learn. No two "
-        "models share initial weights or order of examples.",
+        f"T = {temperatures}; α = {spec.alpha:g}; loss: {loss}; {_epochs(study)}.",
+        f"Seeds {', '.join(map(str, spec.seed_list))}; each has its own teacher, from which its students learn. Only "
+        "the distilled students of one seed share views of the data; no two models share initial weights.",
         f"Classes: Welch's t-test, null: equal {NULLS[null]}, level {spec.level:g}. Individual fairness: {individual}.",
         "Accuracy, gaps and tests are derived from integer counts in the run directory; 'kdtune study --figures-only "
         f"{study.record.name}' draws all of this again.",
     ] + [f"Not defined: {note}" for note in _undefined(study)]
+
+
+def _epochs(study: Study) -> str:
+    students = study.record.epochs
+    teachers = dict(study.record.space.get("teacher") or {}).get("epochs", students)
+    return f"epochs: {students}" + (f", of teachers {teachers}" if teachers != students else "")
 
 
 def _undefined(study: Study) -> list[str]:

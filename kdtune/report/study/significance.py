@@ -14,6 +14,12 @@ from kdtune.runs.records import ALL
 
 Null = Literal["ratio", "difference", "raw"]
 Correction = Literal["holm", "bh"] | None
+NULLS: dict[Null, str] = {
+    "ratio": "class accuracy / model accuracy",
+    "difference": "class accuracy − model accuracy",
+    "raw": "class accuracy",
+}
+"""What is equal for a class that is not affected."""
 CORRECTIONS: tuple[Correction, ...] = (None, "holm", "bh")
 _MOST_SPLITS = 500
 _SIMULATIONS = 400

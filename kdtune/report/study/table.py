@@ -19,6 +19,12 @@ _LATEX = {
     "}": r"\}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    # Bare, either would be an argument of the rule or line end before it, where a row begins with it.
+    "[": "{[}",
+    "*": "{*}",
     "±": r"$\pm$",
     "→": r"$\rightarrow$",
     "×": r"$\times$",

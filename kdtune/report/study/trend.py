@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 _RESAMPLES = 1000
 
@@ -45,7 +44,7 @@ def trend(temperatures: Sequence[float], values: Sequence[Sequence[tuple[int, fl
     if len({t for t, _, _ in points}) < 3:
         return Trend(nan, nan, nan, len(points), "fewer than 3 temperatures")
     x, y = (np.array([point[k] for point in points]) for k in (0, 2))
-    rho = _spearman(x, y)
+    rho = float(_spearman(x, y, np.ones((1, len(points))))[0])
     if np.isnan(rho):
         return Trend(nan, nan, nan, len(points), "the same value everywhere")
     seeds = np.array([point[1] for point in points])
@@ -53,17 +52,26 @@ def trend(temperatures: Sequence[float], values: Sequence[Sequence[tuple[int, fl
     if len(distinct) < 3:
         return Trend(rho, nan, nan, len(points), f"{len(distinct)} seeds: no interval")
     rng = np.random.default_rng(0)
-    rows = {seed: np.flatnonzero(seeds == seed) for seed in distinct}
-    found = []
-    for _ in range(_RESAMPLES):
-        chosen = np.concatenate([rows[seed] for seed in rng.choice(distinct, len(distinct))])
-        found.append(_spearman(x[chosen], y[chosen]))
+    drawn = rng.multinomial(len(distinct), np.full(len(distinct), 1 / len(distinct)), size=_RESAMPLES)
+    found = _spearman(x, y, drawn[:, np.searchsorted(distinct, seeds)].astype(float))
     low, high = np.nanquantile(found, [0.025, 0.975])
     return Trend(rho, float(low), float(high), len(points))
 
 
-def _spearman(x: np.ndarray, y: np.ndarray) -> float:
-    a, b = stats.rankdata(x), stats.rankdata(y)
-    a, b = a - a.mean(), b - b.mean()
-    size = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / size if size > 0 else float("nan")
+def _spearman(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return the rank correlations, [r], of samples that hold each point (x, y) so many times, [r, n].
+
+    NaN where x or y is the same everywhere.
+    """
+    a, b = _ranks(x, times), _ranks(y, times)
+    n = times.sum(axis=1, keepdims=True)
+    a, b = a - (times * a).sum(axis=1, keepdims=True) / n, b - (times * b).sum(axis=1, keepdims=True) / n
+    size = np.sqrt((times * a * a).sum(axis=1) * (times * b * b).sum(axis=1))
+    found = np.full(len(times), np.nan)
+    return np.divide((times * a * b).sum(axis=1), size, out=found, where=size > 0)
+
+
+def _ranks(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return each value's mean rank, [r, n], where it is in a sample so many times; equal values share theirs."""
+    below = (values[:, None] < values) + 0.5 * (values[:, None] == values)
+    return np.asarray(times @ below)
