@@ -1,6 +1,7 @@
 """One look for all figures: sizes, colours that colour-blind readers can tell apart, labels beside what they name."""
 
 import io
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
@@ -72,7 +73,9 @@ _RC: dict[Any, Any] = {
 @contextmanager
 def look() -> Iterator[None]:
     """Draw in kdtune's style, whatever the caller's matplotlib is set to; needs no display."""
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        # A name from data in another script: browsers find a font for it in the SVG, the PNG shows boxes.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         mpl.rcdefaults()
         for name, value in _RC.items():
             mpl.rcParams[name] = value

@@ -29,7 +29,7 @@ MOST_ON_PAGE = 40
 
 def classes_table(study: Study, series: Series, null: Null) -> Table:
     """Return Table 1 of the paper: accuracy, #SC and #TC, with corrections and floors beside the counts."""
-    theirs = published.classes_of(study.record.dataset["name"], series.pair)
+    theirs = published.classes_of(study.record.dataset, series.pair)
     head = ["model", "accuracy, %", "seeds"]
     for test in ("#SC", "#TC"):
         head += [test, f"{test} better / worse", f"{test} Holm", f"{test} BH"]

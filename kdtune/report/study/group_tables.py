@@ -12,8 +12,7 @@ from kdtune.runs.summary import GAPS
 
 def gaps_table(study: Study, series: Series, attribute: str) -> Table:
     """Return EOD and DPD over one attribute, with what chance and labels alone give."""
-    name = study.record.dataset["name"]
-    paper = {gap: published.gap_of(name, series.pair, attribute, gap) for gap in GAPS}
+    paper = {gap: published.gap_of(study.record.dataset, series.pair, attribute, gap) for gap in GAPS}
     head = ["model"]
     for gap in GAPS:
         head += [f"{gap.upper()}, %", f"{gap.upper()} by chance, %"]
@@ -47,7 +46,7 @@ def gaps_table(study: Study, series: Series, attribute: str) -> Table:
 
 def individual_table(study: Study, series: Series) -> Table:
     """Return individual fairness by T."""
-    paper = published.individual_of(study.record.dataset["name"], series.pair)
+    paper = published.individual_of(study.record.dataset, series.pair)
     head = ["model", "I(f)", *([f"I(f), {PUBLISHED}"] if paper is not None else [])]
     rows = []
     for label, models in series.rows:

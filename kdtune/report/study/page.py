@@ -125,7 +125,8 @@ def differences(study: Study) -> list[str]:
     matched = [
         series.title
         for series in study.series
-        if published.classes_of(name, series.pair) or published.individual_of(name, series.pair)
+        if published.classes_of(record.dataset, series.pair)
+        or published.individual_of(record.dataset, series.pair)
     ]
     if not matched:
         return [

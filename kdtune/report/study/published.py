@@ -6,6 +6,7 @@ poster, in %. Individual fairness is no percentage.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 _T = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 20.0, 30.0, 40.0)
 
@@ -91,20 +92,31 @@ PAIRS: Mapping[str, tuple[str, ...]] = {
 """The pairs of the runs by group."""
 
 
-def classes_of(dataset: str, pair: str) -> PublishedClasses | None:
-    """Return what the paper gives for the classes of a data set and pair."""
-    return CLASSES.get((dataset.lower(), pair.replace(" ", "")))
+_LABELS = {"trifeature": "shape", "celeba": "Smiling"}
+"""The paper's task, where the data have several; also the one that is taken where none is asked for."""
 
 
-def gap_of(dataset: str, pair: str, attribute: str, quantity: str) -> PublishedSeries | None:
+def classes_of(dataset: Mapping[str, Any], pair: str) -> PublishedClasses | None:
+    """Return what the paper gives for the classes of a data set (as a run records it) and pair."""
+    return CLASSES.get((_name(dataset), pair.replace(" ", "")))
+
+
+def gap_of(dataset: Mapping[str, Any], pair: str, attribute: str, quantity: str) -> PublishedSeries | None:
     """Return what the paper gives for EOD or DPD over an attribute."""
-    if pair.replace(" ", "") not in PAIRS.get(dataset.lower(), ()):
-        return None
-    return GAPS.get((dataset.lower(), attribute.lower(), quantity))
+    return GAPS.get((_name(dataset), attribute.lower(), quantity)) if _is_theirs(dataset, pair) else None
 
 
-def individual_of(dataset: str, pair: str) -> PublishedSeries | None:
+def individual_of(dataset: Mapping[str, Any], pair: str) -> PublishedSeries | None:
     """Return what the paper gives for individual fairness."""
-    if pair.replace(" ", "") not in PAIRS.get(dataset.lower(), ()):
-        return None
-    return INDIVIDUAL.get(dataset.lower())
+    return INDIVIDUAL.get(_name(dataset)) if _is_theirs(dataset, pair) else None
+
+
+def _name(dataset: Mapping[str, Any]) -> str:
+    return str(dataset["name"]).lower()
+
+
+def _is_theirs(dataset: Mapping[str, Any], pair: str) -> bool:
+    theirs = _LABELS.get(_name(dataset))
+    return pair.replace(" ", "") in PAIRS.get(_name(dataset), ()) and (
+        dict(dataset["options"]).get("label", theirs) == theirs
+    )

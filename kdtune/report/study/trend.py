@@ -68,7 +68,8 @@ def _spearman(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
     a, b = a - (times * a).sum(axis=1, keepdims=True) / n, b - (times * b).sum(axis=1, keepdims=True) / n
     size = np.sqrt((times * a * a).sum(axis=1) * (times * b * b).sum(axis=1))
     found = np.full(len(times), np.nan)
-    return np.divide((times * a * b).sum(axis=1), size, out=found, where=size > 0)
+    np.divide((times * a * b).sum(axis=1), size, out=found, where=size > 0)
+    return found
 
 
 def _ranks(values: np.ndarray, times: np.ndarray) -> np.ndarray:

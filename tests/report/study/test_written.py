@@ -1,0 +1,218 @@
+"""Tables, figures and page of made-up studies: few seeds, no variance, published values, hostile names."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from kdtune.report.study import published
+from kdtune.report.study.class_tables import classes_table, floors_table
+from kdtune.report.study.command import write_study
+from kdtune.report.study.gather import Study
+from kdtune.report.study.group_tables import gaps_table, individual_table
+from kdtune.report.study.page import differences, doubts
+from kdtune.report.study.record import as_record
+from kdtune.report.study.table import Table
+from kdtune.runs.jsonl import dumps
+
+PAPER = Path(__file__).parents[4] / "shared" / "PAPER.md"
+
+
+def column(table: Table, name: str) -> list[str]:
+    k = list(table.head).index(name)
+    return [row[k] for row in table.rows]
+
+
+# --- the paper's values beside ours
+
+
+def test_published_classes_stand_beside_ours(made: Callable[..., Study]) -> None:
+    study = made(dataset="cifar100", pair="resnet56->resnet20", temperatures=(2, 10, 20), attributes={})
+    table = classes_table(study, study.series[0], "ratio")
+    assert column(table, "accuracy, published") == ["70.87", "68.39", "68.63", "69.24", "–"]
+    assert column(table, "#SC, published") == ["–", "–", "5", "22", "–"]
+    assert column(table, "#TC, published") == ["–", "–", "15", "11", "–"]
+    told = " ".join(differences(study))
+    for difference in (
+        "marked 'published'",
+        "does not state optimiser",
+        "epochs: 8, of teachers 12",
+        "{'lr': 0.05}",
+        "α = 0.8 (in the paper 0.8",
+        "T² in the loss: False",
+        "5 seeds (paper: 5)",
+        "1,000 training examples",
+        "level and correction of the paper are unknown",
+    ):
+        assert difference in told
+
+
+def test_published_gaps_and_individual_fairness(made: Callable[..., Study]) -> None:
+    groups = {"color": ("red", "blue"), "texture": ("dots", "solid")}
+    study = made(pair="resnet20->lenet5", temperatures=(1, 40), attributes=groups)
+    gaps = gaps_table(study, study.series[0], "texture")
+    assert column(gaps, "EOD, published") == ["1.07", "2.98", "2.74", "2.69"]
+    assert column(gaps, "DPD, published") == ["3.76", "4.61", "4.28", "4.23"]
+    individual = individual_table(study, study.series[0])
+    assert column(individual, "I(f), published") == ["0.0160", "0.0462", "0.0422", "–"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pair": "resnet8->lenet5"},
+        {"dataset": "folder", "pair": "resnet20->lenet5"},
+        {"pair": "resnet20->lenet5", "options": {"label": "texture"}},
+    ],
+)
+def test_nothing_is_put_beside_another_pair_or_task(
+    made: Callable[..., Study], changes: dict[str, str]
+) -> None:
+    study = made(**changes)
+    for table in (
+        classes_table(study, study.series[0], "ratio"),
+        gaps_table(study, study.series[0], "color"),
+        individual_table(study, study.series[0]),
+    ):
+        assert not [name for name in table.head if "published" in name]
+    assert "no figures for these pairs" in differences(study)[0]
+
+
+def test_published_values_are_those_of_the_notes() -> None:
+    if not PAPER.is_file():
+        pytest.skip("no ../shared/PAPER.md beside the repository")
+    rows = [
+        [cell.strip() for cell in line.strip("|\n ").split("|")]
+        for line in PAPER.read_text("utf-8").splitlines()
+        if line.startswith("|")
+    ]
+    classes = list(published.CLASSES.values())
+    series, compared = {}, 0
+    for row in rows:
+        if len(row) == 5 and row[0] in ("teacher", "NDS"):
+            values = [c.teacher if row[0] == "teacher" else c.nds for c in classes]
+            assert [float(cell) for cell in row[1:]] == values
+        elif len(row) == 5 and row[0].isdigit():
+            for cell, found in zip(row[1:], classes, strict=True):
+                accuracy, sc, tc = cell.split(",")
+                assert found.students[float(row[0])] == (float(accuracy), int(sc), int(tc))
+                compared += 1
+        elif len(row) == 16 and row[0] != "series" and "-" not in row[0]:
+            series[row[0]] = [float(cell) for cell in row[1:]]
+    assert compared == 36
+    names = {"celeba": "CelebA", "trifeature": "Trifeature", "hatexplain": "HateXplain"}
+    for (dataset, attribute, gap), found in published.GAPS.items():
+        shown = attribute.replace("color", "colour")
+        label = f"{names[dataset]} {shown.title() if dataset == 'celeba' else shown} {gap.upper()}"
+        assert series.pop(label) == [found.teacher, found.nds, *found.students.values()]
+    assert not series
+    text = PAPER.read_text("utf-8")
+    for dataset, found in published.INDIVIDUAL.items():
+        [line] = re.findall(rf"^- {names[dataset]}: (.*)$", text, re.MULTILINE)
+        values = [float(value) for value in re.findall(r"\.\d+", line)]
+        assert values == [found.teacher, found.nds, *found.students.values()]
+
+
+# --- what can't be tested is said
+
+
+def test_one_seed(made: Callable[..., Study]) -> None:
+    study = made(seeds=1)
+    table = classes_table(study, study.series[0], "ratio")
+    assert column(table, "#SC")[2:] == ["no test"] * 3
+    assert all("(one seed)" in cell for cell in column(table, "accuracy, %"))
+    assert all(
+        "no test with one seed" in row or "needs 4 seeds" in row[-1]
+        for row in floors_table(study, study.series[0], "ratio").rows
+    )
+    assert any("one seed: no test" in line for line in doubts(study, "ratio"))
+
+
+def test_no_variance(made: Callable[..., Study]) -> None:
+    study = made(exact=True)
+    table = classes_table(study, study.series[0], "raw")
+    assert column(table, "#SC")[2:] == ["3 *"] * 3
+    assert "no evidence" in table.caption
+    assert any("do not vary" in line for line in doubts(study, "raw"))
+    by_ratio = classes_table(study, study.series[0], "ratio")
+    assert column(by_ratio, "#SC")[2:] == ["0 *"] * 3, "all classes moved alike: no ratio did"
+
+
+def test_seeds_that_are_missing_are_counted(made: Callable[..., Study]) -> None:
+    study = made()
+    students = dict(study.series[0].students)
+    students[2.0] = students[2.0][:1]
+    series = type(study.series[0])(**{**vars(study.series[0]), "students": students})
+    table = classes_table(study, series, "ratio")
+    assert column(table, "seeds") == ["5", "5", "5", "1", "5"]
+    assert column(table, "#SC")[3] == "no test"
+
+
+# --- names from data
+
+
+HOSTILE = ('<script>alert("x")</script>', "50 % & more_{}$x$ \\", "[red]*", "../../up", "two\nlines", "ünï中")
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.seen.add(tag)
+
+
+def test_hostile_names(made: Callable[..., Study], tmp_path: Path) -> None:
+    study = made(
+        classes=HOSTILE,
+        attributes=dict.fromkeys((*HOSTILE, "../../UP"), ("a" * 300, HOSTILE[0])),
+        seeds=2,
+    )
+    out = tmp_path / "run" / "study"
+    tables = write_study(study, "ratio", out)
+    assert {path.parent for path in tmp_path.rglob("*") if path.suffix in (".csv", ".tex", ".svg")} == {out}
+    assert len(list(out.glob("gaps-*.tex"))) == len(study.attributes)
+    parser = _Tags()
+    page = (out / "report.html").read_text("utf-8")
+    parser.feed(page)
+    assert not parser.seen & {"script", "img", "iframe", "link", "object"}
+    for path in out.glob("*.svg"):
+        ElementTree.fromstring(path.read_bytes())
+    for table in tables:
+        body = table.latex().split("\\midrule\n")[1].split("\\bottomrule")[0]
+        for line in body.splitlines():
+            plain = re.sub(
+                r"\\(textbackslash|textasciitilde|textasciicircum|text\w+)\{\}|\{[\[*]\}", "", line
+            )
+            plain = plain.replace("\\\\", "").replace(r"\_", "").replace(r"\&", "").replace(r"\%", "")
+            plain = plain.replace(r"\$", "").replace(r"\{", "").replace(r"\}", "").replace(r"\#", "")
+            assert not re.search(r"[#%_]", re.sub(r"\$[^$]*\$", "", plain)), line
+            assert plain.count("&") == len(table.head) - 1
+        cells = list(csv.reader(io.StringIO(table.csv())))
+        assert cells == [list(table.head), *map(list, table.rows)]
+
+
+# --- for programs
+
+
+def test_plain_numbers(made: Callable[..., Study]) -> None:
+    study = made()
+    record = json.loads(dumps(as_record(study, "difference")))
+    assert record["null"] == "difference"
+    assert record["settings"]["alpha"] == 0.8
+    assert len(record["models"]) == 5 + 5 + 3 * 5
+    first = record["models"][0]
+    model = study.series[0].teachers[0]
+    assert first["accuracy"] == model.counts["all"].accuracy
+    assert first["eod_color"] == model.counts["color"].eod
+    table = classes_table(study, study.series[0], "difference")
+    counted = {(row["temperature"], row["test"]): row["uncorrected"] for row in record["affected"]}
+    assert [str(counted[t, "SC"]) for t in (1, 2, 4)] == column(table, "#SC")[2:]
+    assert record["floors"][0]["expected"]["raw"] > 0
