@@ -1,9 +1,13 @@
-"""One short training, as the last word on whether a data set can be used."""
+"""One short training, and one short study, as the last words on whether a data set can be used."""
 
+import csv
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from kdtune.data import Dataset
 from kdtune.distill.arrays import Arrays, DeviceData
@@ -35,3 +39,38 @@ def train_once() -> Callable[..., None]:
         assert set(test.groups) == set(dataset.attributes)
 
     return train
+
+
+@pytest.fixture
+def study_once(ray_session: None, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Return a function that runs a ready space as a study: two temperatures, two seeds, an epoch; all is written."""
+    from kdtune.report.study.command import report_study
+    from kdtune.runs.files import RunFiles
+    from kdtune.runs.reader import open_run
+    from kdtune.sweep.driver import Request, run_sweep
+    from kdtune.sweep.space import parse_space, ready_spaces
+
+    def run(ready: str, pair: str, root: Path, **options: Any) -> dict[str, Any]:
+        content = yaml.safe_load(ready_spaces()[ready])
+        content["dataset"] |= {"path": str(root), **options}
+        content["pairs"] = [pair]
+        content["budget"] = {"epochs": 1}
+        content["train"] = {"optimizer": "adamw", "lr": 0.001, "batch_size": 8, "precision": "float32"}
+        content["train"]["channels_last"] = False
+        content.pop("teacher", None)
+        content.pop("constraints", None)
+        content["resources"] = {"workers": 1}
+        content["study"] = {**content.get("study", {}), "temperatures": [1, 4], "seeds": 2}
+        files = RunFiles(tmp_path / "runs" / ready)
+        run_sweep(Request(files, parse_space(content, ready), kind="study"))
+        report_study(files.root)
+        assert open_run(files.root).status().trials["done"] == 4
+        out = files.root / "study"
+        assert (out / "report.html").stat().st_size > 10_000
+        with open(out / "models.csv", encoding="utf-8") as file:
+            models = list(csv.DictReader(file))
+        assert len(models) == 2 + 2 + 4
+        assert all(model["individual_fairness"] for model in models)
+        return {"out": out, "models": models}
+
+    return run

@@ -123,3 +123,10 @@ def test_missing(tmp_path, monkeypatch):
 
 def test_a_training_on_it(root, train_once):
     train_once(load_it(root), "resnet18", "resnet8")
+
+
+@pytest.mark.slow
+def test_a_study_of_it(root, study_once):
+    found = study_once("celeba", "resnet50->resnet18", root, image_size=32, min_group=1)
+    assert {"eod_Young", "dpd_Male", "eod_Young*Male"} <= set(found["models"][0])
+    assert "EOD, published" in (found["out"] / "gaps-Young-resnet50-resnet18-plain.csv").read_text("utf-8")

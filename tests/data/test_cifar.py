@@ -109,3 +109,9 @@ def test_a_download_that_fails_says_what_to_put_where(tmp_path, monkeypatch):
 )
 def test_a_training_on_it(tmp_path, train_once, name, pair):
     train_once(load(name, path=str(write(tmp_path, name)), validation=0.25), *pair)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "ready"), [("cifar10", "cifar10-paper"), ("cifar100", "cifar100")])
+def test_a_study_of_it(tmp_path, study_once, name, ready):
+    study_once(ready, "resnet56->resnet20", write(tmp_path, name).parent, validation=0.25)

@@ -119,3 +119,9 @@ def test_tinyimagenet_whose_annotations_do_not_match(tiny):
 def test_trainings_on_them(imagenet, tiny, train_once):
     train_once(load("imagenet", path=str(imagenet), image_size=32, validation=0.25), "resnet18", "lenet5")
     train_once(load("tinyimagenet", path=str(tiny), validation=0.25), "resnet8", "lenet5")
+
+
+@pytest.mark.slow
+def test_studies_of_them(imagenet, tiny, study_once):
+    study_once("imagenet", "resnet50->resnet18", imagenet, image_size=32, validation=0.25)
+    study_once("tinyimagenet", "resnet50->resnet18", tiny, validation=0.25)

@@ -51,3 +51,8 @@ def test_what_is_wrong_with_a_file(root):
 
 def test_a_training_on_it(root, train_once):
     train_once(load("svhn", path=str(root), validation=0.25), "resnet8", "lenet5")
+
+
+@pytest.mark.slow
+def test_a_study_of_it(root, study_once):
+    study_once("svhn", "resnet56->resnet20", root, validation=0.25)

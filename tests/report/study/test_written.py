@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from kdtune.plain import cell
 from kdtune.report.study import published
 from kdtune.report.study.class_tables import classes_table, floors_table
 from kdtune.report.study.command import write_study
@@ -196,7 +197,7 @@ def test_hostile_names(made: Callable[..., Study], tmp_path: Path) -> None:
             assert not re.search(r"[#%_]", re.sub(r"\$[^$]*\$", "", plain)), line
             assert plain.count("&") == len(table.head) - 1
         cells = list(csv.reader(io.StringIO(table.csv())))
-        assert cells == [list(table.head), *map(list, table.rows)]
+        assert cells == [list(map(cell, row)) for row in (table.head, *table.rows)]
 
 
 # --- for programs
