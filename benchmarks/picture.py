@@ -130,8 +130,12 @@ async def shoot(app: Any, size: tuple[int, int], keys: list[str], out: Path, *, 
             await pilot.pause(0.15)
         await pilot.pause(wait)
         dark = app.current_theme.dark
-        ground = app.current_theme.background or ("#000000" if dark else "#ffffff")
-        ink = app.current_theme.foreground or ("#ffffff" if dark else "#000000")
+        theme = app.current_theme
+        # An ansi theme leaves both to the terminal.
+        ground = "#000000" if dark else "#ffffff"
+        ink = "#ffffff" if dark else "#000000"
+        if not theme.ansi:
+            ground, ink = theme.background or ground, theme.foreground or ink
         picture(rows_of(app), ground, ink).save(out)
 
 

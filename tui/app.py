@@ -173,6 +173,11 @@ class Monitor(App[None]):
         """Do one action of the table."""
         self.actions[number].do(self)
 
+    def action_help_quit(self) -> None:
+        """Say how to leave: what Ctrl-C is pressed for."""
+        self.session.say("q leaves, the sweep goes on; Q stops the sweep", "warn")
+        self.repaint()
+
     def action_focus_next(self) -> None:
         """Go to the next pane: Textual binds the tab key on every screen, before the app can."""
         if isinstance(self.screen, Board):

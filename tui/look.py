@@ -50,7 +50,7 @@ _ASCII_WORDS = (
     ("α", "a"), ("→", "->"), ("←", "<-"), ("↑", "^"), ("↓", "v"), ("·", "."), ("–", "-"), ("−", "-"), ("…", "~"),
     ("×", "x"), ("●", "*"), ("◎", "o"), ("▲", "^"), ("▼", "v"), ("■", "#"), ("◆", "+"), ("★", "*"), ("✚", "+"),
     ("ρ", "r"), ("η", "n"), ("≥", ">="), ("≤", "<="), ("│", "|"), ("─", "-"), ("━", "="), ("∞", "inf"), ("▶", ">"),
-    ("◇", "<"), ("◦", "."),
+    ("◇", "<"), ("◦", "."), ("┄", "."), ("┊", ":"), ("├", "["), ("┤", "]"),
 )  # fmt: skip
 
 GLYPHS = {
@@ -266,8 +266,10 @@ class Palette:
 
     def _ground(self, name: str) -> Style:
         if name == "cursor":
-            if self.mono or self.colours is ANSI:
+            if self.mono:
                 return Style(reverse=True)
+            if self.colours is ANSI:  # one ground for the whole row, whatever the colours of its cells
+                return Style(color="bright_white", bgcolor="blue")
             return Style(bgcolor=_colour(self.colours.cursor))
         return Style()
 

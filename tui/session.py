@@ -10,6 +10,8 @@ from kdtune.runs.files import RunFiles
 from tui.analyst import Analyst
 from tui.charts.frame import Frame
 from tui.charts.gaps import gap_names
+from tui.charts.search import started_order
+from tui.charts.table import front_order
 from tui.filter import Filter, FilterError, parse
 from tui.look import Look
 from tui.meter import Meter
@@ -175,10 +177,12 @@ class Session:
             self.view.cursor = model_id
             self.view.changed()
 
-    @property
-    def rows(self) -> list[str]:
-        """Ids of all that the cursor can be on: baselines, then trials."""
-        return [model.id for model in self.store.baselines] + self.ids
+    def rows(self, pane: str) -> list[str]:
+        """Return ids of what the cursor can be on in a pane, in the order in which the pane shows it."""
+        baselines = [model.id for model in self.store.baselines]
+        if pane == "front_table":
+            return baselines + front_order(self.store, self.ids)
+        return started_order(self.store, self.ids) if pane == "timeline" else baselines + self.ids
 
     # ---- what is drawn ----
 

@@ -28,7 +28,7 @@ def badges(session: Session) -> list[tuple[str, str]]:
     if isinstance(source, Replay):
         found.append((f"replay {source.speed:g}× {source.place:.0%}", "badge"))
         if source.paused:
-            found.append(("standing", "badge-warn"))
+            found.append(("paused", "badge-warn"))
     elif source.paused:
         found.append((f"paused +{source.held:,}", "badge-warn"))
     if source.loading is not None:

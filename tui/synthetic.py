@@ -12,7 +12,7 @@ from kdtune.runs.files import RunFiles, write_json
 from kdtune.runs.jsonl import Record, dumps
 from kdtune.runs.measures import Objective, References, all_measures, front_hypervolume
 from kdtune.runs.reader import front_members, objective_values
-from kdtune.runs.records import ALL, Report, RunRecord
+from kdtune.runs.records import ALL, LARGEST_CELLS, Report, RunRecord
 from kdtune.runs.state import RunState
 from tui.sources import Batch, Health
 
@@ -186,12 +186,12 @@ class Synthetic:
         wrong = rng.multinomial(
             max(1, int((examples - hits).sum())), np.outer(weights[::-1], weights).ravel()
         )
-        order = np.argsort(-wrong, kind="stable")[:100]
+        order = np.argsort(-wrong, kind="stable")
         cells = tuple(
             (int(k) // classes, int(k) % classes, int(wrong[k]))
             for k in order
             if wrong[k] and int(k) // classes != int(k) % classes
-        )
+        )[:LARGEST_CELLS]
         baseline = number < 0
         return Report(
             epoch=epoch,

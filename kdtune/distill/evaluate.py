@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from kdtune.data.views import Views
 from kdtune.distill.arrays import Arrays
 from kdtune.fairness import Counts, count, disagreement
+from kdtune.runs.records import LARGEST_CELLS
 
 EVALUATION_BATCH = 500
-LARGEST_CELLS = 500
-"""How many cells of a disagreement matrix a report keeps: all of them up to 22 classes."""
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:

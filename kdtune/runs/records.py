@@ -24,6 +24,10 @@ RUN_STATES = ("preparing", "running", "finished", "stopped", "failed")
 """Of a run: data and baselines; the sweep; budget spent; ended on request; could not go on."""
 
 
+LARGEST_CELLS = 500
+"""How many cells of a disagreement matrix a report keeps: all of them up to 22 classes."""
+
+
 @dataclass(frozen=True)
 class Report:
     """What one epoch of training gave, on validation: integer counts, from which every rate is derived.

@@ -138,6 +138,45 @@ async def test_moving_selecting_filtering_and_sorting():
         assert values == sorted(values, reverse=True)
 
 
+async def test_the_cursor_follows_the_order_of_the_pane():
+    app = monitor_of("finished")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.pause(0.2)
+        await pilot.press("2", "tab", "tab", "home")
+        seen = [app.session.view.cursor]
+        for _ in range(len(app.session.store.front) + 1):
+            await pilot.press("j")
+            seen.append(app.session.view.cursor)
+        members = seen[len(app.session.store.baselines) :]
+        assert set(members) == set(app.session.store.front)
+        values = [app.session.store.value(i, "accuracy") for i in members]
+        assert values == sorted(values, reverse=True)
+
+
+async def test_a_click_chooses_a_trial_or_a_place_in_a_chart():
+    app = monitor_of("finished")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.pause(0.3)
+        table, curves = app.board.panes[:2]
+        baselines = len(app.session.store.baselines)
+        await pilot.click(table, offset=(8, table.gutter.top + 1 + baselines + 2))
+        assert app.session.view.cursor == "t0002"
+        left, top, width, _ = curves.plots[0]
+        await pilot.click(curves, offset=(curves.gutter.left + left + width - 1, curves.gutter.top + top))
+        assert app.session.view.crosshair
+        assert app.session.view.cross[curves.place] == (1.0, 1.0)
+        # From the table, too, the arrows move the cross-hair that is in sight.
+        await pilot.press("shift+tab", "left")
+        assert app.session.view.cross[curves.place][0] < 1.0
+
+
+async def test_control_c_says_how_to_leave():
+    app = monitor_of("finished")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("ctrl+c")
+        assert "q leaves" in app.session.message[0]
+
+
 async def test_a_wrong_filter_says_so_and_changes_nothing():
     app = monitor_of("finished")
     async with app.run_test(size=(100, 30)) as pilot:

@@ -1,5 +1,6 @@
 """Every chart, at every size: rows of the right width, nothing raised, ASCII where ASCII is asked for."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -26,7 +27,7 @@ from tui.view import View
 
 CHARTS = (
     curves, bias, front, hypervolume, class_map, disagreement, gap_curve, groups, importances, parallel, slice_,
-    timeline, table, front_table, lambda frame: log(frame, [f"line {k} ─ error" for k in range(50)]),
+    timeline, table, front_table, log,
 )  # fmt: skip
 SIZES = ((1, 1), (2, 1), (1, 9), (7, 3), (20, 5), (40, 10), (60, 20), (100, 30), (240, 80))
 
@@ -46,8 +47,16 @@ def frame_of(world, width, height, *, look=None, view=None, cursor="t0003"):
     store.apply(events_of(world))
     view = view or View(cursor=cursor, selected=["t0001"])
     reports = {i: reports_of(world, i) for i in (cursor, TEACHER, NDS) if i}
+    lines = [f"line {k} ─ error" + 30 * " 猫" for k in range(50)]
     return Frame(
-        store, view, width, height, look=look or Look(), ids=list(store.state.trials), reports=reports
+        store,
+        view,
+        width,
+        height,
+        look=look or Look(),
+        ids=list(store.state.trials),
+        reports=reports,
+        log=lines,
     )
 
 
@@ -145,7 +154,7 @@ def test_colours_can_be_read_on_their_ground(theme, colours):
 
 def test_bias_bars_are_the_class_bias_ranked():
     world = WORLDS["ten"]
-    frame = frame_of(world, 60, 12)
+    frame = frame_of(world, 48, 12)
     student = world.reports("t0003", ())[-1].counts[ALL]
     teacher = world.reports(TEACHER, ())[-1].counts[ALL]
     expected = class_bias(student, teacher)
@@ -204,3 +213,8 @@ def test_a_replay_does_not_see_ahead():
     frame = frame_of(WORLDS["ten"], 80, 24)
     frame.store.model("t0003").epoch = 2
     assert len(frame.reports_of("t0003")) == 2
+
+
+def test_a_long_line_of_the_log_goes_on_in_the_next_row():
+    frame = replace(frame_of(WORLDS["ten"], 20, 4), log=["first", "x" * 45])
+    assert [row.rstrip() for row in log(frame).lines()] == ["first", "x" * 20, "x" * 20, "x" * 5]

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from kdtune.runs.records import ALL, Report
+from kdtune.runs.records import ALL, LARGEST_CELLS, Report
 from tui import raster
 from tui.canvas import Canvas
 from tui.charts.bias import window
@@ -187,9 +187,12 @@ def disagreement(frame: Frame) -> Canvas:
     canvas = frame.canvas()
     total = sum(n for _, _, n in report.disagreement)
     n = report.counts[ALL].n
-    canvas.text(
-        0, 0, fit(f"{total:,} of {n:,} differ ({total / n:.0%})  epoch {report.epoch}", canvas.width), "dim"
-    )
+    cells = len(report.disagreement)
+    if cells < LARGEST_CELLS or cells == len(names) * (len(names) - 1):
+        said = f"{total:,} of {n:,} differ ({total / n:.0%})"
+    else:  # a report keeps the largest cells only
+        said = f"{total:,} of {n:,} differ in the {cells} largest cells alone"
+    canvas.text(0, 0, fit(f"{said}  epoch {report.epoch}", canvas.width), "dim")
     longest = max(map(width, names), default=4)
     label = min(longest, max(5, canvas.width // 5), 16)
     cell = min(10, (canvas.width - label - 1) // max(1, len(names)))

@@ -135,7 +135,8 @@ def _read_out(
         line = lines[model_id]
         value = float(line[epoch - 1]) if epoch <= len(line) else float("nan")
         parts.append(f"{model_id} {number(value)}")
-    text = fit(frame.look.text("  ".join(parts)), plot.width)
+    text = frame.look.text("  ".join(parts))
+    text = fit(text, min(width(text), plot.width))
     canvas.right(plot.left + plot.width, top, text, "accent")
 
 

@@ -72,7 +72,7 @@ def front(frame: Frame) -> Canvas:
     if plane:
         earlier = store.rows([trial.id for trial in store.front_after(0.5)])
         _stairs(
-            frame, plot, store.column(earlier, name_x), store.column(earlier, name_y), name_x, name_y, "axis"
+            frame, plot, store.column(earlier, name_x), store.column(earlier, name_y), name_x, name_y, "faint"
         )
     rest = done & ~member
     if rest.sum() > _CLOUD_FROM:

@@ -15,7 +15,7 @@ from tui.charts.table import STATE_STYLES
 from tui.importance import LEAST, Importance, importance
 from tui.plot import Plot
 from tui.raster import Scale
-from tui.store import config_value, numeric
+from tui.store import Store, config_value, numeric
 from tui.text import duration, fit, number, plain, setting, short, width
 
 _LINES = 120
@@ -183,11 +183,16 @@ def _ends(
         canvas.text(start, y, fit(text, min(width(text), max(1, end - start))), style)
 
 
+def sliced(store: Store) -> list[str]:
+    """Return the settings that the slice goes through: those that are numbers first."""
+    return sorted(store.varied, key=lambda name: name == "pair")
+
+
 def slice_(frame: Frame) -> Canvas:
     """Draw one setting against one measure, a point a trial."""
     store, view, look = frame.store, frame.view, frame.look
     done = _done(frame)
-    settings = sorted(store.varied, key=lambda name: name == "pair")
+    settings = sliced(store)
     if not done or not settings:
         return frame.nothing("no trial is done", "each will be a point here")
     name = settings[view.parameter % len(settings)]
@@ -274,13 +279,16 @@ def _slice_axis(
     return xs, Scale(-0.6, len(names) - 0.4), [(place[item], item) for item in names]
 
 
+def started_order(store: Store, ids: Sequence[str]) -> list[str]:
+    """Return the trials in the order in which they started."""
+    trials = [t for t in map(store.model, ids) if t is not None and t.started]
+    return [t.id for t in sorted(trials, key=lambda t: (t.started, t.id))]
+
+
 def timeline(frame: Frame) -> Canvas:
     """Draw when each trial ran, a row each; the window moves with the cursor."""
     store, look = frame.store, frame.look
-    trials = sorted(
-        (t for t in (store.model(i) for i in frame.ids) if t is not None and t.started),
-        key=lambda t: (t.started, t.id),
-    )
+    trials = [t for t in map(store.model, started_order(store, frame.ids)) if t is not None]
     if not trials:
         return frame.nothing("no trial has started", "each will be a bar here, as long as it took")
     canvas = frame.canvas()

@@ -8,7 +8,7 @@ from kdtune.runs.state import ModelState
 from tui import raster
 from tui.canvas import Canvas
 from tui.charts.frame import Frame
-from tui.store import config_value
+from tui.store import Store, config_value
 from tui.text import fit, number, plain, setting, short, width
 
 
@@ -35,10 +35,14 @@ def front_table(frame: Frame) -> Canvas:
     store = frame.store
     if not store.front:
         return frame.nothing("no front yet", "it starts with the first trial that is done and feasible")
+    return _table(frame, front_order(store, frame.ids), "front_table")
+
+
+def front_order(store: Store, ids: Sequence[str]) -> list[str]:
+    """Return those of the trials that are on the front, the best by the first objective first."""
     objective = store.objectives[0]
-    members = [model_id for model_id in frame.ids if model_id in store.front]
-    members.sort(key=lambda i: objective.measure.badness(store.value(i, objective.name)))
-    return _table(frame, members, "front_table")
+    members = [model_id for model_id in ids if model_id in store.front]
+    return sorted(members, key=lambda i: objective.measure.badness(store.value(i, objective.name)))
 
 
 def visible(frame: Frame, ids: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
+from tui.charts.search import sliced
 from tui.view import EPOCH
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ def choose_measure(app: "Monitor", by: int) -> None:
 def choose_setting(app: "Monitor", by: int) -> None:
     """Slice by the next setting, or the one before."""
     session = app.session
-    session.view.parameter = (session.view.parameter + by) % max(1, len(session.store.varied))
+    settings = sliced(session.store)
+    session.view.parameter = (session.view.parameter + by) % max(1, len(settings))
+    if settings:
+        session.say(f"slice by {settings[session.view.parameter]}")
     _changed(app)
 
 
@@ -49,7 +53,7 @@ def toggle_crosshair(app: "Monitor") -> None:
 def zoom(app: "Monitor", by: int) -> None:
     """Zoom in (1), out (-1), or show the whole (0)."""
     view = app.session.view
-    place = app.board.pane.place if app.board is not None else EPOCH
+    place = app.board.chart_pane.place if app.board is not None else EPOCH
     if by == 0:
         view.zoom.pop(place, None)
         view.scroll = {name: row for name, row in view.scroll.items() if name == "table"}

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tui.charts.table import visible
+from tui.charts.table import front_order, visible
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -58,26 +58,27 @@ def move(app: "Monitor", by: int) -> None:
     """Move the cursor over the trials; where a cross-hair is, that; in the log, by lines."""
     board, session = app.board, app.session
     if board is not None and abs(by) == 1:
-        if session.view.crosshair and board.pane.pane_name not in ("table", *SCROLLED):
+        if session.view.crosshair and board.pane.plots and board.pane.pane_name not in SCROLLED:
             session.view.nudge(board.pane.place, board.pane.size, 0, -by)
             app.repaint()
             return
         if board.pane.pane_name == "log":
             scroll(app, board.pane, by)
             return
-    rows = session.rows
+    rows = session.rows("table" if board is None else board.pane.pane_name)
     if not rows:
         return
     session.view.follow = False
-    at = rows.index(session.view.cursor) if session.view.cursor in rows else 0
-    session.move_to(rows[max(0, min(len(rows) - 1, at + by))])
+    known = session.view.cursor in rows
+    at = rows.index(session.view.cursor) + by if known and session.view.cursor else 0
+    session.move_to(rows[max(0, min(len(rows) - 1, at))])
     app.repaint()
 
 
 def move_sideways(app: "Monitor", by: int) -> None:
     """Move the cross-hair, or a zoomed chart, sideways."""
     if app.board is not None:
-        app.session.view.nudge(app.board.pane.place, app.board.pane.size, by, 0)
+        app.session.view.nudge(app.board.chart_pane.place, app.board.chart_pane.size, by, 0)
         app.repaint()
 
 
@@ -112,12 +113,12 @@ def click(app: "Monitor", pane: Pane, x: int, y: int) -> None:
     """Put the cursor on the trial in this row of a table, or the cross-hair on this place of a chart."""
     session = app.session
     x, y = x - pane.gutter.left, y - pane.gutter.top
-    if pane.pane_name == "table":
-        rows = visible(session.frame(pane.size.width, pane.size.height), session.ids)
-        if not 0 <= y - 1 < len(rows):
-            return
-        session.view.follow = False
-        session.move_to(rows[y - 1])
+    if pane.pane_name in ("table", "front_table"):
+        ids = session.ids if pane.pane_name == "table" else front_order(session.store, session.ids)
+        rows = visible(session.frame(pane.size.width, pane.size.height), ids)
+        if 0 <= y - 1 < len(rows):
+            session.view.follow = False
+            session.move_to(rows[y - 1])
     for left, top, width, height in pane.plots:
         if left <= x < left + width and top <= y < top + height:
             place = (x - left) / max(1, width - 1), 1 - (y - top) / max(1, height - 1)

@@ -124,6 +124,13 @@ class Board(Screen[None]):
         """The pane that keys go to."""
         return self.panes[self.active]
 
+    @property
+    def chart_pane(self) -> Pane:
+        """The pane whose cross-hair and zoom keys move: the one that keys go to, or where it has none, the first."""
+        if self.pane.plots:
+            return self.pane
+        return next((pane for pane in self.panes if pane.display and pane.plots), self.pane)
+
     def activate(self, index: int) -> None:
         """Make a pane the one that keys go to."""
         self.active = index % len(self.panes)

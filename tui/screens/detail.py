@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from kdtune.runs.state import ModelState
 from tui.charts.frame import Frame
 from tui.charts.gaps import gap_names
-from tui.screens.dialog import Dialog
+from tui.screens.dialog import SCROLLING, Dialog
 from tui.text import duration, number, plain, setting, short
 
 REFRESH_SECONDS = 0.5
@@ -21,7 +21,7 @@ REFRESH_SECONDS = 0.5
 class Detail(Dialog):
     """All that is known of one trial."""
 
-    BINDINGS: ClassVar[list[Binding]] = [Binding("enter", "close", show=False)]
+    BINDINGS: ClassVar[list[Binding]] = [Binding("enter", "close", show=False), *SCROLLING]
 
     def __init__(self, model: ModelState) -> None:
         super().__init__()

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from tui.session import Session
 
 
+SCROLLING = (
+    Binding("j", "scroll(1)", show=False),
+    Binding("k", "scroll(-1)", show=False),
+)
+"""Keys of dialogs that may be longer than the screen, beside the arrows."""
+
+
 class Dialog(ModalScreen[str | None]):
     """A box over the panes; escape closes it."""
 
@@ -36,6 +43,10 @@ class Dialog(ModalScreen[str | None]):
         options = console.options.update(width=400)
         box.styles.width = min(self.app.size.width - 2, Measurement.get(console, options, table).maximum + 7)
         return Static(table, classes="said")
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll the box by a row."""
+        self.query_one(".box").scroll_relative(y=by, animate=False)
 
     def action_close(self) -> None:
         """Close without an answer."""

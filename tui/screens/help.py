@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 
 from tui.action import Action, groups
-from tui.screens.dialog import Dialog
+from tui.screens.dialog import SCROLLING, Dialog
 
 Rows = list[tuple[Text, Text]]
 
@@ -18,7 +18,7 @@ Rows = list[tuple[Text, Text]]
 class Help(Dialog):
     """What can be done, and what the signs mean."""
 
-    BINDINGS: ClassVar[list[Binding]] = [Binding("question_mark,enter", "close", show=False)]
+    BINDINGS: ClassVar[list[Binding]] = [Binding("question_mark,enter", "close", show=False), *SCROLLING]
 
     def __init__(self, actions: Sequence[Action]) -> None:
         super().__init__()

@@ -175,6 +175,9 @@ class Pane(Drawn, can_focus=True):
             title = self.title if cursor is None else f"{self.title} · {cursor}"
             if title != self.border_title:
                 self.border_title = self.session.look.text(title)
+        if self.pane_name == "table":
+            follows = self.session.view.follow and self.session.store.state.state == "running"
+            self.border_subtitle = "follows the newest report" if follows else ""
         return super().update()
 
     def key(self) -> Hashable:
