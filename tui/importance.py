@@ -1,13 +1,12 @@
 """Which settings go with which results: rank correlation, and what chance alone would show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from kdtune.runs.state import ModelState
-from tui.store import config_value, numeric
+from tui.store import numeric
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,12 +33,15 @@ class Importance:
     numeric: bool
 
 
-def importance(trials: Sequence[ModelState], settings: Sequence[str], measure: str) -> list[Importance]:
-    """Return the settings' importance for a measure, the strongest first; [] with fewer than `LEAST` results."""
-    values = np.array([trial.values.get(measure, np.nan) for trial in trials], np.float64)
+def importance(columns: Mapping[str, Sequence[object]], values: Floats) -> list[Importance]:
+    """Return the settings' importance for a measure, the strongest first; [] with fewer than `LEAST` results.
+
+    Args:
+        columns: each setting's values [n]; None where a trial has none.
+        values: the measure's [n]; NaN where it is undefined.
+    """
     found = []
-    for name in settings:
-        raw = [config_value(trial, name) for trial in trials]
+    for name, raw in columns.items():
         known = np.isfinite(values) & np.array([item is not None for item in raw], bool)
         if known.sum() < LEAST:
             continue

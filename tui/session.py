@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 
 from kdtune.runs.files import RunFiles
-from tui.analyst import Analyst
+from tui.analyst import Analyst, DoubtOf, RankingOf
 from tui.charts.frame import Frame
 from tui.charts.gaps import gap_names
-from tui.charts.search import started_order
+from tui.charts.search import ranked_measures, settings_and_results
 from tui.charts.table import front_order
+from tui.charts.timeline import started_order
 from tui.filter import Filter, FilterError, parse
 from tui.look import Look
 from tui.meter import Meter
@@ -68,7 +69,7 @@ class Session:
         self._sorted_count = -1
         self._sorted_key: Hashable = None
         self._order_revision = 0
-        self._wished: tuple[str, int] | None = None
+        self._asked: Hashable = None
 
     def start(self) -> None:
         """Begin to read."""
@@ -103,8 +104,8 @@ class Session:
             if lines is not None:
                 self.log_lines = lines
                 self._log_revision += 1
-        if screen == "classes" or self.view.closely:
-            self._wish()
+        if screen in ("classes", "search") or self.view.closely:
+            self._ask("" if self.view.closely else screen)
         if self.message and self._clock() > self._message_until:
             self.message = None
 
@@ -128,19 +129,34 @@ class Session:
                     ids.insert(1, reference.id)
         return ids
 
-    def _wish(self) -> None:
-        """Ask for the doubts that the screen shows: those of the last epoch first."""
+    def _ask(self, screen: str) -> None:
+        """Ask for what the screen shows and takes long to compute: of intervals those of the last epoch first."""
+        if screen == "search":
+            state = (self.store.done_revision, self._order_revision)
+            if state == self._asked:
+                return
+            self._asked = state
+            frame = self.frame(0, 0)
+            self.analyst.want(
+                [
+                    RankingOf(measure, state, *settings_and_results(frame, measure))
+                    for measure in ranked_measures(self.store)
+                ]
+            )
+            return
         model = self.store.model(self.view.cursor)
         if model is None or not self.store.record.attributes:
             return
-        reports = self.frame(0, 0).reports_of(model.id)
-        key = (model.id, len(reports))
-        if key == self._wished:
+        frame = self.frame(0, 0)
+        reports = frame.reports_of(model.id)
+        if (model.id, len(reports)) == self._asked:
             return
-        self._wished = key
-        names = gap_names(self.frame(0, 0))
+        self._asked = (model.id, len(reports))
+        names = gap_names(frame)
         latest = reports[::-1][:MOST_DOUBTS]
-        self.analyst.want([((model.id, report.epoch, name), report) for report in latest for name in names])
+        self.analyst.want(
+            [DoubtOf((model.id, report.epoch, name), report) for report in latest for name in names]
+        )
 
     # ---- order and filter ----
 
@@ -196,7 +212,8 @@ class Session:
             look=self.look,
             ids=self.ids,
             reports=self.reader.found,
-            doubts=self.analyst.found,
+            doubts=self.analyst.doubts,
+            rankings=self.analyst.rankings,
             log=self.log_lines,
             loading=self.source.loading,
             error="the run directory is gone" if self.source.health.gone else self.source.health.error,
@@ -204,7 +221,7 @@ class Session:
         )
 
     def key(self, depends: str) -> tuple[Hashable, ...]:
-        """Return what a drawing depends on: `store`, `done` (what has ended), `reports` (of the cursor), or `log`."""
+        """Return what a drawing depends on: `store`, `done` (what has ended), `reports` (the cursor's), …"""
         shared = (
             self.view.revision,
             self._order_revision,
@@ -221,6 +238,8 @@ class Session:
                 return (*shared, self._log_revision)
             case "done":
                 return (*shared, self.store.done_revision)
+            case "analyst":
+                return (*shared, self.store.done_revision, self.analyst.revision)
         return (*shared, self.store.revision, self.source.loading)
 
     def say(self, text: str, style: str = "accent") -> None:

@@ -12,7 +12,9 @@ from kdtune.runs.lock import requested_stop
 from kdtune.runs.records import RunRecord
 from tui.actions import ACTIONS
 from tui.app import Monitor
+from tui.charts.search import settings_and_results
 from tui.commands.timing import moment
+from tui.importance import importance
 from tui.look import Look
 from tui.sources import Health, Live, Replay
 from tui.standing import badges, state_name
@@ -168,6 +170,24 @@ async def test_a_click_chooses_a_trial_or_a_place_in_a_chart():
         # From the table, too, the arrows move the cross-hair that is in sight.
         await pilot.press("shift+tab", "left")
         assert app.session.view.cross[curves.place][0] < 1.0
+
+
+async def test_importance_comes_from_the_analyst_and_is_that_of_the_trials_shown():
+    app = monitor_of("thousand trials")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press("4")
+        for wanted in (None, "T<20"):
+            if wanted:
+                assert app.session.set_filter(wanted) == ""
+            columns, values = settings_and_results(app.session.frame(0, 0), "accuracy")
+            expected = importance(columns, values)
+            for _ in range(1000):
+                await pilot.pause(0.02)
+                if app.session.analyst.rankings.get("accuracy") == expected:
+                    break
+            assert app.session.analyst.rankings["accuracy"] == expected
+        await pilot.pause(0.3)
+        assert f"{expected[0].strength:.2f}" in screen_text(app)
 
 
 async def test_control_c_says_how_to_leave():
@@ -360,7 +380,7 @@ async def test_numbers_are_those_of_status(run, capsys):
         await pilot.press("3")
         for _ in range(500):
             await pilot.pause(0.02)
-            doubt = app.session.analyst.found.get((member["id"], member["epoch"], "eod"))
+            doubt = app.session.analyst.doubts.get((member["id"], member["epoch"], "eod"))
             if doubt is not None:
                 break
         assert doubt is not None

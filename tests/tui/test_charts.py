@@ -18,8 +18,10 @@ from tui.charts.frame import Frame
 from tui.charts.front import front, hypervolume
 from tui.charts.gaps import gap_curve, gap_names, groups
 from tui.charts.log import log
-from tui.charts.search import importances, parallel, slice_, timeline
+from tui.charts.search import importances, parallel, ranked_measures, settings_and_results, slice_
 from tui.charts.table import front_table, table
+from tui.charts.timeline import timeline
+from tui.importance import importance
 from tui.look import ANSI, DARK, LIGHT, THEMES, Look, Palette, colours_of
 from tui.store import Store
 from tui.synthetic import NDS, TEACHER, Synthetic
@@ -47,6 +49,8 @@ def frame_of(world, width, height, *, look=None, view=None, cursor="t0003"):
     store.apply(events_of(world))
     view = view or View(cursor=cursor, selected=["t0001"])
     reports = {i: reports_of(world, i) for i in (cursor, TEACHER, NDS) if i}
+    frame = Frame(store, view, width, height, ids=list(store.state.trials))
+    rankings = {name: importance(*settings_and_results(frame, name)) for name in ranked_measures(store)}
     lines = [f"line {k} ─ error" + 30 * " 猫" for k in range(50)]
     return Frame(
         store,
@@ -56,6 +60,7 @@ def frame_of(world, width, height, *, look=None, view=None, cursor="t0003"):
         look=look or Look(),
         ids=list(store.state.trials),
         reports=reports,
+        rankings=rankings,
         log=lines,
     )
 

@@ -7,6 +7,7 @@ from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import Doubt
 from tui.canvas import Canvas
+from tui.importance import Importance
 from tui.look import Look
 from tui.plot import message
 from tui.store import Store
@@ -14,6 +15,7 @@ from tui.view import View
 
 Reports = Mapping[str, Sequence[Report]]
 Doubts = Mapping[tuple[str, int, str], Doubt]
+Rankings = Mapping[str, Sequence[Importance]]
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Frame:
         ids: the trials that the filter lets through, in the order of the table.
         reports: full reports by epoch, of the models that are looked at.
         doubts: intervals and chance floors by (model, epoch, objective), as far as they are known.
+        rankings: settings by importance for a measure, as far as they are known.
         log: lines of the driver's log, as far as it was asked for.
         loading: share of the run that has been read, None when all has.
         error: why the run can't be read.
@@ -38,6 +41,7 @@ class Frame:
     ids: Sequence[str] = ()
     reports: Reports = field(default_factory=dict)
     doubts: Doubts = field(default_factory=dict)
+    rankings: Rankings = field(default_factory=dict)
     log: Sequence[str] = ()
     loading: float | None = None
     error: str = ""

@@ -1,4 +1,4 @@
-"""How the search goes: importance, parallel coordinates, one setting against one measure, and the timeline."""
+"""How the search goes: importance, parallel coordinates, and one setting against one measure."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,17 @@ from tui import raster
 from tui.canvas import Canvas
 from tui.charts.frame import Frame
 from tui.charts.front import axes
-from tui.charts.table import STATE_STYLES
-from tui.importance import LEAST, Importance, importance
+from tui.importance import LEAST
 from tui.plot import Plot
 from tui.raster import Scale
 from tui.store import Store, config_value, numeric
-from tui.text import duration, fit, number, plain, setting, short, width
+from tui.text import fit, number, plain, setting, short, width
 
 _LINES = 120
 """Trials drawn as lines, the latest: more would be a grey area."""
 
 _WIDE = 20
-"""Ratio of largest to smallest from which a setting's axis is logarithmic whatever was asked."""
+"""Ratio of largest to smallest from which a setting's axis is logarithmic where the space does not say."""
 
 
 def _done(frame: Frame) -> list[ModelState]:
@@ -30,17 +29,18 @@ def _done(frame: Frame) -> list[ModelState]:
     return [trial for trial in trials if trial is not None and trial.state == "done"]
 
 
-_memory: dict[tuple[int, int, tuple[str, ...], str], list[Importance]] = {}
+def settings_and_results(
+    frame: Frame, measure: str
+) -> tuple[dict[str, list[object]], npt.NDArray[np.float64]]:
+    """Return the settings [n] and a measure [n] of the trials that are done: what `importance` takes."""
+    done = _done(frame)
+    columns = {name: [config_value(trial, name) for trial in done] for name in frame.store.varied}
+    return columns, np.array([trial.values.get(measure, np.nan) for trial in done], np.float64)
 
 
-def _importance(frame: Frame, measure: str) -> list[Importance]:
-    key = (id(frame.store), frame.store.done_revision, tuple(frame.ids), measure)
-    found = _memory.get(key)
-    if found is None:
-        if len(_memory) > 16:
-            _memory.clear()
-        found = _memory[key] = importance(_done(frame), frame.store.varied, measure)
-    return found
+def ranked_measures(store: Store) -> list[str]:
+    """Return the measures for which settings are ranked."""
+    return list(store.record.objectives[:3])
 
 
 def importances(frame: Frame) -> Canvas:
@@ -50,7 +50,7 @@ def importances(frame: Frame) -> Canvas:
     if len(done) < LEAST:
         return frame.nothing(f"{len(done)} of {LEAST} trials done", "importance needs some results to rank")
     canvas = frame.canvas()
-    measures = list(store.record.objectives[:3])
+    measures = ranked_measures(store)
     y = 0
     canvas.text(
         0,
@@ -63,7 +63,10 @@ def importances(frame: Frame) -> Canvas:
     for measure in measures:
         if y >= canvas.height:
             break
-        rows = _importance(frame, measure)
+        rows = frame.rankings.get(measure)
+        if rows is None:
+            canvas.text(0, y + 1, look.text("… computing"), "dim")
+            rows = ()
         canvas.text(0, y, fit(look.text(short(measure)), canvas.width), "heading")
         y += 1
         share = max(1, (canvas.height - 1) // len(measures) - 1)
@@ -259,10 +262,11 @@ def _name_ticks(frame: Frame, canvas: Canvas, plot: Plot, ticks: Sequence[tuple[
 
 
 def _by_powers(frame: Frame, name: str, low: float, high: float) -> bool:
-    """Tell whether a setting's axis is logarithmic: where it was searched so, or spans a wide range."""
+    """Tell whether a setting's axis is logarithmic: where it was searched so; unknown, where it spans a wide range."""
     asked = dict(frame.store.record.space.get("search") or {}).get(name)
-    searched = isinstance(asked, Mapping) and asked.get("log") is True
-    return low > 0 and (searched or high / low >= _WIDE)
+    if isinstance(asked, Mapping) and "log" in asked:
+        return low > 0 and asked["log"] is True
+    return low > 0 and high / low >= _WIDE
 
 
 def _slice_axis(
@@ -277,47 +281,3 @@ def _slice_axis(
     place = {item: float(k) for k, item in enumerate(names)}
     xs = np.array([place[plain(item)] for item in raw])
     return xs, Scale(-0.6, len(names) - 0.4), [(place[item], item) for item in names]
-
-
-def started_order(store: Store, ids: Sequence[str]) -> list[str]:
-    """Return the trials in the order in which they started."""
-    trials = [t for t in map(store.model, ids) if t is not None and t.started]
-    return [t.id for t in sorted(trials, key=lambda t: (t.started, t.id))]
-
-
-def timeline(frame: Frame) -> Canvas:
-    """Draw when each trial ran, a row each; the window moves with the cursor."""
-    store, look = frame.store, frame.look
-    trials = [t for t in map(store.model, started_order(store, frame.ids)) if t is not None]
-    if not trials:
-        return frame.nothing("no trial has started", "each will be a bar here, as long as it took")
-    canvas = frame.canvas()
-    end = max(t.ended or frame.store.state.updated or t.started for t in trials)
-    begin = min(t.started for t in trials)
-    label = min(max(width(plain(t.id)) for t in trials), 12)
-    left, rows = label + 3, canvas.height - 1
-    room = canvas.width - left - 9
-    if room < 4 or rows < 1:
-        return canvas
-    at = next((k for k, t in enumerate(trials) if t.id == frame.view.cursor), len(trials) - 1)
-    start = max(0, min(at - rows // 2, len(trials) - rows))
-    span = max(end - begin, 1e-9)
-    for k, trial in enumerate(trials[start : start + rows]):
-        style = STATE_STYLES.get(trial.state, "text")
-        stop = trial.ended if trial.ended is not None else end
-        a = int(raster.pixel([(trial.started - begin) / span], room)[0])
-        b = int(raster.pixel([min(1.0, (stop - begin) / span)], room)[0])
-        canvas.text(0, k, look.glyph(trial.state) if trial.state in STATE_STYLES else " ", style)
-        name_style = "front" if trial.id in store.front else "text"
-        canvas.text(2, k, fit(look.text(plain(trial.id)), label), name_style)
-        bar = ("━" if not look.ascii else "=") * (b - a + 1)
-        canvas.text(
-            left + a, k, bar, "front" if trial.id in store.front else style if style != "good" else "cloud"
-        )
-        canvas.right(canvas.width, k, look.text(duration(stop - trial.started)), "dim")
-        if trial.id == frame.view.cursor:
-            canvas.highlight(k, "cursor")
-    y = canvas.height - 1
-    canvas.text(left, y, "0", "label")
-    canvas.right(left + room, y, look.text(duration(span)), "label")
-    return canvas

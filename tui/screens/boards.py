@@ -8,8 +8,9 @@ from tui.charts.curves import curves
 from tui.charts.front import front, hypervolume
 from tui.charts.gaps import gap_curve, groups
 from tui.charts.log import log
-from tui.charts.search import importances, parallel, slice_, timeline
+from tui.charts.search import importances, parallel, slice_
 from tui.charts.table import front_table, table
+from tui.charts.timeline import timeline
 from tui.screens.board import Board
 from tui.view import EPOCH
 from tui.widgets.pane import Pane
@@ -80,7 +81,7 @@ class Search(Board):
         """Return the panes."""
         return (
             Pane("parallel", "Parallel coordinates", parallel, depends="done"),
-            Pane("importance", "Importance", importances, depends="done"),
+            Pane("importance", "Importance", importances, depends="analyst"),
             Pane("slice", "Slice", slice_, depends="done"),
             Pane("timeline", "Timeline", timeline, every=3),
         )

@@ -1,0 +1,54 @@
+"""When each trial ran."""
+
+from collections.abc import Sequence
+
+from tui import raster
+from tui.canvas import Canvas
+from tui.charts.frame import Frame
+from tui.charts.table import STATE_STYLES
+from tui.store import Store
+from tui.text import duration, fit, plain, width
+
+
+def started_order(store: Store, ids: Sequence[str]) -> list[str]:
+    """Return the trials in the order in which they started."""
+    trials = [t for t in map(store.model, ids) if t is not None and t.started]
+    return [t.id for t in sorted(trials, key=lambda t: (t.started, t.id))]
+
+
+def timeline(frame: Frame) -> Canvas:
+    """Draw when each trial ran, a row each; the window moves with the cursor."""
+    store, look = frame.store, frame.look
+    trials = [t for t in map(store.model, started_order(store, frame.ids)) if t is not None]
+    if not trials:
+        return frame.nothing("no trial has started", "each will be a bar here, as long as it took")
+    canvas = frame.canvas()
+    end = max(t.ended or frame.store.state.updated or t.started for t in trials)
+    begin = min(t.started for t in trials)
+    label = min(max(width(plain(t.id)) for t in trials), 12)
+    left, rows = label + 3, canvas.height - 1
+    room = canvas.width - left - 9
+    if room < 4 or rows < 1:
+        return canvas
+    at = next((k for k, t in enumerate(trials) if t.id == frame.view.cursor), len(trials) - 1)
+    start = max(0, min(at - rows // 2, len(trials) - rows))
+    span = max(end - begin, 1e-9)
+    for k, trial in enumerate(trials[start : start + rows]):
+        style = STATE_STYLES.get(trial.state, "text")
+        stop = trial.ended if trial.ended is not None else end
+        a = int(raster.pixel([(trial.started - begin) / span], room)[0])
+        b = int(raster.pixel([min(1.0, (stop - begin) / span)], room)[0])
+        canvas.text(0, k, look.glyph(trial.state) if trial.state in STATE_STYLES else " ", style)
+        name_style = "front" if trial.id in store.front else "text"
+        canvas.text(2, k, fit(look.text(plain(trial.id)), label), name_style)
+        bar = ("━" if not look.ascii else "=") * (b - a + 1)
+        canvas.text(
+            left + a, k, bar, "front" if trial.id in store.front else style if style != "good" else "cloud"
+        )
+        canvas.right(canvas.width, k, look.text(duration(stop - trial.started)), "dim")
+        if trial.id == frame.view.cursor:
+            canvas.highlight(k, "cursor")
+    y = canvas.height - 1
+    canvas.text(left, y, "0", "label")
+    canvas.right(left + room, y, look.text(duration(span)), "label")
+    return canvas
