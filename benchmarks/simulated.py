@@ -103,7 +103,7 @@ def play(plan: Plan, curve: Curve, *, workers: int, folder: Path, epoch_seconds:
     started = time.perf_counter()
     with books(plan, folder) as (ledger, writer):
         trace.opened = time.perf_counter() - started
-        searcher = StudySearcher(ledger, workers=workers)
+        searcher = StudySearcher(ledger, workers=lambda: workers, why_lost=lambda _: "")
         scheduler = AskingScheduler(searcher.goes_on)
         at_work: list[tuple[float, int, int, Sequence[dict[str, Any]]]] = []
         clock, trained = 0.0, 0

@@ -62,6 +62,9 @@ def _add_search(commands: Any) -> None:
     command.add_argument("--workers", type=_positive(int), metavar="N", help="trials at once")
     command.add_argument("--gpus-per-trial", type=float, metavar="F", help="fractions share a GPU")
     command.add_argument(
+        "--max-failures", type=_natural, metavar="N", help="how often a trial whose worker dies is run again"
+    )
+    command.add_argument(
         "--set",
         action="append",
         default=[],
@@ -311,10 +314,13 @@ def _stop(options: argparse.Namespace) -> int:
     from kdtune.runs.lock import driver_seems_alive, request_stop
     from kdtune.runs.records import RunRecord
 
-    files = find_run(options.target, options.runs_dir)
+    files = find_run(options.target, options.runs_dir, recorded=False)
     if not driver_seems_alive(files):
         raise InputError(f"run {files.root.name!r} is not running: there is nothing to stop")
     request_stop(files, "now" if options.now else "clean")
+    if not files.record.exists():
+        print(f"asked {files.root.name} to stop before it begins: nothing of it is kept", file=sys.stderr)
+        return 0
     command = "study" if RunRecord.read(files.record).kind == "study" else "search"
     name = plain(files.root.name)
     print(f"asked {name} to stop; go on with: kdtune {command} --resume {name}", file=sys.stderr)

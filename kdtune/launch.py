@@ -18,7 +18,7 @@ from kdtune.report.console import narrate, print_summary
 from kdtune.report.progress import Progress
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.files import RunFiles, create_run, find_run, runs_dir
-from kdtune.runs.lock import is_driven, request_stop
+from kdtune.runs.lock import busy, driver_seems_alive, request_stop
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import RunState
@@ -30,6 +30,7 @@ from kdtune.user_code import check_named
 _POLL_SECONDS = 0.2
 _FINAL = ("finished", "stopped", "failed")
 EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
 _COMMANDS = {"sweep": "search", "study": "study"}
 """Kind of a run -> the command that makes such."""
 
@@ -95,6 +96,7 @@ def _space(options: argparse.Namespace, kind: str) -> tuple[Space, str]:
         "seed": "seed",
         "workers": "resources.workers",
         "gpus_per_trial": "resources.gpus_per_trial",
+        "max_failures": "resources.max_failures",
         "null": "study.null_is",
     }
     for name, key in keys.items():
@@ -117,17 +119,15 @@ def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
         raise InputError(
             f"run {files.root.name!r} is a {found}: kdtune {_COMMANDS[found]} --resume {files.root.name}"
         )
-    fixed = ("space", "set", "name", "seed", "workers", "gpus_per_trial")
+    fixed = ("space", "set", "name", "seed", "workers", "gpus_per_trial", "max_failures")
     given = [name for name in fixed if getattr(options, name, None) not in (None, [])]
     if given:
         raise InputError(
             "--resume goes on with what the run was asked for (--trials and --minutes may change): leave out "
             + ", ".join(name.upper() if name == "space" else "--" + name.replace("_", "-") for name in given)
         )
-    if is_driven(files):
-        raise InputError(
-            f"run {files.root.name!r} is running: watch it with 'kdtune status {files.root.name}'"
-        )
+    if driver_seems_alive(files):
+        raise busy(files)
     return files
 
 
@@ -200,8 +200,15 @@ def _conclude(
     if not files.record.exists():  # refused before anything was trained: leave nothing behind
         message = state.message if state.state == "failed" else _last_words(files.log)
         shutil.rmtree(files.root, ignore_errors=True)
+        if state.state == "stopped":
+            narrate("stopped before it began: nothing is kept")
+            return EXIT_INTERRUPTED
         raise _RefusedError(message or f"the driver ended with code {code}", code)
     name = files.root.name
+    if code == InputError.exit_code and state.state != "failed":
+        raise busy(
+            files
+        )  # another driver took the run while this one was starting: what was seen is its doing
     if state.state not in _FINAL:
         narrate(f"the driver of {name} died (code {code}); the end of {files.log}:\n{_last_words(files.log)}")
         narrate(f"nothing recorded is lost; go on with: {command} --resume {name}")
@@ -215,7 +222,7 @@ def _conclude(
         conclude(files)
     if state.state == "stopped":
         narrate(f"stopped; go on with: {command} --resume {name}")
-        return 130
+        return EXIT_INTERRUPTED
     return 0
 
 

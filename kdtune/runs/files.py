@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -131,6 +132,8 @@ def create_run(base: Path, name: str | None, stem: str) -> RunFiles:
     if name is not None:
         if not _NAME.fullmatch(name):
             raise RunError(f"{name!r} can't name a run: use letters, digits, '.', '_' and '-'")
+        if _never_began(base / name):
+            shutil.rmtree(base / name)
         try:
             (base / name).mkdir()
         except FileExistsError:
@@ -148,14 +151,26 @@ def create_run(base: Path, name: str | None, stem: str) -> RunFiles:
             return RunFiles(base / f"{stem}-{number}")
 
 
+def _never_began(folder: Path) -> bool:
+    """Tell whether a folder is that of a run whose driver was killed before it recorded what was asked."""
+    from kdtune.runs.lock import is_driven  # it needs the paths above
+
+    files = RunFiles(folder)
+    own = {files.lock, files.log, files.events, files.heartbeat, files.stop_request}
+    return files.lock.is_file() and not is_driven(files) and own.issuperset(folder.iterdir())
+
+
 def list_runs(base: Path) -> list[RunFiles]:
     """Return the runs in a folder, the oldest first."""
     found = [RunFiles(path.parent) for path in base.glob("*/run.json")]
     return sorted(found, key=lambda files: (files.record.stat().st_ctime, files.root.name))
 
 
-def find_run(run: str | Path | None, base: Path | None = None) -> RunFiles:
+def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool = True) -> RunFiles:
     """Return the run that a name or a path means; the newest one where `run` is None.
+
+    Args:
+        recorded: whether it must have its `run.json`: until its data are loaded, a run has only a driver.
 
     Raises:
         RunError: there is no such run; the message says where it was looked for, and what is there.
@@ -169,8 +184,9 @@ def find_run(run: str | Path | None, base: Path | None = None) -> RunFiles:
             )
         return known[-1]
     for candidate in (folder / run, Path(run)):
-        if (candidate / "run.json").is_file():
-            return RunFiles(candidate)
+        found = RunFiles(candidate)
+        if found.record.is_file() or (not recorded and found.lock.is_file()):
+            return found
     if (folder / run).is_dir() and str(run):
         raise RunError(
             f"{folder / run}: no run.json there: the run is still being prepared (try again in a moment), "

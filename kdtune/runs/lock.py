@@ -33,15 +33,23 @@ def driver_lock(files: RunFiles) -> Iterator[None]:
     """
     with open(files.lock, "a+") as file:
         if not _locked(file.fileno(), _LOCK_SECONDS):
-            file.seek(0)
-            owner = file.read().strip() or "another process"
-            raise RunError(
-                f"{files.root}: driven by {owner}: watch it with 'kdtune status', end it with 'kdtune stop'"
-            )
+            raise busy(files)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+def busy(files: RunFiles) -> RunError:
+    """Return the error of a second driver; it names the first."""
+    try:
+        owner = files.lock.read_text(encoding="utf-8").strip()
+    except OSError:
+        owner = ""
+    return RunError(
+        f"{files.root}: driven by {owner or 'another process'}: watch it with 'kdtune status {files.root.name}', "
+        f"end it with 'kdtune stop {files.root.name}'"
+    )
 
 
 def _locked(descriptor: int, seconds: float) -> bool:

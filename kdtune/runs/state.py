@@ -15,6 +15,7 @@ class ModelState:
         values: measures by name, of the last epoch reported; NaN where undefined.
         seconds: training and evaluation so far.
         message: why it failed, where it did.
+        failures: how often its worker failed, and it was run again.
     """
 
     id: str
@@ -29,6 +30,7 @@ class ModelState:
     ended: float | None = None
     message: str = ""
     cached: bool = False
+    failures: int = 0
 
 
 @dataclass
@@ -110,6 +112,7 @@ class RunState:
             )
             models[model.id] = model
         model.state = str(event["state"])
+        model.failures += bool(event.get("failure", False))
         model.message = str(event.get("message", ""))
         model.ended = time if model.state in ("done", "stopped", "failed") else None
 

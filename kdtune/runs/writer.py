@@ -46,11 +46,13 @@ class RunWriter:
             event["cached"] = True
         self._emit({"kind": _event_kind(model_id), "id": model_id, **event}, durable=True)
 
-    def model_state(self, model_id: str, state: str, message: str = "") -> None:
-        """Say how a model ended, or that it was interrupted."""
-        event = {"kind": _event_kind(model_id), "id": model_id, "state": state}
+    def model_state(self, model_id: str, state: str, message: str = "", *, failure: bool = False) -> None:
+        """Say how a model ended, or that it was interrupted; with `failure`, because its worker failed."""
+        event: dict[str, Any] = {"kind": _event_kind(model_id), "id": model_id, "state": state}
         if message:
             event["message"] = message
+        if failure:
+            event["failure"] = True
         # Reports first: what is said to be done must not outlive them when the machine dies.
         if reports := self._reports.pop(model_id, None):
             reports.lines.close(durable=True)

@@ -196,6 +196,17 @@ def allot(resources: Resources) -> Allotment:
     return Allotment(max(1, workers), resources.cpus_per_trial, per_trial, cpus, gpus)
 
 
+def workers_now(allotment: Allotment, resources: Resources) -> int:
+    """Return how many trials may run at once on what Ray has now: a cluster loses machines and gets new ones."""
+    import ray
+
+    total = ray.cluster_resources()
+    fit = float(total.get("CPU", 0)) / allotment.cpus
+    if allotment.gpus:
+        fit = min(fit, float(total.get("GPU", 0)) / allotment.gpus)
+    return max(1, min(resources.workers or int(fit), int(fit)))
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -16,7 +16,7 @@ from kdtune.runs.files import RunFiles, baseline_id
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.cluster import Allotment, allot, connected
+from kdtune.sweep.cluster import Allotment, allot, connected, workers_now
 from kdtune.sweep.liveness import Liveness
 from kdtune.sweep.plan import Plan, Speed, make_plan
 from kdtune.sweep.space import Space, parse_space
@@ -91,12 +91,14 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
         space = as_study(space)
     writer.run_state("preparing", f"data: {space.dataset.name}")
     dataset = load(space.dataset.name, **space.dataset.options)
+    _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
         raise RunError(f"{files.root}: the data have changed since the run began: start a new run")
     plan = make_plan(space, dataset, _recorded_speeds(record))
     if record is None:
         plan = replace(plan, speeds=_measure_speeds(plan, writer))
         record = _record(plan, files, request.kind)
+        _heed(liveness)
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
         allotment = allot(space.resources)
@@ -106,6 +108,12 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
         )
         drive = _study if record.kind == "study" else _sweep
         drive(plan, files, writer, liveness, allotment)
+
+
+def _heed(liveness: Liveness) -> None:
+    """End here, before anything is recorded, where a stop was asked for."""
+    if liveness.stopping():
+        raise SweepError("on request, before it began")
 
 
 def _study(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment) -> None:
@@ -123,10 +131,13 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
 
     from kdtune.distill.arrays import Arrays
     from kdtune.sweep.baselines import make_baselines, references_of
+    from kdtune.sweep.desk import start_desk
     from kdtune.sweep.fleet import user_builders
     from kdtune.sweep.ledger import Ledger
+    from kdtune.sweep.memory import memory_limit
     from kdtune.sweep.study import open_study
     from kdtune.sweep.teachers import TrainedTeacher, start_teachers
+    from kdtune.sweep.watchdog import watchdog
     from kdtune.sweep.workers import Shared
 
     space = plan.space
@@ -150,22 +161,41 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
         stopping=liveness.stopping,
         deadline=None if space.budget.minutes is None else time.time() + 60 * space.budget.minutes,
     )
-    shared = Shared(arrays, server, builders, allotment.threads, plan.extras, plan.rungs)
+    desk = start_desk(files)
+    machines = sum(bool(node["Alive"]) for node in ray.nodes())
+    shared = Shared(
+        arrays,
+        server,
+        builders,
+        allotment.threads,
+        plan.extras,
+        plan.rungs,
+        desk=desk,
+        run=files.root.resolve(),
+        owner=files.lock.read_text(encoding="utf-8"),
+        memory=memory_limit(space.resources.memory_per_trial, -(-allotment.workers // machines)),
+    )
     writer.run_state("running", f"{allotment.workers} trials at once")
-    _run_trials(plan, ledger, shared, allotment)
+    ready = server.views.remote()
+    with watchdog(desk, lambda: writer.state, space.resources.stall_seconds, ready=ready):
+        _run_trials(plan, ledger, shared, allotment)
     ledger.interrupt_rest()
     failed = [t for t in writer.state.trials.values() if t.state == "failed"]
     if liveness.stopping():
         writer.run_state("stopped", "on request")
+    elif ledger.hopeless:
+        raise SweepError(ledger.hopeless)
     elif failed and len(failed) == len(writer.state.trials):
         raise SweepError(f"all {len(failed)} trials failed; the first: {failed[0].message}")
     else:
         writer.run_state("finished", "")
-    ray.kill(server)
+    for actor in (server, desk):
+        ray.kill(actor)
 
 
 def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> None:
     """Let Tune run what the ledger proposes; Tune's own records go to a folder that is thrown away."""
+    import ray
     from ray import tune
     from ray.tune import FailureConfig, RunConfig, TuneConfig, Tuner
 
@@ -178,7 +208,11 @@ def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> N
     trainable = tune.with_resources(
         tune.with_parameters(CohortTrial, shared=shared), {"cpu": allotment.cpus, "gpu": allotment.gpus}
     )
-    searcher = StudySearcher(ledger, workers=allotment.workers)
+    searcher = StudySearcher(
+        ledger,
+        workers=lambda: workers_now(allotment, plan.space.resources),
+        why_lost=lambda numbers: str(ray.get(shared.desk.take_last_words.remote(numbers))),
+    )
     tuner = Tuner(
         trainable,
         tune_config=TuneConfig(
@@ -191,7 +225,7 @@ def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> N
             name="sweep",
             storage_path=scratch,
             stop=StopWhen(ledger.should_stop),
-            failure_config=FailureConfig(max_failures=plan.space.resources.max_failures),
+            failure_config=FailureConfig(max_failures=0),  # the ledger runs again what failed
             verbose=0,
         ),
     )

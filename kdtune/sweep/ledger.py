@@ -7,7 +7,7 @@ student or of several that are trained as one.
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -32,6 +32,9 @@ class Ledger:
     Args:
         references: final counts of teachers and non-distilled students, by pair.
         stopping: tells whether the sweep was asked to stop: then nothing new is proposed, and what ends is interrupted.
+
+    Attributes:
+        hopeless: why the sweep is not worth going on with; empty as long as it is.
     """
 
     def __init__(
@@ -58,11 +61,13 @@ class Ledger:
         self._pairs: dict[int, str] = {}
         self._referee = Referee(plan)
         self._referee.recall(read_records(files.events), self._unfinished)
+        self.hopeless = ""
         self._tell_what_is_known()
 
     def should_stop(self) -> bool:
-        """Tell whether trials at work are to end now: on request, or because the time is spent."""
-        return self._stopping() or (self._deadline is not None and time.time() > self._deadline)
+        """Tell whether trials at work are to end now: on request, the time is spent, or there is no hope."""
+        spent = self._deadline is not None and time.time() > self._deadline
+        return spent or self._stopping() or bool(self.hopeless)
 
     def next_proposal(self) -> Proposal | None:
         """Return what to train next, unfinished trials of an earlier driver first; None where there is nothing."""
@@ -74,6 +79,8 @@ class Ledger:
             return None
         proposal = self._waiting.pop(0)
         for student in proposal.students:
+            if self._ended(student.number):  # of a cohort that is taken up again
+                continue
             config = {"pair": self._pairs[student.number], **_flat(student.job)}
             self._writer.model_started(trial_id(student.number), "student", config, student.job.train.epochs)
         return proposal
@@ -99,19 +106,20 @@ class Ledger:
         # A cohort is given another step to leave each of its members a checkpoint of its own.
         return proposal.state is not None or not ended
 
-    def close(self, proposal: Proposal, result: Mapping[str, Any] | None, *, lost: bool) -> None:
+    def close(self, proposal: Proposal, result: Mapping[str, Any] | None, *, lost: str | None) -> None:
         """Record how the trials of a carrier ended, and tell the study.
 
         Args:
             result: the last that its worker said, if anything.
-            lost: its worker died more often than it may.
+            lost: what its worker died of; None where it did not.
         """
         if result is not None:
             self.take(proposal, result)
-        failure = str(
-            (result or {}).get("failed") or ("its worker process died again and again" if lost else "")
-        )
+        failure = str((result or {}).get("failed") or "")
         rest = [student for student in proposal.students if not self._ended(student.number)]
+        if lost is not None:
+            self._run_again(proposal, rest, lost)
+            return
         for student in rest:
             model = self._writer.state.trials[trial_id(student.number)]
             if model.epoch >= model.epochs and not (result or {}).get("failed"):
@@ -128,6 +136,28 @@ class Ledger:
         if proposal.state is not None and all(self._ended(number) for number in proposal.numbers):
             proposal.state.unlink(missing_ok=True)
             proposal.state.with_suffix(".ended.json").unlink(missing_ok=True)
+
+    def _run_again(self, proposal: Proposal, rest: Sequence[Student], reason: str) -> None:
+        """Take up what a worker that died leaves behind, unless that happened too often already.
+
+        The first times a cohort is run again as it was: most often it is the machine that failed. Then each of its
+        students is trained by itself, so that one that kills its worker takes no others along.
+        """
+        if proposal.state is None and not rest:
+            return
+        models = [self._writer.state.trials[trial_id(student.number)] for student in rest]
+        failures = max((model.failures for model in models), default=0)
+        spent = failures >= self._plan.space.resources.max_failures
+        if self.should_stop():
+            for model in models:
+                self._writer.model_state(model.id, "interrupted", reason)
+        elif spent and proposal.state is None:
+            times = f" ({failures + 1} times)" if failures else ""
+            self._end(rest[0].number, "failed", reason + times)
+        else:
+            for model in models:
+                self._writer.model_state(model.id, "interrupted", f"{reason}; it is run again", failure=True)
+            self._waiting[:0] = [Proposal((student,)) for student in rest] if spent else [proposal]
 
     def _next_block(self) -> list[Proposal]:
         """Propose the trials of the next block: those of it that are unfinished, and those that are still to come."""
@@ -168,7 +198,8 @@ class Ledger:
         return not self._referee.goes_on(number)
 
     def _ended(self, number: int) -> bool:
-        return self._writer.state.trials[trial_id(number)].ended is not None
+        model = self._writer.state.trials.get(trial_id(number))
+        return model is not None and model.ended is not None
 
     def interrupt_rest(self) -> None:
         """Mark the trials that are still at work as interrupted: they go on when the sweep is resumed."""
@@ -183,6 +214,19 @@ class Ledger:
         self._tell(number)
         if state == "done":
             self._record_front()
+        if state == "failed":
+            self.hopeless = self._hopeless()
+
+    def _hopeless(self) -> str:
+        """Return why the sweep is not worth going on with: nothing but failures so far, and enough of them."""
+        ended = [model for model in self._writer.state.trials.values() if model.ended is not None]
+        limit = self._plan.space.resources.give_up_after
+        if limit is None or len(ended) < limit or any(model.state != "failed" for model in ended):
+            return ""
+        return (
+            f"the first {len(ended)} trials all failed (resources.give_up_after); "
+            f"{ended[0].id}: {ended[0].message}"
+        )
 
     def _record_front(self) -> None:
         done, on_front = front_members(self._writer.state, self._plan.objectives, self._plan.constraints)

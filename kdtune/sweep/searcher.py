@@ -4,6 +4,7 @@ Not `ray.tune.search.optuna.OptunaSearch`: that leaves a trial with an undefined
 errored or early-stopped one for complete, and keeps constraints from the sampler.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -13,12 +14,20 @@ from kdtune.sweep.proposal import Proposal
 
 
 class StudySearcher(Searcher):
-    """Proposes to Tune what the ledger has to train, at most `workers` carriers at once."""
+    """Proposes to Tune what the ledger has to train.
 
-    def __init__(self, ledger: Ledger, *, workers: int) -> None:
+    Args:
+        workers: tells how many carriers may run at once, now.
+        why_lost: is given the trials of a worker that died, and tells what it said of it.
+    """
+
+    def __init__(
+        self, ledger: Ledger, *, workers: Callable[[], int], why_lost: Callable[[Sequence[int]], str]
+    ) -> None:
         super().__init__()
         self._ledger = ledger
         self._workers = workers
+        self._why_lost = why_lost
         self._live: dict[str, Proposal] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -33,7 +42,7 @@ class StudySearcher(Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         """Return the next carrier's configuration, None while all workers are busy, or FINISHED."""
-        if len(self._live) >= self._workers:
+        if len(self._live) >= self._workers():
             return None
         proposal = self._ledger.next_proposal()
         if proposal is None:
@@ -55,7 +64,9 @@ class StudySearcher(Searcher):
         """Record how a trial ended."""
         proposal = self._live.pop(trial_id, None)
         if proposal is not None:
-            self._ledger.close(proposal, result, lost=error)
+            said = self._why_lost(proposal.numbers)
+            lost = (said or "its worker process, or its machine, was lost") if error else None
+            self._ledger.close(proposal, result, lost=lost)
 
     def save(self, checkpoint_path: str) -> None:
         """Keep nothing: the journal holds all."""

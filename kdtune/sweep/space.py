@@ -149,12 +149,23 @@ class EarlyStopping(_Strict):
 
 
 class Resources(_Strict):
-    """What a trial gets, and how many run at once; left out, chosen from what the machine has."""
+    """What a trial gets, how many run at once, and what is done about those that misbehave.
+
+    Attributes:
+        workers, gpus_per_trial: chosen from what the machine has where left out.
+        memory_per_trial: GB that a trial may take; a share of its machine's memory where left out.
+        max_failures: how often a trial whose worker died is run again.
+        stall_seconds: an epoch that lasts longer, and ten times as long as usual, is taken to hang.
+        give_up_after: the sweep ends where so many trials have ended and all of them failed.
+    """
 
     workers: int | None = Field(default=None, ge=1)
     cpus_per_trial: float = Field(default=1, gt=0)
     gpus_per_trial: float | None = Field(default=None, ge=0)
+    memory_per_trial: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_failures: int = Field(default=2, ge=0)
+    stall_seconds: float | None = Field(default=300, gt=0, allow_inf_nan=False)
+    give_up_after: int | None = Field(default=10, ge=1)
 
 
 class Space(_Strict):

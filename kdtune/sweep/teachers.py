@@ -1,8 +1,9 @@
 """The one process that runs teachers: each view of the data once, whoever asks first."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import ray
@@ -16,6 +17,8 @@ from kdtune.models import Builder, build
 from kdtune.sweep.cluster import TEACHER_GPU, Allotment
 from kdtune.sweep.process import prepare_process
 
+_ATTEMPTS = 5
+
 
 def served_signal(server: Any, teacher: str) -> TeacherSignal:
     """Return a teacher's signal as a `TeacherServer` gives it; the latest view is kept."""
@@ -24,10 +27,18 @@ def served_signal(server: Any, teacher: str) -> TeacherSignal:
     def logits(view: int) -> torch.Tensor:
         if view not in kept:
             kept.clear()
-            kept[view] = tensor_of(ray.get(ray.get(server.logits.remote(teacher, view))))
+            kept[view] = tensor_of(_logits(server, teacher, view))
         return kept[view]
 
     return TeacherSignal(logits, ray.get(server.validation_predictions.remote(teacher)))
+
+
+def _logits(server: Any, teacher: str, view: int) -> np.ndarray:
+    """Fetch logits; where their process died between the answer and the fetch, its successor makes them anew."""
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(ray.exceptions.ObjectLostError):
+            return cast(np.ndarray, ray.get(ray.get(server.logits.remote(teacher, view))))
+    return cast(np.ndarray, ray.get(ray.get(server.logits.remote(teacher, view))))
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ import json
 import traceback
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
 import safetensors.torch
+import torch
 from ray import tune
 
 from kdtune.distill.arrays import Arrays, DeviceData
@@ -18,8 +20,11 @@ from kdtune.distill.training import Training
 from kdtune.errors import KdtuneError
 from kdtune.models import Builder
 from kdtune.runs.files import read_json
+from kdtune.sweep.desk import SignedIn
+from kdtune.sweep.memory import MemoryGuard
 from kdtune.sweep.process import prepare_process
 from kdtune.sweep.proposal import Proposal
+from kdtune.sweep.run_folder import RunFolder
 from kdtune.sweep.teachers import served_signal
 
 
@@ -34,6 +39,10 @@ class Shared:
         threads: of each trial.
         extras: measures beside the counts, taken after the last epoch and at `rungs`.
         rungs: epochs after which early stopping judges.
+        desk: handle of the `Desk`.
+        run: the run's directory on the driver's machine.
+        owner: what its lock file says.
+        memory: bytes that each trial may take.
     """
 
     arrays: Any
@@ -41,7 +50,11 @@ class Shared:
     builders: Mapping[str, Builder]
     threads: int
     extras: tuple[str, ...]
-    rungs: tuple[int, ...] = ()
+    rungs: tuple[int, ...]
+    desk: Any
+    run: Path
+    owner: str
+    memory: int
 
 
 class CohortTrial(tune.Trainable):
@@ -58,7 +71,10 @@ class CohortTrial(tune.Trainable):
         self._arrays: Arrays = ray.get(shared.arrays)
         self._data: dict[tuple[int, bool], DeviceData] = {}
         self._signals: dict[str, TeacherSignal] = {}
+        self._signed_in = SignedIn(shared.desk)
+        self._folder = RunFolder(shared.run, shared.owner, shared.desk)
         self._begin(config)
+        MemoryGuard(shared.memory, lambda words: self._signed_in.last_words(self._proposal.numbers, words))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Go on to the next cohort in the same process."""
@@ -70,10 +86,12 @@ class CohortTrial(tune.Trainable):
 
         A cohort that is taken up first says what it holds: reports that the driver may have missed, on which it may
         still decide before the next epoch. A cohort that can't be trained ends with `failed`: what is wrong with it
-        now is wrong again in a retry.
+        now is wrong again in a retry. What may be otherwise the next time (an error of Ray's, of the disk, of a GPU
+        that others fill too) ends the process.
         """
+        self._signed_in.begin(self._proposal.numbers)
         try:
-            ended = _ended(self._proposal)
+            ended = self._ended()
             cohort = self._cohort
             if cohort is None:
                 if len(ended) == len(self._proposal.students):
@@ -83,17 +101,19 @@ class CohortTrial(tune.Trainable):
                 cohort.drop(number)
             if not self._unsent(cohort) and cohort.live:
                 cohort.step()
+            self._folder.send_changes()
             return self._news(cohort)
         except KdtuneError as error:
             return {"done": True, "failed": str(error)}
         except MemoryError:
             return {"done": True, "failed": "out of memory"}
+        except (ray.exceptions.RayError, OSError, torch.OutOfMemoryError) as error:
+            self._signed_in.last_words(self._proposal.numbers, _said(error))
+            raise
         except Exception as error:
-            return {
-                "done": True,
-                "failed": f"{type(error).__name__}: {error}",
-                "traceback": traceback.format_exc(),
-            }
+            return {"done": True, "failed": _said(error), "traceback": traceback.format_exc()}
+        finally:
+            self._signed_in.end()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Keep nothing for Tune: students keep their own checkpoints, under their own ids."""
@@ -103,6 +123,8 @@ class CohortTrial(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._proposal = Proposal.from_config(config)
+        self._signed_in.begin(self._proposal.numbers)
+        self._folder.clear()
         self._cohort = None
         self._sent = dict.fromkeys(self._proposal.numbers, 0)
 
@@ -126,11 +148,18 @@ class CohortTrial(tune.Trainable):
                 continue
             assert student.job.distillation is not None
             signal = self._signal(student.job.distillation.teacher)
-            members.append(Member(student.number, student.job, signal, student.checkpoint))
+            checkpoint = self._folder.fetch(student.checkpoint)
+            members.append(Member(student.number, student.job, signal, checkpoint))
         data = self._device_data(members[0].job)
-        return open_cohort(
-            members, data, state=self._proposal.state, extras=self._shared.extras, rungs=self._shared.rungs
-        )
+        state = None if self._proposal.state is None else self._folder.fetch(self._proposal.state)
+        return open_cohort(members, data, state=state, extras=self._shared.extras, rungs=self._shared.rungs)
+
+    def _ended(self) -> list[int]:
+        """Return the students of a cohort that the driver wants trained no further."""
+        if self._proposal.ended is None:
+            return []
+        path = self._folder.fetch(self._proposal.ended)
+        return [int(number) for number in read_json(path)["ended"]] if path.exists() else []
 
     def _device_data(self, job: Job) -> DeviceData:
         key = (job.view_seed, job.train.augment)
@@ -144,11 +173,9 @@ class CohortTrial(tune.Trainable):
         return self._signals[teacher]
 
 
-def _ended(proposal: Proposal) -> list[int]:
-    """Return the students of a cohort that the driver wants trained no further."""
-    if proposal.ended is None or not proposal.ended.exists():
-        return []
-    return [int(number) for number in read_json(proposal.ended)["ended"]]
+def _said(error: Exception) -> str:
+    """Return one line for a person: the kind of an error, and the first line of what it says."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
 @ray.remote(max_retries=2)

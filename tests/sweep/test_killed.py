@@ -6,6 +6,9 @@ One round of 20 kills takes some minutes. More: KDTUNE_KILL_ROUNDS=20 uv run pyt
 import json
 import os
 import random
+import shutil
+import subprocess
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -72,14 +75,25 @@ class Killer:
         self.kinds: Counter[str] = Counter()
         self.search = self._start()
 
-    def _start(self) -> Any:
-        known = (self.files / "run.json").exists()  # killed before it was recorded, a run begins anew
-        arguments = ("--resume", "killed") if known else (str(self.space_file), "--name", "killed")
-        if not known and self.files.exists():
-            arguments = (str(self.space_file), "--name", f"killed-{self.resumes}")
-            self.files = self.folder / "runs" / arguments[-1]
-        self.resumes += known
-        return cli("search", *arguments, cwd=self.folder, env=self.environment)
+    def _start(self, *, whole: bool = True) -> "subprocess.Popen[str]":
+        """Begin or resume: with the command line, or the driver alone, which is what kills are about."""
+        if not (self.files / "run.json").exists():  # killed before it was recorded, a run begins anew
+            if not (self.files / "lock").exists():
+                shutil.rmtree(self.files, ignore_errors=True)
+            arguments = ("search", str(self.space_file), "--name", self.files.name)
+            return cli(*arguments, cwd=self.folder, env=self.environment)
+        self.resumes += 1
+        if whole:
+            return cli("search", "--resume", self.files.name, cwd=self.folder, env=self.environment)
+        asked = {"run": str(self.files), "space": None, "address": None, "imports": []}
+        (self.folder / "asked.json").write_text(
+            json.dumps({**asked, "trials": None, "minutes": None, "kind": "sweep"})
+        )
+        with open(self.folder / "asked.json", encoding="utf-8") as request:
+            return subprocess.Popen(
+                [sys.executable, "-m", "kdtune.sweep"], stdin=request, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                cwd=self.folder, env=self.environment, text=True, start_new_session=True,
+            )  # fmt: skip
 
     def run(self, kills: int) -> None:
         """Kill so often; then let the sweep end."""
@@ -90,32 +104,28 @@ class Killer:
                 self.kinds[kind] += 1
                 print(f"  kill {self.kinds.total():2d}: {kind} {moment}", flush=True)
                 if kind != "worker":
-                    self._begin_again()
+                    self._begin_again(last=self.kinds.total() == kills)
         _, err = self.search.communicate(timeout=600)
         assert self.search.returncode == 0, err
         assert not self.marked.wait_until_gone(30), "the sweep left processes behind"
 
     def _wait_for_a_moment(self) -> str:
-        """Wait until something was recorded since the last kill, mostly, and a random time after it."""
+        """Wait until a model is at work since the last kill, mostly, and a random time after it."""
         early = self.random.random() < 0.15
         delay = self.random.uniform(0, 8) if early else self.random.expovariate(1 / 0.7)
         if not early:
-            seen = self._size()
-            wait_for(lambda: self._size() > seen or self.search.poll() is not None, 180, "progress")
-            wait_for(lambda: self._reports() or self.search.poll() is not None, 180, "a report")
+            seen = self._records()
+            wait_for(lambda: self._records() > seen or self.search.poll() is not None, 400, "progress")
         time.sleep(delay)
         assert self.search.poll() is None, (
             f"ended after {self.kinds.total()} kills, code {self.search.returncode}: {self.search.communicate()}"
         )
-        return f"{delay:.2f} s after {'its start' if early else 'a record'}"
+        return f"{delay:.2f} s after {'the last' if early else 'a record'}"
 
-    def _size(self) -> int:
+    def _records(self) -> int:
+        """Return how many times something was recorded of a model."""
         path = self.files / "events.jsonl"
-        return path.stat().st_size if path.exists() else 0
-
-    def _reports(self) -> bool:
-        path = self.files / "events.jsonl"
-        return path.exists() and '"kind":"report"' in path.read_text()
+        return path.read_text().count('"id":') if path.exists() else 0
 
     def _kill(self, kind: str) -> bool:
         match kind:
@@ -130,12 +140,12 @@ class Killer:
                 found = self.marked.named("ray::")
         return bool(found) and kill(self.random.choice(found))
 
-    def _begin_again(self) -> None:
-        """See that the driver is gone, without killing it, and resume."""
-        self.search.communicate(timeout=120)
-        left = self.marked.wait_until_gone(60)
+    def _begin_again(self, *, last: bool) -> None:
+        """See that all of it is gone, without help, and resume."""
+        self.search.communicate(timeout=180)
+        left = self.marked.wait_until_gone(120)
         assert not left, f"a kill left processes behind: {left}"
-        self.search = self._start()
+        self.search = self._start(whole=last)
 
 
 def journal_of(run: Any) -> list[Any]:

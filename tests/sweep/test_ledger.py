@@ -66,7 +66,7 @@ class Sweep:
         assert proposal is not None
         for epoch in (1, 2):
             self.ledger.take(proposal, news(proposal, report(epoch, right)))
-        self.ledger.close(proposal, {}, lost=False)
+        self.ledger.close(proposal, {}, lost=None)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_without_a_number_of_trials_time_is_the_budget(begin: Any) -> None:
     assert sweep.ledger.should_stop()
     assert sweep.ledger.next_proposal() is None
     sweep.train(first)
-    sweep.ledger.close(second, news(second, report(1)), lost=False)
+    sweep.ledger.close(second, news(second, report(1)), lost=None)
     assert [sweep.state(0), sweep.state(1)] == ["done", "interrupted"]
     assert sweep.told() == ["COMPLETE", "RUNNING"]
 
@@ -146,7 +146,7 @@ def test_a_failure_keeps_its_reason_and_is_no_result(begin: Any) -> None:
     sweep = begin()
     proposal = sweep.ledger.next_proposal()
     sweep.ledger.take(proposal, news(proposal, report(1)))
-    sweep.ledger.close(proposal, {"done": True, "failed": "loss is nan"}, lost=False)
+    sweep.ledger.close(proposal, {"done": True, "failed": "loss is nan"}, lost=None)
     assert sweep.state(0) == "failed"
     assert sweep.writer.state.trials["t0000"].message == "loss is nan"
     assert sweep.told() == ["FAIL"]
@@ -156,33 +156,105 @@ def test_a_failure_in_the_last_epoch_is_not_taken_for_done(begin: Any) -> None:
     sweep = begin()
     proposal = sweep.ledger.next_proposal()
     sweep.ledger.take(proposal, news(proposal, report(1), report(2)))
-    sweep.ledger.close(proposal, {"failed": "no disk"}, lost=False)
+    sweep.ledger.close(proposal, {"failed": "no disk"}, lost=None)
     assert sweep.told() == ["FAIL"]
 
 
 def test_a_trial_that_the_scheduler_ends_is_stopped(begin: Any) -> None:
     sweep = begin()
     proposal = sweep.ledger.next_proposal()
-    sweep.ledger.close(proposal, news(proposal, report(1)), lost=False)
+    sweep.ledger.close(proposal, news(proposal, report(1)), lost=None)
     assert sweep.state(0) == "stopped"
     assert sweep.told() == ["PRUNED"]
     assert sweep.writer.state.hypervolume == []
 
 
-def test_a_trial_whose_worker_died_is_failed(begin: Any) -> None:
-    sweep = begin()
+def test_a_trial_whose_worker_dies_is_run_again_so_often_and_no_more(begin: Any) -> None:
+    sweep = begin(resources={"max_failures": 2})
     proposal = sweep.ledger.next_proposal()
-    sweep.ledger.close(proposal, None, lost=True)
+    sweep.ledger.take(proposal, news(proposal, report(1)))
+    for failures in (1, 2):
+        sweep.ledger.close(proposal, None, lost="took too much memory")
+        assert sweep.state(0) == "interrupted"
+        assert sweep.writer.state.trials["t0000"].message == "took too much memory; it is run again"
+        assert sweep.writer.state.trials["t0000"].failures == failures
+        assert sweep.told() == ["RUNNING"]
+        assert sweep.ledger.next_proposal() == proposal
+        assert sweep.state(0) == "running"
+    sweep.ledger.close(proposal, None, lost="took too much memory")
     assert sweep.state(0) == "failed"
-    assert "worker" in sweep.writer.state.trials["t0000"].message
+    assert sweep.writer.state.trials["t0000"].message == "took too much memory (3 times)"
     assert sweep.told() == ["FAIL"]
+    assert sweep.ledger.next_proposal().numbers == (1,)
+
+
+def test_failures_are_counted_over_a_resume(begin: Any) -> None:
+    before = begin(resources={"max_failures": 1})
+    before.ledger.close(before.ledger.next_proposal(), None, lost="died")
+    before.writer.close()
+    after = begin(resources={"max_failures": 1})
+    after.ledger.close(after.ledger.next_proposal(), None, lost="died")
+    assert after.state(0) == "failed"
+
+
+def test_without_retries_the_first_death_is_the_end(begin: Any) -> None:
+    sweep = begin(resources={"max_failures": 0})
+    sweep.ledger.close(sweep.ledger.next_proposal(), None, lost="died")
+    assert sweep.writer.state.trials["t0000"].message == "died"
+    assert sweep.told() == ["FAIL"]
+
+
+def test_a_worker_that_dies_while_the_sweep_stops_costs_its_trial_nothing(begin: Any) -> None:
+    sweep = begin(resources={"max_failures": 0})
+    proposal = sweep.ledger.next_proposal()
+    sweep.asked_to_stop[0] = True
+    sweep.ledger.close(proposal, None, lost="died")
+    assert sweep.state(0) == "interrupted"
+    assert sweep.writer.state.trials["t0000"].failures == 0
+
+
+def test_a_cohort_whose_worker_dies_is_run_again_and_then_each_by_itself(begin: Any) -> None:
+    sweep = begin(resources={"max_failures": 1}, cohort=3)
+    cohort = sweep.ledger.next_proposal()
+    assert cohort.numbers == (0, 1, 2)
+    one = {"students": json.dumps([{"number": 1, "reports": [], "failed": "loss is nan"}])}
+    sweep.ledger.take(cohort, one)
+    sweep.ledger.close(cohort, None, lost="died")
+    assert sweep.ledger.next_proposal() == cohort
+    assert [sweep.state(number) for number in range(3)] == ["running", "failed", "running"]
+    sweep.ledger.close(cohort, None, lost="died")
+    alone = [sweep.ledger.next_proposal() for _ in range(2)]
+    assert [proposal.numbers for proposal in alone] == [(0,), (2,)]
+    sweep.ledger.close(alone[0], None, lost="died")
+    sweep.train(alone[1])
+    assert [sweep.state(number) for number in range(3)] == ["failed", "failed", "done"]
+
+
+def test_a_sweep_whose_first_trials_all_fail_gives_up_and_says_why(begin: Any) -> None:
+    sweep = begin(resources={"give_up_after": 3})
+    for _ in range(3):
+        assert not sweep.ledger.hopeless
+        proposal = sweep.ledger.next_proposal()
+        sweep.ledger.close(proposal, {"failed": "loss is nan"}, lost=None)
+    assert sweep.ledger.hopeless.startswith("the first 3 trials all failed")
+    assert sweep.ledger.hopeless.endswith("t0000: loss is nan")
+    assert sweep.ledger.should_stop()
+    assert sweep.ledger.next_proposal() is None
+
+
+def test_one_success_is_hope_enough(begin: Any) -> None:
+    sweep = begin(resources={"give_up_after": 3})
+    sweep.train(sweep.ledger.next_proposal())
+    for _ in range(4):
+        sweep.ledger.close(sweep.ledger.next_proposal(), {"failed": "loss is nan"}, lost=None)
+    assert not sweep.ledger.hopeless
 
 
 def test_a_trial_that_ends_undefined_is_done_but_no_result(begin: Any) -> None:
     sweep = begin()
     proposal = sweep.ledger.next_proposal()
     ended = news(proposal, report(1, one_group=True), report(2, one_group=True))
-    sweep.ledger.close(proposal, ended, lost=False)
+    sweep.ledger.close(proposal, ended, lost=None)
     assert sweep.state(0) == "done"
     assert sweep.writer.state.trials["t0000"].message == "undefined: eod"
     assert math.isnan(sweep.writer.state.trials["t0000"].values["eod"])
@@ -196,7 +268,7 @@ def test_reports_that_come_twice_count_once(begin: Any) -> None:
     for _ in range(3):
         sweep.ledger.take(proposal, news(proposal, report(1)))
     sweep.ledger.take(proposal, news(proposal, report(1), report(2)))
-    sweep.ledger.close(proposal, news(proposal, report(2)), lost=False)
+    sweep.ledger.close(proposal, news(proposal, report(2)), lost=None)
     epochs = [record["epoch"] for record in read_records(sweep.files.reports("t0000"))]
     assert epochs == [1, 2]
     assert sweep.writer.state.trials["t0000"].seconds == pytest.approx(0.2)
@@ -208,7 +280,7 @@ def test_asked_to_stop_nothing_new_begins_and_what_is_at_work_is_interrupted(beg
     sweep.ledger.take(first, news(first, report(1)))
     sweep.asked_to_stop[0] = True
     assert sweep.ledger.next_proposal() is None
-    sweep.ledger.close(first, news(first, report(1)), lost=False)
+    sweep.ledger.close(first, news(first, report(1)), lost=None)
     sweep.ledger.interrupt_rest()
     assert [sweep.state(0), sweep.state(1)] == ["interrupted", "interrupted"]
     assert sweep.told() == ["RUNNING", "RUNNING"]
@@ -250,7 +322,7 @@ def test_killed_between_the_record_and_the_study(
         "failed": news(proposal, failed="loss is nan"),
     }[state]  # fmt: skip
     with pytest.raises(Killed):
-        before.ledger.close(proposal, last, lost=False)
+        before.ledger.close(proposal, last, lost=None)
     before.writer.close()
     assert before.told() == ["RUNNING"]
     after = begin()
@@ -299,7 +371,7 @@ def test_early_stopping_judges_each_trial_at_its_rung(begin: Any) -> None:
     assert sweep.ledger.take(second, news(second, report(1, 25)))
     assert not sweep.ledger.take(second, news(second, report(2, 25)))
     assert sweep.ledger.take(third, news(third, report(1, 32), report(2, 32)))
-    sweep.ledger.close(second, news(second, report(2, 25)), lost=False)
+    sweep.ledger.close(second, news(second, report(2, 25)), lost=None)
     assert sweep.state(1) == "stopped"
     assert sweep.told() == ["RUNNING", "PRUNED", "RUNNING"]
 
@@ -370,23 +442,22 @@ def test_members_end_by_themselves(begin: Any) -> None:
     sweep.ledger.take(proposal, news(proposal, report(3)))  # a worker that had not heard of it yet
     assert sweep.writer.state.trials["t0001"].epoch == 2
     proposal.state.write_bytes(b"state")
-    sweep.ledger.close(proposal, news(proposal, report(4)), lost=False)
+    sweep.ledger.close(proposal, news(proposal, report(4)), lost=None)
     assert [sweep.state(n) for n in range(3)] == ["done", "stopped", "failed"]
     assert sweep.told() == ["COMPLETE", "PRUNED", "FAIL"]
     assert list(proposal.state.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("died", [True, False])
-def test_a_cohort_that_can_t_be_trained_is_tried_one_by_one(begin: Any, died: bool) -> None:
+def test_a_cohort_that_can_t_be_trained_is_tried_one_by_one(begin: Any) -> None:
     sweep = begin(cohort=3, budget={"trials": 3, "epochs": 2})
     proposal = sweep.ledger.next_proposal()
     sweep.ledger.take(proposal, only(proposal, 1, failed="loss is nan"))
-    sweep.ledger.close(proposal, None if died else {"failed": "out of memory"}, lost=died)
+    sweep.ledger.close(proposal, {"failed": "out of memory"}, lost=None)
     again = [sweep.ledger.next_proposal() for _ in range(3)]
     assert [p.numbers if p else None for p in again] == [(0,), (2,), None]
     assert all(p.state is None for p in again[:2])
     sweep.train(again[0])
-    sweep.ledger.close(again[1], None if died else {"failed": "out of memory"}, lost=died)
+    sweep.ledger.close(again[1], {"failed": "out of memory"}, lost=None)
     assert [sweep.state(n) for n in range(3)] == ["done", "failed", "failed"]
 
 

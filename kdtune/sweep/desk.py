@@ -1,0 +1,115 @@
+"""The driver's desk: where workers, on whichever machine, sign in, leave their last words, and hand in checkpoints.
+
+It is a process on the driver's own machine, beside the run directory.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from kdtune.errors import RunError
+from kdtune.runs.files import RunFiles, write_bytes
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """A worker in the midst of an epoch.
+
+    Attributes:
+        numbers: of the trials that it trains.
+        node: Ray's id of its machine.
+        since: when the epoch began, by the clock of the driver's machine.
+    """
+
+    numbers: tuple[int, ...]
+    pid: int
+    node: str
+    since: float
+
+
+class Desk:
+    """What the desk does, without Ray."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self._at_work: dict[tuple[int, str], AtWork] = {}
+        self._last_words: dict[tuple[int, ...], str] = {}
+
+    def begin(self, numbers: Sequence[int], pid: int, node: str) -> None:
+        """Note that a worker begins an epoch."""
+        self._at_work[pid, node] = AtWork(tuple(numbers), pid, node, time.time())
+
+    def end(self, pid: int, node: str) -> None:
+        """Note that a worker's epoch has ended: from then on it waits for the driver."""
+        self._at_work.pop((pid, node), None)
+
+    def at_work(self) -> list[AtWork]:
+        """Return who is at work."""
+        return list(self._at_work.values())
+
+    def last_words(self, numbers: Sequence[int], words: str) -> None:
+        """Note what a worker is about to die of."""
+        self._strike_off(numbers)
+        self._last_words[tuple(numbers)] = words
+
+    def take_last_words(self, numbers: Sequence[int]) -> str:
+        """Return what a worker that died said of it, once; empty where it said nothing."""
+        self._strike_off(numbers)
+        return self._last_words.pop(tuple(numbers), "")
+
+    def hand_in(self, name: str, content: bytes) -> None:
+        """Write a file of the run; `name` is relative to its directory."""
+        write_bytes(self._path(name), content)
+
+    def hand_out(self, name: str) -> bytes | None:
+        """Return a file of the run, or None where there is none."""
+        try:
+            return self._path(name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _strike_off(self, numbers: Sequence[int]) -> None:
+        gone = [key for key, worker in self._at_work.items() if worker.numbers == tuple(numbers)]
+        for key in gone:
+            del self._at_work[key]
+
+    def _path(self, name: str) -> Path:
+        path = (self._root / name).resolve()
+        if not path.is_relative_to(self._root):
+            raise RunError(f"{name!r} is no file of the run {self._root}")
+        return path
+
+
+def start_desk(files: RunFiles) -> Any:
+    """Start the desk on this machine and return its handle; end it with `ray.kill`."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    actor: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Desk)
+    return actor.options(scheduling_strategy=here).remote(files.root)
+
+
+class SignedIn:
+    """A worker's side of the desk."""
+
+    def __init__(self, desk: Any) -> None:
+        self._desk = desk
+        self._me = (os.getpid(), ray.get_runtime_context().get_node_id())
+
+    def begin(self, numbers: Sequence[int]) -> None:
+        """Say that this process begins an epoch of these trials; it does not wait."""
+        self._desk.begin.remote(tuple(numbers), *self._me)
+
+    def end(self) -> None:
+        """Say that the epoch has ended; it does not wait."""
+        self._desk.end.remote(*self._me)
+
+    def last_words(self, numbers: Sequence[int], words: str) -> None:
+        """Say what this process is about to die of, and wait a while until it is heard."""
+        with contextlib.suppress(Exception):  # who dies can do nothing about it
+            ray.get(self._desk.last_words.remote(tuple(numbers), words), timeout=5)

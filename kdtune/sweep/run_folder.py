@@ -1,0 +1,71 @@
+"""The run's directory as a worker has it: itself where its disk is in reach, else copies by way of the desk."""
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from kdtune.runs.files import RunFiles, write_bytes
+
+
+class RunFolder:
+    """What a worker reads and writes of a run.
+
+    Args:
+        root: the run's directory on the driver's machine, absolute.
+        owner: what its lock file says: a directory of the same name without it is another one.
+        desk: handle of the `Desk`.
+    """
+
+    def __init__(self, root: Path, owner: str, desk: Any) -> None:
+        self._root = root
+        self._desk = desk
+        self._copies: Path | None = None
+        self._known: dict[Path, tuple[int, int] | None] = {}
+        try:
+            same = RunFiles(root).lock.read_text(encoding="utf-8") == owner
+        except OSError:
+            same = False
+        if not same:
+            self._copies = Path(tempfile.mkdtemp(prefix="kdtune-run-"))
+
+    def fetch(self, path: Path) -> Path:
+        """Return where a file of the run is read and written here, with the content that it has there now."""
+        if self._copies is None:
+            return path
+        name = path.relative_to(self._root)
+        here = self._copies / name
+        content = ray.get(self._desk.hand_out.remote(str(name)))
+        if content is None:
+            here.unlink(missing_ok=True)
+        else:
+            write_bytes(here, content)
+        self._known[here] = _version(here)
+        return here
+
+    def send_changes(self) -> None:
+        """Bring to the run what was written here of the files that were fetched, and wait until it is there."""
+        for path, before in self._known.items():
+            now = _version(path)
+            if self._copies is not None and now is not None and now != before:
+                name = str(path.relative_to(self._copies))
+                ray.get(self._desk.hand_in.remote(name, path.read_bytes()))
+                self._known[path] = now
+
+    def clear(self) -> None:
+        """Forget what was fetched: the next trial has other files."""
+        self._known.clear()
+        if self._copies is not None:
+            for path in self._copies.iterdir():
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """Return what changes whenever a file is replaced."""
+    with contextlib.suppress(OSError):
+        facts = path.stat()
+        return facts.st_ino, facts.st_mtime_ns
+    return None

@@ -1,0 +1,108 @@
+"""Kills a worker that hangs: one whose epoch lasts far longer than epochs of its kind do."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from kdtune.runs.files import baseline_id, trial_id
+from kdtune.runs.state import ModelState, RunState
+from kdtune.sweep.desk import AtWork
+
+EPOCHS = 10
+"""An epoch that lasts as long as so many usual ones is taken to hang, where it is past the limit too."""
+
+_POLL_SECONDS = 1.0
+
+
+def usual_epoch(state: RunState, numbers: Sequence[int]) -> float:
+    """Return how many seconds an epoch of these trials, trained as one, may be expected to last.
+
+    Taken from the slowest of what ran before: epochs of their teachers, of their architectures without a teacher, of
+    trials of the same pair.
+    """
+    total = 0.0
+    for number in numbers:
+        trial = state.trials.get(trial_id(number))
+        if trial is None:
+            continue
+        config = trial.config
+        alike: list[ModelState | None] = [
+            state.baselines.get(baseline_id("teacher", str(config.get("teacher")))),
+            state.baselines.get(baseline_id("nds", str(config.get("student")))),
+            *(
+                other
+                for other in list(state.trials.values())
+                if other.config.get("pair") == config.get("pair")
+            ),
+        ]
+        total += max(
+            (model.seconds / model.epoch for model in alike if model is not None and model.epoch), default=0
+        )
+    return total
+
+
+def is_stalled(worker: AtWork, state: RunState, limit: float, now: float) -> bool:
+    """Tell whether a worker's epoch began longer ago than the limit, and than ten usual epochs."""
+    return now - worker.since > max(limit, EPOCHS * usual_epoch(state, worker.numbers))
+
+
+@contextlib.contextmanager
+def watchdog(
+    desk: Any, state: Callable[[], RunState], limit: float | None, *, ready: Any = None
+) -> Iterator[None]:
+    """Watch all workers that sign in at the desk until the block ends; a worker that hangs is killed.
+
+    Args:
+        limit: seconds that any epoch may last; None to watch nothing.
+        ready: reference to an answer of what workers wait for at first: until it is there, none of them hangs.
+    """
+    ended = threading.Event()
+
+    def watch(limit: float) -> None:
+        while ready is not None and not ray.wait([ready], timeout=_POLL_SECONDS)[0]:
+            if ended.is_set():
+                return
+        begun = time.time()
+        while not ended.wait(min(_POLL_SECONDS, limit / 4)):
+            with contextlib.suppress(ray.exceptions.RayError):  # asked again in a second
+                for seen in ray.get(desk.at_work.remote()):
+                    worker = replace(seen, since=max(seen.since, begun))
+                    if is_stalled(worker, state(), limit, time.time()):
+                        seconds = time.time() - worker.since
+                        words = f"no epoch ended for {seconds:.0f} s: it was taken to hang (resources.stall_seconds)"
+                        ray.get(desk.last_words.remote(worker.numbers, words))
+                        _kill(worker)
+
+    thread = None
+    if limit is not None:
+        thread = threading.Thread(target=watch, args=(limit,), name="kdtune-watchdog", daemon=True)
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if thread is not None:
+            thread.join(timeout=5)
+
+
+def _kill(worker: AtWork) -> None:
+    """Kill a process on its machine: one that is stopped, or waits for a device, hears nothing less."""
+    if worker.node == ray.get_runtime_context().get_node_id():
+        _kill_here(worker.pid)
+        return
+    there = NodeAffinitySchedulingStrategy(worker.node, soft=False)
+    task: Any = ray.remote(num_cpus=0, max_retries=0)(_kill_here)
+    ray.get(task.options(scheduling_strategy=there).remote(worker.pid), timeout=60)
+
+
+def _kill_here(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,140 @@
+"""What is taken to hang, and what a worker that takes too much memory says before it ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdtune.errors import RunError
+from kdtune.runs.files import RunFiles
+from kdtune.runs.state import ModelState, RunState
+from kdtune.sweep.desk import AtWork, Desk
+from kdtune.sweep.memory import GB, memory_limit, memory_share, own_memory
+from kdtune.sweep.run_folder import RunFolder
+from kdtune.sweep.watchdog import is_stalled, usual_epoch
+
+
+def model(name: str, *, seconds: float = 0, epoch: int = 0, **config: str) -> ModelState:
+    return ModelState(name, "student", config, 10, seconds=seconds, epoch=epoch)
+
+
+@pytest.fixture
+def state() -> RunState:
+    pair = {"pair": "big->small", "teacher": "big", "student": "small"}
+    return RunState(
+        baselines={
+            "teacher-big": model("teacher-big", seconds=60, epoch=10),
+            "nds-small": model("nds-small", seconds=20, epoch=10),
+            "nds-other": model("nds-other", seconds=9000, epoch=1),
+        },
+        trials={
+            "t0000": model("t0000", seconds=35, epoch=5, **pair),
+            "t0001": model("t0001", **pair),
+            "t0002": model("t0002", pair="new->new", teacher="new", student="new"),
+        },
+    )
+
+
+def test_a_usual_epoch_is_the_slowest_of_its_kind(state: RunState) -> None:
+    assert (
+        usual_epoch(state, [1]) == 7.0
+    )  # t0000: 35 s for 5 epochs, against 6 of the teacher and 2 of its twin
+    assert usual_epoch(state, [0, 1]) == 14.0  # trained as one: one after another at worst
+    assert usual_epoch(state, [2]) == 0.0
+    assert usual_epoch(state, [77]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("numbers", "limit", "age", "stalled"),
+    [
+        ((1,), 30.0, 69.0, False),  # ten usual epochs are 70 s
+        ((1,), 30.0, 71.0, True),
+        ((1,), 300.0, 71.0, False),
+        ((1,), 300.0, 301.0, True),
+        ((0, 1), 30.0, 71.0, False),
+        ((2,), 30.0, 31.0, True),  # nothing is known of it but the limit
+    ],
+)
+def test_stalled(state: RunState, numbers: tuple[int, ...], limit: float, age: float, stalled: bool) -> None:
+    assert is_stalled(AtWork(numbers, 1, "n", since=1000.0), state, limit, 1000.0 + age) is stalled
+
+
+def test_the_desk_knows_who_is_at_work(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.begin((1, 2), 10, "a")
+    desk.begin((3,), 11, "a")
+    assert [worker.numbers for worker in desk.at_work()] == [(1, 2), (3,)]
+    desk.begin((4,), 10, "a")  # the same process, with other trials
+    assert sorted(worker.numbers for worker in desk.at_work()) == [(3,), (4,)]
+    desk.end(10, "a")
+    desk.last_words((3,), "tired")
+    assert desk.at_work() == []
+    assert desk.take_last_words((3,)) == "tired"
+    assert desk.take_last_words((3,)) == ""
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "trials/../../outside"])
+def test_the_desk_writes_and_reads_in_the_run_only(tmp_path: Path, name: str) -> None:
+    desk = Desk(tmp_path / "run")
+    with pytest.raises(RunError, match="no file of the run"):
+        desk.hand_in(name, b"x")
+    with pytest.raises(RunError, match="no file of the run"):
+        desk.hand_out(name)
+    desk.hand_in("trials/t0000/checkpoint.pt", b"x")
+    assert desk.hand_out("trials/t0000/checkpoint.pt") == b"x"
+    assert desk.hand_out("trials/t0001/checkpoint.pt") is None
+
+
+def test_a_worker_without_the_run_s_disk_has_a_copy(ray_session: None, tmp_path: Path) -> None:
+    import ray
+
+    files = RunFiles(tmp_path / "run")
+    files.root.mkdir()
+    files.lock.write_text("process 7 on here")
+    desk = ray.remote(num_cpus=0)(Desk).remote(files.root)
+    path = files.checkpoint("t0000")
+    near = RunFolder(files.root, "process 7 on here", desk)
+    assert near.fetch(path) == path
+    far = RunFolder(files.root, "process 7 on another machine", desk)
+    copy = far.fetch(path)
+    assert copy != path
+    assert not copy.exists()
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    far.send_changes()
+    assert not path.exists()
+    copy.write_bytes(b"epoch 1")
+    far.send_changes()
+    assert path.read_bytes() == b"epoch 1"
+    path.write_bytes(b"epoch 2")  # by another worker, after this one was taken for dead
+    assert far.fetch(path).read_bytes() == b"epoch 2"
+    path.unlink()
+    assert not far.fetch(path).exists()
+    ray.kill(desk)
+
+
+_GREEDY = """
+import sys
+from kdtune.sweep.memory import MemoryGuard, own_memory
+MemoryGuard(own_memory() + 200_000_000, lambda words: print(words, flush=True))
+kept = []
+while True:
+    kept.append(bytearray(10_000_000))
+"""
+
+
+def test_a_process_that_takes_more_than_its_share_says_so_and_ends() -> None:
+    ended: Any = subprocess.run(
+        [sys.executable, "-c", _GREEDY], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 1
+    assert "of memory" in ended.stdout
+    assert "resources.memory_per_trial" in ended.stdout
+
+
+def test_memory_is_shared_out() -> None:
+    assert memory_share(1) > memory_share(1000) == GB
+    assert 10_000_000 < own_memory() < memory_share(1)
+    assert memory_limit(1.5, 4) == 1_500_000_000
+    assert memory_limit(None, 4) == memory_share(4)
