@@ -44,7 +44,7 @@ def study_models(plan: Plan) -> tuple[StudyModel, ...]:
 
     No two models share a seed, and teachers and students without one have views of the data of their own: Welch's
     test takes what it compares for independent. What the distilled students of one repetition share, and no other
-    model, is their views, so that their teacher runs once on each.
+    model, is their views and the order in which they see them, so that their teacher runs once on each.
     """
     study = plan.space.study
     assert study is not None

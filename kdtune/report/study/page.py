@@ -170,7 +170,8 @@ def protocol(study: Study, null: Null) -> list[str]:
     return [
         f"T = {temperatures}; α = {spec.alpha:g}; loss: {loss}; {_epochs(study)}.",
         f"Seeds {', '.join(map(str, spec.seed_list))}; each has its own teacher, from which its students learn. Only "
-        "the distilled students of one seed share views of the data; no two models share initial weights.",
+        "the distilled students of one seed share views of the data and their order; no two models share initial "
+        "weights.",
         f"Classes: Welch's t-test, null: equal {NULLS[null]}, level {spec.level:g}. Individual fairness: {individual}.",
         "Accuracy, gaps and tests are derived from integer counts in the run directory; 'kdtune study --figures-only "
         f"{study.record.name}' draws all of this again.",
