@@ -10,6 +10,7 @@ import optuna
 from kdtune import models
 from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
+from kdtune.distill.arrays import inputs_of
 from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
 from kdtune.distill.extras import EXTRAS
 from kdtune.distill.weights import Weights, load_weights
@@ -134,10 +135,6 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
                 f"objectives: {asked[objective.name]!r} and {text!r} are the same: leave one out"
             )
         asked[objective.name] = text
-        if objective.measure.name == "individual_fairness" and dataset.vocabulary is not None:
-            raise SpaceError(
-                f"objectives: {text!r} compares inputs by their distance, and token ids have none: leave it out"
-            )
     symbols = {"majority": dataset.majority, "chance": 1 / len(dataset.classes)}
     constraints = []
     for name, text in space.constraints.items():
@@ -157,7 +154,9 @@ def _check_size(dataset: Dataset) -> None:
 
 
 def _check_defined(objective: Objective, dataset: Dataset) -> None:
-    """Refuse a measure over groups that validation leaves undefined, whatever a model answers."""
+    """Refuse a measure that validation leaves undefined, whatever a model answers."""
+    if objective.measure.name == "individual_fairness":
+        _check_distances(objective.name, dataset)
     if objective.measure.need != "groups" or objective.measure.of_counts is None:
         return
     attribute = objective.attribute
@@ -176,6 +175,22 @@ def _check_defined(objective: Objective, dataset: Dataset) -> None:
             f"{'; '.join(reasons[:3])}{f'; and {len(reasons) - 3} more' if len(reasons) > 3 else ''}: "
             "merge groups that are too small or leave them out, or take more examples for validation"
         )
+
+
+def _check_distances(name: str, dataset: Dataset) -> None:
+    if dataset.vocabulary is not None:
+        raise SpaceError(
+            f"objective or constraint {name!r} compares inputs by their distance, and token ids have none: leave it out"
+        )
+    with_direction = 0
+    for row in inputs_of(dataset.validation):
+        with_direction += bool(row.any())
+        if with_direction == 2:
+            return
+    raise DataError(
+        f"objective or constraint {name!r} is undefined for every model: of {len(dataset.validation)} validation "
+        f"inputs {with_direction} are not all zeros, and it takes two: leave it out, or look at the data"
+    )
 
 
 def _suggest(trial: optuna.Trial, label: str, key: str, choice: Choice) -> Any:

@@ -165,6 +165,30 @@ def test_a_measure_that_no_model_can_have_is_refused(plan_of: Any, make_dataset:
     assert plan_of(replace(dataset, validation=broken), objectives=["accuracy", "eod@age"]).objectives
 
 
+@pytest.mark.parametrize("asked", [{"objectives": ["accuracy", "individual_fairness"]},
+                                   {"constraints": {"individual_fairness": "<= 0.5"}}])  # fmt: skip
+def test_inputs_without_direction_are_refused_before_training(
+    plan_of: Any, make_dataset: Any, asked: Any
+) -> None:
+    dataset = make_dataset()
+    inputs = torch.zeros_like(dataset.validation.inputs)
+    inputs[3, 1] = 1.0
+    blank = replace(dataset, validation=replace(dataset.validation, inputs=inputs))
+    with pytest.raises(
+        InputError, match=r"'individual_fairness' is undefined for every model: of 64 .* 1 are not"
+    ):
+        plan_of(blank, **asked)
+    inputs[9, 0] = 1.0  # two are enough: the others are left out
+    plan_of(replace(dataset, validation=replace(dataset.validation, inputs=inputs)), **asked)
+    codes = {
+        side: replace(getattr(dataset, side), inputs=torch.ones(64, 4, dtype=torch.int64))
+        for side in ("train", "validation")
+    }
+    text = replace(dataset, vocabulary=50, **codes)
+    with pytest.raises(InputError, match="token ids have none"):
+        plan_of(text, pairs=["bert-tiny->bert-tiny"], **asked)
+
+
 def test_too_few_examples(plan_of: Any, make_dataset: Any) -> None:
     with pytest.raises(InputError, match="too few to train"):
         plan_of(make_dataset(n=1), objectives=["accuracy"])
