@@ -133,6 +133,19 @@ def journal_states(run: Any) -> list[str]:
     return [trial.state.name for trial in trials]
 
 
+def test_what_raises_fails_and_what_dies_is_run_again(naughty: Any, tmp_path: Path) -> None:
+    space = naughty("raise", "inf when judged", "die", "be good", budget={"trials": 4, "epochs": 2})
+    run = kdtune.search(space, directory=tmp_path / "runs")
+    trials = run.trials()
+    assert list(trials["state"]) == ["failed", "failed", "done", "done"]
+    assert list(trials["message"])[0] == "ValueError: no such layer"
+    assert [model.failures for model in run.state().trials.values()] == [0, 0, 1, 0]
+    assert [report.epoch for report in run.reports("t0002")] == [1, 2]
+    assert set(run.front().index) <= {"t0002", "t0003"}
+    assert journal_states(run) == ["FAIL", "FAIL", "COMPLETE", "COMPLETE"]
+
+
+@pytest.mark.slow
 def test_each_misbehaves_in_its_own_way_and_none_does_harm(naughty: Any, tmp_path: Path) -> None:
     space = naughty(
         "be good",

@@ -49,6 +49,7 @@ def record_of(folder: Path) -> Any:
     return folder / "run.json"
 
 
+@pytest.mark.slow
 def test_of_two_drivers_that_resume_one_run_at_once_one_is_refused(space_file: Path, tmp_path: Path) -> None:
     """Both find the run without a driver; the lock decides, and what the winner does is not disturbed."""
     search = cli("search", str(space_file), "--name", "one", cwd=tmp_path)
@@ -72,6 +73,8 @@ def test_of_two_drivers_that_resume_one_run_at_once_one_is_refused(space_file: P
     assert [t.epoch for t in run.reports("t0003")] == [1, 2]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_two_sweeps_share_an_empty_cache_at_once_while_ten_read(
     space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
