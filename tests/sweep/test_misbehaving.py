@@ -138,7 +138,7 @@ def test_what_raises_fails_and_what_dies_is_run_again(naughty: Any, tmp_path: Pa
     run = kdtune.search(space, directory=tmp_path / "runs")
     trials = run.trials()
     assert list(trials["state"]) == ["failed", "failed", "done", "done"]
-    assert list(trials["message"])[0] == "ValueError: no such layer"
+    assert trials["message"].iloc[0] == "ValueError: no such layer"
     assert [model.failures for model in run.state().trials.values()] == [0, 0, 1, 0]
     assert [report.epoch for report in run.reports("t0002")] == [1, 2]
     assert set(run.front().index) <= {"t0002", "t0003"}
