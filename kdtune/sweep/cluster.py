@@ -1,6 +1,7 @@
 """Starts Ray on this machine, or joins a running cluster; and decides how many trials run at once, on what."""
 
 import contextlib
+import gc
 import logging
 import os
 import socket
@@ -110,9 +111,12 @@ def _start_ray() -> None:
     Raises:
         SweepError: it did not start, even on the last try.
     """
+    import psutil
     import ray
 
+    before = set(psutil.Process().children())
     for tries_left in (2, 1, 0):
+        gc.collect()  # what is left of a start that failed
         try:
             with _loopback_only(), _nowhere():
                 ray.init(
@@ -126,6 +130,8 @@ def _start_ray() -> None:
             return
         except Exception as error:  # Ray raises no class of its own for this
             ray.shutdown()
+            for process in set(psutil.Process().children()) - before:
+                process.kill()  # Ray leaves a half-started node running
             if not tries_left or "timed out during startup" not in str(error):
                 reason = str(error).strip().partition("\n")[0]
                 raise SweepError(
