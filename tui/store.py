@@ -199,12 +199,7 @@ class Store:
 
     def reference(self, model: ModelState, kind: str) -> ModelState | None:
         """Return the teacher (`teacher`) or non-distilled twin (`nds`) that a trial is compared with."""
-        wanted = model.config.get("teacher" if kind == "teacher" else "student")
-        of_kind = [item for item in self.state.baselines.values() if item.kind == kind]
-        for item in of_kind:
-            if item.config.get("architecture") == wanted:
-                return item
-        return of_kind[0] if len(of_kind) == 1 and model.kind != kind else None
+        return self.state.reference(model, kind)
 
     # ---- the front ----
 

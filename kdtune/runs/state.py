@@ -64,6 +64,15 @@ class RunState:
         """Return the trial or baseline with this id."""
         return self.trials.get(model_id) or self.baselines.get(model_id)
 
+    def reference(self, model: ModelState, kind: str) -> ModelState | None:
+        """Return the teacher (`teacher`) or non-distilled twin (`nds`) that a trial is compared with."""
+        wanted = model.config.get("teacher" if kind == "teacher" else "student")
+        of_kind = [item for item in self.baselines.values() if item.kind == kind]
+        for item in of_kind:
+            if item.config.get("architecture") == wanted:
+                return item
+        return of_kind[0] if len(of_kind) == 1 and model.kind != kind else None
+
     def apply(self, event: Record) -> None:
         """Take one event in; one that is not understood (a later version's, or damaged) is counted and passed over."""
         try:

@@ -1,10 +1,10 @@
 """A run in numbers, each with its doubt: what `kdtune status` prints, what the monitor shows, what `--json` gives."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast
 
-from kdtune.fairness import base_rate_gap, chance_floor, gap_interval
+from kdtune.fairness import base_rate_gap, chance_floor, class_bias, gap_interval
 from kdtune.runs.measures import Objective
 from kdtune.runs.reader import Run, Status
 from kdtune.runs.records import ALL, Report
@@ -37,6 +37,7 @@ class Member:
 
     Attributes:
         doubts: by measure, for the objectives that are gaps.
+        class_bias: of a student, by class, against its `teacher` and against `nds`, its non-distilled twin.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Member:
     config: Mapping[str, Any]
     values: Mapping[str, float]
     doubts: Mapping[str, Doubt]
+    class_bias: Mapping[str, Sequence[float]]
     seconds: float
     message: str
 
@@ -58,6 +60,7 @@ class Summary:
 
     Attributes:
         group_sizes: validation examples by sensitive attribute and group.
+        trials: all of them, without doubts and class bias.
     """
 
     status: Status
@@ -67,6 +70,7 @@ class Summary:
     classes: tuple[str, ...]
     baselines: tuple[Member, ...]
     front: tuple[Member, ...]
+    trials: tuple[Member, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; NaN stands for undefined."""
@@ -86,8 +90,9 @@ def summarise(run: Run) -> Summary:
         constraints=tuple(str(constraint) for constraint in run.record.constraints),
         group_sizes=_group_sizes(run, state),
         classes=run.record.classes,
-        baselines=tuple(_member(run, model) for model in state.baselines.values()),
-        front=tuple(_member(run, model) for model in front),
+        baselines=tuple(_member(run, model, state) for model in state.baselines.values()),
+        front=tuple(_member(run, model, state) for model in front),
+        trials=tuple(_plain_member(model) for model in state.trials.values()),
     )
 
 
@@ -100,14 +105,32 @@ def doubt(report: Report, objective: Objective) -> Doubt:
     return Doubt(low, high, chance_floor(counts, quantity=quantity).mean, gap)
 
 
-def _member(run: Run, model: ModelState) -> Member:
+def _member(run: Run, model: ModelState, state: RunState) -> Member:
     gaps = [objective for objective in run.objectives if objective.measure.name in GAPS]
-    doubts = {}
-    if gaps and model.epoch:
-        # Of the epoch that the values are of: meanwhile there may be a later one.
-        report = run.report(model.id, model.epoch)
-        if report is not None:
-            doubts = {objective.name: doubt(report, objective) for objective in gaps}
+    # Of the epoch that the values are of: meanwhile there may be a later one.
+    report = run.report(model.id, model.epoch) if model.epoch else None
+    if report is None:
+        return _plain_member(model)
+    return replace(
+        _plain_member(model),
+        doubts={objective.name: doubt(report, objective) for objective in gaps},
+        class_bias={} if model.kind != "student" else _class_bias(run, model, report, state),
+    )
+
+
+def _class_bias(run: Run, model: ModelState, report: Report, state: RunState) -> dict[str, list[float]]:
+    found = {}
+    for kind in ("teacher", "nds"):
+        reference = state.reference(model, kind)
+        other = (
+            run.report(reference.id, reference.epoch) if reference is not None and reference.epoch else None
+        )
+        if other is not None:
+            found[kind] = class_bias(report.counts[ALL], other.counts[ALL]).tolist()
+    return found
+
+
+def _plain_member(model: ModelState) -> Member:
     return Member(
         id=model.id,
         role=model.kind,
@@ -117,7 +140,8 @@ def _member(run: Run, model: ModelState) -> Member:
         cached=model.cached,
         config=model.config,
         values=model.values,
-        doubts=doubts,
+        doubts={},
+        class_bias={},
         seconds=model.seconds,
         message=model.message,
     )

@@ -12,6 +12,7 @@ from kdtune.runs.lock import requested_stop
 from kdtune.runs.records import RunRecord
 from tui.actions import ACTIONS
 from tui.app import Monitor
+from tui.charts.bias import bias_of
 from tui.charts.search import settings_and_results
 from tui.commands.timing import moment
 from tui.importance import importance
@@ -45,6 +46,14 @@ def screen_text(app):
     return "\n".join(
         "".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()
     )
+
+
+async def until(pilot, condition):
+    for _ in range(1000):
+        if condition():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("it took too long")
 
 
 @cache
@@ -188,6 +197,19 @@ async def test_importance_comes_from_the_analyst_and_is_that_of_the_trials_shown
             assert app.session.analyst.rankings["accuracy"] == expected
         await pilot.pause(0.3)
         assert f"{expected[0].strength:.2f}" in screen_text(app)
+
+
+async def test_help_scrolls_with_the_keys_that_move():
+    app = monitor_of("finished")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("question_mark")
+        await pilot.pause(0.2)
+        await pilot.press("j", "j", "j", "j", "j", "j", "j", "k")
+        await pilot.pause(0.2)
+        assert app.screen.query_one(".box").scroll_offset.y == 6
+        await pilot.press("q")
+        assert len(app.screen_stack) == 1
+        assert app.is_running
 
 
 async def test_control_c_says_how_to_leave():
@@ -375,8 +397,20 @@ async def test_numbers_are_those_of_status(run, capsys):
         for member in status["front"]:
             assert f"{member['values']['accuracy']:.3f}" in text
             assert f"{member['values']['eod']:.3f}" in text
+        for trial in status["trials"]:
+            series = app.session.store.model(trial["id"])
+            assert (series.state, series.epoch, series.values) == (
+                trial["state"],
+                trial["epoch"],
+                trial["values"],
+            )
         member = status["front"][0]
         app.session.move_to(member["id"])
+        await until(pilot, lambda: member["id"] in app.session.reader.found)
+        frame, model = app.session.frame(80, 24), app.session.store.model(member["id"])
+        counts = frame.reports_of(member["id"])[-1].counts["all"]
+        for kind in ("teacher", "nds"):
+            assert bias_of(frame, model, counts, kind).tolist() == member["class_bias"][kind]
         await pilot.press("3")
         for _ in range(500):
             await pilot.pause(0.02)

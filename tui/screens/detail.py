@@ -31,7 +31,7 @@ class Detail(Dialog):
         """Show settings beside measures."""
         with VerticalScroll(classes="box") as box:
             box.border_title = plain(self.model.id)
-            box.border_subtitle = "esc closes"
+            box.border_subtitle = self.session.look.text("j k scroll · esc closes")
             self._said = self.page(box, self._page())
             yield self._said
 

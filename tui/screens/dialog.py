@@ -46,7 +46,9 @@ class Dialog(ModalScreen[str | None]):
 
     def action_scroll(self, by: int) -> None:
         """Scroll the box by a row."""
-        self.query_one(".box").scroll_relative(y=by, animate=False)
+        box = self.query_one(".box")
+        # From where it will be, not from where it is: keys may come faster than frames.
+        box.scroll_to(y=box.scroll_target_y + by, animate=False, immediate=True)
 
     def action_close(self) -> None:
         """Close without an answer."""

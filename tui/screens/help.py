@@ -28,7 +28,7 @@ class Help(Dialog):
         """Lay the groups out in as many columns as fit."""
         with VerticalScroll(classes="box") as box:
             box.border_title = "Help"
-            box.border_subtitle = "esc closes"
+            box.border_subtitle = self.session.look.text("j k scroll · esc closes")
             yield self.page(box, self._page())
 
     def _page(self) -> Table:
