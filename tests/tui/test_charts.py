@@ -1,11 +1,15 @@
 """Every chart, at every size: rows of the right width, nothing raised, ASCII where ASCII is asked for."""
 
+import io
+import re
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
+from rich.segment import Segments
 from rich.style import Style
 
 from kdtune.fairness import class_bias
@@ -125,6 +129,27 @@ def test_every_style_is_known_to_every_theme(chart, colours):
     frame = frame_of(WORLDS["ten"], 120, 40)
     for row in chart(frame).rows(Palette(colours, Style())):
         assert all(segment.style is not None for segment in row)
+
+
+@pytest.mark.parametrize("colour_system", ["truecolor", "256", None])
+@pytest.mark.parametrize("colours", [DARK, LIGHT, ANSI])
+def test_rows_keep_their_width_in_every_terminal(colours, colour_system):
+    console = Console(
+        color_system=colour_system,
+        no_color=colour_system is None,
+        force_terminal=True,
+        width=200,
+        file=io.StringIO(),
+    )
+    palette = Palette(colours, Style(), mono=colour_system is None)
+    for chart in CHARTS:
+        for row in chart(frame_of(WORLDS["ten"], 100, 30)).rows(palette):
+            written = console.file.tell()
+            console.print(Segments(row), end="", soft_wrap=True)
+            console.file.seek(written)
+            text = re.sub(r"\x1b\[[0-9;]*m", "", console.file.read())
+            assert cell_len(text) == 100
+            assert colour_system or "[3" not in text
 
 
 def test_both_own_themes_have_colours():

@@ -22,6 +22,7 @@ STATES = {
     "paused": {"trials": 12, "epochs": 4, "classes": 10, "done": 7, "running": 2, "state": "running"},
     "stale": {"trials": 12, "epochs": 4, "classes": 10, "done": 7, "running": 2, "state": "running"},
     "lost": {"trials": 12, "epochs": 4, "classes": 10, "done": 7, "running": 2, "state": "running"},
+    "read error": {"trials": 3, "epochs": 3, "classes": 3, "done": 0, "state": "preparing"},
     "finished": {"trials": 12, "epochs": 4, "classes": 10},
     "one trial": {"trials": 1, "epochs": 4, "classes": 10},
     "thousand trials": {"trials": 1000, "epochs": 2, "classes": 5, "exact": False},
@@ -36,15 +37,20 @@ class Unread(Synthetic):
 
 
 async def text_of(name, size, keys=()):
-    source = (Unread if name == "loading" else Synthetic)(**STATES[name])
+    unread = name in ("loading", "read error")
+    source = (Unread if unread else Synthetic)(**STATES[name])
     app = Monitor(source, clock=lambda: 0.0, hz=100)
     async with app.run_test(size=size) as pilot:
         for _ in range(200):
             await pilot.pause(0.02)
-            if name == "loading" or app.session.store.state.state == STATES[name].get("state", "finished"):
+            if unread or app.session.store.state.state == STATES[name].get("state", "finished"):
                 break
         if name == "stale":
             source._clock += 400
+        if name == "read error":
+            source.loading = None
+            source.drain = lambda: None
+            source.health = Health(error="events.jsonl can't be read: Permission denied")
         if name == "lost":
             source.health = Health(lost=True)
         if name == "paused":
@@ -60,6 +66,10 @@ async def text_of(name, size, keys=()):
                 or not app.session.store.model(cursor).epoch
             ):
                 break
+        for _ in range(1000):
+            if app.current_mode != "search" or len(app.session.analyst.rankings) == 2:
+                break
+            await pilot.pause(0.02)
         await pilot.pause(0.2)
         app.session.message = None
         app.board.update_panes()
