@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").strip())
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of real data sets")
-    parser.add_argument("--only", nargs="*", default=[], metavar="WORKLOAD", help="of the section sweeps")
+    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="begin so: sweeps, data")
     parser.add_argument("--small", action="store_true", help="smaller sweeps, where an hour is too long")
     parser.add_argument("--repeats", type=int, default=3, help="of kdtune's sweeps")
     parser.add_argument("--quick", action="store_true", help="check the equalities, time nothing")
@@ -61,11 +61,17 @@ def _measure(section: str, options: argparse.Namespace) -> None:
     if section == "front":
         from benchmarks import front
 
-        keep(front.measure(front.Sizes(), options.data))
+        outcomes = {_key(o): o for o in _kept(section)["found"]} if options.only else {}
+        for outcome in front.measure(front.Sizes(), options.data, options.only):
+            outcomes[_key(outcome)] = outcome
+            keep(list(outcomes.values()))
     elif section == "scale":
         from benchmarks import scale
 
-        keep(scale.measure())
+        cells: list[dict[str, Any]] = []
+        for cell in scale.measure():
+            cells.append(cell)
+            keep(cells)
     else:
         from benchmarks import sweeps
 
@@ -75,6 +81,10 @@ def _measure(section: str, options: argparse.Namespace) -> None:
         ):
             found[measured["name"]] = measured
             keep(list(found.values()))
+
+
+def _key(outcome: dict[str, Any]) -> tuple[str, str, str]:
+    return outcome["data"], outcome["sampler"], outcome["method"]
 
 
 def _stored(section: str) -> Path:

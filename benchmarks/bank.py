@@ -8,10 +8,8 @@ seeds at the cost of a look-up.
 import contextlib
 import hashlib
 import json
-import multiprocessing
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -77,7 +75,9 @@ def _value(r: Range, place: float) -> float:
 def record(space: Space, n: int) -> Bank:
     """Return the bank of a space's only pair with n Sobol points; trained now, or taken from the cache."""
     plan = make_plan(space, load(space.dataset.name, **space.dataset.options))
-    key = json.dumps([1, n, plan.dataset.fingerprint, space.to_dict()], sort_keys=True)
+    content = space.to_dict()
+    protocol = [content[key] for key in ("pairs", "search", "train", "teacher", "seed")]
+    key = json.dumps([n, plan.dataset.fingerprint, space.budget.epochs, protocol], sort_keys=True)
     path = cache_dir() / "benchmarks" / f"bank-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     sobol = qmc.Sobol(3, scramble=False).fast_forward(1)  # the first point is the corner
     points = sobol.random(n)
@@ -90,20 +90,11 @@ def record(space: Space, n: int) -> Bank:
 
 
 def _train(space: Space, points: np.ndarray) -> list[list[dict[str, Any]]]:
-    cores = len(os.sched_getaffinity(0))
     teacher = cache_dir() / "benchmarks" / f"teacher-{os.getpid()}.pt"
     _train_teacher(space, teacher)
     try:
-        if len(points) < 4 * cores:  # processes would take longer to start than to train
-            _start(space.to_dict(), teacher)
-            return [_curve(point, seed) for seed, point in enumerate(points.tolist())]
-        with ProcessPoolExecutor(
-            cores,
-            multiprocessing.get_context("spawn"),
-            initializer=_start,
-            initargs=(space.to_dict(), teacher),
-        ) as pool:
-            return list(pool.map(_curve, points.tolist(), range(len(points)), chunksize=4))
+        _start(space, teacher)
+        return [_curve(point, seed) for seed, point in enumerate(points.tolist())]
     finally:
         teacher.unlink(missing_ok=True)
 
@@ -126,17 +117,15 @@ def _train_teacher(space: Space, path: Path) -> None:
 _worker: dict[str, Any] = {}
 
 
-def _start(content: dict[str, Any], teacher: Path) -> None:
-    """Prepare a process of the pool: data, and the teacher's signal."""
+def _start(space: Space, teacher: Path) -> None:
+    """Prepare the data and the teacher's signal, once for all curves."""
     import torch
 
     from kdtune.distill.arrays import Arrays, DeviceData
     from kdtune.distill.teacher import signal_of
     from kdtune.models import build
-    from kdtune.sweep.space import parse_space
 
     torch.set_num_threads(1)
-    space = parse_space(content, "bank")
     dataset = load(space.dataset.name, **space.dataset.options)
     train = space.train_config()
     arrays = Arrays.of(dataset)

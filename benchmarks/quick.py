@@ -24,11 +24,8 @@ def check(data: Path) -> Iterator[str]:
     for name, (theirs, ours) in metrics.items():
         assert abs(theirs - ours) < 1e-9, (name, theirs, ours)
         yield f"by hand and kdtune report the same {name}: {ours:.4f}"
-    outcomes = front.measure(front.QUICK, data)
-    if len(outcomes) > len(front.SAMPLERS) * len(
-        front.METHODS
-    ):  # generated images teach too little in seconds
-        assert min(min(outcome["epochs"]) for outcome in outcomes) < 1, "early stopping stops nobody"
+    outcomes = list(front.measure(front.QUICK, data))
+    assert min(min(outcome["epochs"]) for outcome in outcomes) < 1, "early stopping stops nobody"
     for outcome in outcomes:
         if outcome["method"] == "none":
             assert outcome["epochs"] == [1.0] * len(outcome["epochs"]), outcome

@@ -34,8 +34,8 @@ The second table is the last epoch's mean over the configurations, and kdtune mi
 the paired differences. The third divides kdtune's wall-clock: before the first trial, in epochs (evaluation and
 checkpoint included), between them, after the last; `floor` is the students' steps alone, on tensors that are there,
 on all cores."""
-VARIANTS: dict[str, dict[str, Any]] = {"solo": {}}
-"""Ways in which kdtune can train the students: what each adds to the space."""
+VARIANTS = {"solo": {"resources": {"cohort": 1}}, "fused": {"resources": {"cohort": 8}}}
+"""Ways in which kdtune can train the students, one by one and eight as one: what each adds to the space."""
 
 
 def measure(
@@ -65,6 +65,8 @@ def _measure(workload: Workload, folder: Path, repeats: int) -> dict[str, Any]:
     rows: list[dict[str, float]] = []
     for k in range(rounds):
         for variant, changes in VARIANTS.items():
+            if variant == "fused" and workload.goal[1] is None:
+                continue
             runs[variant], cost = _kdtune(workload, folder, f"{variant}-{k}", changes)
             costs.setdefault(variant, []).append(cost)
             parts.setdefault(variant, []).append(_parts(runs[variant], cost))
