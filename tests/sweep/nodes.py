@@ -57,7 +57,7 @@ class Machine:
 
     def trials_at_work(self) -> int:
         """Return how many processes train students there."""
-        return len([p for p in self.processes("ray::") if "Trial" in " ".join(p.cmdline())])
+        return len([p for p in self.processes("ray::") if "Trainable" in " ".join(p.cmdline())])
 
     def die(self) -> None:
         """Lose the machine: all of its processes at once."""
