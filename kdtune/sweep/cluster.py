@@ -1,9 +1,11 @@
 """Starts Ray on this machine, or joins a running cluster; and decides how many trials run at once, on what."""
 
+import atexit
 import contextlib
 import gc
 import logging
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -166,12 +168,14 @@ def _nowhere() -> Iterator[None]:
     if "" in sys.path or here in sys.path:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="kdtune-") as empty:
-        os.chdir(empty)
-        try:
-            yield
-        finally:
-            os.chdir(here)
+    empty = tempfile.mkdtemp(prefix="kdtune-")
+    # It stays until this process ends: in a folder that is gone, torch can't load its own libraries.
+    atexit.register(shutil.rmtree, empty, ignore_errors=True)
+    os.chdir(empty)
+    try:
+        yield
+    finally:
+        os.chdir(here)
 
 
 def allot(resources: Resources) -> Allotment:
