@@ -20,6 +20,7 @@ from benchmarks.tables import table
 from benchmarks.workloads import Workload, workloads
 from kdtune.runs.files import baseline_id
 from kdtune.runs.reader import Run, open_run
+from kdtune.sweep.space import Resources
 
 TEXT = """\
 By hand: Ray Tune's own pattern (`by_hand.py`): a function trainable in a fresh actor for each trial, a DataLoader
@@ -34,8 +35,13 @@ The second table is the last epoch's mean over the configurations, and kdtune mi
 the paired differences. The third divides kdtune's wall-clock: before the first trial, in epochs (evaluation and
 checkpoint included), between them, after the last; `floor` is the students' steps alone, on tensors that are there,
 on all cores."""
-VARIANTS = {"solo": {"resources": {"cohort": 1}}, "fused": {"resources": {"cohort": 8}}}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "solo": {"resources": {"cohort": 1}},
+    "fused": {"resources": {"cohort": 8}},
+}
 """Ways in which kdtune can train the students, one by one and eight as one: what each adds to the space."""
+if "cohort" not in Resources.model_fields:
+    VARIANTS = {"solo": {}}
 
 
 def measure(
