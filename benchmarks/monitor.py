@@ -162,7 +162,7 @@ def load_figures(
 def idle_cpu(run: Path, seconds: float) -> float:
     terminal = Terminal("ours", run)
     terminal.wait("t0", timeout=20)
-    time.sleep(4.0)
+    time.sleep(6.0)
     begun, cpu = time.perf_counter(), terminal.cpu()
     time.sleep(seconds)
     share = 100 * (terminal.cpu() - cpu) / (time.perf_counter() - begun)

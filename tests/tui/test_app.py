@@ -374,10 +374,13 @@ async def test_nothing_is_drawn_twice_without_a_change():
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.pause(0.6)
-        drawn = []
+        drawn, written = [], []
         app.session.meter.drew = lambda name, seconds: drawn.append(name)
+        for pane in app.board.panes:
+            pane.refresh = lambda *regions, **options: written.append(regions)
         await asyncio.sleep(0.6)
         assert set(drawn) <= {"header"}
+        assert written == []
 
 
 async def test_numbers_are_those_of_status(run, capsys):

@@ -170,14 +170,17 @@ class Pane(Drawn, can_focus=True):
 
     def update(self) -> bool:
         """Repaint if the contents have changed; the title names whose they are."""
-        if self.depends == "reports":
-            cursor = self.session.view.cursor
-            title = self.title if cursor is None else f"{self.title} · {cursor}"
-            if title != self.border_title:
-                self.border_title = self.session.look.text(title)
-        if self.pane_name == "table":
-            follows = self.session.view.follow and self.session.store.state.state == "running"
-            self.border_subtitle = "follows the newest report" if follows else ""
+        view = self.session.view
+        title, below = self.title, ""
+        if self.depends == "reports" and view.cursor is not None:
+            title = self.session.look.text(f"{self.title} · {view.cursor}")
+        elif self.pane_name == "table" and view.follow and self.session.store.state.state == "running":
+            below = "follows the newest report"
+        # Setting either repaints the whole pane, whatever it was before.
+        if title != self.border_title:
+            self.border_title = title
+        if below != (self.border_subtitle or ""):
+            self.border_subtitle = below
         return super().update()
 
     def key(self) -> Hashable:
