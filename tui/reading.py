@@ -7,8 +7,8 @@ from typing import Protocol
 
 from kdtune.runs.records import Report
 
-KEPT = 24
-"""Models whose reports stay in memory: those compared, their references, and the last ones looked at."""
+KEPT_BYTES = 24 << 20
+"""Of reports that nobody looks at: beyond, those seen longest ago are forgotten, and read again if asked for."""
 
 
 class Reports(Protocol):
@@ -64,6 +64,14 @@ class Reader:
                 del self._todo[model_id]  # the latest wins: nobody looks at these any more
         self._wake.set()
 
+    def _forget(self) -> None:
+        kept = 0
+        for model_id in [i for i in reversed(self.found) if i not in self._wanted]:
+            reports = self.found[model_id]
+            kept += len(reports) * size(reports[-1]) if reports else 0
+            if kept > KEPT_BYTES:
+                del self.found[model_id]
+
     def _run(self) -> None:
         while not self._stopped:
             with self._lock:
@@ -85,9 +93,13 @@ class Reader:
             with self._lock:
                 self.found[model_id] = found
                 self.found.move_to_end(model_id)
-                while len(self.found) > KEPT:
-                    oldest = next((i for i in self.found if i not in self._wanted), None)
-                    if oldest is None:
-                        break
-                    del self.found[oldest]
+                self._forget()
             self.revision += 1
+
+
+def size(report: Report) -> int:
+    """Return about how many bytes a report takes."""
+    tables = sum(
+        item.examples.nbytes + item.predicted.nbytes + item.hits.nbytes for item in report.counts.values()
+    )
+    return 1_000 + tables + 12 * len(report.disagreement)

@@ -1,6 +1,6 @@
 """The records of a run as frozen dataclasses, and their one form in JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -51,7 +51,7 @@ class Report:
     train_loss: float
     validation_loss: float
     learning_rate: float
-    disagreement: tuple[tuple[int, int, int], ...] = ()
+    disagreement: Sequence[tuple[int, int, int]] = ()
     scalars: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import fold
+from tui import reading
 from tui.reading import Reader
 from tui.sources import Live, Replay
 from tui.store import Store
@@ -129,6 +130,34 @@ def test_a_missing_trial_folder_and_a_damaged_report_are_passed_over(run):
         assert "t0002" not in reader.found
     finally:
         reader.stop()
+
+
+def test_reports_that_nobody_looks_at_are_forgotten_and_come_back(run, monkeypatch):
+    files, world = run
+    reader = Reader(Live(files, RunRecord.read(files.record)))
+    one = 4 * reading.size(world.report("t0001", 4))
+    monkeypatch.setattr(reading, "KEPT_BYTES", int(1.5 * one))
+    reader.start()
+    try:
+        for model_id in ("t0000", "t0001", "t0002", "t0003"):
+            reader.want([model_id])
+            until(lambda model_id=model_id: model_id in reader.found)
+        assert list(reader.found) == ["t0002", "t0003"]
+        reader.want(["t0000"])
+        until(lambda: "t0000" in reader.found)
+        assert len(reader.found["t0000"]) == 4
+    finally:
+        reader.stop()
+
+
+def test_disagreements_are_kept_as_they_were(run):
+    files, world = run
+    [*_, last] = Live(files, RunRecord.read(files.record)).reports("t0001", ())
+    cells = world.report("t0001", 4).disagreement
+    assert list(last.disagreement) == list(cells)
+    assert last.disagreement[:2] == list(cells[:2])
+    assert last.disagreement[0] == cells[0]
+    assert last.to_dict() == world.report("t0001", 4).to_dict()
 
 
 def test_the_log_comes_without_escapes(run):

@@ -2,6 +2,10 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import overload
+
+import numpy as np
 
 from kdtune.errors import KdtuneError
 from kdtune.runs.files import RunFiles
@@ -40,8 +44,28 @@ class ReportTails:
             # A resumed trial may report an epoch again: the later one holds.
             while found and found[-1].epoch >= report.epoch:
                 found.pop()
-            found.append(report)
+            found.append(replace(report, disagreement=Cells(report.disagreement)))
         return found
+
+
+class Cells(Sequence[tuple[int, int, int]]):
+    """A report's disagreements in 12 bytes each: as tuples, those of a few hundred reports would fill the memory."""
+
+    def __init__(self, cells: Sequence[tuple[int, int, int]]) -> None:
+        self.table = np.array(cells, np.int32).reshape(-1, 3)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[int, int, int]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[int, int, int]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[int, int, int] | list[tuple[int, int, int]]:
+        if isinstance(index, slice):
+            return [(t, s, n) for t, s, n in self.table[index].tolist()]
+        teacher, student, count = self.table[index].tolist()
+        return teacher, student, count
 
 
 class LogTail:
