@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kdtune.data import load
 from kdtune.errors import KdtuneError, RunError, SweepError
@@ -22,6 +22,9 @@ from kdtune.sweep.plan import Plan, Speed, make_plan
 from kdtune.sweep.space import Space, parse_space
 from kdtune.sweep.study_plan import as_study
 from kdtune.user_code import check_named, import_modules
+
+if TYPE_CHECKING:
+    from kdtune.sweep.fusing import Fusing
 
 _PACKAGES = ("kdtune", "torch", "ray", "optuna", "numpy", "fairlearn")
 
@@ -102,6 +105,10 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
         allotment = allot(space.resources)
+        if record.kind == "sweep":
+            fusing = _fusing(plan, allotment, record, writer, resumes=request.resumes)
+            record = replace(record, machine={**record.machine, "cohort": vars(fusing)})
+            plan = replace(plan, cohort=fusing.size, fused=frozenset(fusing.architectures))
         # Only now is nothing left that could refuse what was asked: without a record, no run is left behind.
         writer.record(
             replace(record, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes)
@@ -260,6 +267,19 @@ def _measure_speeds(plan: Plan, writer: RunWriter) -> Mapping[str, Speed]:
     names = dict.fromkeys(name for pair in plan.space.pairs for name in (pair.teacher, pair.student))
     writer.run_state("preparing", "measuring how models run fastest")
     return {name: fastest(name, plan) for name in names}
+
+
+def _fusing(
+    plan: Plan, allotment: Allotment, record: RunRecord, writer: RunWriter, *, resumes: bool
+) -> "Fusing":
+    """Return how cohorts are formed: for a run that is resumed, as it was begun."""
+    from kdtune.sweep.fusing import Fusing, choose_fusing
+
+    if resumes:
+        kept = record.machine.get("cohort") or {}
+        return Fusing(int(kept.get("size", 1)), tuple(kept.get("architectures", ())))
+    writer.run_state("preparing", "measuring how students run fastest")
+    return choose_fusing(plan, allotment.workers)
 
 
 def _record(plan: Plan, files: RunFiles, kind: str) -> RunRecord:

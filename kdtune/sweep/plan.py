@@ -101,6 +101,11 @@ class Plan:
         seed = derive_seed(self.space.seed, "trial", trial.number) % 2**31
         return pair, Job(pair.student, train, seed, self.space.seed, distillation)
 
+    def student_job(self, architecture: str) -> Job:
+        """Return the training of some student of this name: as trials have it where the search leaves it alone."""
+        train = self._fast(self.space.train_config(), architecture, {})
+        return Job(architecture, train, 0, self.space.seed, Distillation("teacher", 4.0, 0.5))
+
     def _fast(self, train: TrainConfig, architecture: str, overrides: Mapping[str, Any]) -> TrainConfig:
         """Fill in what the space leaves to measurement."""
         speed = self.speeds.get(architecture, Speed())

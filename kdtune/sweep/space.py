@@ -148,6 +148,12 @@ class EarlyStopping(_Strict):
         return tuple(sorted(rung for rung in rungs if rung < epochs))
 
 
+def _cohort_size(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise ValueError(f"{value!r} is neither 'auto' nor a number of students, 1 or more")
+
+
 class Resources(_Strict):
     """What a trial gets, how many run at once, and what is done about those that misbehave.
 
@@ -157,9 +163,11 @@ class Resources(_Strict):
         max_failures: how often a trial whose worker died is run again.
         stall_seconds: an epoch that lasts longer, and ten times as long as usual, is taken to hang.
         give_up_after: the sweep ends where so many trials have ended and all of them failed.
+        cohort: students that are trained as one, at most: `auto` as many as is fastest here, 1 each by itself.
     """
 
     workers: int | None = Field(default=None, ge=1)
+    cohort: Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], BeforeValidator(_cohort_size)] = "auto"
     cpus_per_trial: float = Field(default=1, gt=0)
     gpus_per_trial: float | None = Field(default=None, ge=0)
     memory_per_trial: float | None = Field(default=None, gt=0, allow_inf_nan=False)

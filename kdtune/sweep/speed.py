@@ -36,9 +36,16 @@ def fastest(architecture: str, plan: Plan) -> Speed:
     threads = min(max(1, int(plan.space.resources.cpus_per_trial)), os.cpu_count() or 1)
     batch = plan.space.train_config().batch_size
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    where = torch.cuda.get_device_name() if device.type == "cuda" else f"{platform.processor()} {_cpu_name()}"
     key = json.dumps(
-        [where, torch.__version__, architecture, list(shape), batch, threads, plan.dataset.n_classes]
+        [
+            machine_name(device),
+            torch.__version__,
+            architecture,
+            list(shape),
+            batch,
+            threads,
+            plan.dataset.n_classes,
+        ]
     )
     path = cache_dir() / "speed" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
     with contextlib.suppress(RunError, KeyError, TypeError):
@@ -52,6 +59,11 @@ def fastest(architecture: str, plan: Plan) -> Speed:
     }
     write_json(path, {**vars(chosen), "measured": seconds, "on": key})
     return chosen
+
+
+def machine_name(device: torch.device) -> str:
+    """Return what computes: the name of the GPU or the CPU."""
+    return torch.cuda.get_device_name() if device.type == "cuda" else f"{platform.processor()} {_cpu_name()}"
 
 
 def _cpu_name() -> str:

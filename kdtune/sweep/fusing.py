@@ -1,0 +1,188 @@
+"""Whether students of an architecture train faster as one here, and how many: measured, and kept for the next sweep."""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from kdtune.data.cache import cache_dir
+from kdtune.distill._loss import kd_loss
+from kdtune.distill.arrays import Arrays, DeviceData
+from kdtune.distill.config import Job
+from kdtune.distill.evaluate import autocast
+from kdtune.distill.fused.stack import is_stackable
+from kdtune.distill.fused.students import Students
+from kdtune.distill.training import initial_model, make_optimizer
+from kdtune.errors import RunError
+from kdtune.runs.files import read_json, write_json
+from kdtune.sweep.plan import Plan
+from kdtune.sweep.speed import machine_name
+
+MARGIN = 1.15
+"""How many times faster students must be as one than one by one: less is noise, and costs the sampler its history."""
+SIZES = (4, 8, 16)
+LEAST_BLOCKS = 4
+"""Blocks that a budget is cut into at least: the sampler learns from one block what to propose in the next."""
+_STEPS = 2
+_REPEATS = 5
+_SECONDS = 3.0
+_LONGEST_STEP = 0.3
+"""Seconds of a common step above which none is tried: arithmetic alone fills it, and being one saves none of that."""
+
+
+@dataclass(frozen=True)
+class Fusing:
+    """How a sweep forms cohorts.
+
+    Attributes:
+        size: number of consecutive trials among which they are formed; 1 for none.
+        architectures: of the students that are trained as one.
+    """
+
+    size: int = 1
+    architectures: tuple[str, ...] = ()
+
+
+def choose_fusing(plan: Plan, workers: int) -> Fusing:
+    """Return what the space asks for, or what is fastest here."""
+    asked = plan.space.resources.cohort
+    names = tuple(dict.fromkeys(pair.student for pair in plan.space.pairs))
+    if asked == 1:
+        return Fusing()
+    shape, n_classes = plan.dataset.input_shape, plan.dataset.n_classes
+    if asked != "auto":
+        return _fusing(asked, tuple(name for name in names if is_stackable(name, shape, n_classes)))
+    best = {name: best_size(name, plan) for name in names}
+    fused = tuple(name for name in names if best[name] > 1)
+    if not fused:
+        return Fusing()
+    # Trials of several architectures mix in a block.
+    size = max(best.values()) * len(names)
+    return _fusing(block_size(size, plan.space.budget.trials, workers), fused)
+
+
+def block_size(largest: int, trials: int | None, workers: int) -> int:
+    """Return a number of trials a block, at most `largest`, such that all workers get as many blocks."""
+    if trials is None:
+        return largest
+    largest = min(largest, math.ceil(trials / LEAST_BLOCKS))
+    rounds = math.ceil(trials / (largest * workers))
+    return math.ceil(trials / (rounds * workers))
+
+
+def best_size(architecture: str, plan: Plan) -> int:
+    """Return how many students of this name train fastest as one; 1 where one by one is as fast."""
+    shape, n_classes = plan.dataset.input_shape, plan.dataset.n_classes
+    threads = min(max(1, int(plan.space.resources.cpus_per_trial)), os.cpu_count() or 1)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    job = plan.student_job(architecture)
+    settings = {key: value for key, value in job.to_dict()["train"].items() if key not in ("epochs", "lr")}
+    key = json.dumps(
+        [machine_name(device), torch.__version__, architecture, list(shape), n_classes, threads, settings]
+    )
+    path = cache_dir() / "fusing" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    with contextlib.suppress(RunError, KeyError, TypeError, ValueError):
+        return int(read_json(path)["size"])
+    gains: dict[int, float] = {}
+    if is_stackable(architecture, shape, n_classes):
+        gains = _measure(job, plan, device, threads)
+    best = max(gains, key=lambda size: gains[size], default=1)
+    size = best if gains and gains[best] >= MARGIN else 1
+    write_json(path, {"size": size, "gains": {str(k): gain for k, gain in gains.items()}, "on": key})
+    return size
+
+
+def _fusing(size: int, architectures: tuple[str, ...]) -> Fusing:
+    return Fusing(size, architectures) if size > 1 and architectures else Fusing()
+
+
+def _measure(job: Job, plan: Plan, device: torch.device, threads: int) -> dict[int, float]:
+    """Return, by number of students, how many times faster a step is as one than one by one.
+
+    On a CPU it is the process's own time that counts: what else the machine does must not decide.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        data = _made_up(plan, job.train.batch_size, device)
+        steps = {1: _alone(job, data)}
+        best = {1: _seconds(steps[1], device)}  # and warm
+        best[1] = _seconds(steps[1], device)
+        for size in SIZES:
+            if size * best[1] > _LONGEST_STEP:
+                break
+            steps[size] = _as_one(job, data, size)
+            best[size] = _seconds(steps[size], device)
+        deadline = time.perf_counter() + _SECONDS
+        for _ in range(_REPEATS):
+            for size, step in steps.items():
+                best[size] = min(best[size], _seconds(step, device))
+            if time.perf_counter() > deadline:
+                break
+        return {size: size * best[1] / best[size] for size in steps if size > 1}
+    finally:
+        torch.set_num_threads(before)
+
+
+def _seconds(step: Callable[[], None], device: torch.device) -> float:
+    on_gpu = device.type == "cuda"
+    clock = time.perf_counter if on_gpu else time.process_time
+    started = clock()
+    for _ in range(_STEPS):
+        step()
+    if on_gpu:
+        torch.cuda.synchronize()
+    return (clock() - started) / _STEPS
+
+
+def _made_up(plan: Plan, n: int, device: torch.device) -> DeviceData:
+    """Return a batch of noise in the form of the data."""
+    shape, is_image = plan.dataset.input_shape, len(plan.dataset.input_shape) == 3
+    inputs = np.zeros((n, *shape), dtype=np.uint8 if is_image else np.float32)
+    channels = (0.5,) * shape[0] if is_image else None
+    labels = np.zeros(n, dtype=np.int64)
+    arrays = Arrays(
+        inputs, labels, inputs[:2], labels[:2], {}, {}, plan.dataset.n_classes, channels, channels, 0, False
+    )
+    return DeviceData(arrays, device, view_seed=0, augment=False)
+
+
+def _alone(job: Job, data: DeviceData) -> Callable[[], None]:
+    model = initial_model(job, data)
+    optimizer = make_optimizer(model, job)
+    inputs, soft = _batch(job, data)
+
+    def step() -> None:
+        with autocast(data.device, job.train.precision):
+            logits = model(inputs)
+        loss = kd_loss(logits.float(), soft, data.labels, temperature=4.0, alpha=0.5)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def _as_one(job: Job, data: DeviceData, size: int) -> Callable[[], None]:
+    students = Students([job] * size, data)
+    inputs, soft = _batch(job, data)
+
+    def step() -> None:
+        students.train_batch(inputs, soft[None], data.labels, 1.0)
+
+    return step
+
+
+def _batch(job: Job, data: DeviceData) -> tuple[torch.Tensor, torch.Tensor]:
+    indices = torch.arange(len(data), device=data.device)
+    inputs = data.train.batch(0, indices)
+    if job.train.channels_last and data.arrays.is_image:
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+    return inputs, torch.randn(len(data), data.arrays.n_classes, device=data.device)

@@ -1,0 +1,64 @@
+"""How many students are trained as one: what the space asks for, what the budget allows, what was measured."""
+
+from typing import Any
+
+import pytest
+
+from kdtune.sweep import fusing
+from kdtune.sweep.fusing import Fusing, best_size, block_size, choose_fusing
+
+
+@pytest.mark.parametrize(
+    ("largest", "trials", "workers", "expected"),
+    [
+        (16, 40, 2, 10),
+        (16, 40, 1, 10),
+        (4, 40, 2, 4),
+        (8, 40, 2, 7),
+        (16, 4, 1, 1),
+        (16, 8, 2, 2),
+        (16, 1000, 2, 16),
+        (16, None, 2, 16),
+        (16, 5, 8, 1),
+    ],
+)
+def test_blocks_fill_all_workers_alike(largest: int, trials: int | None, workers: int, expected: int) -> None:
+    size = block_size(largest, trials, workers)
+    assert size == expected
+    assert size <= largest
+
+
+@pytest.mark.parametrize(
+    ("cohort", "expected"), [(1, Fusing()), (5, Fusing(5, ("linear",))), ("auto", Fusing(8, ("linear",)))]
+)
+def test_the_space_decides_or_measurement_does(
+    plan_of: Any, monkeypatch: pytest.MonkeyPatch, cohort: Any, expected: Fusing
+) -> None:
+    monkeypatch.setattr(fusing, "best_size", lambda name, plan: 8)
+    plan = plan_of(resources={"cohort": cohort}, budget={"trials": 64, "epochs": 1})
+    assert choose_fusing(plan, 2) == expected
+
+
+def test_what_does_not_win_is_trained_one_by_one(plan_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fusing, "_measure", lambda *_: {4: 1.1, 8: 1.14, 16: 0.9})
+    plan = plan_of(search={"batch_size": 24}, train={"batch_size": 33})
+    assert best_size("linear", plan) == 1
+    assert choose_fusing(plan, 1) == Fusing()
+
+
+def test_a_measurement_is_kept(plan_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(train={"batch_size": 35})
+    monkeypatch.setattr(fusing, "_measure", lambda *_: {4: 1.5, 8: 2.0, 16: 1.9})
+    assert best_size("linear", plan) == 8
+    monkeypatch.setattr(fusing, "_measure", lambda *_: pytest.fail("measured again"))
+    assert best_size("linear", plan) == 8
+    monkeypatch.setattr(fusing, "_measure", lambda *_: {4: 1.0})
+    assert best_size("linear", plan_of(train={"batch_size": 36})) == 1
+
+
+def test_it_measures(plan_of: Any) -> None:
+    """Whatever comes out: of a network that works side by side there is a ratio for each size."""
+    plan = plan_of(train={"batch_size": 37})
+    gains = fusing._measure(plan.student_job("linear"), plan, fusing.torch.device("cpu"), 1)
+    assert set(gains) == set(fusing.SIZES)
+    assert all(gain > 0 for gain in gains.values())
