@@ -22,8 +22,11 @@ def signature(job: Job) -> str:
 
 
 def group(jobs: Iterable[tuple[int, Job]]) -> list[tuple[str, list[int]]]:
-    """Return (signature, numbers) of those that may form a cohort, in the order of their first numbers."""
+    """Return (signature, numbers) of those that may form a cohort.
+
+    They come in the order of their signatures: that of their numbers would change when some have ended.
+    """
     cohorts: dict[str, list[int]] = {}
     for number, job in jobs:
         cohorts.setdefault(signature(job), []).append(number)
-    return list(cohorts.items())
+    return sorted(cohorts.items())

@@ -94,7 +94,7 @@ class CohortTrial(tune.Trainable):
             ended = self._ended()
             cohort = self._cohort
             if cohort is None:
-                if len(ended) == len(self._proposal.students):
+                if set(self._proposal.numbers) <= set(ended):
                     return {"done": True}
                 cohort = self._cohort = self._open(ended)
             for number in ended:

@@ -1,0 +1,177 @@
+"""A worker and the books together, without Ray between them: sweeps of cohorts, killed at any epoch."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+import torch
+
+from kdtune.distill.arrays import Arrays
+from kdtune.distill.teacher import TeacherSignal
+from kdtune.runs import open_run
+from kdtune.runs.files import RunFiles
+from kdtune.runs.measures import References
+from kdtune.runs.records import RunRecord
+from kdtune.runs.writer import RunWriter
+from kdtune.sweep.ledger import Ledger
+from kdtune.sweep.plan import Plan
+from kdtune.sweep.proposal import Proposal
+from kdtune.sweep.study import open_study
+from kdtune.sweep.workers import CohortTrial
+from tests.sweep.test_ledger import ALL, report
+
+PAIR = "mlp-16->linear"
+SPACE: dict[str, Any] = {
+    "pairs": [PAIR, "linear->mlp-16"],
+    "budget": {"trials": 9, "epochs": 4},
+    "search": {
+        "temperature": {"low": 1, "high": 40, "log": True},
+        "alpha": {"low": 0, "high": 1},
+        "lr": {"low": 0.01, "high": 0.5, "log": True},
+    },
+    "early_stopping": {"method": "moasha", "grace": 1},
+    "train": {"batch_size": 16},
+}
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Played:
+    """One worker of Tune's, at the hands of a test."""
+
+    def __init__(self, plan: Plan, files: RunFiles, teachers: dict[str, TeacherSignal]) -> None:
+        self.files = files
+        self.writer = RunWriter(files)
+        dataset = plan.dataset
+        self.writer.record(
+            RunRecord(
+                "r", "sweep", 0.0, {}, dataset.classes, dataset.attributes,
+                tuple(o.name for o in plan.objectives), plan.constraints, tuple(p.pair for p in plan.space.pairs),
+                4, 9, None, 0, plan.space.to_dict(), {}, {},
+            )
+        )  # fmt: skip
+        counts = report(1).counts[ALL]
+        references = {pair.pair: References(counts, counts) for pair in plan.space.pairs}
+        study = open_study(files.journal, plan.objectives)
+        self.ledger = Ledger(
+            plan, files, self.writer, study, references, stopping=lambda: False, deadline=None
+        )
+        self.worker: Any = object.__new__(CohortTrial)
+        self.worker._shared = SimpleNamespace(extras=(), rungs=plan.rungs)
+        self.worker._device = torch.device("cpu")
+        self.worker._arrays = Arrays.of(dataset)
+        self.worker._data, self.worker._signals = {}, teachers
+        idle: Callable[..., None] = lambda *_: None  # noqa: E731
+        self.worker._signed_in = SimpleNamespace(begin=idle, end=idle, last_words=idle)
+        self.worker._folder = SimpleNamespace(fetch=lambda path: path, clear=idle, send_changes=idle)
+
+    def run(self, results: int, *, unheard: bool = False) -> None:
+        """Train until the sweep ends, or it is killed after so many results, of which the last may go unheard."""
+        while proposal := self.ledger.next_proposal():
+            assert Proposal.from_config(proposal.to_config()) == proposal
+            self.worker._begin(proposal.to_config())
+            while True:
+                result = self.worker.step()
+                results -= 1
+                if results == 0 and unheard:
+                    raise Killed
+                goes_on = self.ledger.take(proposal, result)
+                if results == 0:
+                    raise Killed
+                if result.get("done") or not goes_on:
+                    break
+            self.ledger.close(proposal, result, lost=None)
+
+
+@pytest.fixture
+def play(plan_of: Any, tmp_path: Path) -> Iterator[Callable[..., Played]]:
+    generator = torch.Generator().manual_seed(0)
+    logits = {name: torch.randn(64, 2, generator=generator) for name in ("mlp-16", "linear")}
+    guesses = np.arange(64) % 2
+    signals = {name: TeacherSignal(lambda _, x=x: x, guesses) for name, x in logits.items()}
+    begun: list[Played] = []
+
+    def start(folder: str, cohort: int, **changes: Any) -> Played:
+        fused = frozenset({"linear", "mlp-16"}) if cohort > 1 else frozenset()
+        plan = replace(plan_of(**{**SPACE, **changes}), cohort=cohort, fused=fused)
+        begun.append(Played(plan, RunFiles(tmp_path / folder), dict(signals)))
+        return begun[-1]
+
+    yield start
+    for played in begun:
+        played.writer.close()
+
+
+def table(played: Played) -> pandas.DataFrame:
+    return open_run(played.files.root).trials().drop(columns=["seconds", "message"])
+
+
+@pytest.mark.parametrize("cohort", [1, 4])
+def test_a_sweep_of_cohorts_ends_every_student(play: Any, cohort: int) -> None:
+    played = play("a", cohort)
+    played.run(10**6)
+    trials = table(played)
+    assert len(trials) == 9
+    assert set(trials["state"]) == {"done", "stopped"}
+    for trial, row in trials.iterrows():
+        assert [r.epoch for r in open_run(played.files.root).reports(trial)] == list(
+            range(1, row["epoch"] + 1)
+        )
+        assert played.files.checkpoint(trial).exists() or row["state"] == "stopped"
+    assert not list(played.files.root.glob("cohorts/*"))
+
+
+@pytest.mark.parametrize(("cohort", "unheard"), [(1, True), (4, False), (4, True)])
+def test_killed_after_any_result_it_ends_as_undisturbed(play: Any, cohort: int, unheard: bool) -> None:
+    """Again and again, after two or three further results each time, the last of them heard or not."""
+    undisturbed = play("undisturbed", cohort)
+    undisturbed.run(10**6)
+    deaths = 0
+    while True:
+        played = play("killed", cohort)
+        try:
+            played.run(2 + deaths % 2, unheard=unheard)
+        except Killed:
+            deaths += 1
+            assert deaths < 60
+            played.writer.close()
+            continue
+        break
+    assert deaths > 3
+    pandas.testing.assert_frame_equal(table(played), table(undisturbed), check_exact=True)
+    for trial in table(undisturbed).index:
+        strip = {"time": 0, "seconds": 0}
+        got, expected = (
+            [replace(r, **strip) for r in open_run(p.files.root).reports(trial)]
+            for p in (played, undisturbed)
+        )
+        assert got == expected
+
+
+def test_together_they_are_what_they_are_one_by_one(play: Any) -> None:
+    """Without early stopping and a sampler that learns, cohorts change nothing but the last digits."""
+    plain = {"early_stopping": {"method": "none"}, "sampler": "random"}
+    one, four = play("one", 1, **plain), play("four", 4, **plain)
+    one.run(10**6)
+    four.run(10**6)
+    a, b = table(one), table(four)
+    assert list(a["temperature"]) == list(b["temperature"])
+    for trial in a.index:
+        left, right = (open_run(p.files.root).reports(trial)[-1] for p in (one, four))
+        assert left.train_loss == pytest.approx(right.train_loss, rel=1e-4)
+        assert left.validation_loss == pytest.approx(right.validation_loss, rel=1e-4)
