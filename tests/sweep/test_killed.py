@@ -55,7 +55,7 @@ def space_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(space_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("undisturbed")
     search = cli("search", str(space_file), "--name", "quiet", cwd=folder)
-    _, err = search.communicate(timeout=600)
+    _, err = search.communicate(timeout=1800)
     assert search.returncode == 0, err
     return open_run(folder / "runs" / "quiet")
 
@@ -105,7 +105,7 @@ class Killer:
                 print(f"  kill {self.kinds.total():2d}: {kind} {moment}", flush=True)
                 if kind != "worker":
                     self._begin_again(last=self.kinds.total() == kills)
-        _, err = self.search.communicate(timeout=600)
+        _, err = self.search.communicate(timeout=1800)
         assert self.search.returncode == 0, err
         assert not self.marked.wait_until_gone(30), "the sweep left processes behind"
 
