@@ -204,7 +204,7 @@ def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> N
     """Let Tune run what the ledger proposes; Tune's own records go to a folder that is thrown away."""
     import ray
     from ray import tune
-    from ray.tune import FailureConfig, RunConfig, TuneConfig, Tuner
+    from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 
     from kdtune.sweep.scheduler import AskingScheduler
     from kdtune.sweep.searcher import StudySearcher
@@ -232,6 +232,8 @@ def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> N
             name="sweep",
             storage_path=scratch,
             stop=StopWhen(ledger.should_stop),
+            # Left to itself Tune saves each trial at its end, and fails where a machine does not see the driver's disk.
+            checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
             failure_config=FailureConfig(max_failures=0),  # the ledger runs again what failed
             verbose=0,
         ),

@@ -163,7 +163,7 @@ class Cluster:
     def _ray(self, machine: Machine, *options: str) -> None:
         """Start Ray there; where the machine is so busy that Ray's 30 s do not do, again."""
         path = self._folder / f"{machine.namespace}.log"
-        for _ in range(4):
+        for _ in range(10):
             with open(path, "w", encoding="utf-8") as log:
                 process = machine.start(
                     "ray", "start", f"--node-ip-address={machine.address}", "--block",

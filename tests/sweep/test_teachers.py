@@ -1,0 +1,69 @@
+"""The process that runs the teachers is killed: its successor gives the same logits."""
+
+from typing import Any
+
+import psutil
+import pytest
+import ray
+import safetensors.torch
+import torch
+
+from kdtune.distill.arrays import Arrays, DeviceData
+from kdtune.distill.training import Training
+from kdtune.sweep.cluster import Allotment
+from kdtune.sweep.teachers import TrainedTeacher, _logits, served_signal, start_teachers
+
+
+def kill_servers() -> int:
+    """Kill what runs teachers for this process; return how many there were."""
+    found = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process.status() != psutil.STATUS_ZOMBIE and "ray::TeacherServer" in " ".join(process.cmdline())
+    ]
+    for process in found:
+        process.kill()
+    return len(found)
+
+
+def test_logits_outlive_the_process_that_made_them(ray_session: None, plan_of: Any) -> None:
+    plan = plan_of()
+    job = plan.baseline_job("teacher", "mlp-16")
+    arrays = Arrays.of(plan.dataset)
+    training = Training(job, DeviceData(arrays, torch.device("cpu"), view_seed=0, augment=False))
+    training.run()
+    teacher = TrainedTeacher(job, safetensors.torch.save(training.model.state_dict()))
+    allotment = Allotment(1, 1, 0, 2, 0)
+    shared = ray.put(arrays)
+    server = start_teachers(shared, {"mlp-16": teacher}, {}, allotment, view_seed=0, augment=False)
+    try:
+        before = served_signal(server, "mlp-16")
+        first = before.logits(0).clone()
+        orphan = ray.get(server.logits.remote("mlp-16", 0))
+        assert kill_servers() == 1
+        after = served_signal(server, "mlp-16")
+        assert torch.equal(after.logits(0), first)
+        assert (after.validation_predictions == before.validation_predictions).all()
+        # Killed between its answer and the fetch: what it answered leads nowhere, so it is asked again.
+        with pytest.raises(ray.exceptions.ObjectLostError):
+            ray.get(orphan)
+        assert torch.equal(torch.from_numpy(_logits(_FirstAnswers(server, orphan), "mlp-16", 0)), first)
+    finally:
+        ray.kill(server)
+
+
+class _FirstAnswers:
+    """A server that answers once with what is gone."""
+
+    def __init__(self, server: Any, orphan: Any) -> None:
+        self._server = server
+        self._orphans = [orphan]
+
+    @property
+    def logits(self) -> Any:
+        return self
+
+    def remote(self, teacher: str, view: int) -> Any:
+        if self._orphans:
+            return ray.remote(num_cpus=0)(lambda held: held[0]).remote([self._orphans.pop()])
+        return self._server.logits.remote(teacher, view)
