@@ -109,6 +109,10 @@ def start_teachers(
     when Ray starts the actor anew on another node.
     """
     actor: Any = TeacherServer  # Ray's decorator adds `options`
-    return actor.options(num_gpus=TEACHER_GPU if allotment.gpus else 0).remote(
-        [arrays, ray.put(dict(teachers))], builders, allotment.threads, view_seed, augment
+    references = [arrays, ray.put(dict(teachers))]
+    handle = actor.options(num_gpus=TEACHER_GPU if allotment.gpus else 0).remote(
+        references, builders, allotment.threads, view_seed, augment
     )
+    # Ray itself does not keep what a restart needs: without this the weights would be gone by then.
+    handle.kdtune_needs = references
+    return handle
