@@ -80,8 +80,9 @@ def _affected(study: Study, series: Series, null: Null) -> str:
     if not raw or floor is None:
         return "Which classes are affected can't be tested: that takes two seeds or more of each model."
     return (
-        f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes come "
-        f"out affected, depending on T ({_span(corrected)} corrected); identical models: {floor.raw:.2f} on average."
+        f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes come out affected"
+        f"{' at every T' if min(raw) == max(raw) else ', depending on T'} ({_span(corrected)} after "
+        f"Benjamini–Hochberg); identical models: {floor.raw:.2f} on average."
     )
 
 
