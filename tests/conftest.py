@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow at drawing examples too; that says nothing of what is tested.
+settings.register_profile("kdtune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kdtune")
 
 os.environ.setdefault("RAY_worker_niceness", "0")  # tests must not wait for whatever else the machine does
 
