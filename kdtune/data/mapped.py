@@ -25,7 +25,7 @@ def map_file(path: str | Path, *, mode: Literal["r", "c"] = "r") -> np.memmap:
     """
     try:
         array = np.load(path, mmap_mode=mode, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header makes numpy's reader stumble in every way
         raise DataError(f"{path}: cannot be mapped ({error}): delete it, it is made again") from None
     if not isinstance(array, np.memmap):
         raise DataError(f"{path}: is no .npy file of an array: delete it, it is made again")

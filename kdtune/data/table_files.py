@@ -40,7 +40,9 @@ def read_table(path: str | os.PathLike[str], missing: Iterable[str] = MISSING_MA
             raise DataError(f"{file}: a table must be a .csv, .tsv or .parquet file")
     except FileNotFoundError:
         raise DataError(f"{file}: there is no such file") from None
-    except (OSError, ValueError, pd.errors.ParserError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file makes the readers stumble in every way
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise DataError(f"{file}: cannot be read as a table: {reason[0]}") from None
     if frame.empty:

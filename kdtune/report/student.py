@@ -140,13 +140,16 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise BundleError(
             f"{folder}: written by a newer kdtune (form {config['form']}, this one reads up to {FORM}): upgrade kdtune"
         )
-    missing = [
-        key
-        for key in ("architecture", "input_shape", "classes", "preprocessing", "weights")
-        if key not in config
-    ]
-    if missing:
-        raise BundleError(f"{folder / CONFIG}: damaged (lacks {', '.join(missing)})")
+    kinds = {
+        "architecture": str,
+        "input_shape": list,
+        "classes": list,
+        "preprocessing": dict,
+        "weights": dict,
+    }
+    wrong = [key for key, kind in kinds.items() if not isinstance(config.get(key), kind)]
+    if wrong:
+        raise BundleError(f"{folder / CONFIG}: damaged (lacks {', '.join(wrong)})")
     return config
 
 
@@ -164,7 +167,8 @@ def _weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
         content = path.read_bytes()
     except OSError as error:
         raise BundleError(f"{path}: not readable ({error.strerror})") from None
-    if digest(content) != config["weights"].get("sha256"):
+    weights = config["weights"]
+    if not isinstance(weights, dict) or digest(content) != weights.get("sha256"):
         raise BundleError(
             f"{path}: not the weights that {CONFIG} was written for (another SHA-256): damaged, or of another "
             "student; copy the whole folder, or export again"

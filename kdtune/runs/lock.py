@@ -115,7 +115,7 @@ def last_heartbeat(files: RunFiles) -> Heartbeat | None:
     try:
         record = read_json(files.heartbeat)
         return Heartbeat(float(record["time"]), int(record["pid"]), str(record["host"]))
-    except (RunError, KeyError, TypeError, ValueError):
+    except (RunError, KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

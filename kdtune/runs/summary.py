@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast
 
+from kdtune.errors import RunError
 from kdtune.fairness import base_rate_gap, chance_floor, class_bias, gap_interval
 from kdtune.runs.measures import Objective
 from kdtune.runs.reader import Run, Status
@@ -152,9 +153,11 @@ def _group_sizes(run: Run, state: RunState) -> dict[str, dict[str, int]]:
     for model in (*state.baselines.values(), *state.trials.values()):
         if model.epoch and (report := run.first_report(model.id)):
             counts = report.counts
-            return {
-                name: dict(zip(run.record.attributes[name], item.examples.sum(axis=1).tolist(), strict=True))
-                for name, item in counts.items()
-                if name != ALL
-            }
+            sizes = {name: item.examples.sum(axis=1).tolist() for name, item in counts.items() if name != ALL}
+            groups = run.record.attributes
+            if any(len(n) != len(groups.get(name, ())) for name, n in sizes.items()):
+                raise RunError(
+                    f"{run.files.reports(model.id)}: other groups than those of {run.files.record}"
+                )
+            return {name: dict(zip(groups[name], n, strict=True)) for name, n in sizes.items()}
     return {}

@@ -1,0 +1,436 @@
+"""Every file that kdtune reads, damaged and made with intent: it is read or refused, and nothing in it runs."""
+
+import copy
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from kdtune.data.cache import cached_tensors
+from kdtune.data.mapped import map_file
+from kdtune.distill.checkpoint import read_checkpoint
+from kdtune.distill.weights import read_state
+from kdtune.errors import KdtuneError
+from kdtune.report.student import load_student
+from kdtune.report.trained import load_trained
+from kdtune.runs import lock
+from kdtune.runs.events import read_state as read_run_state
+from kdtune.runs.files import RunFiles, read_json
+from kdtune.runs.jsonl import read_records
+from kdtune.runs.reader import open_run
+from kdtune.runs.records import RunRecord
+from kdtune.runs.summary import summarise
+from kdtune.sweep.space import read_space
+from tests.test_bad_input import run as make_run
+
+DEEP = 3_000
+WEIRD: list[Any] = [
+    None, True, -1, 0, 10**400, -(10**30), 1e308, 0.5, "", "x", "\x1b[2J", "../../etc/passwd", "9" * 5000, [], {}, [[]],
+    {"a": {}}, [None], ["\ud800"], {"__class__": "os.system"}, list(range(50)),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A file that kdtune reads.
+
+    Attributes:
+        make: writes a good one into an empty folder, and returns its path there.
+        read: reads it, as kdtune does.
+    """
+
+    make: Callable[[Path], Path]
+    read: Callable[[Path], object]
+
+
+def in_run(name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        make_run(states=("done", "failed"))(folder)
+        files = RunFiles(folder / "runs" / "r")
+        lock.beat(files)
+        lock.request_stop(files)
+        return files.root / name
+
+    return make
+
+
+def all_of_a_run(path: Path) -> None:
+    """All that status and the tables ask of the run that a file belongs to."""
+    root = next(parent for parent in path.parents if parent.name == "r")
+    run = open_run(root)
+    summarise(run).to_dict()
+    run.trials()
+    run.front()
+    run.baselines()
+    for model in run.state().trials:
+        run.reports(model)
+
+
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    return {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.zeros(2)}
+
+
+def torch_file(folder: Path) -> Path:
+    content = {
+        "form": 1, "job": {"a": 1}, "model": tensors(folder), "optimizer": {"state": {}}, "reports": [{"epoch": 1}]
+    }  # fmt: skip
+    torch.save(content, folder / "checkpoint.pt")
+    return folder / "checkpoint.pt"
+
+
+def safetensors_file(folder: Path) -> Path:
+    save_file(tensors(folder), folder / "x.safetensors")
+    return folder / "x.safetensors"
+
+
+def npy_file(folder: Path) -> Path:
+    np.save(folder / "x.npy", np.arange(12, dtype=np.uint8).reshape(3, 4))
+    return folder / "x.npy"
+
+
+def cache_file(folder: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KDTUNE_CACHE", str(folder))
+        cached_tensors("x", lambda: tensors(folder))
+    return folder / "x.safetensors"
+
+
+def from_the_cache(path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KDTUNE_CACHE", str(path.parent))
+        kept = cached_tensors("x", lambda: tensors(path))
+    assert torch.equal(kept["weight"], tensors(path)["weight"]), "a damaged file is made again"
+
+
+def bundle(name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        from safetensors.torch import save
+
+        from kdtune.models import build
+        from kdtune.report.student import digest
+
+        module = build("linear", input_shape=(3,), n_classes=2)
+        weights = save(dict(module.state_dict()))
+        config = {
+            "form": 1, "kind": "kdtune-student", "id": "t0000", "architecture": "linear", "input_shape": [3],
+            "classes": ["a", "b"], "preprocessing": {}, "weights": {"sha256": digest(weights)}, "normalisation": None,
+        }  # fmt: skip
+        (folder / "model.safetensors").write_bytes(weights)
+        (folder / "config.json").write_text(json.dumps(config))
+        (folder / "metrics.json").write_text(json.dumps({"form": 1, "test": {"values": {"accuracy": 0.5}}}))
+        return folder / name
+
+    return make
+
+
+def written(text: str, name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        (folder / name).write_text(text)
+        return folder / name
+
+    return make
+
+
+SPACE = """dataset: {name: trifeature, n_train: 60}
+pairs: [lenet5->mlp-16, {pair: resnet8->lenet5, search: {lr: {low: 0.001, high: 0.1, log: true}}}]
+search: {temperature: {low: 1, high: 40}, alpha: [0.1, 0.5]}
+objectives: [accuracy, eod]
+constraints: {accuracy: ">= majority + 0.05"}
+budget: {trials: 3, epochs: 2}
+train: {lr: 0.01, milestones: [0.5]}
+"""
+
+
+def table_of(name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        import pandas
+
+        rng = np.random.default_rng(0)
+        table = pandas.DataFrame(
+            {
+                "age": rng.integers(20, 60, 120),
+                "race": rng.choice(["a", "b"], 120),
+                "y": rng.integers(0, 2, 120),
+            }
+        )
+        if name.endswith(".csv"):
+            table.to_csv(folder / name, index=False)
+        else:
+            table.to_parquet(folder / name)
+        return folder / name
+
+    return make
+
+
+def load_table(path: Path) -> None:
+    from kdtune.data import load
+
+    load("table", path=str(path), label="y", positive="1", sensitive="race")
+
+
+def picture(folder: Path) -> Path:
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    for name in ("cat", "dog"):
+        (folder / "images" / name).mkdir(parents=True)
+        for k in range(12):
+            Image.fromarray(pixels).save(folder / "images" / name / f"{k}.png")
+    return folder / "images" / "cat" / "3.png"
+
+
+def load_folder(path: Path) -> None:
+    from kdtune.data import load
+
+    load("folder", path=str(path.parents[1]))
+
+
+def journal(folder: Path) -> Path:
+    study = open_journal(folder / "study.journal")
+    trial = study.ask()
+    trial.suggest_float("temperature", 1, 40)
+    study.tell(trial, [0.5, 0.5])
+    study.ask()
+    return folder / "study.journal"
+
+
+def open_journal(path: Path) -> Any:
+    from kdtune.runs.measures import MEASURES, Objective
+    from kdtune.sweep.study import open_study, unfinished
+
+    objectives = [
+        Objective("accuracy", MEASURES["accuracy"], "all"),
+        Objective("eod", MEASURES["eod"], "sex"),
+    ]
+    study = open_study(path, objectives)
+    unfinished(study)
+    return study
+
+
+READERS: dict[str, Reader] = {
+    "run.json": Reader(in_run("run.json"), all_of_a_run),
+    "run.json alone": Reader(in_run("run.json"), RunRecord.read),
+    "events.jsonl": Reader(in_run("events.jsonl"), all_of_a_run),
+    "events.jsonl alone": Reader(in_run("events.jsonl"), read_run_state),
+    "reports.jsonl": Reader(in_run("trials/t0000/reports.jsonl"), all_of_a_run),
+    "config.json of a trial": Reader(
+        in_run("trials/t0000/config.json"), lambda path: load_trained(open_run(path.parents[2]), "t0000")
+    ),
+    "heartbeat.json": Reader(
+        in_run("heartbeat.json"), lambda path: lock.driver_seems_alive(RunFiles(path.parent))
+    ),
+    "stop": Reader(in_run("stop"), lambda path: lock.requested_stop(RunFiles(path.parent))),
+    "any JSON": Reader(written('{"a": [1, {"b": null}]}', "x.json"), read_json),
+    "any lines": Reader(written('{"a": 1}\n{"b": [2]}\n', "x.jsonl"), lambda path: list(read_records(path))),
+    "study.journal": Reader(journal, open_journal),
+    "checkpoint.pt": Reader(torch_file, read_checkpoint),
+    "weights .pt": Reader(torch_file, read_state),
+    "weights .safetensors": Reader(safetensors_file, read_state),
+    "a mapped array": Reader(npy_file, map_file),
+    "a cached data set": Reader(cache_file, from_the_cache),
+    "a student's config.json": Reader(bundle("config.json"), lambda path: load_student(path.parent)),
+    "a student's metrics.json": Reader(bundle("metrics.json"), lambda path: load_student(path.parent)),
+    "a student's weights": Reader(bundle("model.safetensors"), lambda path: load_student(path.parent)),
+    "a space": Reader(written(SPACE, "space.yaml"), lambda path: read_space(str(path))),
+    "a CSV table": Reader(table_of("x.csv"), load_table),
+    "a Parquet table": Reader(table_of("x.parquet"), load_table),
+    "an image": Reader(picture, load_folder),
+}
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that gives a reader's good file in a folder of its own; made once, then copied."""
+    made: dict[str, tuple[Path, Path]] = {}
+
+    def copy_of(name: str) -> Path:
+        if name not in made:
+            folder = tmp_path_factory.mktemp("good")
+            made[name] = folder, READERS[name].make(folder).relative_to(folder)
+        folder, path = made[name]
+        copied = tmp_path_factory.mktemp("copy") / "x"
+        shutil.copytree(folder, copied)
+        return copied / path
+
+    return copy_of
+
+
+def tried(reader: Reader, path: Path) -> None:
+    """Read, or be refused; anything else that is raised fails the test."""
+    said = "read"
+    try:
+        reader.read(path)
+    except KdtuneError as error:
+        said = str(error)
+    assert 1 <= len(said.splitlines()) <= 5
+
+
+@st.composite
+def damage(draw: Any, content: bytes) -> bytes:
+    """Cut short, flip bits, put bytes in between, repeat a part, or all of them."""
+    how = draw(st.sampled_from(["cut", "flip", "insert", "double", "zero", "random"]))
+    at = draw(st.integers(0, max(0, len(content) - 1)))
+    match how:
+        case "cut":
+            return content[:at]
+        case "flip":
+            flipped = bytearray(content)
+            for _ in range(draw(st.integers(1, 4))):
+                flipped[draw(st.integers(0, len(content) - 1))] ^= 1 << draw(st.integers(0, 7))
+            return bytes(flipped)
+        case "insert":
+            return content[:at] + draw(st.binary(min_size=1, max_size=20)) + content[at:]
+        case "double":
+            return content[:at] + content
+        case "zero":
+            return content[:at] + b"\x00" * (len(content) - at)
+    return draw(st.binary(max_size=200))
+
+
+@pytest.mark.parametrize("name", READERS)
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_damaged_file_is_read_or_refused(
+    name: str, data: st.DataObject, fresh: Callable[[str], Path]
+) -> None:
+    reader = READERS[name]
+    path = fresh(name)
+    path.write_bytes(data.draw(damage(path.read_bytes())))
+    tried(reader, path)
+
+
+def paths_of(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [here]
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        found += paths_of(item, (*here, key))
+    return found
+
+
+def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
+    if not path:
+        return by
+    value = copy.deepcopy(value)
+    inner = value
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = by
+    return value
+
+
+STRUCTURED = [name for name in READERS if "json" in name.lower()]
+
+
+@pytest.mark.parametrize("name", STRUCTURED)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_value_of_another_kind_is_read_or_refused(
+    name: str, data: st.DataObject, fresh: Callable[[str], Path]
+) -> None:
+    """Whole JSON, in which one value is not what it should be, or is missing: names that lead elsewhere among them."""
+    reader = READERS[name]
+    path = fresh(name)
+    lines = path.read_text().splitlines()
+    k = data.draw(st.integers(0, len(lines) - 1)) if path.suffix == ".jsonl" else 0
+    record = json.loads(lines[k] if path.suffix == ".jsonl" else path.read_text())
+    where = data.draw(st.sampled_from(paths_of(record)))
+    text = json.dumps(replaced(record, where, data.draw(st.sampled_from(WEIRD))))
+    if path.suffix == ".jsonl":
+        lines[k] = text
+        text = "\n".join(lines) + "\n"
+    path.write_text(text)
+    tried(reader, path)
+
+
+@pytest.mark.parametrize("name", [*STRUCTURED, "a space"])
+@pytest.mark.parametrize(
+    "text",
+    ["[" * DEEP + "]" * DEEP, '{"a":' * DEEP + "1" + "}" * DEEP, "9" * 100_000, "1e999999999"],
+    ids=["lists", "objects", "digits", "exponent"],
+)
+def test_deep_nesting_and_huge_numbers_are_refused_at_once(name: str, text: str, fresh: Any) -> None:
+    reader = READERS[name]
+    path = fresh(name)
+    path.write_text(text + "\n")
+    tried(reader, path)
+
+
+class _Evil:
+    def __init__(self, ran: Path) -> None:
+        self.ran = str(ran)
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (self.ran,)
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("form", ["pickle", "torch", "numpy", "old torch"])
+def test_a_pickle_in_its_place_does_not_run(name: str, form: str, tmp_path: Path) -> None:
+    reader = READERS[name]
+    path = reader.make(tmp_path)
+    evil = _Evil(tmp_path / "ran")
+    path.unlink()
+    match form:
+        case "pickle":
+            path.write_bytes(pickle.dumps(evil))
+        case "torch":
+            torch.save({"form": 1, "model": evil, "job": {}}, path)
+        case "old torch":
+            torch.save(evil, path, _use_new_zipfile_serialization=False)
+        case "numpy":
+            with open(path, "wb") as file:
+                np.save(file, np.array([evil], dtype=object), allow_pickle=True)
+    tried(reader, path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_folder_or_a_link_to_nowhere_in_its_place(name: str, tmp_path: Path) -> None:
+    reader = READERS[name]
+    path = reader.make(tmp_path)
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere")
+    tried(reader, path)
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    tried(reader, path)
+
+
+@pytest.mark.parametrize("model", ["../../x", "/etc", "t0000/../../..", "", ".", "a\x00b", "t" * 300])
+def test_a_model_s_name_leads_nowhere_else(model: str, tmp_path: Path) -> None:
+    with pytest.raises(KdtuneError, match="is not the name of a trial"):
+        RunFiles(tmp_path).model(model)
+
+
+def test_the_source_unpickles_and_evaluates_nothing() -> None:
+    """What could is named here, each with its reason; a new one must be, too."""
+    import re
+
+    allowed = {
+        ("report/formats.py", "torch.export.load"),  # reads the bytes it wrote in the line before
+        ("analyst.py", "pickle.loads("),  # from a pipe to a child that it started itself
+    }
+    pattern = re.compile(
+        r"(?<!safetensors\.)torch\.load\((?![^)]*weights_only=True)|torch\.export\.load|pickle\.loads?\(|yaml\.(?:unsafe_|full_)?load\(|"
+        r"(?<![\w.])(?:eval|exec)\(|allow_pickle=True|read_pickle|joblib\.load|os\.system|shell=True"
+    )
+    root = Path(__file__).parents[1]
+    found = set()
+    for folder in ("kdtune", "tui"):
+        for path in (root / folder).rglob("*.py"):
+            code = re.sub(r"#.*|\"\"\"(?s:.*?)\"\"\"", "", path.read_text(encoding="utf-8"))
+            found |= {
+                (str(path.relative_to(root / folder)), match.group()) for match in pattern.finditer(code)
+            }
+    assert found <= allowed, found - allowed
