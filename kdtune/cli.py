@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kdtune.errors import InputError, KdtuneError
+from kdtune.errors import InputError, KdtuneError, is_disk_error
 
 EXIT_INTERRUPTED = 130
 
@@ -26,6 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if not is_disk_error(error):
+            raise
+        from kdtune.plain import plain
+
+        where = plain(error.filename if error.filename is not None else "a file")
+        print(f"kdtune: {where}: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,6 +81,11 @@ def _add_search(commands: Any) -> None:
     )
     command.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster to join")
     _add_import(command)
+    command.add_argument(
+        "--keep",
+        choices=("front", "all", "none"),
+        help="whose weights stay when a student is trained: those an export can ask for (front), all, or none",
+    )
     command.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
     command.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
     command.add_argument(

@@ -4,6 +4,8 @@ The command line prints `str(error)` and exits with `error.exit_code`; everythin
 """
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
 
 
@@ -47,6 +49,34 @@ class UndefinedError(KdtuneError):
 
 class SweepError(KdtuneError):
     """A sweep could not go on; what was recorded so far is kept."""
+
+
+class DiskError(KdtuneError, OSError):
+    """A file can't be written: the disk is full, read-only or gone; what was written before is whole."""
+
+    @classmethod
+    def of(cls, error: OSError, path: str | os.PathLike[str]) -> "DiskError":
+        """Say what the system said of a file, and what to do."""
+        remedy = _DISK.get(error.errno or 0, "is the disk still there?")
+        raised = cls(f"{os.fspath(path)}: can't be written ({error.strerror or error}): {remedy}")
+        raised.errno = error.errno
+        return raised
+
+
+_DISK = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room: your share of that disk is used up",
+    errno.EFBIG: "files may not grow that large here",
+    errno.EROFS: "the disk is read-only; name another folder",
+    errno.EACCES: "you may not write there; name another folder",
+    errno.EPERM: "you may not write there; name another folder",
+    errno.EIO: "the disk fails",
+}
+
+
+def is_disk_error(error: OSError) -> bool:
+    """Tell what a disk does from what a program does wrong."""
+    return error.errno in _DISK or error.errno in (errno.ESTALE, errno.ENODEV, errno.ENXIO)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -97,6 +97,7 @@ def _space(options: argparse.Namespace, kind: str) -> tuple[Space, str]:
         "workers": "resources.workers",
         "gpus_per_trial": "resources.gpus_per_trial",
         "max_failures": "resources.max_failures",
+        "keep": "keep",
         "null": "study.null_is",
     }
     for name, key in keys.items():
@@ -119,7 +120,7 @@ def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
         raise InputError(
             f"run {files.root.name!r} is a {found}: kdtune {_COMMANDS[found]} --resume {files.root.name}"
         )
-    fixed = ("space", "set", "name", "seed", "workers", "gpus_per_trial", "max_failures")
+    fixed = ("space", "set", "name", "seed", "workers", "gpus_per_trial", "max_failures", "keep")
     given = [name for name in fixed if getattr(options, name, None) not in (None, [])]
     if given:
         raise InputError(

@@ -1,5 +1,6 @@
 """Where the parts of a run lie, and how a run is found by name."""
 
+import contextlib
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kdtune.errors import RunError, did_you_mean
+from kdtune.errors import DiskError, RunError, did_you_mean
 from kdtune.runs.jsonl import dumps
 
 SCHEMA = 1
@@ -126,9 +127,17 @@ def create_run(base: Path, name: str | None, stem: str) -> RunFiles:
     """Make an empty run directory, `base/name` or the first free `base/stem-N`.
 
     Raises:
+        DiskError: the folder can't be written.
         RunError: the name is taken, or is not made of letters, digits, '.', '_' and '-'.
     """
-    base.mkdir(parents=True, exist_ok=True)
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        return _create_run(base, name, stem)
+    except OSError as error:
+        raise DiskError.of(error, base) from error
+
+
+def _create_run(base: Path, name: str | None, stem: str) -> RunFiles:
     if name is not None:
         if not _NAME.fullmatch(name):
             raise RunError(f"{name!r} can't name a run: use letters, digits, '.', '_' and '-'")
@@ -158,6 +167,26 @@ def _never_began(folder: Path) -> bool:
     files = RunFiles(folder)
     own = {files.lock, files.log, files.events, files.heartbeat, files.stop_request}
     return files.lock.is_file() and not is_driven(files) and own.issuperset(folder.iterdir())
+
+
+def check_no_links(files: RunFiles) -> None:
+    """Refuse to write into a run that holds links: one from elsewhere may lead to files which are not the run's.
+
+    Raises:
+        RunError: naming the link. The run directory itself may be one.
+    """
+    for path in (
+        files.events,
+        files.journal,
+        files.log,
+        files.lock,
+        files.root / "trials",
+        files.root / "baselines",
+    ):
+        if path.is_symlink():
+            raise RunError(
+                f"{path}: is a link, and a run is written only into files of its own: put the file there"
+            )
 
 
 def list_runs(base: Path) -> list[RunFiles]:
@@ -207,6 +236,8 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise RunError(f"{path}: missing") from None
+    except OSError as error:
+        raise RunError(f"{path}: not readable ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path}: not readable as JSON ({error})") from None
     if not isinstance(value, dict):
@@ -220,17 +251,25 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Replace a file in one step.
+
+    Raises:
+        DiskError: it can't be written; it is what it was before.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(aside, 0o644)
-        os.replace(aside, path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(aside, 0o644)
+            os.replace(aside, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(aside).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DiskError.of(error, path) from error
 
 
 def read_records_of_runs(base: Path) -> Iterator[tuple[RunFiles, dict[str, Any]]]:

@@ -4,12 +4,15 @@ A line counts once its newline is there. A reader takes whatever follows the las
 being written; a writer that finds such a rest (its predecessor was killed) cuts it off before it appends.
 """
 
+import contextlib
 import json
 import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from kdtune.errors import DiskError
 
 Record = dict[str, Any]
 
@@ -35,30 +38,64 @@ def _without_nan(value: Any) -> Any:
 
 
 class LineWriter:
-    """Appends records to one file; each record reaches the file in a single write, unless the disk takes less."""
+    """Appends records to one file: a record is there whole, or not at all.
+
+    Raises (all methods):
+        DiskError: the file can't be written.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _cut_torn_tail(path)
-        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cut_torn_tail(path)
+            # No links: a run from elsewhere may hold one that leads to a file which is not the run's.
+            self._file = open(os.open(path, _APPEND, 0o666), "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        except OSError as error:
+            raise DiskError.of(error, path) from error
 
     def append(self, record: Record, *, durable: bool = False) -> None:
         """Write one record; with `durable` wait until the disk has it (a state change must outlive the machine)."""
         rest = (dumps(record) + "\n").encode()
-        while rest:
-            rest = rest[self._file.write(rest) :]
-        if durable:
-            os.fsync(self._file.fileno())
+        begun = self._length()
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            if durable:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            # What the disk took of it must not run into the next record, should there be room for that one.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file.fileno(), begun)
+            raise DiskError.of(error, self._path) from error
+
+    def _length(self) -> int:
+        """Return the bytes in the file, while it still lies under its name."""
+        facts = os.fstat(self._file.fileno())
+        try:
+            if os.path.samestat(facts, os.stat(self._path)):
+                return facts.st_size
+        except OSError:
+            pass
+        raise DiskError(f"{self._path}: is gone: deleted, moved, or its disk was taken away")
 
     def close(self, *, durable: bool = False) -> None:
         """Close the file; with `durable` wait until the disk has it."""
-        if durable:
-            os.fsync(self._file.fileno())
-        self._file.close()
+        try:
+            if durable:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise DiskError.of(error, self._path) from error
+        finally:
+            self._file.close()
 
 
-def _cut_torn_tail(path: Path) -> None:
-    if not path.exists():
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def cut_torn_tail(path: Path) -> None:
+    """Cut off what follows the last newline of a file: a writer that was killed left it, or a disk that was full."""
+    if not path.exists() or path.is_symlink():
         return
     with open(path, "r+b") as file:
         end = file.seek(0, os.SEEK_END)
@@ -107,7 +144,7 @@ class Tail:
                 block = file.read(max_bytes)
                 if block and b"\n" not in block:
                     block += file.readline()
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return []
         whole = block[: block.rfind(b"\n") + 1]
         self.offset += len(whole)
@@ -148,7 +185,7 @@ def read_backwards(path: Path) -> Iterator[Record]:
                     yield from _backwards(line)
             if whole:
                 yield from _backwards(rest)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return
 
 

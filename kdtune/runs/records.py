@@ -36,7 +36,7 @@ class Report:
         epoch: number of epochs trained, from 1.
         counts: by sensitive attribute, and under `ALL` for all examples as one group.
         time: seconds since 1970 at its end.
-        seconds: how long the epoch took, evaluation included; of students that are trained as one, each its share.
+        seconds: how long the epoch took, evaluation included.
         train_loss: mean loss over the epoch, as optimised.
         validation_loss: mean cross-entropy on validation.
         learning_rate: at the end of the epoch.

@@ -1,5 +1,6 @@
 """Teachers and non-distilled students: trained once for each data set and protocol, then taken from a cache."""
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -145,17 +146,25 @@ def from_cache(role: str, architecture: str, job: Job, key: str, extras: Sequenc
 
 
 def to_cache(baseline: Baseline, key: str) -> None:
-    """Keep a baseline: written aside, then renamed, so that another sweep never sees half of it."""
+    """Keep a baseline: written aside, then renamed, so that another sweep never sees half of it.
+
+    A cache that can't be written (full disk, read-only home) costs time, never the result.
+    """
     folder = _folder(key)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{key}."))
+    with contextlib.suppress(OSError):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{key}."))
+        try:
+            _keep(baseline, aside, folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _keep(baseline: Baseline, aside: Path, folder: Path) -> None:
     (aside / "model.safetensors").write_bytes(baseline.weights)
     lines = "".join(dumps(report.to_dict()) + "\n" for report in baseline.reports)
     (aside / "reports.jsonl").write_text(lines, encoding="utf-8")
     (aside / "job.json").write_text(json.dumps(baseline.job.to_dict()) + "\n", encoding="utf-8")
     (aside / "sha256.json").write_text(json.dumps(_digests(aside)) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
-    try:
-        aside.rename(folder)
-    except OSError:  # another sweep was faster
-        shutil.rmtree(aside, ignore_errors=True)
+    aside.rename(folder)  # or another sweep was faster, and what it kept is the same

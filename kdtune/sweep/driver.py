@@ -1,5 +1,6 @@
 """Drives a sweep from a checked space to a finished run directory."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -11,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kdtune.data import load
-from kdtune.errors import KdtuneError, RunError, SweepError
-from kdtune.runs.files import RunFiles, baseline_id
+from kdtune.errors import DiskError, KdtuneError, RunError, SweepError, is_disk_error
+from kdtune.runs.files import RunFiles, baseline_id, check_no_links
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
@@ -60,26 +61,43 @@ def run_sweep(request: Request) -> None:
     Raises:
         InputError: something that was asked for can't be used; nothing was trained.
         SweepError: it could not go on; what was recorded is kept.
+        DiskError: the run can't be written; what was recorded is kept.
     """
-    files = request.files
-    files.root.mkdir(parents=True, exist_ok=True)
-    with driver_lock(files):
-        writer = RunWriter(files)
-        liveness = Liveness(files)
-        try:
-            with liveness.watch():
-                _drive(request, writer, liveness)
-        except KdtuneError as error:
-            if liveness.stopping():
-                writer.run_state("stopped", str(error))
-                return
+    try:
+        request.files.root.mkdir(parents=True, exist_ok=True)
+        check_no_links(request.files)
+        with driver_lock(request.files):
+            _run(request)
+    except DiskError:
+        raise
+    except OSError as error:
+        if not is_disk_error(error):
+            raise
+        raise DiskError.of(error, error.filename or request.files.root) from error
+
+
+def _run(request: Request) -> None:
+    writer = RunWriter(request.files)
+    liveness = Liveness(request.files)
+    try:
+        with liveness.watch():
+            _drive(request, writer, liveness)
+    except DiskError as error:
+        with contextlib.suppress(DiskError):  # there may be room for these few bytes, or none
             writer.run_state("failed", str(error))
-            raise
-        except BaseException as error:
+        raise
+    except KdtuneError as error:
+        if liveness.stopping():
+            writer.run_state("stopped", str(error))
+            return
+        writer.run_state("failed", str(error))
+        raise
+    except BaseException as error:
+        with contextlib.suppress(DiskError):
             writer.run_state("failed", f"{type(error).__name__}: {error}")
-            raise
-        finally:
-            writer.close()
+        raise
+    finally:
+        writer.close()
 
 
 def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
@@ -140,6 +158,7 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     from kdtune.sweep.baselines import make_baselines, references_of
     from kdtune.sweep.desk import start_desk
     from kdtune.sweep.fleet import user_builders
+    from kdtune.sweep.keeping import say_room
     from kdtune.sweep.ledger import Ledger
     from kdtune.sweep.memory import memory_limit
     from kdtune.sweep.study import open_study
@@ -148,6 +167,7 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     from kdtune.sweep.workers import Shared
 
     space = plan.space
+    writer.run_state("preparing", say_room(plan, allotment.workers, files.root))
     builders = user_builders(name for pair in space.pairs for name in (pair.teacher, pair.student))
     arrays = ray.put(Arrays.of(plan.dataset))
     writer.run_state("preparing", "teachers and non-distilled students")
@@ -186,7 +206,10 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     ready = server.views.remote()
     with watchdog(desk, lambda: writer.state, space.resources.stall_seconds, ready=ready):
         _run_trials(plan, ledger, shared, allotment)
+    if ledger.broken is not None:
+        raise ledger.broken
     ledger.interrupt_rest()
+    ledger.settle()
     failed = [t for t in writer.state.trials.values() if t.state == "failed"]
     if liveness.stopping():
         writer.run_state("stopped", "on request")

@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 
 from kdtune.distill.config import Job
+from kdtune.errors import DiskError
 from kdtune.runs.files import RunFiles, trial_id, write_json
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.measures import References, front_hypervolume
@@ -22,6 +23,7 @@ from kdtune.runs.writer import RunWriter
 from kdtune.sweep import study as studies
 from kdtune.sweep.cohorts import group
 from kdtune.sweep.halving import Referee
+from kdtune.sweep.keeping import Keeper
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.proposal import Proposal, Student
 
@@ -34,6 +36,7 @@ class Ledger:
         stopping: tells whether the sweep was asked to stop: then nothing new is proposed, and what ends is interrupted.
 
     Attributes:
+        broken: why nothing can be recorded any more; from then on nothing is.
         hopeless: why the sweep is not worth going on with; empty as long as it is.
     """
 
@@ -59,15 +62,18 @@ class Ledger:
         self._begun = len(study.get_trials(deepcopy=False))
         self._waiting: list[Proposal] = []
         self._pairs: dict[int, str] = {}
+        self.broken: OSError | None = None
+        self._keeper = Keeper(plan.space.keep, files)
         self._referee = Referee(plan)
         self._referee.recall(read_records(files.events), self._unfinished)
         self.hopeless = ""
         self._tell_what_is_known()
+        self.settle()
 
     def should_stop(self) -> bool:
-        """Tell whether trials at work are to end now: on request, the time is spent, or there is no hope."""
+        """Tell whether trials at work are to end now: on request, out of time, disk or hope."""
         spent = self._deadline is not None and time.time() > self._deadline
-        return spent or self._stopping() or bool(self.hopeless)
+        return spent or self.broken is not None or self._stopping() or bool(self.hopeless)
 
     def next_proposal(self) -> Proposal | None:
         """Return what to train next, unfinished trials of an earlier driver first; None where there is nothing."""
@@ -90,6 +96,8 @@ class Ledger:
 
         Epochs that are recorded already are passed over, and so is what comes of a student that has ended.
         """
+        if result.get("disk"):  # a worker could not keep a checkpoint: the next one could not either
+            raise DiskError(str(result["disk"]))
         for news in json.loads(result.get("students") or "[]"):
             number = int(news["number"])
             if self._ended(number):
@@ -207,6 +215,14 @@ class Ledger:
             if model.state == "running":
                 self._writer.model_state(model.id, "interrupted")
 
+    def settle(self) -> None:
+        """Take the checkpoints that are not to be kept, those included that a worker wrote late."""
+        self._keeper.settle(self._writer.state, list(self._writer.state.trials), self._front())
+
+    def _front(self) -> list[str]:
+        done, on_front = front_members(self._writer.state, self._plan.objectives, self._plan.constraints)
+        return [model.id for model, on in zip(done, on_front, strict=True) if on]
+
     def _end(self, number: int, state: str, message: str = "") -> None:
         model_id = trial_id(number)
         # First the run's record, then the study: a driver killed in between finds the record and tells the study.
@@ -216,6 +232,7 @@ class Ledger:
             self._record_front()
         if state == "failed":
             self.hopeless = self._hopeless()
+        self._keeper.settle(self._writer.state, [model_id], self._front())
 
     def _hopeless(self) -> str:
         """Return why the sweep is not worth going on with: nothing but failures so far, and enough of them."""

@@ -5,12 +5,14 @@ errored or early-stopped one for complete, and keeps constraints from the sample
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ray.tune.search import Searcher
 
 from kdtune.sweep.ledger import Ledger
 from kdtune.sweep.proposal import Proposal
+
+T = TypeVar("T")
 
 
 class StudySearcher(Searcher):
@@ -44,7 +46,7 @@ class StudySearcher(Searcher):
         """Return the next carrier's configuration, None while all workers are busy, or FINISHED."""
         if len(self._live) >= self._workers():
             return None
-        proposal = self._ledger.next_proposal()
+        proposal = self._guarded(self._ledger.next_proposal)
         if proposal is None:
             # What is at work may come back in parts: a cohort that could not be trained as one.
             return None if self._live else Searcher.FINISHED
@@ -56,7 +58,8 @@ class StudySearcher(Searcher):
 
     def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Record the epochs in a result, and tell whether its carrier is to go on."""
-        return self._ledger.take(self._live[trial_id], result)
+        proposal = self._live[trial_id]
+        return bool(self._guarded(lambda: self._ledger.take(proposal, result)))
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -66,7 +69,16 @@ class StudySearcher(Searcher):
         if proposal is not None:
             said = self._why_lost(proposal.numbers)
             lost = (said or "its worker process, or its machine, was lost") if error else None
-            self._ledger.close(proposal, result, lost=lost)
+            self._guarded(lambda: self._ledger.close(proposal, result, lost=lost))
+
+    def _guarded(self, do: Callable[[], T]) -> T | None:
+        """Do what the ledger records, unless the disk has failed: Tune would take that for a failure of the trial."""
+        if self._ledger.broken is None:
+            try:
+                return do()
+            except OSError as error:
+                self._ledger.broken = error
+        return None
 
     def save(self, checkpoint_path: str) -> None:
         """Keep nothing: the journal holds all."""

@@ -197,6 +197,7 @@ class Space(_Strict):
     sampler: Literal["tpe", "nsgaii", "gp", "random"] = "tpe"
     early_stopping: EarlyStopping = EarlyStopping()
     resources: Resources = Resources()
+    keep: Literal["front", "all", "none"] = "front"
     study: StudySpec | None = None
     seed: int = Field(default=0, ge=0)
 
@@ -337,6 +338,10 @@ def _in_yaml(value: Any) -> str:
         return ""
 
 
+_MOST_PROBLEMS = 5
+"""Told at once of one file."""
+
+
 def parse_space(content: Any, source: str) -> Space:
     """Return the space that a YAML document holds.
 
@@ -356,7 +361,11 @@ def parse_space(content: Any, source: str) -> Space:
         space.train_config()
         space.teacher_config()
     except ValidationError as error:
-        raise SpaceError("\n".join(f"{source}: {line}" for line in _readable(error))) from None
+        lines = _readable(error)
+        shown = lines if len(lines) <= _MOST_PROBLEMS else lines[: _MOST_PROBLEMS - 1]
+        if len(shown) < len(lines):
+            shown.append(f"and {len(lines) - len(shown)} more problems like these")
+        raise SpaceError("\n".join(f"{source}: {line}" for line in shown)) from None
     except (InputError, TypeError, ValueError) as error:
         raise SpaceError(f"{source}: {error}") from None
     return space

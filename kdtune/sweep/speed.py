@@ -16,7 +16,7 @@ from torch import nn
 
 from kdtune.data.cache import cache_dir
 from kdtune.distill.evaluate import autocast
-from kdtune.errors import RunError
+from kdtune.errors import DiskError, RunError
 from kdtune.models import build
 from kdtune.runs.files import read_json, write_json
 from kdtune.sweep.plan import Plan, Speed
@@ -57,7 +57,8 @@ def fastest(architecture: str, plan: Plan) -> Speed:
     seconds = {
         f"{speed.precision}{' channels_last' if speed.channels_last else ''}": t for speed, t in times.items()
     }
-    write_json(path, {**vars(chosen), "measured": seconds, "on": key})
+    with contextlib.suppress(DiskError):
+        write_json(path, {**vars(chosen), "measured": seconds, "on": key})
     return chosen
 
 

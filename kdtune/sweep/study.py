@@ -16,7 +16,9 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from kdtune.data.seeds import derive_seed
+from kdtune.errors import DiskError, RunError, is_disk_error
 from kdtune.pareto import Constraint
+from kdtune.runs.jsonl import cut_torn_tail
 from kdtune.runs.measures import Objective
 from kdtune.runs.state import ModelState
 from kdtune.sweep.space import Space
@@ -26,10 +28,30 @@ STARTUP_TRIALS = 10
 
 
 def open_study(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
-    """Open the study in a journal, or begin it."""
+    """Open the study in a journal, or begin it.
+
+    Raises:
+        RunError: the journal is damaged.
+        DiskError: it can't be written.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # A driver that was killed while it wrote leaves its lock; the run's own lock says that nobody else writes.
-    journal.with_name(journal.name + ".lock").unlink(missing_ok=True)
+    try:
+        # A driver that was killed while it wrote leaves its lock; the run's own lock says that nobody else writes.
+        journal.with_name(journal.name + ".lock").unlink(missing_ok=True)
+        cut_torn_tail(journal)
+        return _opened(journal, objectives)
+    except OSError as error:
+        if is_disk_error(error):
+            raise DiskError.of(error, journal) from error
+        raise RunError(f"{journal}: not readable ({error.strerror})") from None
+    except Exception as error:  # what Optuna raises at a line that it did not write may be anything
+        raise RunError(
+            f"{journal}: damaged ({type(error).__name__}): what was recorded can be read and exported, but the "
+            "search can't go on: start a new run"
+        ) from error
+
+
+def _opened(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         storage = JournalStorage(JournalFileBackend(str(journal)))

@@ -17,7 +17,7 @@ from kdtune.distill.cohort import Cohort, Member, open_cohort
 from kdtune.distill.config import Job
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.distill.training import Training
-from kdtune.errors import KdtuneError
+from kdtune.errors import DiskError, KdtuneError
 from kdtune.models import Builder
 from kdtune.runs.files import read_json
 from kdtune.sweep.desk import SignedIn
@@ -103,6 +103,8 @@ class CohortTrial(tune.Trainable):
                 cohort.step()
             self._folder.send_changes()
             return self._news(cohort)
+        except DiskError as error:
+            return {"done": True, "disk": str(error)}
         except KdtuneError as error:
             return {"done": True, "failed": str(error)}
         except MemoryError:

@@ -208,8 +208,9 @@ def damage_truncated(run: Run, trial: str) -> None:
 
 
 def damage_another(run: Run, trial: str) -> None:
-    other = next(name for name in run.trials().index if name != trial)
-    run.files.checkpoint(trial).write_bytes(run.files.checkpoint(other).read_bytes())
+    content = torch.load(run.files.checkpoint(trial), weights_only=True)
+    content["job"]["seed"] += 1
+    torch.save(content, run.files.checkpoint(trial))
 
 
 def damage_weights(run: Run, trial: str) -> None:

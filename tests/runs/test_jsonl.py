@@ -142,6 +142,9 @@ def test_a_write_that_falls_short_is_completed(tmp_path: Path, monkeypatch: pyte
         def write(self, content: bytes) -> int:
             return int(self.file.write(content[:3]))  # type: ignore[attr-defined]
 
+        def fileno(self) -> int:
+            return int(self.file.fileno())  # type: ignore[attr-defined]
+
         def close(self) -> None:
             self.file.close()  # type: ignore[attr-defined]
 

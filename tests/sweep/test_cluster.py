@@ -20,6 +20,7 @@ SPACE: dict[str, Any] = {
     "pairs": ["lenet5->lenet5"],
     "budget": {"trials": 1000, "epochs": EPOCHS},  # it is stopped when all has been seen
     "resources": {},
+    "keep": "all",
 }
 
 

@@ -1,0 +1,105 @@
+"""Which checkpoints a sweep keeps, and how much room it needs: a thousand students must not fill a disk."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import Literal
+
+from kdtune.data.dataset import Dataset
+from kdtune.fairness import count
+from kdtune.models import build
+from kdtune.runs.files import RunFiles
+from kdtune.runs.state import RunState
+from kdtune.sweep.plan import Plan
+
+Keep = Literal["all", "front", "none"]
+
+ENDED = ("done", "stopped", "failed")
+_EVENT_BYTES = 40
+"""Of one measure in an event, its name included."""
+
+_MEASURES, _CELLS = 16, 10
+_STATES = {"sgd": 2, "adamw": 3}
+"""Copies of the weights in a checkpoint: themselves, and what the optimiser keeps of each."""
+
+
+class Keeper:
+    """Takes the checkpoints of students that have ended and are not to be kept.
+
+    A student that is at work always keeps its last. One that another dominates stays dominated, so that nothing is
+    taken that a front could ask for later.
+    """
+
+    def __init__(self, keep: Keep, files: RunFiles) -> None:
+        self._keep = keep
+        self._files = files
+        self._there: set[str] = set()
+
+    def settle(self, state: RunState, ended: Collection[str], front: Collection[str]) -> None:
+        """Take what is not to be kept of the students in `ended`, and of those that have left the front."""
+        if self._keep == "all":
+            return
+        now = [name for name in ended if state.trials[name].state in ENDED]
+        kept = set(front) if self._keep == "front" else set()
+        self._there.update(now)
+        taken = [self._files.checkpoint(name) for name in self._there - kept]
+        for name in now:  # what a worker left that was killed while it wrote
+            taken += self._files.model(name).glob(".checkpoint.pt.*")
+        for path in taken:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        self._there &= kept
+
+
+def room_needed(plan: Plan, workers: int) -> tuple[int, int, int]:
+    """Return bytes: of one student's checkpoint (the largest), of all kept ones, and of the records of all trials.
+
+    Of those that are kept for the front only those at work are counted: how long a front grows nobody knows.
+    """
+    space, dataset = plan.space, plan.dataset
+    weights = max(_weights(pair.student, dataset) for pair in space.pairs)
+    records = space.budget.epochs * _epoch_bytes(dataset)
+    checkpoint = weights * _STATES[space.train_config().optimizer] + records
+    trials = space.budget.trials or 0
+    kept = checkpoint * (max(trials, workers) if space.keep == "all" else workers)
+    return checkpoint, kept, trials * records
+
+
+def say_room(plan: Plan, workers: int, root: Path) -> str:
+    """Return one line: what a sweep needs on the disk, and what is free there."""
+    checkpoint, kept, records = room_needed(plan, workers)
+    free = shutil.disk_usage(root).free
+    which = {"all": "of every student", "front": "at work and on the front", "none": "at work"}[
+        plan.space.keep
+    ]
+    trials = plan.space.budget.trials
+    told = "" if trials is None else f", {size(records)} for the records of {trials:,} trials"
+    line = f"disk: {size(checkpoint)} a checkpoint (kept: {which}){told}; {size(free)} are free"
+    return line if kept + records < free else f"{line}: NOT ENOUGH, about {size(kept + records)} are needed"
+
+
+def size(n: float) -> str:
+    """Return bytes as people read them."""
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while n >= 1000 and len(units) > 1:
+        n /= 1000
+        del units[0]
+    return f"{n:.1f} {units[0]}" if n < 10 and units[0] != "B" else f"{n:.0f} {units[0]}"
+
+
+def _weights(architecture: str, dataset: Dataset) -> int:
+    model = build(architecture, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
+    return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+
+
+def _epoch_bytes(dataset: Dataset) -> int:
+    """Return the bytes that one epoch's report and event take."""
+    labels = dataset.validation.labels.numpy()
+    tables = [count(labels, labels, n_classes=dataset.n_classes)]
+    for name, groups in dataset.attributes.items():
+        codes = dataset.validation.groups[name].numpy()
+        tables.append(count(labels, labels, codes, n_classes=dataset.n_classes, n_groups=len(groups)))
+    report = sum(len(json.dumps(table.to_dict(), separators=(",", ":"))) for table in tables)
+    return report + _CELLS * dataset.n_classes + _EVENT_BYTES * (_MEASURES + 5 * len(dataset.attributes))
