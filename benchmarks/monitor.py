@@ -11,6 +11,7 @@ import platform
 import re
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -234,13 +235,17 @@ def measure(folder: Path, rounds: int, seconds: float, say: Callable[[Row], None
     from tui.synthetic import Synthetic
 
     Synthetic(trials=40, epochs=10, classes=10).write(folder / "small")
-    starts: dict[str, list[float]] = {"ours": [], "naive": []}
+    starts: dict[str, list[float]] = {"ours": [], "naive": [], "libraries": []}
     for _ in range(2 * rounds - 1):
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import textual.app, numpy"], check=True)
+        starts["libraries"].append(time.perf_counter() - begun)
         for kind, seen in (("ours", r"t0\d\d\d"), ("naive", "accuracy")):
             terminal = Terminal(kind, folder / "small")
             starts[kind].append((terminal.wait(seen) or NAN) - terminal.begun)
             terminal.close()
     say(Row("cold start to the first paint", "s", *_with_target(starts, 0.9)))
+    say(Row("of which Python, Textual and numpy", "s", statistics.median(starts["libraries"])))
     say(Row("CPU of one core, idle", "%", idle_cpu(folder / "small", seconds), 1.0))
 
     ours, naive = [], []
