@@ -136,6 +136,21 @@ async def test_a_killed_driver_is_lost_once_its_heartbeat_is_old(run):
         driver.stdout.close()
 
 
+async def test_a_run_that_failed_says_why(run):
+    with open(run.events, "a") as file:
+        event = {"t": time.time(), "kind": "run", "state": "failed", "message": "no room on the disk " * 9}
+        file.write(json.dumps(event) + "\n")
+    app = monitor_of(run)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await read(pilot, app)
+        await until(pilot, lambda: state_name(app.session) == "failed")
+        assert all("failed" in text.split("\n")[0] for text in await every_screen(pilot, app))
+        app.session.store.state.message = "no room on the disk"
+        app.session.view.changed()
+        await pilot.pause(0.5)
+        assert "no room on the disk" in (await every_screen(pilot, app))[0].split("\n")[0]
+
+
 async def test_without_a_header_the_footer_says_how_the_run_stands(run):
     beat(run, age=LOST_AFTER_SECONDS + 5)
     app = monitor_of(run)

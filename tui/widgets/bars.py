@@ -32,6 +32,9 @@ STATE_LOOK = {
 _ROOMY = 60
 """Columns from which things are called by their names."""
 
+_LEAST = 12
+"""Columns that the beginning of an error is worth."""
+
 
 class Header(Drawn):
     """Two rows: what the run does, and where one is."""
@@ -79,39 +82,30 @@ class Header(Drawn):
             + 2
         )
         x = canvas.text(x, 0, f"{look.glyph(glyph)} {state}", style) + 2
-        counts = store.counts()
-        ended = counts["done"] + counts["stopped"] + counts["failed"]
-        budget = store.record.trials
-        parts: list[tuple[str, str]] = []
-        if state == "preparing" and store.state.message:
-            parts.append((plain(store.state.message), "dim"))
-        if budget:
-            size = 16 if canvas.width >= 120 else 8 if canvas.width >= 80 else 0
-            share = min(1.0, (ended + _partial(store)) / budget)
-            filled = raster.bar(share * size, size, ascii_only=look.ascii)
-            if size and x + size < right:
-                start = x
-                x = canvas.text(x, 0, filled, "accent")
-                canvas.text(x, 0, look.glyph("track") * (start + size - x), "faint")
-                x = start + size + 1
-            parts.append((f"{ended}/{budget} trials", "text"))
-        else:
-            parts.append((f"{ended} trials", "text"))
-        if counts["running"]:
-            parts.append((f"{counts['running']} running", "accent"))
-        if counts["failed"]:
-            parts.append((f"{counts['failed']} failed", "bad"))
-        if store.front:
-            parts.append((f"{look.glyph('front')} {len(store.front)} on front", "front"))
-            parts.append((f"hv {store.hypervolume:.4f}", "text"))
+        x = self._progress(canvas, x, right)
+        parts = _facts(session)
         for text, name in parts:
             label = look.text(text)
             if x + width(label) > right:
+                if name == "bad" and right - x > _LEAST:
+                    x = canvas.text(x, 0, fit(label, right - x), name) + 2
                 break
             x = canvas.text(x, 0, label, name) + 2
         passed = _times(session)
         if passed and x + width(passed) <= right:
             canvas.right(right, 0, passed, "dim")
+
+    def _progress(self, canvas: Canvas, x: int, right: int) -> int:
+        """Draw how much of the budget is spent; return the x after it."""
+        store, look = self.session.store, self.session.look
+        size = 16 if canvas.width >= 120 else 8 if canvas.width >= 80 else 0
+        if not store.record.trials or not size or x + size >= right:
+            return x
+        share = min(1.0, (_ended(store) + _partial(store)) / store.record.trials)
+        filled = raster.bar(share * size, size, ascii_only=look.ascii)
+        end = canvas.text(x, 0, filled, "accent")
+        canvas.text(end, 0, look.glyph("track") * (x + size - end), "faint")
+        return x + size + 1
 
     def _tabs_row(self, canvas: Canvas) -> None:
         board, look = self.board, self.session.look
@@ -140,6 +134,33 @@ class Header(Drawn):
         canvas.right(start, 1, "tab ", "key")
         for k, label in enumerate(labels):
             start = canvas.text(start, 1, label, "strong" if k == active else "dim") + 2
+
+
+def _facts(session: Session) -> list[tuple[str, str]]:
+    """Return what the run has come to, each with its style: what should be seen first comes first."""
+    store, state = session.store, session.store.state
+    counts = store.counts()
+    failed = state_name(session) == "failed"
+    found: list[tuple[str, str]] = []
+    if state.message and state_name(session) == "preparing":
+        found.append((plain(state.message), "dim"))
+    budget = f"/{store.record.trials}" if store.record.trials else ""
+    found.append((f"{_ended(store)}{budget} trials", "text"))
+    if counts["running"]:
+        found.append((f"{counts['running']} running", "accent"))
+    if counts["failed"]:
+        found.append((f"{counts['failed']} failed", "bad"))
+    if store.front:
+        found.append((f"{session.look.glyph('front')} {len(store.front)} on front", "front"))
+        found.append((f"hv {store.hypervolume:.4f}", "text"))
+    if state.message and failed:
+        found.append((plain(state.message), "bad"))
+    return found
+
+
+def _ended(store: Store) -> int:
+    counts = store.counts()
+    return counts["done"] + counts["stopped"] + counts["failed"]
 
 
 def _times(session: Session) -> str:
