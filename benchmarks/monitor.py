@@ -308,7 +308,7 @@ def machine(before: float) -> str:
 def _priority() -> str:
     if os.sched_getscheduler(0) == os.SCHED_OTHER:
         return ""
-    return "run at real-time priority, so that what else the machine does takes no time from either build, "
+    return "run at real-time priority: other processes wait for either build, "
 
 
 def _cpuinfo() -> list[str]:
