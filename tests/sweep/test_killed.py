@@ -115,7 +115,7 @@ class Killer:
         delay = self.random.uniform(0, 8) if early else self.random.expovariate(1 / 0.7)
         if not early:
             seen = self._records()
-            wait_for(lambda: self._records() > seen or self.search.poll() is not None, 400, "progress")
+            wait_for(lambda: self._records() > seen or self.search.poll() is not None, 1200, "progress")
         time.sleep(delay)
         assert self.search.poll() is None, (
             f"ended after {self.kinds.total()} kills, code {self.search.returncode}: {self.search.communicate()}"
@@ -142,8 +142,8 @@ class Killer:
 
     def _begin_again(self, *, last: bool) -> None:
         """See that all of it is gone, without help, and resume."""
-        self.search.communicate(timeout=180)
-        left = self.marked.wait_until_gone(120)
+        self.search.communicate(timeout=600)
+        left = self.marked.wait_until_gone(300)
         assert not left, f"a kill left processes behind: {left}"
         self.search = self._start(whole=last)
 
