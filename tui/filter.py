@@ -1,4 +1,4 @@
-"""The filter's language: `state:running pair:lenet5 T>=4 eod<0.05 front !failed t001`. Terms are joined by "and"."""
+"""The filter's language: `state:running pair:lenet5 T>=4 eod<0.05 front !failed t001`. "and" may join them."""
 
 import math
 import re
@@ -23,6 +23,7 @@ ALIASES = {
 FLAGS = ("front", "feasible", "selected", "pinned")
 
 _COMPARISON = re.compile(r"([^\s<>=!:]+)(<=|>=|!=|<|>|=|:)(.*)", re.DOTALL)
+_SPACED = re.compile(r"\s*(<=|>=|!=|<|>|=|:)\s*")
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
@@ -57,7 +58,10 @@ def parse(text: str, store: Store, view: View) -> Filter:
     Raises:
         FilterError: a term names what no trial has, or compares with what is no number.
     """
-    return Filter(text, tuple(_term(term, store, view) for term in text.split()))
+    terms = _SPACED.sub(r"\1", text).split()
+    if any(term.lower() == "or" for term in terms):
+        raise FilterError("there is no 'or': a trial is shown if all terms hold")
+    return Filter(text, tuple(_term(term, store, view) for term in terms if term.lower() != "and"))
 
 
 def names(store: Store) -> list[str]:

@@ -45,6 +45,15 @@ def test_terms(store):
     assert passing(store, "pinned", View(pinned=["t0002"])) == {"t0002"}
 
 
+def test_what_is_written_as_in_speech(store):
+    expected = passing(store, "alpha<0.5 T>4")
+    assert passing(store, "alpha < 0.5 and T > 4") == expected
+    assert passing(store, "alpha <0.5 AND T> 4") == expected
+    assert passing(store, "and") == passing(store, "")
+    assert passing(store, "state : running T != 4") == passing(store, "state:running T!=4")
+    assert passing(store, "T>=4 !front and !failed") == passing(store, "T>=4 !front !failed")
+
+
 def test_an_undefined_value_passes_no_comparison(store):
     waiting = of(store, lambda t: not t.values)
     assert not passing(store, "eod>=0") & waiting
@@ -52,7 +61,8 @@ def test_an_undefined_value_passes_no_comparison(store):
 
 
 @pytest.mark.parametrize(
-    ("text", "word"), [("eo<0.1", "eo"), ("T>=", "missing"), ("eod<low", "not a number")]
+    ("text", "word"),
+    [("eo<0.1", "eo"), ("T>=", "missing"), ("eod<low", "not a number"), ("front or T>4", "no 'or'")],
 )
 def test_what_is_wrong_is_said(store, text, word):
     with pytest.raises(FilterError, match=word):
