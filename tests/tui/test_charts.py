@@ -248,3 +248,10 @@ def test_a_replay_does_not_see_ahead():
 def test_a_long_line_of_the_log_goes_on_in_the_next_row():
     frame = replace(frame_of(WORLDS["ten"], 20, 4), log=["first", "x" * 45])
     assert [row.rstrip() for row in log(frame).lines()] == ["first", "x" * 20, "x" * 20, "x" * 5]
+
+
+@pytest.mark.parametrize("chart", [front, slice_, timeline, table, importances])
+def test_a_filter_that_leaves_nothing_is_named(chart):
+    view = View(cursor="t0003", filter="zzz")
+    frame = replace(frame_of(Synthetic(trials=16, done=14), 100, 30, view=view), ids=())
+    assert "no trial passes the filter" in "\n".join(chart(frame).lines())

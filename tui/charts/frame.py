@@ -72,3 +72,9 @@ class Frame:
         if self.loading is not None:
             return message(canvas, self.look, f"reading the run: {self.loading:.0%}")
         return message(canvas, self.look, title, hint)
+
+    def no_trials(self, title: str, hint: str = "") -> Canvas:
+        """Return the canvas of a chart without any trial to draw; where the filter left none, it says that."""
+        if self.view.filter and self.store.state.trials and not self.ids:
+            title, hint = "no trial passes the filter", "esc clears it"
+        return self.nothing(title, hint)

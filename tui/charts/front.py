@@ -42,7 +42,7 @@ def front(frame: Frame) -> Canvas:
     name_x, name_y = axes(frame)
     xs, ys = store.column(rows, name_x), store.column(rows, name_y)
     if not np.isfinite(xs).any():
-        return frame.nothing("no point yet", "the front appears with the first trial's report")
+        return frame.no_trials("no point yet", "the front appears with the first trial's report")
     done = store.in_state(rows, "done")
     member = store.on_front(rows) & done
     cursor = frame.cursor

@@ -48,7 +48,10 @@ def importances(frame: Frame) -> Canvas:
     store, look = frame.store, frame.look
     done = _done(frame)
     if len(done) < LEAST:
-        return frame.nothing(f"{len(done)} of {LEAST} trials done", "importance needs some results to rank")
+        through = " pass the filter" if frame.view.filter else ""
+        return frame.no_trials(
+            f"{len(done)} of {LEAST} trials done{through}", "importance needs some results to rank"
+        )
     canvas = frame.canvas()
     measures = ranked_measures(store)
     y = 0
@@ -131,7 +134,7 @@ def parallel(frame: Frame) -> Canvas:
     ]
     trials = done + [m for m in compared if m not in done]
     if not trials:
-        return frame.nothing("no trial is done", "each will be a line over its settings and results")
+        return frame.no_trials("no trial is done", "each will be a line over its settings and results")
     canvas = frame.canvas()
     names = [*store.varied, *store.record.objectives]
     most = max(2, canvas.width // 9)
@@ -197,7 +200,7 @@ def slice_(frame: Frame) -> Canvas:
     done = _done(frame)
     settings = sliced(store)
     if not done or not settings:
-        return frame.nothing("no trial is done", "each will be a point here")
+        return frame.no_trials("no trial is done", "each will be a point here")
     name = settings[view.parameter % len(settings)]
     measure = axes(frame)[1]
     canvas = frame.canvas()

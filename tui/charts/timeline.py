@@ -21,7 +21,7 @@ def timeline(frame: Frame) -> Canvas:
     store, look = frame.store, frame.look
     trials = [t for t in map(store.model, started_order(store, frame.ids)) if t is not None]
     if not trials:
-        return frame.nothing("no trial has started", "each will be a bar here, as long as it took")
+        return frame.no_trials("no trial has started", "each will be a bar here, as long as it took")
     canvas = frame.canvas()
     end = max(t.ended or frame.store.state.updated or t.started for t in trials)
     begin = min(t.started for t in trials)
