@@ -25,6 +25,7 @@ SPACE: dict[str, Any] = {
     "budget": {"trials": 8, "epochs": 4},
     "early_stopping": {"method": "moasha", "grace": 1},
     "resources": {"workers": 1, "cohort": 6},
+    "keep": "all",
 }
 
 
