@@ -21,7 +21,7 @@ from kdtune.models import models
 from kdtune.runs import open_run
 from kdtune.runs.jsonl import read_records
 
-RESOURCES = {"workers": 1, "max_failures": 1, "stall_seconds": 20, "memory_per_trial": 2}
+RESOURCES = {"workers": 1, "cohort": 1, "max_failures": 1, "stall_seconds": 20, "memory_per_trial": 2}
 
 
 def _blobs() -> Dataset:
