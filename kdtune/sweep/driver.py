@@ -179,48 +179,50 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     server = start_teachers(
         arrays, teachers, builders, allotment, view_seed=space.seed, augment=space.train_config().augment
     )
-    ledger = Ledger(
-        plan,
-        files,
-        writer,
-        open_study(files.journal, plan.objectives),
-        references_of(plan, baselines),
-        stopping=liveness.stopping,
-        deadline=None if space.budget.minutes is None else time.time() + 60 * space.budget.minutes,
-    )
     desk = start_desk(files)
-    machines = sum(bool(node["Alive"]) for node in ray.nodes())
-    shared = Shared(
-        arrays,
-        server,
-        builders,
-        allotment.threads,
-        plan.extras,
-        plan.rungs,
-        desk=desk,
-        run=files.root.resolve(),
-        owner=files.lock.read_text(encoding="utf-8"),
-        memory=memory_limit(space.resources.memory_per_trial, -(-allotment.workers // machines)),
-    )
-    writer.run_state("running", f"{allotment.workers} trials at once")
-    ready = server.views.remote()
-    with watchdog(desk, lambda: writer.state, space.resources.stall_seconds, ready=ready):
-        _run_trials(plan, ledger, shared, allotment)
-    if ledger.broken is not None:
-        raise ledger.broken
-    ledger.interrupt_rest()
-    ledger.settle()
-    failed = [t for t in writer.state.trials.values() if t.state == "failed"]
-    if liveness.stopping():
-        writer.run_state("stopped", "on request")
-    elif ledger.hopeless:
-        raise SweepError(ledger.hopeless)
-    elif failed and len(failed) == len(writer.state.trials):
-        raise SweepError(f"all {len(failed)} trials failed; the first: {failed[0].message}")
-    else:
-        writer.run_state("finished", "")
-    for actor in (server, desk):
-        ray.kill(actor)
+    try:
+        ledger = Ledger(
+            plan,
+            files,
+            writer,
+            open_study(files.journal, plan.objectives),
+            references_of(plan, baselines),
+            stopping=liveness.stopping,
+            deadline=None if space.budget.minutes is None else time.time() + 60 * space.budget.minutes,
+        )
+        machines = sum(bool(node["Alive"]) for node in ray.nodes())
+        shared = Shared(
+            arrays,
+            server,
+            builders,
+            allotment.threads,
+            plan.extras,
+            plan.rungs,
+            desk=desk,
+            run=files.root.resolve(),
+            owner=files.lock.read_text(encoding="utf-8"),
+            memory=memory_limit(space.resources.memory_per_trial, -(-allotment.workers // machines)),
+        )
+        writer.run_state("running", f"{allotment.workers} trials at once")
+        ready = server.views.remote()
+        with watchdog(desk, lambda: writer.state, space.resources.stall_seconds, ready=ready):
+            _run_trials(plan, ledger, shared, allotment)
+        if ledger.broken is not None:
+            raise ledger.broken
+        ledger.interrupt_rest()
+        ledger.settle()
+        failed = [t for t in writer.state.trials.values() if t.state == "failed"]
+        if liveness.stopping():
+            writer.run_state("stopped", "on request")
+        elif ledger.hopeless:
+            raise SweepError(ledger.hopeless)
+        elif failed and len(failed) == len(writer.state.trials):
+            raise SweepError(f"all {len(failed)} trials failed; the first: {failed[0].message}")
+        else:
+            writer.run_state("finished", "")
+    finally:
+        for actor in (server, desk):
+            ray.kill(actor)
 
 
 def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> None:

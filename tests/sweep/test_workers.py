@@ -35,6 +35,7 @@ SPACE: dict[str, Any] = {
         "lr": {"low": 0.01, "high": 0.5, "log": True},
     },
     "early_stopping": {"method": "moasha", "grace": 1},
+    "keep": "all",
     "train": {"batch_size": 16},
 }
 
