@@ -75,6 +75,9 @@ async def test_the_page_and_the_monitor_behind_it(served):
 def test_a_port_that_is_taken_is_passed_over():
     first = free_port()
     with socket.socket() as taken:
+        taken.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # the server of the test before may linger
         taken.bind(("localhost", first))
         taken.listen()
         assert free_port() > first

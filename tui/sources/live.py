@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import threading
 import time
 from collections import deque
@@ -117,7 +118,11 @@ class Live:
         """Read a block; tell whether there was one."""
         before = self._tail.offset
         try:
-            if before == self.files.events.stat().st_size:
+            facts = self.files.events.stat()
+            if not stat.S_ISREG(facts.st_mode):
+                self._error = f"{self.files.events.name} can't be read: it is no file"
+                return False
+            if before == facts.st_size:
                 return False
             events = self._tail.read(max_bytes=BLOCK_BYTES)
             again = self._tail.offset < before
