@@ -207,10 +207,18 @@ def seconds_left(state: RunState, record: RunRecord, now: float) -> float | None
     trained = sum(trial.epoch for trial in state.trials.values())
     if record.trials is not None and trained > 0:
         mean = sum(trial.seconds for trial in state.trials.values()) / trained
-        at_work = sum(trial.state == "running" for trial in state.trials.values())
+        at_work = _carriers(state, record)
         todo = record.trials * record.epochs - state.epochs_settled
         limits.append(mean * todo / max(1, at_work))
     return max(0.0, min(limits)) if limits else None
+
+
+def _carriers(state: RunState, record: RunRecord) -> float:
+    """Return how many trainings are at work: students that are trained as one are one."""
+    cohort = record.machine.get("cohort") or {}
+    size, fused = max(1, cohort.get("size", 1)), cohort.get("architectures", ())
+    running = [trial for trial in state.trials.values() if trial.state == "running"]
+    return sum(1 / size if trial.config.get("student") in fused else 1 for trial in running)
 
 
 def open_run(run: str | Path | None = None, *, runs_dir: Path | None = None) -> Run:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,17 @@ def test_time_left_in_closed_form() -> None:
     assert seconds_left(fold(events(begun=0, trials=[])), record(4), 30.0) is None
     state.state = "finished"
     assert seconds_left(state, record(4), 30.0) is None
+
+
+def test_time_left_where_students_are_trained_as_one() -> None:
+    state = fold(events(begun=0, trials=[("running", 2)] * 4))
+    for trial in state.trials.values():
+        trial.config["student"] = "lenet5"
+    cohorts = replace(record(8), machine={"cohort": {"size": 2, "architectures": ["lenet5"]}})
+    # Seconds of a report are each student's share: four students in pairs are two trainings at once.
+    assert seconds_left(state, cohorts, 30.0) == pytest.approx(2.0 * (8 * 10 - 8) / 2)
+    others = replace(record(8), machine={"cohort": {"size": 2, "architectures": ["mlp-16"]}})
+    assert seconds_left(state, others, 30.0) == pytest.approx(2.0 * (8 * 10 - 8) / 4)
 
 
 def test_time_left_of_a_resumed_run_leaves_out_the_night_between() -> None:
