@@ -20,6 +20,7 @@ from optuna.storages.journal import JournalFileBackend
 import kdtune
 from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
+from tests.sweep.blobs import blobs
 
 
 def assert_same_numbers(run: Any, other: Any) -> None:
@@ -191,7 +192,6 @@ def user_sweep(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> p
     """Return the trials of a sweep over a user's own data and model, some of them at an absurd learning rate."""
     import torch
 
-    from kdtune.data import Augmentation, Dataset, Split, fingerprint
     from kdtune.data.registry import datasets
     from kdtune.models import models
 
@@ -199,29 +199,7 @@ def user_sweep(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> p
     def one_layer(input_shape: tuple[int, ...], n_classes: int) -> torch.nn.Module:
         return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(input_shape[0], n_classes))
 
-    @kdtune.register_dataset("blobs")
-    def blobs() -> Dataset:
-        generator = torch.Generator().manual_seed(0)
-
-        def split(n: int) -> Split:
-            labels = torch.arange(n) % 2
-            inputs = torch.randn(n, 4, generator=generator) + labels[:, None]
-            return Split(inputs, labels, {"parity": torch.arange(n) // 2 % 2})
-
-        train, validation = split(200), split(100)
-        groups = {"parity": ("even", "odd")}
-        return Dataset(
-            name="blobs",
-            classes=("low", "high"),
-            attributes=groups,
-            train=train,
-            validation=validation,
-            normalisation=None,
-            augmentation=Augmentation(),
-            preprocessing={},
-            fingerprint=fingerprint(train, validation, ("low", "high"), groups),
-            open_test=lambda: pytest.fail("a sweep never opens the test split"),
-        )
+    kdtune.register_dataset("blobs")(blobs)
 
     try:
         space = {

@@ -14,38 +14,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 import kdtune
-from kdtune.data import Augmentation, Dataset, Split, fingerprint
 from kdtune.data.registry import datasets
 from kdtune.errors import SweepError
 from kdtune.models import models
 from kdtune.runs import open_run
 from kdtune.runs.jsonl import read_records
+from tests.sweep.blobs import blobs
 
 RESOURCES = {"workers": 1, "cohort": 1, "max_failures": 1, "stall_seconds": 20, "memory_per_trial": 2}
-
-
-def _blobs() -> Dataset:
-    generator = torch.Generator().manual_seed(0)
-
-    def split(n: int) -> Split:
-        labels = torch.arange(n) % 2
-        inputs = torch.randn(n, 4, generator=generator) + labels[:, None]
-        return Split(inputs, labels, {"parity": torch.arange(n) // 2 % 2})
-
-    train, validation = split(200), split(100)
-    groups = {"parity": ("even", "odd")}
-    return Dataset(
-        name="blobs",
-        classes=("low", "high"),
-        attributes=groups,
-        train=train,
-        validation=validation,
-        normalisation=None,
-        augmentation=Augmentation(),
-        preprocessing={},
-        fingerprint=fingerprint(train, validation, ("low", "high"), groups),
-        open_test=lambda: pytest.fail("a sweep never opens the test split"),
-    )
 
 
 def _naughty(turns: Path, script: tuple[str, ...]) -> Callable[..., torch.nn.Module]:
@@ -111,7 +87,7 @@ def naughty(ray_session: None, tmp_path: Path) -> Iterator[Callable[..., dict[st
 
     def make(*script: str, **changes: Any) -> dict[str, Any]:
         kdtune.register_model("naughty")(_naughty(tmp_path / "turns", script))
-        kdtune.register_dataset("blobs")(_blobs)
+        kdtune.register_dataset("blobs")(blobs)
         return {
             "dataset": {"name": "blobs"},
             "pairs": ["mlp-16->naughty"],
