@@ -1,10 +1,12 @@
 """The monitor in a browser: each visitor gets a process of it, through textual-serve."""
 
+import asyncio
 import logging
 import shlex
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from kdtune.errors import InputError
 
@@ -32,10 +34,18 @@ def serve_run(
         def serve(self, debug: bool = False) -> None:
             """Serve; say where once it listens."""
             where = f"kdtune: {run.name} is on {self.public_url} (Ctrl-C ends it)"
+            loop = VisitorsLoop()
+
+            async def app() -> web.Application:
+                made = await self._make_app()
+                made.on_cleanup.append(lambda _: loop.close_visitors())
+                return made
+
             web.run_app(
-                self._make_app(),
+                app(),
                 host=self.host,
                 port=self.port,
+                loop=loop,
                 print=lambda *_: print(where, file=sys.stderr, flush=True),
             )
 
@@ -55,6 +65,29 @@ def serve_run(
         templates_path=str(Path(__file__).parent),
     ).serve()
     return 0
+
+
+class VisitorsLoop(asyncio.SelectorEventLoop):
+    """An event loop that closes the pipes of its visitors' processes before it ends.
+
+    textual-serve leaves them to the garbage collector, which finds a closed loop and prints a traceback.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visitors: list[asyncio.SubprocessTransport] = []
+
+    async def subprocess_shell(self, *args: Any, **options: Any) -> Any:
+        """Start a visitor's process and remember its pipes."""
+        transport, protocol = await super().subprocess_shell(*args, **options)
+        self.visitors.append(transport)
+        return transport, protocol
+
+    async def close_visitors(self) -> None:
+        """Close the pipes of all visitors; a process that still runs is killed."""
+        for transport in self.visitors:
+            transport.close()
+        await asyncio.sleep(0)
 
 
 def free_port() -> int:
