@@ -287,6 +287,9 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
+    import gc
+
+    gc.disable()  # while modules load there is nothing to collect; the monitor enables it when the run is read
     from tui.watch import watch
 
     return watch(

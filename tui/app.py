@@ -120,6 +120,7 @@ class Monitor(App[None]):
             self._settled = True
             # What has been read stays: the collector need not walk through it again, which takes longer than a key may.
             gc.freeze()
+            gc.enable()
             gc.set_threshold(*RARE_COLLECTIONS)
 
     def _turn_soon(self) -> None:

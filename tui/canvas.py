@@ -121,7 +121,7 @@ class Canvas:
         if not 0 <= y < self.height:
             return
         row = self.style[y, x0 : self.width if x1 is None else x1]
-        for number in np.unique(row):
+        for number in sorted(set(row.tolist())):
             row[row == number] = self.index(f"{self._names[number]}|{style}")
 
     def rows(self, style_of: Callable[[str], Style]) -> list[list[Segment]]:

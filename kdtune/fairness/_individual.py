@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-import scipy  # loads its parts, which take seconds, on first use
 
 from kdtune.errors import InputError
 from kdtune.fairness._rates import Floats
@@ -105,6 +104,8 @@ class ExamplePairs:
         return first[keep], second[keep], distance[keep]
 
     def _over_all(self, f: Floats) -> tuple[float, int]:
+        from scipy.spatial import distance as between  # takes seconds to load, and most commands do without
+
         total, n = 0.0, 0
         blocks = list(_blocks(len(f), int(_CHUNK**0.5)))
         for k, rows in enumerate(blocks):
@@ -114,7 +115,7 @@ class ExamplePairs:
                 if columns is rows:  # each pair once
                     distance[np.tril_indices(len(distance))] = np.nan
                 keep = distance > self._epsilon
-                quotient = scipy.spatial.distance.cdist(f[rows], f[columns], metric="cityblock")
+                quotient = between.cdist(f[rows], f[columns], metric="cityblock")
                 np.divide(quotient, distance, out=quotient, where=keep)
                 total += float(quotient.sum(where=keep))
                 n += int(np.count_nonzero(keep))

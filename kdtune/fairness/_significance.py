@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import scipy  # loads its parts, which take seconds, on first use
 
 from kdtune.errors import InputError
 from kdtune.fairness._rates import Floats, ratio
@@ -149,6 +148,8 @@ def _tested(accuracies: Floats, total: Floats, null: str) -> Floats:
 
 
 def _welch(a: Floats, b: Floats, *, rounding: float) -> tuple[Floats, Bools]:
+    from scipy import stats  # takes seconds to load, and most commands do without
+
     n_classes = a.shape[1]
     if len(a) < 2 or len(b) < 2:
         return np.full(n_classes, np.nan), np.zeros(n_classes, dtype=np.bool_)
@@ -157,7 +158,7 @@ def _welch(a: Floats, b: Floats, *, rounding: float) -> tuple[Floats, Bools]:
     degenerate = np.asarray((std_a == 0) & (std_b == 0))
     p = np.where(np.abs(mean_a - mean_b) <= rounding, 1.0, 0.0)
     rest = ~degenerate
-    p[rest] = scipy.stats.ttest_ind_from_stats(
+    p[rest] = stats.ttest_ind_from_stats(
         mean_a[rest], std_a[rest], len(a), mean_b[rest], std_b[rest], len(b), equal_var=False
     ).pvalue
     return p, degenerate
@@ -169,7 +170,9 @@ def _adjust(p: Floats, correction: str | None) -> Floats:
     if correction is None or not tested.any():
         return adjusted
     if correction == "bh":
-        adjusted[tested] = scipy.stats.false_discovery_control(p[tested], method="bh")
+        from scipy import stats
+
+        adjusted[tested] = stats.false_discovery_control(p[tested], method="bh")
         return adjusted
     # Holm 1979: the k-th smallest of m is multiplied by m - k + 1, and never falls below the one before it.
     values = p[tested]

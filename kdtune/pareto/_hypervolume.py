@@ -42,7 +42,7 @@ def hypervolume(values: npt.ArrayLike, directions: Sequence[str], reference: npt
         return 0.0
     if not (np.isfinite(losses).all() and np.isfinite(limit).all()):
         return float("inf")
-    distinct = np.unique(losses, axis=0)
+    distinct = _distinct(losses)
     return _volume(distinct[front_of_distinct(distinct)], limit)
 
 
@@ -58,6 +58,11 @@ def _volume(front: Floats, limit: Floats) -> float:
             return _volume_nd(front, limit)
 
 
+def _distinct(values: Floats) -> Floats:
+    """Return the distinct rows in order; asked for the index too, NumPy does not load its masked arrays."""
+    return np.unique(values, axis=0, return_index=True)[0]
+
+
 def _volume_1d(front: Floats, limit: Floats) -> float:
     return float(limit[0] - front[0, 0])
 
@@ -71,7 +76,7 @@ def _volume_2d(front: Floats, limit: Floats) -> float:
 
 def _volume_3d(front: Floats, limit: Floats) -> float:
     """Cut into slabs along z; in each, sum the staircase of the points at or below it. O(n²)."""
-    levels = np.unique(front[:, 2])
+    levels = _distinct(front[:, 2])
     thickness = np.diff(levels, append=limit[2])
     widths = np.diff(front[:, 0], append=limit[0])
     step = max(1, _CELLS // len(front))
@@ -95,7 +100,7 @@ def _volume_nd(front: Floats, limit: Floats) -> float:
     for i, point in enumerate(front):
         own = float(np.prod(limit[1:] - point[1:]))
         if i:
-            corners = np.unique(np.maximum(front[:i, 1:], point[1:]), axis=0)
+            corners = _distinct(np.maximum(front[:i, 1:], point[1:]))
             own -= _volume(corners[front_of_distinct(corners)], limit[1:])
         total += float(limit[0] - point[0]) * own
     return total

@@ -23,6 +23,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own tables
     "RAY_DEDUP_LOGS": "0",
+    "RAY_health_check_period_ms": "1000",  # a raylet that died is missed after 5 s, not 15
     "RAY_memory_monitor_refresh_ms": "0",  # a kill by Ray's memory monitor ends the whole sweep
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a worker that was given no GPU sees none
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the run directory is the log
