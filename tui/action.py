@@ -58,13 +58,14 @@ def groups(actions: Sequence[Action]) -> dict[str, list[Action]]:
 
 
 def footer(actions: Sequence[Action], *, replay: bool, readonly: bool) -> list[Action]:
-    """Return what the footer shows: how to leave, where help is, what only a replay can, and the rest."""
+    """Return what the footer shows: how to leave, where help is, in a replay what moves its time, and the rest."""
     off = set() if replay else {"replay"}
     if readonly:
         off.add("write")
     shown = [action for action in actions if action.footer and action.needs not in off]
     return sorted(
-        shown, key=lambda action: (action.footer > _ALWAYS, action.needs != "replay", action.footer)
+        shown,
+        key=lambda action: (action.footer > _ALWAYS, not replay or action.group != "Time", action.footer),
     )
 
 

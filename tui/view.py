@@ -43,6 +43,7 @@ class View:
         log: panes drawn with a logarithmic axis.
         cross: the cross-hair of each pane, as places on [0, 1]².
         scroll: the first row shown of panes that hold more than fits.
+        last: how far those panes can scroll; 0 where all fits.
         closely: the model under the cursor is looked at closely: its intervals are wanted on every screen.
         revision: grows with every change.
     """
@@ -63,6 +64,7 @@ class View:
     cross: dict[str, tuple[float, float]] = field(default_factory=dict)
     zoom: dict[str, Zoom] = field(default_factory=dict)
     scroll: dict[str, int] = field(default_factory=dict)
+    last: dict[str, int] = field(default_factory=dict)
     closely: bool = False
     revision: int = 0
 

@@ -48,9 +48,9 @@ class Marked:
                 continue
         return [process for process in self._seen.values() if _lives(process)]
 
-    def named(self, *words: str) -> list[psutil.Process]:
-        """Return those whose command line holds one of these words."""
-        return [p for p in self.alive() if any(word in _command(p) for word in words)]
+    def named(self, word: str, *, without: str = " no such ") -> list[psutil.Process]:
+        """Return those whose command line holds the one word and not the other."""
+        return [p for p in self.alive() if word in (line := _command(p)) and without not in line]
 
     def kill_all(self) -> None:
         """Kill everything at once: what still runs is stopped first, so that nothing sees another die."""

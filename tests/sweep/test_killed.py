@@ -139,7 +139,7 @@ class Killer:
             case "raylet":
                 found = self.marked.named("raylet/raylet")
             case _:
-                found = self.marked.named("ray::")
+                found = self.marked.named("ray::", without="Agent")  # a raylet goes down with its agents
         return bool(found) and kill(self.random.choice(found))
 
     def _begin_again(self, *, last: bool) -> None:

@@ -89,6 +89,35 @@ async def test_every_screen_in_every_state_and_size(name, size):
         assert app.failures == []
 
 
+@pytest.mark.parametrize("pane", ["bias", "class_map", "disagreement"])
+async def test_lists_of_classes_scroll_to_their_ends_and_back(pane):
+    app = Monitor(Synthetic(trials=2, epochs=2, classes=100))
+    async with app.run_test(size=(160, 40)) as pilot:
+        await settled(pilot, app)
+        await pilot.press("1" if pane == "bias" else "3")
+        await pilot.pause()
+        app.board.activate([each.pane_name for each in app.board.panes].index(pane))
+        await pilot.pause()
+        seen = [app.board.pane.draw(*app.board.pane.size).lines()]
+        for key in ("G", "pageup", "home"):
+            await pilot.press(key)
+            await pilot.pause()
+            seen.append(app.board.pane.draw(*app.board.pane.size).lines())
+        assert seen[0] != seen[1], "end does nothing"
+        assert seen[1] != seen[2], "a page back from the end does nothing"
+        assert seen[3] == seen[0]
+
+
+async def test_where_all_classes_are_in_sight_the_keys_go_through_the_trials():
+    app = Monitor(Synthetic(trials=5, epochs=2, classes=3))
+    async with app.run_test(size=(160, 48)) as pilot:
+        await settled(pilot, app)
+        await pilot.press("tab", "tab", "home")
+        first = app.session.view.cursor
+        await pilot.press("G")
+        assert first != app.session.view.cursor == app.session.ids[-1]
+
+
 @pytest.mark.parametrize("size", [(160, 48)])
 async def test_every_key_on_every_screen(size):
     app = monitor_of("running", readonly=True)

@@ -16,6 +16,7 @@ _BOTH_FROM = 50
 """Columns from which both references are shown side by side."""
 
 _TITLES = {"teacher": "student − teacher", "nds": "student − NDS"}
+_OF_WHAT = "accuracy of the class ÷ of all"
 
 
 def bias(frame: Frame) -> Canvas:
@@ -41,8 +42,7 @@ def bias(frame: Frame) -> Canvas:
     rows = canvas.height - head
     if rows < 1:
         return canvas
-    offset = frame.view.scroll.get("bias", 0)
-    visible, more = window(len(order), rows, offset)
+    visible, more = window(len(order), rows, frame.scrolled("bias", len(order) - rows))
     sizes = np.abs(np.concatenate([column for kind in shown if (column := values[kind]) is not None]))
     peak = max(0.05, float(np.nanmax(sizes, initial=0.0, where=np.isfinite(sizes))))
     tall = 2 if 2 * len(visible) <= rows else 1
@@ -83,7 +83,10 @@ def _heading(frame: Frame, canvas: Canvas, epoch: int, label: int, shown: list[s
     share = (canvas.width - left) // len(shown)
     canvas.text(0, 0, fit(f"e{epoch}", label), "dim")
     for n, kind in enumerate(shown):
-        canvas.text(left + n * share, 0, fit(frame.look.text(_TITLES[kind]), share - 1, align="center"), kind)
+        title = f"{_OF_WHAT}, {_TITLES[kind]}"
+        if width(title) > share - 1:
+            title = _TITLES[kind]
+        canvas.text(left + n * share, 0, fit(frame.look.text(title), share - 1, align="center"), kind)
     return 1
 
 

@@ -46,9 +46,8 @@ def class_map(frame: Frame) -> Canvas:
     rows = canvas.height - 1 - footer
     half = len(names) > rows and not look.ascii and not look.mono
     per_row = 2 if half else 1
-    visible, hidden = window(
-        (len(names) + per_row - 1) // per_row, rows, frame.view.scroll.get("class_map", 0)
-    )
+    pairs = (len(names) + per_row - 1) // per_row
+    visible, hidden = window(pairs, rows, frame.scrolled("class_map", pairs - rows))
     shades = raster.levels(table[:, shown], 0.0, 1.0, _LEVELS)
     canvas.plots.append((left, 1, cell * len(shown), rows))
     tall = max(1, min(_TALLEST, rows // max(1, len(visible)))) if not hidden else 1
@@ -235,7 +234,7 @@ def _matrix(frame: Frame, canvas: Canvas, report: Report, names: list[str], labe
 def _largest(frame: Frame, canvas: Canvas, report: Report, names: list[str]) -> None:
     look = frame.look
     rows = canvas.height - 1
-    start = min(frame.view.scroll.get("disagreement", 0), max(0, len(report.disagreement) - rows))
+    start = frame.scrolled("disagreement", len(report.disagreement) - rows)
     cells = report.disagreement[start : start + rows]
     label = max(6, min(14, (canvas.width - 14) // 2))
     peak = report.disagreement[0][2]

@@ -51,6 +51,12 @@ class Frame:
         """Return an empty canvas of this size."""
         return Canvas(self.width, self.height, ascii_only=self.look.ascii)
 
+    def scrolled(self, name: str, last: int) -> int:
+        """Return the first row shown of a list whose last one is `last`; what the view asked for beyond is forgotten."""
+        self.view.last[name] = max(0, last)
+        self.view.scroll[name] = max(0, min(self.view.scroll.get(name, 0), last))
+        return self.view.scroll[name]
+
     @property
     def cursor(self) -> ModelState | None:
         """The model under the cursor."""

@@ -52,8 +52,8 @@ def front(frame: Frame) -> Canvas:
         else [r for k in ("teacher", "nds") if (r := store.reference(cursor, k)) is not None]
     )
     canvas = frame.canvas()
-    x_scale = _scale(frame, name_x, xs, guides)
-    y_scale = _scale(frame, name_y, ys, guides)
+    x_scale = _scale(frame, name_x, xs)
+    y_scale = _scale(frame, name_y, ys)
     arrows = {"max": ("→ better", "↑ better"), "min": ("← better", "↓ better")}
     plot = Plot(
         canvas,
@@ -65,12 +65,20 @@ def front(frame: Frame) -> Canvas:
         y_label=f"{short(name_y)}  {arrows[store.direction(name_y)][1]}",
         zoom=view.zoom.get("front"),
     )
-    _legend(frame, canvas)
+    plane = {name_x, name_y} == set(store.record.objectives)
+    earlier = store.rows([trial.id for trial in store.front_after(0.5)] if plane else [])
+    _legend(
+        frame,
+        canvas,
+        {
+            "NDS": len(guides) > 1,
+            "running": store.counts()["running"] > 0,
+            "front at half time": len(earlier) > 0,
+        },
+    )
     if not plot.usable:
         return canvas
-    plane = {name_x, name_y} == set(store.record.objectives)
     if plane:
-        earlier = store.rows([trial.id for trial in store.front_after(0.5)])
         _stairs(
             frame, plot, store.column(earlier, name_x), store.column(earlier, name_y), name_x, name_y, "faint"
         )
@@ -112,9 +120,12 @@ def _of(model: ModelState, name: str) -> float:
     return model.values.get(name, math.nan)
 
 
-def _scale(frame: Frame, name: str, values: Floats, guides: Sequence[ModelState]) -> Scale:
+def _scale(frame: Frame, name: str, values: Floats) -> Scale:
+    """Return an axis with room for all trials and all baselines: it stays where it is when the cursor moves."""
     log = name in frame.view.log or ("front" in frame.view.log and name == axes(frame)[1])
-    scale = Scale.over(np.append(values, [_of(guide, name) for guide in guides]), log=log, margin=0.07)
+    scale = Scale.over(
+        np.append(values, [_of(model, name) for model in frame.store.baselines]), log=log, margin=0.07
+    )
     bounded = not name.startswith(_OPEN_SCALES) and not log
     return scale.clamp(-0.02, 1.02) if bounded else scale
 
@@ -152,31 +163,42 @@ def _names(frame: Frame, canvas: Canvas, plot: Plot, places: Mapping[str, tuple[
     for model_id, (column, row) in list(places.items())[:_LABELS]:
         label = frame.look.text(plain(model_id))
         cells = width(label)
-        for start in (column + 2, column - 1 - cells):
-            if plot.left <= start - 1 and start + cells + 1 <= plot.left + plot.width:
-                below = canvas.chars[row, start - 1 : start + cells + 1].tolist()
-                forced = model_id == frame.view.cursor and start == column + 2
+        compared = model_id in frame.view.compared
+        style = f"series{frame.view.slot(model_id)}" if compared else "front"
+        for start, line in _beside(column, row, cells):
+            if (
+                plot.left <= start - 1
+                and start + cells + 1 <= plot.left + plot.width
+                and plot.top <= line < plot.top + plot.height
+            ):
+                below = canvas.chars[line, start - 1 : start + cells + 1].tolist()
+                forced = model_id == frame.view.cursor and (start, line) == (column + 2, row)
                 if forced or all(char in ground for char in below):
-                    compared = model_id in frame.view.compared
-                    canvas.text(
-                        start, row, label, f"series{frame.view.slot(model_id)}" if compared else "front"
-                    )
+                    canvas.text(start, line, label, style)
                     break
 
 
-def _legend(frame: Frame, canvas: Canvas) -> None:
+def _beside(column: int, row: int, cells: int) -> list[tuple[int, int]]:
+    """Return where a name of so many cells may begin, the best place first: beside its point, then a row off."""
+    return [(start, row + off) for off in (0, -1, 1) for start in (column + 2, column - 1 - cells)]
+
+
+def _legend(frame: Frame, canvas: Canvas, there: Mapping[str, bool]) -> None:
+    """Name what is drawn; what is not there takes no room."""
     look = frame.look
     items = [
         (look.glyph("point"), "front", "front"),
+        ("─" if not look.ascii else "-", "front at half time", "faint"),
         (look.series(0), "cursor", "series0"),
         (look.glyph("hollow"), "running", "warn"),
         (look.glyph("dot"), "done", "cloud"),
         (look.glyph("teacher"), "teacher", "teacher"),
         (look.glyph("nds"), "NDS", "nds"),
-        ("─" if not look.ascii else "-", "front at half time", "faint"),
     ]
     x = 0
     for glyph, label, style in items:
+        if not there.get(label, True):
+            continue
         if x + len(label) + 2 > canvas.width:
             break
         x = canvas.text(x, 0, glyph, style)

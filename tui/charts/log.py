@@ -15,8 +15,7 @@ def log(frame: Frame) -> Canvas:
     if not lines:
         return frame.nothing("the log is empty", "what Ray and the driver print will be here")
     canvas = frame.canvas()
-    back = min(frame.view.scroll.get("log", 0), max(0, len(lines) - canvas.height))
-    frame.view.scroll["log"] = back
+    back = frame.scrolled("log", len(lines) - canvas.height)
     rows: list[tuple[str, str]] = []
     for line in reversed(lines[: len(lines) - back]):
         style = _style(line)

@@ -95,17 +95,16 @@ def end(app: "Monitor", by: int) -> None:
 
 
 def scroll(app: "Monitor", pane: Pane, by: int) -> None:
-    """Scroll a pane's list; in a pane without one, move the cursor."""
-    session = app.session
+    """Scroll a pane's list; in a pane without one, or where all of it is in sight, move the cursor."""
+    view = app.session.view
     name = pane.pane_name
-    if name not in SCROLLED:
+    last = view.last.get(name, 0) if name in SCROLLED else 0
+    if not last and name != "log":
         move(app, by)
         return
     sign = -1 if name == "log" else 1  # the log is read from its end
-    limit = len(session.log_lines) if name == "log" else len(session.store.record.classes) ** 2
-    at = session.view.scroll.get(name, 0) + sign * by
-    session.view.scroll[name] = max(0, min(at, limit))
-    session.view.changed()
+    view.scroll[name] = max(0, min(view.scroll.get(name, 0) + sign * by, last))
+    view.changed()
     app.repaint()
 
 
