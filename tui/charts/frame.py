@@ -52,7 +52,7 @@ class Frame:
         return Canvas(self.width, self.height, ascii_only=self.look.ascii)
 
     def scrolled(self, name: str, last: int) -> int:
-        """Return the first row shown of a list that scrolls as far as `last`; what was asked for beyond is forgotten."""
+        """Return the first row shown of a list that scrolls up to `last`; what was asked for beyond is forgotten."""
         self.view.last[name] = max(0, last)
         self.view.scroll[name] = max(0, min(self.view.scroll.get(name, 0), last))
         return self.view.scroll[name]
