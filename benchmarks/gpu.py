@@ -22,17 +22,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from kdtune.distill._loss import kd_loss
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Distillation, Job, TrainConfig
-from kdtune.distill.evaluate import autocast
-from kdtune.distill.fused.students import Students
-from kdtune.distill.training import Training, initial_model, make_optimizer
+from kdtune.distill.steps import Step, fused_step, noise_logits, solo_step
+from kdtune.distill.training import Training
 
 CLASSES = 10
 EPOCHS, IMAGES = 30, 50_000
 """What "students an hour" counts: trainings on a set of CIFAR's size."""
-Step = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -77,11 +74,6 @@ def data_on(device: torch.device, size: int, n: int) -> DeviceData:
     return DeviceData(arrays, device, view_seed=0, augment=False)
 
 
-def teacher_logits(data: DeviceData) -> Tensor:
-    generator = torch.Generator().manual_seed(1)
-    return (3 * torch.randn(len(data), CLASSES, generator=generator)).to(data.device)
-
-
 def largest_difference(architecture: str, device: torch.device, size: int, batch: int) -> dict[str, float]:
     """Train an epoch of four steps here and on the CPU; return how far losses and validation logits are apart."""
     from kdtune.distill.evaluate import predict_logits
@@ -90,7 +82,7 @@ def largest_difference(architecture: str, device: torch.device, size: int, batch
     found = []
     for where in (torch.device("cpu"), device):
         data = data_on(where, size, 4 * batch)
-        signal = TeacherSignal(lambda _, data=data: teacher_logits(data), np.zeros(64, dtype=np.int64))
+        signal = TeacherSignal(lambda _, data=data: noise_logits(data), np.zeros(64, dtype=np.int64))
         training = Training(job_of(architecture, "float32", batch, epochs=1), data, teacher=signal)
         report = training.step()
         logits = predict_logits(training.model.eval(), data.validation, where).cpu()
@@ -101,39 +93,6 @@ def largest_difference(architecture: str, device: torch.device, size: int, batch
         "loss": abs(loss - other_loss) / abs(loss),
         "logits": float((logits - other_logits).abs().max()) / scale,
     }
-
-
-def solo_step(job: Job, data: DeviceData) -> Step:
-    model = initial_model(job, data)
-    optimizer = make_optimizer(model, job)
-    inputs, soft = batch_of(job, data)
-
-    def step() -> None:
-        with autocast(data.device, job.train.precision):
-            logits = model(inputs)
-        loss = kd_loss(logits.float(), soft, data.labels, temperature=4.0, alpha=0.5)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-
-    return step
-
-
-def fused_step(job: Job, data: DeviceData, k: int) -> Step:
-    students = Students([job] * k, data)
-    inputs, soft = batch_of(job, data)
-
-    def step() -> None:
-        students.train_batch(inputs, soft[None], data.labels, 1.0)
-
-    return step
-
-
-def batch_of(job: Job, data: DeviceData) -> tuple[Tensor, Tensor]:
-    inputs = data.train.batch(0, torch.arange(len(data), device=data.device))
-    if job.train.channels_last:
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
-    return inputs, teacher_logits(data)
 
 
 def captured(step: Step) -> Step:

@@ -13,13 +13,10 @@ import numpy as np
 import torch
 
 from kdtune.data.cache import cache_dir
-from kdtune.distill._loss import kd_loss
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
-from kdtune.distill.evaluate import autocast
 from kdtune.distill.fused.stack import is_stackable
-from kdtune.distill.fused.students import Students
-from kdtune.distill.training import initial_model, make_optimizer
+from kdtune.distill.steps import fused_step, solo_step
 from kdtune.errors import RunError
 from kdtune.runs.files import read_json, write_json
 from kdtune.sweep.plan import Plan
@@ -112,13 +109,13 @@ def _measure(job: Job, plan: Plan, device: torch.device, threads: int) -> dict[i
     torch.set_num_threads(threads)
     try:
         data = _made_up(plan, job.train.batch_size, device)
-        steps = {1: _alone(job, data)}
+        steps = {1: solo_step(job, data)}
         best = {1: _seconds(steps[1], device)}  # and warm
         best[1] = _seconds(steps[1], device)
         for size in SIZES:
             if size * best[1] > _LONGEST_STEP:
                 break
-            steps[size] = _as_one(job, data, size)
+            steps[size] = fused_step(job, data, size)
             best[size] = _seconds(steps[size], device)
         deadline = time.perf_counter() + _SECONDS
         for _ in range(_REPEATS):
@@ -152,37 +149,3 @@ def _made_up(plan: Plan, n: int, device: torch.device) -> DeviceData:
         inputs, labels, inputs[:2], labels[:2], {}, {}, plan.dataset.n_classes, channels, channels, 0, False
     )
     return DeviceData(arrays, device, view_seed=0, augment=False)
-
-
-def _alone(job: Job, data: DeviceData) -> Callable[[], None]:
-    model = initial_model(job, data)
-    optimizer = make_optimizer(model, job)
-    inputs, soft = _batch(job, data)
-
-    def step() -> None:
-        with autocast(data.device, job.train.precision):
-            logits = model(inputs)
-        loss = kd_loss(logits.float(), soft, data.labels, temperature=4.0, alpha=0.5)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-
-    return step
-
-
-def _as_one(job: Job, data: DeviceData, size: int) -> Callable[[], None]:
-    students = Students([job] * size, data)
-    inputs, soft = _batch(job, data)
-
-    def step() -> None:
-        students.train_batch(inputs, soft[None], data.labels, 1.0)
-
-    return step
-
-
-def _batch(job: Job, data: DeviceData) -> tuple[torch.Tensor, torch.Tensor]:
-    indices = torch.arange(len(data), device=data.device)
-    inputs = data.train.batch(0, indices)
-    if job.train.channels_last and data.arrays.is_image:
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
-    return inputs, torch.randn(len(data), data.arrays.n_classes, device=data.device)

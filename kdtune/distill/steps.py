@@ -1,0 +1,56 @@
+"""One training step as a function: of a student alone, and of several as one. What is timed, here and on a GPU."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from kdtune.distill._loss import kd_loss
+from kdtune.distill.arrays import DeviceData
+from kdtune.distill.config import Job
+from kdtune.distill.evaluate import autocast
+from kdtune.distill.fused.students import Students
+from kdtune.distill.training import initial_model, make_optimizer
+
+Step = Callable[[], None]
+
+
+def solo_step(job: Job, data: DeviceData) -> Step:
+    """Return a step of one student on all of the training data as one batch, with a teacher's logits of noise."""
+    model = initial_model(job, data)
+    optimizer = make_optimizer(model, job)
+    inputs, soft = _batch(job, data)
+
+    def step() -> None:
+        with autocast(data.device, job.train.precision):
+            logits = model(inputs)
+        loss = kd_loss(logits.float(), soft, data.labels, temperature=4.0, alpha=0.5)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def fused_step(job: Job, data: DeviceData, students: int) -> Step:
+    """Return the same step of several students as one."""
+    together = Students([job] * students, data)
+    inputs, soft = _batch(job, data)
+
+    def step() -> None:
+        together.train_batch(inputs, soft[None], data.labels, 1.0)
+
+    return step
+
+
+def noise_logits(data: DeviceData) -> Tensor:
+    """Return made-up logits of a teacher [n, C]: the same ones on every device."""
+    generator = torch.Generator().manual_seed(1)
+    return (3 * torch.randn(len(data), data.arrays.n_classes, generator=generator)).to(data.device)
+
+
+def _batch(job: Job, data: DeviceData) -> tuple[Tensor, Tensor]:
+    inputs = data.train.batch(0, torch.arange(len(data), device=data.device))
+    if job.train.channels_last and data.arrays.is_image:
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+    return inputs, noise_logits(data)
