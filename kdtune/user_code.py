@@ -7,6 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from kdtune.errors import InputError, KdtuneError
 
+_added: list[str] = []
+
+
+def added_folders() -> tuple[str, ...]:
+    """Return the folders that `import_modules` has added to those that this process looks for modules in."""
+    return tuple(_added)
+
 
 def import_modules(names: Sequence[str]) -> None:
     """Import what `--import` names, from the current folder too.
@@ -15,7 +22,8 @@ def import_modules(names: Sequence[str]) -> None:
         InputError: one can't be imported; the message says why.
     """
     if names and os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.append(os.getcwd())
+        sys.path.append(os.getcwd())  # the last: a file called torch.py must not be torch
+        _added.append(os.getcwd())
     for name in names:
         try:
             importlib.import_module(name)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kdtune.errors import InputError, SweepError
 from kdtune.sweep.space import Resources
+from kdtune.user_code import added_folders
 
 # Each of these was needed (see the comments); set before Ray is imported by whoever drives a sweep.
 _ENVIRONMENT = {
@@ -186,7 +187,7 @@ def _nowhere() -> Iterator[None]:
     file called torch.py.
     """
     here = os.getcwd()
-    if "" in sys.path or here in sys.path:
+    if "" in sys.path or (here in sys.path and here not in added_folders()):
         yield
         return
     empty = tempfile.mkdtemp(prefix="kdtune-")

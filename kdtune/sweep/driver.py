@@ -156,8 +156,8 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
 
     from kdtune.distill.arrays import Arrays
     from kdtune.sweep.baselines import make_baselines, references_of
+    from kdtune.sweep.carried import user_builders
     from kdtune.sweep.desk import start_desk
-    from kdtune.sweep.fleet import user_builders
     from kdtune.sweep.keeping import say_room
     from kdtune.sweep.ledger import Ledger
     from kdtune.sweep.memory import memory_limit
@@ -281,9 +281,12 @@ def _resumed_space(record: RunRecord, request: Request) -> Space:
 
 
 def _recorded_speeds(record: RunRecord | None) -> dict[str, Speed]:
-    return (
-        {} if record is None else {name: Speed(**speed) for name, speed in record.machine["speeds"].items()}
-    )
+    if record is None:
+        return {}
+    try:
+        return {name: Speed(**speed) for name, speed in record.machine["speeds"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"run.json: damaged: machine.speeds ({error!r})") from None
 
 
 def _measure_speeds(plan: Plan, writer: RunWriter) -> Mapping[str, Speed]:

@@ -1,13 +1,13 @@
 """Models trained as Ray tasks beside each other: their reports as they come, their weights at the end."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import ray
 
 from kdtune.distill.config import Job
-from kdtune.models import Builder, models
+from kdtune.models import Builder
 from kdtune.runs.records import Report
 from kdtune.sweep.cluster import TEACHER_GPU, Allotment
 from kdtune.sweep.workers import train_model
@@ -79,16 +79,6 @@ def train_all(
                 continue
             del streams[stream]
             yield Outcome(name, tuple(reports[name]), value)
-
-
-def user_builders(names: Iterable[str]) -> dict[str, Builder]:
-    """Return the builders of those models that did not come with kdtune: workers must be given them."""
-    builders = {name: models.get(name) for name in names if name in models}
-    return {
-        name: b
-        for name, b in builders.items()
-        if not (getattr(b, "__module__", "") or "").startswith("kdtune.")
-    }
 
 
 def reason(error: Exception) -> str:

@@ -153,7 +153,8 @@ def _train(
     import ray
 
     from kdtune.distill.arrays import Arrays
-    from kdtune.sweep.fleet import train_all, user_builders
+    from kdtune.sweep.carried import user_builders
+    from kdtune.sweep.fleet import train_all
     from kdtune.sweep.teachers import TrainedTeacher, start_teachers
 
     allotment = allot(resources)

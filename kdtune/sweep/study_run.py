@@ -16,8 +16,9 @@ from kdtune.runs.measures import References
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.baselines import Baseline, from_cache, to_cache
+from kdtune.sweep.carried import user_builders
 from kdtune.sweep.cluster import Allotment
-from kdtune.sweep.fleet import train_all, user_builders
+from kdtune.sweep.fleet import train_all
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.study_plan import StudyModel, study_models
 from kdtune.sweep.teachers import TrainedTeacher, start_teachers

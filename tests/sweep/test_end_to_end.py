@@ -21,6 +21,7 @@ import kdtune
 from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
 from tests.sweep.blobs import blobs
+from tests.sweep.test_carried import lay_traps
 
 
 def assert_same_numbers(run: Any, other: Any) -> None:
@@ -113,7 +114,7 @@ def space_file(tmp_path: Path) -> Path:
 
 def kdtune_cli(*arguments: str, cwd: Path, **options: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "kdtune.cli", *arguments],
+        [Path(sys.executable).with_name("kdtune"), *arguments],
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -139,7 +140,10 @@ def test_killed_and_resumed_equals_undisturbed(small_run: Any, space_file: Path,
     """Kill -9 the driver in the middle of a trial; the resumed sweep finds what the undisturbed one found.
 
     So the same seed gives the same trials and numbers, in another process too, and its baselines come from the cache.
+    Neither the folder where it starts nor the run itself is a place where its processes look for modules.
     """
+    ran = tmp_path / "ran"
+    lay_traps(tmp_path, ran)
     search = kdtune_cli("search", str(space_file), "--name", "killed", cwd=tmp_path, start_new_session=True)
     files = tmp_path / "runs" / "killed"
     wait_for(lambda: epochs_reported(files / "events.jsonl") >= 3)
@@ -148,12 +152,15 @@ def test_killed_and_resumed_equals_undisturbed(small_run: Any, space_file: Path,
     _, err = search.communicate(timeout=240)
     assert search.returncode == 1
     assert "--resume killed" in err
+    for folder in (files, files / "trials", files / "trials" / "t0001"):
+        lay_traps(folder, ran)
     resumed = kdtune_cli("search", "--resume", "killed", cwd=tmp_path)
     _, err = resumed.communicate(timeout=240)
     assert resumed.returncode == 0, err
     run = open_run(files)
     assert_same_numbers(run, small_run)
     assert all(model.cached for model in run.state().baselines.values())
+    assert not ran.exists(), ran.read_text()
     for trial in run.trials().index:
         assert [report.epoch for report in run.reports(trial)] == [1, 2]
 

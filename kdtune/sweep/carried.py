@@ -1,0 +1,50 @@
+"""Models that the user registered, on their way to workers, which find the modules that these come from."""
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+
+from kdtune.models import Builder, models
+from kdtune.user_code import added_folders
+
+
+class _Folders:
+    """Folders that a process looks for modules in, after all others, from the moment that this is unpickled."""
+
+    def __init__(self, folders: tuple[str, ...]) -> None:
+        self.folders = folders
+        sys.path.extend(folder for folder in folders if folder not in sys.path)
+
+    def __reduce__(self) -> Any:
+        return _Folders, (self.folders,)
+
+
+class CarriedBuilder:
+    """A builder that, unpickled, first lets its process find the modules of `--import`.
+
+    Ray itself would put the driver's folder before all others: there a file called torch.py would be torch.
+    """
+
+    def __init__(self, folders: _Folders, builder: Builder) -> None:
+        self._folders = folders
+        self._builder = builder
+
+    def __call__(self, input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
+        """Build the model."""
+        return self._builder(input_shape, n_classes)
+
+    def __reduce__(self) -> Any:
+        return CarriedBuilder, (self._folders, self._builder)  # unpickled in this order
+
+
+def user_builders(names: Iterable[str]) -> dict[str, Builder]:
+    """Return the builders of those models that did not come with kdtune: workers must be given them."""
+    found = {name: models.get(name) for name in names if name in models}
+    folders = _Folders(added_folders())
+    return {
+        name: CarriedBuilder(folders, builder)
+        for name, builder in found.items()
+        if not (getattr(builder, "__module__", "") or "").startswith("kdtune.")
+    }
