@@ -50,7 +50,8 @@ def test_a_machine_is_added_and_one_is_lost(tmp_path: Path) -> None:
         until(lambda: all(_state(events, trial) == "done" for trial in lost), "the lost trials elsewhere")
         assert third.trials_at_work()
         stop = machines.kdtune("stop", "far")
-        assert stop.wait(timeout=120) == 0, stop.communicate()
+        said = stop.communicate(timeout=120)
+        assert stop.returncode == 0, said
         _, err = search.communicate(timeout=600)
         assert search.returncode == 130, err
     run = open_run(tmp_path / "runs" / "far")

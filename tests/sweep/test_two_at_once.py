@@ -23,7 +23,8 @@ folder = sys.argv[1]
 most, reads = {}, 0
 while True:
     run = open_run(folder)
-    status, trials, front = run.status(), run.trials(), run.front()
+    # The front before the trials: between two reads a trial may be done, never undone.
+    status, front, trials = run.status(), run.front(), run.trials()
     reads += 1
     for trial, row in trials.iterrows():
         assert row["epoch"] >= most.get(trial, 0), f"{trial} went back from {most[trial]} to {row['epoch']}"
@@ -60,7 +61,8 @@ def test_of_two_drivers_that_resume_one_run_at_once_one_is_refused(space_file: P
     assert third.returncode == 2
     assert "driven by process" in refused
     stop = cli("stop", "one", "--now", cwd=tmp_path)
-    assert stop.wait(timeout=60) == 0
+    said_stop = stop.communicate(timeout=60)
+    assert stop.returncode == 0, said_stop
     search.communicate(timeout=120)
     both = [cli("search", "--resume", "one", cwd=tmp_path) for _ in range(2)]
     said = [process.communicate(timeout=400)[1] for process in both]
@@ -93,7 +95,8 @@ def test_two_sweeps_share_an_empty_cache_at_once_while_ten_read(
         for _ in range(10)
     ]
     for sweep in sweeps:
-        assert sweep.wait(timeout=500) == 0, sweep.communicate()
+        said = sweep.communicate(timeout=500)
+        assert sweep.returncode == 0, said
     for reader in readers:
         out, err = reader.communicate(timeout=120)
         assert reader.returncode == 0, err
@@ -102,7 +105,8 @@ def test_two_sweeps_share_an_empty_cache_at_once_while_ten_read(
     assert_same_numbers(left, right)
     [weights] = {(run.files.weights("teacher-lenet5")).read_bytes() for run in (left, right)}
     again = cli("search", str(space_file), "--name", "third", "--trials", "1", cwd=tmp_path)
-    assert again.wait(timeout=240) == 0
+    said = again.communicate(timeout=240)
+    assert again.returncode == 0, said
     third = open_run(tmp_path / "runs" / "third")
     assert all(model.cached for model in third.state().baselines.values())
     assert third.files.weights("teacher-lenet5").read_bytes() == weights
