@@ -67,7 +67,7 @@ def books(plan: Plan, folder: Path) -> Iterator[tuple[Ledger, RunWriter]]:
             name=folder.name,
             kind="sweep",
             created=time.time(),
-            dataset={"fingerprint": plan.dataset.fingerprint},
+            dataset={"name": plan.dataset.name, "fingerprint": plan.dataset.fingerprint},
             classes=plan.dataset.classes,
             attributes={name: tuple(groups) for name, groups in plan.dataset.attributes.items()},
             objectives=tuple(objective.name for objective in plan.objectives),

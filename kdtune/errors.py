@@ -43,10 +43,6 @@ class RunError(InputError):
     """A run directory is missing, of another kind, of a newer version, or busy."""
 
 
-class UndefinedError(KdtuneError):
-    """A quantity was needed that the data leave undefined."""
-
-
 class SweepError(KdtuneError):
     """A sweep could not go on; what was recorded so far is kept."""
 

@@ -17,7 +17,8 @@ from kdtune.errors import InputError
 from kdtune.report.console import narrate, print_summary
 from kdtune.report.progress import Progress
 from kdtune.runs.events import StateReader, read_state
-from kdtune.runs.files import RunFiles, create_run, find_run, runs_dir
+from kdtune.runs.files import RunFiles, check_no_links, create_run, find_run, runs_dir
+from kdtune.runs.jsonl import open_to_append
 from kdtune.runs.lock import busy, driver_seems_alive, request_stop
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
@@ -129,6 +130,7 @@ def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
         )
     if driver_seems_alive(files):
         raise busy(files)
+    check_no_links(files)
     return files
 
 
@@ -136,7 +138,7 @@ def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]
     """Start the driver as the leader of its own session: a closed terminal or a Ctrl-C there does not reach it."""
     prepare_environment()
     files.stop_request.unlink(missing_ok=True)  # an earlier driver's; what comes from now on is for this one
-    with open(files.log, "ab") as log:
+    with open_to_append(files.log) as log:
         driver = subprocess.Popen(
             [sys.executable, "-P", "-m", "kdtune.sweep"],  # -P: the folder it starts in may hold anything
             stdin=subprocess.PIPE,

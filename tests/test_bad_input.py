@@ -133,6 +133,17 @@ def cut(name: str, keep: int) -> Arrange:
     return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:keep])
 
 
+def link(name: str) -> Arrange:
+    """Put a link to a folder outside in the place of something of the run's."""
+
+    def make(folder: Path) -> None:
+        outside = folder.parents[1] / "precious"
+        outside.mkdir()
+        (folder / name).symlink_to(outside)
+
+    return make
+
+
 def nothing(folder: Path) -> None:
     """Leave the folder empty."""
 
@@ -236,6 +247,11 @@ CASES: dict[str, Case] = {
     "watch a run of a newer form": Case("watch r", "written by a newer kdtune", run(ruin=edit("run.json", schema=99))),
     "a record that is cut": Case("status r", "run.json: not readable as JSON", run(ruin=cut("run.json", 40))),
     "a record that is a list": Case("status r", "run.json: holds a list", run(ruin=write("[]", "run.json"))),
+    "a record of another kind of data": Case("runs", "", run(ruin=edit("run.json", dataset={}, created=None)), 0),
+    "an export of a record that lacks its data": Case("export r", "run.json: damaged: says nothing of its data", run(dataset={"name": "x", "fingerprint": "f"})),
+    "a log that is a link": Case("search --resume r", "driver.log: is a link", run(ruin=link("driver.log"))),
+    "a trial's folder that is a link": Case("search --resume r", "trials/t0007: is a link", run(ruin=link("trials/t0007"))),
+    "a study's folder that is a link": Case("study --figures-only r", "study: is a link", run(kind="study", ruin=link("study"))),
     "a record of another kind": Case("status r", "run.json: damaged", run(ruin=edit("run.json", classes=3))),
     "a run that is a study's": Case("search --resume r", "is a study", run(kind="study")),
     "--resume with a space": Case(f"{SEARCH} --resume r", "leave out SPACE", both(space(), run())),
@@ -250,7 +266,7 @@ CASES: dict[str, Case] = {
     "an output folder in use": Case("export r --out .", "is not empty, and nothing is overwritten", run()),
     "an output that is a file": Case("export r --out x", "is a file", both(run(), write("", "x"))),
     "replicates below zero": Case("export r --replicates -1", "-1 is below 0", run()),
-    "data of another content": Case("export r", "data have changed", run(dataset={"name": "trifeature", "fingerprint": "0" * 64, "options": {k: v for k, v in TRIFEATURE.items() if k != "name"}, "input_shape": [3, 32, 32]})),
+    "data of another content": Case("export r", "data have changed", run(dataset={"name": "trifeature", "fingerprint": "0" * 64, "options": {k: v for k, v in TRIFEATURE.items() if k != "name"}, "input_shape": [3, 32, 32], "splits": {"train": {"n": 60}}})),
 }  # fmt: skip
 
 

@@ -127,7 +127,8 @@ def test_names_in_a_record_are_plain(make_record: Any) -> None:
 def make_record(tmp_path: Path) -> Any:
     def make(**changes: Any) -> Path:
         record = {
-            "name": "r", "kind": "sweep", "created": 0.0, "dataset": {}, "classes": ["a"], "attributes": {},
+            "name": "r", "kind": "sweep", "created": 0.0, "dataset": {"name": "d", "fingerprint": "f"},
+            "classes": ["a"], "attributes": {},
             "objectives": ["accuracy"], "constraints": [], "pairs": [], "epochs": 1, "trials": 1, "minutes": None,
             "seed": 0, "space": {}, "versions": {}, "machine": {}, "schema": 1, **changes,
         }  # fmt: skip
@@ -167,8 +168,8 @@ def test_status_of_a_run_with_such_names(tmp_path: Path, capsys: pytest.CaptureF
     writer = RunWriter(files)
     writer.record(
         RunRecord(
-            "r", "sweep", 0.0, {"name": EVIL[0]}, EVIL, {"[/x]": EVIL}, ("accuracy", "eod"), (), (EVIL[6],), 1, 2,
-            None, 0, {}, {}, {},
+            "r", "sweep", 0.0, {"name": EVIL[0], "fingerprint": "f"}, EVIL, {"[/x]": EVIL}, ("accuracy", "eod"), (),
+            (EVIL[6],), 1, 2, None, 0, {}, {}, {},
         )
     )  # fmt: skip
     writer.run_state("running", EVIL[0])

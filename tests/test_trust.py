@@ -22,6 +22,7 @@ from kdtune.data.mapped import map_file
 from kdtune.distill.checkpoint import read_checkpoint
 from kdtune.distill.weights import read_state
 from kdtune.errors import KdtuneError
+from kdtune.report.console import print_runs, print_summary
 from kdtune.report.student import load_student
 from kdtune.report.trained import load_trained
 from kdtune.runs import lock
@@ -73,6 +74,9 @@ def all_of_a_run(path: Path) -> None:
     run.trials()
     run.front()
     run.baselines()
+    for as_json in (False, True):
+        print_summary(run, as_json=as_json)
+        print_runs(root.parent, as_json=as_json)
     for model in run.state().trials:
         run.reports(model)
 

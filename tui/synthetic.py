@@ -67,7 +67,7 @@ class Synthetic:
             name="synthetic",
             kind="sweep",
             created=EPOCH_ZERO,
-            dataset={"name": "synthetic"},
+            dataset={"name": "synthetic", "fingerprint": "none"},
             classes=tuple(labels),
             attributes=attributes,
             objectives=("accuracy", "eod") if groups else ("accuracy", "class_bias_teacher"),

@@ -71,7 +71,12 @@ def load_data(run: "Run") -> Dataset:
         RunError: they are not those that the run was made with.
         DataError: they can't be read any more.
     """
-    dataset = load(str(run.record.space["dataset"]["name"]), **run.record.dataset["options"])
+    try:
+        name, options = str(run.record.space["dataset"]["name"]), dict(run.record.dataset["options"])
+        _ = run.record.dataset["input_shape"], run.record.dataset["splits"]["train"]["n"]
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{run.files.record}: damaged: says nothing of its data ({error!r})") from None
+    dataset = load(name, **options)
     if dataset.fingerprint != run.record.dataset["fingerprint"]:
         raise RunError(
             f"{run.path}: the data have changed since the run began (fingerprint {dataset.fingerprint[:12]}, then "

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,20 +171,22 @@ def _never_began(folder: Path) -> bool:
 def check_no_links(files: RunFiles) -> None:
     """Refuse to write into a run that holds links: one from elsewhere may lead to files which are not the run's.
 
+    Looked at are the run directory and the folders in which others are made; what lies deeper is replaced, not
+    written through.
+
     Raises:
         RunError: naming the link. The run directory itself may be one.
     """
-    for path in (
-        files.events,
-        files.journal,
-        files.log,
-        files.lock,
-        files.root / "trials",
-        files.root / "baselines",
-    ):
-        if path.is_symlink():
+    parents = [files.root, *(files.root / name for name in ("trials", "baselines", "cohorts", "replicates"))]
+    for folder in parents:
+        if not folder.is_dir():
+            continue
+        with os.scandir(folder) as entries:
+            link = next((entry.path for entry in entries if entry.is_symlink()), None)
+        if link is not None:
             raise RunError(
-                f"{path}: is a link, and a run is written only into files of its own: put the file there"
+                f"{link}: is a link, and a run is written only into files and folders of its own: put there what it "
+                "leads to"
             )
 
 
@@ -270,12 +271,3 @@ def write_bytes(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise DiskError.of(error, path) from error
-
-
-def read_records_of_runs(base: Path) -> Iterator[tuple[RunFiles, dict[str, Any]]]:
-    """Yield each run of a folder with its `run.json`; runs that can't be read are passed over."""
-    for files in list_runs(base):
-        try:
-            yield files, read_json(files.record)
-        except RunError:
-            continue

@@ -5,6 +5,7 @@ being written; a writer that finds such a rest (its predecessor was killed) cuts
 """
 
 import contextlib
+import io
 import json
 import math
 import os
@@ -49,8 +50,7 @@ class LineWriter:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             cut_torn_tail(path)
-            # No links: a run from elsewhere may hold one that leads to a file which is not the run's.
-            self._file = open(os.open(path, _APPEND, 0o666), "ab", buffering=0)  # noqa: SIM115 (closed by close)
+            self._file = open_to_append(path)
         except OSError as error:
             raise DiskError.of(error, path) from error
 
@@ -91,6 +91,15 @@ class LineWriter:
 
 
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_to_append(path: Path) -> io.FileIO:
+    """Open a file of a run, unless it is a link: a run from elsewhere may hold one to a file which is not the run's.
+
+    Raises:
+        OSError: it is one, or can't be written.
+    """
+    return open(os.open(path, _APPEND, 0o666), "ab", buffering=0)
 
 
 def cut_torn_tail(path: Path) -> None:

@@ -16,7 +16,7 @@ from kdtune.runs.files import RunFiles, find_run
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
 from kdtune.runs.measures import Objective, front_hypervolume, front_mask
-from kdtune.runs.records import ALL, Report, RunRecord
+from kdtune.runs.records import Report, RunRecord
 from kdtune.runs.state import ModelState, RunState
 
 if TYPE_CHECKING:
@@ -230,14 +230,6 @@ def open_run(run: str | Path | None = None, *, runs_dir: Path | None = None) -> 
     opened = Run(find_run(run, runs_dir))
     _ = opened.record
     return opened
-
-
-def final_counts(run: Run, model_id: str) -> Any:
-    """Return the last report's counts over all examples of a trial or baseline."""
-    report = run.report(model_id)
-    if report is None:
-        raise RunError(f"{run.files.reports(model_id)}: no report of {model_id}")
-    return report.counts[ALL]
 
 
 def _table(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> "pandas.DataFrame":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -149,6 +150,7 @@ class RunRecord:
                 f"{path}: written by a newer kdtune (form {schema}, this one reads up to {SCHEMA}): upgrade kdtune"
             )
         try:
+            _check_kinds(record)
             values = dict(record)
             # Names come from data, and from here go to every screen, table and page.
             values["classes"] = tuple(map(plain, record["classes"]))
@@ -159,5 +161,38 @@ class RunRecord:
             values["pairs"] = tuple(map(str, record["pairs"]))
             values["constraints"] = tuple(Constraint(**item) for item in record["constraints"])
             return cls(**values)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
             raise RunError(f"{path}: damaged ({error!r})") from None
+
+
+_TEXT, _WHOLE, _NUMBER, _KEYS = (str,), (int,), (int, float), (dict,)
+_NOTHING = (type(None),)
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "name": _TEXT, "kind": _TEXT, "created": _NUMBER, "dataset": _KEYS, "epochs": _WHOLE, "seed": _WHOLE,
+    "trials": _WHOLE + _NOTHING, "minutes": _NUMBER + _NOTHING, "space": _KEYS, "versions": _KEYS, "machine": _KEYS,
+}  # fmt: skip
+_OF_DATA = {"name": _TEXT, "fingerprint": _TEXT}
+_OF_DATA_WHERE_KNOWN = {"options": _KEYS, "input_shape": (list,), "splits": _KEYS}
+_LARGEST = 2**53
+
+
+def _check_kinds(record: Mapping[str, Any]) -> None:
+    """Raise ValueError where a value is not of the kind that readers rely on."""
+    _check("", record, _KINDS)
+    datetime.fromtimestamp(record["created"])
+    data, machine = record["dataset"], record["machine"]
+    _check("dataset.", data, {**_OF_DATA, **{k: v for k, v in _OF_DATA_WHERE_KNOWN.items() if k in data}})
+    for name, split in data.get("splits", {}).items():
+        _check(f"dataset.splits.{name}.", split, {"n": _WHOLE})
+    if machine.get("cohort") is not None:
+        _check("machine.", machine, {"cohort": _KEYS})
+        _check("machine.cohort.", machine["cohort"], {"size": _WHOLE, "architectures": (list, tuple)})
+
+
+def _check(where: str, values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]]) -> None:
+    for name, kind in kinds.items():
+        value = values[name]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"{where}{name} is {type(value).__name__}")
+        if isinstance(value, int | float) and not abs(value) <= _LARGEST:
+            raise ValueError(f"{where}{name} is out of range")

@@ -13,7 +13,6 @@ from kdtune.runs.files import (
     is_trial,
     list_runs,
     read_json,
-    read_records_of_runs,
     runs_dir,
     trial_id,
     write_json,
@@ -159,9 +158,3 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
         write_json(path, {"a": 2})
     assert read_json(path) == {"a": 1}
     assert os.listdir(tmp_path) == ["run.json"]
-
-
-def test_an_unreadable_run_does_not_hide_the_others(tmp_path: Path) -> None:
-    make(tmp_path, "good")
-    make(tmp_path, "bad").record.write_bytes(b"{")
-    assert [record["name"] for _, record in read_records_of_runs(tmp_path)] == ["good"]

@@ -20,14 +20,13 @@ from kdtune.runs.lock import beat, driver_lock
 from kdtune.runs.measures import MEASURES, Objective, References
 from kdtune.runs.reader import (
     Run,
-    final_counts,
     front_members,
     is_feasible,
     objective_values,
     open_run,
     seconds_left,
 )
-from kdtune.runs.records import RunRecord
+from kdtune.runs.records import ALL, RunRecord
 from kdtune.runs.state import ModelState, RunState, fold
 
 
@@ -126,8 +125,9 @@ def test_tables(finished: Run) -> None:
     assert front["accuracy"].tolist() == sorted(front["accuracy"], reverse=True)
     assert set(front.index) == set(trials.index[trials["front"]])
     assert list(finished.baselines().index) == ["teacher-x"]
-    counts = final_counts(finished, "t0001")
-    assert trials.loc["t0001", "accuracy"] == counts.accuracy
+    last = finished.report("t0001")
+    assert last is not None
+    assert trials.loc["t0001", "accuracy"] == last.counts[ALL].accuracy
 
 
 def test_summary_agrees_with_the_tables(finished: Run) -> None:
@@ -221,7 +221,8 @@ def events(*, begun: float, trials: list[tuple[str, int]]) -> list[dict[str, Any
 
 def record(trials: int | None, minutes: float | None = None) -> RunRecord:
     return RunRecord(
-        "r", "sweep", 0.0, {}, ("a",), {}, ("accuracy",), (), (), 10, trials, minutes, 0, {}, {}, {}
+        "r", "sweep", 0.0, {"name": "d", "fingerprint": "f"}, ("a",), {}, ("accuracy",), (), (), 10, trials, minutes,
+        0, {}, {}, {},
     )  # fmt: skip
 
 

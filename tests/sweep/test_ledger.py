@@ -84,7 +84,7 @@ def begin(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         writers.append(writer)
         writer.record(
             RunRecord(
-                "r", "sweep", 0.0, {}, plan.dataset.classes, plan.dataset.attributes,
+                "r", "sweep", 0.0, {"name": "d", "fingerprint": "f"}, plan.dataset.classes, plan.dataset.attributes,
                 tuple(o.name for o in plan.objectives), plan.constraints, (PAIR,), 2, 6, None, 0, {}, {}, {},
             )
         )  # fmt: skip

@@ -61,7 +61,7 @@ class Played:
         dataset = plan.dataset
         self.writer.record(
             RunRecord(
-                "r", "sweep", 0.0, {}, dataset.classes, dataset.attributes,
+                "r", "sweep", 0.0, {"name": "d", "fingerprint": "f"}, dataset.classes, dataset.attributes,
                 tuple(o.name for o in plan.objectives), plan.constraints, tuple(p.pair for p in plan.space.pairs),
                 4, 9, None, 0, plan.space.to_dict(), {}, {},
             )

@@ -16,7 +16,7 @@ from kdtune.report.study.record import as_record
 from kdtune.report.study.significance import Null
 from kdtune.report.study.table import Table
 from kdtune.report.study.tables import all_tables
-from kdtune.runs.files import write_bytes
+from kdtune.runs.files import check_no_links, write_bytes
 from kdtune.runs.reader import open_run
 from kdtune.user_code import check_named, import_modules
 
@@ -41,6 +41,7 @@ def report_study(
         KdtuneError: the run is no study, nothing is done, or a file is damaged.
     """
     run = open_run(root)
+    check_no_links(run.files)
     check_named(run.record.space.get("imports") or (), imports, str(run.files.record))
     import_modules(imports)
     asked: Null = null or study_of(run).null_is
