@@ -16,6 +16,7 @@ class ModelState:
         seconds: training and evaluation so far.
         message: why it failed, where it did.
         failures: how often its worker failed, and it was run again.
+        weights: SHA-256 of the weights that the run keeps of it; empty where it says none.
     """
 
     id: str
@@ -31,6 +32,7 @@ class ModelState:
     message: str = ""
     cached: bool = False
     failures: int = 0
+    weights: str = ""
 
 
 @dataclass
@@ -123,6 +125,7 @@ class RunState:
         model.state = str(event["state"])
         model.failures += bool(event.get("failure", False))
         model.message = str(event.get("message", ""))
+        model.weights = str(event.get("weights", ""))
         model.ended = time if model.state in ("done", "stopped", "failed") else None
 
 

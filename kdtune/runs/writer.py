@@ -46,13 +46,22 @@ class RunWriter:
             event["cached"] = True
         self._emit({"kind": _event_kind(model_id), "id": model_id, **event}, durable=True)
 
-    def model_state(self, model_id: str, state: str, message: str = "", *, failure: bool = False) -> None:
-        """Say how a model ended, or that it was interrupted; with `failure`, because its worker failed."""
+    def model_state(
+        self, model_id: str, state: str, message: str = "", *, failure: bool = False, weights: str = ""
+    ) -> None:
+        """Say how a model ended, or that it was interrupted.
+
+        Args:
+            failure: it was interrupted because its worker failed.
+            weights: SHA-256 of those that the run keeps of it.
+        """
         event: dict[str, Any] = {"kind": _event_kind(model_id), "id": model_id, "state": state}
         if message:
             event["message"] = message
         if failure:
             event["failure"] = True
+        if weights:
+            event["weights"] = weights
         # Reports first: what is said to be done must not outlive them when the machine dies.
         if reports := self._reports.pop(model_id, None):
             reports.lines.close(durable=True)

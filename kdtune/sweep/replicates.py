@@ -3,6 +3,7 @@
 Each finished replicate is kept in the run, under `replicates/<model>-s<number>`, so that what was interrupted goes on.
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -10,9 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import safetensors
-import safetensors.torch
 
 from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
@@ -200,12 +198,12 @@ def _read(files: RunFiles, source: str, number: int, job: Job) -> Replicate | No
     """Return a replicate that is kept whole, and was trained as asked."""
     folder = files.replicate(source, number)
     try:
-        if Job.from_dict(json.loads((folder / "config.json").read_bytes())["job"]) != job:
-            return None
+        config = json.loads((folder / "config.json").read_bytes())
         weights = (folder / "model.safetensors").read_bytes()
-        safetensors.torch.load(weights)
+        if Job.from_dict(config["job"]) != job or config["sha256"] != hashlib.sha256(weights).hexdigest():
+            return None
         reports = tuple(Report.from_dict(record) for record in read_records(folder / "reports.jsonl"))
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError, KdtuneError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, KdtuneError):
         return None
     return Replicate(source, number, job, reports, weights) if len(reports) == job.train.epochs else None
 
@@ -215,11 +213,17 @@ def _write(files: RunFiles, item: Replicate) -> None:
     folder = files.replicate(item.source, item.number)
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    content: dict[str, Any] = {"id": item.source, "number": item.number, "job": item.job.to_dict()}
+    weights = item.weights or b""
+    content: dict[str, Any] = {
+        "id": item.source,
+        "number": item.number,
+        "job": item.job.to_dict(),
+        "sha256": hashlib.sha256(weights).hexdigest(),
+    }
     (aside / "config.json").write_text(dumps(content) + "\n", encoding="utf-8")
     lines = "".join(dumps(report.to_dict()) + "\n" for report in item.reports)
     (aside / "reports.jsonl").write_text(lines, encoding="utf-8")
-    (aside / "model.safetensors").write_bytes(item.weights or b"")
+    (aside / "model.safetensors").write_bytes(weights)
     aside.chmod(0o755)
     shutil.rmtree(folder, ignore_errors=True)
     try:

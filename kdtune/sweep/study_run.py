@@ -1,5 +1,6 @@
 """Trains the models of a study as Ray tasks, and goes on where an earlier driver was ended."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -176,15 +177,19 @@ class _Crew:
     def _finish(self, model: StudyModel, weights: bytes) -> None:
         # Weights first: what is said to be done has them.
         write_bytes(self.files.weights(model.id), weights)
-        self.writer.model_state(model.id, "done")
+        self.writer.model_state(model.id, "done", weights=hashlib.sha256(weights).hexdigest())
 
     def _weights(self, model: StudyModel) -> bytes | None:
+        """Return a model's weights; None where they are missing, damaged, or not bit by bit those recorded."""
+        state = self.writer.state.model(model.id)
         try:
             weights = self.files.weights(model.id).read_bytes()
             safetensors.torch.load(weights)
         except (OSError, ValueError, safetensors.SafetensorError):
             return None
-        return weights
+        # Runs of before digests were kept say none: there, what can be read has to do.
+        recorded = "" if state is None else state.weights
+        return weights if recorded in ("", hashlib.sha256(weights).hexdigest()) else None
 
     def _last_counts(self, model: StudyModel) -> Any:
         reports = list(read_records(self.files.reports(model.id)))

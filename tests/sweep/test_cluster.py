@@ -77,5 +77,5 @@ def _state(events: Path, trial: str) -> str:
 
 def _reports(events: Path) -> int:
     with contextlib.suppress(OSError):
-        return events.read_text().count('"kind":"report","id":"t')
+        return events.read_text().count('"kind":"report","id":"t0')
     return 0

@@ -133,7 +133,7 @@ def wait_for(condition: Any, seconds: float = 120) -> None:
 def epochs_reported(events: Path) -> int:
     if not events.exists():
         return 0
-    return sum('"kind":"report","id":"t' in line for line in events.read_text().splitlines())
+    return sum('"kind":"report","id":"t0' in line for line in events.read_text().splitlines())
 
 
 def test_killed_and_resumed_equals_undisturbed(small_run: Any, space_file: Path, tmp_path: Path) -> None:

@@ -324,6 +324,37 @@ def test_a_wrong_override_is_named(tmp_path: Path, override: str, expected: str)
     assert expected in str(caught.value)
 
 
+keys = paths | st.text(max_size=12) | st.lists(st.text(max_size=4), max_size=4).map(".".join)
+values = anything.map(lambda value: yaml.safe_dump(value, allow_unicode=True)) | st.text(max_size=20)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(keys, values), min_size=1, max_size=3))
+def test_whatever_is_set_gives_a_space_or_one_clear_message(pairs: list[tuple[str, str]]) -> None:
+    """On the command line's own words: any key, any value, up to three of them."""
+    overrides = [f"{key}={value}" for key, value in pairs]
+    try:
+        space, stem = read_space("default", overrides)
+    except SpaceError as error:
+        lines = str(error).split("\n")
+        assert 1 <= len(lines) <= 5
+        assert all(line.startswith(("default.yaml: ", "--set ")) for line in lines), lines
+        return
+    assert stem == "default"
+    assert parse_space(json.loads(json.dumps(space.to_dict())), "again").search == space.search
+
+
+@settings(max_examples=300)
+@given(st.text(max_size=30))
+def test_any_text_after_set_is_taken_or_refused(text: str) -> None:
+    said = ""
+    try:
+        read_space("default", [text])
+    except SpaceError as error:
+        said = str(error)
+    assert len(said.split("\n")) <= 5
+
+
 def test_set_below_a_key_that_is_left_empty(tmp_path: Path) -> None:
     file = write(tmp_path, "dataset: {name: trifeature}\npairs: [resnet20->lenet5]\ntrain:\n")
     assert read_space(file, ["train.lr=0.5"])[0].train == {"lr": 0.5}

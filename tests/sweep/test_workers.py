@@ -18,9 +18,11 @@ from kdtune.runs.files import RunFiles
 from kdtune.runs.measures import References
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
+from kdtune.sweep.desk import Desk
 from kdtune.sweep.ledger import Ledger
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.proposal import Proposal
+from kdtune.sweep.run_folder import RunFolder
 from kdtune.sweep.study import open_study
 from kdtune.sweep.workers import CohortTrial
 from tests.sweep.test_ledger import ALL, report
@@ -162,6 +164,33 @@ def test_killed_after_any_result_it_ends_as_undisturbed(play: Any, cohort: int, 
             for p in (played, undisturbed)
         )
         assert got == expected
+
+
+def test_on_another_machine_it_is_as_on_the_driver_s(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the run's disk: who is to end early, states and checkpoints go by way of the desk."""
+    near, far = play("near", 4), play("far", 4)
+    near.run(10**6)
+    desk = Desk(far.files.root)
+    asked: list[str] = []
+
+    def hand_out(name: str) -> bytes | None:
+        asked.append(name)
+        return desk.hand_out(name)
+
+    remote = SimpleNamespace(
+        hand_out=SimpleNamespace(remote=hand_out), hand_in=SimpleNamespace(remote=desk.hand_in)
+    )
+    monkeypatch.setattr("kdtune.sweep.run_folder.ray", SimpleNamespace(get=lambda answer: answer))
+    folder = RunFolder(far.files.root.resolve(), "of another machine", remote)
+    far.worker._folder = folder
+    far.run(10**6)
+    folder.clear()
+    assert any(name.endswith(".ended.json") for name in asked)
+    pandas.testing.assert_frame_equal(table(far), table(near), check_exact=True)
+    assert "stopped" in set(table(far)["state"])
+    for trial, row in table(far).iterrows():
+        assert far.files.checkpoint(trial).exists() == near.files.checkpoint(trial).exists(), row["state"]
+    assert not list(far.files.root.glob("cohorts/*"))
 
 
 def test_together_they_are_what_they_are_one_by_one(play: Any) -> None:

@@ -83,6 +83,10 @@ def test_gone_on_after_a_kill(study: Path, tmp_path: Path) -> None:
     weights = files.weights("t0004").read_bytes()
     kept = files.weights("t0001").stat().st_mtime_ns
     files.weights("t0004").write_bytes(weights[: len(weights) // 2])  # the driver died while it wrote
+    flipped = {name: files.weights(name).read_bytes() for name in ("teacher-mlp-16-s1", "t0002")}
+    for name, content in flipped.items():  # the disk lost a bit
+        files.weights(name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     run_sweep(Request(files, None))
     assert files.weights("t0004").read_bytes() == weights
+    assert {name: files.weights(name).read_bytes() for name in flipped} == flipped
     assert files.weights("t0001").stat().st_mtime_ns == kept
