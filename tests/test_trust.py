@@ -411,6 +411,32 @@ def test_a_folder_or_a_link_to_nowhere_in_its_place(name: str, tmp_path: Path) -
     tried(reader, path)
 
 
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n%%EndComments\n(ran) (w) file closefile\nshowpage\n%%EOF\n"
+
+
+def test_a_program_in_the_place_of_an_image_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow gives PostScript to ghostscript, whatever the file is called."""
+    from PIL import EpsImagePlugin
+
+    from kdtune.report.raw_input import _picture
+
+    ghost = tmp_path / "bin" / "gs"
+    ghost.parent.mkdir()
+    ghost.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+    ghost.chmod(0o755)
+    monkeypatch.setenv("PATH", str(ghost.parent), prepend=":")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
+    path = picture(tmp_path)
+    path.write_bytes(EPS)
+    for read in (load_folder, lambda path: _picture(path, (3, 32, 32))):
+        with pytest.raises(KdtuneError, match="does not decode"):
+            read(path)
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize("model", ["../../x", "/etc", "t0000/../../..", "", ".", "a\x00b", "t" * 300])
 def test_a_model_s_name_leads_nowhere_else(model: str, tmp_path: Path) -> None:
     with pytest.raises(KdtuneError, match="is not the name of a trial"):
@@ -427,6 +453,7 @@ def test_the_source_unpickles_and_evaluates_nothing() -> None:
     }
     pattern = re.compile(
         r"(?<!safetensors\.)torch\.load\((?![^)]*weights_only=True)|torch\.export\.load|pickle\.loads?\(|yaml\.(?:unsafe_|full_)?load\(|"
+        r"sys\.executable, \"-m\"|"  # without -P the folder where it starts is searched for modules, first of all
         r"(?<![\w.])(?:eval|exec)\(|allow_pickle=True|read_pickle|joblib\.load|os\.system|shell=True"
     )
     root = Path(__file__).parents[1]

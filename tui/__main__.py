@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from kdtune.errors import KdtuneError
+from kdtune.plain import plain_lines
 from tui.watch import watch
 
 
@@ -22,7 +23,7 @@ def main() -> int:
     try:
         return watch(**vars(parser.parse_args()))
     except KdtuneError as error:
-        print(f"kdtune: {error}", file=sys.stderr)
+        print(f"kdtune: {plain_lines(error)}", file=sys.stderr)
         return error.exit_code
 
 

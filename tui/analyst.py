@@ -161,7 +161,7 @@ def _start() -> "subprocess.Popen[bytes]":
     root = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     return subprocess.Popen(
-        [sys.executable, "-m", "tui.analyst"],
+        [sys.executable, "-P", "-m", "tui.analyst"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
+"""What is decoded, whatever a file is called: Pillow knows more, and hands some of it (EPS) to other programs."""
 _MODES = {1: "L", 3: "RGB"}
 
 
@@ -104,7 +106,7 @@ def _decode(path: Path, image_size: int | None, channels: int) -> NDArray[np.uin
     from PIL import Image
 
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=FORMATS) as file:
             return prepared(file, image_size, channels)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = "the file is cut short" if "truncated" in str(error) else "it is no image, or a damaged one"

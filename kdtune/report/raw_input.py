@@ -96,13 +96,13 @@ def _is_picture(x: Any) -> bool:
 def _picture(item: Any, shape: tuple[int, ...]) -> Tensor:
     from PIL import Image
 
-    from kdtune.data.images import prepared
+    from kdtune.data.images import FORMATS, prepared
 
     channels, height, width = shape
     image_size = height if height == width else None
     if isinstance(item, str | Path):
         try:
-            with Image.open(item) as file:
+            with Image.open(item, formats=FORMATS) as file:
                 pixels = prepared(file, image_size, channels)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(f"{item}: does not decode as an image ({error})") from None

@@ -54,7 +54,7 @@ def serve_run(
 
     # A visitor's process that ends together with the server is no news.
     logging.getLogger("asyncio").addHandler(logging.NullHandler())
-    command = [sys.executable, "-m", "tui", str(run.resolve()), "--speed", str(speed)]
+    command = [sys.executable, "-P", "-m", "tui", str(run.resolve()), "--speed", str(speed)]
     command += ["--replay"] * replay + ["--readonly"] * readonly + ["--ascii"] * ascii
     command += ["--theme", theme] if theme else []
     RunServer(
