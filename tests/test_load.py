@@ -97,6 +97,31 @@ def test_a_large_run_is_read_in_two_seconds(tmp_path: Path) -> None:
     assert (best < 2).all(), best
 
 
+LISTED = """
+import contextlib, io, sys, time
+from pathlib import Path
+from kdtune.report.console import print_runs
+begun = time.process_time()
+with contextlib.redirect_stdout(io.StringIO()) as said:
+    print_runs(Path(sys.argv[1]), as_json=False)
+print(said.getvalue().count("200/200"), time.process_time() - begun)
+"""
+
+
+@pytest.mark.slow
+def test_many_runs_are_listed_in_two_seconds(tmp_path: Path) -> None:
+    for k in range(20):
+        large_run(tmp_path / f"r{k}", 200, 12, 10)
+    command = [sys.executable, "-c", LISTED, str(tmp_path)]
+    outputs = [
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() for _ in range(3)
+    ]
+    assert {output[0] for output in outputs} == {"20"}
+    best = min(float(output[1]) for output in outputs)
+    print(f"20 runs of 200 trials: {best:.2f} s")
+    assert best < 2
+
+
 def test_no_more_is_read_than_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same, as counts: of the full reports status reads one of each front member, and one for the group sizes."""
     files = large_run(tmp_path / "r", 40, 12, 5)

@@ -105,9 +105,9 @@ class Cluster:
         """Where a driver joins."""
         return f"{self.head.address}:{self.port}"
 
-    def add(self, *, cpus: int = 1) -> Machine:
-        """Start one more machine, and Ray on it."""
-        machine = self._machine(hidden=self._folder)
+    def add(self, *, cpus: int = 1, temporary: Path | None = None) -> Machine:
+        """Start one more machine, and Ray on it; with a folder for its temporary files, one that shares the disk."""
+        machine = self._machine(hidden=None if temporary else self._folder, temporary=temporary)
         self._ray(machine, f"--address={self.address}", f"--num-cpus={cpus}")
         return machine
 
@@ -133,7 +133,7 @@ class Cluster:
     def _switch(self) -> str:
         return f"{self._tag}-switch"
 
-    def _machine(self, hidden: Path | None) -> Machine:
+    def _machine(self, hidden: Path | None, temporary: Path | None = None) -> Machine:
         number = len(self._machines) + 1
         namespace, address = f"{self._tag}-m{number}", f"10.213.0.{number}"
         _ip("netns", "add", namespace)
@@ -156,7 +156,8 @@ class Cluster:
         _ip("-n", namespace, "address", "add", f"{address}/24", "dev", "eth0")
         for device in ("lo", "eth0"):
             _ip("-n", namespace, "link", "set", device, "up")
-        machine = Machine(namespace, address, self._environment, hidden)
+        own = {} if temporary is None else {"TMPDIR": str(temporary)}
+        machine = Machine(namespace, address, {**self._environment, **own}, hidden)
         self._machines.append(machine)
         return machine
 

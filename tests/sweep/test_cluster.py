@@ -27,7 +27,10 @@ SPACE: dict[str, Any] = {
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_a_machine_is_added_and_one_is_lost(tmp_path: Path) -> None:
+    """The first two do not see the run; the third, which is added, does: a shared path."""
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE))
+    shared = tmp_path / "temporary files of the third"
+    shared.mkdir()
     with cluster(tmp_path) as machines:
         first, second = machines.add(), machines.add()
         search = machines.kdtune("search", "space.yaml", "--name", "far", "--address", machines.address)
@@ -40,7 +43,7 @@ def test_a_machine_is_added_and_one_is_lost(tmp_path: Path) -> None:
         until(
             lambda: _reports(events) and first.trials_at_work() and second.trials_at_work(), "trials on both"
         )
-        third = machines.add()
+        third = machines.add(temporary=shared)
         until(third.trials_at_work, "a trial on the machine that was added")
         reports = _reports(events)
         until(lambda: _reports(events) > reports + 3 and second.trials_at_work(), "trials in their midst")
@@ -54,6 +57,7 @@ def test_a_machine_is_added_and_one_is_lost(tmp_path: Path) -> None:
         assert stop.returncode == 0, said
         _, err = search.communicate(timeout=600)
         assert search.returncode == 130, err
+    assert not list(shared.glob("kdtune-run-*")), "a worker that sees the run copies nothing"
     run = open_run(tmp_path / "runs" / "far")
     trials = run.trials()
     assert set(trials["state"]) <= {"done", "interrupted"}, trials[["state", "message"]]
