@@ -33,6 +33,7 @@ from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.summary import summarise
 from kdtune.sweep.space import read_space
+from tests.data import published
 from tests.test_bad_input import run as make_run
 
 DEEP = 3_000
@@ -250,6 +251,7 @@ READERS: dict[str, Reader] = {
     "a CSV table": Reader(table_of("x.csv"), load_table),
     "a Parquet table": Reader(table_of("x.parquet"), load_table),
     "an image": Reader(picture, load_folder),
+    **{what: Reader(published.make(what), published.read(what)) for what in published.FILES},
 }
 
 

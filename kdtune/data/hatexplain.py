@@ -193,7 +193,7 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:  # its own message quotes nothing of the text
         raise DataError(f"{path}: cut short or damaged at line {error.lineno}: copy it again") from None
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: not readable ({type(error).__name__}): copy it again") from None
 
 
@@ -225,7 +225,7 @@ def _post(entry: Any, where: str) -> _Post | None:
     labels, communities = Counter[str](), Counter[str]()
     for number, annotator in enumerate(annotators, start=1):
         label = annotator.get("label") if isinstance(annotator, dict) else None
-        if label not in LABELS:
+        if not isinstance(label, str) or label not in LABELS:
             raise DataError(f"{where}, annotator {number}: the label is none of {', '.join(LABELS)}")
         target = annotator.get("target")
         if not isinstance(target, list) or not all(isinstance(name, str) for name in target):

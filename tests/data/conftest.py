@@ -71,6 +71,6 @@ def study_once(ray_session: None, tmp_path: Path) -> Callable[..., dict[str, Any
             models = list(csv.DictReader(file))
         assert len(models) == 2 + 2 + 4
         assert all(model["individual_fairness"] for model in models)
-        return {"out": out, "models": models}
+        return {"out": out, "models": models, "page": (out / "report.html").read_text("utf-8")}
 
     return run

@@ -19,9 +19,7 @@ def rows(n):
     return [(i % 2, int(i % 3 > 0), i // 4 % 2) for i in range(n)]
 
 
-@pytest.fixture
-def root(tmp_path):
-    folder = tmp_path / "celeba"
+def write(folder):
     (folder / "img_align_celeba").mkdir(parents=True)
     attributes, partition = ["72", " ".join(NAMES)], []
     for i, (male, smiling, young) in enumerate(rows(72)):
@@ -35,6 +33,11 @@ def root(tmp_path):
     (folder / "list_attr_celeba.txt").write_text("\n".join(attributes) + "\n")
     (folder / "list_eval_partition.txt").write_text("\n".join(partition) + "\n")
     return folder
+
+
+@pytest.fixture
+def root(tmp_path):
+    return write(tmp_path / "celeba")
 
 
 def load_it(root, **options):
@@ -129,4 +132,13 @@ def test_a_training_on_it(root, train_once):
 def test_a_study_of_it(root, study_once):
     found = study_once("celeba", "resnet50->resnet18", root, image_size=32, min_group=1)
     assert {"eod_Young", "dpd_Male", "eod_Young*Male"} <= set(found["models"][0])
-    assert "EOD, published" in (found["out"] / "gaps-Young-resnet50-resnet18-plain.csv").read_text("utf-8")
+    for table, name in (
+        ("gaps-Young", "EOD, published"),
+        ("gaps-Male", "DPD, published"),
+        ("individual", "I(f), published"),
+    ):
+        assert (
+            name in (found["out"] / f"{table}-resnet50-resnet18-plain.csv").read_text("utf-8").splitlines()[0]
+        )
+        assert f">{name}<" in found["page"]
+    assert "does not state optimiser, schedule, epochs, batch size" in found["page"], "what differs is listed"

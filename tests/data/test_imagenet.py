@@ -18,10 +18,8 @@ def picture(path, value, size):
     Image.fromarray(np.full((*size, 3), value, dtype=np.uint8)).save(path, format="JPEG", quality=100)
 
 
-@pytest.fixture
-def imagenet(tmp_path):
+def write(root):
     """Published form, with images of several sizes; an image's value tells its class."""
-    root = tmp_path / "imagenet"
     for c, wnid in enumerate(WNIDS):
         for i in range(12):
             picture(root / f"train/{wnid}/{wnid}_{i}.JPEG", 60 * c + 20, (40 + i, 50))
@@ -31,8 +29,11 @@ def imagenet(tmp_path):
 
 
 @pytest.fixture
-def tiny(tmp_path):
-    root = tmp_path / "tiny-imagenet-200"
+def imagenet(tmp_path):
+    return write(tmp_path / "imagenet")
+
+
+def write_tiny(root):
     lines = []
     for c, wnid in enumerate(WNIDS):
         for i in range(12):
@@ -43,6 +44,11 @@ def tiny(tmp_path):
         lines.append(f"val_{i}.JPEG\t{WNIDS[i % 3]}\t0\t0\t62\t62\n")
     (root / "val/val_annotations.txt").write_text("".join(lines))
     return root
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return write_tiny(tmp_path / "tiny-imagenet-200")
 
 
 def values(split):
@@ -123,5 +129,7 @@ def test_trainings_on_them(imagenet, tiny, train_once):
 
 @pytest.mark.slow
 def test_studies_of_them(imagenet, tiny, study_once):
-    study_once("imagenet", "resnet50->resnet18", imagenet, image_size=32, validation=0.25)
+    found = study_once("imagenet", "resnet50->resnet18", imagenet, image_size=32, validation=0.25)
+    for name in ("accuracy, published", "#SC, published", "#TC, published"):
+        assert f">{name}<" in found["page"]
     study_once("tinyimagenet", "resnet50->resnet18", tiny, validation=0.25)

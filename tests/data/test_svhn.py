@@ -7,15 +7,19 @@ from kdtune.data import load
 from kdtune.errors import DataError
 
 
-@pytest.fixture
-def root(tmp_path):
+def write(folder):
     """Published form: X [32, 32, 3, n], y [n, 1] from 1 to 10; an image's value tells its digit."""
     for split, n in (("train", 60), ("test", 20)):
         y = np.arange(n, dtype=np.uint8)[:, None] % 10 + 1
         x = np.broadcast_to(y[:, 0] % 10, (32, 32, 3, n)).copy()
         x[3, 5, 1] = 77
-        savemat(tmp_path / f"{split}_32x32.mat", {"X": x, "y": y})
-    return tmp_path
+        savemat(folder / f"{split}_32x32.mat", {"X": x, "y": y})
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path):
+    return write(tmp_path)
 
 
 def test_pixels_labels_and_splits(root):

@@ -1,5 +1,6 @@
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -46,6 +47,19 @@ def test_chunks_do_not_show(monkeypatch):
     monkeypatch.setattr(_individual, "_CHUNK", 130)
     assert individual_fairness(outputs, features) == pytest.approx(whole, rel=1e-12)
     assert individual_fairness(outputs, features, pairs=500) == pytest.approx(sampled, rel=1e-12)
+
+
+@pytest.mark.parametrize("pairs", [None, 2_000_000])
+def test_ten_thousand_examples_take_bounded_memory(pairs):
+    outputs, features = example(0, 10_000, 2, 32)
+    tracemalloc.start()
+    try:
+        value = individual_fairness(outputs, features.astype(np.float32), pairs=pairs)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert value > 0
+    assert peak < 250e6, "one matrix of all distances would take 800 MB"
 
 
 def test_two_columns_equal_one():

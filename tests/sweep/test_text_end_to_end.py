@@ -13,7 +13,7 @@ from kdtune.errors import DataError
 WORDS = ("tea", "cake", "rain", "sun", "bread", "milk")
 
 
-def write(folder: Path, n: int = 40) -> Path:
+def write(folder: Path, n: int = 80) -> Path:
     """Posts that are toxic where the word `bitter` is in them; women are named in every third."""
     posts = {}
     for number in range(3 * n):
@@ -45,7 +45,7 @@ def test_search_export_and_read(ray_session: None, tmp_path: Path) -> None:
         "pairs": ["bert-tiny->bert-tiny"],
         "objectives": ["accuracy", "eod"],
         "constraints": {"accuracy": ">= 0.5"},
-        "budget": {"trials": 1, "epochs": 3},
+        "budget": {"trials": 1, "epochs": 5},
         "search": {"temperature": 2.0, "alpha": 0.5},
         "train": {"optimizer": "adamw", "lr": 0.001, "batch_size": 8},
         "resources": {"workers": 1},
