@@ -43,6 +43,7 @@ class Training:
         checkpoint: where to keep the state after each epoch, and to take it up from; None to keep nothing.
         extras: names of measures beside the counts (see `kdtune.distill.extras`), taken after the last epoch.
         rungs: epochs after which they are taken too.
+        on_batch: called after each batch.
 
     Attributes:
         reports: one for each epoch trained, those before a resume included.
@@ -57,6 +58,7 @@ class Training:
         checkpoint: Path | None = None,
         extras: tuple[str, ...] = (),
         rungs: tuple[int, ...] = (),
+        on_batch: Callable[[], object] = lambda: None,
     ) -> None:
         if job.distillation is not None and teacher is None:
             raise ValueError("a distilled student needs its teacher's signal")
@@ -66,6 +68,7 @@ class Training:
         self.checkpoint = checkpoint
         self.extras = extras
         self.rungs = rungs
+        self.on_batch = on_batch
         self.reports: list[Report] = []
         self.model = initial_model(job, data)
         self.optimizer = make_optimizer(self.model, job)
@@ -139,6 +142,7 @@ class Training:
             self.optimizer.step()
             total += loss.detach() * len(indices)
             seen += len(indices)
+            self.on_batch()
         return float(total) / seen, rate
 
     def _loss(self, logits: Tensor, soft: Tensor | None, labels: Tensor) -> Tensor:

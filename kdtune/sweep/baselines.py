@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def make_baselines(
     writer: RunWriter,
     allotment: Allotment,
     builders: Mapping[str, Builder],
+    desk: Any,
     *,
     stopping: Callable[[], bool],
 ) -> dict[str, Baseline]:
@@ -70,22 +72,32 @@ def make_baselines(
     for role, architecture, job in todo:
         _announce(writer, baseline_id(role, architecture), role, architecture, job, cached=False)
     asked = {baseline_id(role, architecture): (role, architecture, job) for role, architecture, job in todo}
-    for outcome in train_all(
+
+    def on_lost(model_id: str, why: str) -> None:
+        writer.model_state(model_id, "interrupted", why, failure=True)
+        _announce(writer, model_id, *asked[model_id], cached=False)
+
+    outcomes = train_all(
         {model_id: job for model_id, (_, _, job) in asked.items()},
         arrays,
         allotment,
         builders,
         plan.extras,
+        plan.space.resources,
+        desk=desk,
         on_report=lambda model_id, report: writer.report(model_id, report, References()),
+        on_lost=on_lost,
         stopping=stopping,
-    ):
-        if outcome.weights is None:
-            writer.model_state(outcome.id, "failed", outcome.failure)
-            raise SweepError(f"{outcome.id} could not be trained: {outcome.failure}")
-        baseline = Baseline(outcome.id, *asked[outcome.id], outcome.reports, outcome.weights)
-        to_cache(baseline, baseline.job.key(plan.dataset.fingerprint))
-        made[outcome.id] = baseline
-        _finish(writer, files, baseline)
+    )
+    with closing(outcomes):
+        for outcome in outcomes:
+            if outcome.weights is None:
+                writer.model_state(outcome.id, "failed", outcome.failure)
+                raise SweepError(f"{outcome.id} could not be trained: {outcome.failure}")
+            baseline = Baseline(outcome.id, *asked[outcome.id], outcome.reports, outcome.weights)
+            to_cache(baseline, baseline.job.key(plan.dataset.fingerprint))
+            made[outcome.id] = baseline
+            _finish(writer, files, baseline)
     if stopping():
         raise SweepError("stopped before the first trial")
     return made

@@ -6,7 +6,7 @@ It is a process on the driver's own machine, beside the run directory.
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ from kdtune.runs.files import RunFiles, write_bytes
 
 @dataclass(frozen=True)
 class AtWork:
-    """A worker in the midst of an epoch.
+    """A worker in the midst of an epoch, or, in a fleet, of a batch.
 
     Attributes:
-        numbers: of the trials that it trains.
+        numbers: of the trials that it trains; in a fleet, of the model.
         node: Ray's id of its machine.
-        since: when the epoch began, by the clock of the driver's machine.
+        since: when that began, by the clock of the driver's machine.
     """
 
     numbers: tuple[int, ...]
@@ -87,11 +87,20 @@ class Desk:
         return path
 
 
-def start_desk(files: RunFiles) -> Any:
-    """Start the desk on this machine and return its handle; end it with `ray.kill`."""
+LOST = "its worker process, or its machine, was lost"
+"""What is said of a worker that died without a word."""
+
+
+@contextlib.contextmanager
+def open_desk(files: RunFiles) -> Iterator[Any]:
+    """Hold a desk on this machine, and yield its handle."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Desk)
-    return actor.options(scheduling_strategy=here).remote(files.root)
+    desk = actor.options(scheduling_strategy=here).remote(files.root)
+    try:
+        yield desk
+    finally:
+        ray.kill(desk)
 
 
 class SignedIn:
@@ -99,11 +108,23 @@ class SignedIn:
 
     def __init__(self, desk: Any) -> None:
         self._desk = desk
+        self._said = 0.0
         self._me = (os.getpid(), ray.get_runtime_context().get_node_id())
 
     def begin(self, numbers: Sequence[int]) -> None:
         """Say that this process begins an epoch of these trials; it does not wait."""
         self._desk.begin.remote(tuple(numbers), *self._me)
+
+    def go_on(self, numbers: Sequence[int]) -> None:
+        """Say that this process gets on, once a second at most.
+
+        The first time it waits until that is heard: a process that stops at once would not be missed otherwise.
+        """
+        if time.monotonic() - self._said >= 1:
+            said = self._desk.begin.remote(tuple(numbers), *self._me)
+            if not self._said:
+                ray.get(said)
+            self._said = time.monotonic()
 
     def end(self) -> None:
         """Say that the epoch has ended; it does not wait."""

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kdtune.data import load
@@ -120,6 +121,8 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
         plan = replace(plan, speeds=_measure_speeds(plan, writer))
         record = _record(plan, files, request.kind)
         _heed(liveness)
+    from kdtune.sweep.desk import open_desk
+
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
         allotment = allot(space.resources)
@@ -132,7 +135,8 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
             replace(record, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes)
         )
         drive = _study if record.kind == "study" else _sweep
-        drive(plan, files, writer, liveness, allotment)
+        with open_desk(files) as desk:
+            drive(plan, files, writer, liveness, allotment, desk)
 
 
 def _heed(liveness: Liveness) -> None:
@@ -141,29 +145,32 @@ def _heed(liveness: Liveness) -> None:
         raise SweepError("on request, before it began")
 
 
-def _study(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment) -> None:
+def _study(
+    plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment, desk: Any
+) -> None:
     from kdtune.sweep.study_run import run_study
 
-    run_study(plan, files, writer, allotment, stopping=liveness.stopping)
+    run_study(plan, files, writer, allotment, desk, stopping=liveness.stopping)
     if liveness.stopping():
         writer.run_state("stopped", "on request")
     else:
         writer.run_state("finished", "")
 
 
-def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment) -> None:
+def _sweep(
+    plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment, desk: Any
+) -> None:
     import ray
 
     from kdtune.distill.arrays import Arrays
     from kdtune.sweep.baselines import make_baselines, references_of
     from kdtune.sweep.carried import user_builders
-    from kdtune.sweep.desk import start_desk
     from kdtune.sweep.keeping import say_room
     from kdtune.sweep.ledger import Ledger
     from kdtune.sweep.memory import memory_limit
     from kdtune.sweep.study import open_study
     from kdtune.sweep.teachers import TrainedTeacher, start_teachers
-    from kdtune.sweep.watchdog import watchdog
+    from kdtune.sweep.watchdog import usual_epoch, watchdog
     from kdtune.sweep.workers import Shared
 
     space = plan.space
@@ -171,7 +178,9 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     builders = user_builders(name for pair in space.pairs for name in (pair.teacher, pair.student))
     arrays = ray.put(Arrays.of(plan.dataset))
     writer.run_state("preparing", "teachers and non-distilled students")
-    baselines = make_baselines(plan, arrays, files, writer, allotment, builders, stopping=liveness.stopping)
+    baselines = make_baselines(
+        plan, arrays, files, writer, allotment, builders, desk, stopping=liveness.stopping
+    )
     teachers = {}
     for pair in space.pairs:
         trained = baselines[baseline_id("teacher", pair.teacher)]
@@ -179,7 +188,6 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
     server = start_teachers(
         arrays, teachers, builders, allotment, view_seed=space.seed, augment=space.train_config().augment
     )
-    desk = start_desk(files)
     try:
         ledger = Ledger(
             plan,
@@ -205,7 +213,8 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
         )
         writer.run_state("running", f"{allotment.workers} trials at once")
         ready = server.views.remote()
-        with watchdog(desk, lambda: writer.state, space.resources.stall_seconds, ready=ready):
+        usual = partial(usual_epoch, writer.state)
+        with watchdog(desk, usual, space.resources.stall_seconds, ready=ready):
             _run_trials(plan, ledger, shared, allotment)
         if ledger.broken is not None:
             raise ledger.broken
@@ -221,8 +230,7 @@ def _sweep(plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, a
         else:
             writer.run_state("finished", "")
     finally:
-        for actor in (server, desk):
-            ray.kill(actor)
+        ray.kill(server)
 
 
 def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> None:

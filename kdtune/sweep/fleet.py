@@ -1,6 +1,6 @@
 """Models trained as Ray tasks beside each other: their reports as they come, their weights at the end."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,6 +10,9 @@ from kdtune.distill.config import Job
 from kdtune.models import Builder
 from kdtune.runs.records import Report
 from kdtune.sweep.cluster import TEACHER_GPU, Allotment
+from kdtune.sweep.desk import LOST
+from kdtune.sweep.space import Resources
+from kdtune.sweep.watchdog import watchdog
 from kdtune.sweep.workers import train_model
 
 
@@ -34,18 +37,28 @@ def train_all(
     allotment: Allotment,
     builders: Mapping[str, Builder],
     extras: tuple[str, ...],
+    resources: Resources,
     *,
+    desk: Any = None,
     teachers: Any = None,
+    usual_epoch: float = 0.0,
     on_report: Callable[[str, Report], object],
+    on_lost: Callable[[str, str], object],
     stopping: Callable[[], bool],
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Train models, and yield each as it ends; all that are at work are left behind where `stopping` says so.
+
+    A model whose worker dies is trained again, `max_failures` times at most. So is one whose worker hangs: no batch
+    ends for `stall_seconds`, and, where it may be waiting for its teacher, for ten epochs as long as the longest.
 
     Args:
         jobs: by any id.
         arrays: reference to `Arrays`.
+        desk: handle of the `Desk`; without it, none is taken to hang.
         teachers: handle of the `TeacherServer` of distilled students.
-        on_report: is given each report as it comes.
+        usual_epoch: the longest epoch that is known, in seconds.
+        on_report: is given each report as it comes; after a loss, earlier ones come again.
+        on_lost: is given each model that is trained again, and why.
     """
     threads = max(1, int(allotment.total_cpus) // max(1, len(jobs)))
     gpus = min(1.0, allotment.total_gpus / max(1, len(jobs)))
@@ -53,32 +66,57 @@ def train_all(
     task = train_model.options(
         num_cpus=min(threads, allotment.total_cpus), num_gpus=gpus, num_returns="streaming"
     )
-    streams: dict[Any, str] = {
-        task.remote(arrays, job, builders, threads, extras, teachers): name for name, job in jobs.items()
-    }
-    reports: dict[str, list[Report]] = {name: [] for name in jobs}
-    while streams and not stopping():
-        streaming: list[Any] = list(streams)
-        ready, _ = ray.wait(streaming, num_returns=1, timeout=0.5)
-        for stream in cast(list[Any], ready):
-            name = streams[stream]
-            try:
-                kind, value = ray.get(next(stream))
-            except StopIteration:
+    numbers = {name: number for number, name in enumerate(jobs)}
+    streams: dict[Any, str] = {}
+    reports: dict[str, list[Report]] = {}
+    losses = dict.fromkeys(jobs, 0)
+
+    def begin(name: str) -> None:
+        reports[name] = []
+        stream = task.remote(arrays, jobs[name], builders, threads, extras, teachers, desk, numbers[name])
+        streams[stream] = name
+
+    def usual(_: Sequence[int]) -> float:
+        seen = [report.seconds for so_far in list(reports.values()) for report in list(so_far)]
+        return 0.0 if teachers is None else max([usual_epoch, *seen])
+
+    def lost(name: str) -> str:
+        """Train a model again and return nothing, or return why it is given up."""
+        words = "" if desk is None else str(ray.get(desk.take_last_words.remote((numbers[name],))))
+        losses[name] += 1
+        if losses[name] <= resources.max_failures:
+            on_lost(name, f"{words or LOST}; it is trained again")
+            begin(name)
+            return ""
+        return (words or LOST) + (f" ({losses[name]} times)" if losses[name] > 1 else "")
+
+    for name in jobs:
+        begin(name)
+    with watchdog(desk, usual, None if desk is None else resources.stall_seconds, what="batch"):
+        while streams and not stopping():
+            streaming: list[Any] = list(streams)
+            ready, _ = ray.wait(streaming, num_returns=1, timeout=0.5)
+            for stream in cast(list[Any], ready):
+                name = streams[stream]
+                weights, why = None, "its training ended without weights"
+                try:
+                    kind, value = ray.get(next(stream))
+                except StopIteration:
+                    pass
+                except ray.exceptions.RayTaskError as error:  # raised in training: it would be raised again
+                    why = reason(error)
+                except ray.exceptions.RayError:
+                    why = lost(name)
+                else:
+                    if kind == "report":
+                        report = Report.from_dict(value)
+                        reports[name].append(report)
+                        on_report(name, report)
+                        continue
+                    weights, why = value, ""
                 del streams[stream]
-                yield Outcome(name, tuple(reports[name]), None, "its training ended without weights")
-                continue
-            except Exception as error:
-                del streams[stream]
-                yield Outcome(name, tuple(reports[name]), None, reason(error))
-                continue
-            if kind == "report":
-                report = Report.from_dict(value)
-                reports[name].append(report)
-                on_report(name, report)
-                continue
-            del streams[stream]
-            yield Outcome(name, tuple(reports[name]), value)
+                if weights is not None or why:
+                    yield Outcome(name, tuple(reports[name]), weights, why)
 
 
 def reason(error: Exception) -> str:

@@ -178,8 +178,10 @@ def _train(
             allotment,
             builders,
             extras,
+            resources,
             teachers=server,
             on_report=_ignore,
+            on_lost=_ignore,
             stopping=lambda: False,
         ):
             yield Replicate(
@@ -190,7 +192,7 @@ def _train(
             ray.kill(server)
 
 
-def _ignore(name: str, report: Report) -> None:
+def _ignore(name: str, news: object) -> None:
     """A replicate's reports are kept when it is whole."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ray.tune.search import Searcher
 
+from kdtune.sweep.desk import LOST
 from kdtune.sweep.ledger import Ledger
 from kdtune.sweep.proposal import Proposal
 
@@ -68,7 +69,7 @@ class StudySearcher(Searcher):
         proposal = self._live.pop(trial_id, None)
         if proposal is not None:
             said = self._why_lost(proposal.numbers)
-            lost = (said or "its worker process, or its machine, was lost") if error else None
+            lost = (said or LOST) if error else None
             self._guarded(lambda: self._ledger.close(proposal, result, lost=lost))
 
     def _guarded(self, do: Callable[[], T]) -> T | None:

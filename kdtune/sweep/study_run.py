@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,13 @@ from kdtune.sweep.teachers import TrainedTeacher, start_teachers
 
 
 def run_study(
-    plan: Plan, files: RunFiles, writer: RunWriter, allotment: Allotment, *, stopping: Callable[[], bool]
+    plan: Plan,
+    files: RunFiles,
+    writer: RunWriter,
+    allotment: Allotment,
+    desk: Any,
+    *,
+    stopping: Callable[[], bool],
 ) -> None:
     """Train what is not trained yet: teachers and students without one, then the distilled students seed by seed.
 
@@ -39,7 +46,8 @@ def run_study(
 
     models = study_models(plan)
     builders = user_builders({model.job.architecture: None for model in models})
-    crew = _Crew(plan, files, writer, allotment, builders, ray.put(Arrays.of(plan.dataset)), stopping)
+    arrays = ray.put(Arrays.of(plan.dataset))
+    crew = _Crew(plan, files, writer, allotment, builders, arrays, desk, stopping)
     writer.run_state("preparing", "teachers and non-distilled students")
     baselines = [model for model in models if model.role != "student"]
     for model in baselines:
@@ -75,6 +83,7 @@ class _Crew:
     allotment: Allotment
     builders: Mapping[str, Builder]
     arrays: Any
+    desk: Any
     stopping: Callable[[], bool]
 
     def is_kept(self, model: StudyModel) -> bool:
@@ -148,30 +157,43 @@ class _Crew:
             begin(model_id)
             self.writer.report(model_id, report, (references or {}).get(model_id, References()))
 
+        def on_lost(model_id: str, why: str) -> None:
+            begin(model_id)
+            begun.remove(model_id)
+            self.writer.model_state(model_id, "interrupted", why, failure=True)
+
         if not by_id:
             return failed
-        for outcome in train_all(
+        outcomes = train_all(
             {model.id: model.job for model in todo},
             self.arrays,
             self.allotment,
             self.builders,
             self.plan.extras,
+            self.plan.space.resources,
+            desk=self.desk,
             teachers=teachers,
+            usual_epoch=max(
+                (m.seconds / m.epoch for m in self.writer.state.baselines.values() if m.epoch), default=0.0
+            ),
             on_report=on_report,
+            on_lost=on_lost,
             stopping=self.stopping,
-        ):
-            model = begin(outcome.id)
-            if outcome.weights is None:
-                self.writer.model_state(outcome.id, "failed", outcome.failure)
-                failed[outcome.id] = outcome.failure
-                continue
-            if model.role != "student":
-                job = model.job
-                kept = Baseline(
-                    outcome.id, model.role, job.architecture, job, outcome.reports, outcome.weights
-                )
-                to_cache(kept, job.key(self.plan.dataset.fingerprint))
-            self._finish(model, outcome.weights)
+        )
+        with closing(outcomes):
+            for outcome in outcomes:
+                model = begin(outcome.id)
+                if outcome.weights is None:
+                    self.writer.model_state(outcome.id, "failed", outcome.failure)
+                    failed[outcome.id] = outcome.failure
+                    continue
+                if model.role != "student":
+                    job = model.job
+                    kept = Baseline(
+                        outcome.id, model.role, job.architecture, job, outcome.reports, outcome.weights
+                    )
+                    to_cache(kept, job.key(self.plan.dataset.fingerprint))
+                self._finish(model, outcome.weights)
         return failed
 
     def _finish(self, model: StudyModel, weights: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Kills a worker that hangs: one whose epoch lasts far longer than epochs of its kind do."""
+"""Kills a worker that hangs: one that was not heard of for far longer than work of its kind takes."""
 
 import contextlib
 import os
@@ -49,20 +49,27 @@ def usual_epoch(state: RunState, numbers: Sequence[int]) -> float:
     return total
 
 
-def is_stalled(worker: AtWork, state: RunState, limit: float, now: float) -> bool:
-    """Tell whether a worker's epoch began longer ago than the limit, and than ten usual epochs."""
-    return now - worker.since > max(limit, EPOCHS * usual_epoch(state, worker.numbers))
+def is_stalled(worker: AtWork, usual: float, limit: float, now: float) -> bool:
+    """Tell whether a worker signed in longer ago than the limit, and than ten usual epochs (seconds each)."""
+    return now - worker.since > max(limit, EPOCHS * usual)
 
 
 @contextlib.contextmanager
 def watchdog(
-    desk: Any, state: Callable[[], RunState], limit: float | None, *, ready: Any = None
+    desk: Any,
+    usual: Callable[[Sequence[int]], float],
+    limit: float | None,
+    *,
+    ready: Any = None,
+    what: str = "epoch",
 ) -> Iterator[None]:
     """Watch all workers that sign in at the desk until the block ends; a worker that hangs is killed.
 
     Args:
-        limit: seconds that any epoch may last; None to watch nothing.
+        usual: tells how many seconds an epoch of these models may be expected to last; 0 where only the limit counts.
+        limit: seconds after which a worker that did not sign in again may be taken to hang; None to watch nothing.
         ready: reference to an answer of what workers wait for at first: until it is there, none of them hangs.
+        what: before each of which they sign in.
     """
     ended = threading.Event()
 
@@ -75,9 +82,9 @@ def watchdog(
             with contextlib.suppress(ray.exceptions.RayError):  # asked again in a second
                 for seen in ray.get(desk.at_work.remote()):
                     worker = replace(seen, since=max(seen.since, begun))
-                    if is_stalled(worker, state(), limit, time.time()):
+                    if is_stalled(worker, usual(worker.numbers), limit, time.time()):
                         seconds = time.time() - worker.since
-                        words = f"no epoch ended for {seconds:.0f} s: it was taken to hang (resources.stall_seconds)"
+                        words = f"no {what} ended for {seconds:.0f} s: it was taken to hang (resources.stall_seconds)"
                         ray.get(desk.last_words.remote(worker.numbers, words))
                         _kill(worker)
 

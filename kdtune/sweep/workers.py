@@ -180,7 +180,7 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
-@ray.remote(max_retries=2)
+@ray.remote(max_retries=0)
 def train_model(
     arrays: Arrays,
     job: Job,
@@ -188,16 +188,30 @@ def train_model(
     threads: int,
     extras: tuple[str, ...],
     teachers: Any = None,
+    desk: Any = None,
+    number: int = 0,
 ) -> Iterator[tuple[str, Any]]:
     """Train one model as a task; yield each report as it comes, and the weights (safetensors) last.
 
-    A distilled student learns from `teachers`, the handle of a `TeacherServer` with the job's view seed.
+    A distilled student learns from `teachers`, the handle of a `TeacherServer` with the job's view seed. Where there is
+    a `desk`, the process signs in there, batch by batch, under the model's number.
     """
     device = prepare_process(threads, builders)
     data = DeviceData(arrays, device, view_seed=job.view_seed, augment=job.train.augment)
     signal = None if job.distillation is None else served_signal(teachers, job.distillation.teacher)
-    training = Training(job, data, teacher=signal, extras=extras)
-    while not training.done:
-        yield "report", training.step().to_dict()
+    signed_in = None if desk is None else SignedIn(desk)
+
+    def on_batch() -> None:
+        if signed_in is not None:
+            signed_in.go_on((number,))
+
+    on_batch()
+    training = Training(job, data, teacher=signal, extras=extras, on_batch=on_batch)
+    try:
+        while not training.done:
+            yield "report", training.step().to_dict()
+    finally:
+        if signed_in is not None:
+            signed_in.end()
     state = {name: tensor.contiguous().cpu() for name, tensor in training.model.state_dict().items()}
     yield "weights", safetensors.torch.save(state)

@@ -58,7 +58,8 @@ def test_a_usual_epoch_is_the_slowest_of_its_kind(state: RunState) -> None:
     ],
 )
 def test_stalled(state: RunState, numbers: tuple[int, ...], limit: float, age: float, stalled: bool) -> None:
-    assert is_stalled(AtWork(numbers, 1, "n", since=1000.0), state, limit, 1000.0 + age) is stalled
+    worker = AtWork(numbers, 1, "n", since=1000.0)
+    assert is_stalled(worker, usual_epoch(state, numbers), limit, 1000.0 + age) is stalled
 
 
 def test_the_desk_knows_who_is_at_work(tmp_path: Path) -> None:

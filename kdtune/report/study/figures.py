@@ -3,28 +3,25 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kdtune.report.figures import Picture, picture
-from kdtune.report.study import groups
+from kdtune.report.study import groups, published
 from kdtune.report.study.class_tables import disagreements
+from kdtune.report.study.curves import CROSSES, Panel, lines, published_points
 from kdtune.report.study.gather import Series, Study, Tested
-from kdtune.report.study.groups import Value, spread
+from kdtune.report.study.groups import spread
 from kdtune.report.study.significance import NULLS, Null, expected_floor, measured_floor, tally
-from kdtune.report.style import COLOURS, GRID, INK, MARKERS, MUTED, NDS, PAPER, TEACHER, WIDE, new_figure
+from kdtune.report.style import COLOURS, GRID, INK, MUTED, PAPER, WIDE, new_figure
 from kdtune.runs.summary import GAPS
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_FORMS = {False: (COLOURS[0], MARKERS[0], "without T²"), True: (COLOURS[2], MARKERS[1], "with T²")}
 _BETTER, _WORSE = COLOURS[5], COLOURS[4]
 _MOST_NAMED = 12
-_ASIDE = 0.97
-"""Where the loss was taken in both forms, their points stand so far to either side of T: bars must not hide bars."""
 
 
 def draw_all(study: Study, null: Null) -> list[Picture]:
@@ -33,11 +30,11 @@ def draw_all(study: Study, null: Null) -> list[Picture]:
     for pair, series in study.by_pair.items():
         arrow, key = pair.replace("->", " → "), pair.replace("->", "-")
         found.append(
-            _lines(
+            lines(
                 f"accuracy-{key}",
                 f"Accuracy against T, {arrow}",
                 series,
-                [("accuracy, %", groups.accuracy, math.nan, math.nan)],
+                [Panel("accuracy, %", groups.accuracy, published=_accuracies(study, pair))],
                 100,
                 "",
             )
@@ -47,8 +44,15 @@ def draw_all(study: Study, null: Null) -> list[Picture]:
             for gap in GAPS:
                 floor = groups.chance(series[0].nds, attribute, gap)
                 labels = groups.label_gap(study, attribute) if gap == "dpd" else math.nan
+                theirs = published.gap_of(study.record.dataset, pair, attribute, gap)
                 panels.append(
-                    (f"{gap.upper()}, percentage points", groups.gap_value(attribute, gap), floor, labels)
+                    Panel(
+                        f"{gap.upper()}, percentage points",
+                        groups.gap_value(attribute, gap),
+                        floor,
+                        labels,
+                        {} if theirs is None else theirs.students,
+                    )
                 )
             name = f"gaps-{study.attribute_keys[attribute]}-{key}"
             words = (
@@ -56,16 +60,18 @@ def draw_all(study: Study, null: Null) -> list[Picture]:
                 "labels themselves, below which a DPD is bought with wrong answers."
             )
             found.append(
-                _lines(name, f"EOD and DPD over {attribute} against T, {arrow}", series, panels, 100, words)
+                lines(name, f"EOD and DPD over {attribute} against T, {arrow}", series, panels, 100, words)
             )
         if groups.has_individual(series[0]):
             value = groups.individual_value(series[0])
+            paper = published.individual_of(study.record.dataset, pair)
+            quotient = {} if paper is None else paper.students
             found.append(
-                _lines(
+                lines(
                     f"individual-{key}",
                     f"Individual fairness against T, {arrow}",
                     series,
-                    [("I(f), change of output over distance", value, math.nan, math.nan)],
+                    [Panel("I(f), change of output over distance", value, published=quotient)],
                     1,
                     " Lower: similar examples get more similar answers.",
                 )
@@ -76,81 +82,9 @@ def draw_all(study: Study, null: Null) -> list[Picture]:
     return found
 
 
-Panel = tuple[str, Value, float, float]
-
-
-def _lines(
-    name: str, title: str, series: Sequence[Series], panels: Sequence[Panel], scale: float, more: str
-) -> Picture:
-    n = max(len(m) for s in series for _, m in s.rows)
-    caption = (
-        f"Test split; points and bars: mean and standard deviation over {n} seed{'' if n == 1 else 's'}. Lines with "
-        f"bands: the teacher, and the student without one (NDS), which have no T.{more}"
-    )
-    return picture(name, title, caption, partial(_draw_lines, series, panels, scale))
-
-
-def _draw_lines(series: Sequence[Series], panels: Sequence[Panel], scale: float, width: float) -> "Figure":
-    wide = width >= WIDE
-    columns = len(panels) if wide else 1
-    rows = math.ceil(len(panels) / columns)
-    figure = new_figure(width, 3.1 * rows + 0.4)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax, (label, value, floor, labels) in zip(axes, panels, strict=True):
-        _references(ax, series[0], value, scale)
-        for k, one in enumerate(series):
-            colour, marker, name = _FORMS[one.scaled]
-            found = [spread(one.students[t], value) for t in one.temperatures]
-            aside = 1 if len(series) == 1 else (_ASIDE, 1 / _ASIDE)[k]
-            ax.errorbar(
-                [t * aside for t in one.temperatures],
-                [scale * s.mean for s in found],
-                yerr=[0 if math.isnan(s.std) else scale * s.std for s in found],
-                color=colour,
-                marker=marker,
-                markersize=4.5,
-                capsize=2,
-                elinewidth=0.8,
-                label=f"distilled, {name}",
-                zorder=3,
-            )
-        if not math.isnan(floor):
-            ax.axhline(scale * floor, color=MUTED, linestyle=":", label="by chance", zorder=1)
-        if not math.isnan(labels):
-            ax.axhline(scale * labels, color=MUTED, linestyle="-.", label="labels", zorder=1)
-        _temperatures(ax, series)
-        ax.set_ylabel(label)
-        if ax.get_ylim()[0] < 0:  # nothing here is ever negative; a mean less its deviation can be
-            ax.set_ylim(bottom=0)
-    handles: dict[str, Any] = {}
-    for ax in axes:
-        handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=6 if wide else 2)
-    return figure
-
-
-def _references(ax: "Axes", series: Series, value: Value, scale: float) -> None:
-    for models, colour, name, dash in (
-        (series.teachers, TEACHER, "teacher", "--"),
-        (series.nds, NDS, "NDS", "-"),
-    ):
-        found = spread(models, value)
-        if math.isnan(found.mean):
-            continue
-        ax.axhline(scale * found.mean, color=colour, linestyle=dash, label=name, zorder=2)
-        if not math.isnan(found.std):
-            low, high = found.mean - found.std, found.mean + found.std
-            ax.axhspan(scale * low, scale * high, color=colour, alpha=0.13, linewidth=0, zorder=0)
-
-
-def _temperatures(ax: "Axes", series: Sequence[Series]) -> None:
-    values = sorted({t for one in series for t in one.temperatures})
-    ax.set_xscale("log")
-    shown = [t for t in values if t not in (6, 7, 8, 9) or len(values) < 9]
-    ax.set_xticks(shown, [f"{t:g}" for t in shown])
-    ax.set_xticks([], minor=True)
-    ax.set_xlabel("temperature T (log)")
-    ax.grid(axis="x", visible=False)
+def _accuracies(study: Study, pair: str) -> dict[float, float]:
+    paper = published.classes_of(study.record.dataset, pair)
+    return {} if paper is None else {t: accuracy for t, (accuracy, _, _) in paper.students.items()}
 
 
 def _affected(study: Study, series: Series, null: Null) -> Picture:
@@ -160,6 +94,9 @@ def _affected(study: Study, series: Series, null: Null) -> Picture:
         "split by whether that quantity is higher or lower in the student. Diamonds: after Benjamini–Hochberg. "
         "Dashed: what identical models give on average (simulated); dotted: NDS seeds against other NDS seeds."
     )
+    paper = published.classes_of(study.record.dataset, series.pair)
+    if paper is not None and set(paper.students) & set(series.temperatures):
+        caption += f" Crosses: {CROSSES}."
     title = f"Affected classes against T, {series.title}"
     return picture(f"affected-{series.key}", title, caption, partial(_draw_affected, study, series, null))
 
@@ -172,10 +109,12 @@ def _draw_affected(study: Study, series: Series, null: Null, width: float) -> "F
     measured = measured_floor(series.nds, null=null, level=level)
     places = np.arange(len(series.temperatures))
     tops: list[float] = []
-    for ax, name, reference in zip(
+    paper = published.classes_of(study.record.dataset, series.pair)
+    for ax, name, reference, column in zip(
         axes,
         ("#SC: NDS against distilled", "#TC: teacher against distilled"),
         (series.nds, series.teachers),
+        (1, 2),
         strict=True,
     ):
         found = [tally(reference, series.students[t], null=null, level=level) for t in series.temperatures]
@@ -193,6 +132,12 @@ def _draw_affected(study: Study, series: Series, null: Null, width: float) -> "F
             markeredgecolor=PAPER,
             label="Benjamini–Hochberg",
         )
+        counts = {
+            float(k): float(paper.students[t][column])
+            for k, t in enumerate(series.temperatures)
+            if paper is not None and t in paper.students
+        }
+        published_points(ax, counts)
         expected = expected_floor(len(study.record.classes), len(reference), sizes, level)
         if expected is None:
             ax.text(0.5, 0.5, "no test with one seed", transform=ax.transAxes, ha="center", color=MUTED)
@@ -205,7 +150,7 @@ def _draw_affected(study: Study, series: Series, null: Null, width: float) -> "F
         ax.set_xlabel("temperature T")
         ax.grid(axis="x", visible=False)
         ax.yaxis.get_major_locator().set_params(integer=True)
-        tops.append(max(1, *(better + worse)))
+        tops.append(max(1, *(better + worse), *counts.values()))
     # Once both panels are known, for they share the axis; a little below 0, so that marks there are whole.
     axes[0].set_ylim(-0.04 * max(tops), 1.15 * max(tops))
     axes[0].set_ylabel("classes")

@@ -15,6 +15,7 @@ from kdtune.plain import cell
 from kdtune.report.study import published
 from kdtune.report.study.class_tables import classes_table, floors_table
 from kdtune.report.study.command import write_study
+from kdtune.report.study.figures import draw_all
 from kdtune.report.study.gather import Study
 from kdtune.report.study.group_tables import gaps_table, individual_table
 from kdtune.report.study.page import differences, doubts
@@ -52,6 +53,22 @@ def test_published_classes_stand_beside_ours(made: Callable[..., Study]) -> None
         "level and correction of the paper are unknown",
     ):
         assert difference in told
+
+
+@pytest.mark.parametrize(
+    ("dataset", "pair", "temperatures", "marked"),
+    [
+        ("cifar100", "resnet56->resnet20", (2, 10), {"accuracy", "affected"}),
+        ("cifar100", "resnet56->resnet20", (2.5, 11), set()),
+        ("trifeature", "resnet20->lenet5", (2, 10), {"gaps", "individual"}),
+        ("trifeature", "resnet8->lenet5", (2, 10), set()),
+    ],
+)
+def test_published_values_are_marked_in_the_figures(
+    made: Callable[..., Study], dataset: str, pair: str, temperatures: tuple[float, ...], marked: set[str]
+) -> None:
+    pictures = draw_all(made(dataset=dataset, pair=pair, temperatures=temperatures), "ratio")
+    assert {p.name.partition("-")[0] for p in pictures if "as published" in p.caption} == marked
 
 
 def test_published_gaps_and_individual_fairness(made: Callable[..., Study]) -> None:

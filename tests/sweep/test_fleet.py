@@ -1,0 +1,160 @@
+"""Teachers, students without one and a study's students that hang or die: trained again, or given up with a reason."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import kdtune
+from kdtune.data.registry import datasets
+from kdtune.distill.arrays import Arrays
+from kdtune.distill.config import Job, TrainConfig
+from kdtune.models import models
+from kdtune.runs.files import RunFiles
+from kdtune.runs.jsonl import read_records
+from kdtune.runs.reader import open_run
+from kdtune.sweep.cluster import allot
+from kdtune.sweep.desk import LOST, open_desk
+from kdtune.sweep.driver import Request, run_sweep
+from kdtune.sweep.fleet import Outcome, train_all, user_builders
+from kdtune.sweep.space import Resources, parse_space
+from tests.sweep.blobs import blobs
+
+STALL = 40  # seconds: on a busy machine torch takes twenty until the first batch
+EPOCHS = 3
+
+
+def _builder(turns: Path, deed: str, times: int) -> Callable[..., torch.nn.Module]:
+    """Return the builder of a model that does its deed in its second epoch, the first times that a worker builds one.
+
+    It is made in a function: so it travels to the workers by value.
+    """
+
+    class Model(torch.nn.Module):
+        def __init__(self, inputs: int, classes: int, bad: bool) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(inputs, classes)
+            self.bad = bad
+            self.epochs = 0
+
+        def train(self, mode: bool = True) -> Any:
+            self.epochs += bool(mode and not self.training)
+            return super().train(mode)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.bad and self.epochs:
+                match deed:
+                    case "sleep":
+                        time.sleep(3600)
+                    case "stop":
+                        os.kill(os.getpid(), signal.SIGSTOP)
+                    case "die":
+                        os.kill(os.getpid(), signal.SIGKILL)
+            out: torch.Tensor = self.layer(x)
+            return out
+
+    here = os.getpid()
+
+    def build(input_shape: tuple[int, ...], n_classes: int) -> torch.nn.Module:
+        turn = times
+        if os.getpid() != here:  # not to be measured: to be trained
+            turn = len(turns.read_text()) if turns.exists() else 0
+            turns.write_text("." * (turn + 1))
+        return Model(input_shape[0], n_classes, turn < times)
+
+    return build
+
+
+@pytest.fixture
+def bad(ray_session: None, tmp_path: Path) -> Iterator[Callable[[str, int], str]]:
+    """Yield a function that registers a model that does a deed so many times, and returns its name."""
+    made: list[str] = []
+
+    def make(deed: str, times: int = 1) -> str:
+        name = f"{deed}-{times}-{tmp_path.name}"  # workers of one Ray know each name once
+        kdtune.register_model(name)(_builder(tmp_path / name, deed, times))
+        made.append(name)
+        return name
+
+    kdtune.register_dataset("blobs")(blobs)
+    yield make
+    datasets._items.pop("blobs", None)
+    for name in made:
+        models._items.pop(name, None)
+
+
+def trained(
+    names: list[str], folder: Path, stall: float | None
+) -> tuple[list[Outcome], dict[str, list[str]]]:
+    """Train models beside each other; return what became of each, and what was said of those trained again."""
+    import ray
+
+    resources = Resources(stall_seconds=stall, max_failures=1)
+    again: dict[str, list[str]] = {name: [] for name in names}
+    with open_desk(RunFiles(folder)) as desk:
+        outcomes = train_all(
+            {name: Job(name, TrainConfig(epochs=EPOCHS, batch_size=32), seed=0) for name in names},
+            ray.put(Arrays.of(blobs())),
+            allot(resources),
+            user_builders(names),
+            (),
+            resources,
+            desk=desk,
+            on_report=lambda name, report: None,
+            on_lost=lambda name, why: again[name].append(why),
+            stopping=lambda: False,
+        )
+        with closing(outcomes):
+            found = {outcome.id: outcome for outcome in outcomes}
+    return [found[name] for name in names], again
+
+
+def test_what_dies_is_trained_again_and_given_up_with_a_reason(bad: Any, tmp_path: Path) -> None:
+    names = [bad("die"), bad("die", 9)]
+    (once, always), again = trained(names, tmp_path, None)
+    assert once.weights is not None
+    assert [report.epoch for report in once.reports] == [1, 2, 3], "each epoch once"
+    assert always.weights is None
+    assert always.failure == f"{LOST} (2 times)"
+    assert again == {name: [f"{LOST}; it is trained again"] for name in names}
+
+
+@pytest.mark.slow  # it waits three times
+def test_what_hangs_is_trained_again_and_given_up_with_a_reason(bad: Any, tmp_path: Path) -> None:
+    names = [bad("sleep"), bad("stop", 9), bad("be good", 0)]
+    (slept, stopped, good), again = trained(names, tmp_path, STALL)
+    for whole in (slept, good):
+        assert whole.weights is not None
+        assert [report.epoch for report in whole.reports] == [1, 2, 3]
+    assert stopped.weights is None
+    assert stopped.failure.startswith("no batch ended for ")
+    assert stopped.failure.endswith(" s: it was taken to hang (resources.stall_seconds) (2 times)")
+    assert [len(again[name]) for name in names] == [1, 1, 0]
+
+
+@pytest.mark.slow  # a study, and half a minute of hanging
+def test_a_study_whose_teacher_hangs(bad: Any, tmp_path: Path) -> None:
+    space = {
+        "dataset": {"name": "blobs"},
+        "pairs": [f"{bad('sleep')}->{bad('stop')}"],
+        "budget": {"epochs": EPOCHS},
+        "train": {"lr": 0.05},
+        "resources": {"workers": 1, "stall_seconds": STALL, "max_failures": 1},
+        "study": {"temperatures": [1, 4], "seeds": 1},
+    }
+    files = RunFiles(tmp_path / "runs" / "it")
+    run_sweep(Request(files, parse_space(space, "space"), kind="study"))
+    state = open_run(files.root).state()
+    assert [(model.state, model.failures) for model in state.baselines.values()] == [("done", 1)] * 2
+    assert {model.state for model in state.trials.values()} == {"done"}
+    said = [str(event.get("message")) for event in read_records(files.events) if event.get("failure")]
+    assert len(said) == 2
+    assert all(
+        "it was taken to hang (resources.stall_seconds); it is trained again" in words for words in said
+    )

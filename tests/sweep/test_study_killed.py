@@ -1,0 +1,81 @@
+"""kill -9 of a study, everything at once, while students are at work; then --resume: as if nothing had been."""
+
+import csv
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kdtune.runs.jsonl import read_records
+from tests.sweep.chaos import Marked, cli, wait_for
+
+SPACE: dict[str, Any] = {
+    "dataset": {
+        "name": "trifeature",
+        "sensitive": "color",
+        "shapes": 3,
+        "colors": 2,
+        "n_train": 1500,
+        "n_validation": 60,
+        "n_test": 300,
+    },
+    "pairs": ["lenet5->mlp-16"],
+    "objectives": ["accuracy", "eod"],
+    "budget": {"epochs": 4},
+    "train": {"optimizer": "adamw", "lr": 0.003, "precision": "float32", "channels_last": False},
+    "resources": {"workers": 1},
+    "study": {"temperatures": [1, 4, 10], "seeds": 2},
+}
+
+
+def study(folder: Path, *arguments: str, marked: Marked | None = None) -> Any:
+    environment = dict(os.environ) if marked is None else dict(marked.environment)
+    environment |= {"KDTUNE_CACHE": str(folder / "cache"), "KDTUNE_RUNS": str(folder / "runs")}
+    folder.mkdir(exist_ok=True)
+    return cli("study", *arguments, "--headless", cwd=folder, env=environment)
+
+
+def ended(files: Path) -> Counter[str]:
+    """Return how often each model was said to be done."""
+    path = files / "events.jsonl"
+    events = list(read_records(path)) if path.exists() else []
+    return Counter(str(e.get("id")) for e in events if e.get("state") == "done")
+
+
+def models(files: Path) -> list[dict[str, str]]:
+    with open(files / "study" / "models.csv", encoding="utf-8") as file:
+        return sorted(csv.DictReader(file), key=lambda row: row["id"])
+
+
+@pytest.mark.slow  # two studies of a minute
+def test_killed_and_resumed(tmp_path: Path) -> None:
+    space = tmp_path / "space.yaml"
+    space.write_text(yaml.safe_dump(SPACE), "utf-8")
+    quiet = study(tmp_path / "quiet", str(space), "--name", "it")
+    _, err = quiet.communicate(timeout=900)
+    assert quiet.returncode == 0, err
+
+    marked, files = Marked(), tmp_path / "killed" / "runs" / "it"
+    first = study(tmp_path / "killed", str(space), "--name", "it", marked=marked)
+    wait_for(lambda: sum(i.startswith("t0") for i in ended(files)) >= 2, 600, "two students")
+    before = ended(files)
+    marked.kill_all()
+    first.communicate(timeout=60)
+    assert marked.wait_until_gone(30) == []
+    weights = {path: path.stat().st_mtime_ns for path in files.glob("*/*/*.safetensors")}
+    assert 4 + 2 <= len(before) < 4 + 6, "killed too late to mean anything"
+
+    again = study(tmp_path / "killed", "--resume", "it", marked=marked)
+    _, err = again.communicate(timeout=900)
+    assert again.returncode == 0, err
+    after = ended(files)
+    assert len(after) == 4 + 6
+    assert all(after[i] == 1 for i in before), "what was done is not trained again"
+    assert all(
+        path.stat().st_mtime_ns == then for path, then in weights.items() if path.parent.name in before
+    )
+    assert models(files) == models(tmp_path / "quiet" / "runs" / "it")
+    assert marked.wait_until_gone(30) == []
