@@ -1,0 +1,88 @@
+"""A study that joins a running cluster: all of it runs there, and the cluster goes on afterwards."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.sweep.chaos import Marked, cli
+from tests.sweep.test_study_killed import SPACE, ended, models
+
+_TRIES = 5
+"""Ray gives itself 30 s to start, and a busy machine is slower."""
+
+
+@pytest.fixture
+def head(tmp_path: Path) -> Iterator[tuple[Marked, dict[str, str], str]]:
+    """Yield a cluster of one machine on the loopback: its processes, its environment, its address."""
+    marked = Marked()
+    environment = marked.environment | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
+        "RAY_memory_monitor_refresh_ms": "0",
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    with tempfile.TemporaryDirectory(prefix="kdray", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        try:
+            yield marked, environment, _started(marked, environment, folder, tmp_path / "head.log")
+        finally:
+            marked.kill_all()
+
+
+def _started(marked: Marked, environment: dict[str, str], folder: str, path: Path) -> str:
+    for _ in range(_TRIES):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        with open(path, "w", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                ["ray", "start", "--head", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=2", "--block",
+                 "--include-dashboard=false", f"--temp-dir={folder}", f"--object-store-memory={150 * 2**20}"],
+                env=environment, stdout=log, stderr=log,
+            )  # fmt: skip
+        while process.poll() is None:
+            if "Ray runtime started" in path.read_text(encoding="utf-8"):
+                return f"127.0.0.1:{port}"
+            time.sleep(0.2)
+        marked.kill_all()
+    raise AssertionError(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow  # a cluster of its own
+def test_a_study_on_a_running_cluster(head: Any, tmp_path: Path) -> None:
+    marked, environment, address = head
+    space = {**SPACE, "budget": {"epochs": 1}, "study": {"temperatures": [1, 4], "seeds": 1}}
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump(space), "utf-8")
+    environment |= {"KDTUNE_CACHE": str(tmp_path / "cache"), "KDTUNE_RUNS": str(tmp_path / "runs")}
+    study = cli(
+        "study",
+        "space.yaml",
+        "--name",
+        "it",
+        "--address",
+        address,
+        "--headless",
+        cwd=tmp_path,
+        env=environment,
+    )
+    clusters = 1
+    while study.poll() is None:
+        clusters = max(clusters, len(marked.named("/raylet ")))
+        time.sleep(0.5)
+    _, err = study.communicate(timeout=60)
+    assert study.returncode == 0, err
+    assert clusters == 1, "it started no Ray of its own"
+    assert len(marked.named("/raylet ")) == 1, "the cluster is not the study's to end"
+    files = tmp_path / "runs" / "it"
+    assert len(ended(files)) == 4
+    assert [row["role"] for row in models(files)] == ["nds", "student", "student", "teacher"]
