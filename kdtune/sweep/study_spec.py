@@ -3,14 +3,12 @@
 import math
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from kdtune.sweep.choices import Strict
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class IndividualSpec(_Strict):
+class IndividualSpec(Strict):
     """How individual fairness is measured: what the paper leaves open, each a setting."""
 
     features: str = "raw"
@@ -20,7 +18,7 @@ class IndividualSpec(_Strict):
     seed: int = Field(default=0, ge=0)
 
 
-class StudySpec(_Strict):
+class StudySpec(Strict):
     """The paper's protocol: a teacher, a student without one, and distilled students over T, for each seed."""
 
     temperatures: list[float] = Field(

@@ -76,6 +76,7 @@ def test_a_pair_s_own_entry_replaces_the_common_one() -> None:
     ("path", "value", "expected"),
     [
         ("serach", {}, "unknown key 'serach'; did you mean 'search'?"),
+        ("str", 3, "unknown key 'str'"),
         ("budget.trails", 3, "unknown key 'budget.trails'; did you mean 'trials'? (known: trials, epochs, minutes)"),
         ("pairs.1.serch", {}, "unknown key 'pairs.1.serch'; did you mean 'search'?"),
         ("search.temperature.hihg", 3, "unknown key 'search.temperature.hihg'; did you mean 'high'?"),

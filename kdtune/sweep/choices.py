@@ -1,0 +1,126 @@
+"""What a search may vary, and between which values; and the pairs of architectures that it is about."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kdtune.distill.config import Distillation, TrainConfig
+from kdtune.errors import InputError, did_you_mean
+
+Scalar = bool | int | float | str
+_LARGEST = 1e300
+SEARCHABLE = (
+    "temperature",
+    "alpha",
+    "scale_by_t2",
+    "lr",
+    "momentum",
+    "weight_decay",
+    "batch_size",
+    "optimizer",
+    "schedule",
+    "warmup",
+    "gamma",
+)
+"""What `search` may vary; everything else of the protocol is one value for all trials."""
+
+
+class Strict(BaseModel):
+    """A section of a space: unknown keys are refused, and nothing changes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Range(Strict):
+    """Numbers from `low` to `high`, both included; `log` spreads them over orders of magnitude."""
+
+    low: float = Field(allow_inf_nan=False)
+    high: float = Field(allow_inf_nan=False)
+    log: bool = False
+    step: float | None = Field(default=None, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Range":
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}: swap them")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low {self.low:g} with log: a logarithmic range starts above 0")
+        if self.step is not None and (self.step <= 0 or self.log):
+            raise ValueError("step is above 0, and not for a logarithmic range")
+        return self
+
+
+Choice = Range | list[Scalar] | Scalar
+
+
+class Pair(Strict):
+    """A teacher and a student architecture, with what is searched for this pair only."""
+
+    pair: str
+    search: dict[str, Choice] = {}
+
+    @property
+    def teacher(self) -> str:
+        """Architecture of the teacher."""
+        return self.pair.split("->")[0].strip()
+
+    @property
+    def student(self) -> str:
+        """Architecture of the student."""
+        return self.pair.split("->")[1].strip()
+
+    @model_validator(mode="after")
+    def _has_arrow(self) -> "Pair":
+        sides = [side.strip() for side in self.pair.split("->")]
+        if len(sides) != 2 or not all(sides):
+            raise ValueError(
+                f"{self.pair!r} is not a pair: write 'teacher->student', as in 'resnet20->lenet5'"
+            )
+        return self
+
+
+def check_search(where: str, search: Mapping[str, Choice]) -> None:
+    """Raise ValueError where an entry can't be searched, or a value of it is not valid."""
+    for name, choice in search.items():
+        if name not in SEARCHABLE:
+            raise ValueError(
+                f"{where}.{name}: not searchable{did_you_mean(name, SEARCHABLE)} (known: {', '.join(SEARCHABLE)})"
+            )
+        if isinstance(choice, list) and not choice:
+            raise ValueError(f"{where}.{name}: an empty list leaves nothing to choose from")
+        for value in extremes(choice):
+            _check_value(where, name, value)
+        if isinstance(choice, Range) and name == "batch_size" and not float(choice.step or 1).is_integer():
+            raise ValueError(f"{where}.{name}: step {choice.step:g} is not a whole number")
+
+
+def extremes(choice: Choice) -> Sequence[Scalar]:
+    """Return the values whose validity shows that of the whole choice."""
+    if isinstance(choice, Range):
+        return [choice.low, choice.high]
+    return choice if isinstance(choice, list) else [choice]
+
+
+def _check_value(where: str, name: str, value: Any) -> None:
+    numeric = name not in ("optimizer", "schedule", "scale_by_t2")
+    if numeric and (isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST):
+        raise ValueError(f"{where}.{name}: {value!r} is not a number{_in_yaml(value)}")
+    if name == "batch_size" and not (math.isfinite(value) and float(value).is_integer()):
+        raise ValueError(f"{where}.{name}: {value!r} is not a whole number")
+    try:
+        if name in ("temperature", "alpha", "scale_by_t2"):
+            Distillation(**{"teacher": "", "temperature": 1.0, "alpha": 0.5, name: value})
+        else:
+            TrainConfig(epochs=1).with_options(**{name: int(value) if name == "batch_size" else value})
+    except InputError as error:
+        raise ValueError(f"{where}.{name}: {str(error).removeprefix('train.')}") from None
+
+
+def _in_yaml(value: Any) -> str:
+    """Return the remedy for a number that YAML reads as text: `1e-3` wants a point and a sign, `1.0e-3`."""
+    try:
+        return f": YAML reads it as text, write {float(value):.1e}" if isinstance(value, str) else ""
+    except ValueError:
+        return ""

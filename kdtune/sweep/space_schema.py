@@ -1,0 +1,221 @@
+"""The search space as pydantic checks it, key by key, before anything runs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from kdtune.distill.config import TrainConfig
+from kdtune.errors import InputError, did_you_mean
+from kdtune.sweep.choices import Choice, Pair, Range, Strict, check_search
+from kdtune.sweep.study_spec import StudySpec
+
+_PATH_OPTIONS = ("path", "attributes", "wordpiece_file", "test", "root")
+"""Options of data sets that may name a file or a folder."""
+
+
+def _pair_of(value: Any) -> Any:
+    return {"pair": value} if isinstance(value, str) else value
+
+
+class DatasetSpec(BaseModel):
+    """The data set by name; all other keys are its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the loader is given."""
+        return dict(self.model_extra or {})
+
+
+class Budget(Strict):
+    """How much to spend: whichever of `trials` and `minutes` ends first."""
+
+    trials: int | None = Field(default=40, ge=1)
+    epochs: int = Field(default=12, ge=1)
+    minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Budget":
+        if self.trials is None and self.minutes is None:
+            raise ValueError("neither trials nor minutes: set one, or the sweep never ends")
+        return self
+
+
+class EarlyStopping(Strict):
+    """Ends trials that lag behind: asynchronous successive halving, on one measure or on all objectives.
+
+    Attributes:
+        method: `asha` ranks by `measure`, `moasha` by dominance on the objectives, below them what breaks a bound.
+        grace: epochs that every trial gets; left out, an eighth of them, and at least 2.
+        factor: of those that reach a rung, the best 1/factor go on.
+    """
+
+    method: Literal["none", "asha", "moasha"] = "none"
+    measure: Literal["accuracy", "worst_class_accuracy"] = "accuracy"
+    grace: int | None = Field(default=None, ge=1)
+    factor: float = Field(default=2, gt=1)
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """Return the epochs at which trials are judged: epochs / factor, / factor², …, rounded up, down to `grace`.
+
+        After its first epoch a student's rank says little about its rank at the end, or even the opposite (EOD).
+        """
+        if self.method == "none":
+            return ()
+        grace = self.grace or max(2, math.ceil(epochs / 8))
+        rungs: set[int] = set()
+        power = 1
+        while not rungs or min(rungs) > grace:
+            rungs.add(max(grace, math.ceil(epochs / self.factor**power)))
+            power += 1
+        return tuple(sorted(rung for rung in rungs if rung < epochs))
+
+
+def _cohort_size(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise ValueError(f"{value!r} is neither 'auto' nor a number of students, 1 or more")
+
+
+class Resources(Strict):
+    """What a trial gets, how many run at once, and what is done about those that misbehave.
+
+    Attributes:
+        workers, gpus_per_trial: chosen from what the machine has where left out.
+        memory_per_trial: GB that a trial may take; a share of its machine's memory where left out.
+        max_failures: how often a trial whose worker died is run again.
+        stall_seconds: an epoch that lasts longer, and ten times as long as usual, is taken to hang.
+        give_up_after: the sweep ends where so many trials have ended and all of them failed.
+        cohort: students that are trained as one, at most: `auto` as many as is fastest here, 1 each by itself.
+    """
+
+    workers: int | None = Field(default=None, ge=1)
+    cohort: Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], BeforeValidator(_cohort_size)] = "auto"
+    cpus_per_trial: float = Field(default=1, gt=0)
+    gpus_per_trial: float | None = Field(default=None, ge=0)
+    memory_per_trial: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_failures: int = Field(default=2, ge=0)
+    stall_seconds: float | None = Field(default=300, gt=0, allow_inf_nan=False)
+    give_up_after: int | None = Field(default=10, ge=1)
+
+
+class Space(Strict):
+    """A search: data, pairs, what varies, what is optimised, and for how long."""
+
+    about: str = ""
+    imports: list[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]] = Field(default=[])
+    dataset: DatasetSpec
+    pairs: list[Annotated[Pair, BeforeValidator(_pair_of, json_schema_input_type=str | Pair)]] = Field(
+        min_length=1
+    )
+    search: dict[str, Choice] = Field(
+        default={"temperature": Range(low=1, high=40, log=True), "alpha": Range(low=0, high=1)}
+    )
+    objectives: list[str] = Field(default=["accuracy", "eod"], min_length=1)
+    constraints: dict[str, str] = Field(default={})
+    budget: Budget = Budget()
+    train: dict[str, Any] = Field(default={})
+    teacher: dict[str, Any] = Field(default={})
+    sampler: Literal["tpe", "nsgaii", "gp", "random"] = "tpe"
+    early_stopping: EarlyStopping = EarlyStopping()
+    resources: Resources = Resources()
+    keep: Literal["front", "all", "none"] = "front"
+    study: StudySpec | None = None
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Space":
+        names = [f"{pair.teacher}->{pair.student}" for pair in self.pairs]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"pair {name!r} is listed {names.count(name)} times: once is enough")
+        if len(set(self.objectives)) != len(self.objectives):
+            raise ValueError("an objective is listed twice")
+        if "epochs" in self.train:
+            raise ValueError("train.epochs: the length of a student's training is budget.epochs")
+        _check_weights(self.teacher.get("weights"), [pair.teacher for pair in self.pairs])
+        for where, search in [
+            ("search", self.search),
+            *((f"pairs.{p.pair}.search", p.search) for p in self.pairs),
+        ]:
+            check_search(where, search)
+        return self
+
+    def train_config(self, **options: Any) -> TrainConfig:
+        """Return the students' protocol, with some settings replaced."""
+        if isinstance(batch := options.get("batch_size"), float) and batch.is_integer():
+            options["batch_size"] = int(batch)  # a list may say 32.0
+        return TrainConfig(epochs=self.budget.epochs).with_options(**{**_settings(self.train), **options})
+
+    def teacher_config(self, **options: Any) -> TrainConfig:
+        """Return the teachers' protocol: the students', with what `teacher` replaces."""
+        try:
+            settings = {key: value for key, value in self.teacher.items() if key != "weights"}
+            return self.train_config(**{**_settings(settings), **options})
+        except InputError as error:
+            raise InputError(str(error).replace("train.", "teacher.", 1)) from None
+
+    def teacher_weights(self, architecture: str) -> str | None:
+        """Return the checkpoint that a teacher is taken from, or None where it is trained.
+
+        `teacher: {weights: FILE}` is for all teachers, `{weights: {architecture: FILE}}` for those it names.
+        """
+        weights = self.teacher.get("weights")
+        return weights.get(architecture) if isinstance(weights, dict) else weights
+
+    def pair(self, name: str) -> Pair:
+        """Return the pair with this name."""
+        return next(pair for pair in self.pairs if pair.pair == name)
+
+    def search_of(self, pair: Pair) -> dict[str, Choice]:
+        """Return what is searched for a pair: the common part, replaced by its own entries of the same name."""
+        return {**self.search, **pair.search}
+
+    def with_absolute_paths(self) -> "Space":
+        """Return the space with the files and folders that its data set and teachers name as absolute paths.
+
+        A run is resumed and exported from any folder, not only from where it began.
+        """
+        options = self.dataset.options
+        paths = {
+            key: str(Path(value).absolute())
+            for key, value in options.items()
+            if key in _PATH_OPTIONS and isinstance(value, str) and Path(value).exists()
+        }
+        teacher = dict(self.teacher)
+        if isinstance(weights := teacher.get("weights"), str):
+            teacher["weights"] = str(Path(weights).expanduser().absolute())
+        elif isinstance(weights, dict):
+            teacher["weights"] = {k: str(Path(v).expanduser().absolute()) for k, v in weights.items()}
+        dataset = DatasetSpec(name=self.dataset.name, **{**options, **paths})
+        return self.model_copy(update={"dataset": dataset, "teacher": teacher})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain YAML values that `Space` accepts again."""
+        return self.model_dump(mode="json")
+
+
+def _check_weights(weights: Any, teachers: Sequence[str]) -> None:
+    if weights is None or isinstance(weights, str):
+        return
+    if not isinstance(weights, dict) or not all(isinstance(file, str) for file in weights.values()):
+        raise ValueError("teacher.weights: neither a file, nor a file by architecture")
+    for name in weights:
+        if name not in teachers:
+            raise ValueError(
+                f"teacher.weights.{name}: no pair has this teacher{did_you_mean(str(name), teachers)} "
+                f"(teachers: {', '.join(dict.fromkeys(teachers))})"
+            )
+
+
+def _settings(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a section of the protocol sets itself, in the types of `TrainConfig`."""
+    fixed = {key: value for key, value in section.items() if value != "auto"}
+    if isinstance(milestones := fixed.get("milestones"), list):
+        fixed["milestones"] = tuple(milestones)
+    return fixed
