@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tui.serve import free_port
+from tui.serve import free_port, is_own
 from tui.synthetic import Synthetic
 
 aiohttp = pytest.importorskip("aiohttp")
@@ -70,6 +70,43 @@ async def test_the_page_and_the_monitor_behind_it(served):
                 aiohttp.WSMsgType.CLOSING,
             ):
                 pass
+
+
+async def test_other_pages_and_other_names_are_refused(served):
+    """A page on the internet may not look at a run through the user's browser, nor stop it."""
+    url, _ = served
+    place = url.replace("http", "ws") + "/ws?width=80&height=24"
+    async with aiohttp.ClientSession() as session:
+        for headers in (
+            {"Origin": "http://evil.example"},
+            {"Origin": "http://localhost:1"},
+            {"Origin": "null"},
+            {"Host": "evil.example:8000"},
+        ):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await session.ws_connect(place, headers=headers)
+            assert refused.value.status == 403, headers
+        assert (await session.get(url, headers={"Host": "evil.example"})).status == 403
+        async with session.ws_connect(place, headers={"Origin": url}) as terminal:
+            await heard(terminal, rb"t0005")
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "own"),
+    [
+        ("localhost:8000", None, True),
+        ("localhost:8000", "http://localhost:8000", True),
+        ("localhost:8000", "http://127.0.0.1:8000", True),
+        ("[::1]:8000", "http://[::1]:8000", True),
+        ("localhost:8000", "https://localhost.evil.example:8000", False),
+        ("localhost:8000", "http://localhost", False),
+        ("localhost.evil.example:8000", None, False),
+        ("", None, False),
+        ("localhost:x", None, False),
+    ],
+)
+def test_who_is_let_in(host, origin, own):
+    assert is_own(host, origin) is own
 
 
 def test_a_port_that_is_taken_is_passed_over():

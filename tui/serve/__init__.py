@@ -7,11 +7,13 @@ import socket
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from kdtune.errors import InputError
 
 HOST, PORT = "localhost", 8000
 PORTS_TRIED = 100
+LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def serve_run(
@@ -28,6 +30,12 @@ def serve_run(
     except ModuleNotFoundError:
         raise InputError("--serve needs textual-serve: pip install 'kdtune[serve]'") from None
 
+    @web.middleware
+    async def own_pages_only(request: web.Request, handler: Any) -> Any:
+        if not is_own(request.headers.get("Host", ""), request.headers.get("Origin")):
+            raise web.HTTPForbidden(text="kdtune: only this server's own page may use it\n")
+        return await handler(request)
+
     class RunServer(Server):
         """The page is our own: the package's asks a font server on the internet before it shows anything."""
 
@@ -39,6 +47,7 @@ def serve_run(
             async def app() -> web.Application:
                 made = await self._make_app()
                 made.on_cleanup.append(lambda _: loop.close_visitors())
+                made.middlewares.append(own_pages_only)
                 return made
 
             web.run_app(
@@ -65,6 +74,20 @@ def serve_run(
         templates_path=str(Path(__file__).parent),
     ).serve()
     return 0
+
+
+def is_own(host: str, origin: str | None) -> bool:
+    """Tell whether a request is for this machine by name, and comes from this server's own page or from no page.
+
+    A browser lets any page on the internet open a websocket to localhost, and names that page in Origin; a name that
+    its owner lets point here shows in Host.
+    """
+    try:
+        asked = urlsplit(f"http://{host}")
+        page = asked if origin is None else urlsplit(origin)
+        return asked.hostname in LOCAL and page.hostname in LOCAL and page.port == asked.port
+    except ValueError:
+        return False
 
 
 class VisitorsLoop(asyncio.SelectorEventLoop):
