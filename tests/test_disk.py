@@ -230,6 +230,21 @@ def test_links_in_a_run_are_not_written_through(tmp_path: Path) -> None:
             victim.write_bytes(kept)
 
 
+def test_the_lock_that_optuna_leaves_when_a_driver_is_killed_is_no_such_link(tmp_path: Path) -> None:
+    from optuna.storages.journal import JournalFileSymlinkLock
+
+    from kdtune.runs.files import check_no_links
+
+    files = RunFiles(tmp_path)
+    files.journal.touch()
+    JournalFileSymlinkLock(str(files.journal)).acquire()
+    left = [path for path in tmp_path.iterdir() if path.is_symlink()]
+    assert left, "Optuna's lock is a link"
+    check_no_links(files)
+    left[0].rename(tmp_path / f"{left[0].name}0123.rename")  # killed while it let go of it
+    check_no_links(files)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_sweep_whose_disk_fills_up_goes_on_when_there_is_room(

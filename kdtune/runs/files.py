@@ -16,6 +16,7 @@ from kdtune.runs.jsonl import dumps
 SCHEMA = 1
 """Version of the run directory's form; a reader refuses what is newer than itself."""
 
+_JOURNAL_LOCK = "study.journal.lock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -182,7 +183,9 @@ def check_no_links(files: RunFiles) -> None:
         if not folder.is_dir():
             continue
         with os.scandir(folder) as entries:
-            link = next((entry.path for entry in entries if entry.is_symlink()), None)
+            links = [entry for entry in entries if entry.is_symlink()]
+        # Optuna's own lock is a link, which nothing is written through, and a driver that is killed leaves it.
+        link = next((entry.path for entry in links if not entry.name.startswith(_JOURNAL_LOCK)), None)
         if link is not None:
             raise RunError(
                 f"{link}: is a link, and a run is written only into files and folders of its own: put there what it "
