@@ -33,13 +33,23 @@ def head(tmp_path: Path) -> Iterator[tuple[Marked, dict[str, str], str]]:
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     with tempfile.TemporaryDirectory(prefix="kdray", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        processes: list[subprocess.Popen[bytes]] = []
         try:
-            yield marked, environment, _started(marked, environment, folder, tmp_path / "head.log")
+            yield marked, environment, _started(marked, environment, folder, tmp_path / "head.log", processes)
         finally:
             marked.kill_all()
+            for process in processes:
+                process.wait(timeout=30)
 
 
-def _started(marked: Marked, environment: dict[str, str], folder: str, path: Path) -> str:
+def _started(
+    marked: Marked,
+    environment: dict[str, str],
+    folder: str,
+    path: Path,
+    processes: "list[subprocess.Popen[bytes]]",
+) -> str:
+    """Start Ray and return its address; `processes` gets what was started."""
     for _ in range(_TRIES):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -50,6 +60,7 @@ def _started(marked: Marked, environment: dict[str, str], folder: str, path: Pat
                  "--include-dashboard=false", f"--temp-dir={folder}", f"--object-store-memory={150 * 2**20}"],
                 env=environment, stdout=log, stderr=log,
             )  # fmt: skip
+        processes.append(process)
         while process.poll() is None:
             if "Ray runtime started" in path.read_text(encoding="utf-8"):
                 return f"127.0.0.1:{port}"
