@@ -265,6 +265,8 @@ CASES: dict[str, Case] = {
     "a pick that nobody meets": Case("export r --pick accuracy>=2", "no member of the front meets it", run()),
     "an output folder in use": Case("export r --out .", "is not empty, and nothing is overwritten", run()),
     "an output that is a file": Case("export r --out x", "is a file", both(run(), write("", "x"))),
+    "an export of a study": Case("export r", "is a study, whose models are judged over seeds", run(kind="study")),
+    "the list of a study": Case("export r --list", "is a study", run(kind="study")),
     "replicates below zero": Case("export r --replicates -1", "-1 is below 0", run()),
     "data of another content": Case("export r", "data have changed", run(dataset={"name": "trifeature", "fingerprint": "0" * 64, "options": {k: v for k, v in TRIFEATURE.items() if k != "name"}, "input_shape": [3, 32, 32], "splits": {"train": {"n": 60}}})),
 }  # fmt: skip

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from kdtune.plain import plain
 from kdtune.report.console import narrate, print_json, print_summary, stdout_console
-from kdtune.report.export import Request, run_export
+from kdtune.report.export import Request, refuse_study, run_export
 from kdtune.report.findings import Findings
 from kdtune.report.front import choices, front_states
 from kdtune.report.labels import value_text
@@ -43,6 +43,7 @@ def export(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     run = open_run(options.target, runs_dir=options.runs_dir)
+    refuse_study(run)
     front = choices(front_states(run))
     print_summary(run, as_json=options.json)
     if options.pick:

@@ -50,7 +50,7 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     for line in _notes(summary):
         console.print(plain(line), style="dim")
     if status.front:
-        narrate(f"next: kdtune export {status.name}    (or: kdtune watch {status.name})")
+        narrate(f"next: {run.record.concluding} {status.name}    (or: kdtune watch {status.name})")
 
 
 def _front_table(summary: Summary) -> Table:
@@ -75,7 +75,8 @@ def _front_table(summary: Summary) -> Table:
         )
     table.add_section()
     for member in summary.baselines:
-        label = plain(f"{member.role} {member.config.get('architecture', member.id)}")
+        seed = f" seed {member.config['study_seed']}" if "study_seed" in member.config else ""
+        label = plain(f"{member.role} {member.config.get('architecture', member.id)}{seed}")
         table.add_row(label, *([""] * len(settings)), *_cells(member, names), style="dim")
     return table
 

@@ -57,6 +57,19 @@ class Request:
     onnx: bool = False
 
 
+def refuse_study(run: Run) -> None:
+    """Refuse to export a study.
+
+    Raises:
+        InputError: the run is one.
+    """
+    if run.record.kind == "study":
+        raise InputError(
+            f"run {run.name!r} is a study, whose models are judged over seeds: its tables and figures are made by "
+            f"{run.record.concluding} {run.name}"
+        )
+
+
 def run_export(request: Request) -> tuple[Path, Findings]:
     """Export a run's front, and return the folder and what was found.
 
@@ -70,6 +83,7 @@ def run_export(request: Request) -> tuple[Path, Findings]:
     run = open_run(request.run, runs_dir=request.runs_dir)
     check_named(run.record.space.get("imports") or (), request.imports, str(run.files.record))
     import_modules(request.imports)
+    refuse_study(run)
     out = checked_out(request.out or run.files.export)
     front = front_states(run)
     picked = pick(choices(front), run.objectives, request.pick)

@@ -134,6 +134,11 @@ class RunRecord:
         """Return plain JSON."""
         return asdict(self)
 
+    @property
+    def concluding(self) -> str:
+        """The command that makes tables and figures of such a run, but for the run's name."""
+        return "kdtune study --figures-only" if self.kind == "study" else "kdtune export"
+
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read `run.json`.

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def export(app: "Monitor") -> None:
-    """Copy the command that exports the front."""
+    """Copy the command that exports the front, or draws a study's tables and figures again."""
     session = app.session
     run = session.store.record.name if session.files is None else str(session.files.root)
-    command = f"kdtune export {shlex.quote(run)}"
+    command = f"{session.store.record.concluding} {shlex.quote(run)}"
     app.copy_to_clipboard(command)
     session.say(f"copied: {command}", "good")
     app.repaint()
