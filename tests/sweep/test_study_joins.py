@@ -75,6 +75,7 @@ def _clusters(marked: Marked) -> int:
 
 
 @pytest.mark.slow  # a cluster of its own
+@pytest.mark.timeout(2400)
 def test_a_study_on_a_running_cluster(head: Any, tmp_path: Path) -> None:
     marked, environment, address = head
     space = {**SPACE, "budget": {"epochs": 1}, "study": {"temperatures": [1, 4], "seeds": 1}}
