@@ -19,7 +19,7 @@ from typing import Any
 from kdtune.data.cache import cache_dir
 
 HERE = Path(__file__).parent
-SECTIONS = ("front", "sweeps", "scale")
+SECTIONS = ("front", "sweeps", "scale", "memory")
 
 
 def main() -> int:
@@ -65,11 +65,11 @@ def _measure(section: str, options: argparse.Namespace) -> None:
         for outcome in front.measure(front.Sizes(), options.data, options.only):
             outcomes[_key(outcome)] = outcome
             keep(list(outcomes.values()))
-    elif section == "scale":
-        from benchmarks import scale
+    elif section in ("scale", "memory"):
+        from benchmarks import memory, scale
 
         cells: list[dict[str, Any]] = []
-        for cell in scale.measure():
+        for cell in (scale if section == "scale" else memory).measure():
             cells.append(cell)
             keep(cells)
     else:
@@ -84,7 +84,7 @@ def _measure(section: str, options: argparse.Namespace) -> None:
 
 
 def _key(outcome: dict[str, Any]) -> tuple[str, str, str]:
-    return outcome["data"], outcome["sampler"], outcome["method"]
+    return outcome["data"], outcome.get("sampler", ""), outcome.get("method", "")
 
 
 def _stored(section: str) -> Path:
@@ -97,12 +97,13 @@ def _kept(section: str) -> dict[str, Any]:
 
 
 def _results() -> str:
-    from benchmarks import front, scale, sweeps
+    from benchmarks import front, memory, scale, sweeps
 
     reports: dict[str, tuple[str, Callable[[Any], str], str]] = {
         "front": ("To the same front", front.report, front.TEXT),
         "sweeps": ("Whole sweeps", sweeps.report, sweeps.TEXT),
         "scale": ("Scale", scale.report, scale.TEXT),
+        "memory": ("Memory", memory.report, memory.TEXT),
     }
     parts = ["# Results", "Written by `uv run python -m benchmarks`. " + _machine()]
     for section, (title, report, text) in reports.items():

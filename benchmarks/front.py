@@ -14,6 +14,8 @@ import benchmarks.datasets  # noqa: F401 (it registers them)
 from benchmarks.bank import Bank, record
 from benchmarks.simulated import Trace, play
 from benchmarks.tables import table
+from kdtune.runs.measures import Objective, References
+from kdtune.runs.records import Report
 from kdtune.sweep.plan import make_plan
 from kdtune.sweep.space import Space, parse_space
 
@@ -26,7 +28,9 @@ configurations (Sobol points of T, α and learning rate), each trained to its la
 proposes is answered with the curve of the nearest configuration. Two workers, simulated time. Shares are of the
 full sweep: same sampler, same seed, nobody stopped. `no stopping, same epochs` is that full sweep's own front at
 the time when it had trained as many epochs. `asha` ranks by accuracy, `moasha` by the objectives (accuracy, EOD).
-Hypervolume is kdtune's: of the unit square, against the worst corner."""
+Hypervolume is kdtune's: of the unit square, against the worst corner. The second table says why stopping early
+costs what it does: Spearman's rank correlation between an early epoch and the last one, over the recorded students
+that meet the constraint in the end."""
 RANGES = {
     "temperature": {"low": 1, "high": 40, "log": True},
     "alpha": {"low": 0.0, "high": 1.0},
@@ -109,6 +113,7 @@ def measure(sizes: Sizes, data: Path, names: Sequence[str] = ()) -> Iterator[dic
         if names and not name.startswith(tuple(names)):
             continue
         bank = record(parse_space(content, name), sizes.curves)
+        yield {"data": name, "foresight": foresight(bank)}
         for sampler in SAMPLERS:
             traces = {
                 (method, seed): _play(bank, content, sampler, method, seed)
@@ -117,6 +122,35 @@ def measure(sizes: Sizes, data: Path, names: Sequence[str] = ()) -> Iterator[dic
             for method in METHODS:
                 pairs = [(traces[method, seed], traces["none", seed]) for seed in range(sizes.seeds)]
                 yield asdict(_outcome(name, sampler, method, pairs))
+
+
+def foresight(bank: Bank) -> dict[str, dict[str, float]]:
+    """Return by share of the epochs, and objective, how well its ranking then predicts that at the end."""
+    from scipy.stats import spearmanr
+
+    plan, epochs = bank.plan, bank.plan.space.budget.epochs
+    references = References()
+    whole = [[Report.from_dict(r) for r in curve] for curve in bank.curves if len(curve) == epochs]
+    kept = [
+        curve
+        for curve in whole
+        if all(
+            c.violation(Objective.parse(c.name, list(plan.dataset.attributes)).value(curve[-1], references))
+            <= 0
+            for c in plan.constraints
+        )
+    ]
+    found: dict[str, dict[str, float]] = {}
+    for share in (8, 4, 2):
+        early = max(1, epochs // share)
+        found[f"1/{share}"] = {}
+        for objective in plan.objectives:
+            then, at_last = (
+                [objective.value(curve[epoch - 1], references) for curve in kept] for epoch in (early, epochs)
+            )
+            rho = spearmanr(then, at_last, nan_policy="omit").statistic if len(kept) > 2 else math.nan
+            found[f"1/{share}"][objective.name] = float(rho)
+    return {**found, "students": {"n": len(kept)}}
 
 
 def _play(bank: Bank, content: Mapping[str, Any], sampler: str, method: str, seed: int) -> Trace:
@@ -155,6 +189,8 @@ def _share(hypervolume: float, full: Trace) -> float:
 
 def report(outcomes: Sequence[Mapping[str, Any]]) -> str:
     """Return the section of RESULTS.md."""
+    known = [o for o in outcomes if "foresight" in o]
+    outcomes = [o for o in outcomes if "foresight" not in o]
     seeds = len(outcomes[0]["hypervolume"])
     rows = [
         [
@@ -172,7 +208,22 @@ def report(outcomes: Sequence[Mapping[str, Any]]) -> str:
     head = [
         "data", "sampler", "early stopping", "epochs", "time", "hypervolume", "no stopping, same epochs", "absolute",
     ]  # fmt: skip
-    return f"Median of {seeds} seeds [lowest, highest].\n\n" + table(head, rows)
+    return (
+        f"Median of {seeds} seeds [lowest, highest].\n\n" + table(head, rows) + "\n" + _foresight_table(known)
+    )
+
+
+def _foresight_table(known: Sequence[Mapping[str, Any]]) -> str:
+    shares = ("1/8", "1/4", "1/2")
+    rows = [
+        [o["data"], str(int(o["foresight"]["students"]["n"])), name]
+        + [f"{o['foresight'][share][name]:+.2f}" for share in shares]
+        for o in known
+        for name in o["foresight"][shares[0]]
+    ]
+    return table(
+        ["data", "students", "objective", *(f"after {share} of the epochs" for share in shares)], rows
+    )
 
 
 def _spread(values: Sequence[float], *, percent: bool = False, digits: int = 2) -> str:

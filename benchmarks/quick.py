@@ -24,7 +24,7 @@ def check(data: Path) -> Iterator[str]:
     for name, (theirs, ours) in metrics.items():
         assert abs(theirs - ours) < 1e-9, (name, theirs, ours)
         yield f"by hand and kdtune report the same {name}: {ours:.4f}"
-    outcomes = list(front.measure(front.QUICK, data))
+    outcomes = [found for found in front.measure(front.QUICK, data) if "method" in found]
     people = [outcome for outcome in outcomes if outcome["data"].startswith("COMPAS")]
     # In seconds the digits are learnt too little to tell their students apart.
     assert not people or min(min(outcome["epochs"]) for outcome in people) < 1, "early stopping stops nobody"
