@@ -15,11 +15,11 @@ from typing import Any
 
 from kdtune.runs.files import RunFiles
 from kdtune.runs.measures import References
-from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.ledger import Ledger
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.proposal import Proposal, Student
+from kdtune.sweep.recording import record_of
 from kdtune.sweep.scheduler import AskingScheduler
 from kdtune.sweep.searcher import StudySearcher
 from kdtune.sweep.study import open_study
@@ -61,33 +61,13 @@ def books(plan: Plan, folder: Path) -> Iterator[tuple[Ledger, RunWriter]]:
     files = RunFiles(folder)
     folder.mkdir(parents=True, exist_ok=True)
     writer = RunWriter(files)
-    space = plan.space
-    writer.record(
-        RunRecord(
-            name=folder.name,
-            kind="sweep",
-            created=time.time(),
-            dataset={"name": plan.dataset.name, "fingerprint": plan.dataset.fingerprint},
-            classes=plan.dataset.classes,
-            attributes={name: tuple(groups) for name, groups in plan.dataset.attributes.items()},
-            objectives=tuple(objective.name for objective in plan.objectives),
-            constraints=plan.constraints,
-            pairs=tuple(pair.pair for pair in space.pairs),
-            epochs=space.budget.epochs,
-            trials=space.budget.trials,
-            minutes=None,
-            seed=space.seed,
-            space=space.to_dict(),
-            versions={},
-            machine={},
-        )
-    )
+    writer.record(record_of(plan, folder.name, "sweep"))
     ledger = Ledger(
         plan,
         files,
         writer,
         open_study(files.journal, plan.objectives),
-        {pair.pair: References() for pair in space.pairs},
+        {pair.pair: References() for pair in plan.space.pairs},
         stopping=lambda: False,
         deadline=None,
     )

@@ -1,9 +1,6 @@
 """Drives a sweep from a checked space to a finished run directory."""
 
 import contextlib
-import importlib.metadata
-import os
-import platform
 import shutil
 import tempfile
 import time
@@ -21,14 +18,13 @@ from kdtune.runs.writer import RunWriter
 from kdtune.sweep.cluster import Allotment, allot, connected, workers_now
 from kdtune.sweep.liveness import Liveness
 from kdtune.sweep.plan import Plan, Speed, make_plan
+from kdtune.sweep.recording import record_of
 from kdtune.sweep.space import Space, parse_space
 from kdtune.sweep.study_plan import as_study
 from kdtune.user_code import check_named, import_modules
 
 if TYPE_CHECKING:
     from kdtune.sweep.fusing import Fusing
-
-_PACKAGES = ("kdtune", "torch", "ray", "optuna", "numpy", "fairlearn")
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
     plan = make_plan(space, dataset, _recorded_speeds(record))
     if record is None:
         plan = replace(plan, speeds=_measure_speeds(plan, writer))
-        record = _record(plan, files, request.kind)
+        record = record_of(plan, files.root.name, request.kind)
         _heed(liveness)
     from kdtune.sweep.desk import open_desk
 
@@ -318,30 +314,3 @@ def _fusing(
         return Fusing(int(kept.get("size", 1)), tuple(kept.get("architectures", ())))
     writer.run_state("preparing", "measuring how students run fastest")
     return choose_fusing(plan, allotment.workers)
-
-
-def _record(plan: Plan, files: RunFiles, kind: str) -> RunRecord:
-    space = plan.space
-    return RunRecord(
-        name=files.root.name,
-        kind=kind,
-        created=time.time(),
-        dataset={**plan.dataset.describe(), "options": space.dataset.options},
-        classes=plan.dataset.classes,
-        attributes={name: tuple(groups) for name, groups in plan.dataset.attributes.items()},
-        objectives=tuple(objective.name for objective in plan.objectives),
-        constraints=plan.constraints,
-        pairs=tuple(pair.pair for pair in space.pairs),
-        epochs=space.budget.epochs,
-        trials=space.budget.trials,
-        minutes=space.budget.minutes,
-        seed=space.seed,
-        space=space.to_dict(),
-        versions={name: importlib.metadata.version(name) for name in _PACKAGES}
-        | {"python": platform.python_version()},
-        machine={
-            "platform": platform.platform(terse=True),
-            "cores": os.cpu_count(),
-            "speeds": {name: vars(speed) for name, speed in plan.speeds.items()},
-        },
-    )
