@@ -155,7 +155,7 @@ def test_a_study_whose_teacher_hangs(bad: Any, tmp_path: Path) -> None:
     assert [(model.state, model.failures) for model in state.baselines.values()] == [("done", 1)] * 2
     assert {model.state for model in state.trials.values()} == {"done"}
     said = [str(event.get("message")) for event in read_records(files.events) if event.get("failure")]
-    assert len(said) == 2
+    assert len(said) >= 2  # two students that begin at once may both find the count of turns empty
     assert all(
         "it was taken to hang (resources.stall_seconds); it is trained again" in words for words in said
     )
