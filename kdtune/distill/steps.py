@@ -10,7 +10,8 @@ from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.evaluate import autocast
 from kdtune.distill.fused.students import Students
-from kdtune.distill.training import initial_model, make_optimizer
+from kdtune.distill.optimizers import make_optimizer
+from kdtune.distill.training import initial_model
 
 Step = Callable[[], None]
 
@@ -18,7 +19,7 @@ Step = Callable[[], None]
 def solo_step(job: Job, data: DeviceData) -> Step:
     """Return a step of one student on all of the training data as one batch, with a teacher's logits of noise."""
     model = initial_model(job, data)
-    optimizer = make_optimizer(model, job)
+    optimizer = make_optimizer(model.parameters(), job.train)
     inputs, soft = _batch(job, data)
 
     def step() -> None:

@@ -22,6 +22,7 @@ from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diverged
 from kdtune.distill.evaluate import autocast, predict_logits
 from kdtune.distill.extras import measure_extras
+from kdtune.distill.optimizers import make_optimizer
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.distill.weights import load_weights
 from kdtune.errors import KdtuneError
@@ -71,7 +72,7 @@ class Training:
         self.on_batch = on_batch
         self.reports: list[Report] = []
         self.model = initial_model(job, data)
-        self.optimizer = make_optimizer(self.model, job)
+        self.optimizer = make_optimizer(self.model.parameters(), job.train)
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
 
@@ -172,17 +173,3 @@ def initial_model(job: Job, data: DeviceData) -> nn.Module:
     if job.weights is not None:
         load_weights(model, job.weights, job.architecture)
     return model.to(memory_format=torch.channels_last) if is_channels_last(job, data) else model
-
-
-def make_optimizer(model: nn.Module, job: Job) -> torch.optim.Optimizer:
-    """Return the optimiser that a job asks for."""
-    train = job.train
-    if train.optimizer == "adamw":
-        return torch.optim.AdamW(model.parameters(), lr=train.lr, weight_decay=train.weight_decay)
-    return torch.optim.SGD(
-        model.parameters(),
-        lr=train.lr,
-        momentum=train.momentum,
-        weight_decay=train.weight_decay,
-        nesterov=train.momentum > 0,
-    )

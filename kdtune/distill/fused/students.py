@@ -13,7 +13,8 @@ from kdtune.distill.evaluate import autocast
 from kdtune.distill.fused.loss import LossSettings, kd_losses
 from kdtune.distill.fused.optimizer import FlatOptimizer
 from kdtune.distill.fused.stack import stack
-from kdtune.distill.training import initial_model, make_optimizer
+from kdtune.distill.optimizers import make_optimizer
+from kdtune.distill.training import initial_model
 
 
 class Students:
@@ -72,7 +73,7 @@ class Students:
         """Return one student's weights and moments as its own checkpoint has them; the tensors are views."""
         job = self.jobs[k]
         indices = list(range(len(self.optimizer.parameters)))
-        blank = make_optimizer(nn.ParameterList(torch.empty(1) for _ in indices), job).state_dict()
+        blank = make_optimizer(nn.ParameterList(torch.empty(1) for _ in indices), job.train).state_dict()
         blank["param_groups"][0]["lr"] = job.train.lr * factor
         for index, name in zip(indices, self.optimizer.parameters, strict=True):
             moments = {
