@@ -27,7 +27,10 @@ SLOW_HZ = 2.0
 """Frames a second over SSH."""
 
 AWAY = 4
-"""While the terminal's window is not the one in use, one frame in so many is drawn."""
+"""While the terminal's window is not the one in use, or nothing happens, one frame in so many is drawn."""
+
+QUIET_SECONDS = 2.0
+"""Without reports and keys for so long, nothing is said to happen; computations that were asked for have ended."""
 
 AFTER_SECONDS = 0.03
 """After a key its pane is painted at once, the others so much later: a held key stays ahead of the charts."""
@@ -76,6 +79,8 @@ class Monitor(App[None]):
         self._hz = hz or (SLOW_HZ if "SSH_CONNECTION" in os.environ else FRAME_HZ)
         self._turns = -1
         self._settled = False
+        self._stirred = 0.0
+        self._seen: object = None
         self._rest: Timer | None = None
         self._soon: Timer | None = None
         for found in THEMES:
@@ -100,14 +105,19 @@ class Monitor(App[None]):
     def turn(self) -> None:
         """Take in what has come, and repaint what it changed."""
         self._turns += 1
-        if not self.app_focus and self._turns % AWAY:
-            return
         begun = time.perf_counter()
+        source = self.session.source
+        seen = (self.session.view.revision, source.waiting, source.loading, source.health)
+        if seen != self._seen:
+            self._seen, self._stirred = seen, begun
+        at_rest = not self.app_focus or begun - self._stirred > QUIET_SECONDS
+        if at_rest and self._turns % AWAY:
+            return
         self.session.take_in(self.current_mode)
         board = self.board
         if board is not None:
             board.update_panes(self._turns)
-        self.session.meter.queue = self.session.source.waiting
+        self.session.meter.queue = source.waiting
         self.session.meter.tick(time.perf_counter() - begun)
         self._hurry_or_settle()
 

@@ -17,6 +17,9 @@ from tui.sources.files import LogTail, ReportTails
 from tui.sources.source import Batch, Health
 
 POLL_SECONDS = 0.1
+QUIET_SECONDS, QUIET_POLL_SECONDS = 2.0, 0.3
+"""A run that has said nothing for so long is asked less often."""
+
 BLOCK_BYTES = 384 * 1024
 """Read at a time: about 1,000 reports, some 10 ms of parsing."""
 
@@ -91,13 +94,14 @@ class Live:
 
     def _run(self) -> None:
         size = self._size()
-        checked = 0.0
+        checked = read = 0.0
         while not self._stop.is_set():
             if self.paused:
                 self._unread.count(self._tail.offset)
                 size = self._size()
             elif len(self._blocks) < WAITING_BLOCKS and self._read():
                 self.loading = None if self._tail.offset >= size else self._tail.offset / size
+                read = time.monotonic()
                 # The interpreter's lock goes to the view between blocks.
                 self._stop.wait(0.001)
                 continue
@@ -106,7 +110,7 @@ class Live:
             if time.monotonic() - checked > (5.0 if self._health.lost else 1.0):
                 self._health = self._examine()
                 checked = time.monotonic()
-            self._stop.wait(POLL_SECONDS)
+            self._stop.wait(POLL_SECONDS if time.monotonic() - read < QUIET_SECONDS else QUIET_POLL_SECONDS)
 
     def _size(self) -> int:
         try:
