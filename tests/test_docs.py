@@ -1,4 +1,4 @@
-"""The user guide: every block runs, and prints what the comment behind each print says."""
+"""The user guide: every block runs, and prints what its comments say. The README quotes what was measured."""
 
 import contextlib
 import io
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-GUIDE = Path(__file__).parents[1] / "docs" / "study.md"
+ROOT = Path(__file__).parents[1]
+GUIDE = ROOT / "docs" / "study.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 
 
@@ -27,3 +28,18 @@ def test_block(number: int) -> None:
 def test_every_number_in_a_block_is_looked_at() -> None:
     assert len(BLOCKS) == 6
     assert all(line.count("  # ") for b in BLOCKS for line in b.splitlines() if line.startswith("print("))
+
+
+def test_what_the_readme_quotes_of_early_stopping_is_what_was_measured() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    paragraph = next(part for part in readme.split("\n\n") if part.startswith("The default is `none`"))
+    rows = {
+        (cells[0].split(",")[0], cells[2]): cells
+        for line in (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8").splitlines()
+        if (cells := [cell.strip() for cell in line.strip("|").split("|")])[1:2] == ["tpe"]
+    }
+    digits, compas = rows["digits", "moasha"], rows["COMPAS", "moasha"]
+    quoted = re.findall(r"\d+\.\d+(?: %)?", paragraph)
+    assert quoted == [
+        cell.split(" [")[0] for column in (3, 5, 6) for cell in (digits[column], compas[column])
+    ]
