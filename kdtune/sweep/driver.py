@@ -231,10 +231,10 @@ def _sweep(
 
 def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> None:
     """Let Tune run what the ledger proposes; Tune's own records go to a folder that is thrown away."""
-    import ray
     from ray import tune
     from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 
+    from kdtune.sweep.desk import last_words
     from kdtune.sweep.scheduler import AskingScheduler
     from kdtune.sweep.searcher import StudySearcher
     from kdtune.sweep.stopper import StopWhen
@@ -247,7 +247,7 @@ def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> N
     searcher = StudySearcher(
         ledger,
         workers=lambda: workers_now(allotment, plan.space.resources),
-        why_lost=lambda numbers: str(ray.get(shared.desk.take_last_words.remote(numbers))),
+        why_lost=lambda numbers: last_words(shared.desk, numbers),
     )
     tuner = Tuner(
         trainable,

@@ -10,7 +10,7 @@ from kdtune.distill.config import Job
 from kdtune.models import Builder
 from kdtune.runs.records import Report
 from kdtune.sweep.cluster import TEACHER_GPU, Allotment
-from kdtune.sweep.desk import LOST
+from kdtune.sweep.desk import LOST, last_words
 from kdtune.sweep.space import Resources
 from kdtune.sweep.watchdog import watchdog
 from kdtune.sweep.workers import train_model
@@ -82,7 +82,7 @@ def train_all(
 
     def lost(name: str) -> str:
         """Train a model again and return nothing, or return why it is given up."""
-        words = "" if desk is None else str(ray.get(desk.take_last_words.remote((numbers[name],))))
+        words = "" if desk is None else last_words(desk, (numbers[name],))
         losses[name] += 1
         if losses[name] <= resources.max_failures:
             on_lost(name, f"{words or LOST}; it is trained again")
@@ -104,6 +104,8 @@ def train_all(
                 except StopIteration:
                     pass
                 except ray.exceptions.RayTaskError as error:  # raised in training: it would be raised again
+                    why = reason(error)
+                except ray.exceptions.LocalRayletDiedError as error:  # with it, all that could train it again
                     why = reason(error)
                 except ray.exceptions.RayError:
                     why = lost(name)

@@ -30,7 +30,7 @@ from tests.sweep.chaos import Marked, cli, kill, wait_for
 KILLS = 20
 KINDS = {"worker": 4, "driver": 1, "raylet": 1, "everything": 1}
 """What is killed, how often beside the others: a worker dies more often than a machine."""
-TRIALS, EPOCHS = 32, 6
+TRIALS, EPOCHS = 64, 6
 SPACE: dict[str, Any] = {
     **SMALL_SPACE,
     "dataset": {**SMALL_SPACE["dataset"], "n_train": 1200},
@@ -114,7 +114,7 @@ class Killer:
     def _wait_for_a_moment(self) -> str:
         """Wait until a model is at work since the last kill, mostly, and a random time after it."""
         early = self.random.random() < 0.15
-        delay = self.random.uniform(0, 15) if early else self.random.expovariate(1 / 0.5)
+        delay = self.random.uniform(0, 8) if early else self.random.expovariate(1 / 0.5)
         if not early:
             seen = self._records()
             wait_for(lambda: self._records() > seen or self.search.poll() is not None, 1200, "progress")
