@@ -4,6 +4,9 @@ A function trainable in a fresh actor for each trial, a DataLoader that transfor
 step, float32, `OptunaSearch`, fairlearn after each epoch, Tune's defaults for everything else.
 """
 
+# Ray carries these functions by value, without what only annotations name.
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Callable

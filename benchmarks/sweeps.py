@@ -84,6 +84,8 @@ def _measure(workload: Workload, folder: Path, repeats: int) -> dict[str, Any]:
             )
             costs.setdefault("by hand", []).append(cost)
             rows = json.loads((folder / "by-hand.json").read_text())
+            if any(row["accuracy"] is None for row in rows):
+                raise RuntimeError(f"trials by hand failed: {(folder / 'by-hand.log').read_text()[-3000:]}")
     floor = step_seconds(prepared)
     steps = _steps(prepared) * workload.space["budget"]["trials"]
     return {
