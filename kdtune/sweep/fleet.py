@@ -103,9 +103,8 @@ def train_all(
                     kind, value = ray.get(next(stream))
                 except StopIteration:
                     pass
-                except ray.exceptions.RayTaskError as error:  # raised in training: it would be raised again
-                    why = reason(error)
-                except ray.exceptions.LocalRayletDiedError as error:  # with it, all that could train it again
+                # Raised in training, it would be raised again; and without this machine's Ray nothing is trained again.
+                except (ray.exceptions.RayTaskError, ray.exceptions.LocalRayletDiedError) as error:
                     why = reason(error)
                 except ray.exceptions.RayError:
                     why = lost(name)

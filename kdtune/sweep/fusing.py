@@ -1,8 +1,6 @@
 """Whether students of an architecture train faster as one here, and how many: measured, and kept for the next sweep."""
 
 import contextlib
-import hashlib
-import json
 import math
 import os
 import time
@@ -12,13 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from kdtune.data.cache import cache_dir
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import fused_step, solo_step
 from kdtune.errors import RunError
-from kdtune.runs.files import read_json, write_json
+from kdtune.sweep.measured import Measured
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.speed import machine_name
 
@@ -81,18 +78,16 @@ def best_size(architecture: str, plan: Plan) -> int:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     job = plan.student_job(architecture)
     settings = {key: value for key, value in job.to_dict()["train"].items() if key not in ("epochs", "lr")}
-    key = json.dumps(
-        [machine_name(device), torch.__version__, architecture, list(shape), n_classes, threads, settings]
-    )
-    path = cache_dir() / "fusing" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    facts = [machine_name(device), torch.__version__, architecture, list(shape), n_classes, threads, settings]
+    measured = Measured("fusing", facts)
     with contextlib.suppress(RunError, KeyError, TypeError, ValueError):
-        return int(read_json(path)["size"])
+        return int(measured.recall()["size"])
     gains: dict[int, float] = {}
     if is_stackable(architecture, shape, n_classes):
         gains = _measure(job, plan, device, threads)
     best = max(gains, key=lambda size: gains[size], default=1)
     size = best if gains and gains[best] >= MARGIN else 1
-    write_json(path, {"size": size, "gains": {str(k): gain for k, gain in gains.items()}, "on": key})
+    measured.keep({"size": size, "gains": {str(k): gain for k, gain in gains.items()}})
     return size
 
 

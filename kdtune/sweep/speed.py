@@ -5,8 +5,6 @@ give the same numbers. A choice other than plain float32 must win by a margin, n
 """
 
 import contextlib
-import hashlib
-import json
 import os
 import platform
 import time
@@ -14,11 +12,10 @@ import time
 import torch
 from torch import nn
 
-from kdtune.data.cache import cache_dir
 from kdtune.distill.evaluate import autocast
-from kdtune.errors import DiskError, RunError
+from kdtune.errors import RunError
 from kdtune.models import build
-from kdtune.runs.files import read_json, write_json
+from kdtune.sweep.measured import Measured
 from kdtune.sweep.plan import Plan, Speed
 
 _MARGIN = 1.15
@@ -36,29 +33,19 @@ def fastest(architecture: str, plan: Plan) -> Speed:
     threads = min(max(1, int(plan.space.resources.cpus_per_trial)), os.cpu_count() or 1)
     batch = plan.space.train_config().batch_size
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    key = json.dumps(
-        [
-            machine_name(device),
-            torch.__version__,
-            architecture,
-            list(shape),
-            batch,
-            threads,
-            plan.dataset.n_classes,
-        ]
-    )
-    path = cache_dir() / "speed" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    n_classes = plan.dataset.n_classes
+    facts = [machine_name(device), torch.__version__, architecture, list(shape), batch, threads, n_classes]
+    measured = Measured("speed", facts)
     with contextlib.suppress(RunError, KeyError, TypeError):
-        kept = read_json(path)
+        kept = measured.recall()
         return Speed(kept["precision"], kept["channels_last"])
-    times = _measure(architecture, shape, plan.dataset.n_classes, batch, device, threads)
+    times = _measure(architecture, shape, n_classes, batch, device, threads)
     best = min(times, key=lambda speed: times[speed])
     chosen = best if times[best] * _MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
     seconds = {
         f"{speed.precision}{' channels_last' if speed.channels_last else ''}": t for speed, t in times.items()
     }
-    with contextlib.suppress(DiskError):
-        write_json(path, {**vars(chosen), "measured": seconds, "on": key})
+    measured.keep({**vars(chosen), "measured": seconds})
     return chosen
 
 

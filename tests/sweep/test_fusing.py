@@ -1,5 +1,6 @@
 """How many students are trained as one: what the space asks for, what the budget allows, what was measured."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,3 +63,12 @@ def test_it_measures(plan_of: Any) -> None:
     gains = fusing._measure(plan.student_job("linear"), plan, fusing.torch.device("cpu"), 1)
     assert set(gains) == set(fusing.SIZES)
     assert all(gain > 0 for gain in gains.values())
+
+
+def test_a_cache_that_can_not_be_written_costs_time_alone(
+    plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr(fusing, "_measure", lambda *_: {4: 1.5})
+    assert best_size("linear", plan_of()) == 4
