@@ -15,6 +15,16 @@ from typing import Any
 import psutil
 import pytest
 
+CLUSTER = {
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
+    "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+"""What a `ray start` and a driver that joins it need in their environment."""
+
 _HIDE = """
 mount --make-rprivate / || exit
 for folder in /tmp /dev/shm "$HIDDEN"; do mkdir -p "$folder" && mount -t tmpfs -o size=4g tmpfs "$folder" || exit; done
@@ -78,15 +88,7 @@ class Cluster:
         self._machines: list[Machine] = []
         self._started: list[subprocess.Popen[str]] = []
         self._temp = tempfile.mkdtemp(prefix="kdray", dir="/tmp")  # sockets have short paths
-        self._environment = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
-            "RAY_memory_monitor_refresh_ms": "0",
-            "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-            "RAY_USAGE_STATS_ENABLED": "0",
-        }
+        self._environment = {**os.environ, **CLUSTER}
         _ip("netns", "add", self._switch)
         _ip("-n", self._switch, "link", "add", "br0", "type", "bridge")
         _ip("-n", self._switch, "link", "set", "br0", "up")

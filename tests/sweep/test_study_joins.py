@@ -1,9 +1,7 @@
 """A study that joins a running cluster: all of it runs there, and the cluster goes on afterwards."""
 
-import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ import pytest
 import yaml
 
 from tests.sweep.chaos import Marked, cli
+from tests.sweep.nodes import CLUSTER
 from tests.sweep.test_study_killed import SPACE, ended, models
 
 _TRIES = 5
@@ -24,14 +23,7 @@ _TRIES = 5
 def head(tmp_path: Path) -> Iterator[tuple[Marked, dict[str, str], str]]:
     """Yield a cluster of one machine on the loopback: its processes, its environment, its address."""
     marked = Marked()
-    environment = marked.environment | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
-        "RAY_memory_monitor_refresh_ms": "0",
-        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
+    environment = marked.environment | CLUSTER
     with tempfile.TemporaryDirectory(prefix="kdray", dir="/tmp", ignore_cleanup_errors=True) as folder:
         processes: list[subprocess.Popen[bytes]] = []
         try:

@@ -27,6 +27,8 @@ from kdtune.sweep.study import open_study
 from kdtune.sweep.workers import CohortTrial
 from tests.sweep.test_ledger import ALL, report
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PAIR = "mlp-16->linear"
 SPACE: dict[str, Any] = {
     "pairs": [PAIR, "linear->mlp-16"],
@@ -44,14 +46,6 @@ SPACE: dict[str, Any] = {
 
 class Killed(BaseException):
     pass
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Played:
