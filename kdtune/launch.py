@@ -25,7 +25,6 @@ from kdtune.runs.records import RunRecord
 from kdtune.runs.state import RunState
 from kdtune.sweep.cluster import prepare_environment
 from kdtune.sweep.space import Space, read_space
-from kdtune.sweep.study_plan import as_study
 from kdtune.user_code import check_named
 
 _POLL_SECONDS = 0.2
@@ -107,7 +106,7 @@ def _space(options: argparse.Namespace, kind: str) -> tuple[Space, str]:
             overrides.append(f"{key}={value}")
     space, stem = read_space(options.space or {"sweep": "default", "study": "study"}[kind], overrides)
     if kind == "study":
-        space = as_study(space)
+        space = space.as_study()
         assert space.study is not None
         for warning in space.study.warnings:
             narrate(warning)

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from kdtune.data.cache import cached_tensors
 from kdtune.data.mapped import map_file
 from kdtune.distill.checkpoint import read_checkpoint
-from kdtune.distill.weights import read_state
+from kdtune.distill.pretrained import read_state
 from kdtune.errors import KdtuneError
 from kdtune.report.console import print_runs, print_summary
 from kdtune.report.student import load_student

@@ -1,15 +1,16 @@
 """Drives a sweep from a checked space to a finished run directory."""
 
 import contextlib
+import importlib
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kdtune.data import load
 from kdtune.errors import DiskError, KdtuneError, RunError, SweepError, is_disk_error
 from kdtune.runs.files import RunFiles, baseline_id, check_no_links
 from kdtune.runs.lock import driver_lock
@@ -17,14 +18,12 @@ from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.cluster import Allotment, allot, connected, workers_now
 from kdtune.sweep.liveness import Liveness
-from kdtune.sweep.plan import Plan, Speed, make_plan
-from kdtune.sweep.recording import record_of
 from kdtune.sweep.space import Space, parse_space
-from kdtune.sweep.study_plan import as_study
 from kdtune.user_code import check_named, import_modules
 
 if TYPE_CHECKING:
     from kdtune.sweep.fusing import Fusing
+    from kdtune.sweep.plan import Plan, Speed
 
 
 @dataclass(frozen=True)
@@ -99,14 +98,49 @@ def _run(request: Request) -> None:
 
 def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
     files = request.files
-    import_modules(request.imports)
     record = RunRecord.read(files.record) if request.resumes else None
     space = request.space if record is None else _resumed_space(record, request)
     assert space is not None
     check_named(space.imports, request.imports, str(files.record) if request.resumes else "the search space")
     space = space.model_copy(update={"imports": list(dict.fromkeys([*space.imports, *request.imports]))})
-    if (request.kind if record is None else record.kind) == "study":
-        space = as_study(space)
+    kind = request.kind if record is None else record.kind
+    if kind == "study":
+        space = space.as_study()
+    # Torch takes seconds to import; in them this process would only wait for Ray.
+    threading.Thread(target=importlib.import_module, args=("kdtune.sweep.plan",)).start()
+    writer.run_state("preparing", "starting Ray")
+    with connected(request.address):
+        from kdtune.sweep.desk import open_desk
+
+        import_modules(request.imports)
+        plan, recorded = _planned(space, kind, record, writer, liveness, files)
+        allotment = allot(space.resources)
+        if kind == "sweep":
+            fusing = _fusing(plan, allotment, recorded, writer, resumes=request.resumes)
+            recorded = replace(recorded, machine={**recorded.machine, "cohort": vars(fusing)})
+            plan = replace(plan, cohort=fusing.size, fused=frozenset(fusing.architectures))
+        # Only now is nothing left that could refuse what was asked: without a record, no run is left behind.
+        writer.record(
+            replace(recorded, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes)
+        )
+        drive = _study if kind == "study" else _sweep
+        with open_desk(files) as desk:
+            drive(plan, files, writer, liveness, allotment, desk)
+
+
+def _planned(
+    space: Space,
+    kind: str,
+    record: RunRecord | None,
+    writer: RunWriter,
+    liveness: Liveness,
+    files: RunFiles,
+) -> "tuple[Plan, RunRecord]":
+    """Load the data and hold the space, and the record of a run that is resumed, against them."""
+    from kdtune.data import load
+    from kdtune.sweep.plan import make_plan
+    from kdtune.sweep.recording import record_of
+
     writer.run_state("preparing", f"data: {space.dataset.name}")
     dataset = load(space.dataset.name, **space.dataset.options)
     _heed(liveness)
@@ -115,24 +149,9 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
     plan = make_plan(space, dataset, _recorded_speeds(record))
     if record is None:
         plan = replace(plan, speeds=_measure_speeds(plan, writer))
-        record = record_of(plan, files.root.name, request.kind)
+        record = record_of(plan, files.root.name, kind)
         _heed(liveness)
-    from kdtune.sweep.desk import open_desk
-
-    writer.run_state("preparing", "starting Ray")
-    with connected(request.address):
-        allotment = allot(space.resources)
-        if record.kind == "sweep":
-            fusing = _fusing(plan, allotment, record, writer, resumes=request.resumes)
-            record = replace(record, machine={**record.machine, "cohort": vars(fusing)})
-            plan = replace(plan, cohort=fusing.size, fused=frozenset(fusing.architectures))
-        # Only now is nothing left that could refuse what was asked: without a record, no run is left behind.
-        writer.record(
-            replace(record, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes)
-        )
-        drive = _study if record.kind == "study" else _sweep
-        with open_desk(files) as desk:
-            drive(plan, files, writer, liveness, allotment, desk)
+    return plan, record
 
 
 def _heed(liveness: Liveness) -> None:
@@ -142,7 +161,7 @@ def _heed(liveness: Liveness) -> None:
 
 
 def _study(
-    plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment, desk: Any
+    plan: "Plan", files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment, desk: Any
 ) -> None:
     from kdtune.sweep.study_run import run_study
 
@@ -154,7 +173,7 @@ def _study(
 
 
 def _sweep(
-    plan: Plan, files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment, desk: Any
+    plan: "Plan", files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment, desk: Any
 ) -> None:
     import ray
 
@@ -229,7 +248,7 @@ def _sweep(
         ray.kill(server)
 
 
-def _run_trials(plan: Plan, ledger: Any, shared: Any, allotment: Allotment) -> None:
+def _run_trials(plan: "Plan", ledger: Any, shared: Any, allotment: Allotment) -> None:
     """Let Tune run what the ledger proposes; Tune's own records go to a folder that is thrown away."""
     from ray import tune
     from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
@@ -284,7 +303,9 @@ def _resumed_space(record: RunRecord, request: Request) -> Space:
     return space.model_copy(update={"budget": budget.model_copy(update=changes)})
 
 
-def _recorded_speeds(record: RunRecord | None) -> dict[str, Speed]:
+def _recorded_speeds(record: RunRecord | None) -> "dict[str, Speed]":
+    from kdtune.sweep.plan import Speed
+
     if record is None:
         return {}
     try:
@@ -293,7 +314,7 @@ def _recorded_speeds(record: RunRecord | None) -> dict[str, Speed]:
         raise RunError(f"run.json: damaged: machine.speeds ({error!r})") from None
 
 
-def _measure_speeds(plan: Plan, writer: RunWriter) -> Mapping[str, Speed]:
+def _measure_speeds(plan: "Plan", writer: RunWriter) -> "Mapping[str, Speed]":
     from kdtune.sweep.speed import fastest
 
     if all(plan.space.train.get(key, "auto") != "auto" for key in ("precision", "channels_last")):
@@ -304,7 +325,7 @@ def _measure_speeds(plan: Plan, writer: RunWriter) -> Mapping[str, Speed]:
 
 
 def _fusing(
-    plan: Plan, allotment: Allotment, record: RunRecord, writer: RunWriter, *, resumes: bool
+    plan: "Plan", allotment: Allotment, record: RunRecord, writer: RunWriter, *, resumes: bool
 ) -> "Fusing":
     """Return how cohorts are formed: for a run that is resumed, as it was begun."""
     from kdtune.sweep.fusing import Fusing, choose_fusing

@@ -195,6 +195,13 @@ class Space(Strict):
         dataset = DatasetSpec(name=self.dataset.name, **{**options, **paths})
         return self.model_copy(update={"dataset": dataset, "teacher": teacher})
 
+    def as_study(self) -> "Space":
+        """Return the space with its study filled in, and the number of distilled students as its budget."""
+        study = self.study or StudySpec()
+        n = len(self.pairs) * len(study.temperatures) * len(study.scalings) * len(study.seed_list)
+        budget = self.budget.model_copy(update={"trials": n, "minutes": None})
+        return self.model_copy(update={"study": study, "budget": budget})
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain YAML values that `Space` accepts again."""
         return self.model_dump(mode="json")

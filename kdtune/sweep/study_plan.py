@@ -8,8 +8,6 @@ from kdtune.data.seeds import derive_seed
 from kdtune.distill.config import Distillation, Job
 from kdtune.runs.files import baseline_id, trial_id
 from kdtune.sweep.plan import Plan
-from kdtune.sweep.space import Space
-from kdtune.sweep.study_spec import StudySpec
 
 
 @dataclass(frozen=True)
@@ -29,14 +27,6 @@ class StudyModel:
     job: Job
     config: Mapping[str, Any]
     pair: str | None = None
-
-
-def as_study(space: Space) -> Space:
-    """Return a space with its study filled in, and the number of distilled students as its budget."""
-    study = space.study or StudySpec()
-    n = len(space.pairs) * len(study.temperatures) * len(study.scalings) * len(study.seed_list)
-    budget = space.budget.model_copy(update={"trials": n, "minutes": None})
-    return space.model_copy(update={"study": study, "budget": budget})
 
 
 def study_models(plan: Plan) -> tuple[StudyModel, ...]:

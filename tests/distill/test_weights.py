@@ -9,8 +9,9 @@ from torch import nn
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job, TrainConfig
+from kdtune.distill.pretrained import load_weights
 from kdtune.distill.training import Training
-from kdtune.distill.weights import Weights, load_weights
+from kdtune.distill.weights import Weights
 from kdtune.errors import InputError
 from kdtune.models import build
 

@@ -6,7 +6,7 @@ import pytest
 
 from kdtune.errors import SpaceError
 from kdtune.sweep.space import parse_space
-from kdtune.sweep.study_plan import as_study, study_models
+from kdtune.sweep.study_plan import study_models
 from kdtune.sweep.study_spec import StudySpec
 
 
@@ -44,7 +44,7 @@ def test_few_seeds_are_said() -> None:
 
 def test_the_budget_is_the_number_of_students() -> None:
     content = space(temperatures=[1, 2, 4], seeds=2, scale_by_t2="both")
-    assert as_study(parse_space(content, "space")).budget.trials == 12
+    assert parse_space(content, "space").as_study().budget.trials == 12
 
 
 def test_only_the_distilled_students_of_one_seed_share_views(plan_of: Any) -> None:
