@@ -106,8 +106,9 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
     kind = request.kind if record is None else record.kind
     if kind == "study":
         space = space.as_study()
-    # Torch takes seconds to import; in them this process would only wait for Ray.
-    threading.Thread(target=importlib.import_module, args=("kdtune.sweep.plan",)).start()
+    # It takes seconds, in which this process would only wait for Ray. No other module: two threads that import what
+    # Ray imports too could each wait for the other.
+    threading.Thread(target=importlib.import_module, args=("torch",)).start()
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
         from kdtune.sweep.desk import open_desk
