@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App, SystemCommand
-from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -43,24 +42,6 @@ SWITCH_SECONDS = 0.001
 
 RARE_COLLECTIONS = (20_000, 20, 100)
 """Thresholds of the garbage collector once the run has been read."""
-
-
-class Styles(Stylesheet):
-    """Styles that are parsed anew only where that can change them: Textual does it three times as an app starts."""
-
-    _outdated = True
-
-    def set_variables(self, variables: dict[str, str]) -> None:
-        """Take the variables of a theme."""
-        if variables != self._variables:
-            self._outdated = True
-            super().set_variables(variables)
-
-    def reparse(self) -> None:
-        """Parse all, if a variable or a source is new."""
-        if self._outdated or self._require_parse:
-            super().reparse()
-            self._outdated = False
 
 
 class Monitor(App[None]):
@@ -105,7 +86,6 @@ class Monitor(App[None]):
         for found in THEMES:
             self.register_theme(found)
         self.theme = theme or "kdtune-dark"
-        self.stylesheet = Styles(variables=self.get_css_variables())
 
     # ---- the clock ----
 
