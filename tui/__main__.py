@@ -1,12 +1,12 @@
 """`python -m tui RUN`: the monitor without the rest of the command line; what `--serve` starts for each visitor."""
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
 from kdtune.errors import KdtuneError
 from kdtune.plain import plain_lines
-from tui.watch import watch
 
 
 def main() -> int:
@@ -20,6 +20,9 @@ def main() -> int:
     parser.add_argument("--ascii", action="store_true")
     parser.add_argument("--serve", action="store_true")
     parser.add_argument("--theme")
+    gc.disable()  # as `kdtune watch` does
+    from tui.watch import watch
+
     try:
         return watch(**vars(parser.parse_args()))
     except KdtuneError as error:
