@@ -1,19 +1,60 @@
 """Models trained as Ray tasks beside each other: their reports as they come, their weights at the end."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import ray
+import safetensors.torch
 
+from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
+from kdtune.distill.training import Training
 from kdtune.models import Builder
 from kdtune.runs.records import Report
 from kdtune.sweep.cluster import TEACHER_GPU, Allotment
-from kdtune.sweep.desk import LOST, last_words
+from kdtune.sweep.desk import LOST, SignedIn, last_words
+from kdtune.sweep.process import prepare_process
 from kdtune.sweep.space import Resources
+from kdtune.sweep.teachers import served_signal
 from kdtune.sweep.watchdog import watchdog
-from kdtune.sweep.workers import train_model
+
+
+@ray.remote(max_retries=0)
+def train_model(
+    arrays: Arrays,
+    job: Job,
+    builders: Mapping[str, Builder],
+    threads: int,
+    extras: tuple[str, ...],
+    teachers: Any = None,
+    desk: Any = None,
+    number: int = 0,
+) -> Iterator[tuple[str, Any]]:
+    """Train one model as a task; yield each report as it comes, and the weights (safetensors) last.
+
+    A distilled student learns from `teachers`, the handle of a `TeacherServer` with the job's view seed. Where there is
+    a `desk`, the process signs in there, batch by batch, under the model's number.
+    """
+    device = prepare_process(threads, builders)
+    data = DeviceData(arrays, device, view_seed=job.view_seed, augment=job.train.augment)
+    signal = None if job.distillation is None else served_signal(teachers, job.distillation.teacher)
+    signed_in = None if desk is None else SignedIn(desk)
+
+    def on_batch() -> None:
+        if signed_in is not None:
+            signed_in.go_on((number,))
+
+    on_batch()
+    training = Training(job, data, teacher=signal, extras=extras, on_batch=on_batch)
+    try:
+        while not training.done:
+            yield "report", training.step().to_dict()
+    finally:
+        if signed_in is not None:
+            signed_in.end()
+    state = {name: tensor.contiguous().cpu() for name, tensor in training.model.state_dict().items()}
+    yield "weights", safetensors.torch.save(state)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,13 @@
-"""What runs on Ray's workers: students as Tune trials, and other models as tasks."""
+"""What runs on Ray's workers as Tune trials: students, alone or several as one."""
 
 import json
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
-import safetensors.torch
 import torch
 from ray import tune
 
@@ -16,7 +15,6 @@ from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.cohort import Cohort, Member, open_cohort
 from kdtune.distill.config import Job
 from kdtune.distill.teacher import TeacherSignal
-from kdtune.distill.training import Training
 from kdtune.errors import DiskError, KdtuneError
 from kdtune.models import Builder
 from kdtune.runs.files import read_json
@@ -178,40 +176,3 @@ class CohortTrial(tune.Trainable):
 def _said(error: Exception) -> str:
     """Return one line for a person: the kind of an error, and the first line of what it says."""
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-
-
-@ray.remote(max_retries=0)
-def train_model(
-    arrays: Arrays,
-    job: Job,
-    builders: Mapping[str, Builder],
-    threads: int,
-    extras: tuple[str, ...],
-    teachers: Any = None,
-    desk: Any = None,
-    number: int = 0,
-) -> Iterator[tuple[str, Any]]:
-    """Train one model as a task; yield each report as it comes, and the weights (safetensors) last.
-
-    A distilled student learns from `teachers`, the handle of a `TeacherServer` with the job's view seed. Where there is
-    a `desk`, the process signs in there, batch by batch, under the model's number.
-    """
-    device = prepare_process(threads, builders)
-    data = DeviceData(arrays, device, view_seed=job.view_seed, augment=job.train.augment)
-    signal = None if job.distillation is None else served_signal(teachers, job.distillation.teacher)
-    signed_in = None if desk is None else SignedIn(desk)
-
-    def on_batch() -> None:
-        if signed_in is not None:
-            signed_in.go_on((number,))
-
-    on_batch()
-    training = Training(job, data, teacher=signal, extras=extras, on_batch=on_batch)
-    try:
-        while not training.done:
-            yield "report", training.step().to_dict()
-    finally:
-        if signed_in is not None:
-            signed_in.end()
-    state = {name: tensor.contiguous().cpu() for name, tensor in training.model.state_dict().items()}
-    yield "weights", safetensors.torch.save(state)
