@@ -182,12 +182,7 @@ def _sweep(
     from kdtune.sweep.baselines import make_baselines, references_of
     from kdtune.sweep.carried import user_builders
     from kdtune.sweep.keeping import say_room
-    from kdtune.sweep.ledger import Ledger
-    from kdtune.sweep.memory import memory_limit
-    from kdtune.sweep.study import open_study
     from kdtune.sweep.teachers import TrainedTeacher, start_teachers
-    from kdtune.sweep.watchdog import usual_epoch, watchdog
-    from kdtune.sweep.workers import Shared
 
     space = plan.space
     writer.run_state("preparing", say_room(plan, allotment.workers, files.root))
@@ -205,6 +200,13 @@ def _sweep(
         arrays, teachers, builders, allotment, view_seed=space.seed, augment=space.train_config().augment
     )
     try:
+        # Only now: with them comes Ray Tune, and meanwhile the process with the teachers starts.
+        from kdtune.sweep.ledger import Ledger
+        from kdtune.sweep.memory import memory_limit
+        from kdtune.sweep.study import open_study
+        from kdtune.sweep.watchdog import usual_epoch, watchdog
+        from kdtune.sweep.workers import Shared
+
         ledger = Ledger(
             plan,
             files,
