@@ -89,11 +89,14 @@ class Monitor(App[None]):
 
     # ---- the clock ----
 
-    def on_mount(self) -> None:
-        """Start to read, and the clock."""
+    def on_load(self) -> None:
+        """Start to read, while Textual lays out the first screen."""
         # The threads that read give way to keys sooner than Python's 5 ms.
         sys.setswitchinterval(SWITCH_SECONDS)
         self.session.start()
+
+    def on_mount(self) -> None:
+        """Start the clock."""
         self._count_bytes()
         self.set_interval(1 / self._hz, self.turn)
         self.turn()

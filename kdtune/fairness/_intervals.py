@@ -148,7 +148,7 @@ def base_rate_gap(counts: Counts) -> BaseRateGap:
     return BaseRateGap(perfect.dpd, perfect.dpd_by_class)
 
 
-def _draw(rng: np.random.Generator, n: Ints, p: Floats, resamples: int) -> Ints:
+def _draw(rng: "np.random.Generator", n: Ints, p: Floats, resamples: int) -> Ints:
     """Draw binomials: n [G, C], p [G, C] or [1, C] -> [resamples, G, C]; undefined rates go with n = 0."""
     n, p = np.broadcast_arrays(n, np.nan_to_num(p))
     # Resamples last while drawing: numpy prepares its sampler anew whenever n or p change.
@@ -156,7 +156,7 @@ def _draw(rng: np.random.Generator, n: Ints, p: Floats, resamples: int) -> Ints:
     return np.ascontiguousarray(np.moveaxis(draws, -1, 0))
 
 
-def _errors(rng: np.random.Generator, k: Ints, n: Ints, resamples: int) -> Floats:
+def _errors(rng: "np.random.Generator", k: Ints, n: Ints, resamples: int) -> Floats:
     """Draw errors of the rates k / n: [G, C] -> [resamples, G, C]; NaN where n is 0."""
     p = (k + 0.5) / (n + 1)
     return ratio(_draw(rng, n, p, resamples), n) - p

@@ -62,7 +62,8 @@ class Board(Screen[None]):
         yield self.footer
 
     def on_mount(self) -> None:
-        """Arrange for the size at hand."""
+        """Arrange for the size at hand; what has been read so far is in the first paint."""
+        self.monitor.session.take_in(self.NAME)
         self.lay_out()
 
     def on_resize(self, event: events.Resize) -> None:
