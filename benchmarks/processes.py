@@ -28,7 +28,7 @@ class Cost:
         wall: seconds from its start to its end.
         cpu: processor seconds, user and system, of it and all that it started; less noisy where others use the machine.
         began: seconds since 1970 at its start.
-        processes: what `cpu` was spent on: processor seconds by the kind of process.
+        processes: what `cpu` was spent on: processor seconds by how processes call themselves.
     """
 
     wall: float
@@ -83,7 +83,11 @@ def _watched(mark: str) -> Iterator[dict[int, tuple[str, float]]]:
                 if pid not in used and process.environ().get(_MARK) != mark:
                     continue
                 times = process.cpu_times()
-                used[pid] = (_kind(process), times.user + times.system)
+                before = used.get(pid, ("", 0.0))[0]
+                used[pid] = (
+                    _kind(process) or before,
+                    times.user + times.system,
+                )  # one that ends says nothing
 
     def watch() -> None:
         while not ended.wait(_SECONDS):
@@ -100,7 +104,7 @@ def _watched(mark: str) -> Iterator[dict[int, tuple[str, float]]]:
 
 
 def _kind(process: psutil.Process) -> str:
-    """Return what a process is: Ray names its workers by what they run."""
+    """Return how a process calls itself: Ray names its workers by what they run."""
     command = process.cmdline()
     first = Path(command[0].split(" ")[0]).name if command else ""
     if first.startswith("python"):

@@ -34,7 +34,15 @@ cores, the wall-clock says little. n: runs of kdtune / by hand; medians.
 The second table is the last epoch's mean over the configurations, and kdtune minus by hand, in standard errors of
 the paired differences. The third divides kdtune's wall-clock: before the first trial, in epochs (evaluation and
 checkpoint included), between them, after the last; `floor` is the students' steps alone, on tensors that are there,
-on all cores."""
+on all cores. The fourth divides kdtune's processor time by what its processes do; each that trains or runs teachers
+imports torch, which takes seconds."""
+PROCESSES = {
+    "students": ("ray::CohortTrial", "ray::Resource"),
+    "teachers": ("ray::TeacherServer",),
+    "driver": ("kdtune.sweep", "ray::Desk"),
+    "command line": ("kdtune.cli",),
+}
+"""What kdtune's processes do, and what is in their names; all others are Ray's own."""
 VARIANTS: dict[str, dict[str, Any]] = {
     "solo": {"resources": {"cohort": 1}},
     "fused": {"resources": {"cohort": 8}},
@@ -223,7 +231,7 @@ def _cores() -> int:
 
 def report(found: Sequence[Mapping[str, Any]]) -> str:
     """Return the section of RESULTS.md."""
-    speed, agree, rest = [], [], []
+    speed, agree, rest, spent = [], [], [], []
     for w in found:
         by_hand = _medians(w["costs"]["by hand"])
         for position, variant in enumerate(v for v in w["costs"] if v != "by hand"):
@@ -244,6 +252,7 @@ def report(found: Sequence[Mapping[str, Any]]) -> str:
                     for m in ("accuracy", "eod")
                 ]
             )
+            spent.append([w["name"], variant, *(f"{100 * s:.0f} %" for s in _spent(w["costs"][variant]))])
             parts = {
                 name: statistics.median(p[name] for p in w["parts"][variant]) / own["wall"]
                 for name in ("start", "epochs", "between", "end")
@@ -264,8 +273,19 @@ def report(found: Sequence[Mapping[str, Any]]) -> str:
                 ["workload", "kdtune", "whole / floor", "start", "epochs", "between", "end", "epochs / floor"],
                 rest,
             ),
+            table(["workload", "kdtune", *PROCESSES, "Ray"], spent),
         ]
     )  # fmt: skip
+
+
+def _spent(costs: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Return the shares of the processor time that processes of each kind took."""
+    totals = dict.fromkeys([*PROCESSES, "Ray"], 0.0)
+    for cost in costs:
+        for name, seconds in cost["processes"].items():
+            kind = next((k for k, signs in PROCESSES.items() if any(s in name for s in signs)), "Ray")
+            totals[kind] += seconds
+    return [seconds / sum(totals.values()) for seconds in totals.values()]
 
 
 def _medians(costs: Sequence[Mapping[str, float]]) -> dict[str, float]:
