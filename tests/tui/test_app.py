@@ -73,6 +73,14 @@ def monitor_of(name, **options):
     return Monitor(world_of(name), **options)
 
 
+async def test_the_first_paint_shows_what_has_been_read_so_far(monkeypatch):
+    monkeypatch.setattr(Monitor, "turn", lambda self: None)  # the clock stands still
+    app = monitor_of("finished")
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.pause()
+        assert "t0003" in screen_text(app)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", WORLDS)
 async def test_every_screen_in_every_state_and_size(name, size):
