@@ -19,7 +19,7 @@ from typing import Any
 from kdtune.data.cache import cache_dir
 
 HERE = Path(__file__).parent
-SECTIONS = ("front", "sweeps", "scale", "memory")
+SECTIONS = ("front", "sweeps", "streams", "scale", "memory")
 
 
 def main() -> int:
@@ -27,7 +27,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").strip())
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of real data sets")
-    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="begin so: sweeps, data")
+    parser.add_argument(
+        "--only", nargs="*", default=[], metavar="NAME", help="begin so: sweeps, streams, data"
+    )
     parser.add_argument("--small", action="store_true", help="smaller sweeps, where an hour is too long")
     parser.add_argument("--repeats", type=int, default=3, help="of kdtune's sweeps")
     parser.add_argument("--quick", action="store_true", help="check the equalities, time nothing")
@@ -73,11 +75,13 @@ def _measure(section: str, options: argparse.Namespace) -> None:
             cells.append(cell)
             keep(cells)
     else:
-        from benchmarks import sweeps
+        from benchmarks import streams, sweeps
 
         found = {w["name"]: w for w in _kept(section)["found"]} if options.only else {}
-        for measured in sweeps.measure(
-            options.data, options.only, small=options.small, repeats=options.repeats
+        for measured in (
+            streams.measure(options.data, options.only, small=options.small)
+            if section == "streams"
+            else sweeps.measure(options.data, options.only, small=options.small, repeats=options.repeats)
         ):
             found[measured["name"]] = measured
             keep(list(found.values()))
@@ -97,11 +101,17 @@ def _kept(section: str) -> dict[str, Any]:
 
 
 def _results() -> str:
-    from benchmarks import front, memory, scale, sweeps
+    from benchmarks import front, memory, scale, streams, sweeps
+
+    spread = {
+        w["name"]: {m: streams.deviation(w, m) for m in ("accuracy", "eod")}
+        for w in _kept("streams")["found"]
+    }
 
     reports: dict[str, tuple[str, Callable[[Any], str], str]] = {
         "front": ("To the same front", front.report, front.TEXT),
-        "sweeps": ("Whole sweeps", sweeps.report, sweeps.TEXT),
+        "sweeps": ("Whole sweeps", lambda found: sweeps.report(found, spread), sweeps.TEXT),
+        "streams": ("Streams of batches", streams.report, streams.TEXT),
         "scale": ("Scale", scale.report, scale.TEXT),
         "memory": ("Memory", memory.report, memory.TEXT),
     }

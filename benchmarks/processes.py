@@ -66,6 +66,11 @@ def run(command: Sequence[str], log: Path, **environment: str) -> Cost:
     raise AssertionError("the last attempt returns or raises")
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 @contextlib.contextmanager
 def _watched(mark: str) -> Iterator[dict[int, tuple[str, float]]]:
     """Look, ten times a second, at what each process that carries the mark has used so far: its kind and its seconds.

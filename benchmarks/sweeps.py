@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import statistics
 import sys
 import tempfile
@@ -15,7 +14,7 @@ import numpy as np
 import yaml
 
 from benchmarks.floor import step_seconds
-from benchmarks.processes import Cost, run
+from benchmarks.processes import Cost, cores, run
 from benchmarks.tables import table
 from benchmarks.workloads import Workload, workloads
 from kdtune.runs.files import baseline_id
@@ -31,8 +30,9 @@ before, and counted for neither side. `processor` compares the processor time of
 the wait and is less disturbed by other work on the machine; where the load average was well above the number of
 cores, the wall-clock says little. n: runs of kdtune / by hand; medians.
 
-The second table is the last epoch's mean over the configurations, and kdtune minus by hand, in standard errors of
-the paired differences. The third divides kdtune's wall-clock: before the first trial, in epochs (evaluation and
+The second table is the last epoch's mean over the configurations, and kdtune minus by hand, in standard errors (SE)
+of the paired differences; where the section on streams has the workload, with the standard deviation over streams of
+batches added in (see there). The third divides kdtune's wall-clock: before the first trial, in epochs (evaluation and
 checkpoint included), between them, after the last; `floor` is the students' steps alone, on tensors that are there,
 on all cores. The fourth divides kdtune's processor time by what its processes do; each that trains or runs teachers
 imports torch, which takes seconds."""
@@ -71,7 +71,7 @@ def _measure(workload: Workload, folder: Path, repeats: int) -> dict[str, Any]:
     folder.mkdir(parents=True)
     print(f"  {workload.name}", file=sys.stderr, flush=True)
     # Baselines are trained now, and counted for neither side.
-    prepared, _ = _kdtune(workload, folder, "prepare", {}, trials=1)
+    prepared, _ = search(workload, folder, "prepare", {}, trials=1)
     rounds = max(repeats, workload.repeats)
     costs: dict[str, list[Cost]] = {}
     parts: dict[str, list[dict[str, float]]] = {}
@@ -81,7 +81,7 @@ def _measure(workload: Workload, folder: Path, repeats: int) -> dict[str, Any]:
         for variant, changes in VARIANTS.items():
             if variant == "fused" and workload.goal[1] is None:
                 continue
-            runs[variant], cost = _kdtune(workload, folder, f"{variant}-{k}", changes)
+            runs[variant], cost = search(workload, folder, f"{variant}-{k}", changes)
             costs.setdefault(variant, []).append(cost)
             parts.setdefault(variant, []).append(_parts(runs[variant], cost))
         if k < workload.repeats:
@@ -103,15 +103,16 @@ def _measure(workload: Workload, folder: Path, repeats: int) -> dict[str, Any]:
         "goal": workload.goal,
         "costs": {name: [asdict(cost) for cost in found] for name, found in costs.items()},
         "parts": parts,
-        "floor": floor * steps / _cores(),
+        "floor": floor * steps / cores(),
         "agreement": {variant: agreement(_metrics(r), rows) for variant, r in runs.items()},
         "speeds": prepared.record.machine["speeds"],
     }
 
 
-def _kdtune(
+def search(
     workload: Workload, folder: Path, name: str, changes: Mapping[str, Any], trials: int | None = None
 ) -> tuple[Run, Cost]:
+    """Run `kdtune search` on a workload from the command line, with some changes; return the run and what it took."""
     space = folder / f"{name}.yaml"
     space.write_text(yaml.safe_dump({**workload.space, **changes}), encoding="utf-8")
     command = [sys.executable, "-m", "kdtune.cli", "search", str(space), "--headless", "--name", name]
@@ -158,7 +159,7 @@ def _task(workload: Workload, folder: Path, prepared: Run, configs: list[dict[st
     normalisation = dataset.normalisation
     task = {
         **space["train"],
-        "cores": _cores(),
+        "cores": cores(),
         "data": str(folder / "data.npz"),
         "storage": str(folder / "ray"),
         "space": {k: space["search"][k] for k in ("temperature", "alpha", "lr")},
@@ -205,7 +206,7 @@ def _parts(run: Run, cost: Cost) -> dict[str, float]:
     ended = max(trial.ended or 0.0 for trial in state.trials.values())
     seconds = sum(trial.seconds for trial in state.trials.values())
     at_work = ended - state.trials_started
-    epochs = min(seconds / _cores(), at_work)
+    epochs = min(seconds / cores(), at_work)
     return {
         "start": state.trials_started - cost.began,
         "epochs": epochs,
@@ -225,12 +226,12 @@ def _examples(run: Run) -> int:
     return int(run.record.dataset["splits"]["train"]["n"])
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+def report(found: Sequence[Mapping[str, Any]], streams: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the section of RESULTS.md.
 
-
-def report(found: Sequence[Mapping[str, Any]]) -> str:
-    """Return the section of RESULTS.md."""
+    Args:
+        streams: workload -> metric -> standard deviation of a sweep's mean over streams of batches.
+    """
     speed, agree, rest, spent = [], [], [], []
     for w in found:
         by_hand = _medians(w["costs"]["by hand"])
@@ -247,10 +248,7 @@ def report(found: Sequence[Mapping[str, Any]]) -> str:
             a = w["agreement"][variant]
             agree.append(
                 [w["name"], variant, str(a["accuracy"]["n"])]
-                + [
-                    f"{a[m]['ours']:.3f}, {a[m]['difference']:+.4f} ({a[m]['errors']:.1f} SE)"
-                    for m in ("accuracy", "eod")
-                ]
+                + [_difference(a[m], streams.get(w["name"], {}).get(m)) for m in ("accuracy", "eod")]
             )
             spent.append([w["name"], variant, *(f"{100 * s:.0f} %" for s in _spent(w["costs"][variant]))])
             parts = {
@@ -276,6 +274,15 @@ def report(found: Sequence[Mapping[str, Any]]) -> str:
             table(["workload", "kdtune", *PROCESSES, "Ray"], spent),
         ]
     )  # fmt: skip
+
+
+def _difference(found: Mapping[str, float], stream: float | None) -> str:
+    """Say how far kdtune is from by hand, in standard errors: of the pairs, and of the one stream that they share."""
+    text = f"{found['ours']:.3f}, {found['difference']:+.4f} ({found['errors']:.1f} SE"
+    if stream is not None:
+        error = abs(found["difference"]) / found["errors"] if found["errors"] else 0.0
+        text += f"; with streams {abs(found['difference']) / math.hypot(error, stream):.1f} SE"
+    return text + ")"
 
 
 def _spent(costs: Sequence[Mapping[str, Any]]) -> list[float]:
