@@ -5,6 +5,7 @@ logits that were cached for a view are the logits of exactly the pixels that the
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
@@ -40,6 +41,9 @@ class Views:
 
     A draw depends on (seed, view), the number of examples and crop; on nothing else. Not to be shared by
     threads: the draw of the latest view is kept.
+
+    Attributes:
+        values: of one example.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Views:
         self.crop = crop
         self.flip = flip
         self._n = len(inputs)
+        self.values = math.prod(inputs.shape[1:])
         self._stream = stream
         self._device = inputs.device
         self._tokens = inputs.dtype == torch.int64
@@ -77,6 +82,11 @@ class Views:
 
     def __len__(self) -> int:
         return self._n
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches appear."""
+        return self._device
 
     @property
     def varies(self) -> bool:

@@ -12,7 +12,9 @@ from kdtune.distill.arrays import Arrays
 from kdtune.fairness import Counts, count, disagreement
 from kdtune.runs.records import LARGEST_CELLS
 
-EVALUATION_BATCH = 500
+_BATCH, _SMALLEST = 500, 16
+_VALUES = 2**21
+"""Values of one batch on a CPU: hundreds of large images at once take no less time, and hundreds of MB more."""
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
@@ -20,6 +22,13 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     if precision == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def evaluation_batch(views: Views) -> int:
+    """Return how many examples are evaluated at once."""
+    if views.device.type != "cpu":
+        return _BATCH
+    return max(_SMALLEST, min(_BATCH, _VALUES // max(1, views.values)))
 
 
 @torch.inference_mode()
@@ -33,8 +42,7 @@ def predict_logits(
 ) -> Tensor:
     """Return the model's logits, float32 [n, classes]: on one view of the inputs, or on them as they are."""
     outputs = []
-    for start in range(0, len(views), EVALUATION_BATCH):
-        indices = torch.arange(start, min(start + EVALUATION_BATCH, len(views)), device=device)
+    for indices in torch.arange(len(views), device=device).split(evaluation_batch(views)):
         batch = views.plain(indices) if view is None else views.batch(view, indices)
         with autocast(device, precision):
             outputs.append(model(batch).float())

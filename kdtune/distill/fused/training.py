@@ -15,7 +15,7 @@ from kdtune.distill.checkpoint import CheckpointError, read_checkpoint, write_ch
 from kdtune.distill.cohort import Cohort, Member
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, report_of, why_diverged
-from kdtune.distill.evaluate import EVALUATION_BATCH, autocast
+from kdtune.distill.evaluate import autocast, evaluation_batch
 from kdtune.distill.extras import measure_extras
 from kdtune.distill.fused.students import Students
 from kdtune.runs.records import Report
@@ -134,7 +134,7 @@ class Fused(Cohort):
         students, data = self._students, self._data
         students.module.eval()
         # K students hold K times the activations of one.
-        size = max(_SMALLEST_EVALUATION, math.ceil(EVALUATION_BATCH / len(students)))
+        size = max(_SMALLEST_EVALUATION, math.ceil(evaluation_batch(data.validation) / len(students)))
         outputs = []
         for indices in torch.arange(len(data.validation), device=data.device).split(size):
             with autocast(data.device, self._protocol.train.precision):

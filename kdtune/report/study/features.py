@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kdtune.data.views import Views
-from kdtune.distill.evaluate import EVALUATION_BATCH
+from kdtune.distill.evaluate import evaluation_batch
 from kdtune.errors import InputError
 from kdtune.models import penultimate
 
@@ -90,8 +90,9 @@ def _in_batches(
     function: Callable[[torch.Tensor], torch.Tensor], views: Views, indices: np.ndarray
 ) -> np.ndarray:
     found: np.ndarray | None = None
-    for start in range(0, len(indices), EVALUATION_BATCH):
-        batch = views.plain(torch.from_numpy(indices[start : start + EVALUATION_BATCH]))
+    size = evaluation_batch(views)
+    for start in range(0, len(indices), size):
+        batch = views.plain(torch.from_numpy(indices[start : start + size]))
         rows = function(batch).float().cpu().numpy()
         if found is None:  # filled in place: to join the parts would take twice the memory
             found = np.empty((len(indices), rows.shape[1]), dtype=np.float32)

@@ -1,0 +1,26 @@
+import pytest
+import torch
+
+from kdtune.data.views import Views
+from kdtune.distill.evaluate import evaluation_batch, predict_logits
+from kdtune.models import build
+
+
+@pytest.mark.parametrize(("side", "examples"), [(8, 500), (32, 500), (64, 170), (224, 16)])
+def test_large_images_are_evaluated_fewer_at_once(side: int, examples: int) -> None:
+    views = Views(torch.zeros(1, 3, side, side, dtype=torch.uint8))
+    assert evaluation_batch(views) == examples
+
+
+def test_a_table_without_columns_can_be_evaluated() -> None:
+    assert evaluation_batch(Views(torch.zeros(3, 0))) == 500
+
+
+def test_every_example_is_evaluated_once_and_in_order() -> None:
+    images = torch.randint(0, 256, (40, 3, 224, 224), dtype=torch.uint8)
+    views = Views(images)
+    model = build("linear", input_shape=(3, 224, 224), n_classes=3).eval()
+    logits = predict_logits(model, views, torch.device("cpu"))
+    with torch.inference_mode():
+        one_by_one = torch.cat([model(views.plain(slice(k, k + 1))) for k in range(len(images))])
+    torch.testing.assert_close(logits, one_by_one)
