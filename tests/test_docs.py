@@ -43,3 +43,18 @@ def test_what_the_readme_quotes_of_early_stopping_is_what_was_measured() -> None
     assert quoted == [
         cell.split(" [")[0] for column in (3, 5, 6) for cell in (digits[column], compas[column])
     ]
+
+
+def test_what_the_readme_quotes_of_whole_sweeps_is_what_was_measured() -> None:
+    def rows(file: str, heading: str) -> list[list[str]]:
+        part = (ROOT / file).read_text(encoding="utf-8").partition(f"## {heading}")[2].partition("\n\n|")[2]
+        lines = part.partition("\n\n")[0].splitlines()[2:]
+        return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+    quoted = {tuple(row[:2]): row[2:] for row in rows("README.md", "How fast")}
+    measured: dict[tuple[str, ...], list[str]] = {}
+    for name, size, examples, way, wall, *_ in rows("benchmarks/RESULTS.md", "Whole sweeps"):
+        pair = name.replace("R20", "ResNet-20").replace("R56", "ResNet-56")
+        ways = measured.setdefault((pair, f"{size}, {examples}"), ["–", "–"])
+        ways[("solo", "fused").index(way)] = wall
+    assert quoted == measured

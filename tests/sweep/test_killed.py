@@ -1,6 +1,6 @@
 """kill -9 of a sweep's processes at random moments, many times in one sweep, then --resume: as if nothing had been.
 
-One round of 20 kills takes about ten minutes. More: KDTUNE_KILL_ROUNDS=20 uv run pytest -m slow tests/sweep/test_killed.py
+One round of 20 kills takes ten minutes. More: KDTUNE_KILL_ROUNDS=20 uv run pytest -m slow tests/sweep/test_killed.py
 """
 
 import json
