@@ -230,6 +230,11 @@ def test_gaps_of_every_attribute_are_named():
     assert gap_names(frame_of(WORLDS["no groups"], 10, 10)) == []
 
 
+def test_the_gaps_of_teacher_and_nds_are_named_in_the_legend_where_there_is_room():
+    assert gap_curve(frame_of(WORLDS["ten"], 80, 24)).lines()[0].rstrip().endswith("teacher   ┄ NDS")
+    assert "teacher" not in gap_curve(frame_of(WORLDS["ten"], 50, 24)).lines()[0]
+
+
 def test_smoothing_is_a_weighted_mean_and_keeps_gaps():
     line = np.array([1.0, np.nan, 3.0])
     found = smoothed(line, 1)

@@ -88,8 +88,15 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     )
     if not plot.usable:
         return
+    x = width(look.text(label)) + 3
     for kind, value in guides:
-        plot.horizontal(value, kind, "teacher" if kind == "teacher" else "NDS")
+        legend = look.text(f"┄ {'teacher' if kind == 'teacher' else 'NDS'}")
+        fits = x + width(legend) <= canvas.width
+        if fits:
+            canvas.text(x, top, legend, kind)
+            x += width(legend) + 3
+        # On the line itself, points would cover it.
+        plot.horizontal(value, kind, "" if fits else legend[2:])
     plot.many(
         [([e, e], [a, b]) for e, a, b in zip(epochs, low, high, strict=True) if not math.isnan(a)], "cloud"
     )
