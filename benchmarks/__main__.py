@@ -19,7 +19,7 @@ from typing import Any
 from kdtune.data.cache import cache_dir
 
 HERE = Path(__file__).parent
-SECTIONS = ("front", "sweeps", "streams", "scale", "memory")
+SECTIONS = ("front", "sweeps", "streams", "start", "scale", "memory")
 
 
 def main() -> int:
@@ -67,11 +67,11 @@ def _measure(section: str, options: argparse.Namespace) -> None:
         for outcome in front.measure(front.Sizes(), options.data, options.only):
             outcomes[_key(outcome)] = outcome
             keep(list(outcomes.values()))
-    elif section in ("scale", "memory"):
-        from benchmarks import memory, scale
+    elif section in ("start", "scale", "memory"):
+        from benchmarks import memory, scale, start
 
         cells: list[dict[str, Any]] = []
-        for cell in (scale if section == "scale" else memory).measure():
+        for cell in {"start": start, "scale": scale, "memory": memory}[section].measure():
             cells.append(cell)
             keep(cells)
     else:
@@ -101,7 +101,7 @@ def _kept(section: str) -> dict[str, Any]:
 
 
 def _results() -> str:
-    from benchmarks import front, memory, scale, streams, sweeps
+    from benchmarks import front, memory, scale, start, streams, sweeps
 
     spread = {
         w["name"]: {m: streams.deviation(w, m) for m in ("accuracy", "eod")}
@@ -112,6 +112,7 @@ def _results() -> str:
         "front": ("To the same front", front.report, front.TEXT),
         "sweeps": ("Whole sweeps", lambda found: sweeps.report(found, spread), sweeps.TEXT),
         "streams": ("Streams of batches", streams.report, streams.TEXT),
+        "start": ("Start", start.report, start.TEXT),
         "scale": ("Scale", scale.report, scale.TEXT),
         "memory": ("Memory", memory.report, memory.TEXT),
     }

@@ -1,0 +1,87 @@
+"""How soon a sweep begins, and what a trial costs beside its training: the command, its first report, 1,000 trials."""
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.processes import cores, run
+from benchmarks.sweeps import search
+from benchmarks.tables import table
+from benchmarks.workloads import Workload
+from kdtune.runs.files import is_trial
+from kdtune.runs.jsonl import read_records
+from kdtune.runs.reader import Run
+
+TRIALS, PART = 1_000, 100
+REPEATS = 5
+TEXT = """\
+`first report`: from the command to the first report of a trial, of a sweep whose data, teachers and measurements are in
+the cache; the longest of five. `a trial`: a thousand students that train for a moment, in as many processes as there
+are cores; the time that a process needs for each beside its epochs: proposing, starting, checkpoint, records. The first
+hundred are left out of it, for they wait for the processes to start; `growth` is how long the last hundred took, in
+times the second hundred."""
+
+
+def measure() -> Iterator[dict[str, Any]]:
+    """Yield what was measured, what it came to, and what it should be at most, as JSON."""
+    with tempfile.TemporaryDirectory(prefix="kdtune-start-") as name:
+        folder = Path(name)
+        helped = [
+            run([sys.executable, "-m", "kdtune.cli", "--help"], folder / "log").wall for _ in range(REPEATS)
+        ]
+        yield {"what": "kdtune --help, s", "found": statistics.median(helped), "goal": 0.3}
+        few = _workload(4, 1_000, 2)
+        reported = []
+        for k in range(1 + REPEATS):
+            done, cost = search(few, folder, f"few-{k}", {})
+            reported.append(_first_report(done) - cost.began)
+        yield {
+            "what": "first report, s",
+            "found": max(reported[1:]),
+            "goal": 20,
+        }  # the first filled the cache
+        print(f"  {TRIALS:,} trials", file=sys.stderr, flush=True)
+        many, _ = search(_workload(TRIALS, 64, 1), folder, "many", {})
+        trials = sorted(many.state().trials.values(), key=lambda trial: trial.ended or 0.0)
+        ended = [float(trial.ended or 0.0) for trial in trials]
+        rest = trials[PART:]
+        beside = cores() * (ended[-1] - ended[PART - 1]) - sum(trial.seconds for trial in rest)
+        yield {"what": "a trial, s", "found": beside / len(rest), "goal": 0.15}
+        last, first = ended[-1] - ended[-1 - PART], ended[2 * PART] - ended[PART]
+        yield {"what": "growth, ×", "found": last / first, "goal": 1.2}
+
+
+def _workload(trials: int, examples: int, epochs: int) -> Workload:
+    space = {
+        "dataset": {
+            "name": "trifeature", "label": "shape", "sensitive": "color", "shapes": 2, "colors": 2,
+            "n_train": examples, "n_validation": examples, "n_test": 16,
+        },
+        "pairs": ["lenet5->linear"],
+        "objectives": ["accuracy", "eod"],
+        "budget": {"trials": trials, "epochs": epochs},
+        "sampler": "random",
+        "resources": {"cohort": 1},
+    }  # fmt: skip
+    return Workload("start", space, (1, None))
+
+
+def _first_report(done: Run) -> float:
+    """Return when a trial reported first, in seconds since 1970."""
+    return next(
+        float(event["t"])
+        for event in read_records(done.files.events)
+        if event["kind"] == "report" and is_trial(event["id"])
+    )
+
+
+def report(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return the section of RESULTS.md."""
+    rows = [
+        [f["what"], f"{f['found']:.2f}", f"≤ {f['goal']:g}", "yes" if f["found"] <= f["goal"] else "no"]
+        for f in found
+    ]
+    return table(["", "measured", "goal", "reached"], rows)
