@@ -88,13 +88,12 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     )
     if not plot.usable:
         return
-    x = width(look.text(label)) + 3
+    free = width(look.text(label)) + 3
     for kind, value in guides:
         legend = look.text(f"┄ {'teacher' if kind == 'teacher' else 'NDS'}")
-        fits = x + width(legend) <= canvas.width
+        fits = free + width(legend) <= canvas.width
         if fits:
-            canvas.text(x, top, legend, kind)
-            x += width(legend) + 3
+            free = canvas.text(free, top, legend, kind) + 3
         # On the line itself, points would cover it.
         plot.horizontal(value, kind, "" if fits else legend[2:])
     plot.many(
