@@ -104,8 +104,7 @@ def _results() -> str:
     from benchmarks import front, memory, scale, start, streams, sweeps
 
     spread = {
-        w["name"]: {m: streams.deviation(w, m) for m in ("accuracy", "eod")}
-        for w in _kept("streams")["found"]
+        w["name"]: {m: streams.deviation(w, m) for m in streams.METRICS} for w in _kept("streams")["found"]
     }
 
     reports: dict[str, tuple[str, Callable[[Any], str], str]] = {

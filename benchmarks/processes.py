@@ -88,11 +88,8 @@ def _watched(mark: str) -> Iterator[dict[int, tuple[str, float]]]:
                 if pid not in used and process.environ().get(_MARK) != mark:
                     continue
                 times = process.cpu_times()
-                before = used.get(pid, ("", 0.0))[0]
-                used[pid] = (
-                    _kind(process) or before,
-                    times.user + times.system,
-                )  # one that ends says nothing
+                kind = _kind(process) or used.get(pid, ("", 0.0))[0]  # one that ends says nothing
+                used[pid] = kind, times.user + times.system
 
     def watch() -> None:
         while not ended.wait(_SECONDS):

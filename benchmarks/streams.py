@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from benchmarks.tables import table
 from benchmarks.workloads import workloads
 
 STREAMS = 4
+METRICS = ("accuracy", "eod")
 TEXT = """\
 kdtune shows all students of a sweep the same views of the examples in the same order (each keeps its own initial
 weights), so that they differ by their settings and not by luck. What luck there is in that one stream of batches moves
@@ -43,10 +45,9 @@ def measure(data: Path, names: Sequence[str] = (), *, small: bool = False) -> It
             tasks = [(str(run.path), workload.space["dataset"], seed) for seed in range(STREAMS)]
             with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
                 means = list(pool.map(_means, tasks))
-            own = [(trial.values["accuracy"], trial.values["eod"]) for trial in run.state().trials.values()]
+            trials = run.state().trials.values()
             difference = max(
-                abs(statistics.fmean(values) - means[0][name])
-                for name, values in zip(("accuracy", "eod"), zip(*own, strict=True), strict=True)
+                abs(statistics.fmean(t.values[m] for t in trials) - means[0][m]) for m in METRICS
             )
             assert difference < 1e-9, f"the run's own stream gives other means here: {difference:g}"
             yield {"name": workload.name, "size": workload.size, "means": means}
@@ -62,27 +63,22 @@ def _means(task: tuple[str, dict[str, Any], int]) -> dict[str, float]:
     from kdtune.distill.teacher import TeacherSignal, signal_of
     from kdtune.distill.training import Training
     from kdtune.report.trained import job_of, load_trained
-    from kdtune.runs.files import baseline_id
+    from kdtune.runs.files import baseline_id, read_json
     from kdtune.runs.reader import open_run
 
     path, options, stream = task
     torch.set_num_threads(1)
     run = open_run(path)
     arrays = Arrays.of(load(**options))
-    jobs = [replace(job_of(run, trial), view_seed=stream) for trial in run.state().trials]
+    configs = {trial: read_json(run.files.config(trial)) for trial in run.state().trials}
+    jobs = [replace(job_of(run, *item), view_seed=stream) for item in configs.items()]
     data = DeviceData(arrays, torch.device("cpu"), view_seed=stream, augment=jobs[0].train.augment)
     teacher = load_trained(run, baseline_id("teacher", run.record.pairs[0].split("->")[0]))
     signal = signal_of(teacher.module(run), data, precision=teacher.job.train.precision)
-    logits: dict[int, torch.Tensor] = {}
-
-    def cached(view: int) -> torch.Tensor:
-        if view not in logits:
-            logits[view] = signal.logits(view)
-        return logits[view]
-
-    found: dict[str, list[float]] = {"accuracy": [], "eod": []}
+    kept = TeacherSignal(cache(signal.logits), signal.validation_predictions)
+    found: dict[str, list[float]] = {metric: [] for metric in METRICS}
     for job in jobs:
-        training = Training(job, data, teacher=TeacherSignal(cached, signal.validation_predictions))
+        training = Training(job, data, teacher=kept)
         training.run()
         counts = training.reports[-1].counts[next(iter(arrays.n_groups))]
         found["accuracy"].append(counts.accuracy)
@@ -101,7 +97,7 @@ def report(found: Sequence[Mapping[str, Any]]) -> str:
         [w["name"], w["size"]]
         + [
             f"{', '.join(f'{means[metric]:.3f}' for means in w['means'])} (SD {deviation(w, metric):.3f})"
-            for metric in ("accuracy", "eod")
+            for metric in METRICS
         ]
         for w in found
     ]

@@ -80,7 +80,7 @@ def load_trained(run: Run, model_id: str) -> Trained:
     reports = run.reports(model_id)
     if not reports:
         raise RunError(f"{run.files.reports(model_id)}: no report of {model_id}: it can't be exported")
-    job = job_of(run, model_id)
+    job = job_of(run, model_id, config)
     # A study keeps the weights of its students as those of baselines; a sweep's trials have checkpoints.
     checkpointed = is_trial(model_id) and not run.files.weights(model_id).exists()
     state = _checkpoint(run, model_id, job, reports[-1]) if checkpointed else _weights(run, model_id)
@@ -94,13 +94,12 @@ def load_trained(run: Run, model_id: str) -> Trained:
     )
 
 
-def job_of(run: Run, model_id: str) -> Job:
+def job_of(run: Run, model_id: str, config: Mapping[str, Any]) -> Job:
     """Return the training that the flat record of a model means.
 
     Raises:
-        RunError: the record is missing or damaged.
+        RunError: the record is damaged.
     """
-    config = read_json(run.files.config(model_id))
     try:
         train = {item.name: config[item.name] for item in fields(TrainConfig)}
         train["milestones"] = tuple(train["milestones"])

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tui.canvas import Canvas
-from tui.charts.frame import Frame
+from tui.charts.frame import REFERENCES, Frame
 from tui.plot import Plot
 from tui.raster import Scale
 from tui.text import fit, number, short, width
@@ -53,9 +53,9 @@ def _legend(frame: Frame, canvas: Canvas) -> int:
         x = canvas.text(x, 0, label, f"series{slot}") + 3
     cursor = frame.cursor
     if cursor is not None:
-        for kind, label in (("teacher", "teacher"), ("nds", "NDS")):
-            if frame.store.reference(cursor, kind) is not None and x + len(label) + 2 <= canvas.width:
-                x = canvas.text(x, 0, f"{frame.look.glyph('dotted')} {label}", kind) + 3
+        for kind in REFERENCES:
+            if frame.store.reference(cursor, kind) is not None:
+                x = frame.name_reference(canvas, x, 0, kind)
     return 1
 
 
@@ -103,7 +103,7 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
         return
     plot.many([(np.arange(1, len(lines[i]) + 1), lines[i]) for i in behind], "axis")
     for kind, value in guides:
-        plot.horizontal(value, kind, "teacher" if kind == "teacher" else "NDS")
+        plot.horizontal(value, kind, REFERENCES[kind])
     for model_id in reversed(compared):
         _curve(frame, plot, model_id, lines[model_id])
     if view.crosshair:

@@ -16,6 +16,8 @@ from tui.view import View
 Reports = Mapping[str, Sequence[Report]]
 Doubts = Mapping[tuple[str, int, str], Doubt]
 Rankings = Mapping[str, Sequence[Importance]]
+REFERENCES = {"teacher": "teacher", "nds": "NDS"}
+"""What a trial is held against -> how charts name it; the styles have the names of the keys."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Frame:
     def canvas(self) -> Canvas:
         """Return an empty canvas of this size."""
         return Canvas(self.width, self.height, ascii_only=self.look.ascii)
+
+    def name_reference(self, canvas: Canvas, x: int, y: int, kind: str) -> int:
+        """Name a reference and its line in a legend; return where the legend goes on: at `x`, if there is no room."""
+        label = f"{self.look.glyph('dotted')} {REFERENCES[kind]}"
+        return canvas.text(x, y, label, kind) + 3 if x + len(label) <= canvas.width else x
 
     def scrolled(self, name: str, last: int) -> int:
         """Return the first row shown of a list that scrolls up to `last`; what was asked for beyond is forgotten."""

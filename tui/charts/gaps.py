@@ -10,7 +10,7 @@ from kdtune.runs.state import ModelState
 from kdtune.runs.summary import GAPS
 from tui import raster
 from tui.canvas import Canvas
-from tui.charts.frame import Frame
+from tui.charts.frame import REFERENCES, Frame
 from tui.plot import Plot
 from tui.raster import Scale
 from tui.text import fit, number, plain, short, width
@@ -90,12 +90,9 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
         return
     free = width(look.text(label)) + 3
     for kind, value in guides:
-        legend = look.text(f"┄ {'teacher' if kind == 'teacher' else 'NDS'}")
-        fits = free + width(legend) <= canvas.width
-        if fits:
-            free = canvas.text(free, top, legend, kind) + 3
-        # On the line itself, points would cover it.
-        plot.horizontal(value, kind, "" if fits else legend[2:])
+        # Named in the legend, where there is room: on the line itself, points would cover it.
+        before, free = free, frame.name_reference(canvas, free, top, kind)
+        plot.horizontal(value, kind, "" if free > before else REFERENCES[kind])
     plot.many(
         [([e, e], [a, b]) for e, a, b in zip(epochs, low, high, strict=True) if not math.isnan(a)], "cloud"
     )

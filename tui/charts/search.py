@@ -9,7 +9,7 @@ import numpy.typing as npt
 from kdtune.runs.state import ModelState
 from tui import raster
 from tui.canvas import Canvas
-from tui.charts.frame import Frame
+from tui.charts.frame import REFERENCES, Frame
 from tui.charts.front import axes
 from tui.importance import LEAST
 from tui.plot import Plot
@@ -220,13 +220,11 @@ def slice_(frame: Frame) -> Canvas:
     if not plot.usable:
         return canvas
     _name_ticks(frame, canvas, plot, ticks)
-    for kind in ("teacher", "nds"):
+    for kind, name in REFERENCES.items():
         cursor = frame.cursor
         reference = None if cursor is None else store.reference(cursor, kind)
         if reference is not None:
-            plot.horizontal(
-                store.value(reference.id, measure), kind, "teacher" if kind == "teacher" else "NDS"
-            )
+            plot.horizontal(store.value(reference.id, measure), kind, name)
     for trial, x, value in zip(done, xs.tolist(), ys.tolist(), strict=True):
         front = trial.id in store.front
         plot.marker(x, value, look.glyph("point" if front else "dot"), "front" if front else "cloud")
