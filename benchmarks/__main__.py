@@ -131,7 +131,7 @@ def _when(kept: dict[str, Any]) -> str:
 def _machine() -> str:
     import psutil
 
-    from kdtune.sweep.speed import _cpu_name
+    from kdtune.sweep.calibration.precision import _cpu_name
 
     names = ("torch", "ray", "optuna", "fairlearn")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)

@@ -27,7 +27,7 @@ from kdtune.runs.files import RunFiles, trial_id
 from kdtune.runs.jsonl import dumps
 from kdtune.sweep.plan import Plan, make_plan
 from kdtune.sweep.space import parse_space
-from kdtune.sweep.study import STUDY_NAME
+from kdtune.sweep.trials.optuna_study import STUDY_NAME
 
 EPOCHS = 8
 TEXT = """\

@@ -16,13 +16,13 @@ from typing import Any
 from kdtune.runs.files import RunFiles
 from kdtune.runs.measures import References
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.ledger import Ledger
 from kdtune.sweep.plan import Plan
-from kdtune.sweep.proposal import Proposal, Student
-from kdtune.sweep.recording import record_of
-from kdtune.sweep.scheduler import AskingScheduler
-from kdtune.sweep.searcher import StudySearcher
-from kdtune.sweep.study import open_study
+from kdtune.sweep.run_record import record_of
+from kdtune.sweep.trials.optuna_study import open_study
+from kdtune.sweep.trials.proposal import Proposal, Student
+from kdtune.sweep.trials.trial_manager import Ledger
+from kdtune.sweep.tune.scheduler import AskingScheduler
+from kdtune.sweep.tune.searcher import StudySearcher
 
 Curve = Callable[[Student], Sequence[dict[str, Any]]]
 """Gives a trial's reports, one an epoch, as JSON; fewer than the epochs where training diverges."""

@@ -62,7 +62,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """Start Ray once: it takes seconds."""
-    from kdtune.sweep.cluster import connected
+    from kdtune.sweep.remote.cluster import connected
 
     with connected(None):
         yield

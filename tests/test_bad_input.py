@@ -286,7 +286,7 @@ class _Ended:
 def driver_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run drivers in this process; one that gets as far as to start Ray has accepted what should be refused."""
     from kdtune.sweep import __main__ as driver
-    from kdtune.sweep import cluster
+    from kdtune.sweep.remote import cluster
 
     def start(files: RunFiles, request: dict[str, Any]) -> _Ended:
         with (

@@ -135,7 +135,7 @@ def test_a_file_that_is_gone_is_noticed_at_the_next_record(mount: Mount, tmp_pat
 def test_a_journal_that_the_disk_cut_short_is_read_when_there_is_room(mount: Mount) -> None:
     """The full disk meets Optuna's own writer, between any two bytes of what it appends."""
     from kdtune.runs.measures import MEASURES, Objective
-    from kdtune.sweep.study import open_study
+    from kdtune.sweep.trials.optuna_study import open_study
 
     objectives = [
         Objective("accuracy", MEASURES["accuracy"], "all"),
@@ -305,7 +305,7 @@ def reports(events: Path) -> int:
 
 def test_tune_never_hears_of_a_disk_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would take the failure for the trial's; the sweep ends instead, and nothing more is recorded."""
-    from kdtune.sweep.searcher import StudySearcher
+    from kdtune.sweep.tune.searcher import StudySearcher
 
     class Books:
         broken: OSError | None = None

@@ -153,10 +153,10 @@ def played(folder: Path, stops: list[int], *, classes: int, epochs: int) -> None
     import torch
 
     from kdtune.data import Augmentation, Dataset, Split, fingerprint
-    from kdtune.sweep.ledger import Ledger
     from kdtune.sweep.plan import make_plan
     from kdtune.sweep.space import parse_space
-    from kdtune.sweep.study import open_study
+    from kdtune.sweep.trials.optuna_study import open_study
+    from kdtune.sweep.trials.trial_manager import Ledger
 
     def split(n: int) -> Split:
         return Split(torch.zeros(n, 4), torch.arange(n) % classes, {"sex": torch.arange(n) // classes % 2})

@@ -212,7 +212,7 @@ def journal(folder: Path) -> Path:
 
 def open_journal(path: Path) -> Any:
     from kdtune.runs.measures import MEASURES, Objective
-    from kdtune.sweep.study import open_study, unfinished
+    from kdtune.sweep.trials.optuna_study import open_study, unfinished
 
     objectives = [
         Objective("accuracy", MEASURES["accuracy"], "all"),

@@ -23,9 +23,9 @@ from kdtune.runs.jsonl import dumps, read_records
 from kdtune.runs.measures import References
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.cluster import Allotment
-from kdtune.sweep.fleet import train_all
 from kdtune.sweep.plan import Plan
+from kdtune.sweep.remote.cluster import Allotment
+from kdtune.sweep.remote.tasks import train_all
 
 
 @dataclass(frozen=True)

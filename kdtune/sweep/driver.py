@@ -16,13 +16,13 @@ from kdtune.runs.files import RunFiles, baseline_id, check_no_links
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.cluster import Allotment, allot, connected, workers_now
 from kdtune.sweep.liveness import Liveness
+from kdtune.sweep.remote.cluster import Allotment, allot, connected, workers_now
 from kdtune.sweep.space import Space, parse_space
 from kdtune.user_code import check_named, import_modules
 
 if TYPE_CHECKING:
-    from kdtune.sweep.fusing import Fusing
+    from kdtune.sweep.calibration.cohort_size import Fusing
     from kdtune.sweep.plan import Plan, Speed
 
 
@@ -111,7 +111,7 @@ def _drive(request: Request, writer: RunWriter, liveness: Liveness) -> None:
     threading.Thread(target=importlib.import_module, args=("torch",)).start()
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
-        from kdtune.sweep.desk import open_desk
+        from kdtune.sweep.remote.worker_registry import open_desk
 
         import_modules(request.imports)
         plan, recorded = _planned(space, kind, record, writer, liveness, files)
@@ -140,7 +140,7 @@ def _planned(
     """Load the data and hold the space, and the record of a run that is resumed, against them."""
     from kdtune.data import load
     from kdtune.sweep.plan import make_plan
-    from kdtune.sweep.recording import record_of
+    from kdtune.sweep.run_record import record_of
 
     writer.run_state("preparing", f"data: {space.dataset.name}")
     dataset = load(space.dataset.name, **space.dataset.options)
@@ -164,7 +164,7 @@ def _heed(liveness: Liveness) -> None:
 def _study(
     plan: "Plan", files: RunFiles, writer: RunWriter, liveness: Liveness, allotment: Allotment, desk: Any
 ) -> None:
-    from kdtune.sweep.study_run import run_study
+    from kdtune.sweep.study.run import run_study
 
     run_study(plan, files, writer, allotment, desk, stopping=liveness.stopping)
     if liveness.stopping():
@@ -180,9 +180,9 @@ def _sweep(
 
     from kdtune.distill.arrays import Arrays
     from kdtune.sweep.baselines import make_baselines, references_of
-    from kdtune.sweep.carried import user_builders
-    from kdtune.sweep.keeping import say_room
-    from kdtune.sweep.teachers import TrainedTeacher, start_teachers
+    from kdtune.sweep.remote.teacher_server import TrainedTeacher, start_teachers
+    from kdtune.sweep.remote.user_models import user_builders
+    from kdtune.sweep.trials.checkpoints import say_room
 
     space = plan.space
     writer.run_state("preparing", say_room(plan, allotment.workers, files.root))
@@ -201,11 +201,11 @@ def _sweep(
     )
     try:
         # Only now: with them comes Ray Tune, and meanwhile the process with the teachers starts.
-        from kdtune.sweep.ledger import Ledger
-        from kdtune.sweep.memory import memory_limit
-        from kdtune.sweep.study import open_study
-        from kdtune.sweep.watchdog import usual_epoch, watchdog
-        from kdtune.sweep.workers import Shared
+        from kdtune.sweep.remote.memory_guard import memory_limit
+        from kdtune.sweep.remote.watchdog import usual_epoch, watchdog
+        from kdtune.sweep.trials.optuna_study import open_study
+        from kdtune.sweep.trials.trial_manager import Ledger
+        from kdtune.sweep.tune.trainable import Shared
 
         ledger = Ledger(
             plan,
@@ -256,11 +256,11 @@ def _run_trials(plan: "Plan", ledger: Any, shared: Any, allotment: Allotment) ->
     from ray import tune
     from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 
-    from kdtune.sweep.desk import last_words
-    from kdtune.sweep.scheduler import AskingScheduler
-    from kdtune.sweep.searcher import StudySearcher
-    from kdtune.sweep.stopper import StopWhen
-    from kdtune.sweep.workers import CohortTrial
+    from kdtune.sweep.remote.worker_registry import last_words
+    from kdtune.sweep.tune.scheduler import AskingScheduler
+    from kdtune.sweep.tune.searcher import StudySearcher
+    from kdtune.sweep.tune.stopper import StopWhen
+    from kdtune.sweep.tune.trainable import CohortTrial
 
     scratch = tempfile.mkdtemp(prefix="kdtune-tune-")
     trainable = tune.with_resources(
@@ -318,7 +318,7 @@ def _recorded_speeds(record: RunRecord | None) -> "dict[str, Speed]":
 
 
 def _measure_speeds(plan: "Plan", writer: RunWriter) -> "Mapping[str, Speed]":
-    from kdtune.sweep.speed import fastest
+    from kdtune.sweep.calibration.precision import fastest
 
     if all(plan.space.train.get(key, "auto") != "auto" for key in ("precision", "channels_last")):
         return {}
@@ -331,7 +331,7 @@ def _fusing(
     plan: "Plan", allotment: Allotment, record: RunRecord, writer: RunWriter, *, resumes: bool
 ) -> "Fusing":
     """Return how cohorts are formed: for a run that is resumed, as it was begun."""
-    from kdtune.sweep.fusing import Fusing, choose_fusing
+    from kdtune.sweep.calibration.cohort_size import Fusing, choose_fusing
 
     if resumes:
         kept = record.machine.get("cohort") or {}

@@ -19,7 +19,7 @@ from kdtune.errors import KdtuneError
 from kdtune.runs.files import RunFiles
 from kdtune.runs.jsonl import dumps, read_records
 from kdtune.runs.records import Report
-from kdtune.sweep.cluster import allot, connected, prepare_environment
+from kdtune.sweep.remote.cluster import allot, connected, prepare_environment
 from kdtune.sweep.space import Resources
 
 
@@ -151,9 +151,9 @@ def _train(
     import ray
 
     from kdtune.distill.arrays import Arrays
-    from kdtune.sweep.carried import user_builders
-    from kdtune.sweep.fleet import train_all
-    from kdtune.sweep.teachers import TrainedTeacher, start_teachers
+    from kdtune.sweep.remote.tasks import train_all
+    from kdtune.sweep.remote.teacher_server import TrainedTeacher, start_teachers
+    from kdtune.sweep.remote.user_models import user_builders
 
     allotment = allot(resources)
     builders = user_builders(source.job.architecture for source in sources)

@@ -21,7 +21,7 @@ import kdtune
 from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
 from tests.sweep.blobs import blobs
-from tests.sweep.test_carried import lay_traps
+from tests.sweep.remote.test_user_models import lay_traps
 
 
 def assert_same_numbers(run: Any, other: Any) -> None:

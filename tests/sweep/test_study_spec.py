@@ -6,7 +6,7 @@ import pytest
 
 from kdtune.errors import SpaceError
 from kdtune.sweep.space import parse_space
-from kdtune.sweep.study_plan import study_models
+from kdtune.sweep.study.plan import study_models
 from kdtune.sweep.study_spec import StudySpec
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdtune.pareto import epsilon_net, non_dominated
-from kdtune.sweep.halving import Halving, Referee
 from kdtune.sweep.space import EarlyStopping
+from kdtune.sweep.trials.halving import Halving, Referee
 
 nan, inf = math.nan, math.inf
 DIRECTIONS = ("max", "min")

@@ -20,12 +20,12 @@ from kdtune.runs.measures import References, front_hypervolume
 from kdtune.runs.reader import front_members, objective_values
 from kdtune.runs.records import Report
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep import study as studies
-from kdtune.sweep.cohorts import group
-from kdtune.sweep.halving import Referee
-from kdtune.sweep.keeping import Keeper
 from kdtune.sweep.plan import Plan
-from kdtune.sweep.proposal import Proposal, Student
+from kdtune.sweep.trials import optuna_study
+from kdtune.sweep.trials.checkpoints import Keeper
+from kdtune.sweep.trials.cohorts import group
+from kdtune.sweep.trials.halving import Referee
+from kdtune.sweep.trials.proposal import Proposal, Student
 
 
 class Ledger:
@@ -58,7 +58,7 @@ class Ledger:
         self._references = references
         self._stopping = stopping
         self._deadline = deadline
-        self._unfinished = studies.unfinished(study)
+        self._unfinished = optuna_study.unfinished(study)
         self._begun = len(study.get_trials(deepcopy=False))
         self._waiting: list[Proposal] = []
         self._pairs: dict[int, str] = {}
@@ -182,11 +182,11 @@ class Ledger:
 
         # The sampler is one trial's own: each is drawn before the next is asked for.
         for number in [n for n in self._unfinished if n < end]:
-            draw(studies.take_up(self._study, self._plan.space, number))
+            draw(optuna_study.take_up(self._study, self._plan.space, number))
         self._unfinished = [n for n in self._unfinished if n >= end]
         budget = self._plan.space.budget.trials
         while self._begun < (end if budget is None else min(end, budget)):
-            draw(studies.ask(self._study, self._plan.space, self._begun))
+            draw(optuna_study.ask(self._study, self._plan.space, self._begun))
             self._begun += 1
         proposals = []
         for signature, numbers in group((n, s.job) for n, s in students.items()):
@@ -252,7 +252,7 @@ class Ledger:
 
     def _tell(self, number: int) -> None:
         model = self._writer.state.trials[trial_id(number)]
-        studies.tell(self._study, number, model, self._plan.objectives, self._plan.constraints)
+        optuna_study.tell(self._study, number, model, self._plan.objectives, self._plan.constraints)
 
     def _undefined(self, number: int) -> str:
         values = self._writer.state.trials[trial_id(number)].values

@@ -9,8 +9,8 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.training import Training
-from kdtune.sweep.cluster import Allotment
-from kdtune.sweep.teachers import TrainedTeacher, served_signal, start_teachers
+from kdtune.sweep.remote.cluster import Allotment
+from kdtune.sweep.remote.teacher_server import TrainedTeacher, served_signal, start_teachers
 
 
 def kill_servers() -> int:

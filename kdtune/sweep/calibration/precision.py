@@ -15,7 +15,7 @@ from torch import nn
 from kdtune.distill.evaluate import autocast
 from kdtune.errors import RunError
 from kdtune.models import build
-from kdtune.sweep.measured import Measured
+from kdtune.sweep.calibration.cache import Measured
 from kdtune.sweep.plan import Plan, Speed
 
 _MARGIN = 1.15

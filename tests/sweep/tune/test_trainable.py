@@ -18,14 +18,14 @@ from kdtune.runs.files import RunFiles
 from kdtune.runs.measures import References
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.desk import Desk
-from kdtune.sweep.ledger import Ledger
 from kdtune.sweep.plan import Plan
-from kdtune.sweep.proposal import Proposal
-from kdtune.sweep.run_folder import RunFolder
-from kdtune.sweep.study import open_study
-from kdtune.sweep.workers import CohortTrial
-from tests.sweep.test_ledger import ALL, report
+from kdtune.sweep.remote.run_folder import RunFolder
+from kdtune.sweep.remote.worker_registry import Desk
+from kdtune.sweep.trials.optuna_study import open_study
+from kdtune.sweep.trials.proposal import Proposal
+from kdtune.sweep.trials.trial_manager import Ledger
+from kdtune.sweep.tune.trainable import CohortTrial
+from tests.sweep.trials.test_trial_manager import ALL, report
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -174,7 +174,7 @@ def test_on_another_machine_it_is_as_on_the_driver_s(play: Any, monkeypatch: pyt
     remote = SimpleNamespace(
         hand_out=SimpleNamespace(remote=hand_out), hand_in=SimpleNamespace(remote=desk.hand_in)
     )
-    monkeypatch.setattr("kdtune.sweep.run_folder.ray", SimpleNamespace(get=lambda answer: answer))
+    monkeypatch.setattr("kdtune.sweep.remote.run_folder.ray", SimpleNamespace(get=lambda answer: answer))
     folder = RunFolder(far.files.root.resolve(), "of another machine", remote)
     far.worker._folder = folder
     far.run(10**6)

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from ray.tune.search import Searcher
 
-from kdtune.sweep.desk import LOST
-from kdtune.sweep.ledger import Ledger
-from kdtune.sweep.proposal import Proposal
+from kdtune.sweep.remote.worker_registry import LOST
+from kdtune.sweep.trials.proposal import Proposal
+from kdtune.sweep.trials.trial_manager import Ledger
 
 T = TypeVar("T")
 

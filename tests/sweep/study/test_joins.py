@@ -13,7 +13,7 @@ import yaml
 
 from tests.sweep.chaos import Marked, cli
 from tests.sweep.nodes import CLUSTER
-from tests.sweep.test_study_killed import SPACE, ended, models
+from tests.sweep.study.test_killed import SPACE, ended, models
 
 _TRIES = 5
 """Ray gives itself 30 s to start, and a busy machine is slower."""

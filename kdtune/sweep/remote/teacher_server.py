@@ -14,8 +14,8 @@ from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
 from kdtune.distill.config import Job
 from kdtune.distill.teacher import TeacherSignal, signal_of
 from kdtune.models import Builder, build
-from kdtune.sweep.cluster import TEACHER_GPU, Allotment
-from kdtune.sweep.process import prepare_process
+from kdtune.sweep.remote.cluster import TEACHER_GPU, Allotment
+from kdtune.sweep.remote.worker_setup import prepare_process
 
 _ATTEMPTS = 5
 

@@ -18,12 +18,12 @@ from kdtune.distill.teacher import TeacherSignal
 from kdtune.errors import DiskError, KdtuneError
 from kdtune.models import Builder
 from kdtune.runs.files import read_json
-from kdtune.sweep.desk import SignedIn
-from kdtune.sweep.memory import MemoryGuard
-from kdtune.sweep.process import prepare_process
-from kdtune.sweep.proposal import Proposal
-from kdtune.sweep.run_folder import RunFolder
-from kdtune.sweep.teachers import served_signal
+from kdtune.sweep.remote.memory_guard import MemoryGuard
+from kdtune.sweep.remote.run_folder import RunFolder
+from kdtune.sweep.remote.teacher_server import served_signal
+from kdtune.sweep.remote.worker_registry import SignedIn
+from kdtune.sweep.remote.worker_setup import prepare_process
+from kdtune.sweep.trials.proposal import Proposal
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pickle
 from typing import Any
 
 from kdtune.sweep import driver
-from kdtune.sweep.scheduler import AskingScheduler
+from kdtune.sweep.tune.scheduler import AskingScheduler
 
 
 class Played:

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from kdtune.pareto import Constraint
 from kdtune.runs.state import ModelState
-from kdtune.sweep.study import ask, open_study, take_up, tell, unfinished
+from kdtune.sweep.trials.optuna_study import ask, open_study, take_up, tell, unfinished
 
 NAN = math.nan
 SEARCH = {"temperature": {"low": 1, "high": 40, "log": True}, "alpha": {"low": 0, "high": 1}}

@@ -16,10 +16,10 @@ from kdtune.runs.jsonl import read_records
 from kdtune.runs.measures import References
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep import ledger as ledger_module
-from kdtune.sweep.ledger import Ledger
-from kdtune.sweep.proposal import Proposal
-from kdtune.sweep.study import open_study
+from kdtune.sweep.trials import trial_manager as ledger_module
+from kdtune.sweep.trials.optuna_study import open_study
+from kdtune.sweep.trials.proposal import Proposal
+from kdtune.sweep.trials.trial_manager import Ledger
 
 PAIR = "mlp-16->linear"
 
@@ -334,7 +334,7 @@ def test_killed_between_the_record_and_the_study(
 
 def test_killed_between_ask_and_record(begin: Any) -> None:
     """The study knows of a trial that the run does not: it is taken up under its number."""
-    from kdtune.sweep.study import ask
+    from kdtune.sweep.trials.optuna_study import ask
 
     before = begin()
     ask(before.study, before.ledger._plan.space, 0)
@@ -468,7 +468,7 @@ def test_the_next_driver_forms_the_same_cohorts(begin: Any) -> None:
     before = begin(cohort=4)
     proposal = before.ledger.next_proposal()
     before.ledger.take(proposal, only(proposal, 2, failed="loss is nan"))
-    from kdtune.sweep.study import ask
+    from kdtune.sweep.trials.optuna_study import ask
 
     before.ledger._plan.student(
         ask(before.study, before.ledger._plan.space, 4)

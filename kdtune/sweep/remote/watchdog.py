@@ -14,7 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kdtune.runs.files import baseline_id, trial_id
 from kdtune.runs.state import ModelState, RunState
-from kdtune.sweep.desk import AtWork
+from kdtune.sweep.remote.worker_registry import AtWork
 
 EPOCHS = 10
 """An epoch that lasts as long as so many usual ones is taken to hang, where it is past the limit too."""

@@ -11,7 +11,7 @@ import pytest
 from kdtune.runs.files import RunFiles
 from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState, RunState
-from kdtune.sweep.keeping import Keep, Keeper, room_needed, say_room, size
+from kdtune.sweep.trials.checkpoints import Keep, Keeper, room_needed, say_room, size
 
 
 def dominated(values: np.ndarray) -> list[bool]:

@@ -15,9 +15,9 @@ from kdtune.distill.config import Job
 from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import fused_step, solo_step
 from kdtune.errors import RunError
-from kdtune.sweep.measured import Measured
+from kdtune.sweep.calibration.cache import Measured
+from kdtune.sweep.calibration.precision import machine_name
 from kdtune.sweep.plan import Plan
-from kdtune.sweep.speed import machine_name
 
 MARGIN = 1.15
 """How many times faster students must be as one than one by one: less is noise, and costs the sampler its history."""

@@ -10,10 +10,10 @@ import pytest
 from kdtune.errors import RunError
 from kdtune.runs.files import RunFiles
 from kdtune.runs.state import ModelState, RunState
-from kdtune.sweep.desk import AtWork, Desk
-from kdtune.sweep.memory import GB, memory_limit, memory_share, own_memory
-from kdtune.sweep.run_folder import RunFolder
-from kdtune.sweep.watchdog import is_stalled, usual_epoch
+from kdtune.sweep.remote.memory_guard import GB, memory_limit, memory_share, own_memory
+from kdtune.sweep.remote.run_folder import RunFolder
+from kdtune.sweep.remote.watchdog import is_stalled, usual_epoch
+from kdtune.sweep.remote.worker_registry import AtWork, Desk
 
 
 def model(name: str, *, seconds: float = 0, epoch: int = 0, **config: str) -> ModelState:
@@ -117,7 +117,7 @@ def test_a_worker_without_the_run_s_disk_has_a_copy(ray_session: None, tmp_path:
 
 _GREEDY = """
 import sys
-from kdtune.sweep.memory import MemoryGuard, own_memory
+from kdtune.sweep.remote.memory_guard import MemoryGuard, own_memory
 MemoryGuard(own_memory() + 200_000_000, lambda words: print(words, flush=True))
 kept = []
 while True:

@@ -13,7 +13,7 @@ from ray import cloudpickle
 from kdtune import user_code
 from kdtune.models import models
 from kdtune.runs import open_run
-from kdtune.sweep.carried import user_builders
+from kdtune.sweep.remote.user_models import user_builders
 from tests.conftest import SMALL_SPACE
 
 MINE = """

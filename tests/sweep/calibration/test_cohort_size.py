@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kdtune.sweep import fusing
-from kdtune.sweep.fusing import Fusing, best_size, block_size, choose_fusing
+from kdtune.sweep.calibration import cohort_size as fusing
+from kdtune.sweep.calibration.cohort_size import Fusing, best_size, block_size, choose_fusing
 
 
 @pytest.mark.parametrize(

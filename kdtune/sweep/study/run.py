@@ -18,12 +18,12 @@ from kdtune.runs.measures import References
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.baselines import Baseline, from_cache, to_cache
-from kdtune.sweep.carried import user_builders
-from kdtune.sweep.cluster import Allotment
-from kdtune.sweep.fleet import train_all
 from kdtune.sweep.plan import Plan
-from kdtune.sweep.study_plan import StudyModel, study_models
-from kdtune.sweep.teachers import TrainedTeacher, start_teachers
+from kdtune.sweep.remote.cluster import Allotment
+from kdtune.sweep.remote.tasks import train_all
+from kdtune.sweep.remote.teacher_server import TrainedTeacher, start_teachers
+from kdtune.sweep.remote.user_models import user_builders
+from kdtune.sweep.study.plan import StudyModel, study_models
 
 
 def run_study(

@@ -1,0 +1,1 @@
+"""What runs as Ray actors and tasks, on this machine or on a cluster, and what watches over them."""

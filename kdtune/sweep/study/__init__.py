@@ -1,0 +1,1 @@
+"""The models of a study, and how they are trained."""

@@ -1,0 +1,1 @@
+"""The four classes that Ray Tune sees: searcher, scheduler, stopper, trainable."""
