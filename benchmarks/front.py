@@ -16,8 +16,8 @@ from benchmarks.simulated import Trace, play
 from benchmarks.tables import table
 from kdtune.runs.measures import Objective, References
 from kdtune.runs.records import Report
+from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.plan import make_plan
-from kdtune.sweep.space import Space, parse_space
 
 SAMPLERS = ("random", "tpe", "nsgaii")
 METHODS = ("none", "asha", "moasha")

@@ -25,8 +25,8 @@ from benchmarks.simulated import play
 from benchmarks.tables import table
 from kdtune.runs.files import RunFiles, trial_id
 from kdtune.runs.jsonl import dumps
+from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Plan, make_plan
-from kdtune.sweep.space import parse_space
 from kdtune.sweep.trials.optuna_study import STUDY_NAME
 
 EPOCHS = 8

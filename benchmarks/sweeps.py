@@ -19,7 +19,7 @@ from benchmarks.tables import table
 from benchmarks.workloads import Workload, workloads
 from kdtune.runs.files import baseline_id
 from kdtune.runs.reader import Run, open_run
-from kdtune.sweep.space import Resources
+from kdtune.space.reading import Resources
 
 TEXT = """\
 By hand: Ray Tune's own pattern (`by_hand.py`): a function trainable in a fresh actor for each trial, a DataLoader

@@ -6,8 +6,8 @@ from typing import Any
 
 from kdtune.runs.files import create_run, runs_dir
 from kdtune.runs.reader import Run
+from kdtune.space.reading import Space, parse_space, read_space
 from kdtune.sweep.driver import Request, run_sweep
-from kdtune.sweep.space import Space, parse_space, read_space
 
 
 def search(

@@ -23,8 +23,8 @@ from kdtune.runs.lock import busy, driver_seems_alive, request_stop
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import RunState
+from kdtune.space.reading import Space, read_space
 from kdtune.sweep.remote.cluster import prepare_environment
-from kdtune.sweep.space import Space, read_space
 from kdtune.user_code import check_named
 
 _POLL_SECONDS = 0.2

@@ -153,8 +153,8 @@ def played(folder: Path, stops: list[int], *, classes: int, epochs: int) -> None
     import torch
 
     from kdtune.data import Augmentation, Dataset, Split, fingerprint
+    from kdtune.space.reading import parse_space
     from kdtune.sweep.plan import make_plan
-    from kdtune.sweep.space import parse_space
     from kdtune.sweep.trials.optuna_study import open_study
     from kdtune.sweep.trials.trial_manager import Ledger
 

@@ -32,7 +32,7 @@ from kdtune.runs.jsonl import read_records
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.summary import summarise
-from kdtune.sweep.space import read_space
+from kdtune.space.reading import read_space
 from tests.data import published
 from tests.test_bad_input import run as make_run
 

@@ -195,7 +195,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
 
 def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
     """List the ready spaces, or print one, or the schema of all."""
-    from kdtune.sweep.space import Space, parse_space, ready_spaces
+    from kdtune.space.reading import Space, parse_space, ready_spaces
 
     if schema:
         print_json(Space.model_json_schema())

@@ -29,8 +29,8 @@ def train_again(
     run: Run, dataset: Dataset, models: Sequence[Measured], n: int, *, address: str | None
 ) -> "list[Replicate]":
     """Train models with n further seeds, or take up what an earlier export trained."""
+    from kdtune.space.reading import parse_space
     from kdtune.sweep.replicates import Source, replicate
-    from kdtune.sweep.space import parse_space
 
     space = parse_space(dict(run.record.space), str(run.files.record))
     sources = [

@@ -7,8 +7,8 @@ from pathlib import Path
 from kdtune.errors import KdtuneError
 from kdtune.plain import plain_lines
 from kdtune.runs.files import RunFiles
+from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import Request, run_sweep
-from kdtune.sweep.space import parse_space
 
 
 def main() -> int:

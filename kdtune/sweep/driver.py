@@ -16,9 +16,9 @@ from kdtune.runs.files import RunFiles, baseline_id, check_no_links
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
+from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness
 from kdtune.sweep.remote.cluster import Allotment, allot, connected, workers_now
-from kdtune.sweep.space import Space, parse_space
 from kdtune.user_code import check_named, import_modules
 
 if TYPE_CHECKING:

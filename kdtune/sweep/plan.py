@@ -19,7 +19,7 @@ from kdtune.errors import DataError, SpaceError
 from kdtune.fairness import count
 from kdtune.pareto import Constraint, parse_constraint
 from kdtune.runs.measures import Objective, References
-from kdtune.sweep.space import Choice, Pair, Range, Space
+from kdtune.space.reading import Choice, Pair, Range, Space
 
 
 @dataclass(frozen=True)

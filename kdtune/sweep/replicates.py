@@ -19,8 +19,8 @@ from kdtune.errors import KdtuneError
 from kdtune.runs.files import RunFiles
 from kdtune.runs.jsonl import dumps, read_records
 from kdtune.runs.records import Report
+from kdtune.space.reading import Resources
 from kdtune.sweep.remote.cluster import allot, connected, prepare_environment
-from kdtune.sweep.space import Resources
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,8 @@ def study_once(ray_session: None, tmp_path: Path) -> Callable[..., dict[str, Any
     from kdtune.report.study.command import report_study
     from kdtune.runs.files import RunFiles
     from kdtune.runs.reader import open_run
+    from kdtune.space.reading import parse_space, ready_spaces
     from kdtune.sweep.driver import Request, run_sweep
-    from kdtune.sweep.space import parse_space, ready_spaces
 
     def run(ready: str, pair: str, root: Path, **options: Any) -> dict[str, Any]:
         content = yaml.safe_load(ready_spaces()[ready])

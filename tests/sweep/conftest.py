@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from kdtune.data import Augmentation, Dataset, Split, fingerprint
+from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Plan, make_plan
-from kdtune.sweep.space import parse_space
 
 GROUPS = {"sex": ("f", "m"), "age": ("young", "old")}
 

@@ -195,7 +195,7 @@ def test_too_few_examples(plan_of: Any, make_dataset: Any) -> None:
 
 
 def test_make_plan_takes_no_space_for_granted(make_dataset: Any) -> None:
-    from kdtune.sweep.space import parse_space
+    from kdtune.space.reading import parse_space
 
     space = parse_space({"dataset": {"name": "blobs"}, "pairs": ["mlp-16->linear"]}, "x")
     assert make_plan(space, make_dataset()).speeds == {}

@@ -16,7 +16,7 @@ from kdtune.report.study.measure import COUNTS, PREDICTIONS, crossed, study_of, 
 from kdtune.runs.files import read_json
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL, RunRecord
-from kdtune.sweep.study_spec import StudySpec
+from kdtune.space.study import StudySpec
 
 
 @dataclass(frozen=True)

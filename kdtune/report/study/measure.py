@@ -21,7 +21,7 @@ from kdtune.report.study import features
 from kdtune.report.trained import load_trained
 from kdtune.runs.files import read_json, write_bytes, write_json
 from kdtune.runs.reader import Run
-from kdtune.sweep.study_spec import IndividualSpec, StudySpec
+from kdtune.space.study import IndividualSpec, StudySpec
 
 COUNTS, PREDICTIONS = "test.json", "test.safetensors"
 SHARED = "shared"

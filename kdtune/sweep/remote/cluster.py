@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdtune.errors import InputError, SweepError
-from kdtune.sweep.space import Resources
+from kdtune.space.reading import Resources
 from kdtune.user_code import added_folders
 
 # Each of these was needed (see the comments); set before Ray is imported by whoever drives a sweep.

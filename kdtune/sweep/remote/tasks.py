@@ -12,12 +12,12 @@ from kdtune.distill.config import Job
 from kdtune.distill.training import Training
 from kdtune.models import Builder
 from kdtune.runs.records import Report
+from kdtune.space.reading import Resources
 from kdtune.sweep.remote.cluster import TEACHER_GPU, Allotment
 from kdtune.sweep.remote.teacher_server import served_signal
 from kdtune.sweep.remote.watchdog import watchdog
 from kdtune.sweep.remote.worker_registry import LOST, SignedIn, last_words
 from kdtune.sweep.remote.worker_setup import prepare_process
-from kdtune.sweep.space import Resources
 
 
 @ray.remote(max_retries=0)

@@ -21,7 +21,7 @@ from kdtune.pareto import Constraint
 from kdtune.runs.jsonl import cut_torn_tail
 from kdtune.runs.measures import Objective
 from kdtune.runs.state import ModelState
-from kdtune.sweep.space import Space
+from kdtune.space.reading import Space
 
 STUDY_NAME = "kdtune"
 STARTUP_TRIALS = 10

@@ -12,7 +12,7 @@ from kdtune.fairness import Counts
 from kdtune.report.study.gather import Series, Study, Tested
 from kdtune.report.study.measure import PREDICTIONS, SHARED
 from kdtune.runs.records import ALL, RunRecord
-from kdtune.sweep.study_spec import StudySpec
+from kdtune.space.study import StudySpec
 
 EXAMPLES = 100
 

@@ -11,8 +11,8 @@ from kdtune.errors import RunError
 from kdtune.report.study.command import report_study
 from kdtune.runs.files import RunFiles
 from kdtune.runs.reader import open_run
+from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import Request, run_sweep
-from kdtune.sweep.space import parse_space
 
 SPACE: dict[str, Any] = {
     "dataset": {

@@ -11,8 +11,8 @@ import yaml
 from kdtune.cli import main
 from kdtune.errors import DataError
 from kdtune.runs.files import RunFiles
+from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import Request, run_sweep
-from kdtune.sweep.space import parse_space
 
 SPACE: dict[str, Any] = {"dataset": {"name": "trifeature"}, "pairs": ["resnet8->lenet5"]}
 

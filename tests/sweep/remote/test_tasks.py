@@ -19,12 +19,12 @@ from kdtune.models import models
 from kdtune.runs.files import RunFiles
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.reader import open_run
+from kdtune.space.reading import Resources, parse_space
 from kdtune.sweep.driver import Request, run_sweep
 from kdtune.sweep.remote.cluster import allot
 from kdtune.sweep.remote.tasks import Outcome, train_all
 from kdtune.sweep.remote.user_models import user_builders
 from kdtune.sweep.remote.worker_registry import LOST, open_desk
-from kdtune.sweep.space import Resources, parse_space
 from tests.sweep.blobs import blobs
 
 STALL = 40  # seconds: on a busy machine torch takes twenty until the first batch

@@ -66,8 +66,8 @@ def test_a_finished_run_has_the_checkpoints_of_its_front(small_run: Run) -> None
 def test_what_is_needed_is_what_is_written(small_run: Run) -> None:
     """The estimate before the sweep, against the files after it."""
     from kdtune.report.evaluation import load_data
+    from kdtune.space.reading import parse_space
     from kdtune.sweep.plan import make_plan
-    from kdtune.sweep.space import parse_space
 
     plan = make_plan(parse_space(dict(small_run.record.space), "space"), load_data(small_run))
     checkpoint, _, records = room_needed(plan, 1)

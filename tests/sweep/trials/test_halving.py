@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdtune.pareto import epsilon_net, non_dominated
-from kdtune.sweep.space import EarlyStopping
+from kdtune.space.reading import EarlyStopping
 from kdtune.sweep.trials.halving import Halving, Referee
 
 nan, inf = math.nan, math.inf

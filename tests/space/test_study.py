@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from kdtune.errors import SpaceError
-from kdtune.sweep.space import parse_space
+from kdtune.space.reading import parse_space
+from kdtune.space.study import StudySpec
 from kdtune.sweep.study.plan import study_models
-from kdtune.sweep.study_spec import StudySpec
 
 
 def space(**study: Any) -> dict[str, Any]:

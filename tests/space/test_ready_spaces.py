@@ -9,7 +9,7 @@ import yaml
 
 from kdtune import models
 from kdtune.data import check_options
-from kdtune.sweep.space import Space, parse_space, ready_spaces
+from kdtune.space.reading import Space, parse_space, ready_spaces
 
 SCHEMA = json.loads(resources.files("search_spaces").joinpath("schema.json").read_text(encoding="utf-8"))
 

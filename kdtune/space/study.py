@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from kdtune.sweep.choices import Strict
+from kdtune.space.choices import Strict
 
 
 class IndividualSpec(Strict):

@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from kdtune.distill.config import TrainConfig
 from kdtune.errors import InputError, did_you_mean
-from kdtune.sweep.choices import Choice, Pair, Range, Strict, check_search
-from kdtune.sweep.study_spec import StudySpec
+from kdtune.space.choices import Choice, Pair, Range, Strict, check_search
+from kdtune.space.study import StudySpec
 
 _PATH_OPTIONS = ("path", "attributes", "wordpiece_file", "test", "root")
 """Options of data sets that may name a file or a folder."""

@@ -10,9 +10,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from kdtune.errors import InputError, SpaceError, did_you_mean
-from kdtune.sweep.choices import SEARCHABLE, Choice, Pair, Range, extremes
-from kdtune.sweep.space_schema import Budget, EarlyStopping, Resources, Space
-from kdtune.sweep.study_spec import IndividualSpec, StudySpec
+from kdtune.space.choices import SEARCHABLE, Choice, Pair, Range, extremes
+from kdtune.space.schema import Budget, EarlyStopping, Resources, Space
+from kdtune.space.study import IndividualSpec, StudySpec
 
 __all__ = [
     "SEARCHABLE",

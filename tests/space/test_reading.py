@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdtune.errors import SpaceError
-from kdtune.sweep.space import SEARCHABLE, Range, Space, extremes, parse_space, read_space, ready_spaces
+from kdtune.space.reading import SEARCHABLE, Range, Space, extremes, parse_space, read_space, ready_spaces
 
 GOOD: dict[str, Any] = {
     "dataset": {"name": "trifeature", "image_size": 32},

@@ -1,0 +1,1 @@
+"""The search space: read from YAML, checked by a schema, resolved into what is searched and what is fixed."""
