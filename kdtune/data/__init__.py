@@ -1,13 +1,5 @@
 """Data sets as in-memory tensors with labels, groups and three splits; one file per source."""
 
-from kdtune.data import celeba as _celeba  # noqa: F401
-from kdtune.data import cifar as _cifar  # noqa: F401
-from kdtune.data import folder as _folder  # noqa: F401
-from kdtune.data import hatexplain as _hatexplain  # noqa: F401
-from kdtune.data import imagenet as _imagenet  # noqa: F401
-from kdtune.data import svhn as _svhn  # noqa: F401
-from kdtune.data import table as _table  # noqa: F401
-from kdtune.data import trifeature as _trifeature  # noqa: F401
 from kdtune.data.cache import cache_dir
 from kdtune.data.dataset import (
     MISSING,
@@ -18,8 +10,16 @@ from kdtune.data.dataset import (
     fingerprint,
     group_sizes,
 )
+from kdtune.data.images import folder as _folder  # noqa: F401
+from kdtune.data.published import celeba as _celeba  # noqa: F401
+from kdtune.data.published import cifar as _cifar  # noqa: F401
+from kdtune.data.published import hatexplain as _hatexplain  # noqa: F401
+from kdtune.data.published import imagenet as _imagenet  # noqa: F401
+from kdtune.data.published import svhn as _svhn  # noqa: F401
 from kdtune.data.registry import check_options, datasets, load, names, register_dataset
 from kdtune.data.split import stratified_cut
+from kdtune.data.tables import table as _table  # noqa: F401
+from kdtune.data.trifeature import generator as _trifeature  # noqa: F401
 
 __all__ = [
     "MISSING",

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from kdtune.data.dataset import Dataset, Split
+from kdtune.data.images.views import Views
 from kdtune.data.mapped import map_file
-from kdtune.data.views import Views
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kdtune.data.views import Views
+from kdtune.data.images.views import Views
 from kdtune.distill.arrays import Arrays
 from kdtune.fairness import Counts, count, disagreement
 from kdtune.runs.records import LARGEST_CELLS

@@ -34,7 +34,7 @@ def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> 
     import pandas
 
     if isinstance(x, pandas.DataFrame):
-        from kdtune.data.table_preprocessing import TablePreprocessing
+        from kdtune.data.tables.preprocessing import TablePreprocessing
 
         return torch.from_numpy(TablePreprocessing.from_dict(preprocessing).transform(x))
     rows = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
@@ -47,7 +47,7 @@ def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> 
 
 
 def _text(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
-    from kdtune.data.tokens import encode_all, encoder_of
+    from kdtune.data.published.tokens import encode_all, encoder_of
 
     length, vocabulary = shape
     if isinstance(x, str):
@@ -96,7 +96,7 @@ def _is_picture(x: Any) -> bool:
 def _picture(item: Any, shape: tuple[int, ...]) -> Tensor:
     from PIL import Image
 
-    from kdtune.data.images import FORMATS, prepared
+    from kdtune.data.images.images import FORMATS, prepared
 
     channels, height, width = shape
     image_size = height if height == width else None

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kdtune.data.views import Views
+from kdtune.data.images.views import Views
 from kdtune.distill.evaluate import predict_logits
 from kdtune.errors import RunError, UnknownNameError
 from kdtune.models import build

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kdtune.data import load
-from tests.data import test_celeba, test_cifar, test_hatexplain, test_imagenet, test_svhn
+from tests.data.published import test_celeba, test_cifar, test_hatexplain, test_imagenet, test_svhn
 
 
 def _cifar(name: str) -> Callable[[Path], Path]:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from kdtune.data import mapped
+from kdtune.data.images.views import Views
 from kdtune.data.mapped import map_file, mapped_file
-from kdtune.data.views import Views
 from kdtune.errors import DataError
 
 

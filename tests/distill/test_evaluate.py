@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from kdtune.data.views import Views
+from kdtune.data.images.views import Views
 from kdtune.distill.evaluate import evaluation_batch, predict_logits
 from kdtune.models import build
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import kdtune
-from kdtune.data.table_preprocessing import TablePreprocessing
+from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.errors import DataError
 from kdtune.report.raw_input import inputs_of
 from kdtune.report.student import BundleError, digest

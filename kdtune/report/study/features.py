@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdtune.data.views import Views
+from kdtune.data.images.views import Views
 from kdtune.distill.evaluate import evaluation_batch
 from kdtune.errors import InputError
 from kdtune.models import penultimate

@@ -1,1 +1,1 @@
-"""What is measured before a sweep: the precision in which a model runs fastest, and how many students to train as one."""
+"""What is measured before a sweep: how fast a model runs in each precision, and how many students to train as one."""

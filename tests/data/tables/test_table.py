@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kdtune.data import load
-from kdtune.data.table_preprocessing import TablePreprocessing
+from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.errors import DataError
 
 SHARED = Path(__file__).parents[2].parent / "shared/data"

@@ -14,9 +14,9 @@ from kdtune.data.dataset import Augmentation, Dataset, Split, fingerprint
 from kdtune.data.groups import Rare, attribute_names, columns_of, cross_groups, settle_rare
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import stratified_cut
-from kdtune.data.table_coding import Coding, find_classes
-from kdtune.data.table_files import MISSING_MARKERS, file_digest, read_table, require_columns
-from kdtune.data.table_preprocessing import TablePreprocessing
+from kdtune.data.tables.coding import Coding, find_classes
+from kdtune.data.tables.preprocessing import TablePreprocessing
+from kdtune.data.tables.reading import MISSING_MARKERS, file_digest, read_table, require_columns
 from kdtune.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:

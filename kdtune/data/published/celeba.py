@@ -11,9 +11,9 @@ from pydantic import Field
 
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Dataset
-from kdtune.data.downloads import missing
 from kdtune.data.groups import attribute_names, columns_of, cross_codes, cross_groups, settle_rare
-from kdtune.data.image_files import ImageFiles, image_dataset
+from kdtune.data.images.image_files import ImageFiles, image_dataset
+from kdtune.data.published.downloads import missing
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError, did_you_mean
 

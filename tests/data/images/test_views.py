@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from kdtune.data.views import Views
+from kdtune.data.images.views import Views
 from kdtune.errors import InputError
 
 MEAN, STD = (0.2, 0.5, 0.7), (0.3, 0.25, 0.1)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Dataset
-from kdtune.data.folder_scan import read_attributes, scan
 from kdtune.data.groups import (
     Rare,
     attribute_names,
@@ -20,7 +19,8 @@ from kdtune.data.groups import (
     encode,
     settle_rare,
 )
-from kdtune.data.image_files import ImageFiles, image_dataset
+from kdtune.data.images.folder_scan import read_attributes, scan
+from kdtune.data.images.image_files import ImageFiles, image_dataset
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
-from kdtune.data.images import map_images, read_images
+from kdtune.data.images.images import map_images, read_images
 from kdtune.data.mapped import map_file
 from kdtune.data.preparation import image_preparation
 from kdtune.data.split import stratified_cut

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Dataset, Normalisation
-from kdtune.data.downloads import missing
-from kdtune.data.folder_scan import list_classes
-from kdtune.data.image_files import ImageFiles, image_dataset
+from kdtune.data.images.folder_scan import list_classes
+from kdtune.data.images.image_files import ImageFiles, image_dataset
+from kdtune.data.published.downloads import missing
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError
 

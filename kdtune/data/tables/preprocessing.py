@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdtune.data.table_files import MISSING_MARKERS, as_text
+from kdtune.data.tables.reading import MISSING_MARKERS, as_text
 from kdtune.errors import DataError
 
 if TYPE_CHECKING:

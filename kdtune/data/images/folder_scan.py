@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdtune.data.images import SUFFIXES
-from kdtune.data.table_files import read_table, require_columns
+from kdtune.data.images.images import SUFFIXES
+from kdtune.data.tables.reading import read_table, require_columns
 from kdtune.errors import DataError, did_you_mean
 
 _SPLIT_NAMES = {

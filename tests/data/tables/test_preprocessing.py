@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from kdtune.data.table_preprocessing import TablePreprocessing
+from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.errors import DataError
 
 

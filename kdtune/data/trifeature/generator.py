@@ -19,7 +19,7 @@ from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fin
 from kdtune.data.groups import attribute_names, columns_of, cross_codes, cross_groups
 from kdtune.data.preparation import image_preparation
 from kdtune.data.registry import register_dataset
-from kdtune.data.trifeature_render import (
+from kdtune.data.trifeature.drawing import (
     COLORS,
     GENERATOR_VERSION,
     N_PARAMETERS,

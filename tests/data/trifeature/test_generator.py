@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from kdtune.data import load
-from kdtune.data.trifeature import SeedOf, draw_features
-from kdtune.data.trifeature_render import COLORS, N_PARAMETERS, SHAPES, TEXTURES, render
+from kdtune.data.trifeature.drawing import COLORS, N_PARAMETERS, SHAPES, TEXTURES, render
+from kdtune.data.trifeature.generator import SeedOf, draw_features
 from kdtune.errors import DataError
 
 SMALL = {"n_train": 40, "n_validation": 30, "n_test": 20}

@@ -13,9 +13,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from kdtune.data.array_images import Sizes, dataset_of_arrays
 from kdtune.data.dataset import Augmentation, Dataset, Split
-from kdtune.data.downloads import fetch, missing
+from kdtune.data.images.array_images import Sizes, dataset_of_arrays
+from kdtune.data.published.downloads import fetch, missing
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError
 

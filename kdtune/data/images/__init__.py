@@ -1,0 +1,1 @@
+"""Images: folders and arrays of them, decoded once, augmented in batches."""

@@ -1,0 +1,1 @@
+"""Data sets read in the form in which they were published."""

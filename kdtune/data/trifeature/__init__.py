@@ -1,0 +1,1 @@
+"""Trifeature: generated images whose shape, texture and colour can be correlated."""
