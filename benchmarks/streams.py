@@ -62,7 +62,7 @@ def _means(task: tuple[str, dict[str, Any], int]) -> dict[str, float]:
     from kdtune.distill.arrays import Arrays, DeviceData
     from kdtune.distill.teacher import TeacherSignal, signal_of
     from kdtune.distill.training import Training
-    from kdtune.report.trained import job_of, load_trained
+    from kdtune.report.evaluate.trained import job_of, load_trained
     from kdtune.runs.files import baseline_id, read_json
     from kdtune.runs.reader import open_run
 

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from kdtune.api import search
     from kdtune.data import register_dataset
     from kdtune.models import register_model
-    from kdtune.report.student import Student, load_student
     from kdtune.runs.reader import Run, open_run
+    from kdtune.student.student import Student, load_student
 
 _HOMES = {
     "search": "kdtune.api",
     "open_run": "kdtune.runs.reader",
     "Run": "kdtune.runs.reader",
-    "load_student": "kdtune.report.student",
-    "Student": "kdtune.report.student",
+    "load_student": "kdtune.student.student",
+    "Student": "kdtune.student.student",
     "register_dataset": "kdtune.data",
     "register_model": "kdtune.models",
 }

@@ -305,15 +305,15 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from kdtune.report.console import print_summary
     from kdtune.runs.reader import open_run
+    from kdtune.terminal.console import print_summary
 
     print_summary(open_run(options.target, runs_dir=options.runs_dir), as_json=options.json)
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
-    from kdtune.report.command import export
+    from kdtune.report.export.command import export
 
     return export(options)
 
@@ -344,15 +344,15 @@ def _stop(options: argparse.Namespace) -> int:
 
 
 def _runs(options: argparse.Namespace) -> int:
-    from kdtune.report.console import print_runs
     from kdtune.runs.files import runs_dir
+    from kdtune.terminal.console import print_runs
 
     print_runs(runs_dir(options.runs_dir), as_json=options.json)
     return 0
 
 
 def _spaces(options: argparse.Namespace) -> int:
-    from kdtune.report.console import print_spaces
+    from kdtune.terminal.console import print_spaces
 
     print_spaces(options.space, schema=options.schema, as_json=options.json)
     return 0

@@ -14,8 +14,6 @@ from types import FrameType
 from typing import Any
 
 from kdtune.errors import InputError
-from kdtune.report.console import narrate, print_summary
-from kdtune.report.progress import Progress
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.files import RunFiles, check_no_links, create_run, find_run, runs_dir
 from kdtune.runs.jsonl import open_to_append
@@ -25,6 +23,8 @@ from kdtune.runs.records import RunRecord
 from kdtune.runs.state import RunState
 from kdtune.space.reading import Space, read_space
 from kdtune.sweep.remote.cluster import prepare_environment
+from kdtune.terminal.console import narrate, print_summary
+from kdtune.terminal.progress import Progress
 from kdtune.user_code import check_named
 
 _POLL_SECONDS = 0.2

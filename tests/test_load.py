@@ -100,7 +100,7 @@ def test_a_large_run_is_read_in_two_seconds(tmp_path: Path) -> None:
 LISTED = """
 import contextlib, io, sys, time
 from pathlib import Path
-from kdtune.report.console import print_runs
+from kdtune.terminal.console import print_runs
 begun = time.process_time()
 with contextlib.redirect_stdout(io.StringIO()) as said:
     print_runs(Path(sys.argv[1]), as_json=False)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from kdtune.errors import DataError, InputError, RunError
 from kdtune.plain import cell, file_name, plain, plain_lines
-from kdtune.report.card import markdown
+from kdtune.report.export.card import markdown
 from kdtune.report.study.table import Table, latex
 from kdtune.runs.records import RunRecord
 
@@ -208,7 +208,7 @@ def test_a_figure_takes_such_names(tmp_path: Path) -> None:
     """matplotlib would set `$...$` as mathematics, and stop at what is none."""
     import xml.etree.ElementTree as ET
 
-    from kdtune.report.style import look, new_figure, svg
+    from kdtune.report.drawing.style import look, new_figure, svg
 
     with look():
         figure = new_figure(4, 3)

@@ -22,9 +22,7 @@ from kdtune.data.mapped import map_file
 from kdtune.distill.checkpoint import read_checkpoint
 from kdtune.distill.pretrained import read_state
 from kdtune.errors import KdtuneError
-from kdtune.report.console import print_runs, print_summary
-from kdtune.report.student import load_student
-from kdtune.report.trained import load_trained
+from kdtune.report.evaluate.trained import load_trained
 from kdtune.runs import lock
 from kdtune.runs.events import read_state as read_run_state
 from kdtune.runs.files import RunFiles, read_json
@@ -33,6 +31,8 @@ from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.summary import summarise
 from kdtune.space.reading import read_space
+from kdtune.student.student import load_student
+from kdtune.terminal.console import print_runs, print_summary
 from tests.data import published
 from tests.test_bad_input import run as make_run
 
@@ -123,7 +123,7 @@ def bundle(name: str) -> Callable[[Path], Path]:
         from safetensors.torch import save
 
         from kdtune.models import build
-        from kdtune.report.student import digest
+        from kdtune.student.student import digest
 
         module = build("linear", input_shape=(3,), n_classes=2)
         weights = save(dict(module.state_dict()))
@@ -422,7 +422,7 @@ def test_a_program_in_the_place_of_an_image_is_not_run(
     """Pillow gives PostScript to ghostscript, whatever the file is called."""
     from PIL import EpsImagePlugin
 
-    from kdtune.report.raw_input import _picture
+    from kdtune.student.raw_input import _picture
 
     ghost = tmp_path / "bin" / "gs"
     ghost.parent.mkdir()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kdtune.report.export import Request, run_export
+from kdtune.report.export.run import Request, run_export
 from kdtune.runs.reader import Run, open_run
 
 

@@ -32,7 +32,7 @@ def write(folder: Path, n: int = 80) -> Path:
 
 @pytest.mark.slow  # half a minute on a free machine; loaders and trainings of text are tested without Ray
 def test_search_export_and_read(ray_session: None, tmp_path: Path) -> None:
-    from kdtune.report.export import Request, run_export
+    from kdtune.report.export.run import Request, run_export
 
     space = {
         "dataset": {

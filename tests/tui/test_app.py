@@ -421,8 +421,8 @@ async def test_nothing_is_drawn_twice_without_a_change():
 
 
 async def test_numbers_are_those_of_status(run, capsys):
-    from kdtune.report.console import print_summary
     from kdtune.runs import open_run
+    from kdtune.terminal.console import print_summary
 
     files, record = run
     print_summary(open_run(files.root), as_json=True)

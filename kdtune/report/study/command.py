@@ -7,7 +7,6 @@ from typing import Literal
 from rich.table import Table as RichTable
 
 from kdtune.plain import file_name, plain
-from kdtune.report.console import narrate, print_json, stdout_console
 from kdtune.report.study.figures import draw_all
 from kdtune.report.study.gather import Study, gather
 from kdtune.report.study.measure import measure, study_of
@@ -18,6 +17,7 @@ from kdtune.report.study.table import Table
 from kdtune.report.study.tables import all_tables
 from kdtune.runs.files import check_no_links, write_bytes
 from kdtune.runs.reader import open_run
+from kdtune.terminal.console import narrate, print_json, stdout_console
 from kdtune.user_code import check_named, import_modules
 
 FOLDER = "study"

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kdtune.report.figures import Picture, picture
+from kdtune.report.drawing.style import COLOURS, GRID, INK, MUTED, PAPER, WIDE, new_figure
+from kdtune.report.export.figures.figures import Picture, picture
 from kdtune.report.study import groups, published
 from kdtune.report.study.class_tables import disagreements
 from kdtune.report.study.curves import CROSSES, Panel, lines, published_points
 from kdtune.report.study.gather import Series, Study, Tested
 from kdtune.report.study.groups import spread
 from kdtune.report.study.significance import NULLS, Null, expected_floor, measured_floor, tally
-from kdtune.report.style import COLOURS, GRID, INK, MUTED, PAPER, WIDE, new_figure
 from kdtune.runs.summary import GAPS
 
 if TYPE_CHECKING:

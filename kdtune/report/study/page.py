@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from kdtune.report.figures import Picture
-from kdtune.report.html import bullets, document, escape, figure, paragraphs
+from kdtune.report.drawing.html import bullets, document, escape, figure, paragraphs
+from kdtune.report.export.figures.figures import Picture
 from kdtune.report.study import groups, published
 from kdtune.report.study.cells import percent
 from kdtune.report.study.gather import Series, Study

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdtune.plain import cell, plain
-from kdtune.report import html
+from kdtune.report.drawing import html
 
 _LATEX = {
     "\\": r"\textbackslash{}",

@@ -65,7 +65,7 @@ def test_a_finished_run_has_the_checkpoints_of_its_front(small_run: Run) -> None
 
 def test_what_is_needed_is_what_is_written(small_run: Run) -> None:
     """The estimate before the sweep, against the files after it."""
-    from kdtune.report.evaluation import load_data
+    from kdtune.report.evaluate.evaluation import load_data
     from kdtune.space.reading import parse_space
     from kdtune.sweep.plan import make_plan
 

@@ -1,0 +1,170 @@
+"""Evaluates trained models on a split. The only code in kdtune that opens the test split is here."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kdtune.data import load
+from kdtune.data.dataset import Dataset, Split
+from kdtune.distill.arrays import Arrays, DeviceData, inputs_of, tensor_of
+from kdtune.distill.evaluate import count_all, predict_logits
+from kdtune.distill.extras import EXTRAS, measure_extras
+from kdtune.errors import RunError
+from kdtune.report.evaluate.trained import Trained
+from kdtune.runs.records import Report
+
+if TYPE_CHECKING:
+    from kdtune.runs.reader import Run
+
+TOLERATED = 0.01
+"""Share of validation examples on which weights that were kept may answer otherwise than the run recorded: another
+processor rounds otherwise, and low precision tips more of the close calls."""
+
+
+@dataclass(frozen=True, eq=False)
+class SplitData:
+    """A split on which models are evaluated; `arrays` holds it in the place of validation."""
+
+    name: str
+    arrays: Arrays
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Classes, int64 [n]."""
+        return self.arrays.validation_labels
+
+    @property
+    def inputs(self) -> Tensor:
+        """uint8 [n, c, h, w] or float32 [n, features]."""
+        return tensor_of(self.arrays.validation_inputs)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """What one model gave on one split.
+
+    Attributes:
+        logits: float32 [n, classes].
+        report: the counts, and the measures beside them.
+    """
+
+    split: str
+    logits: Tensor
+    report: Report
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Classes, int64 [n]."""
+        return np.asarray(self.logits.argmax(dim=1).numpy())
+
+
+def load_data(run: "Run") -> Dataset:
+    """Load the data of a run again.
+
+    Raises:
+        RunError: they are not those that the run was made with.
+        DataError: they can't be read any more.
+    """
+    try:
+        name, options = str(run.record.space["dataset"]["name"]), dict(run.record.dataset["options"])
+        _ = run.record.dataset["input_shape"], run.record.dataset["splits"]["train"]["n"]
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{run.files.record}: damaged: says nothing of its data ({error!r})") from None
+    dataset = load(name, **options)
+    if dataset.fingerprint != run.record.dataset["fingerprint"]:
+        raise RunError(
+            f"{run.path}: the data have changed since the run began (fingerprint {dataset.fingerprint[:12]}, then "
+            f"{run.record.dataset['fingerprint'][:12]}): bring them back as they were, or search again"
+        )
+    return dataset
+
+
+def validation_of(dataset: Dataset) -> SplitData:
+    """Return the validation split."""
+    return SplitData("validation", Arrays.of(dataset))
+
+
+def open_test(dataset: Dataset) -> SplitData:
+    """Open the test split: nothing that is chosen or trained may come after this.
+
+    Raises:
+        DataError: it can't be read.
+    """
+    split: Split = dataset.open_test()
+    arrays = Arrays.of(dataset)
+    return SplitData(
+        "test",
+        replace(
+            arrays,
+            validation_inputs=inputs_of(split),
+            validation_labels=split.labels.numpy(),
+            validation_groups={name: groups.numpy() for name, groups in split.groups.items()},
+        ),
+    )
+
+
+def evaluate(module: nn.Module, split: SplitData, recorded: Report) -> Evaluated:
+    """Evaluate a module on a split, in float32 on the CPU, whatever it was trained in: as a loaded student answers.
+
+    Measures beside the counts are taken where the run took them; the latency is the run's own, for it is no
+    property of a split.
+    """
+    device = torch.device("cpu")
+    data = DeviceData(split.arrays, device, view_seed=0, augment=False)
+    logits = predict_logits(module.to(device), data.validation, device)
+    taken = tuple(name for name in EXTRAS if name in recorded.scalars and name != "latency")
+    scalars = measure_extras(taken, module, data, logits)
+    if "latency" in recorded.scalars:
+        scalars["latency"] = recorded.scalars["latency"]
+    return Evaluated(split.name, logits, _report(split, logits, scalars))
+
+
+def check_recorded(trained: Trained, module: nn.Module, validation: SplitData) -> int:
+    """Evaluate weights as the search did, and return on how many validation examples, at least, the counts differ.
+
+    Raises:
+        RunError: more than can come from rounding: these are not the weights that the run evaluated.
+    """
+    device = torch.device("cpu")
+    data = DeviceData(validation.arrays, device, view_seed=0, augment=False)
+    like_then: dict[str, Any] = {}
+    if trained.config.get("channels_last") and validation.arrays.is_image:
+        like_then["memory_format"] = torch.channels_last
+    precision = str(trained.config.get("precision", "float32"))
+    logits = predict_logits(module.to(device, **like_then), data.validation, device, precision=precision)
+    module.to(memory_format=torch.contiguous_format)
+    now, then = (
+        count_all(validation.arrays, logits.argmax(dim=1).numpy())["all"],
+        trained.recorded.counts["all"],
+    )
+    moved = max(
+        int(np.abs(now.predicted - then.predicted).sum()) // 2, abs(int(now.hits.sum() - then.hits.sum()))
+    )
+    if not np.array_equal(now.examples, then.examples) or moved > max(5, TOLERATED * len(validation)):
+        raise RunError(
+            f"{trained.id}: its weights give accuracy {now.accuracy:.4f} on validation, the run recorded "
+            f"{then.accuracy:.4f}: they are not the weights that were evaluated; leave it out with --pick"
+        )
+    return moved
+
+
+def _report(split: SplitData, logits: Tensor, scalars: dict[str, float]) -> Report:
+    loss = float(nn.functional.cross_entropy(logits, torch.from_numpy(split.labels)))
+    counts = count_all(split.arrays, logits.argmax(dim=1).numpy())
+    nan = float("nan")
+    return Report(
+        epoch=1,
+        counts=counts,
+        time=nan,
+        seconds=nan,
+        train_loss=nan,
+        validation_loss=loss,
+        learning_rate=nan,
+        scalars=scalars,
+    )

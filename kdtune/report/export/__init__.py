@@ -1,0 +1,1 @@
+"""The export of a front: students evaluated on test, written, read back, and reported on."""

@@ -1,0 +1,70 @@
+"""The command `kdtune export`, from its options to what it prints."""
+
+import argparse
+
+from rich.table import Table
+
+from kdtune.plain import plain
+from kdtune.report.export.findings import Findings
+from kdtune.report.export.front import choices, front_states
+from kdtune.report.export.labels import value_text
+from kdtune.report.export.pick import pick
+from kdtune.report.export.run import Request, refuse_study, run_export
+from kdtune.report.export.tables import findings_record
+from kdtune.runs.reader import open_run
+from kdtune.terminal.console import narrate, print_json, print_summary, stdout_console
+
+
+def export(options: argparse.Namespace) -> int:
+    """Export a run's front, or list it; return the exit code."""
+    if options.list:
+        return _list(options)
+    request = Request(
+        run=options.target,
+        runs_dir=options.runs_dir,
+        out=options.out,
+        pick=options.pick,
+        replicates=options.replicates,
+        address=options.address,
+        imports=options.imports,
+        torch_export=options.torch_export,
+        onnx=options.onnx,
+    )
+    out, findings = run_export(request)
+    if options.json:
+        print_json({"path": str(out), **findings_record(findings)})
+    else:
+        stdout_console().print(_table(findings))
+    exported = [member.id for member in findings.members if member.exported]
+    narrate(f"{len(exported)} students in {out}; read {out / 'report.html'}")
+    narrate(f'load one: kdtune.load_student("{out / exported[0]}").predict(...)')
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    run = open_run(options.target, runs_dir=options.runs_dir)
+    refuse_study(run)
+    front = choices(front_states(run))
+    print_summary(run, as_json=options.json)
+    if options.pick:
+        narrate(f"picked: {', '.join(pick(front, run.objectives, options.pick))}")
+    else:
+        knee = pick(front, run.objectives, ["knee"])[0]
+        narrate(f"--pick knee is {knee}; without --pick, all {len(front)} are exported")
+    return 0
+
+
+def _table(findings: Findings) -> Table:
+    """Return the front on test, beside what the search had found on validation."""
+    title = f"validation → {findings.n['test']:,} test examples (* exported)"
+    table = Table(title=title, title_justify="left", pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    for objective in findings.objectives:
+        table.add_column(plain(objective.name), justify="right", no_wrap=True)
+    for model in findings.models:
+        name = plain(model.id) + (" *" if model.exported else "")
+        before = [value_text(model, o, searched=True) for o in findings.objectives]
+        after = [value_text(model, o) for o in findings.objectives]
+        cells = [f"{then} → {now}" for then, now in zip(before, after, strict=True)]
+        table.add_row(name, *cells, style="dim" if model.role != "student" else None)
+    return table

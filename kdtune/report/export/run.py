@@ -1,0 +1,242 @@
+"""`kdtune export`: from the front of a run to students that can be loaded, each with what it is worth, and to whom."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+
+from kdtune.data.dataset import Dataset
+from kdtune.errors import InputError
+from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
+from kdtune.report.export.bundle import Provenance, verify_bundle, write_bundle
+from kdtune.report.export.card import card
+from kdtune.report.export.figures.figures import draw_all
+from kdtune.report.export.findings import Findings, ModelFindings, conclude
+from kdtune.report.export.formats import check_formats, write_formats
+from kdtune.report.export.front import choices, front_states
+from kdtune.report.export.members import Measured, checked, group_table, load_baselines, load_members, measure
+from kdtune.report.export.page import page
+from kdtune.report.export.pick import pick
+from kdtune.report.export.replicates import reseed, train_again
+from kdtune.report.export.tables import csv_of, write_tables
+from kdtune.runs.files import baseline_id, write_bytes
+from kdtune.runs.reader import Run, open_run
+from kdtune.student.student import CARD, FORM, digest
+from kdtune.terminal.console import narrate
+from kdtune.user_code import check_named, import_modules
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to export.
+
+    Attributes:
+        run: name or path; None for the newest.
+        out: folder to write, absent or empty; None for `export` in the run.
+        pick: which members get a folder (see `kdtune.report.export.pick`); all of them where it is empty.
+        replicates: how many further seeds the front and its baselines are trained with.
+        address: of a running Ray cluster (host:port), for the replicates.
+        imports: modules that register the user's data sets and models.
+        torch_export, onnx: write these forms of each student too.
+    """
+
+    run: str | Path | None = None
+    runs_dir: Path | None = None
+    out: Path | None = None
+    pick: Sequence[str] = ()
+    replicates: int = 0
+    address: str | None = None
+    imports: Sequence[str] = ()
+    torch_export: bool = False
+    onnx: bool = False
+
+
+def refuse_study(run: Run) -> None:
+    """Refuse to export a study.
+
+    Raises:
+        InputError: the run is one.
+    """
+    if run.record.kind == "study":
+        raise InputError(
+            f"run {run.name!r} is a study, whose models are judged over seeds: its tables and figures are made by "
+            f"{run.record.concluding} {run.name}"
+        )
+
+
+def run_export(request: Request) -> tuple[Path, Findings]:
+    """Export a run's front, and return the folder and what was found.
+
+    Nothing is seen under the folder's name before all of it is there and was loaded again.
+
+    Raises:
+        InputError: the run, the folder or a pick can't be used as it is; nothing was written.
+        ExportError: what was written does not give what was measured; nothing was kept.
+    """
+    check_formats(onnx=request.onnx)
+    run = open_run(request.run, runs_dir=request.runs_dir)
+    check_named(run.record.space.get("imports") or (), request.imports, str(run.files.record))
+    import_modules(request.imports)
+    refuse_study(run)
+    out = checked_out(request.out or run.files.export)
+    front = front_states(run)
+    picked = pick(choices(front), run.objectives, request.pick)
+    narrate(f"data: {run.record.dataset['name']}")
+    dataset = load_data(run)
+    validation = validation_of(dataset)
+    members, notes = load_members(run, front, picked, required=bool(request.pick))
+    models = checked(run, members, validation)
+    models += checked(run, load_baselines(run, members), validation)
+    replicates = []
+    if request.replicates:
+        replicates = train_again(run, dataset, models, request.replicates, address=request.address)
+    test = open_test(dataset)
+    for split in (validation, test):
+        narrate(f"{split.name}: {len(models)} models on {len(split):,} examples")
+        measure(models, split, run)
+    reseeded = reseed(run, models, replicates, (validation, test))
+    if reseeded and not request.pick:
+        picked = _robust(reseeded, picked, notes)
+    findings = conclude(
+        run.record,
+        run.objectives,
+        [_found(model, picked, reseeded) for model in models],
+        run.trials(),
+        seeds=request.replicates,
+        notes=notes,
+    )
+    with written_aside(out) as folder:
+        _write(folder, run, dataset, models, findings, request)
+    return out, findings
+
+
+def checked_out(out: Path) -> Path:
+    """Return the folder to write, if it is free.
+
+    Raises:
+        InputError: there is something in its place.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file: name a folder with --out")
+    if out.is_dir() and any(out.iterdir()):
+        raise InputError(
+            f"{out}: is not empty, and nothing is overwritten: move it away, or name another folder: --out DIR"
+        )
+    return out
+
+
+@contextmanager
+def written_aside(out: Path) -> Iterator[Path]:
+    """Give a folder to write into that takes the name `out` when the block ends well, and vanishes when it doesn't."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-incomplete-"))
+    try:
+        yield aside
+        aside.chmod(0o755)
+        checked_out(out)
+        aside.rename(out)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise InputError(f"{out}: can't be written ({error.strerror or error})") from None
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def _write(
+    folder: Path,
+    run: Run,
+    dataset: Dataset,
+    models: Sequence[Measured],
+    findings: Findings,
+    request: Request,
+) -> None:
+    by_id = {model.trained.id: model for model in models}
+    for member in findings.members:
+        if not member.exported:
+            continue
+        model = by_id[member.id]
+        teacher = by_id[baseline_id("teacher", str(member.config["teacher"]))].trained
+        origin = Provenance(
+            run, dataset, digest(safetensors.torch.save(dict(teacher.state))), version("kdtune")
+        )
+        metrics = metrics_of(member, findings, model.moved)
+        parameters = sum(parameter.numel() for parameter in model.module.parameters())
+        write_bundle(folder / member.id, model.trained, origin, metrics, parameters=parameters)
+        student = verify_bundle(folder / member.id, model.on, metrics)
+        write_formats(
+            folder / member.id,
+            student,
+            model.on["test"][0].inputs,
+            torch_export=request.torch_export,
+            onnx=request.onnx,
+        )
+        write_bytes(folder / member.id / CARD, card(member, student.config, findings).encode())
+    write_tables(folder, findings)
+    groups = group_table(run, models)
+    if len(groups):
+        write_bytes(folder / "by_group.csv", csv_of(groups))
+    narrate("figures and report")
+    pictures = draw_all(findings)
+    for picture in pictures:
+        write_bytes(folder / "figures" / f"{picture.name}.svg", picture.svg)
+        write_bytes(folder / "figures" / f"{picture.name}.png", picture.png)
+    write_bytes(folder / "report.html", page(findings, pictures, groups).encode())
+
+
+def _robust(reseeded: Mapping[str, Mapping[str, Any]], picked: Sequence[str], notes: list[str]) -> list[str]:
+    """Return the members that stay on the front over means of other seeds; all of them where none does."""
+    stay = [name for name in picked if reseeded[name]["on_front"]]
+    if not stay:
+        notes.append(
+            "over the means of other seeds no member is feasible and non-dominated: all are exported"
+        )
+        return list(picked)
+    gone = [name for name in picked if name not in stay]
+    notes += [f"{name} leaves the front over the means of other seeds, and is not exported" for name in gone]
+    return stay
+
+
+def _found(
+    model: Measured, picked: Sequence[str], reseeded: Mapping[str, Mapping[str, Any]]
+) -> ModelFindings:
+    trained = model.trained
+    return ModelFindings(
+        id=trained.id,
+        role=trained.role,
+        architecture=trained.architecture,
+        config=trained.config,
+        searched=model.searched,
+        splits=model.numbers,
+        replicates=reseeded.get(trained.id),
+        exported=trained.id in picked,
+    )
+
+
+def metrics_of(member: ModelFindings, findings: Findings, moved: int) -> dict[str, Any]:
+    """Return the content of a student's `metrics.json`."""
+    return {
+        "form": FORM,
+        "id": member.id,
+        "objectives": [objective.name for objective in findings.objectives],
+        "constraints": [str(constraint) for constraint in findings.record.constraints],
+        "searched": {
+            "values": dict(member.searched),
+            "precision": member.config.get("precision", "float32"),
+            "answers_changed_since": moved,
+        },
+        **member.splits,
+        **({} if member.replicates is None else {"replicates": member.replicates}),
+        "feasible_on_test": is_feasible_on_test(member, findings),
+    }
+
+
+def is_feasible_on_test(member: ModelFindings, findings: Findings) -> bool:
+    """Tell whether a member meets the run's constraints on test too."""
+    return all(c.violation(member.value(c.name)) <= 0 for c in findings.record.constraints)

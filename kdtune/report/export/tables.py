@@ -1,0 +1,133 @@
+"""The front as tables for other programs: `front.csv`, `front.json`, `front.parquet`, `by_group.csv`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kdtune.plain import cell
+from kdtune.report.export.bundle import write_pretty
+from kdtune.report.export.findings import Findings, ModelFindings
+from kdtune.runs.files import write_bytes
+from kdtune.runs.summary import GAPS
+
+if TYPE_CHECKING:
+    import pandas
+
+SETTINGS = ("pair", "temperature", "alpha", "lr", "batch_size", "seed")
+
+
+def write_tables(folder: Path, findings: Findings) -> None:
+    """Write the front in three forms that hold the same numbers."""
+    table = front_table(findings)
+    write_bytes(folder / "front.csv", csv_of(table))
+    write_pretty(folder / "front.json", findings_record(findings))
+    table.to_parquet(folder / "front.parquet", index=False)
+
+
+def csv_of(table: "pandas.DataFrame") -> bytes:
+    """Return a table as CSV, with its words made safe for spreadsheets."""
+    safe = table.map(lambda value: cell(value) if isinstance(value, str) else value)
+    return safe.rename(columns=cell).to_csv(index=False).encode()
+
+
+def front_table(findings: Findings) -> "pandas.DataFrame":
+    """Return members and baselines, one a row.
+
+    A measure has the columns `NAME_searched` (as the search recorded it, on validation), `NAME_validation` and
+    `NAME_test` (of the exported float32 model); gaps also `NAME_test_low`, `NAME_test_high`, `NAME_test_chance`.
+    """
+    import pandas
+
+    rows = []
+    for k, model in enumerate(findings.models):
+        member = k < len(findings.members)
+        row: dict[str, Any] = {
+            "id": model.id,
+            "role": model.role,
+            "architecture": model.architecture,
+            **{name: model.config.get(name) for name in SETTINGS},
+            "exported": model.exported,
+            "optimistic_on_test": bool(findings.optimistic[k]) if member else None,
+            "pessimistic_on_test": bool(findings.pessimistic[k]) if member else None,
+        }
+        for name in model.splits["test"]["values"]:
+            row[f"{name}_searched"] = model.searched.get(name)
+            row[f"{name}_validation"] = model.value(name, "validation")
+            row[f"{name}_test"] = model.value(name)
+        for attribute, numbers in model.splits["test"]["attributes"].items():
+            for gap in GAPS:
+                name = column_of(gap, attribute, list(findings.record.attributes))
+                row[f"{name}_test_low"], row[f"{name}_test_high"] = numbers[gap]["interval"]
+                row[f"{name}_test_chance"] = numbers[gap]["chance"]["mean"]
+        row |= _replicated(model)
+        rows.append(row)
+    return pandas.DataFrame(rows)
+
+
+def column_of(measure: str, attribute: str, attributes: Sequence[str]) -> str:
+    """Return the name of a measure of an attribute: bare for the first one."""
+    return measure if attribute == attributes[0] else f"{measure}@{attribute}"
+
+
+def _replicated(model: ModelFindings) -> dict[str, Any]:
+    if model.replicates is None:
+        return {}
+    columns: dict[str, Any] = {"seeds": model.replicates["n"]}
+    for split in ("validation", "test"):
+        for name, values in model.replicates[split].items():
+            columns[f"{name}_{split}_mean"] = values["mean"]
+            columns[f"{name}_{split}_std"] = values["std"]
+    if "non_dominated" in model.replicates:
+        columns["non_dominated_chance"] = model.replicates["non_dominated"]["test"]
+    return columns
+
+
+def findings_record(findings: Findings) -> dict[str, Any]:
+    """Return all findings as plain values; NaN stands for undefined."""
+    record = findings.record
+    return {
+        "run": record.name,
+        "created": record.created,
+        "data": {
+            "name": record.dataset["name"],
+            "fingerprint": record.dataset["fingerprint"],
+            "n": findings.n,
+        },
+        "classes": list(record.classes),
+        "attributes": {name: list(groups) for name, groups in record.attributes.items()},
+        "objectives": [o.name for o in findings.objectives],
+        "directions": {o.name: o.measure.direction for o in findings.objectives},
+        "constraints": [str(constraint) for constraint in record.constraints],
+        "hypervolume": dict(findings.hypervolume),
+        "optimism": dict(findings.optimism),
+        "seeds": findings.seeds,
+        "notes": list(findings.notes),
+        "members": [
+            {
+                **_model(model),
+                "optimistic_on_test": bool(findings.optimistic[k]),
+                "pessimistic_on_test": bool(findings.pessimistic[k]),
+            }
+            for k, model in enumerate(findings.members)
+        ],
+        "baselines": [_model(model) for model in findings.baselines],
+    }
+
+
+def _model(model: ModelFindings) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "id": model.id,
+        "role": model.role,
+        "architecture": model.architecture,
+        "config": dict(model.config),
+        "exported": model.exported,
+        "searched": dict(model.searched),
+        **{name: _without_counts(split) for name, split in model.splits.items()},
+    }
+    if model.replicates is not None:
+        record["replicates"] = dict(model.replicates)
+    return record
+
+
+def _without_counts(split: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in split.items() if key != "counts"}

@@ -1,0 +1,1 @@
+"""A student loaded from an export, for inference alone: no Ray, no Optuna, no Textual."""

@@ -1,0 +1,184 @@
+"""An exported student, loaded again: a module, how raw input becomes its input, and what was measured of it.
+
+Importing and using it needs torch and nothing of the sweep: no Ray, no Optuna, no teacher.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from kdtune.data.images.views import Views
+from kdtune.distill.evaluate import predict_logits
+from kdtune.errors import RunError, UnknownNameError
+from kdtune.models import build
+from kdtune.runs.files import read_json
+from kdtune.student.raw_input import inputs_of
+
+FORM = 1
+"""Version of a bundle's form; what is newer is refused."""
+
+KIND = "kdtune-student"
+WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
+
+
+class BundleError(RunError):
+    """A folder is no exported student, or one that is damaged, or was written by a newer version."""
+
+
+class Student:
+    """An exported student.
+
+    Attributes:
+        module: in evaluation mode; float32 [n, *input_shape], prepared, to logits [n, classes].
+        config: content of `config.json`: architecture, classes, preprocessing, how it was trained.
+        metrics: content of `metrics.json`: validation and test, by class and by group.
+    """
+
+    def __init__(self, module: nn.Module, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+        self.module = module.eval()
+        self.config = config
+        self.metrics = metrics
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the logits."""
+        return tuple(self.config["classes"])
+
+    def to(self, device: torch.device | str) -> "Student":
+        """Move the module and return self."""
+        self.module.to(device)
+        return self
+
+    def logits(self, x: Any) -> Tensor:
+        """Return logits, float32 [n, classes] on the CPU.
+
+        Args:
+            x: images (PIL, paths of image files, or a list of them), arrays or tensors (uint8 [n, c, h, w] or
+                [n, h, w, c]; float32 [n, features] for tables), or a DataFrame with the raw columns.
+
+        Raises:
+            DataError: this student was not trained on such input.
+        """
+        device = next(self.module.parameters()).device
+        views = views_of(inputs_of(x, self.config["preprocessing"], self.config["input_shape"]), self.config)
+        return predict_logits(self.module, views.to(device), device).cpu()
+
+    def probabilities(self, x: Any) -> NDArray[np.float32]:
+        """Return the softmax of the logits, float32 [n, classes]; `x` as for `logits`."""
+        return np.asarray(self.logits(x).softmax(dim=1).numpy())
+
+    def predict(self, x: Any) -> NDArray[np.str_]:
+        """Return the name of the most likely class for each example, [n]; `x` as for `logits`."""
+        names = np.array(self.classes)
+        return np.asarray(names[self.logits(x).argmax(dim=1).numpy()])
+
+    def __repr__(self) -> str:
+        return (
+            f"<Student {self.config['id']}: {self.config['architecture']}, classes {', '.join(self.classes)}>"
+        )
+
+
+def views_of(inputs: Tensor, config: Mapping[str, Any]) -> Views:
+    """Return raw inputs (uint8 images or float32 tables) as the model sees them: normalised, not augmented."""
+    normalisation = config.get("normalisation") or {}
+    return Views(inputs, mean=normalisation.get("mean"), std=normalisation.get("std"))
+
+
+def load_student(path: str | Path) -> Student:
+    """Open a student that `kdtune export` wrote.
+
+    Raises:
+        BundleError: the folder is no such bundle, is damaged, was written by a newer kdtune, or has an
+            architecture that a program of yours registered and this one did not.
+    """
+    folder = Path(path)
+    config = read_config(folder)
+    state = _weights(folder, config)
+    try:
+        module = build(
+            config["architecture"], input_shape=config["input_shape"], n_classes=len(config["classes"])
+        )
+    except UnknownNameError as error:
+        raise BundleError(
+            f"{folder}: {error}; if it is your own, import the module that registers it before load_student"
+        ) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{folder / CONFIG}: damaged ({error!r})") from None
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise BundleError(
+            f"{folder}: {WEIGHTS} does not fit {CONFIG} (architecture {config['architecture']!r}): "
+            f"{_first_problem(error)}; export the student again"
+        ) from None
+    return Student(module, config, read_json(folder / METRICS))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return a bundle's `config.json`, checked for kind and version.
+
+    Raises:
+        BundleError: there is none, or it is not of a version that this kdtune reads.
+    """
+    if not (folder / CONFIG).is_file():
+        there = sorted(item.parent.name for item in folder.glob(f"*/{CONFIG}")) if folder.is_dir() else []
+        hint = f"; it holds the students {', '.join(there)}: name one of them" if there else ""
+        raise BundleError(f"{folder}: no exported student here ({CONFIG} is missing){hint}")
+    try:
+        config = read_json(folder / CONFIG)
+    except RunError as error:
+        raise BundleError(str(error)) from None
+    if config.get("kind") != KIND or not isinstance(config.get("form"), int):
+        raise BundleError(f"{folder / CONFIG}: not the configuration of a student that kdtune exported")
+    if config["form"] > FORM:
+        raise BundleError(
+            f"{folder}: written by a newer kdtune (form {config['form']}, this one reads up to {FORM}): upgrade kdtune"
+        )
+    kinds = {
+        "architecture": str,
+        "input_shape": list,
+        "classes": list,
+        "preprocessing": dict,
+        "weights": dict,
+    }
+    wrong = [key for key, kind in kinds.items() if not isinstance(config.get(key), kind)]
+    if wrong:
+        raise BundleError(f"{folder / CONFIG}: damaged (lacks {', '.join(wrong)})")
+    return config
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 (hex) of bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
+    import safetensors
+    import safetensors.torch
+
+    path = folder / WEIGHTS
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: not readable ({error.strerror})") from None
+    weights = config["weights"]
+    if not isinstance(weights, dict) or digest(content) != weights.get("sha256"):
+        raise BundleError(
+            f"{path}: not the weights that {CONFIG} was written for (another SHA-256): damaged, or of another "
+            "student; copy the whole folder, or export again"
+        )
+    try:
+        return safetensors.torch.load(content)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise BundleError(f"{path}: damaged ({error})") from None
+
+
+def _first_problem(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines()]
+    return lines[1] if len(lines) > 1 else lines[0]

@@ -1,0 +1,79 @@
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kdtune.report.drawing.html import table
+from kdtune.report.export.sentences import opening
+
+VOID = {"meta", "link", "br", "img", "hr", "use", "path", "rect", "stop", "line", "circle"}
+
+
+class Nesting(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+def test_the_page_stands_alone(exported: tuple[Path, Any]) -> None:
+    text = (exported[0] / "report.html").read_text(encoding="utf-8")
+    page = Nesting()
+    page.feed(text)
+    assert page.wrong == []
+    assert page.open == []
+    assert all(link.startswith("#") for link in page.links)
+    assert "url(http" not in text
+    assert "data:image" not in text
+    assert "default-src 'none'" in text
+    assert not re.search(r"\bnan\b|None", text)
+
+
+def test_three_sentences_come_first_and_carry_the_numbers(exported: tuple[Path, Any]) -> None:
+    out, findings = exported
+    said = opening(findings)
+    assert len(said) == 3
+    assert f"Of 4 students trained to the end, {len(findings.members)} stand" in said[0]
+    best = max(findings.members, key=lambda m: m.searched["accuracy"])
+    assert f"{best.id}, is right on {100 * best.value('accuracy'):.1f} %" in said[1]
+    text = (out / "report.html").read_text(encoding="utf-8")
+    assert text.index(said[0]) < text.index(said[1]) < text.index(said[2]) < text.index("<figure>")
+
+
+def test_nothing_is_called_fair(exported: tuple[Path, Any]) -> None:
+    out, _ = exported
+    for path in (out / "report.html", *out.glob("*/README.md")):
+        words = set(re.findall(r"\b\w*fair\w*\b", path.read_text(encoding="utf-8").lower()))
+        assert words <= {"fairlearn", "individual_fairness"}, path
+
+
+def test_the_card_has_front_matter_and_sizes(exported: tuple[Path, Any]) -> None:
+    out, findings = exported
+    member = findings.members[0]
+    text = (out / member.id / "README.md").read_text(encoding="utf-8")
+    _, front, body = text.split("---\n", 2)
+    metadata = yaml.safe_load(front)
+    assert metadata["pipeline_tag"] == "image-classification"
+    metrics = {m["type"]: m["value"] for m in metadata["model-index"][0]["results"][0]["metrics"]}
+    assert metrics["accuracy"] == member.value("accuracy")
+    assert "test (n = 300)" in body
+    assert "| red | 150 |" in body
+    assert "What was not measured" in body
+
+
+def test_names_from_the_data_are_escaped() -> None:
+    assert "<script>" not in table(["<script>"], [["<script>", ("<script>", "<script>")]])

@@ -1,0 +1,119 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+
+import kdtune
+from kdtune.data.tables.preprocessing import TablePreprocessing
+from kdtune.errors import DataError
+from kdtune.student.raw_input import inputs_of
+from kdtune.student.student import BundleError, digest
+
+
+@pytest.fixture
+def folder(exported: tuple[Path, Any], tmp_path: Path) -> Path:
+    out, findings = exported
+    shutil.copytree(out / findings.members[0].id, tmp_path / "student")
+    return tmp_path / "student"
+
+
+def change_config(folder: Path, **changes: Any) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_images_arrays_and_tensors_give_the_same_answers(folder: Path, tmp_path: Path) -> None:
+    student = kdtune.load_student(folder)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    pictures = [Image.fromarray(image) for image in pixels]
+    pictures[0].save(tmp_path / "0.png")
+    expected = student.logits(pixels)
+    assert expected.shape == (3, len(student.classes))
+    for same in (pixels.transpose(0, 3, 1, 2), torch.from_numpy(pixels), pictures):
+        assert torch.equal(student.logits(same), expected)
+    assert torch.allclose(student.logits(tmp_path / "0.png"), expected[:1], atol=1e-5)
+    assert list(student.predict(pixels)) == [student.classes[k] for k in expected.argmax(dim=1)]
+    assert student.probabilities(pixels).sum(axis=1) == pytest.approx(np.ones(3), abs=1e-6)
+    assert not student.module.training
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (np.zeros((2, 32, 32, 3), dtype=np.float32), "0 to 255"),
+        (np.zeros((2, 16, 16, 3), dtype=np.uint8), r"\[2, 16, 16, 3\]"),
+        (pandas.DataFrame({"a": ["b"]}), "DataFrame"),
+        ("no-such-file.png", "no-such-file"),
+        (object(), "can't read"),
+    ],
+)
+def test_other_input_is_refused_with_what_is_wanted(folder: Path, x: Any, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        kdtune.load_student(folder).predict(x)
+
+
+def test_a_table_is_taken_raw_or_prepared() -> None:
+    frame = pandas.DataFrame({"age": [20, 30, 50], "job": ["a", "b", "a"]})
+    preprocessing = TablePreprocessing.fit(frame)
+    features = preprocessing.transform(frame)
+    state = json.loads(json.dumps(preprocessing.to_dict()))
+    assert np.array_equal(inputs_of(frame, state, [3]).numpy(), features)
+    assert np.array_equal(inputs_of(features, state, [3]).numpy(), features)
+    with pytest.raises(DataError, match="float32"):
+        inputs_of(features[:, :2], state, [3])
+    with pytest.raises(DataError, match="'job'"):
+        inputs_of(frame[["age"]], state, [3])
+
+
+def test_a_newer_bundle_is_refused(folder: Path) -> None:
+    change_config(folder, form=99)
+    with pytest.raises(BundleError, match="newer kdtune"):
+        kdtune.load_student(folder)
+
+
+def test_weights_of_another_student_are_refused(folder: Path) -> None:
+    state = safetensors.torch.load_file(folder / "model.safetensors")
+    name = next(iter(state))
+    safetensors.torch.save_file({**state, name: state[name] + 1}, folder / "model.safetensors")
+    with pytest.raises(BundleError, match="SHA-256"):
+        kdtune.load_student(folder)
+
+
+def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
+    change_config(folder, architecture="resnet8")
+    with pytest.raises(BundleError, match="does not fit"):
+        kdtune.load_student(folder)
+
+
+def test_damaged_weights_are_refused(folder: Path) -> None:
+    content = (folder / "model.safetensors").read_bytes()[:200]
+    (folder / "model.safetensors").write_bytes(content)
+    change_config(folder, weights={"file": "model.safetensors", "sha256": digest(content)})
+    with pytest.raises(BundleError, match="damaged"):
+        kdtune.load_student(folder)
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"kind": "other"}', '{"kind": "kdtune-student", "form": 1}'])
+def test_what_is_no_configuration_is_refused(folder: Path, content: str) -> None:
+    (folder / "config.json").write_text(content)
+    with pytest.raises(BundleError, match=r"config\.json"):
+        kdtune.load_student(folder)
+
+
+def test_an_architecture_that_is_not_registered_names_the_remedy(folder: Path) -> None:
+    change_config(folder, architecture="mine")
+    with pytest.raises(BundleError, match="registers it"):
+        kdtune.load_student(folder)
+
+
+def test_the_folder_above_names_the_students(exported: tuple[Path, Any]) -> None:
+    out, findings = exported
+    with pytest.raises(BundleError, match=findings.members[0].id):
+        kdtune.load_student(out)
