@@ -12,7 +12,7 @@ class GrowingRun:
     def __init__(
         self, path: Path, rate: float, *, trials: int = 1000, epochs: int = 200, classes: int = 100
     ) -> None:
-        from kdtune.runs.jsonl import dumps
+        from kdtune.files import dumps
         from tui.synthetic import Synthetic
 
         self.world = Synthetic(
@@ -57,7 +57,7 @@ class GrowingRun:
         return self.sent
 
     def _run(self) -> None:
-        from kdtune.runs.files import RunFiles
+        from kdtune.runs.paths import RunFiles
 
         files = RunFiles(self.path)
         running = [f"t{self.first + k:04d}" for k in range(4)]

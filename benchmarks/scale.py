@@ -23,8 +23,8 @@ from optuna.trial import TrialState
 
 from benchmarks.simulated import play
 from benchmarks.tables import table
-from kdtune.runs.files import RunFiles, trial_id
-from kdtune.runs.jsonl import dumps
+from kdtune.files import dumps
+from kdtune.runs.paths import RunFiles, trial_id
 from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Plan, make_plan
 from kdtune.sweep.trials.optuna_study import STUDY_NAME

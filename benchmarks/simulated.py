@@ -13,8 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from kdtune.runs.files import RunFiles
-from kdtune.runs.measures import References
+from kdtune.runs.objectives import References
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.run_record import record_of

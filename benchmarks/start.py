@@ -11,8 +11,8 @@ from benchmarks.processes import cores, run
 from benchmarks.sweeps import search
 from benchmarks.tables import table
 from benchmarks.workloads import Workload
-from kdtune.runs.files import is_trial
 from kdtune.runs.jsonl import read_records
+from kdtune.runs.paths import is_trial
 from kdtune.runs.reader import Run
 
 TRIALS, PART = 1_000, 100

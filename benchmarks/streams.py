@@ -62,8 +62,9 @@ def _means(task: tuple[str, dict[str, Any], int]) -> dict[str, float]:
     from kdtune.distill.arrays import Arrays, DeviceData
     from kdtune.distill.teacher import TeacherSignal, signal_of
     from kdtune.distill.training import Training
+    from kdtune.files import read_json
     from kdtune.report.evaluate.trained import job_of, load_trained
-    from kdtune.runs.files import baseline_id, read_json
+    from kdtune.runs.paths import baseline_id
     from kdtune.runs.reader import open_run
 
     path, options, stream = task

@@ -17,7 +17,7 @@ from benchmarks.floor import step_seconds
 from benchmarks.processes import Cost, cores, run
 from benchmarks.tables import table
 from benchmarks.workloads import Workload, workloads
-from kdtune.runs.files import baseline_id
+from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
 from kdtune.space.reading import Resources
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kdtune.runs.files import create_run, runs_dir
+from kdtune.runs.finding import create_run, runs_dir
 from kdtune.runs.reader import Run
 from kdtune.space.reading import Space, parse_space, read_space
 from kdtune.sweep.driver import Request, run_sweep

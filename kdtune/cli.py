@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options) or 0)
     except KdtuneError as error:
-        from kdtune.plain import plain_lines
+        from kdtune.text import plain_lines
 
         print(f"kdtune: {plain_lines(error)}", file=sys.stderr)
         return error.exit_code
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if not is_disk_error(error):
             raise
-        from kdtune.plain import plain
+        from kdtune.text import plain
 
         where = plain(error.filename if error.filename is not None else "a file")
         print(f"kdtune: {where}: {error.strerror}", file=sys.stderr)
@@ -325,10 +325,10 @@ def _study(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    from kdtune.plain import plain
-    from kdtune.runs.files import find_run
+    from kdtune.runs.finding import find_run
     from kdtune.runs.lock import driver_seems_alive, request_stop
     from kdtune.runs.records import RunRecord
+    from kdtune.text import plain
 
     files = find_run(options.target, options.runs_dir, recorded=False)
     if not driver_seems_alive(files):
@@ -344,7 +344,7 @@ def _stop(options: argparse.Namespace) -> int:
 
 
 def _runs(options: argparse.Namespace) -> int:
-    from kdtune.runs.files import runs_dir
+    from kdtune.runs.finding import runs_dir
     from kdtune.terminal.console import print_runs
 
     print_runs(runs_dir(options.runs_dir), as_json=options.json)

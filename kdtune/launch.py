@@ -15,9 +15,10 @@ from typing import Any
 
 from kdtune.errors import InputError
 from kdtune.runs.events import StateReader, read_state
-from kdtune.runs.files import RunFiles, check_no_links, create_run, find_run, runs_dir
+from kdtune.runs.finding import create_run, find_run, runs_dir
 from kdtune.runs.jsonl import open_to_append
 from kdtune.runs.lock import busy, driver_seems_alive, request_stop
+from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import RunState

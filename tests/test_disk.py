@@ -14,8 +14,9 @@ import yaml
 
 from kdtune.cli import main
 from kdtune.errors import DiskError, KdtuneError
-from kdtune.runs.files import RunFiles, write_bytes
+from kdtune.files import write_bytes
 from kdtune.runs.jsonl import LineWriter, read_records
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from tests.conftest import SMALL_SPACE
 
@@ -134,7 +135,7 @@ def test_a_file_that_is_gone_is_noticed_at_the_next_record(mount: Mount, tmp_pat
 
 def test_a_journal_that_the_disk_cut_short_is_read_when_there_is_room(mount: Mount) -> None:
     """The full disk meets Optuna's own writer, between any two bytes of what it appends."""
-    from kdtune.runs.measures import MEASURES, Objective
+    from kdtune.runs.objectives import MEASURES, Objective
     from kdtune.sweep.trials.optuna_study import open_study
 
     objectives = [
@@ -233,7 +234,7 @@ def test_links_in_a_run_are_not_written_through(tmp_path: Path) -> None:
 def test_the_lock_that_optuna_leaves_when_a_driver_is_killed_is_no_such_link(tmp_path: Path) -> None:
     from optuna.storages.journal import JournalFileSymlinkLock
 
-    from kdtune.runs.files import check_no_links
+    from kdtune.runs.paths import check_no_links
 
     files = RunFiles(tmp_path)
     files.journal.touch()

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from kdtune.fairness import count
-from kdtune.runs.files import RunFiles, trial_id
-from kdtune.runs.jsonl import dumps
-from kdtune.runs.measures import References, all_measures
+from kdtune.files import dumps
+from kdtune.runs.objectives import References, all_measures
+from kdtune.runs.paths import RunFiles, trial_id
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.summary import summarise

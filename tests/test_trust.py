@@ -22,11 +22,12 @@ from kdtune.data.mapped import map_file
 from kdtune.distill.checkpoint import read_checkpoint
 from kdtune.distill.pretrained import read_state
 from kdtune.errors import KdtuneError
+from kdtune.files import read_json
 from kdtune.report.evaluate.trained import load_trained
 from kdtune.runs import lock
 from kdtune.runs.events import read_state as read_run_state
-from kdtune.runs.files import RunFiles, read_json
 from kdtune.runs.jsonl import read_records
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.summary import summarise
@@ -211,7 +212,7 @@ def journal(folder: Path) -> Path:
 
 
 def open_journal(path: Path) -> Any:
-    from kdtune.runs.measures import MEASURES, Objective
+    from kdtune.runs.objectives import MEASURES, Objective
     from kdtune.sweep.trials.optuna_study import open_study, unfinished
 
     objectives = [

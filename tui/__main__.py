@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from kdtune.errors import KdtuneError
-from kdtune.plain import plain_lines
+from kdtune.text import plain_lines
 
 
 def main() -> int:

@@ -215,7 +215,7 @@ def main() -> None:
 
 
 def _doubt(name: str, attributes: list[str], report: Report) -> Doubt:
-    from kdtune.runs.measures import Objective
+    from kdtune.runs.objectives import Objective
     from kdtune.runs.summary import doubt
 
     return doubt(report, Objective.parse(name, attributes))

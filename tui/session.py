@@ -6,7 +6,7 @@ Everything that a front end needs besides drawing and keys; the app moves it wit
 import time
 from collections.abc import Callable, Hashable, Sequence
 
-from kdtune.runs.files import RunFiles
+from kdtune.runs.paths import RunFiles
 from tui.analyst import Analyst, DoubtOf, RankingOf
 from tui.charts.frame import Frame
 from tui.charts.gaps import gap_names

@@ -1,9 +1,9 @@
 """How the run stands, in words: its state, and what must not be overlooked."""
 
 from kdtune.runs.reader import seconds_left
+from kdtune.text import duration
 from tui.session import Session
 from tui.sources import Replay
-from tui.text import duration
 
 STALE_SECONDS = 180.0
 """A running sweep that has not reported for so long is said to be silent."""

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from kdtune.fairness import Counts
-from kdtune.runs.files import RunFiles, write_json
-from kdtune.runs.jsonl import Record, dumps
-from kdtune.runs.measures import Objective, References, all_measures, front_hypervolume
+from kdtune.files import dumps, write_json
+from kdtune.runs.jsonl import Record
+from kdtune.runs.objectives import Objective, References, all_measures, front_hypervolume
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import front_members, objective_values
 from kdtune.runs.records import ALL, LARGEST_CELLS, Report, RunRecord
 from kdtune.runs.state import RunState

@@ -1,8 +1,11 @@
-"""Text from data, made safe and measured in cells; numbers and times as people read them."""
+"""Text measured in cells, and the short labels of settings and measures."""
 
-import math
+from functools import partial
 
 from rich.cells import cell_len, set_cell_size
+
+from kdtune import text
+from kdtune.text import plain
 
 _SHORT = {
     "temperature": "T",
@@ -22,21 +25,6 @@ _SHORT = {
     "batch_size": "batch",
     "weight_decay": "decay",
 }
-
-
-def plain(text: object) -> str:
-    """Return one line without control characters: what a data set's author named can't drive the terminal."""
-    return "".join(c if c.isprintable() else " " for c in _without_escapes(str(text)))
-
-
-def _without_escapes(text: str) -> str:
-    if "\x1b" not in text and "\x9b" not in text:
-        return text
-    import re
-
-    return re.sub(
-        r"\x1b\][^\x07\x1b]*(\x07|\x1b\\)?|(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[@-Z\\-_]?", "", text
-    )
 
 
 def width(text: str) -> int:
@@ -65,37 +53,5 @@ def short(name: str) -> str:
     return _SHORT.get(base, base) + at + attribute
 
 
-def number(value: float, digits: int = 3) -> str:
-    """Return a measure with fixed digits, `–` where it is undefined."""
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}f}"
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """Return a difference with its sign, `–` where it is undefined."""
-    if math.isnan(value):
-        return "–"
-    value = round(value, digits)
-    return f"{value:+.{digits}f}".replace("-", "−") if value else f"{0:.{digits}f}"
-
-
-def setting(value: object) -> str:
-    """Return a hyperparameter: three significant digits."""
-    if value is None:
-        return ""
-    return f"{value:.3g}" if isinstance(value, float) else plain(value)
-
-
-def duration(seconds: float) -> str:
-    """Return a time: `8 s`, `1:20 min`, `2:05 h`."""
-    if not math.isfinite(seconds):
-        return "–"
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+number = partial(text.number, undefined="–")
+"""A measure with fixed digits; a table has no room for more than a dash where it is undefined."""

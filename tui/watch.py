@@ -8,9 +8,9 @@ from pathlib import Path
 from textual.theme import BUILTIN_THEMES
 
 from kdtune.errors import InputError, did_you_mean
-from kdtune.runs.files import RunFiles
-from kdtune.runs.files import runs_dir as runs_folder
+from kdtune.runs.finding import runs_dir as runs_folder
 from kdtune.runs.lock import is_driven
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from tui.app import Monitor
 from tui.look import THEMES, Look

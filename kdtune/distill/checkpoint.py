@@ -14,7 +14,7 @@ from torch import nn
 
 from kdtune.distill.config import Job
 from kdtune.errors import KdtuneError
-from kdtune.runs.files import write_bytes
+from kdtune.files import write_bytes
 from kdtune.runs.records import Report
 
 FORM = 1

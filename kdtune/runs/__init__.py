@@ -1,7 +1,8 @@
 """The run directory: its form, its writer, its readers. Knows nothing of torch, Ray or Textual."""
 
-from kdtune.runs.files import RunFiles, create_run, find_run, list_runs, runs_dir
-from kdtune.runs.measures import MEASURES, Measure, Objective, References
+from kdtune.runs.finding import create_run, find_run, list_runs, runs_dir
+from kdtune.runs.objectives import MEASURES, Measure, Objective, References
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.state import ModelState, RunState

@@ -7,35 +7,15 @@ being written; a writer that finds such a rest (its predecessor was killed) cuts
 import contextlib
 import io
 import json
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from kdtune.errors import DiskError
+from kdtune.files import dumps
 
 Record = dict[str, Any]
-
-
-def dumps(record: Any) -> str:
-    """Return `record` as one line of strict JSON; NaN and infinities (undefined quantities) become null."""
-    try:
-        line = json.dumps(record, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    except ValueError:
-        line = json.dumps(_without_nan(record), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    # A file name that is no valid text holds lone surrogates, which UTF-8 has not: JSON has an escape for them.
-    return line.encode("utf-8", "backslashreplace").decode()
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return value
 
 
 class LineWriter:

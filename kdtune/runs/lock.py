@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kdtune.errors import RunError
-from kdtune.runs.files import RunFiles, read_json, write_json
+from kdtune.files import read_json, write_json
+from kdtune.runs.paths import RunFiles
 
 HEARTBEAT_SECONDS = 2.0
 """How often a driver shows that it lives."""

@@ -12,10 +12,11 @@ import numpy as np
 from kdtune.errors import RunError
 from kdtune.pareto import Constraint
 from kdtune.runs.events import read_state
-from kdtune.runs.files import RunFiles, find_run
+from kdtune.runs.finding import find_run
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
-from kdtune.runs.measures import Objective, front_hypervolume, front_mask
+from kdtune.runs.objectives import Objective, front_hypervolume, front_mask
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report, RunRecord
 from kdtune.runs.state import ModelState, RunState
 

@@ -8,9 +8,10 @@ from typing import Any, Literal, Self
 
 from kdtune.errors import InputError, RunError
 from kdtune.fairness import Counts
+from kdtune.files import read_json
 from kdtune.pareto import Constraint
-from kdtune.plain import plain
-from kdtune.runs.files import SCHEMA, read_json
+from kdtune.runs.paths import SCHEMA
+from kdtune.text import plain
 
 ALL = "all"
 """Name under which a report keeps the counts of all examples as one group."""

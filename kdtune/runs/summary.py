@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 from kdtune.errors import RunError
 from kdtune.fairness import base_rate_gap, chance_floor, class_bias, gap_interval
-from kdtune.runs.measures import Objective
+from kdtune.runs.objectives import Objective
 from kdtune.runs.reader import Run, Status
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.state import ModelState, RunState

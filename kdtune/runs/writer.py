@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kdtune.files import write_json
 from kdtune.runs.events import read_state
-from kdtune.runs.files import RunFiles, is_trial, write_json
 from kdtune.runs.jsonl import LineWriter, read_backwards
-from kdtune.runs.measures import References, all_measures
+from kdtune.runs.objectives import References, all_measures
+from kdtune.runs.paths import RunFiles, is_trial
 from kdtune.runs.records import Report, RunRecord
 from kdtune.runs.state import RunState
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from kdtune.data.images.views import Views
 from kdtune.distill.evaluate import predict_logits
 from kdtune.errors import RunError, UnknownNameError
+from kdtune.files import read_json
 from kdtune.models import build
-from kdtune.runs.files import read_json
 from kdtune.student.raw_input import inputs_of
 
 FORM = 1

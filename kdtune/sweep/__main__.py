@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from kdtune.errors import KdtuneError
-from kdtune.plain import plain_lines
-from kdtune.runs.files import RunFiles
+from kdtune.runs.paths import RunFiles
 from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import Request, run_sweep
+from kdtune.text import plain_lines
 
 
 def main() -> int:

@@ -17,10 +17,11 @@ import safetensors.torch
 from kdtune.data.cache import cache_dir
 from kdtune.distill.config import Job
 from kdtune.errors import KdtuneError, SweepError
+from kdtune.files import dumps, write_bytes
 from kdtune.models import Builder
-from kdtune.runs.files import RunFiles, baseline_id, write_bytes
-from kdtune.runs.jsonl import dumps, read_records
-from kdtune.runs.measures import References
+from kdtune.runs.jsonl import read_records
+from kdtune.runs.objectives import References
+from kdtune.runs.paths import RunFiles, baseline_id
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.plan import Plan

@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kdtune.errors import DiskError, KdtuneError, RunError, SweepError, is_disk_error
-from kdtune.runs.files import RunFiles, baseline_id, check_no_links
 from kdtune.runs.lock import driver_lock
+from kdtune.runs.paths import RunFiles, baseline_id, check_no_links
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.reading import Space, parse_space

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from kdtune.runs.files import RunFiles
 from kdtune.runs.lock import HEARTBEAT_SECONDS, beat, requested_stop
+from kdtune.runs.paths import RunFiles
 
 _POLL_SECONDS = 0.25
 EXIT_AT_ONCE = 130

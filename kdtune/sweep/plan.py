@@ -18,7 +18,7 @@ from kdtune.distill.weights import Weights
 from kdtune.errors import DataError, SpaceError
 from kdtune.fairness import count
 from kdtune.pareto import Constraint, parse_constraint
-from kdtune.runs.measures import Objective, References
+from kdtune.runs.objectives import Objective, References
 from kdtune.space.reading import Choice, Pair, Range, Space
 
 

@@ -16,8 +16,9 @@ from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.config import Job
 from kdtune.errors import KdtuneError
-from kdtune.runs.files import RunFiles
-from kdtune.runs.jsonl import dumps, read_records
+from kdtune.files import dumps
+from kdtune.runs.jsonl import read_records
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report
 from kdtune.space.reading import Resources
 from kdtune.sweep.remote.cluster import allot, connected, prepare_environment

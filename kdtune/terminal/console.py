@@ -12,12 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from kdtune.errors import RunError, SpaceError, did_you_mean
-from kdtune.plain import plain, plain_lines
-from kdtune.report.words import duration, number, setting
-from kdtune.runs.files import list_runs
-from kdtune.runs.jsonl import dumps
+from kdtune.files import dumps
+from kdtune.runs.finding import list_runs
 from kdtune.runs.reader import Run
 from kdtune.runs.summary import Doubt, Member, Summary, summarise
+from kdtune.text import duration, number, plain, plain_lines, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140
 

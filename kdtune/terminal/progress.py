@@ -11,12 +11,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kdtune.plain import plain
-from kdtune.report.words import duration, number
-from kdtune.runs.files import RunFiles
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import seconds_left
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import ModelState, RunState
+from kdtune.text import duration, number, plain
 
 _PLAIN_SECONDS = 10.0
 """Without a terminal, at most one line of progress in this time."""

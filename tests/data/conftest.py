@@ -45,7 +45,7 @@ def train_once() -> Callable[..., None]:
 def study_once(ray_session: None, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Return a function that runs a ready space as a study: two temperatures, two seeds, an epoch; all is written."""
     from kdtune.report.study.command import report_study
-    from kdtune.runs.files import RunFiles
+    from kdtune.runs.paths import RunFiles
     from kdtune.runs.reader import open_run
     from kdtune.space.reading import parse_space, ready_spaces
     from kdtune.sweep.driver import Request, run_sweep

@@ -9,7 +9,7 @@ import pytest
 
 from kdtune.fairness import count
 from kdtune.pareto import Constraint
-from kdtune.runs.files import RunFiles
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdtune.files import dumps
 from kdtune.runs.events import _REPORT, StateReader, read_state
-from kdtune.runs.jsonl import Tail, dumps, read_backwards, read_records
+from kdtune.runs.jsonl import Tail, read_backwards, read_records
 from kdtune.runs.state import RunState, fold
 
 IDS = st.sampled_from(["t0000", "t0001", "nds-lenet5", "t9"])

@@ -6,17 +6,9 @@ from pathlib import Path
 import pytest
 
 from kdtune.errors import RunError
-from kdtune.runs.files import (
-    RunFiles,
-    create_run,
-    find_run,
-    is_trial,
-    list_runs,
-    read_json,
-    runs_dir,
-    trial_id,
-    write_json,
-)
+from kdtune.files import read_json, write_json
+from kdtune.runs.finding import create_run, find_run, list_runs, runs_dir
+from kdtune.runs.paths import RunFiles, is_trial, trial_id
 
 
 def make(base: Path, name: str) -> RunFiles:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdtune.runs.jsonl import LineWriter, Tail, dumps, read_records
+from kdtune.files import dumps
+from kdtune.runs.jsonl import LineWriter, Tail, read_records
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

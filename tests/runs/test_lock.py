@@ -13,13 +13,13 @@ import pytest
 
 from kdtune.errors import RunError
 from kdtune.runs import lock
-from kdtune.runs.files import RunFiles
 from kdtune.runs.lock import beat, driver_lock, is_driven, last_heartbeat, request_stop, requested_stop
+from kdtune.runs.paths import RunFiles
 
 _HOLD = """
 import sys, time
 from pathlib import Path
-from kdtune.runs.files import RunFiles
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.lock import driver_lock
 with driver_lock(RunFiles(Path(sys.argv[1]))):
     print("held", flush=True)

@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdtune.errors import RunError
+from kdtune.files import dumps, write_json
 from kdtune.pareto import Constraint
 from kdtune.runs import lock, summarise
-from kdtune.runs.files import write_json
-from kdtune.runs.jsonl import dumps
 from kdtune.runs.lock import beat, driver_lock
-from kdtune.runs.measures import MEASURES, Objective, References
+from kdtune.runs.objectives import MEASURES, Objective, References
 from kdtune.runs.reader import (
     Run,
     front_members,

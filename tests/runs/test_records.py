@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from kdtune.errors import RunError
 from kdtune.fairness import Counts, count
+from kdtune.files import dumps, read_json, write_json
 from kdtune.pareto import Constraint
-from kdtune.runs.files import SCHEMA, read_json, write_json
-from kdtune.runs.jsonl import dumps
+from kdtune.runs.paths import SCHEMA
 from kdtune.runs.records import Report, RunRecord
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from kdtune.runs.files import RunFiles, read_json
+from kdtune.files import read_json
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.measures import References
+from kdtune.runs.objectives import References
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run
 from kdtune.runs.state import fold
 from kdtune.runs.writer import RunWriter

@@ -18,6 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 import kdtune
+from kdtune.files import dumps
 from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
 from tests.sweep.blobs import blobs
@@ -97,7 +98,7 @@ def test_reports_say_where_student_and_teacher_disagree(small_run: Any) -> None:
 
 def test_summary_is_plain_json_and_agrees_with_the_tables(small_run: Any) -> None:
     summary = summarise(small_run)
-    plain = json.loads(kdtune.runs.jsonl.dumps(summary.to_dict()))
+    plain = json.loads(dumps(summary.to_dict()))
     assert [m["id"] for m in plain["front"]] == list(small_run.front().index)
     assert plain["group_sizes"] == {"color": {"red": 150, "green": 150}}
     for member in plain["front"]:

@@ -130,7 +130,7 @@ def test_a_run_that_is_being_prepared_is_stopped_by_name(space_file: Path, tmp_p
 
 def test_a_name_is_free_again_where_the_driver_was_killed_before_it_began(tmp_path: Path) -> None:
     from kdtune.errors import RunError
-    from kdtune.runs.files import create_run
+    from kdtune.runs.finding import create_run
     from kdtune.runs.lock import driver_lock
 
     files = create_run(tmp_path, "early", "x")

@@ -113,7 +113,7 @@ async def test_a_run_replaced_while_watched_is_read_anew(run, tmp_path):
 
 async def test_a_killed_driver_is_lost_once_its_heartbeat_is_old(run):
     hold = (
-        "import sys, time\nfrom pathlib import Path\nfrom kdtune.runs.files import RunFiles\n"
+        "import sys, time\nfrom pathlib import Path\nfrom kdtune.runs.paths import RunFiles\n"
         "from kdtune.runs.lock import driver_lock\n"
         "with driver_lock(RunFiles(Path(sys.argv[1]))):\n    print('held', flush=True)\n    time.sleep(600)\n"
     )

@@ -7,10 +7,11 @@ from kdtune.errors import KdtuneError
 from kdtune.fairness import Counts, class_bias
 from kdtune.runs.records import ALL
 from kdtune.runs.state import ModelState
+from kdtune.text import plain, signed
 from tui import raster
 from tui.canvas import Canvas
 from tui.charts.frame import Frame
-from tui.text import fit, plain, signed, width
+from tui.text import fit, width
 
 _BOTH_FROM = 50
 """Columns from which both references are shown side by side."""

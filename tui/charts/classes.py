@@ -4,11 +4,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.runs.records import ALL, LARGEST_CELLS, Report
+from kdtune.text import plain
 from tui import raster
 from tui.canvas import Canvas
 from tui.charts.bias import window
 from tui.charts.frame import Frame
-from tui.text import fit, number, plain, width
+from tui.text import fit, number, width
 
 _MATRIX_CLASSES = 24
 """Classes up to which disagreement is drawn as a matrix; of more, only the largest cells, as bars."""

@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.runs.state import ModelState
+from kdtune.text import plain
 from tui import raster
 from tui.canvas import Canvas
 from tui.charts.frame import Frame
 from tui.plot import Plot
 from tui.raster import Scale
-from tui.text import fit, number, plain, short, width
+from tui.text import fit, number, short, width
 
 Floats = npt.NDArray[np.float64]
 

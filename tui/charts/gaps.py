@@ -8,12 +8,13 @@ from kdtune.fairness import wilson
 from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import GAPS
+from kdtune.text import plain
 from tui import raster
 from tui.canvas import Canvas
 from tui.charts.frame import REFERENCES, Frame
 from tui.plot import Plot
 from tui.raster import Scale
-from tui.text import fit, number, plain, short, width
+from tui.text import fit, number, short, width
 from tui.view import EPOCH
 
 

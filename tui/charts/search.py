@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.runs.state import ModelState
+from kdtune.text import plain, setting
 from tui import raster
 from tui.canvas import Canvas
 from tui.charts.frame import REFERENCES, Frame
@@ -15,7 +16,7 @@ from tui.importance import LEAST
 from tui.plot import Plot
 from tui.raster import Scale
 from tui.store import Store, config_value, numeric
-from tui.text import fit, number, plain, setting, short, width
+from tui.text import fit, number, short, width
 
 _LINES = 120
 """Trials drawn as lines, the latest: more would be a grey area."""

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdtune.runs.state import ModelState
+from kdtune.text import plain, setting
 from tui import raster
 from tui.canvas import Canvas
 from tui.charts.frame import Frame
 from tui.store import Store, config_value
-from tui.text import fit, number, plain, setting, short, width
+from tui.text import fit, number, short, width
 
 
 @dataclass(frozen=True)

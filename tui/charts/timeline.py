@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from kdtune.text import duration, plain
 from tui import raster
 from tui.canvas import Canvas
 from tui.charts.frame import Frame
 from tui.charts.table import STATE_STYLES
 from tui.store import Store
-from tui.text import duration, fit, plain, width
+from tui.text import fit, width
 
 
 def started_order(store: Store, ids: Sequence[str]) -> list[str]:

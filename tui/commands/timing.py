@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from kdtune.text import duration
 from tui.screens.dialog import Prompt
 from tui.sources import Replay
-from tui.text import duration
 
 if TYPE_CHECKING:
     from tui.app import Monitor

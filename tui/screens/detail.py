@@ -10,10 +10,11 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 
 from kdtune.runs.state import ModelState
+from kdtune.text import duration, plain, setting
 from tui.charts.frame import Frame
 from tui.charts.gaps import gap_names
 from tui.screens.dialog import SCROLLING, Dialog
-from tui.text import duration, number, plain, setting, short
+from tui.text import number, short
 
 REFRESH_SECONDS = 0.5
 

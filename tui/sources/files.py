@@ -8,10 +8,10 @@ from typing import overload
 import numpy as np
 
 from kdtune.errors import KdtuneError
-from kdtune.runs.files import RunFiles
 from kdtune.runs.jsonl import Tail
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report
-from tui.text import plain
+from kdtune.text import plain, without_escapes
 
 LOG_BYTES = 256 * 1024
 LOG_LINES = 5_000
@@ -95,5 +95,11 @@ class LogTail:
             return None
         self.offset += len(block)
         *whole, self.rest = (self.rest + block).split(b"\n")
-        self.lines.extend(plain(line.decode("utf-8", "replace").rpartition("\r")[2]) for line in whole)
+        self.lines.extend(_shown(line) for line in whole)
         return list(self.lines)
+
+
+def _shown(line: bytes) -> str:
+    """Return a line of a log as a screen can show it; of what a progress bar wrote over itself, the last."""
+    text = line.decode("utf-8", "replace").rstrip("\r").rpartition("\r")[2]
+    return plain(without_escapes(text).expandtabs())

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from kdtune.runs.files import RunFiles
 from kdtune.runs.jsonl import Tail
 from kdtune.runs.lock import LOST_AFTER_SECONDS, driver_seems_alive, last_heartbeat, requested_stop
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report, RunRecord
 from tui.sources.files import LogTail, ReportTails
 from tui.sources.source import Batch, Health

@@ -5,8 +5,8 @@ import threading
 import time
 from collections.abc import Sequence
 
-from kdtune.runs.files import RunFiles
 from kdtune.runs.jsonl import Record, Tail
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report, RunRecord
 from tui.sources.files import LogTail, ReportTails
 from tui.sources.live import BLOCK_BYTES

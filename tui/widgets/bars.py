@@ -4,13 +4,14 @@ import math
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
+from kdtune.text import duration, plain
 from tui import raster
 from tui.action import footer
 from tui.canvas import Canvas
 from tui.session import Session
 from tui.standing import badges, state_name, time_left
 from tui.store import Store
-from tui.text import duration, fit, plain, width
+from tui.text import fit, width
 from tui.widgets.pane import Drawn
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kdtune.plain import file_name
+from kdtune.text import file_name
 
 _LONGEST = 60
 

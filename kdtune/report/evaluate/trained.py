@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint
 from kdtune.distill.config import Distillation, Job, TrainConfig
 from kdtune.errors import InputError, RunError, UnknownNameError
+from kdtune.files import read_json
 from kdtune.models import build
-from kdtune.runs.files import is_trial, read_json
+from kdtune.runs.paths import is_trial
 from kdtune.runs.reader import Run
 from kdtune.runs.records import Report
 

@@ -14,10 +14,9 @@ from kdtune.data.dataset import Dataset
 from kdtune.distill.config import TrainConfig
 from kdtune.distill.evaluate import count_all
 from kdtune.errors import KdtuneError
+from kdtune.files import dumps, read_json, write_bytes
 from kdtune.report.evaluate.evaluation import Evaluated, SplitData
 from kdtune.report.evaluate.trained import Trained
-from kdtune.runs.files import read_json, write_bytes
-from kdtune.runs.jsonl import dumps
 from kdtune.runs.reader import Run
 from kdtune.student.student import CONFIG, FORM, KIND, METRICS, WEIGHTS, Student, digest, load_student
 

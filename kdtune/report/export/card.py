@@ -7,12 +7,11 @@ from typing import Any
 
 import yaml
 
-from kdtune.plain import plain
 from kdtune.report.export.findings import Findings, ModelFindings
 from kdtune.report.export.labels import interval_of, measure_name
 from kdtune.report.export.page import NOT_MEASURED
-from kdtune.report.words import number, setting
 from kdtune.runs.summary import GAPS
+from kdtune.text import number, plain, setting
 
 
 def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -> str:

@@ -4,7 +4,6 @@ import argparse
 
 from rich.table import Table
 
-from kdtune.plain import plain
 from kdtune.report.export.findings import Findings
 from kdtune.report.export.front import choices, front_states
 from kdtune.report.export.labels import value_text
@@ -13,6 +12,7 @@ from kdtune.report.export.run import Request, refuse_study, run_export
 from kdtune.report.export.tables import findings_record
 from kdtune.runs.reader import open_run
 from kdtune.terminal.console import narrate, print_json, print_summary, stdout_console
+from kdtune.text import plain
 
 
 def export(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kdtune.runs.measures import Objective, front_hypervolume, front_mask
+from kdtune.runs.objectives import Objective, front_hypervolume, front_mask
 from kdtune.runs.records import RunRecord
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 from kdtune.report.export.findings import ModelFindings
-from kdtune.report.words import number
-from kdtune.runs.measures import Objective
+from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
+from kdtune.text import number
 
 UNITS = {
     "accuracy": "share of examples",

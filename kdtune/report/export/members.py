@@ -12,8 +12,8 @@ from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_record
 from kdtune.report.evaluate.trained import Trained, load_trained
 from kdtune.report.export.by_group import by_group
 from kdtune.report.export.metrics import split_numbers
-from kdtune.runs.files import baseline_id
-from kdtune.runs.measures import References
+from kdtune.runs.objectives import References
+from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
 from kdtune.runs.state import ModelState

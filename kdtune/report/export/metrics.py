@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kdtune.fairness import Counts, base_rate_gap, chance_floor, class_bias, gap_interval, wilson
-from kdtune.runs.measures import References, all_measures
+from kdtune.runs.objectives import References, all_measures
 from kdtune.runs.records import ALL, Report
 
 

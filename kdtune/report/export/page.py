@@ -10,9 +10,9 @@ from kdtune.report.export.figures.figures import Picture
 from kdtune.report.export.findings import Findings, ModelFindings
 from kdtune.report.export.labels import interval_of, measure_name, short, value_text
 from kdtune.report.export.sentences import bound, opening
-from kdtune.report.words import number, setting
-from kdtune.runs.measures import Objective
+from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
+from kdtune.text import number, setting
 
 if TYPE_CHECKING:
     import pandas

@@ -11,8 +11,8 @@ import numpy as np
 
 from kdtune.errors import InputError, did_you_mean
 from kdtune.pareto import Constraint
-from kdtune.runs.files import is_trial
-from kdtune.runs.measures import Objective, front_hypervolume
+from kdtune.runs.objectives import Objective, front_hypervolume
+from kdtune.runs.paths import is_trial
 
 GRAMMAR = "'knee', a bound such as 'accuracy>=0.9' or 'eod<=0.05', an id such as 't0003', or a number"
 _BOUND = re.compile(r"\s*(?P<name>[a-z_]+(?:@[^<>=]+)?)\s*(?P<sign><=|>=)\s*(?P<bound>[-+0-9.eE]+)\s*")

@@ -14,7 +14,7 @@ from kdtune.data.dataset import Dataset
 from kdtune.report.evaluate.evaluation import SplitData, evaluate
 from kdtune.report.export.members import Measured, references_of
 from kdtune.report.export.metrics import spread
-from kdtune.runs.measures import Objective, all_measures, front_mask
+from kdtune.runs.objectives import Objective, all_measures, front_mask
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
 from kdtune.terminal.console import narrate

@@ -13,6 +13,7 @@ import safetensors.torch
 
 from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
+from kdtune.files import write_bytes
 from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
 from kdtune.report.export.bundle import Provenance, verify_bundle, write_bundle
 from kdtune.report.export.card import card
@@ -25,7 +26,7 @@ from kdtune.report.export.page import page
 from kdtune.report.export.pick import pick
 from kdtune.report.export.replicates import reseed, train_again
 from kdtune.report.export.tables import csv_of, write_tables
-from kdtune.runs.files import baseline_id, write_bytes
+from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
 from kdtune.student.student import CARD, FORM, digest
 from kdtune.terminal.console import narrate

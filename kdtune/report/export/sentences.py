@@ -5,9 +5,9 @@ import math
 from kdtune.pareto import Constraint
 from kdtune.report.export.findings import Findings, ModelFindings
 from kdtune.report.export.labels import interval_of, measure_name
-from kdtune.report.words import number
-from kdtune.runs.measures import Objective
+from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
+from kdtune.text import number
 
 
 def opening(findings: Findings) -> list[str]:

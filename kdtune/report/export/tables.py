@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdtune.plain import cell
+from kdtune.files import write_bytes
 from kdtune.report.export.bundle import write_pretty
 from kdtune.report.export.findings import Findings, ModelFindings
-from kdtune.runs.files import write_bytes
 from kdtune.runs.summary import GAPS
+from kdtune.text import cell
 
 if TYPE_CHECKING:
     import pandas

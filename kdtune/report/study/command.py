@@ -6,7 +6,7 @@ from typing import Literal
 
 from rich.table import Table as RichTable
 
-from kdtune.plain import file_name, plain
+from kdtune.files import write_bytes
 from kdtune.report.study.figures import draw_all
 from kdtune.report.study.gather import Study, gather
 from kdtune.report.study.measure import measure, study_of
@@ -15,9 +15,10 @@ from kdtune.report.study.record import as_record
 from kdtune.report.study.significance import Null
 from kdtune.report.study.table import Table
 from kdtune.report.study.tables import all_tables
-from kdtune.runs.files import check_no_links, write_bytes
+from kdtune.runs.paths import check_no_links
 from kdtune.runs.reader import open_run
 from kdtune.terminal.console import narrate, print_json, stdout_console
+from kdtune.text import file_name, plain
 from kdtune.user_code import check_named, import_modules
 
 FOLDER = "study"

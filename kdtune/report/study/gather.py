@@ -11,9 +11,9 @@ import safetensors.numpy
 
 from kdtune.errors import InputError, RunError
 from kdtune.fairness import Counts
+from kdtune.files import read_json
 from kdtune.report.drawing.slugs import slug, slugs
 from kdtune.report.study.measure import COUNTS, PREDICTIONS, crossed, study_of, trained, unmeasured
-from kdtune.runs.files import read_json
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL, RunRecord
 from kdtune.space.study import StudySpec

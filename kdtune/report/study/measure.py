@@ -16,10 +16,10 @@ from kdtune.distill.arrays import DeviceData
 from kdtune.distill.evaluate import count_all, predict_logits
 from kdtune.errors import RunError
 from kdtune.fairness import ExamplePairs
+from kdtune.files import read_json, write_bytes, write_json
 from kdtune.report.evaluate.evaluation import SplitData, load_data, open_test
 from kdtune.report.evaluate.trained import load_trained
 from kdtune.report.study import features
-from kdtune.runs.files import read_json, write_bytes, write_json
 from kdtune.runs.reader import Run
 from kdtune.space.study import IndividualSpec, StudySpec
 

@@ -5,8 +5,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kdtune.plain import cell, plain
 from kdtune.report.drawing import html
+from kdtune.text import cell, plain
 
 _LATEX = {
     "\\": r"\textbackslash{}",

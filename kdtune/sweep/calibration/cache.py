@@ -7,7 +7,7 @@ from typing import Any
 
 from kdtune.data.cache import cache_dir
 from kdtune.errors import DiskError
-from kdtune.runs.files import read_json, write_json
+from kdtune.files import read_json, write_json
 
 
 class Measured:

@@ -8,7 +8,8 @@ from typing import Any
 
 import ray
 
-from kdtune.runs.files import RunFiles, write_bytes
+from kdtune.files import write_bytes
+from kdtune.runs.paths import RunFiles
 
 
 class RunFolder:

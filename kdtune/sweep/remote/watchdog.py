@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from kdtune.runs.files import baseline_id, trial_id
+from kdtune.runs.paths import baseline_id, trial_id
 from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.remote.worker_registry import AtWork
 

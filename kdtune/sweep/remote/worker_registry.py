@@ -15,7 +15,8 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kdtune.errors import RunError
-from kdtune.runs.files import RunFiles, write_bytes
+from kdtune.files import write_bytes
+from kdtune.runs.paths import RunFiles
 
 
 @dataclass(frozen=True)

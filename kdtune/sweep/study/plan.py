@@ -6,7 +6,7 @@ from typing import Any
 
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.config import Distillation, Job
-from kdtune.runs.files import baseline_id, trial_id
+from kdtune.runs.paths import baseline_id, trial_id
 from kdtune.sweep.plan import Plan
 
 

@@ -11,10 +11,11 @@ import safetensors.torch
 
 from kdtune.distill.arrays import Arrays
 from kdtune.errors import KdtuneError, SweepError
+from kdtune.files import write_bytes
 from kdtune.models import Builder
-from kdtune.runs.files import RunFiles, write_bytes
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.measures import References
+from kdtune.runs.objectives import References
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.baselines import Baseline, from_cache, to_cache

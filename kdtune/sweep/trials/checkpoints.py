@@ -10,7 +10,7 @@ from typing import Literal
 from kdtune.data.dataset import Dataset
 from kdtune.fairness import count
 from kdtune.models import build
-from kdtune.runs.files import RunFiles
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.state import RunState
 from kdtune.sweep.plan import Plan
 

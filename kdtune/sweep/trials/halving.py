@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 
 from kdtune.pareto import epsilon_net, non_dominated_rank
-from kdtune.runs.files import trial_number
 from kdtune.runs.jsonl import Record
+from kdtune.runs.paths import trial_number
 from kdtune.sweep.plan import Plan
 
 

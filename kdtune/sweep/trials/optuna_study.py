@@ -19,7 +19,7 @@ from kdtune.data.seeds import derive_seed
 from kdtune.errors import DiskError, RunError, is_disk_error
 from kdtune.pareto import Constraint
 from kdtune.runs.jsonl import cut_torn_tail
-from kdtune.runs.measures import Objective
+from kdtune.runs.objectives import Objective
 from kdtune.runs.state import ModelState
 from kdtune.space.reading import Space
 

@@ -14,9 +14,10 @@ import optuna
 
 from kdtune.distill.config import Job
 from kdtune.errors import DiskError
-from kdtune.runs.files import RunFiles, trial_id, write_json
+from kdtune.files import write_json
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.measures import References, front_hypervolume
+from kdtune.runs.objectives import References, front_hypervolume
+from kdtune.runs.paths import RunFiles, trial_id
 from kdtune.runs.reader import front_members, objective_values
 from kdtune.runs.records import Report
 from kdtune.runs.writer import RunWriter

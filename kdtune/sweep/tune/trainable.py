@@ -16,8 +16,8 @@ from kdtune.distill.cohort import Cohort, Member, open_cohort
 from kdtune.distill.config import Job
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.errors import DiskError, KdtuneError
+from kdtune.files import read_json
 from kdtune.models import Builder
-from kdtune.runs.files import read_json
 from kdtune.sweep.remote.memory_guard import MemoryGuard
 from kdtune.sweep.remote.run_folder import RunFolder
 from kdtune.sweep.remote.teacher_server import served_signal

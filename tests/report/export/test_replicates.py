@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kdtune.report.export.replicates import chance_non_dominated, front_over_means, replicate_numbers
-from kdtune.runs.measures import Objective
+from kdtune.runs.objectives import Objective
 
 ACCURACY = [Objective.parse("accuracy", [])]
 BOTH = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex"])]

@@ -9,7 +9,7 @@ import pytest
 
 from kdtune.errors import RunError
 from kdtune.report.study.command import report_study
-from kdtune.runs.files import RunFiles
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import Request, run_sweep

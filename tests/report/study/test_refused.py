@@ -10,7 +10,7 @@ import yaml
 
 from kdtune.cli import main
 from kdtune.errors import DataError
-from kdtune.runs.files import RunFiles
+from kdtune.runs.paths import RunFiles
 from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import Request, run_sweep
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kdtune.plain import cell
+from kdtune.files import dumps
 from kdtune.report.study import published
 from kdtune.report.study.class_tables import classes_table, floors_table
 from kdtune.report.study.command import write_study
@@ -21,7 +21,7 @@ from kdtune.report.study.group_tables import gaps_table, individual_table
 from kdtune.report.study.page import differences, doubts
 from kdtune.report.study.record import as_record
 from kdtune.report.study.table import Table
-from kdtune.runs.jsonl import dumps
+from kdtune.text import cell
 
 PAPER = Path(__file__).parents[4] / "shared" / "PAPER.md"
 

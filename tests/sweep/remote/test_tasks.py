@@ -16,8 +16,8 @@ from kdtune.data.registry import datasets
 from kdtune.distill.arrays import Arrays
 from kdtune.distill.config import Job, TrainConfig
 from kdtune.models import models
-from kdtune.runs.files import RunFiles
 from kdtune.runs.jsonl import read_records
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from kdtune.space.reading import Resources, parse_space
 from kdtune.sweep.driver import Request, run_sweep

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kdtune.errors import RunError
-from kdtune.runs.files import RunFiles
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.remote.memory_guard import GB, memory_limit, memory_share, own_memory
 from kdtune.sweep.remote.run_folder import RunFolder

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kdtune.runs.files import RunFiles
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.trials.checkpoints import Keep, Keeper, room_needed, say_room, size

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from kdtune.fairness import count
-from kdtune.runs.files import RunFiles
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.measures import References
+from kdtune.runs.objectives import References
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.trials import trial_manager as ledger_module

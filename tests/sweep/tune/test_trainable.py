@@ -14,8 +14,8 @@ import torch
 from kdtune.distill.arrays import Arrays
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.runs import open_run
-from kdtune.runs.files import RunFiles
-from kdtune.runs.measures import References
+from kdtune.runs.objectives import References
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.plan import Plan

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kdtune.plain import file_name
 from kdtune.report.drawing.style import NARROW, WIDE, inline, look, png, svg
 from kdtune.report.export.figures import bias as figure_bias
 from kdtune.report.export.figures import front as figure_front
 from kdtune.report.export.figures import groups as figure_groups
 from kdtune.report.export.figures import settings as figure_settings
 from kdtune.report.export.findings import Findings
+from kdtune.text import file_name
 
 if TYPE_CHECKING:
     from kdtune.report.drawing.style import Drawn

@@ -23,9 +23,9 @@ from kdtune.report.drawing.style import (
 )
 from kdtune.report.export.findings import Findings, ModelFindings
 from kdtune.report.export.labels import axis_label, chances, interval_of, short
-from kdtune.report.words import number
-from kdtune.runs.measures import Objective
+from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
+from kdtune.text import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kdtune.errors import InputError, UnknownNameError
 from kdtune.fairness import Counts, count
-from kdtune.runs.measures import (
+from kdtune.runs.objectives import (
     MEASURES,
     Objective,
     References,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 import subprocess
 import sys
@@ -15,11 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdtune import text
 from kdtune.errors import DataError, InputError, RunError
-from kdtune.plain import cell, file_name, plain, plain_lines
 from kdtune.report.export.card import markdown
 from kdtune.report.study.table import Table, latex
 from kdtune.runs.records import RunRecord
+from kdtune.text import cell, file_name, plain, plain_lines
 
 EVIL = (
     "\x1b]0;owned\x07\x1b[31mred",
@@ -156,8 +158,8 @@ def test_status_of_a_run_with_such_names(tmp_path: Path, capsys: pytest.CaptureF
     """Through the real reader and printer, as text and as JSON; rich would take `[/]` for its own markup."""
     from kdtune.cli import main
     from kdtune.fairness import count
-    from kdtune.runs.files import RunFiles
-    from kdtune.runs.measures import References
+    from kdtune.runs.objectives import References
+    from kdtune.runs.paths import RunFiles
     from kdtune.runs.records import ALL, Report
     from kdtune.runs.writer import RunWriter
 
@@ -272,3 +274,19 @@ def test_only_the_plug_in_that_is_named_is_imported(monkeypatch: pytest.MonkeyPa
     assert loaded == []
     assert things.get("mine") == "mine"
     assert loaded == ["mine"]
+
+
+def test_escapes_of_a_log_are_taken_out_whole() -> None:
+    assert text.without_escapes("\x1b[31mred\x1b[0m") == "red"
+    assert text.without_escapes("\x1b]0;title\x07name") == "name"
+    assert text.without_escapes("a\x1b[2Jb\nc\td") == "ab\nc\td"
+
+
+def test_numbers_and_durations() -> None:
+    assert text.number(math.nan) == "undefined"
+    assert text.number(12345.0) == "12,345"
+    assert text.signed(-0.004, 2) == "0.00"
+    assert text.signed(-0.5, 2) == "−0.50"
+    assert text.signed(math.nan) == "–"
+    assert text.duration(80) == "1:20 min"
+    assert text.duration(math.inf) == "–"

@@ -1,0 +1,77 @@
+"""The one door to the disk: strict JSON, and files that are replaced in one step."""
+
+import contextlib
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from kdtune.errors import DiskError, RunError
+
+
+def dumps(record: Any) -> str:
+    """Return `record` as one line of strict JSON; NaN and infinities (undefined quantities) become null."""
+    try:
+        line = json.dumps(record, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    except ValueError:
+        line = json.dumps(_without_nan(record), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    # A file name that is no valid text holds lone surrogates, which UTF-8 has not: JSON has an escape for them.
+    return line.encode("utf-8", "backslashreplace").decode()
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file.
+
+    Raises:
+        RunError: the file is missing, or does not hold a JSON object.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise RunError(f"{path}: missing") from None
+    except OSError as error:
+        raise RunError(f"{path}: not readable ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: not readable as JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: holds a {type(value).__name__}, not an object")
+    return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file in one step: a reader sees the old one or the new one, whole."""
+    write_bytes(path, (dumps(value) + "\n").encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file in one step.
+
+    Raises:
+        DiskError: it can't be written; it is what it was before.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(aside, 0o644)
+            os.replace(aside, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(aside).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DiskError.of(error, path) from error

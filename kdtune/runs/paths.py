@@ -1,0 +1,135 @@
+"""Where the parts of a run lie, and what its models are called."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdtune.errors import RunError
+
+SCHEMA = 1
+"""Version of the run directory's form; a reader refuses what is newer than itself."""
+
+_JOURNAL_LOCK = "study.journal.lock"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Paths inside one run directory."""
+
+    root: Path
+
+    @property
+    def record(self) -> Path:
+        """What was asked: `run.json`."""
+        return self.root / "run.json"
+
+    @property
+    def events(self) -> Path:
+        """State changes and the scalars of every report."""
+        return self.root / "events.jsonl"
+
+    @property
+    def journal(self) -> Path:
+        """Optuna's storage."""
+        return self.root / "study.journal"
+
+    @property
+    def log(self) -> Path:
+        """What Ray and the driver print."""
+        return self.root / "driver.log"
+
+    @property
+    def heartbeat(self) -> Path:
+        """Rewritten by the driver while it lives."""
+        return self.root / "heartbeat.json"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the one driver of this run."""
+        return self.root / "lock"
+
+    @property
+    def stop_request(self) -> Path:
+        """Written by whoever wants the sweep to stop; read and removed by the driver."""
+        return self.root / "stop"
+
+    @property
+    def export(self) -> Path:
+        """What `kdtune export` wrote."""
+        return self.root / "export"
+
+    def model(self, model_id: str) -> Path:
+        """Return the folder of a trial (`t0001`) or of a baseline (`teacher-resnet20`, `nds-lenet5`)."""
+        if not _ID.fullmatch(model_id):
+            raise RunError(f"{self.root}: {model_id!r} is not the name of a trial or baseline")
+        return self.root / ("trials" if is_trial(model_id) else "baselines") / model_id
+
+    def reports(self, model_id: str) -> Path:
+        """Return the file with the full report of each epoch."""
+        return self.model(model_id) / "reports.jsonl"
+
+    def config(self, model_id: str) -> Path:
+        """Return the file that says what was trained."""
+        return self.model(model_id) / "config.json"
+
+    def checkpoint(self, model_id: str) -> Path:
+        """Return the file with the weights and what is needed to go on training."""
+        return self.model(model_id) / "checkpoint.pt"
+
+    def cohort(self, name: str) -> Path:
+        """Return the file with the state of students that are trained as one; it is gone when they have ended."""
+        return self.root / "cohorts" / f"{name}.pt"
+
+    def weights(self, model_id: str) -> Path:
+        """Return the file with a baseline's weights."""
+        return self.model(model_id) / "model.safetensors"
+
+    def replicate(self, model_id: str, number: int) -> Path:
+        """Return the folder of a model trained again with another seed, from 1."""
+        return self.root / "replicates" / f"{model_id}-s{number}"
+
+
+def trial_id(number: int) -> str:
+    """Return the id of the study's trial with this number: `t0007`."""
+    return f"t{number:04d}"
+
+
+def baseline_id(role: str, architecture: str) -> str:
+    """Return the id of a baseline in a run: `teacher-resnet20`, `nds-lenet5`."""
+    return f"{role}-{architecture}"
+
+
+def trial_number(model_id: str) -> int | None:
+    """Return the study's number of a trial, None for a baseline's id."""
+    return int(model_id[1:]) if is_trial(model_id) else None
+
+
+def is_trial(model_id: str) -> bool:
+    """Tell a trial's id from a baseline's."""
+    return re.fullmatch(r"t\d{4,}", model_id) is not None
+
+
+def check_no_links(files: RunFiles) -> None:
+    """Refuse to write into a run that holds links: one from elsewhere may lead to files which are not the run's.
+
+    Looked at are the run directory and the folders in which others are made; what lies deeper is replaced, not
+    written through.
+
+    Raises:
+        RunError: naming the link. The run directory itself may be one.
+    """
+    parents = [files.root, *(files.root / name for name in ("trials", "baselines", "cohorts", "replicates"))]
+    for folder in parents:
+        if not folder.is_dir():
+            continue
+        with os.scandir(folder) as entries:
+            links = [entry for entry in entries if entry.is_symlink()]
+        # Optuna's own lock is a link, which nothing is written through, and a driver that is killed leaves it.
+        link = next((entry.path for entry in links if not entry.name.startswith(_JOURNAL_LOCK)), None)
+        if link is not None:
+            raise RunError(
+                f"{link}: is a link, and a run is written only into files and folders of its own: put there what it "
+                "leads to"
+            )

@@ -1,0 +1,84 @@
+"""How things are written for people: text from elsewhere made safe to show, numbers, settings, durations.
+
+A name may hold what drives a terminal, turns its reading direction round, or starts a new line. Shown is the code of
+such a character in its place (`\\x1b`), so that different names stay different.
+"""
+
+import math
+import re
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b\][^\x07\x1b]*(\x07|\x1b\\)?|(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[@-Z\\-_]?")
+
+
+def plain(text: object) -> str:
+    """Return one line in which every character that does not print is written as its code."""
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+
+
+def plain_lines(text: object) -> str:
+    """Return text line by line as `plain` does; line ends stay what they are."""
+    return "\n".join(plain(line) for line in str(text).split("\n"))
+
+
+def cell(text: object) -> str:
+    """Return text as a cell of a CSV file that no spreadsheet takes for a formula; numbers stay what they are.
+
+    An apostrophe in front, as OWASP recommends: https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    shown = plain(text)
+    if not shown.lstrip().startswith(("=", "+", "-", "@")):
+        return shown
+    try:
+        float(shown)
+    except ValueError:
+        return f"'{shown}"
+    return shown
+
+
+def file_name(text: str) -> str:
+    """Return text as the name of a file, without its ending, that leads to no other folder."""
+    return "".join(c if (c.isalnum() and c.isprintable()) or c in "-_" else "-" for c in text)[:200]
+
+
+def without_escapes(text: str) -> str:
+    """Return text without the sequences that colour a terminal or move its cursor: what a program's log holds."""
+    return _ESCAPE_SEQUENCE.sub("", text) if "\x1b" in text or "\x9b" in text else text
+
+
+def number(value: float, digits: int = 3, *, undefined: str = "undefined") -> str:
+    """Return a measure with fixed digits, and thousands separators from 1,000 on; `undefined` stands for NaN."""
+    if math.isnan(value):
+        return undefined
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}f}"
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a difference with its sign, `–` where it is undefined."""
+    if math.isnan(value):
+        return "–"
+    value = round(value, digits)
+    return f"{value:+.{digits}f}".replace("-", "−") if value else f"{0:.{digits}f}"
+
+
+def setting(value: object) -> str:
+    """Return a hyperparameter: three significant digits; nothing where it has no value."""
+    if value is None:
+        return ""
+    return f"{value:.3g}" if isinstance(value, float) else plain(value)
+
+
+def duration(seconds: float) -> str:
+    """Return a time: `8 s`, `1:20 min`, `2:05 h`; `–` where it is not known."""
+    if not math.isfinite(seconds):
+        return "–"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"

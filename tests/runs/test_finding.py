@@ -1,0 +1,103 @@
+"""How a run is made and found: names, and messages that say what is there."""
+
+from pathlib import Path
+
+import pytest
+
+from kdtune.errors import RunError
+from kdtune.files import write_json
+from kdtune.runs.finding import create_run, find_run, list_runs, runs_dir
+from kdtune.runs.paths import RunFiles
+
+
+def make(base: Path, name: str) -> RunFiles:
+    files = create_run(base, name, "x")
+    write_json(files.record, {"name": name})
+    return files
+
+
+@pytest.mark.parametrize("name", ["a", "A-1", "0.5_x", "x" * 100])
+def test_names_that_do(tmp_path: Path, name: str) -> None:
+    assert create_run(tmp_path, name, "x").root == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".hidden", "-x", "a/b", "../a", "a b", "ä", "x" * 101, "a\n"]
+)
+def test_names_that_do_not(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RunError, match="can't name a run"):
+        create_run(tmp_path, name, "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_name_is_refused_with_both_ways_out(tmp_path: Path) -> None:
+    create_run(tmp_path, "a", "x")
+    with pytest.raises(RunError, match=r"exists: choose another --name.*--resume a"):
+        create_run(tmp_path, "a", "x")
+
+
+def test_without_a_name_the_first_free_number_is_taken(tmp_path: Path) -> None:
+    base = tmp_path / "deep" / "runs"
+    assert [create_run(base, None, "sweep").root.name for _ in range(3)] == ["sweep-1", "sweep-2", "sweep-3"]
+    (base / "sweep-2").rmdir()
+    assert create_run(base, None, "sweep").root.name == "sweep-2"
+
+
+def test_the_newest_run_is_found_without_a_name(tmp_path: Path) -> None:
+    for name in ("b", "c", "a"):
+        make(tmp_path, name)
+    (tmp_path / "not-a-run").mkdir()
+    assert [files.root.name for files in list_runs(tmp_path)] == ["b", "c", "a"]
+    assert find_run(None, tmp_path).root.name == "a"
+
+
+def test_a_run_is_found_by_name_and_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = tmp_path / "runs"
+    files = make(base, "mine")
+    monkeypatch.chdir(tmp_path)
+    for run in ("mine", "runs/mine", files.root, str(files.root), Path("runs") / "mine"):
+        assert find_run(run).root.resolve() == files.root.resolve()
+    monkeypatch.chdir("/")
+    assert find_run("mine", base).root == files.root
+
+
+def test_a_name_counts_before_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "same")
+    inside = make(tmp_path / "runs", "same")
+    monkeypatch.chdir(tmp_path)
+    assert find_run("same").root.resolve() == inside.root.resolve()
+
+
+def test_an_unknown_run_says_what_is_there(tmp_path: Path) -> None:
+    make(tmp_path, "default-1")
+    with pytest.raises(RunError) as caught:
+        find_run("defualt-1", tmp_path)
+    message = str(caught.value)
+    assert "no run 'defualt-1'" in message
+    assert str(tmp_path) in message
+    assert "did you mean 'default-1'?" in message
+    assert "(there: default-1)" in message
+
+
+@pytest.mark.parametrize("folder", ["", "missing"])
+def test_no_run_at_all_says_how_to_start(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(RunError, match="kdtune search"):
+        find_run(None, tmp_path / folder)
+    with pytest.raises(RunError, match="no run 'x'"):
+        find_run("x", tmp_path / folder)
+
+
+def test_a_run_that_is_being_prepared_is_told_from_none(tmp_path: Path) -> None:
+    create_run(tmp_path, "young", "x")
+    with pytest.raises(RunError, match=r"no run\.json.*prepared"):
+        find_run("young", tmp_path)
+
+
+def test_runs_dir_is_the_one_given_then_the_variable_then_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KDTUNE_RUNS", "/elsewhere")
+    assert runs_dir(Path("here")) == Path("here")
+    assert runs_dir() == Path("/elsewhere")
+    monkeypatch.setenv("KDTUNE_RUNS", "")
+    assert runs_dir() == Path("runs")

@@ -1,0 +1,22 @@
+"""Where the parts of a run lie."""
+
+from pathlib import Path
+
+import pytest
+
+from kdtune.errors import RunError
+from kdtune.runs.paths import RunFiles, is_trial, trial_id
+
+
+def test_trials_and_baselines_have_their_folders(tmp_path: Path) -> None:
+    files = RunFiles(tmp_path)
+    assert trial_id(7) == "t0007"
+    assert trial_id(123456) == "t123456"
+    assert files.reports("t0007") == tmp_path / "trials" / "t0007" / "reports.jsonl"
+    assert (
+        files.weights("teacher-resnet20") == tmp_path / "baselines" / "teacher-resnet20" / "model.safetensors"
+    )
+    assert not any(map(is_trial, ("t1", "teacher-lenet5", "t0001\n")))
+    for name in ("../up", "", "a/b", "/etc", "t0001\n", ".."):
+        with pytest.raises(RunError, match="not the name of a trial"):
+            files.model(name)
