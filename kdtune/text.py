@@ -7,7 +7,9 @@ such a character in its place (`\\x1b`), so that different names stay different.
 import math
 import re
 
-_ESCAPE_SEQUENCE = re.compile(r"\x1b\][^\x07\x1b]*(\x07|\x1b\\)?|(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[@-Z\\-_]?")
+_ESCAPE_SEQUENCE = re.compile(
+    r"\x1b\][^\x07\x1b]*(\x07|\x1b\\)?|(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[@-Z\\-_]?"
+)
 
 
 def plain(text: object) -> str:

@@ -188,8 +188,8 @@ def test_status_of_a_run_with_such_names(tmp_path: Path, capsys: pytest.CaptureF
         where = [str(files.root)] if arguments[0] == "status" else ["--runs-dir", str(tmp_path)]
         assert main([*arguments, *where]) == 0
         out, err = capsys.readouterr()
-        for text in (out, err):
-            assert all(line.isprintable() for line in text.split("\n")), text
+        for shown in (out, err):
+            assert all(line.isprintable() for line in shown.split("\n")), shown
         if "--json" in arguments:
             assert out.isascii()
             json.loads(out)
