@@ -133,7 +133,7 @@ class _Reader:
                     self.empty += 1
         except csv.Error as error:
             why = next((why for start, why in _WHY.items() if start in str(error)), str(error))
-            raise self.refused(begun + 1, why) from None
+            raise self.refused(begun + 1, why + other_separator(self.sample, self.separator)) from None
 
     def check_swallowed(self, line: int, cells: Sequence[str]) -> None:
         """Refuse a cell that holds whole rows: a quote opened in one and closed in another."""

@@ -39,6 +39,7 @@ class RawTable:
         unreadable: name -> what the column holds that is no plain value.
         left_out: what else of the file is not used, each in a few words.
         doubt: what may be wrong with the header, as a remedy for a column that is not found.
+        marks: of missing values that some cell of the file holds.
     """
 
     path: str
@@ -50,17 +51,13 @@ class RawTable:
     unreadable: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     doubt: str = ""
+    marks: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return next((len(cells) for cells in self.columns.values()), 0)
 
     def __getitem__(self, name: str) -> Cells:
         return self.columns[name]
-
-    @property
-    def marks(self) -> set[str]:
-        """The marks of missing values that some cell holds."""
-        return {mark for cells in self.columns.values() for mark in cells.marks}
 
     def take(self, rows: NDArray[np.int64]) -> "RawTable":
         """Return the table of these rows, in that order; their lines stay those of the file."""
@@ -165,7 +162,10 @@ class RawTable:
             else:
                 unreadable.setdefault(name, column)
         repeated = {name: tuple(found) for name, found in places.items() if len(found) > 1}
-        return cls(path, columns, lines, tuple(places), indices, repeated, unreadable, tuple(extra), doubt)
+        marks = frozenset(mark for column in columns.values() for mark in column.marks)
+        return cls(
+            path, columns, lines, tuple(places), indices, repeated, unreadable, tuple(extra), doubt, marks
+        )
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the readable columns as a DataFrame of `str` and None.
