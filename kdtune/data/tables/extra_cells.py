@@ -31,8 +31,8 @@ def has_row_names(
 ) -> bool:
     """Tell whether it is the form of R's write.table: each row begins with a name that the header lacks.
 
-    A comma that is part of a text without quotes makes rows longer, too. So the names must be in quotes, or be separated
-    by something that is no comma, or count the rows, while no comma is followed by a blank, or each is.
+    A comma that is part of a text without quotes makes rows longer, too. So the names must be in quotes, or be
+    separated by something that is no comma, or count the rows, while no comma is followed by a blank, or each is.
 
     Args:
         columns: raw.

@@ -44,10 +44,7 @@ def is_number_column(table: RawTable, name: str, decimal: str) -> bool:
         _refuse_notation(table, name, decimal, odd.__contains__)
     elif len(numbers | odd) >= len(texts) or rows_of_numbers >= rows_of_texts:
         _refuse_texts(table, name, texts.__contains__)
-    elif (
-        MOST_PATTERNED < len(texts) <= MOST_CATEGORIES
-        and len({_DIGITS.sub("#", value) for value in texts}) <= 2
-    ):
+    elif len(texts) > MOST_PATTERNED and len({_DIGITS.sub("#", value) for value in texts}) <= 2:
         _refuse_pattern(table, name, len(cells.present))
     return False
 
@@ -70,6 +67,8 @@ def _refuse_notation(table: RawTable, name: str, decimal: str, is_odd: Callable[
 
 def _plain(cell: str, decimal: str) -> str:
     """Return the plain number that a cell in another notation stands for, or nothing."""
+    if any(letter.isalpha() for letter in cell):
+        return ""
     is_negative = cell.startswith(("-", "−", "(")) or cell.endswith("-")
     digits = re.sub(rf"[^\d{re.escape(decimal)}]", "", cell)
     plain = f"-{digits}" if is_negative else digits

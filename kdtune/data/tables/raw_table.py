@@ -102,9 +102,22 @@ class RawTable:
                     f"(columns: {shown}){self.doubt}"
                 )
 
-    def named(self, asked: Sequence[object]) -> list[str]:
-        """Return the columns that an option names, as the file has them; see `spelled`."""
-        return [spelled(name, self.order) or as_written(name) for name in asked]
+    def named(self, asked: Sequence[object], key: str) -> list[str]:
+        """Return the columns that an option names, as the file has them; see `spelled`.
+
+        Raises:
+            DataError: a truth value stands for no column, or for several.
+        """
+        names = []
+        for name in asked:
+            found = spelled(name, self.order)
+            if found is None and isinstance(name, bool):
+                raise DataError(
+                    f"{self.prefix}{key!r} names {as_written(name)!r}, which YAML makes of yes, no, on and off: quote the "
+                    "column's name"
+                )
+            names.append(found or as_written(name))
+        return names
 
     def only(self, names: Sequence[str]) -> "RawTable":
         """Return the table with these columns alone, in the order given."""

@@ -132,7 +132,7 @@ def load_table(
     train_rows, validation_rows = rows[kept], rows[cut]
     _require_classes(table.path, roles.label, classes, labels[train_rows], labels[validation_rows])
 
-    codes_of_numbers = table.named(categorical)
+    codes_of_numbers = table.named(categorical, "categorical")
     table.require_there(codes_of_numbers, "categorical")
     preprocessing = TablePreprocessing.fit(
         table.only(roles.features),

@@ -178,7 +178,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "a zip archive": (lambda p: b"PK\x03\x04" + bytes(26) + b"people.csv", "a zip archive: unpack it"),
     "gzip": (lambda p: b"\x1f\x8b\x08" + bytes(20), "gzip: unpack it"),
     "ARFF": (lambda p: "% people\n\n@RELATION people\n@ATTRIBUTE age NUMERIC\n", "an ARFF file"),
-    "Stata": (lambda p: stata(p), "a Stata file"),
+    "Stata": (lambda p: stata(p), "a Stata file"),  # noqa: PLW0108
     "old Stata": (lambda p: stata(p, version=114), "a Stata file"),
     "SPSS": (lambda p: b"$FL2@(#) SPSS DATA FILE", "an SPSS file"),
     "JSON": (lambda p: p.to_json(orient="records"), "JSON"),

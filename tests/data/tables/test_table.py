@@ -183,7 +183,16 @@ def test_limit_and_seed(table):
         ({"income": ["low"] * 400}, {}, "at least two classes"),
         ({"income": ["low"] * 399 + ["high"]}, {}, "'high' has no example in"),
         ({"income": range(400)}, {}, "too many for classes"),
-        ({"job": [f"name{i}" for i in range(400)]}, {}, "column 'job' has .* too many for categories"),
+        (
+            {"job": [f"name{i}" for i in range(400)]},
+            {},
+            r"line 2 \(row 1\): 'name0' in column 'job', .* 400 values",
+        ),
+        (
+            {"job": [chr(97 + i // 20) + chr(97 + i % 20) for i in range(400)]},
+            {},
+            "column 'job' has .* too many for categories",
+        ),
         ({"job": [""] * 400}, {}, "column 'job' has no value in train"),
         ({"sex": ["f"] * 380 + ["m"] * 20}, {"min_group": 10}, r"'m' \(3 of 1\d\)"),
     ],
