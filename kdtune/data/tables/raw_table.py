@@ -113,8 +113,8 @@ class RawTable:
             found = spelled(name, self.order)
             if found is None and isinstance(name, bool):
                 raise DataError(
-                    f"{self.prefix}{key!r} names {as_written(name)!r}, which YAML makes of yes, no, on and off: quote the "
-                    "column's name"
+                    f"{self.prefix}{key!r} names {as_written(name)!r}, which YAML makes of yes, no, on and off: quote "
+                    "the column's name"
                 )
             names.append(found or as_written(name))
         return names
