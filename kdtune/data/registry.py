@@ -105,5 +105,11 @@ def _check_type(name: str, key: str, value: object, hint: Any) -> None:
     except PydanticUserError:  # a type of the user's own that pydantic can't check
         return
     except ValidationError as error:
-        reasons = dict.fromkeys(detail["msg"].removeprefix("Input ") for detail in error.errors())
+        reasons = dict.fromkeys(_reason(detail) for detail in error.errors())
         raise DataError(f"data set {name!r}, option {key!r} = {value!r}: {', or '.join(reasons)}") from None
+
+
+def _reason(detail: Mapping[str, Any]) -> str:
+    if detail["type"] == "sequence_str" or detail.get("ctx", {}).get("class") == "Sequence":
+        return "should be a list, as in [a, b]"
+    return str(detail["msg"]).removeprefix("Input ")

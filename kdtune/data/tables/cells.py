@@ -2,14 +2,14 @@
 
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kdtune.data.tables.numbers import canonical, number
+from kdtune.data.tables.numbers import canonical, numbers
 
 MISSING_MARKERS = (
     "?", "MissingValue", "NaT",
@@ -54,18 +54,25 @@ class Cells:
         codes: int64 [n], positions in `values`, -1 where the value is missing.
         values: the different cells, tidy, in the order of their first row; rows that were taken may lack some.
         marks: of missing values that some cell holds.
+        parsed: decimal sign -> the numbers of `values`, once they were asked for.
     """
 
     codes: NDArray[np.int64]
     values: tuple[str, ...]
     marks: tuple[str, ...] = ()
+    parsed: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, codes: NDArray[np.int64], values: Sequence[str], missing: Missing) -> Self:
         """Make a column of raw texts and each row's position among them; -1 is missing already."""
-        tidied = cls(codes, tuple(values)).renamed(tidy)
-        marks = tuple(value for value in tidied.values if value and missing(value))
-        return replace(tidied.renamed(lambda text: None if missing(text) else text), marks=marks)
+        codebook, marks = Codebook(), []
+        positions = np.full(len(values) + 1, -1, dtype=np.int64)
+        for position, value in enumerate(map(tidy, values)):
+            if not missing(value):
+                positions[position] = codebook[value]
+            elif value:
+                marks.append(value)
+        return cls(positions[codes], tuple(codebook), tuple(marks))
 
     @classmethod
     def of_texts(cls, texts: Iterable[str | None], missing: Missing) -> Self:
@@ -93,7 +100,7 @@ class Cells:
         codebook = Codebook()
         names = [rename(value) for value in self.values]
         table = np.array([-1 if name is None else codebook[name] for name in names] + [-1], dtype=np.int64)
-        return replace(self, codes=table[self.codes], values=tuple(codebook))
+        return replace(self, codes=table[self.codes], values=tuple(codebook), parsed={})
 
     def by_value(self, decimal: str = ".") -> "Cells":
         """Return the column with numbers that are equal as one value, if all of its values are numbers."""
@@ -105,8 +112,9 @@ class Cells:
 
         `numbers[codes]` is the number of each row.
         """
-        found = [number(value, decimal) for value in self.values]
-        return np.array([np.nan if value is None else value for value in found] + [np.nan])
+        if decimal not in self.parsed:
+            self.parsed[decimal] = np.append(numbers(self.values, decimal), np.nan)
+        return self.parsed[decimal]
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:

@@ -1,10 +1,13 @@
 """Delimited text (CSV and its kin), read strictly: what can't be read for sure is refused with its line."""
 
 import csv
+import gc
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +47,7 @@ def read_delimited(file: Path, form: Form) -> RawTable:
     check_encoding(file, form.encoding)
     encoding = "utf-8-sig" if form.encoding.lower() in UTF_8 else form.encoding
     try:
-        with open(file, encoding=encoding, newline="") as text:
+        with open(file, encoding=encoding, newline="") as text, _no_collection():
             sample = [
                 line.strip() for _, line in zip(range(_SAMPLE_LINES), text, strict=False) if line.strip()
             ]
@@ -54,9 +57,20 @@ def read_delimited(file: Path, form: Form) -> RawTable:
         raise DataError(undecodable(file, form.encoding)) from None
 
 
-class _Row(NamedTuple):
-    line: int
-    cells: list[str]
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python from looking for cycles: rows have none, and looking takes longer than reading."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+_Row = tuple[int, list[str]]
+"""The line on which a row begins, and its cells."""
 
 
 class _Reader:
@@ -64,8 +78,8 @@ class _Reader:
 
     Attributes:
         sample: its first lines.
-        line: the last one read, from 1.
-        comments: lines left out.
+        skipped: lines so far that are no rows.
+        comments: those of them that are comments.
         empty: rows left out because no cell holds anything.
     """
 
@@ -74,7 +88,7 @@ class _Reader:
         self.form = form
         self.separator = form.separator_of(file.suffix)
         self.sample = sample
-        self.line = self.comments = self.empty = 0
+        self.skipped = self.comments = self.empty = 0
 
     def read(self, text: TextIO) -> RawTable:
         rows = self.rows(text)
@@ -98,44 +112,47 @@ class _Reader:
             [Cells.of(codes, list(codebook), missing) for codes, codebook in columns],
             lines=lines,
             left_out=left_out,
-            doubt=no_header(names, first.cells, self.form.decimal) if self.form.header else "",
+            doubt=no_header(names, first[1], self.form.decimal) if self.form.header else "",
         )
 
     def lines(self, text: TextIO) -> Iterator[str]:
-        """Yield the lines that are no comments."""
+        """Return the lines that are no comments, and not what Excel is told."""
+        first = text.readline().removeprefix("\ufeff")
+        if hint := _EXCEL.fullmatch(first):
+            if hint.group(1) != self.separator:
+                raise self.refused(1, f"it says how to read it: set `separator: {quoted(hint.group(1))}`")
+            self.skipped = 1
+        lines = chain([] if hint else [first], text)
+        return lines if self.form.comment is None and self.separator != " " else self.cleaned(lines)
+
+    def cleaned(self, lines: Iterable[str]) -> Iterator[str]:
+        """Leave out comments, and blanks around lines where blanks separate."""
         comment, strip = self.form.comment, self.separator == " "
-        for raw in text:
-            self.line += 1
-            if "\0" in raw:
-                raise self.refused(
-                    self.line, "a byte of zero: if it is text, set its `encoding`, as utf-16-le"
-                )
-            line = raw.removeprefix("\ufeff") if self.line == 1 else raw
-            if self.line == 1 and (hint := _EXCEL.fullmatch(line)):
-                if hint.group(1) != self.separator:
-                    raise self.refused(1, f"it says how to read it: set `separator: {quoted(hint.group(1))}`")
-            elif comment is not None and line.startswith(comment):
+        for line in lines:
+            if comment is not None and line.startswith(comment):
                 self.comments += 1
+                self.skipped += 1
             else:
                 yield line.strip(" ") if strip else line
 
     def rows(self, text: TextIO) -> Iterator[_Row]:
         """Yield the rows that hold something; others are counted if they are more than a blank line."""
         reader = csv.reader(self.lines(text), delimiter=self.separator, skipinitialspace=True, strict=True)
-        read = begun = 0
+        before = 0
         try:
             for cells in reader:
-                used, read = reader.line_num - read, reader.line_num
-                line, begun = self.line - used + 1, self.line
-                if any(map(str.strip, cells)):
+                used, before = reader.line_num - before, reader.line_num
+                if cells and (cells[0].strip() or any(map(str.strip, cells))):
+                    line = before + self.skipped - used + 1
                     if used > 1:
                         self.check_swallowed(line, cells)
-                    yield _Row(line, cells)
+                    yield line, cells
                 elif len(cells) > 1:
                     self.empty += 1
         except csv.Error as error:
             why = next((why for start, why in _WHY.items() if start in str(error)), str(error))
-            raise self.refused(begun + 1, why + other_separator(self.sample, self.separator)) from None
+            hint = other_separator(self.sample, self.separator)
+            raise self.refused(before + self.skipped + 1, why + hint) from None
 
     def check_swallowed(self, line: int, cells: Sequence[str]) -> None:
         """Refuse a cell that holds whole rows: a quote opened in one and closed in another."""
@@ -156,46 +173,48 @@ class _Reader:
         header = next(rows, None)
         if header is None:
             raise DataError(f"{self.file}: cannot be read as a table: it is empty")
+        line, cells = header
         if not self.form.header:
             names = list(self.form.columns or ())
-            if [tidy(cell) for cell in header.cells] == names:
-                raise self.refused(header.line, "it is a header: leave out `header: none` and `columns`")
+            if [tidy(cell) for cell in cells] == names:
+                raise self.refused(line, "it is a header: leave out `header: none` and `columns`")
             self.check_width(header, names)
             return names, header
-        if len(header.cells) == 1 and (hint := other_separator(self.sample, self.separator)):
-            raise self.refused(header.line, f"there is no {quoted(self.separator)} in it{hint}")
+        if len(cells) == 1 and (hint := other_separator(self.sample, self.separator)):
+            raise self.refused(line, f"there is no {quoted(self.separator)} in it{hint}")
         first = next(rows, None)
         if first is None:
             raise DataError(f"{self.file}: the table has no rows")
-        return header.cells, first
+        return cells, first
 
     def columns(
         self, rows: Iterator[_Row], first: _Row, names: Sequence[str]
     ) -> tuple[list[Column], NDArray[np.int64]]:
         """Read all rows; return the raw columns, and the line of each row."""
-        width = len(first.cells)
+        width = len(first[1])
         codebooks = [Codebook() for _ in range(width)]
         parts: list[list[NDArray[np.int64]]] = [[] for _ in range(width)]
-        lines, chunk = [first.line], [first.cells]
+        lines, chunk = [first[0]], [first[1]]
 
         def flush() -> None:
             for codebook, part, column in zip(codebooks, parts, zip(*chunk, strict=True), strict=True):
                 part.append(codebook.codes(column))
             chunk.clear()
 
-        for row in rows:
-            if len(row.cells) != width:
+        for line, cells in rows:
+            if len(cells) != width:
                 self.check_width(first, names)
-                self.check_width(row, names)
-            if row.cells == names:
-                raise self.refused(row.line, "it repeats the header: take it out")
-            lines.append(row.line)
-            chunk.append(row.cells)
+                self.check_width((line, cells), names)
+            if cells == names:
+                raise self.refused(line, "it repeats the header: take it out")
+            lines.append(line)
+            chunk.append(cells)
             if len(chunk) == _CHUNK:
                 flush()
         if chunk:
             flush()
         columns = [(np.concatenate(part), codebook) for part, codebook in zip(parts, codebooks, strict=True)]
+        self.check_zeros(columns, lines)
         if not (
             ends_with_separators(columns, len(names))
             or has_row_names(columns, names, self.separator, self.sample)
@@ -203,9 +222,18 @@ class _Reader:
             self.check_width(first, names)
         return columns, np.array(lines, dtype=np.int64)
 
+    def check_zeros(self, columns: Sequence[Column], lines: Sequence[int]) -> None:
+        """Refuse a byte of zero in a cell."""
+        for codes, codebook in columns:
+            wrong = next((code for text, code in codebook.items() if "\0" in text), None)
+            if wrong is not None:
+                line = lines[int(np.argmax(codes == wrong))]
+                raise self.refused(line, "a byte of zero: if it is text, set its `encoding`, as utf-16-le")
+
     def check_width(self, row: _Row, names: Sequence[str]) -> None:
         """Refuse a row with another number of cells than there are names."""
-        if len(row.cells) == len(names):
+        line, cells = row
+        if len(cells) == len(names):
             return
         if not self.form.header:
             source = f"`columns` names {len(names)}"
@@ -214,8 +242,8 @@ class _Reader:
         else:
             source = f"the header names {len(names)} columns"
         raise self.refused(
-            row.line,
-            f"{len(row.cells)} cell{'s' if len(row.cells) != 1 else ''}, but {source}"
+            line,
+            f"{len(cells)} cell{'s' if len(cells) != 1 else ''}, but {source}"
             + other_separator(self.sample, self.separator),
         )
 

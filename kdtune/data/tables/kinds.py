@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+import numpy as np
+
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.numbers import number, seems_a_number
 from kdtune.data.tables.raw_table import RawTable
@@ -27,16 +29,13 @@ def is_number_column(table: RawTable, name: str, decimal: str) -> bool:
             first such cell and the remedies.
     """
     cells = table[name]
-    numbers, odd, texts = set(), set(), set()
-    for value in cells.present:
-        if number(value, decimal) is not None:
-            numbers.add(value)
-        elif seems_a_number(value):
-            odd.add(value)
-        else:
-            texts.add(value)
-    if not odd and not texts:
+    is_number = np.isfinite(cells.numbers(decimal)[:-1])
+    if is_number[cells.counts > 0].all():
         return True
+    numbers = {value for value, is_one in zip(cells.values, is_number, strict=True) if is_one}
+    others = set(cells.present) - numbers
+    odd = set(filter(seems_a_number, others))
+    texts = others - odd
     counts = dict(zip(cells.values, cells.counts.tolist(), strict=True))
     rows_of_numbers = sum(counts[value] for value in numbers | odd)
     rows_of_texts = sum(counts[value] for value in texts)

@@ -2,13 +2,20 @@
 
 import math
 import re
+from collections.abc import Sequence
 from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
 
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
 _AROUND = re.compile(r"^[^\w]+|[^\w]+$")
 _BOUND = re.compile(r"[<>≤≥~≈].*|.*\d\s*\+")
 _DIGITS = re.compile(r"\d[\d.,'’_\s]*(?:[eE][+-]?\d+)?")
+
+_SIGNS = frozenset("0123456789.+-eE")
+"""Of texts in these, `float` takes exactly those that `number` takes, and some that are not finite."""
 
 _MOST_DIGITS = 30
 """A number that takes more digits than this, written out, is kept as it is written."""
@@ -28,6 +35,20 @@ def number(text: str, decimal: str = ".") -> float | None:
         return None
     value = float(text)
     return value if math.isfinite(value) else None
+
+
+def numbers(texts: Sequence[str], decimal: str = ".") -> NDArray[np.float64]:
+    """Return the number of each text, float64 [n], NaN where it is none: `number` of many."""
+    if decimal == "." and _SIGNS.issuperset("".join(texts)):
+        try:
+            found = np.array(list(map(float, texts)), dtype=np.float64)
+        except ValueError:
+            pass
+        else:
+            if np.isfinite(found).all():
+                return found
+    each = (number(text, decimal) for text in texts)
+    return np.array([math.nan if value is None else value for value in each], dtype=np.float64)
 
 
 def canonical(text: str, decimal: str = ".") -> str | None:
