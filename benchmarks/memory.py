@@ -151,7 +151,7 @@ def _kind(command: str) -> str:
         return "teacher"
     if (
         command.startswith("ray::")
-        and not command.startswith(("ray::IDLE", "ray::Desk"))
+        and not command.startswith(("ray::IDLE", "ray::WorkerRegistry"))
         and "Agent" not in command
     ):
         return "worker"

@@ -9,8 +9,8 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.training import Training
-from kdtune.sweep import baselines
-from kdtune.sweep.baselines import Baseline
+from kdtune.sweep import baseline_cache
+from kdtune.sweep.baseline_cache import Baseline
 
 Kept = tuple[Baseline, Path]
 
@@ -26,18 +26,18 @@ def kept(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
     )
     training.run()
     weights = safetensors.torch.save(training.model.state_dict())
-    baseline = Baseline("nds-linear", "nds", "linear", job, tuple(training.reports), weights)
-    baselines.to_cache(baseline, "key")
+    baseline = Baseline("nds-linear", "nds", job, tuple(training.reports), weights)
+    baseline_cache.to_cache(baseline, "key")
     return baseline, tmp_path / "baselines" / "key"
 
 
 def found(baseline: Baseline, *extras: str) -> Baseline | None:
-    return baselines.from_cache("nds", "linear", baseline.job, "key", extras)
+    return baseline_cache.from_cache("nds", "linear", baseline.job, "key", extras)
 
 
 def test_what_was_kept_is_found(kept: Kept) -> None:
     assert found(kept[0]) == kept[0]
-    assert baselines.from_cache("nds", "linear", kept[0].job, "other", ()) is None
+    assert baseline_cache.from_cache("nds", "linear", kept[0].job, "other", ()) is None
 
 
 def test_a_measure_that_was_not_taken_is_taken_by_training_anew(kept: Kept) -> None:
@@ -66,6 +66,6 @@ def test_what_is_damaged_is_not_found(kept: Kept, file: str, damage: str) -> Non
 
 
 def test_keeping_twice_leaves_one(kept: Kept) -> None:
-    baselines.to_cache(kept[0], "key")
+    baseline_cache.to_cache(kept[0], "key")
     assert found(kept[0]) == kept[0]
     assert [path.name for path in kept[1].parent.iterdir()] == ["key"]
