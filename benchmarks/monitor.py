@@ -191,9 +191,9 @@ def charts() -> tuple[float, float, float]:
     from tui.charts.frame import Frame
     from tui.charts.front import front
     from tui.look import DARK, Palette
-    from tui.store import Store
+    from tui.state.store import Store
+    from tui.state.view import View
     from tui.synthetic import Synthetic
-    from tui.view import View
 
     world = Synthetic(trials=5000, epochs=1, classes=10, exact=False)
     store = Store(world.record)

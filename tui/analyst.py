@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from kdtune.runs.records import Report
 from kdtune.runs.summary import Doubt
-from tui.importance import Importance, importance
+from tui.state.importance import Importance, importance
 
 DoubtKey = tuple[str, int, str]
 """Model, epoch, and the gap's name: `eod`, `dpd@race`."""

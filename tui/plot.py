@@ -8,8 +8,8 @@ from tui import raster
 from tui.canvas import Canvas
 from tui.look import Look
 from tui.raster import Dots, Scale
+from tui.state.view import Zoom
 from tui.text import fit, width
-from tui.view import Zoom
 
 
 def message(

@@ -13,14 +13,14 @@ from tui.charts.gaps import gap_names
 from tui.charts.search import ranked_measures, settings_and_results
 from tui.charts.table import front_order
 from tui.charts.timeline import started_order
-from tui.filter import Filter, FilterError, parse
 from tui.look import Look
 from tui.meter import Meter
-from tui.order import ordered
 from tui.reading import Reader
 from tui.sources import Batch, Replay, Source
-from tui.store import Store
-from tui.view import View
+from tui.state.filter import Filter, FilterError, parse
+from tui.state.order import ordered
+from tui.state.store import Store
+from tui.state.view import View
 
 DRAIN_SECONDS = 0.04
 """Time for taking events in, a frame: what is left waits for the next one, so that keys never do."""

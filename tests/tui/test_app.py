@@ -15,10 +15,10 @@ from tui.app import Monitor
 from tui.charts.bias import bias_of
 from tui.charts.search import settings_and_results
 from tui.commands.timing import moment
-from tui.importance import importance
 from tui.look import Look
 from tui.sources import Health, Live, Replay
 from tui.standing import badges, state_name
+from tui.state.importance import importance
 from tui.synthetic import Synthetic
 
 SIZES = ((40, 10), (60, 20), (100, 30), (160, 48))

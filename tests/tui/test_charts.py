@@ -25,11 +25,11 @@ from tui.charts.log import log
 from tui.charts.search import importances, parallel, ranked_measures, settings_and_results, slice_
 from tui.charts.table import front_table, table
 from tui.charts.timeline import timeline
-from tui.importance import importance
 from tui.look import ANSI, DARK, LIGHT, THEMES, Look, Palette, colours_of
-from tui.store import Store
+from tui.state.importance import importance
+from tui.state.store import Store
+from tui.state.view import View
 from tui.synthetic import NDS, TEACHER, Synthetic
-from tui.view import View
 
 CHARTS = (
     curves, bias, front, hypervolume, class_map, disagreement, gap_curve, groups, importances, parallel, slice_,
@@ -109,7 +109,7 @@ def test_charts_bear_any_cursor_and_no_data(chart, cursor):
 
 @pytest.mark.parametrize("chart", CHARTS)
 def test_charts_bear_cross_hair_zoom_and_log(chart):
-    from tui.view import EPOCH, Zoom
+    from tui.state.view import EPOCH, Zoom
 
     places = (EPOCH, "front", "hypervolume", "class_map", "slice")
     view = View(

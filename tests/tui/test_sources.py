@@ -11,7 +11,7 @@ from kdtune.runs.state import fold
 from tui import reading
 from tui.reading import Reader
 from tui.sources import Live, Replay
-from tui.store import Store
+from tui.state.store import Store
 from tui.synthetic import Synthetic
 
 

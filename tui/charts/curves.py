@@ -9,8 +9,8 @@ from tui.canvas import Canvas
 from tui.charts.frame import REFERENCES, Frame
 from tui.plot import Plot
 from tui.raster import Scale
+from tui.state.view import EPOCH
 from tui.text import fit, number, short, width
-from tui.view import EPOCH
 
 BACKGROUND_CURVES = 60
 """Curves drawn behind the compared ones: the latest; more would only be a grey area."""

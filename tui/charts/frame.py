@@ -7,11 +7,11 @@ from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import Doubt
 from tui.canvas import Canvas
-from tui.importance import Importance
 from tui.look import Look
 from tui.plot import message
-from tui.store import Store
-from tui.view import View
+from tui.state.importance import Importance
+from tui.state.store import Store
+from tui.state.view import View
 
 Reports = Mapping[str, Sequence[Report]]
 Doubts = Mapping[tuple[str, int, str], Doubt]

@@ -14,8 +14,8 @@ from tui.canvas import Canvas
 from tui.charts.frame import REFERENCES, Frame
 from tui.plot import Plot
 from tui.raster import Scale
+from tui.state.view import EPOCH
 from tui.text import fit, number, short, width
-from tui.view import EPOCH
 
 
 def gap_names(frame: Frame) -> list[str]:

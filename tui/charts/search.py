@@ -12,10 +12,10 @@ from tui import raster
 from tui.canvas import Canvas
 from tui.charts.frame import REFERENCES, Frame
 from tui.charts.front import axes
-from tui.importance import LEAST
 from tui.plot import Plot
 from tui.raster import Scale
-from tui.store import Store, config_value, numeric
+from tui.state.importance import LEAST
+from tui.state.store import Store, config_value, numeric
 from tui.text import fit, number, short, width
 
 _LINES = 120

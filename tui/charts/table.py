@@ -9,7 +9,7 @@ from kdtune.text import plain, setting
 from tui import raster
 from tui.canvas import Canvas
 from tui.charts.frame import Frame
-from tui.store import Store, config_value
+from tui.state.store import Store, config_value
 from tui.text import fit, number, short, width
 
 

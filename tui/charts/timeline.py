@@ -7,7 +7,7 @@ from tui import raster
 from tui.canvas import Canvas
 from tui.charts.frame import Frame
 from tui.charts.table import STATE_STYLES
-from tui.store import Store
+from tui.state.store import Store
 from tui.text import fit, width
 
 

@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tui.charts.search import sliced
-from tui.view import EPOCH
+from tui.state.view import EPOCH
 
 if TYPE_CHECKING:
     from tui.app import Monitor

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tui.filter import complete
-from tui.order import columns
 from tui.screens.detail import Detail
 from tui.screens.dialog import Prompt
-from tui.view import COMPARED
+from tui.state.filter import complete
+from tui.state.order import columns
+from tui.state.view import COMPARED
 
 if TYPE_CHECKING:
     from tui.app import Monitor

@@ -12,7 +12,7 @@ from tui.charts.search import importances, parallel, slice_
 from tui.charts.table import front_table, table
 from tui.charts.timeline import timeline
 from tui.screens.board import Board
-from tui.view import EPOCH
+from tui.state.view import EPOCH
 from tui.widgets.pane import Pane
 
 _FRAME = 2

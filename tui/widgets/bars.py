@@ -10,7 +10,7 @@ from tui.action import footer
 from tui.canvas import Canvas
 from tui.session import Session
 from tui.standing import badges, state_name, time_left
-from tui.store import Store
+from tui.state.store import Store
 from tui.text import fit, width
 from tui.widgets.pane import Drawn
 

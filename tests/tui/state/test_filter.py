@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from tui.filter import FilterError, complete, parse
-from tui.order import ordered
-from tui.store import Store
+from tui.state.filter import FilterError, complete, parse
+from tui.state.order import ordered
+from tui.state.store import Store
+from tui.state.view import View
 from tui.synthetic import Synthetic
-from tui.view import View
 
 
 @pytest.fixture(scope="module")

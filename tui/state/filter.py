@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from kdtune.errors import did_you_mean
 from kdtune.runs.records import TRIAL_STATES
 from kdtune.runs.state import ModelState
-from tui.store import Store, config_value, numeric
-from tui.view import View
+from tui.state.store import Store, config_value, numeric
+from tui.state.view import View
 
 ALIASES = {
     "T": "temperature",

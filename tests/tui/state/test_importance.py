@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tui.importance import LEAST, importance, ranked
+from tui.state.importance import LEAST, importance, ranked
 
 
 def test_ranks_share_ties():

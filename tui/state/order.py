@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 from kdtune.runs.records import TRIAL_STATES
 from kdtune.runs.state import ModelState
-from tui.filter import Filter, value
-from tui.store import Store, config_value, numeric
-from tui.view import View
+from tui.state.filter import Filter, value
+from tui.state.store import Store, config_value, numeric
+from tui.state.view import View
 
 
 def columns(store: Store) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kdtune.runs import open_run, summarise
-from tui.store import Store
+from tui.state.store import Store
 from tui.synthetic import NDS, TEACHER, Synthetic
 
 
