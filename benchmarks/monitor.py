@@ -190,7 +190,7 @@ def charts() -> tuple[float, float, float]:
     from tui.charts.classes import class_map
     from tui.charts.frame import Frame
     from tui.charts.front import front
-    from tui.look import DARK, Palette
+    from tui.drawing.palette import DARK, Palette
     from tui.state.store import Store
     from tui.state.view import View
     from tui.synthetic import Synthetic

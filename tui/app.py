@@ -16,11 +16,12 @@ from textual.timer import Timer
 from tui.action import Action, bindings
 from tui.actions import ACTIONS
 from tui.commands import moving
-from tui.look import THEMES, Look
+from tui.drawing.glyphs import Glyphs
 from tui.screens.board import Board
 from tui.screens.boards import BOARDS
 from tui.session import Session
 from tui.sources import Source
+from tui.widgets.themes import THEMES
 
 FRAME_HZ = 8.0
 SLOW_HZ = 2.0
@@ -65,14 +66,14 @@ class Monitor(App[None]):
         self,
         source: Source,
         *,
-        look: Look | None = None,
+        glyphs: Glyphs | None = None,
         readonly: bool = False,
         theme: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         hz: float | None = None,
     ) -> None:
         super().__init__()
-        self.session = Session(source, look=look, readonly=readonly, clock=clock)
+        self.session = Session(source, glyphs=glyphs, readonly=readonly, clock=clock)
         self.actions: tuple[Action, ...] = ACTIONS
         self.failures: list[tuple[str, Exception]] = []
         self.log_axis_at = float("-inf")

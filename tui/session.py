@@ -13,7 +13,7 @@ from tui.charts.gaps import gap_names
 from tui.charts.search import ranked_measures, settings_and_results
 from tui.charts.table import front_order
 from tui.charts.timeline import started_order
-from tui.look import Look
+from tui.drawing.glyphs import Glyphs
 from tui.meter import Meter
 from tui.reading import Reader
 from tui.sources import Batch, Replay, Source
@@ -45,14 +45,14 @@ class Session:
         self,
         source: Source,
         *,
-        look: Look | None = None,
+        glyphs: Glyphs | None = None,
         readonly: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source = source
         self.store = Store(source.record)
         self.view = View()
-        self.look = look or Look()
+        self.glyphs = glyphs or Glyphs()
         self.readonly = readonly
         self.meter = Meter()
         self.reader = Reader(source)
@@ -209,7 +209,7 @@ class Session:
             view=self.view,
             width=width,
             height=height,
-            look=self.look,
+            glyphs=self.glyphs,
             ids=self.ids,
             reports=self.reader.found,
             doubts=self.analyst.doubts,

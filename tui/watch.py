@@ -13,8 +13,9 @@ from kdtune.runs.lock import is_driven
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from tui.app import Monitor
-from tui.look import THEMES, Look
+from tui.drawing.glyphs import Glyphs
 from tui.sources import Live, Replay, Source
+from tui.widgets.themes import THEMES
 
 STARTING_SECONDS = 10.0
 """How long a run's folder may be without record and driver before it is taken for no run."""
@@ -69,11 +70,11 @@ def watch(
     source: Source
     source = Replay(opened.files, opened.record, speed) if replay else Live(opened.files, opened.record)
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    look = Look(
+    glyphs = Glyphs(
         ascii=ascii or not (driven or encoding.startswith("utf")),
         mono=os.environ.get("TERM", "") in ("dumb", "vt100"),
     )
-    app = Monitor(source, look=look, readonly=readonly, theme=theme)
+    app = Monitor(source, glyphs=glyphs, readonly=readonly, theme=theme)
     app.run()
     return app.return_code or 0
 

@@ -15,7 +15,7 @@ from tui.app import Monitor
 from tui.charts.bias import bias_of
 from tui.charts.search import settings_and_results
 from tui.commands.timing import moment
-from tui.look import Look
+from tui.drawing.glyphs import Glyphs
 from tui.sources import Health, Live, Replay
 from tui.standing import badges, state_name
 from tui.state.importance import importance
@@ -383,7 +383,7 @@ async def test_themes(theme):
 
 
 async def test_ascii_is_ascii():
-    app = monitor_of("running", look=Look(ascii=True))
+    app = monitor_of("running", glyphs=Glyphs(ascii=True))
     async with app.run_test(size=(160, 48)) as pilot:
         for key in "12345":
             await pilot.press(key)

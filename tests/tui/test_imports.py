@@ -19,7 +19,7 @@ def test_the_monitor_loads_nothing_heavy():
 
 
 def test_the_core_knows_nothing_of_textual():
-    core = "tui.state.store, tui.raster, tui.canvas, tui.state.filter, tui.state.order, tui.state.view"
+    core = "tui.state.store, tui.drawing.raster, tui.drawing.canvas, tui.state.filter, tui.state.order, tui.state.view"
     code = f"import sys, {core}; print('textual' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""Charts: pure functions of the store, the view, a size and a look. Each returns a canvas."""
+"""Charts: pure functions of the store, the view, a size and the glyphs at hand. Each returns a canvas."""
 
 from tui.charts.frame import Frame
 

@@ -81,7 +81,7 @@ def filter_trials(app: "Monitor") -> None:
     app.push_screen(
         Prompt(
             "Filter",
-            session.look.text(FILTER_HINT),
+            session.glyphs.text(FILTER_HINT),
             value=before,
             check=check,
             complete=lambda text: complete(text, session.store),

@@ -114,7 +114,7 @@ class Board(Screen[None]):
             else:
                 self.board.styles.grid_rows = " ".join(rows)
             self.set_class(bare, "-bare")
-            self.set_class(self.monitor.session.look.ascii, "-ascii")
+            self.set_class(self.monitor.session.glyphs.ascii, "-ascii")
             self.header.display = high >= HEADER_FROM
             for k, pane in enumerate(self.panes):
                 pane.display = k in shown

@@ -30,7 +30,7 @@ class Dialog(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """Use plain lines where the terminal has no others."""
-        self.set_class(self.session.look.ascii, "-ascii")
+        self.set_class(self.session.glyphs.ascii, "-ascii")
 
     @property
     def session(self) -> "Session":

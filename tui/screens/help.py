@@ -28,7 +28,7 @@ class Help(Dialog):
         """Lay the groups out in as many columns as fit."""
         with VerticalScroll(classes="box") as box:
             box.border_title = "Help"
-            box.border_subtitle = self.session.look.text("j k scroll · esc closes")
+            box.border_subtitle = self.session.glyphs.text("j k scroll · esc closes")
             yield self.page(box, self._page())
 
     def _page(self) -> Table:
@@ -54,7 +54,7 @@ class Help(Dialog):
         return table
 
     def _keys(self, actions: list[Action]) -> Rows:
-        look = self.session.look
+        glyphs = self.session.glyphs
         key_style = f"bold {self.app.current_theme.primary}" if not self.app.current_theme.ansi else "bold"
         rows: Rows = []
         for action in actions:
@@ -64,25 +64,25 @@ class Help(Dialog):
             note = "" if not off else " (in a replay)" if action.needs == "replay" else " (read-only)"
             rows.append(
                 (
-                    Text(look.text(action.shown), style="dim" if off else key_style),
-                    Text(look.text(action.help + note), style="dim" if off else ""),
+                    Text(glyphs.text(action.shown), style="dim" if off else key_style),
+                    Text(glyphs.text(action.help + note), style="dim" if off else ""),
                 )
             )
         return rows
 
     def _signs(self) -> Rows:
-        look = self.session.look
+        glyphs = self.session.glyphs
         signs = [
-            (look.glyph("front"), "on the Pareto front"),
-            (look.glyph("running"), "running"),
-            (look.glyph("done"), "done: trained to the last epoch"),
-            (look.glyph("stopped"), "stopped early by the scheduler"),
-            (look.glyph("failed"), "failed: enter says why"),
-            (look.glyph("interrupted"), "interrupted: goes on with the run"),
-            (look.glyph("teacher"), "teacher"),
-            (look.glyph("nds"), "NDS: the student without distillation"),
-            (look.text("–"), "undefined: a rate without examples"),
+            (glyphs.glyph("front"), "on the Pareto front"),
+            (glyphs.glyph("running"), "running"),
+            (glyphs.glyph("done"), "done: trained to the last epoch"),
+            (glyphs.glyph("stopped"), "stopped early by the scheduler"),
+            (glyphs.glyph("failed"), "failed: enter says why"),
+            (glyphs.glyph("interrupted"), "interrupted: goes on with the run"),
+            (glyphs.glyph("teacher"), "teacher"),
+            (glyphs.glyph("nds"), "NDS: the student without distillation"),
+            (glyphs.text("–"), "undefined: a rate without examples"),
             ("hv", "hypervolume: share of the objectives' square that the front dominates"),
             ("chance", "what a model that ignores the group would show at these group sizes"),
         ]
-        return [(Text(sign, style="bold"), Text(look.text(meaning))) for sign, meaning in signs]
+        return [(Text(sign, style="bold"), Text(glyphs.text(meaning))) for sign, meaning in signs]

@@ -10,10 +10,11 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.canvas import Canvas
 from tui.charts.frame import Frame
-from tui.look import Palette, colours_of
-from tui.plot import message
+from tui.drawing.canvas import Canvas
+from tui.drawing.palette import Palette
+from tui.drawing.plot import message
+from tui.widgets.themes import colours_of
 
 if TYPE_CHECKING:
     from tui.app import Monitor
@@ -82,7 +83,7 @@ class Drawn(Widget):
         base = self.rich_style
         key = (self.app.theme, base, self.app.no_color)
         if self._palette is None or key != self._palette_key:
-            self._palette = Palette(colours_of(self.app.current_theme), base, mono=self.session.look.mono)
+            self._palette = Palette(colours_of(self.app.current_theme), base, mono=self.session.glyphs.mono)
             self._palette_key = key
             self._drawn_key = None
         return self._palette
@@ -173,7 +174,7 @@ class Pane(Drawn, can_focus=True):
         view = self.session.view
         title, below = self.title, ""
         if self.depends == "reports" and view.cursor is not None:
-            title = self.session.look.text(f"{self.title} · {view.cursor}")
+            title = self.session.glyphs.text(f"{self.title} · {view.cursor}")
         elif self.pane_name == "table" and view.follow and self.session.store.state.state == "running":
             below = "follows the newest report"
         # Setting either repaints the whole pane, whatever it was before.
@@ -197,7 +198,7 @@ class Pane(Drawn, can_focus=True):
             self.monitor.failures.append((self.pane_name, error))
             return message(
                 frame.canvas(),
-                frame.look,
+                frame.glyphs,
                 "this pane can't be drawn",
                 repr(error),
                 glyph="failed",

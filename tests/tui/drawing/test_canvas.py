@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
-from tui.canvas import Canvas
+from tui.drawing.canvas import Canvas
 
 
 @given(

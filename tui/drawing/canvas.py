@@ -8,20 +8,10 @@ from rich.cells import get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from tui.text import fit
+from tui.drawing.glyphs import to_ascii
+from tui.drawing.text import fit
 
 Chars = npt.NDArray[np.str_]
-
-
-_ASCII = str.maketrans(
-    "…·–−×→←↑↓│─━╸╺┄┊┼├┤┴└●◎○◦•▲▼■◆◇★✚▶✓✗◼◌▌▪αρη≥≤▴▾∞ ▀█▁▂▃▄▅▆▇",
-    "~.--x><^v|-===.:+[]++o@o..^v#+<*+>+x-~>!arn><^v8 ##_.-=+*O",
-)
-
-
-def to_ascii(text: str) -> str:
-    """Return text in ASCII, character for character, so that nothing moves; what has no twin becomes `?`."""
-    return text.translate(_ASCII).encode("ascii", "replace").decode()
 
 
 class Canvas:

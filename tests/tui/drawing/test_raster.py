@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui import raster
-from tui.raster import Scale
+from tui.drawing import raster
+from tui.drawing.raster import Scale
 
 places = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30)
 

@@ -4,25 +4,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tui import raster
-from tui.canvas import Canvas
-from tui.look import Look
-from tui.raster import Dots, Scale
+from tui.drawing import raster
+from tui.drawing.canvas import Canvas
+from tui.drawing.glyphs import Glyphs
+from tui.drawing.raster import Dots, Scale
+from tui.drawing.text import fit, width
 from tui.state.view import Zoom
-from tui.text import fit, width
 
 
 def message(
-    canvas: Canvas, look: Look, title: str, hint: str = "", *, glyph: str = "empty", style: str = "dim"
+    canvas: Canvas, glyphs: Glyphs, title: str, hint: str = "", *, glyph: str = "empty", style: str = "dim"
 ) -> Canvas:
     """Say in the middle of a pane why there is nothing, and what will bring something."""
     height = canvas.height
     if height < 1 or canvas.width < 1:
         return canvas
-    rows = [(look.glyph(glyph), "faint")] if height >= 5 else []
-    rows.append((look.text(title), style))
+    rows = [(glyphs.glyph(glyph), "faint")] if height >= 5 else []
+    rows.append((glyphs.text(title), style))
     below = "faint" if style == "dim" else "dim"
-    rows.extend((line, below) for line in _wrap(look.text(hint), max(10, canvas.width - 4)))
+    rows.extend((line, below) for line in _wrap(glyphs.text(hint), max(10, canvas.width - 4)))
     top = max(0, (height - len(rows)) // 2)
     for k, (text, name) in enumerate(rows[:height]):
         canvas.centred(top + k, text, name)
@@ -45,7 +45,7 @@ class Plot:
     def __init__(
         self,
         canvas: Canvas,
-        look: Look,
+        glyphs: Glyphs,
         x: Scale,
         y: Scale,
         *,
@@ -56,7 +56,7 @@ class Plot:
         zoom: Zoom | None = None,
     ) -> None:
         self.canvas = canvas
-        self.look = look
+        self.glyphs = glyphs
         if zoom is not None and zoom.factor != 1.0:
             x, y = x.zoomed(zoom.x, zoom.factor), y.zoomed(zoom.y, zoom.factor)
         self.x, self.y = x, y
@@ -85,26 +85,26 @@ class Plot:
     def _y_axis(
         self, left: int, top: int, gutter: int, marks: Sequence[float], labels: Sequence[str], label: str
     ) -> None:
-        canvas, look = self.canvas, self.look
+        canvas, glyphs = self.canvas, self.glyphs
         for row in range(self.height):
-            canvas.put(self.left - 1, self.top + row, look.glyph("vline"), "axis")
+            canvas.put(self.left - 1, self.top + row, glyphs.glyph("vline"), "axis")
         for value, text in zip(marks, labels, strict=True):
             place = self.row(value)
             if place is not None:
                 canvas.right(left + gutter, place, text, "label")
-                canvas.put(self.left - 1, place, look.glyph("ltick"), "axis")
+                canvas.put(self.left - 1, place, glyphs.glyph("ltick"), "axis")
         if label:
-            canvas.text(left, top, fit(look.text(label), gutter + 1 + self.width), "label")
+            canvas.text(left, top, fit(glyphs.text(label), gutter + 1 + self.width), "label")
 
     def _x_axis(self, wide: int, label: str, *, whole: bool, with_labels: bool) -> None:
-        canvas, look = self.canvas, self.look
+        canvas, glyphs = self.canvas, self.glyphs
         row = self.top + self.height
-        canvas.put(self.left - 1, row, look.glyph("corner"), "axis")
+        canvas.put(self.left - 1, row, glyphs.glyph("corner"), "axis")
         for k in range(self.width):
-            canvas.put(self.left + k, row, look.glyph("hline"), "axis")
+            canvas.put(self.left + k, row, glyphs.glyph("hline"), "axis")
         if not with_labels:
             return
-        label = look.text(label)
+        label = glyphs.text(label)
         room = self.width - width(label) - 2 if label else self.width
         marks = raster.ticks(self.x.low, self.x.high, max(2, self.width // 9), log=self.x.log)
         if whole:
@@ -118,7 +118,7 @@ class Plot:
                 continue
             start = max(self.left - 1, min(column - len(text) // 2, self.left + self.width - len(text)))
             if start > end and start + len(text) <= self.left + room:
-                canvas.put(column, row, look.glyph("tick"), "axis")
+                canvas.put(column, row, glyphs.glyph("tick"), "axis")
                 canvas.text(start, row + 1, text, "label")
                 end = start + len(text)
         if label and width(label) <= self.width:
@@ -140,7 +140,7 @@ class Plot:
 
     def _stamp(self, dots: Dots, style: str) -> None:
         self.canvas.stamp(
-            self.left, self.top, raster.characters(raster.masks(dots), ascii_only=self.look.ascii), style
+            self.left, self.top, raster.characters(raster.masks(dots), ascii_only=self.glyphs.ascii), style
         )
 
     def curve(self, x: object, y: object, style: str) -> None:
@@ -175,8 +175,8 @@ class Plot:
         for column in range(self.left, self.left + self.width, 2):
             # Curves that are only a background do not hide a guide.
             if self.canvas.chars[row, column] == " " or self.canvas.style_at(column, row) == "axis":
-                self.canvas.put(column, row, self.look.glyph("dotted"), style)
-        label = self.look.text(label)
+                self.canvas.put(column, row, self.glyphs.glyph("dotted"), style)
+        label = self.glyphs.text(label)
         end = self.left + self.width
         if label and width(label) < self.width - 4:
             # A label that is there already keeps its place: this one goes to its left.
@@ -191,8 +191,8 @@ class Plot:
             return
         for row in range(self.top, self.top + self.height):
             if self.canvas.chars[row, column] == " ":
-                self.canvas.put(column, row, self.look.glyph("vdotted"), style)
-        label = self.look.text(label)
+                self.canvas.put(column, row, self.glyphs.glyph("vdotted"), style)
+        label = self.glyphs.text(label)
         if label and width(label) < self.width - 2:
             start = (
                 column + 1 if column + 1 + width(label) <= self.left + self.width else column - width(label)
@@ -205,10 +205,10 @@ class Plot:
         row = self.top + int(raster.pixel([1 - place[1]], self.height)[0])
         for k in range(self.left, self.left + self.width):
             if self.canvas.chars[row, k] == " ":
-                self.canvas.put(k, row, self.look.glyph("hline"), "faint")
+                self.canvas.put(k, row, self.glyphs.glyph("hline"), "faint")
         for k in range(self.top, self.top + self.height):
             if self.canvas.chars[k, column] == " ":
-                self.canvas.put(column, k, self.look.glyph("vline"), "faint")
-        if self.canvas.chars[row, column] in (self.look.glyph("hline"), self.look.glyph("vline"), " "):
-            self.canvas.put(column, row, "+" if self.look.ascii else "┼", "accent")
+                self.canvas.put(column, k, self.glyphs.glyph("vline"), "faint")
+        if self.canvas.chars[row, column] in (self.glyphs.glyph("hline"), self.glyphs.glyph("vline"), " "):
+            self.canvas.put(column, row, "+" if self.glyphs.ascii else "┼", "accent")
         return self.x.inverse(place[0]), self.y.inverse(place[1])

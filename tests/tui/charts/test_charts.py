@@ -25,11 +25,13 @@ from tui.charts.log import log
 from tui.charts.search import importances, parallel, ranked_measures, settings_and_results, slice_
 from tui.charts.table import front_table, table
 from tui.charts.timeline import timeline
-from tui.look import ANSI, DARK, LIGHT, THEMES, Look, Palette, colours_of
+from tui.drawing.glyphs import Glyphs
+from tui.drawing.palette import ANSI, DARK, LIGHT, Palette
 from tui.state.importance import importance
 from tui.state.store import Store
 from tui.state.view import View
 from tui.synthetic import NDS, TEACHER, Synthetic
+from tui.widgets.themes import THEMES, colours_of
 
 CHARTS = (
     curves, bias, front, hypervolume, class_map, disagreement, gap_curve, groups, importances, parallel, slice_,
@@ -48,7 +50,7 @@ def events_of(world):
     return list(world.events())
 
 
-def frame_of(world, width, height, *, look=None, view=None, cursor="t0003"):
+def frame_of(world, width, height, *, glyphs=None, view=None, cursor="t0003"):
     store = Store(world.record)
     store.apply(events_of(world))
     view = view or View(cursor=cursor, selected=["t0001"])
@@ -61,7 +63,7 @@ def frame_of(world, width, height, *, look=None, view=None, cursor="t0003"):
         view,
         width,
         height,
-        look=look or Look(),
+        glyphs=glyphs or Glyphs(),
         ids=list(store.state.trials),
         reports=reports,
         rankings=rankings,
@@ -82,16 +84,16 @@ EMPTY = Synthetic(trials=3, epochs=2, classes=3, done=0)
 @pytest.mark.parametrize("name", WORLDS)
 def test_rows_have_the_width_of_the_region(name, size):
     frame = frame_of(WORLDS[name], *size)
-    for look in (Look(), Look(ascii=True), Look(mono=True)):
+    for glyphs in (Glyphs(), Glyphs(ascii=True), Glyphs(mono=True)):
         for chart in CHARTS:
             canvas = chart(
-                Frame(frame.store, frame.view, *size, look=look, ids=frame.ids, reports=frame.reports)
+                Frame(frame.store, frame.view, *size, glyphs=glyphs, ids=frame.ids, reports=frame.reports)
             )
             lines = canvas.lines()
             assert len(lines) == size[1]
             assert {cell_len(line) for line in lines} == {size[0]}
             assert not any("\x1b" in line for line in lines)
-            if look.ascii:
+            if glyphs.ascii:
                 assert all(line.isascii() for line in lines), chart
 
 

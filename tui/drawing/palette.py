@@ -1,4 +1,4 @@
-"""How things look: glyphs and their ASCII twins, colours that the colour-blind can tell apart, themes.
+"""The colours that charts are drawn in, which the colour-blind can tell apart.
 
 Charts name styles (`axis`, `series3`, `heat7`); a `Palette` turns the names into colours of the theme at hand. No
 series is told by its colour alone: each has a glyph and a label too.
@@ -9,86 +9,6 @@ from dataclasses import dataclass
 
 from rich.color import Color
 from rich.style import Style
-from textual.theme import Theme
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the terminal can draw.
-
-    Attributes:
-        ascii: nothing but ASCII.
-        mono: no colours: what colour would say must be said by characters.
-    """
-
-    ascii: bool = False
-    mono: bool = False
-
-    def glyph(self, name: str) -> str:
-        """Return the character for a thing."""
-        return GLYPHS[name][1 if self.ascii else 0]
-
-    def series(self, slot: int) -> str:
-        """Return the marker of a compared model."""
-        return ("o*x+#@%&$" if self.ascii else "◎●▲■◆▼★✚▶")[slot % 9]
-
-    def heat(self, level: int) -> str:
-        """Return a character as dark as a heat map's level (0 to 15), for terminals without colour."""
-        ramp = " .:-=+*#" if self.ascii else " ·░░▒▒▓█"
-        return ramp[max(0, level) // 2]
-
-    def text(self, text: str) -> str:
-        """Return a label in what the terminal can draw."""
-        if not self.ascii or text.isascii():
-            return text
-        for wide, narrow in _ASCII_WORDS:
-            text = text.replace(wide, narrow)
-        return text.encode("ascii", "replace").decode()
-
-
-_ASCII_WORDS = (
-    ("α", "a"), ("→", "->"), ("←", "<-"), ("↑", "^"), ("↓", "v"), ("·", "."), ("–", "-"), ("−", "-"), ("…", "~"),
-    ("×", "x"), ("●", "*"), ("◎", "o"), ("▲", "^"), ("▼", "v"), ("■", "#"), ("◆", "+"), ("★", "*"), ("✚", "+"),
-    ("ρ", "r"), ("η", "n"), ("≥", ">="), ("≤", "<="), ("│", "|"), ("─", "-"), ("━", "="), ("∞", "inf"), ("▶", ">"),
-    ("◇", "<"), ("◦", "."), ("┄", "."), ("┊", ":"), ("├", "["), ("┤", "]"),
-)  # fmt: skip
-
-GLYPHS = {
-    "running": ("●", "*"),
-    "done": ("✓", "+"),
-    "stopped": ("◼", "-"),
-    "failed": ("✗", "x"),
-    "interrupted": ("◌", "~"),
-    "front": ("★", "*"),
-    "pinned": ("▪", "!"),
-    "cursor": ("▌", ">"),
-    "hline": ("─", "-"),
-    "vline": ("│", "|"),
-    "dotted": ("┄", "."),
-    "vdotted": ("┊", ":"),
-    "corner": ("└", "+"),
-    "tick": ("┴", "+"),
-    "ltick": ("┤", "+"),
-    "point": ("●", "o"),
-    "hollow": ("○", "o"),
-    "dot": ("•", "."),
-    "hollow_dot": ("·", "?"),
-    "teacher": ("◆", "T"),
-    "nds": ("◇", "N"),
-    "target": ("◎", "@"),
-    "zero": ("│", "|"),
-    "cap_low": ("├", "["),
-    "cap_high": ("┤", "]"),
-    "track": ("─", "."),
-    "best": ("▲", "^"),
-    "separator": ("│", "|"),
-    "block": ("█", "#"),
-    "upper": ("▀", "#"),
-    "empty": ("○", "o"),
-    "more": ("…", "~"),
-    "left": ("←", "<"),
-    "right": ("→", ">"),
-}
 
 # Okabe and Ito's colours, in the order in which they stand out on each ground; the last two are also NDS and teacher.
 _ON_DARK = ("#ffffff", "#56b4e9", "#e69f00", "#f0e442", "#e8743b", "#6f9bf5", "#b8bcc4", "#2bbd8f", "#d98cb9")
@@ -168,38 +88,6 @@ ANSI = Colours(
     loss="yellow",
 )
 
-THEMES = (
-    Theme(
-        name="kdtune-dark",
-        primary="#56b4e9",
-        secondary="#7f95ab",
-        accent="#56b4e9",
-        foreground="#dfe5ec",
-        background="#0f151c",
-        surface="#141c25",
-        panel="#2a3744",
-        success="#2bbd8f",
-        warning="#e6b422",
-        error="#f0683c",
-        dark=True,
-    ),
-    Theme(
-        name="kdtune-light",
-        primary="#0072b2",
-        secondary="#4e6a83",
-        accent="#0072b2",
-        foreground="#1c232b",
-        background="#fbfaf6",
-        surface="#f3f1ea",
-        panel="#d9d6cb",
-        success="#007a58",
-        warning="#9a6700",
-        error="#c2410c",
-        dark=False,
-    ),
-)
-
-
 _BOLD, _BADGE = Style(bold=True), Style(bold=True, reverse=True)
 _NAMED: dict[str, tuple[str, Style]] = {
     "text": ("text", Style()),
@@ -276,8 +164,3 @@ class Palette:
 
 def _colour(name: str) -> Color:
     return Color.parse(name)
-
-
-def colours_of(theme: Theme) -> Colours:
-    """Return the chart colours that go with a theme."""
-    return ANSI if theme.ansi else DARK if theme.dark else LIGHT
