@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 
 from kdtune.runs.paths import RunFiles
-from tui.analyst import Analyst, DoubtOf, RankingOf
+from tui.background.intervals import BackgroundIntervals
+from tui.background.questions import DoubtOf, RankingOf
+from tui.background.reading import Reader
 from tui.charts.frame import Frame
 from tui.charts.gaps import gap_names
 from tui.charts.search import ranked_measures, settings_and_results
@@ -15,7 +17,6 @@ from tui.charts.table import front_order
 from tui.charts.timeline import started_order
 from tui.drawing.glyphs import Glyphs
 from tui.meter import Meter
-from tui.reading import Reader
 from tui.sources import Batch, Replay, Source
 from tui.state.filter import Filter, FilterError, parse
 from tui.state.order import ordered
@@ -56,7 +57,7 @@ class Session:
         self.readonly = readonly
         self.meter = Meter()
         self.reader = Reader(source)
-        self.analyst = Analyst(list(source.record.attributes))
+        self.intervals = BackgroundIntervals(list(source.record.attributes))
         self.files: RunFiles | None = getattr(source, "files", None)
         self.ids: list[str] = []
         self.message: tuple[str, str] | None = None
@@ -80,7 +81,7 @@ class Session:
         """End the threads."""
         self.source.stop()
         self.reader.stop()
-        self.analyst.stop()
+        self.intervals.stop()
 
     @property
     def is_replay(self) -> bool:
@@ -137,7 +138,7 @@ class Session:
                 return
             self._asked = state
             frame = self.frame(0, 0)
-            self.analyst.want(
+            self.intervals.want(
                 [
                     RankingOf(measure, state, *settings_and_results(frame, measure))
                     for measure in ranked_measures(self.store)
@@ -154,7 +155,7 @@ class Session:
         self._asked = (model.id, len(reports))
         names = gap_names(frame)
         latest = reports[::-1][:MOST_DOUBTS]
-        self.analyst.want(
+        self.intervals.want(
             [DoubtOf((model.id, report.epoch, name), report) for report in latest for name in names]
         )
 
@@ -212,8 +213,8 @@ class Session:
             glyphs=self.glyphs,
             ids=self.ids,
             reports=self.reader.found,
-            doubts=self.analyst.doubts,
-            rankings=self.analyst.rankings,
+            doubts=self.intervals.doubts,
+            rankings=self.intervals.rankings,
             log=self.log_lines,
             loading=self.source.loading,
             error="the run directory is gone" if self.source.health.gone else self.source.health.error,
@@ -233,13 +234,13 @@ class Session:
             case "reports":
                 cursor = self.store.model(self.view.cursor)
                 epoch = 0 if cursor is None else cursor.epoch
-                return (*shared, self.reader.revision, self.analyst.revision, epoch)
+                return (*shared, self.reader.revision, self.intervals.revision, epoch)
             case "log":
                 return (*shared, self._log_revision)
             case "done":
                 return (*shared, self.store.done_revision)
-            case "analyst":
-                return (*shared, self.store.done_revision, self.analyst.revision)
+            case "rankings":
+                return (*shared, self.store.done_revision, self.intervals.revision)
         return (*shared, self.store.revision, self.source.loading)
 
     def say(self, text: str, style: str = "accent") -> None:

@@ -3,7 +3,7 @@
 from tui.action import FORBIDDEN_KEYS, bindings, footer, groups, markdown
 from tui.actions import ACTIONS
 from tui.app import Monitor
-from tui.synthetic import Synthetic
+from tui.sources.synthetic import Synthetic
 
 
 def keys():

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from tui.synthetic import Synthetic
+from tui.sources.synthetic import Synthetic
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kdtune.runs.lock import request_stop
 from tui.screens.confirm import ConfirmStop
 from tui.screens.help import Help
-from tui.standing import state_name
+from tui.status import state_name
 
 if TYPE_CHECKING:
     from tui.app import Monitor

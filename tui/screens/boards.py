@@ -81,7 +81,7 @@ class Search(Board):
         """Return the panes."""
         return (
             Pane("parallel", "Parallel coordinates", parallel, depends="done"),
-            Pane("importance", "Importance", importances, depends="analyst"),
+            Pane("importance", "Importance", importances, depends="rankings"),
             Pane("slice", "Slice", slice_, depends="done"),
             Pane("timeline", "Timeline", timeline, every=3),
         )

@@ -10,8 +10,8 @@ from tui.drawing import raster
 from tui.drawing.canvas import Canvas
 from tui.drawing.text import fit, width
 from tui.session import Session
-from tui.standing import badges, state_name, time_left
 from tui.state.store import Store
+from tui.status import badges, state_name, time_left
 from tui.widgets.pane import Drawn
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class Footer(Drawn):
     def _has_header(self) -> bool:
         return bool(self.monitor.board and self.monitor.board.header.display)
 
-    def _standing(self, canvas: Canvas) -> int:
+    def _run_status(self, canvas: Canvas) -> int:
         """Say how the run stands where there is no room for a header; return the x after it."""
         if self._has_header:
             return 1
@@ -224,7 +224,7 @@ class Footer(Drawn):
         if meter:
             canvas.text(1, 0, fit(glyphs.text(meter), width_ - 2), "dim")
             return canvas
-        x = self._standing(canvas)
+        x = self._run_status(canvas)
         if session.message:
             text, style = session.message
             canvas.text(x, 0, fit(glyphs.text(plain(text)), width_ - x - 1), style)

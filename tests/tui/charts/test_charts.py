@@ -27,10 +27,10 @@ from tui.charts.table import front_table, table
 from tui.charts.timeline import timeline
 from tui.drawing.glyphs import Glyphs
 from tui.drawing.palette import ANSI, DARK, LIGHT, Palette
+from tui.sources.synthetic import NDS, TEACHER, Synthetic
 from tui.state.importance import importance
 from tui.state.store import Store
 from tui.state.view import View
-from tui.synthetic import NDS, TEACHER, Synthetic
 from tui.widgets.themes import THEMES, colours_of
 
 CHARTS = (

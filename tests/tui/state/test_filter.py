@@ -4,11 +4,11 @@ import math
 
 import pytest
 
+from tui.sources.synthetic import Synthetic
 from tui.state.filter import FilterError, complete, parse
 from tui.state.order import ordered
 from tui.state.store import Store
 from tui.state.view import View
-from tui.synthetic import Synthetic
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kdtune.runs import open_run, summarise
+from tui.sources.synthetic import NDS, TEACHER, Synthetic
 from tui.state.store import Store
-from tui.synthetic import NDS, TEACHER, Synthetic
 
 
 @pytest.fixture(scope="module")

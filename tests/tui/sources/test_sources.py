@@ -8,11 +8,11 @@ import pytest
 
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import fold
-from tui import reading
-from tui.reading import Reader
+from tui.background import reading
+from tui.background.reading import Reader
 from tui.sources import Live, Replay
+from tui.sources.synthetic import Synthetic
 from tui.state.store import Store
-from tui.synthetic import Synthetic
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tui.serve import free_port, is_own
-from tui.synthetic import Synthetic
+from tui.sources.synthetic import Synthetic
 
 aiohttp = pytest.importorskip("aiohttp")
 pytest.importorskip("textual_serve")

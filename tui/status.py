@@ -1,4 +1,4 @@
-"""How the run stands, in words: its state, and what must not be overlooked."""
+"""The status of the run in words: its state, and what must not be overlooked."""
 
 from kdtune.runs.reader import seconds_left
 from kdtune.text import duration
