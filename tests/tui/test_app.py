@@ -10,11 +10,11 @@ import pytest
 
 from kdtune.runs.lock import requested_stop
 from kdtune.runs.records import RunRecord
-from tui.actions import ACTIONS
+from tui.actions.table import ACTIONS
+from tui.actions.timing import moment
 from tui.app import Monitor
 from tui.charts.bias import bias_of
 from tui.charts.search import settings_and_results
-from tui.commands.timing import moment
 from tui.drawing.glyphs import Glyphs
 from tui.sources import Health, Live, Replay
 from tui.sources.synthetic import Synthetic

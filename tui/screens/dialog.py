@@ -1,7 +1,7 @@
 """A box over the panes, and the line of input at the foot of the screen."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.measure import Measurement
 from rich.table import Table
@@ -12,9 +12,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-if TYPE_CHECKING:
-    from tui.session import Session
-
+from tui.host import host_of
+from tui.session import Session
 
 SCROLLING = (
     Binding("j", "scroll(1)", show=False),
@@ -33,9 +32,9 @@ class Dialog(ModalScreen[str | None]):
         self.set_class(self.session.glyphs.ascii, "-ascii")
 
     @property
-    def session(self) -> "Session":
+    def session(self) -> Session:
         """The run, and how it is looked at."""
-        return self.app.session  # type: ignore[attr-defined,no-any-return]
+        return host_of(self).session
 
     def page(self, box: Widget, table: Table) -> Static:
         """Return a table as the contents of a box that is as wide as the table, if the screen is."""

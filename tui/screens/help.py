@@ -1,6 +1,7 @@
 """The page of keys and signs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.table import Table
@@ -9,10 +10,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 
-from tui.action import Action, groups
 from tui.screens.dialog import SCROLLING, Dialog
 
 Rows = list[tuple[Text, Text]]
+
+
+@dataclass(frozen=True)
+class KeyLine:
+    """One line of the page: keys, what they do, and why they do nothing here, empty where they do."""
+
+    keys: str
+    help: str
+    missing: str = ""
 
 
 class Help(Dialog):
@@ -20,9 +29,9 @@ class Help(Dialog):
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("question_mark,enter", "close", show=False), *SCROLLING]
 
-    def __init__(self, actions: Sequence[Action]) -> None:
+    def __init__(self, lines: Mapping[str, Sequence[KeyLine]]) -> None:
         super().__init__()
-        self._actions = actions
+        self._lines = lines
 
     def compose(self) -> ComposeResult:
         """Lay the groups out in as many columns as fit."""
@@ -33,7 +42,7 @@ class Help(Dialog):
 
     def _page(self) -> Table:
         wide = 3 if self.app.size.width >= 150 else 2 if self.app.size.width >= 104 else 1
-        parts = [(heading, self._keys(actions)) for heading, actions in groups(self._actions).items()]
+        parts = [(heading, self._keys(lines)) for heading, lines in self._lines.items()]
         parts.append(("Signs", self._signs()))
         columns: list[list[tuple[str, Rows]]] = [[] for _ in range(wide)]
         for part in parts:
@@ -53,19 +62,16 @@ class Help(Dialog):
             table.add_row("", "")
         return table
 
-    def _keys(self, actions: list[Action]) -> Rows:
+    def _keys(self, lines: Sequence[KeyLine]) -> Rows:
         glyphs = self.session.glyphs
         key_style = f"bold {self.app.current_theme.primary}" if not self.app.current_theme.ansi else "bold"
         rows: Rows = []
-        for action in actions:
-            off = (action.needs == "replay" and not self.session.is_replay) or (
-                action.needs == "write" and self.session.readonly
-            )
-            note = "" if not off else " (in a replay)" if action.needs == "replay" else " (read-only)"
+        for line in lines:
+            note = f" ({line.missing})" if line.missing else ""
             rows.append(
                 (
-                    Text(glyphs.text(action.shown), style="dim" if off else key_style),
-                    Text(glyphs.text(action.help + note), style="dim" if off else ""),
+                    Text(glyphs.text(line.keys), style="dim" if line.missing else key_style),
+                    Text(glyphs.text(line.help + note), style="dim" if line.missing else ""),
                 )
             )
         return rows

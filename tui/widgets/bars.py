@@ -2,20 +2,17 @@
 
 import math
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import cast
 
 from kdtune.text import duration, plain
-from tui.action import footer
 from tui.drawing import raster
 from tui.drawing.canvas import Canvas
 from tui.drawing.text import fit, width
+from tui.host import HostBoard
 from tui.session import Session
 from tui.state.store import Store
 from tui.status import badges, state_name, time_left
 from tui.widgets.pane import Drawn
-
-if TYPE_CHECKING:
-    from tui.screens.board import Board
 
 SCREENS = (("live", "Live"), ("front", "Front"), ("classes", "Classes"), ("search", "Search"), ("log", "Log"))
 
@@ -41,9 +38,9 @@ class Header(Drawn):
     """Two rows: what the run does, and where one is."""
 
     @property
-    def board(self) -> "Board":
+    def board(self) -> HostBoard:
         """The screen that it is the header of."""
-        return self.screen  # type: ignore[return-value]
+        return cast(HostBoard, self.screen)
 
     def key(self) -> Hashable:
         """Return what the header says."""
@@ -186,7 +183,7 @@ class Footer(Drawn):
 
     @property
     def _has_header(self) -> bool:
-        return bool(self.monitor.board and self.monitor.board.header.display)
+        return bool(self.host.board and self.host.board.has_header)
 
     def _run_status(self, canvas: Canvas) -> int:
         """Say how the run stands where there is no room for a header; return the x after it."""
@@ -242,10 +239,10 @@ class Footer(Drawn):
                 "strong",
             )
             x = canvas.text(x + 2, 0, found, "dim") + 3
-        for action in footer(self.monitor.actions, replay=session.is_replay, readonly=session.readonly):
-            label = f"{glyphs.text(action.shown)} {action.label}"
-            if x + width(label) > width_ - 1:
+        for shown, label in self.host.footer_keys:
+            key = glyphs.text(shown)
+            if x + width(f"{key} {label}") > width_ - 1:
                 continue
-            x = canvas.text(x, 0, glyphs.text(action.shown), "key")
-            x = canvas.text(x + 1, 0, action.label, "dim") + 3
+            x = canvas.text(x, 0, key, "key")
+            x = canvas.text(x + 1, 0, label, "dim") + 3
         return canvas

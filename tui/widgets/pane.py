@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
 
 from textual import events
 from textual.geometry import Region, Size
@@ -14,11 +13,9 @@ from tui.charts.frame import Frame
 from tui.drawing.canvas import Canvas
 from tui.drawing.palette import Palette
 from tui.drawing.plot import message
+from tui.host import Host, host_of
+from tui.session import Session
 from tui.widgets.themes import colours_of
-
-if TYPE_CHECKING:
-    from tui.app import Monitor
-    from tui.session import Session
 
 Chart = Callable[[Frame], Canvas]
 
@@ -42,14 +39,14 @@ class Drawn(Widget):
         self._palette_key: Hashable = None
 
     @property
-    def monitor(self) -> "Monitor":
+    def host(self) -> Host:
         """The app."""
-        return self.app  # type: ignore[return-value]
+        return host_of(self)
 
     @property
-    def session(self) -> "Session":
+    def session(self) -> Session:
         """The run, and how it is looked at."""
-        return self.monitor.session
+        return self.host.session
 
     def key(self) -> Hashable:
         """Return what the contents depend on: equal keys, equal pictures."""
@@ -194,8 +191,8 @@ class Pane(Drawn, can_focus=True):
         try:
             return self.chart(frame)
         except Exception as error:
-            self.monitor.log(f"{self.pane_name}: {error!r}")
-            self.monitor.failures.append((self.pane_name, error))
+            self.log(f"{self.pane_name}: {error!r}")
+            self.host.failures.append((self.pane_name, error))
             return message(
                 frame.canvas(),
                 frame.glyphs,

@@ -2,10 +2,19 @@
 
 from functools import partial
 
-from tui.action import Action
-from tui.commands import charting, choosing, moving, running, timing
+from tui.actions import charting, choosing, moving, running, timing
+from tui.actions.action import Action, help_lines
+from tui.host import Host
+from tui.screens.help import Help
 
 _SCREENS, _MOVE, _FIND, _CHART, _TIME, _RUN = "Screens", "Move and choose", "Find", "Charts", "Time", "Run"
+
+
+def show_help(host: Host) -> None:
+    """Show the keys."""
+    session = host.session
+    host.push_screen(Help(help_lines(ACTIONS, replay=session.is_replay, readonly=session.readonly)))
+
 
 ACTIONS = (
     Action("1", "1", partial(moving.go_to_screen, screen="live"), "live",
@@ -64,7 +73,7 @@ ACTIONS = (
     Action("ctrl+s", "ctrl+s", running.screenshot, "screenshot", "write the screen to a file (SVG)", _RUN),
     Action("f12", "F12", running.toggle_meter, "meter", "how fast the monitor itself is", _RUN),
     Action("ctrl+p", "ctrl+p", running.palette, "palette", "all commands by name, themes too", _RUN),
-    Action("question_mark", "?", running.show_help, "help", "this page", _RUN, 2),
+    Action("question_mark", "?", show_help, "help", "this page", _RUN, 2),
     Action("q", "q", running.detach, "detach", "leave; the sweep goes on", _RUN, 1),
     Action("Q", "Q", running.stop_run, "stop sweep",
            "ask the sweep to stop (you confirm by typing)", _RUN, 0, "write"),

@@ -1,7 +1,7 @@
 """One table of actions makes bindings, help, footer, palette and the README's keys."""
 
-from tui.action import FORBIDDEN_KEYS, bindings, footer, groups, markdown
-from tui.actions import ACTIONS
+from tui.actions.action import FORBIDDEN_KEYS, bindings, footer, groups, markdown
+from tui.actions.table import ACTIONS
 from tui.app import Monitor
 from tui.sources.synthetic import Synthetic
 

@@ -1,84 +1,81 @@
 """Which trials: selected, pinned, sorted, filtered, looked at closely."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from tui.host import Host
 from tui.screens.detail import Detail
 from tui.screens.dialog import Prompt
 from tui.state.filter import complete
 from tui.state.order import columns
 from tui.state.view import COMPARED
 
-if TYPE_CHECKING:
-    from tui.app import Monitor
-
 FILTER_HINT = (
     "state:running  pair:lenet5  T>=4  eod<0.05  front  !failed     tab completes, enter keeps, esc leaves"
 )
 
 
-def select(app: "Monitor") -> None:
+def select(host: Host) -> None:
     """Compare the trial under the cursor, or not."""
-    _toggle(app, app.session.view.toggle_selected)
+    _toggle(host, host.session.view.toggle_selected)
 
 
-def pin(app: "Monitor") -> None:
+def pin(host: Host) -> None:
     """Pin the trial under the cursor, or not."""
-    _toggle(app, app.session.view.toggle_pinned)
+    _toggle(host, host.session.view.toggle_pinned)
 
 
-def _toggle(app: "Monitor", toggle: Callable[[str], bool]) -> None:
-    session = app.session
+def _toggle(host: Host, toggle: Callable[[str], bool]) -> None:
+    session = host.session
     if session.view.cursor is None:
         return
     session.view.follow = False
     if not toggle(session.view.cursor):
         session.say(f"{COMPARED} are compared already: esc clears the selection", "warn")
     session.sort(now=True)
-    app.repaint()
+    host.repaint()
 
 
-def sort(app: "Monitor", by: int) -> None:
+def sort(host: Host, by: int) -> None:
     """Sort by the next column, the better end first: that is what one sorts for."""
-    session = app.session
+    session = host.session
     store, view = session.store, session.view
     names = columns(store)
     at = names.index(view.sort) if view.sort in names else 0
     view.sort = names[(at + by) % len(names)]
     view.descending = view.sort in store.measures and store.direction(view.sort) == "max"
-    _resorted(app)
+    _resorted(host)
 
 
-def reverse(app: "Monitor") -> None:
+def reverse(host: Host) -> None:
     """Turn the order round."""
-    app.session.view.descending = not app.session.view.descending
-    _resorted(app)
+    host.session.view.descending = not host.session.view.descending
+    _resorted(host)
 
 
-def _resorted(app: "Monitor") -> None:
-    session = app.session
+def _resorted(host: Host) -> None:
+    session = host.session
     session.view.changed()
     session.sort(now=True)
     session.say(
         f"sorted by {session.view.sort}, {'largest' if session.view.descending else 'smallest'} first"
     )
-    app.repaint()
+    host.repaint()
 
 
-def filter_trials(app: "Monitor") -> None:
+def filter_trials(host: Host) -> None:
     """Ask for a filter; it acts as it is typed."""
-    session = app.session
+    session = host.session
     before = session.view.filter
 
     def check(text: str) -> str:
         wrong = session.set_filter(text)
-        app.repaint()
+        host.repaint()
         return wrong
 
     def ended(text: str | None) -> None:
         check(before if text is None else text)
 
-    app.push_screen(
+    host.push_screen(
         Prompt(
             "Filter",
             session.glyphs.text(FILTER_HINT),
@@ -90,8 +87,8 @@ def filter_trials(app: "Monitor") -> None:
     )
 
 
-def detail(app: "Monitor") -> None:
+def detail(host: Host) -> None:
     """Show all that is known of the trial under the cursor."""
-    model = app.session.store.model(app.session.view.cursor)
+    model = host.session.store.model(host.session.view.cursor)
     if model is not None:
-        app.push_screen(Detail(model))
+        host.push_screen(Detail(model))

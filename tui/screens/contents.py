@@ -34,9 +34,7 @@ class Live(Board):
 
     def grid_rows(self, height: int) -> tuple[str, str] | None:
         """Give class bias the rows that it can use, the curves the rest."""
-        return "1fr", str(
-            min(height // 2, _FRAME + bias_rows(len(self.monitor.session.store.record.classes)))
-        )
+        return "1fr", str(min(height // 2, _FRAME + bias_rows(len(self.host.session.store.record.classes))))
 
 
 class Front(Board):
@@ -69,7 +67,7 @@ class Classes(Board):
 
     def grid_rows(self, height: int) -> tuple[str, str] | None:
         """Give the maps of classes the rows that they can use, the gaps the rest."""
-        return str(min(height // 2, _FRAME + map_rows(len(self.monitor.session.store.record.classes)))), "1fr"
+        return str(min(height // 2, _FRAME + map_rows(len(self.host.session.store.record.classes)))), "1fr"
 
 
 class Search(Board):

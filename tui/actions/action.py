@@ -1,13 +1,12 @@
-"""What an action is, and what is made of a table of them. The table is `tui.actions`."""
+"""What an action is, and what is made of a table of them. The table is `tui.actions.table`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
-if TYPE_CHECKING:
-    from tui.app import Monitor
+from tui.host import Host
+from tui.screens.help import KeyLine
 
 FORBIDDEN_KEYS = ("ctrl+b", "ctrl+a", "ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m")
 """tmux and screen take the first two; terminals send the others for backspace, tab and enter."""
@@ -33,7 +32,7 @@ class Action:
 
     keys: str
     shown: str
-    do: Callable[["Monitor"], None]
+    do: Callable[[Host], None]
     label: str
     help: str
     group: str
@@ -55,6 +54,20 @@ def groups(actions: Sequence[Action]) -> dict[str, list[Action]]:
     for action in actions:
         found.setdefault(action.group, []).append(action)
     return found
+
+
+def help_lines(actions: Sequence[Action], *, replay: bool, readonly: bool) -> dict[str, list[KeyLine]]:
+    """Return the help page's lines by heading; what can't be done here says where it can."""
+    return {
+        heading: [KeyLine(action.shown, action.help, _missing(action, replay, readonly)) for action in found]
+        for heading, found in groups(actions).items()
+    }
+
+
+def _missing(action: Action, replay: bool, readonly: bool) -> str:
+    if action.needs == "replay" and not replay:
+        return "in a replay"
+    return "read-only" if action.needs == "write" and readonly else ""
 
 
 def footer(actions: Sequence[Action], *, replay: bool, readonly: bool) -> list[Action]:

@@ -2,64 +2,55 @@
 
 import shlex
 import time
-from typing import TYPE_CHECKING
 
 from kdtune.runs.lock import request_stop
+from tui.host import Host
 from tui.screens.confirm import ConfirmStop
-from tui.screens.help import Help
 from tui.status import state_name
 
-if TYPE_CHECKING:
-    from tui.app import Monitor
 
-
-def export(app: "Monitor") -> None:
+def export(host: Host) -> None:
     """Copy the command that exports the front, or draws a study's tables and figures again."""
-    session = app.session
+    session = host.session
     run = session.store.record.name if session.files is None else str(session.files.root)
     command = f"{session.store.record.concluding} {shlex.quote(run)}"
-    app.copy_to_clipboard(command)
+    host.copy_to_clipboard(command)
     session.say(f"copied: {command}", "good")
-    app.repaint()
+    host.repaint()
 
 
-def screenshot(app: "Monitor") -> None:
+def screenshot(host: Host) -> None:
     """Write the screen to a file."""
-    session = app.session
-    name = f"kdtune-{session.store.record.name}-{app.current_mode}-{int(time.time())}.svg"
+    session = host.session
+    name = f"kdtune-{session.store.record.name}-{host.current_mode}-{int(time.time())}.svg"
     try:
-        path = app.save_screenshot(filename=name)
+        path = host.save_screenshot(filename=name)
     except OSError as error:
         session.say(f"no screenshot: {error}", "bad")
     else:
         session.say(f"wrote {path}", "good")
-    app.repaint()
+    host.repaint()
 
 
-def toggle_meter(app: "Monitor") -> None:
+def toggle_meter(host: Host) -> None:
     """Show how fast the monitor itself is."""
-    app.session.meter.shown = not app.session.meter.shown
-    app.repaint()
+    host.session.meter.shown = not host.session.meter.shown
+    host.repaint()
 
 
-def palette(app: "Monitor") -> None:
+def palette(host: Host) -> None:
     """Open the list of all commands."""
-    app.action_command_palette()
+    host.action_command_palette()
 
 
-def show_help(app: "Monitor") -> None:
-    """Show the keys."""
-    app.push_screen(Help(app.actions))
-
-
-def detach(app: "Monitor") -> None:
+def detach(host: Host) -> None:
     """Leave; the sweep goes on."""
-    app.exit()
+    host.exit()
 
 
-def stop_run(app: "Monitor") -> None:
+def stop_run(host: Host) -> None:
     """Ask the sweep to stop, after a typed confirmation."""
-    session = app.session
+    session = host.session
     files = session.files
     state = state_name(session)
     if session.readonly:
@@ -79,8 +70,8 @@ def stop_run(app: "Monitor") -> None:
                     session.say("asked the sweep to stop", "warn")
                 except OSError as error:
                     session.say(f"could not ask it to stop: {error}", "bad")
-            app.repaint()
+            host.repaint()
 
-        app.push_screen(ConfirmStop(session.store.record.name), ended)
+        host.push_screen(ConfirmStop(session.store.record.name), ended)
         return
-    app.repaint()
+    host.repaint()

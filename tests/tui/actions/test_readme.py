@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tui.action import markdown
-from tui.actions import ACTIONS
+from tui.actions.action import markdown
+from tui.actions.table import ACTIONS
 
 
 def test_readme_lists_the_keys() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
     assert markdown(ACTIONS).strip() in readme, f"the README's table should be\n{markdown(ACTIONS)}"

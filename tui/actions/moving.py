@@ -1,12 +1,7 @@
 """Where one is: screens, panes, the cursor on a trial, the place in a list."""
 
-from typing import TYPE_CHECKING
-
 from tui.charts.table import front_order, visible
-from tui.widgets.pane import Pane
-
-if TYPE_CHECKING:
-    from tui.app import Monitor
+from tui.host import Host, HostPane
 
 SCROLLED = ("bias", "class_map", "disagreement", "log")
 """Panes with lists of their own; in the others the keys move the cursor over the trials."""
@@ -14,56 +9,56 @@ SCROLLED = ("bias", "class_map", "disagreement", "log")
 _FAR = 1_000_000
 
 
-def go_to_screen(app: "Monitor", screen: str) -> None:
+def go_to_screen(host: Host, screen: str) -> None:
     """Go to a screen."""
-    if screen != app.current_mode:
-        app.switch_mode(screen)
+    if screen != host.current_mode:
+        host.switch_mode(screen)
 
 
-def go_to_pane(app: "Monitor", by: int) -> None:
+def go_to_pane(host: Host, by: int) -> None:
     """Go to the next pane, or the one before."""
-    board = app.board
+    board = host.board
     if board is not None:
         board.activate(board.active + by)
 
 
-def maximise(app: "Monitor") -> None:
+def maximise(host: Host) -> None:
     """Give the pane the whole screen, or take it back."""
-    board = app.board
+    board = host.board
     if board is not None:
         board.maximised_pane = not board.maximised_pane
         board.lay_out()
-        app.repaint()
+        host.repaint()
 
 
-def leave(app: "Monitor") -> None:
+def leave(host: Host) -> None:
     """Leave what is open, the innermost first."""
-    view, board = app.session.view, app.board
+    view, board = host.session.view, host.board
     if board is not None and board.maximised_pane:
-        maximise(app)
+        maximise(host)
     elif view.crosshair:
         view.crosshair = False
     elif view.filter:
-        app.session.set_filter("")
+        host.session.set_filter("")
     elif view.selected:
         view.selected.clear()
     else:
         view.zoom.clear()
         view.scroll.clear()
     view.changed()
-    app.repaint()
+    host.repaint()
 
 
-def move(app: "Monitor", by: int) -> None:
+def move(host: Host, by: int) -> None:
     """Move the cursor over the trials; where a cross-hair is, that; in the log, by lines."""
-    board, session = app.board, app.session
+    board, session = host.board, host.session
     if board is not None and abs(by) == 1:
         if session.view.crosshair and board.pane.plots and board.pane.pane_name not in SCROLLED:
             session.view.nudge(board.pane.place, board.pane.size, 0, -by)
-            app.repaint()
+            host.repaint()
             return
         if board.pane.pane_name == "log":
-            scroll(app, board.pane, by)
+            scroll(host, board.pane, by)
             return
     rows = session.rows("table" if board is None else board.pane.pane_name)
     if not rows:
@@ -72,45 +67,45 @@ def move(app: "Monitor", by: int) -> None:
     known = session.view.cursor in rows
     at = rows.index(session.view.cursor) + by if known and session.view.cursor else 0
     session.move_to(rows[max(0, min(len(rows) - 1, at))])
-    app.repaint()
+    host.repaint()
 
 
-def move_sideways(app: "Monitor", by: int) -> None:
+def move_sideways(host: Host, by: int) -> None:
     """Move the cross-hair, or a zoomed chart, sideways."""
-    if app.board is not None:
-        app.session.view.nudge(app.board.chart_pane.place, app.board.chart_pane.size, by, 0)
-        app.repaint()
+    if host.board is not None:
+        host.session.view.nudge(host.board.chart_pane.place, host.board.chart_pane.size, by, 0)
+        host.repaint()
 
 
-def page(app: "Monitor", by: int) -> None:
+def page(host: Host, by: int) -> None:
     """Move by a page of the pane."""
-    if app.board is not None:
-        scroll(app, app.board.pane, by * max(1, app.board.pane.size.height - 3))
+    if host.board is not None:
+        scroll(host, host.board.pane, by * max(1, host.board.pane.size.height - 3))
 
 
-def end(app: "Monitor", by: int) -> None:
+def end(host: Host, by: int) -> None:
     """Go to the first (by = -1) or the last (1)."""
-    if app.board is not None:
-        scroll(app, app.board.pane, by * _FAR)
+    if host.board is not None:
+        scroll(host, host.board.pane, by * _FAR)
 
 
-def scroll(app: "Monitor", pane: Pane, by: int) -> None:
+def scroll(host: Host, pane: HostPane, by: int) -> None:
     """Scroll a pane's list; in a pane without one, or where all of it is in sight, move the cursor."""
-    view = app.session.view
+    view = host.session.view
     name = pane.pane_name
     last = view.last.get(name, 0) if name in SCROLLED else 0
     if not last and name != "log":
-        move(app, by)
+        move(host, by)
         return
     sign = -1 if name == "log" else 1  # the log is read from its end
     view.scroll[name] = max(0, min(view.scroll.get(name, 0) + sign * by, last))
     view.changed()
-    app.repaint()
+    host.repaint()
 
 
-def click(app: "Monitor", pane: Pane, x: int, y: int) -> None:
+def click(host: Host, pane: HostPane, x: int, y: int) -> None:
     """Put the cursor on the trial in this row of a table, or the cross-hair on this place of a chart."""
-    session = app.session
+    session = host.session
     x, y = x - pane.gutter.left, y - pane.gutter.top
     if pane.pane_name in ("table", "front_table"):
         ids = session.ids if pane.pane_name == "table" else front_order(session.store, session.ids)
@@ -124,15 +119,15 @@ def click(app: "Monitor", pane: Pane, x: int, y: int) -> None:
             session.view.crosshair = True
             session.view.cross[pane.place] = place
             session.view.changed()
-    app.repaint()
+    host.repaint()
 
 
-def follow(app: "Monitor") -> None:
+def follow(host: Host) -> None:
     """Let the cursor follow the reports, or not."""
-    session = app.session
+    session = host.session
     session.view.follow = not session.view.follow
     if session.view.follow and session.store.newest:
         session.move_to(session.store.newest)
     session.say("the cursor follows the newest report" if session.view.follow else "the cursor stays")
     session.view.changed()
-    app.repaint()
+    host.repaint()

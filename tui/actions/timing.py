@@ -1,40 +1,36 @@
 """The view's time: hold it, and in a replay step and seek."""
 
-from typing import TYPE_CHECKING
-
 from kdtune.text import duration
+from tui.host import Host
 from tui.screens.dialog import Prompt
 from tui.sources import Replay
 
-if TYPE_CHECKING:
-    from tui.app import Monitor
 
-
-def pause(app: "Monitor") -> None:
+def pause(host: Host) -> None:
     """Hold the view, or let it go on."""
-    app.session.source.paused = not app.session.source.paused
-    app.session.view.changed()
-    app.turn()
+    host.session.source.paused = not host.session.source.paused
+    host.session.view.changed()
+    host.turn()
 
 
-def step(app: "Monitor", by: int) -> None:
+def step(host: Host, by: int) -> None:
     """Go a report on or back in a replay."""
-    source = _replay(app, "step")
+    source = _replay(host, "step")
     if source is not None:
         source.step(by)
-        app.turn()
+        host.turn()
 
 
-def seek(app: "Monitor") -> None:
+def seek(host: Host) -> None:
     """Ask for a moment of a replay, and go there."""
-    source = _replay(app, "seek")
+    source = _replay(host, "seek")
     if source is None:
         return
 
     def ended(text: str | None) -> None:
         if text and (place := moment(text, source.length)) is not None:
             source.seek(place)
-            app.turn()
+            host.turn()
 
     def check(text: str) -> str:
         return (
@@ -42,14 +38,14 @@ def seek(app: "Monitor") -> None:
         )
 
     hint = f"50%, or a time from the start as in 3:20 (the run took {duration(source.length)})"
-    app.push_screen(Prompt("Seek", hint, check=check), ended)
+    host.push_screen(Prompt("Seek", hint, check=check), ended)
 
 
-def _replay(app: "Monitor", what: str) -> Replay | None:
-    if isinstance(app.session.source, Replay):
-        return app.session.source
-    app.session.say(f"only a replay can {what}: kdtune watch --replay", "dim")
-    app.repaint()
+def _replay(host: Host, what: str) -> Replay | None:
+    if isinstance(host.session.source, Replay):
+        return host.session.source
+    host.session.say(f"only a replay can {what}: kdtune watch --replay", "dim")
+    host.repaint()
     return None
 
 
