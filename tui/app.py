@@ -19,6 +19,7 @@ from tui.actions.table import ACTIONS
 from tui.drawing.glyphs import Glyphs
 from tui.screens.board import Board
 from tui.screens.contents import BOARDS
+from tui.screens.dialog import Dialog
 from tui.session import Session
 from tui.sources import Source
 from tui.widgets.pane import Pane
@@ -116,9 +117,13 @@ class Monitor(App[None]):
         at_rest = not self.app_focus or begun - self._stirred > QUIET_SECONDS
         if at_rest and self._turns % AWAY:
             return
-        self.session.take_in(self.current_mode)
         board = self.board
-        if board is not None:
+        if board is None:
+            self.session.update()
+        else:
+            dialog = self.screen
+            wishes = dialog.wishes if isinstance(dialog, Dialog) else ()
+            self.session.update(wishes or board.wishes, log=board.shows_log)
             board.update_panes(self._turns)
         self.session.meter.queue = source.waiting
         self.session.meter.tick(time.perf_counter() - begun)

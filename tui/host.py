@@ -17,12 +17,14 @@ class HostPane(Protocol):
     Attributes:
         pane_name: the name by which the view remembers how far it is scrolled.
         place: the name by which the view remembers its zoom and cross-hair; charts over epochs share one.
+        scrolls: whether it holds a list of its own; in the others the keys move the cursor over the trials.
         plots: left, top, width and height of its charts with a cross-hair.
     """
 
     pane_name: str
     place: str
     title: str
+    scrolls: bool
     plots: list[tuple[int, int, int, int]]
 
     @property
@@ -35,6 +37,9 @@ class HostPane(Protocol):
 
     def draw(self, width: int, height: int) -> Canvas:
         """Return its picture."""
+
+    def rows(self) -> Sequence[str]:
+        """Return the ids of what the cursor can be on, in the order in which it shows them."""
 
 
 class HostBoard(Protocol):

@@ -3,9 +3,6 @@
 from tui.charts.table import front_order, visible
 from tui.host import Host, HostPane
 
-SCROLLED = ("bias", "class_map", "disagreement", "log")
-"""Panes with lists of their own; in the others the keys move the cursor over the trials."""
-
 _FAR = 1_000_000
 
 
@@ -52,15 +49,18 @@ def leave(host: Host) -> None:
 def move(host: Host, by: int) -> None:
     """Move the cursor over the trials; where a cross-hair is, that; in the log, by lines."""
     board, session = host.board, host.session
-    if board is not None and abs(by) == 1:
-        if session.view.crosshair and board.pane.plots and board.pane.pane_name not in SCROLLED:
-            session.view.nudge(board.pane.place, board.pane.size, 0, -by)
+    if board is None:
+        return
+    pane = board.pane
+    if abs(by) == 1:
+        if session.view.crosshair and pane.plots and not pane.scrolls:
+            session.view.nudge(pane.place, pane.size, 0, -by)
             host.repaint()
             return
-        if board.pane.pane_name == "log":
-            scroll(host, board.pane, by)
+        if pane.pane_name == "log":
+            scroll(host, pane, by)
             return
-    rows = session.rows("table" if board is None else board.pane.pane_name)
+    rows = pane.rows()
     if not rows:
         return
     session.view.follow = False
@@ -93,7 +93,7 @@ def scroll(host: Host, pane: HostPane, by: int) -> None:
     """Scroll a pane's list; in a pane without one, or where all of it is in sight, move the cursor."""
     view = host.session.view
     name = pane.pane_name
-    last = view.last.get(name, 0) if name in SCROLLED else 0
+    last = view.last.get(name, 0) if pane.scrolls else 0
     if not last and name != "log":
         move(host, by)
         return

@@ -1,6 +1,6 @@
 """What can be asked of the helper process."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,3 +36,16 @@ class RankingOf:
 
 
 Question = DoubtOf | RankingOf
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a chart wants computed.
+
+    Attributes:
+        state: stands for the questions: equal states have equal ones.
+        questions: returns them, the most important first.
+    """
+
+    state: Hashable
+    questions: Callable[[], Sequence[Question]]

@@ -26,6 +26,7 @@ class Frame:
 
     Attributes:
         ids: the trials that the filter lets through, in the order of the table.
+        ids_revision: grows when they change.
         reports: full reports by epoch, of the models that are looked at.
         doubts: intervals and chance floors by (model, epoch, objective), as far as they are known.
         rankings: settings by importance for a measure, as far as they are known.
@@ -41,6 +42,7 @@ class Frame:
     height: int
     glyphs: Glyphs = field(default_factory=Glyphs)
     ids: Sequence[str] = ()
+    ids_revision: int = 0
     reports: Reports = field(default_factory=dict)
     doubts: Doubts = field(default_factory=dict)
     rankings: Rankings = field(default_factory=dict)

@@ -9,6 +9,7 @@ from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import GAPS
 from kdtune.text import plain
+from tui.background.questions import DoubtOf, Wish
 from tui.charts.frame import REFERENCES, Frame
 from tui.drawing import raster
 from tui.drawing.canvas import Canvas
@@ -16,6 +17,24 @@ from tui.drawing.plot import Plot
 from tui.drawing.raster import Scale
 from tui.drawing.text import fit, number, short, width
 from tui.state.view import EPOCH
+
+MOST_DOUBTS = 200
+"""Epochs of a trial whose intervals are computed, the latest."""
+
+
+def interval_wish(frame: Frame) -> Wish | None:
+    """Return the wish for the intervals of the model under the cursor: those of its last epoch first."""
+    model = frame.cursor
+    if model is None or not frame.store.record.attributes:
+        return None
+    reports = frame.reports_of(model.id)
+
+    def questions() -> list[DoubtOf]:
+        names = gap_names(frame)
+        latest = reports[::-1][:MOST_DOUBTS]
+        return [DoubtOf((model.id, report.epoch, name), report) for report in latest for name in names]
+
+    return Wish(("intervals", model.id, len(reports)), questions)
 
 
 def gap_names(frame: Frame) -> list[str]:

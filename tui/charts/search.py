@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from kdtune.runs.state import ModelState
 from kdtune.text import plain, setting
+from tui.background.questions import RankingOf, Wish
 from tui.charts.frame import REFERENCES, Frame
 from tui.charts.front import axes
 from tui.drawing import raster
@@ -42,6 +43,19 @@ def settings_and_results(
 def ranked_measures(store: Store) -> list[str]:
     """Return the measures for which settings are ranked."""
     return list(store.record.objectives[:3])
+
+
+def ranking_wish(frame: Frame) -> Wish:
+    """Return the wish to rank the settings of the trials shown."""
+    state = (frame.store.done_revision, frame.ids_revision)
+
+    def questions() -> list[RankingOf]:
+        return [
+            RankingOf(measure, state, *settings_and_results(frame, measure))
+            for measure in ranked_measures(frame.store)
+        ]
+
+    return Wish(("rankings", *state), questions)
 
 
 def importances(frame: Frame) -> Canvas:

@@ -39,6 +39,16 @@ def front_table(frame: Frame) -> Canvas:
     return _table(frame, front_order(store, frame.ids), "front_table")
 
 
+def table_rows(store: Store, ids: Sequence[str]) -> list[str]:
+    """Return what the cursor can be on in the table: the baselines, then the trials."""
+    return [*(model.id for model in store.baselines), *ids]
+
+
+def front_rows(store: Store, ids: Sequence[str]) -> list[str]:
+    """Return what the cursor can be on in the front's table: the baselines, then the front."""
+    return table_rows(store, front_order(store, ids))
+
+
 def front_order(store: Store, ids: Sequence[str]) -> list[str]:
     """Return those of the trials that are on the front, the best by the first objective first."""
     objective = store.objectives[0]

@@ -9,6 +9,7 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from tui.host import Host, host_of
+from tui.session import WishOf
 from tui.widgets.bars import Footer, Header
 from tui.widgets.pane import Pane
 
@@ -52,6 +53,16 @@ class Board(Screen[None]):
         """The app."""
         return host_of(self)
 
+    @property
+    def wishes(self) -> Sequence[WishOf]:
+        """What its charts want computed."""
+        return tuple(dict.fromkeys(pane.wish for pane in self.panes if pane.wish is not None))
+
+    @property
+    def shows_log(self) -> bool:
+        """Whether one of its panes shows the driver's log."""
+        return any(pane.depends == "log" for pane in self.panes)
+
     def compose(self) -> ComposeResult:
         """Put header, panes and footer together."""
         yield self.header
@@ -60,7 +71,7 @@ class Board(Screen[None]):
 
     def on_mount(self) -> None:
         """Arrange for the size at hand; what has been read so far is in the first paint."""
-        self.host.session.take_in(self.NAME)
+        self.host.session.update(self.wishes, log=self.shows_log)
         self.lay_out()
 
     def on_resize(self, event: events.Resize) -> None:

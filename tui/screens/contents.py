@@ -6,11 +6,11 @@ from tui.charts.bias import bias, bias_rows
 from tui.charts.classes import class_map, disagreement, map_rows
 from tui.charts.curves import curves
 from tui.charts.front import front, hypervolume
-from tui.charts.gaps import gap_curve, groups
+from tui.charts.gaps import gap_curve, groups, interval_wish
 from tui.charts.log import log
-from tui.charts.search import importances, parallel, slice_
-from tui.charts.table import front_table, table
-from tui.charts.timeline import timeline
+from tui.charts.search import importances, parallel, ranking_wish, slice_
+from tui.charts.table import front_rows, front_table, table
+from tui.charts.timeline import started_order, timeline
 from tui.screens.board import Board
 from tui.state.view import EPOCH
 from tui.widgets.pane import Pane
@@ -29,7 +29,7 @@ class Live(Board):
         return (
             Pane("table", "Trials", table, every=2),
             Pane("curves", "Learning curves", curves, shared=EPOCH, every=3),
-            Pane("bias", "Class bias", bias, depends="reports", every=2),
+            Pane("bias", "Class bias", bias, depends="reports", every=2, scrolls=True),
         )
 
     def grid_rows(self, height: int) -> tuple[str, str] | None:
@@ -47,7 +47,7 @@ class Front(Board):
         return (
             Pane("front", "Pareto front", front, every=3),
             Pane("hypervolume", "Hypervolume", hypervolume, depends="done"),
-            Pane("front_table", "On the front", front_table, depends="done"),
+            Pane("front_table", "On the front", front_table, depends="done", rows=front_rows),
         )
 
 
@@ -59,10 +59,14 @@ class Classes(Board):
     def make_panes(self) -> Sequence[Pane]:
         """Return the panes."""
         return (
-            Pane("class_map", "Class × epoch", class_map, depends="reports"),
-            Pane("disagreement", "Disagreement with the teacher", disagreement, depends="reports"),
-            Pane("gap_curve", "Gaps by epoch", gap_curve, depends="reports", shared=EPOCH),
-            Pane("groups", "Gaps between groups", groups, depends="reports"),
+            Pane("class_map", "Class × epoch", class_map, depends="reports", scrolls=True),
+            Pane(
+                "disagreement", "Disagreement with the teacher", disagreement, depends="reports", scrolls=True
+            ),
+            Pane(
+                "gap_curve", "Gaps by epoch", gap_curve, depends="reports", shared=EPOCH, wish=interval_wish
+            ),
+            Pane("groups", "Gaps between groups", groups, depends="reports", wish=interval_wish),
         )
 
     def grid_rows(self, height: int) -> tuple[str, str] | None:
@@ -79,9 +83,9 @@ class Search(Board):
         """Return the panes."""
         return (
             Pane("parallel", "Parallel coordinates", parallel, depends="done"),
-            Pane("importance", "Importance", importances, depends="rankings"),
+            Pane("importance", "Importance", importances, depends="rankings", wish=ranking_wish),
             Pane("slice", "Slice", slice_, depends="done"),
-            Pane("timeline", "Timeline", timeline, every=3),
+            Pane("timeline", "Timeline", timeline, every=3, rows=started_order),
         )
 
 
@@ -92,7 +96,7 @@ class Log(Board):
 
     def make_panes(self) -> Sequence[Pane]:
         """Return the panes."""
-        return (Pane("log", "driver.log", log, depends="log"),)
+        return (Pane("log", "driver.log", log, depends="log", scrolls=True),)
 
 
 BOARDS: dict[str, type[Board]] = {board.NAME: board for board in (Live, Front, Classes, Search, Log)}

@@ -1,5 +1,6 @@
 """All that is known of one trial."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -12,9 +13,10 @@ from textual.containers import VerticalScroll
 from kdtune.runs.state import ModelState
 from kdtune.text import duration, plain, setting
 from tui.charts.frame import Frame
-from tui.charts.gaps import gap_names
+from tui.charts.gaps import gap_names, interval_wish
 from tui.drawing.text import number, short
 from tui.screens.dialog import SCROLLING, Dialog
+from tui.session import WishOf
 
 REFRESH_SECONDS = 0.5
 
@@ -23,6 +25,7 @@ class Detail(Dialog):
     """All that is known of one trial."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("enter", "close", show=False), *SCROLLING]
+    wishes: ClassVar[Sequence[WishOf]] = (interval_wish,)
 
     def __init__(self, model: ModelState) -> None:
         super().__init__()
@@ -39,13 +42,8 @@ class Detail(Dialog):
     def on_mount(self) -> None:
         """Follow the trial while it is looked at."""
         super().on_mount()
-        self.session.view.closely = True
         self._shown = self.session.key("reports")
         self.set_interval(REFRESH_SECONDS, self._refresh)
-
-    def on_unmount(self) -> None:
-        """Ask for no more."""
-        self.session.view.closely = False
 
     def _refresh(self) -> None:
         key = self.session.key("reports")

@@ -1,6 +1,6 @@
 """A box over the panes, and the line of input at the foot of the screen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.measure import Measurement
@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui.host import host_of
-from tui.session import Session
+from tui.session import Session, WishOf
 
 SCROLLING = (
     Binding("j", "scroll(1)", show=False),
@@ -23,7 +23,13 @@ SCROLLING = (
 
 
 class Dialog(ModalScreen[str | None]):
-    """A box over the panes; escape closes it."""
+    """A box over the panes; escape closes it.
+
+    Attributes:
+        wishes: what it wants computed; () leaves that to the panes below.
+    """
+
+    wishes: ClassVar[Sequence[WishOf]] = ()
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("escape,q", "close", show=False)]  # type: ignore[assignment]
 

@@ -32,7 +32,7 @@ class Store:
         revision: grows with every change; equal revisions mean equal contents.
         done_revision: grows when a trial ends or starts: what is true of ended trials is true until then.
         reports: number of report events taken in.
-        dirty: ids of the models that changed since `take_dirty`.
+        dirty: ids of the models that changed since `pop_dirty`.
     """
 
     def __init__(self, record: RunRecord) -> None:
@@ -63,7 +63,7 @@ class Store:
         self._settings: list[str] = []
         self._pairs: list[str] = []
 
-    # ---- taking in ----
+    # ---- events ----
 
     def apply(self, events: Iterable[Record]) -> None:
         """Take events in; what is damaged or unknown is counted by the state, and passed over."""
@@ -148,7 +148,7 @@ class Store:
         """Tell which models are on the front."""
         return np.isin(rows, self.rows(list(self.front)))
 
-    def take_dirty(self) -> set[str]:
+    def pop_dirty(self) -> set[str]:
         """Return the models that changed since the last call."""
         dirty, self.dirty = self.dirty, set()
         return dirty

@@ -44,7 +44,6 @@ class View:
         cross: the cross-hair of each pane, as places on [0, 1]².
         scroll: the first row shown of panes that hold more than fits.
         last: how far those panes can scroll; 0 where all fits.
-        closely: the model under the cursor is looked at closely: its intervals are wanted on every screen.
         revision: grows with every change.
     """
 
@@ -65,7 +64,6 @@ class View:
     zoom: dict[str, Zoom] = field(default_factory=dict)
     scroll: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
-    closely: bool = False
     revision: int = 0
 
     def changed(self) -> None:

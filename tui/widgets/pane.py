@@ -1,7 +1,7 @@
 """A pane: draws a chart's canvas, and draws it anew only when something that it shows has changed."""
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 from textual import events
 from textual.geometry import Region, Size
@@ -10,14 +10,17 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.charts.frame import Frame
+from tui.charts.table import table_rows
 from tui.drawing.canvas import Canvas
 from tui.drawing.palette import Palette
 from tui.drawing.plot import message
 from tui.host import Host, host_of
-from tui.session import Session
+from tui.session import Session, WishOf
+from tui.state.store import Store
 from tui.widgets.themes import colours_of
 
 Chart = Callable[[Frame], Canvas]
+Rows = Callable[[Store, Sequence[str]], Sequence[str]]
 
 
 class Drawn(Widget):
@@ -128,6 +131,8 @@ class Pane(Drawn, can_focus=True):
     Attributes:
         pane_name: by which the view keeps its scrolling; `place` its zoom and cross-hair.
         every: new data are shown once in so many frames.
+        scrolls: it holds a list of its own; in the other panes the keys move the cursor over the trials.
+        wish: returns what its chart wants computed.
     """
 
     class Clicked(Message):
@@ -156,6 +161,9 @@ class Pane(Drawn, can_focus=True):
         depends: str = "store",
         shared: str | None = None,
         every: int = 1,
+        scrolls: bool = False,
+        rows: Rows = table_rows,
+        wish: WishOf | None = None,
     ) -> None:
         super().__init__(id=name, classes="pane")
         self.pane_name = name
@@ -165,6 +173,9 @@ class Pane(Drawn, can_focus=True):
         self.chart = chart
         self.depends = depends
         self.every = every
+        self.scrolls = scrolls
+        self.wish = wish
+        self._rows = rows
 
     def update(self) -> bool:
         """Repaint if the contents have changed; the title names whose they are."""
@@ -180,6 +191,10 @@ class Pane(Drawn, can_focus=True):
         if below != (self.border_subtitle or ""):
             self.border_subtitle = below
         return super().update()
+
+    def rows(self) -> Sequence[str]:
+        """Return the ids of what the cursor can be on, in the order in which the pane shows them."""
+        return self._rows(self.session.store, self.session.ids)
 
     def key(self) -> Hashable:
         """Return what the chart depends on."""

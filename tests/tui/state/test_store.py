@@ -66,8 +66,8 @@ def test_revision_grows_and_dirty_names_the_models(world):
     events = list(world.events())
     store.apply(events[:6])
     before = store.revision
-    assert TEACHER in store.take_dirty()
-    assert store.take_dirty() == set()
+    assert TEACHER in store.pop_dirty()
+    assert store.pop_dirty() == set()
     store.apply(events[6:9])
     assert store.revision > before
 
