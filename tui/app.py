@@ -13,17 +13,17 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 from textual.timer import Timer
 
-from tui.actions import moving
-from tui.actions.action import bindings, footer
-from tui.actions.table import ACTIONS
-from tui.drawing.glyphs import Glyphs
-from tui.screens.board import Board
-from tui.screens.contents import BOARDS
-from tui.screens.dialog import Dialog
-from tui.session import Session
-from tui.sources import Source
-from tui.widgets.pane import Pane
-from tui.widgets.themes import THEMES
+from .actions import moving
+from .actions.action import bindings, footer
+from .actions.table import ACTIONS
+from .drawing.glyphs import Glyphs
+from .screens.board import Board
+from .screens.contents import BOARDS
+from .screens.dialog import Dialog
+from .session import Session
+from .sources import Source
+from .widgets.pane import Pane
+from .widgets.themes import THEMES
 
 FRAME_HZ = 8.0
 SLOW_HZ = 2.0

@@ -7,8 +7,8 @@ from textual.geometry import Size, Spacing
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.drawing.canvas import Canvas
-from tui.session import Session
+from .drawing.canvas import Canvas
+from .session import Session
 
 
 class HostPane(Protocol):

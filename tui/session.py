@@ -7,17 +7,18 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 
 from kdtune.runs.paths import RunFiles
-from tui.background.intervals import BackgroundIntervals
-from tui.background.questions import Wish
-from tui.background.reading import Reader
-from tui.charts.frame import Frame
-from tui.drawing.glyphs import Glyphs
-from tui.meter import Meter
-from tui.sources import Batch, Replay, Source
-from tui.state.filter import Filter, FilterError, parse
-from tui.state.order import ordered
-from tui.state.store import Store
-from tui.state.view import View
+
+from .background.intervals import BackgroundIntervals
+from .background.questions import Wish
+from .background.reading import Reader
+from .charts.frame import Frame
+from .drawing.glyphs import Glyphs
+from .meter import Meter
+from .sources import Batch, Replay, Source
+from .state.filter import Filter, FilterError, parse
+from .state.order import ordered
+from .state.store import Store
+from .state.view import View
 
 DRAIN_SECONDS = 0.04
 """Time for taking events in, a frame: what is left waits for the next one, so that keys never do."""

@@ -2,8 +2,9 @@
 
 from kdtune.runs.reader import seconds_left
 from kdtune.text import duration
-from tui.session import Session
-from tui.sources import Replay
+
+from .session import Session
+from .sources import Replay
 
 STALE_SECONDS = 180.0
 """A running sweep that has not reported for so long is said to be silent."""

@@ -1,12 +1,12 @@
-"""What an action is, and what is made of a table of them. The table is `tui.actions.table`."""
+"""What an action is, and what is made of a table of them. The table itself is in `table.py`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual.binding import Binding
 
-from tui.host import Host
-from tui.screens.help import KeyLine
+from ..host import Host
+from ..screens.help import KeyLine
 
 FORBIDDEN_KEYS = ("ctrl+b", "ctrl+a", "ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m")
 """tmux and screen take the first two; terminals send the others for backspace, tab and enter."""

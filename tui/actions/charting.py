@@ -2,9 +2,9 @@
 
 import time
 
-from tui.charts.search import sliced
-from tui.host import Host
-from tui.state.view import EPOCH
+from ..charts.search import sliced
+from ..host import Host
+from ..state.view import EPOCH
 
 DOUBLE_SECONDS = 0.4
 """Time within which a key pressed twice is one command."""

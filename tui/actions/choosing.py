@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from tui.host import Host
-from tui.screens.detail import Detail
-from tui.screens.dialog import Prompt
-from tui.state.filter import complete
-from tui.state.order import columns
-from tui.state.view import COMPARED
+from ..host import Host
+from ..screens.detail import Detail
+from ..screens.dialog import Prompt
+from ..state.filter import complete
+from ..state.order import columns
+from ..state.view import COMPARED
 
 FILTER_HINT = (
     "state:running  pair:lenet5  T>=4  eod<0.05  front  !failed     tab completes, enter keeps, esc leaves"

@@ -1,7 +1,7 @@
 """Where one is: screens, panes, the cursor on a trial, the place in a list."""
 
-from tui.charts.table import front_order, visible
-from tui.host import Host, HostPane
+from ..charts.table import front_order, visible
+from ..host import Host, HostPane
 
 _FAR = 1_000_000
 

@@ -4,9 +4,10 @@ import shlex
 import time
 
 from kdtune.runs.lock import request_stop
-from tui.host import Host
-from tui.screens.confirm import ConfirmStop
-from tui.status import state_name
+
+from ..host import Host
+from ..screens.confirm import ConfirmStop
+from ..status import state_name
 
 
 def export(host: Host) -> None:

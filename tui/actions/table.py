@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from tui.actions import charting, choosing, moving, running, timing
-from tui.actions.action import Action, help_lines
-from tui.host import Host
-from tui.screens.help import Help
+from ..host import Host
+from ..screens.help import Help
+from . import charting, choosing, moving, running, timing
+from .action import Action, help_lines
 
 _SCREENS, _MOVE, _FIND, _CHART, _TIME, _RUN = "Screens", "Move and choose", "Find", "Charts", "Time", "Run"
 

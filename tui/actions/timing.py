@@ -1,9 +1,10 @@
 """The view's time: hold it, and in a replay step and seek."""
 
 from kdtune.text import duration
-from tui.host import Host
-from tui.screens.dialog import Prompt
-from tui.sources import Replay
+
+from ..host import Host
+from ..screens.dialog import Prompt
+from ..sources import Replay
 
 
 def pause(host: Host) -> None:

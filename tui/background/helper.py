@@ -16,8 +16,9 @@ from typing import IO, Any
 
 from kdtune.runs.records import Report
 from kdtune.runs.summary import Doubt
-from tui.background.questions import DoubtOf, Question
-from tui.state.importance import importance
+
+from ..state.importance import importance
+from .questions import DoubtOf, Question
 
 FAILURES = (OSError, EOFError, ValueError, pickle.PickleError, struct.error)
 """What `ask` raises when the process has died or does not answer in our language."""
@@ -29,11 +30,12 @@ class Helper:
     """The process, as its parent sees it; it ends when its parent does."""
 
     def __init__(self) -> None:
-        root = str(Path(__file__).resolve().parents[2])
+        package = __package__ or ""  # `tui.background` in a clone, `kdtune.tui.background` in a wheel
+        root = str(Path(__file__).resolve().parents[package.count(".") + 1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
         self.process = subprocess.Popen(
             # -P: the folder in which the monitor was opened may hold anything.
-            [sys.executable, "-P", "-m", "tui.background.helper"],
+            [sys.executable, "-P", "-m", f"{package}.helper"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

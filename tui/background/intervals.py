@@ -5,9 +5,10 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from kdtune.runs.summary import Doubt
-from tui.background.helper import FAILURES, Helper
-from tui.background.questions import DoubtKey, DoubtOf, Question, RankingOf
-from tui.state.importance import Importance
+
+from ..state.importance import Importance
+from .helper import FAILURES, Helper
+from .questions import DoubtKey, DoubtOf, Question, RankingOf
 
 KEPT = 20_000
 """Intervals that are remembered; beyond, all are forgotten and asked for again."""

@@ -8,10 +8,11 @@ from kdtune.fairness import Counts, class_bias
 from kdtune.runs.records import ALL
 from kdtune.runs.state import ModelState
 from kdtune.text import plain, signed
-from tui.charts.frame import Frame
-from tui.drawing import raster
-from tui.drawing.canvas import Canvas
-from tui.drawing.text import fit, width
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, width
+from .frame import Frame
 
 _BOTH_FROM = 50
 """Columns from which both references are shown side by side."""

@@ -5,11 +5,12 @@ import numpy.typing as npt
 
 from kdtune.runs.records import ALL, LARGEST_CELLS, Report
 from kdtune.text import plain
-from tui.charts.bias import window
-from tui.charts.frame import Frame
-from tui.drawing import raster
-from tui.drawing.canvas import Canvas
-from tui.drawing.text import fit, number, width
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, number, width
+from .bias import window
+from .frame import Frame
 
 _MATRIX_CLASSES = 24
 """Classes up to which disagreement is drawn as a matrix; of more, only the largest cells, as bars."""

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from tui.charts.frame import REFERENCES, Frame
-from tui.drawing.canvas import Canvas
-from tui.drawing.plot import Plot
-from tui.drawing.raster import Scale
-from tui.drawing.text import fit, number, short, width
-from tui.state.view import EPOCH
+from ..drawing.canvas import Canvas
+from ..drawing.plot import Plot
+from ..drawing.raster import Scale
+from ..drawing.text import fit, number, short, width
+from ..state.view import EPOCH
+from .frame import REFERENCES, Frame
 
 BACKGROUND_CURVES = 60
 """Curves drawn behind the compared ones: the latest; more would only be a grey area."""

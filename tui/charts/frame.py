@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import Doubt
-from tui.drawing.canvas import Canvas
-from tui.drawing.glyphs import Glyphs
-from tui.drawing.plot import message
-from tui.state.importance import Importance
-from tui.state.store import Store
-from tui.state.view import View
+
+from ..drawing.canvas import Canvas
+from ..drawing.glyphs import Glyphs
+from ..drawing.plot import message
+from ..state.importance import Importance
+from ..state.store import Store
+from ..state.view import View
 
 Reports = Mapping[str, Sequence[Report]]
 Doubts = Mapping[tuple[str, int, str], Doubt]

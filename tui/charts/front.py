@@ -8,12 +8,13 @@ import numpy.typing as npt
 
 from kdtune.runs.state import ModelState
 from kdtune.text import plain
-from tui.charts.frame import Frame
-from tui.drawing import raster
-from tui.drawing.canvas import Canvas
-from tui.drawing.plot import Plot
-from tui.drawing.raster import Scale
-from tui.drawing.text import fit, number, short, width
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.plot import Plot
+from ..drawing.raster import Scale
+from ..drawing.text import fit, number, short, width
+from .frame import Frame
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,14 +9,15 @@ from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import GAPS
 from kdtune.text import plain
-from tui.background.questions import DoubtOf, Wish
-from tui.charts.frame import REFERENCES, Frame
-from tui.drawing import raster
-from tui.drawing.canvas import Canvas
-from tui.drawing.plot import Plot
-from tui.drawing.raster import Scale
-from tui.drawing.text import fit, number, short, width
-from tui.state.view import EPOCH
+
+from ..background.questions import DoubtOf, Wish
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.plot import Plot
+from ..drawing.raster import Scale
+from ..drawing.text import fit, number, short, width
+from ..state.view import EPOCH
+from .frame import REFERENCES, Frame
 
 MOST_DOUBTS = 200
 """Epochs of a trial whose intervals are computed, the latest."""

@@ -2,8 +2,8 @@
 
 from rich.cells import chop_cells
 
-from tui.charts.frame import Frame
-from tui.drawing.canvas import Canvas
+from ..drawing.canvas import Canvas
+from .frame import Frame
 
 _BAD = ("error", "traceback", "exception", "failed", "killed")
 _WARN = ("warning", "warn")

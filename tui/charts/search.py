@@ -8,16 +8,17 @@ import numpy.typing as npt
 
 from kdtune.runs.state import ModelState
 from kdtune.text import plain, setting
-from tui.background.questions import RankingOf, Wish
-from tui.charts.frame import REFERENCES, Frame
-from tui.charts.front import axes
-from tui.drawing import raster
-from tui.drawing.canvas import Canvas
-from tui.drawing.plot import Plot
-from tui.drawing.raster import Scale
-from tui.drawing.text import fit, number, short, width
-from tui.state.importance import LEAST
-from tui.state.store import Store, config_value, numeric
+
+from ..background.questions import RankingOf, Wish
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.plot import Plot
+from ..drawing.raster import Scale
+from ..drawing.text import fit, number, short, width
+from ..state.importance import LEAST
+from ..state.store import Store, config_value, numeric
+from .frame import REFERENCES, Frame
+from .front import axes
 
 _LINES = 120
 """Trials drawn as lines, the latest: more would be a grey area."""

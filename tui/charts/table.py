@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from kdtune.runs.state import ModelState
 from kdtune.text import plain, setting
-from tui.charts.frame import Frame
-from tui.drawing import raster
-from tui.drawing.canvas import Canvas
-from tui.drawing.text import fit, number, short, width
-from tui.state.store import Store, config_value
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, number, short, width
+from ..state.store import Store, config_value
+from .frame import Frame
 
 
 @dataclass(frozen=True)

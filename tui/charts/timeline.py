@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from kdtune.text import duration, plain
-from tui.charts.frame import Frame
-from tui.charts.table import STATE_STYLES
-from tui.drawing import raster
-from tui.drawing.canvas import Canvas
-from tui.drawing.text import fit, width
-from tui.state.store import Store
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, width
+from ..state.store import Store
+from .frame import Frame
+from .table import STATE_STYLES
 
 
 def started_order(store: Store, ids: Sequence[str]) -> list[str]:

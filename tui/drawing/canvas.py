@@ -8,8 +8,8 @@ from rich.cells import get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from tui.drawing.glyphs import to_ascii
-from tui.drawing.text import fit
+from .glyphs import to_ascii
+from .text import fit
 
 Chars = npt.NDArray[np.str_]
 

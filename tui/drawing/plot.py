@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tui.drawing import raster
-from tui.drawing.canvas import Canvas
-from tui.drawing.glyphs import Glyphs
-from tui.drawing.raster import Dots, Scale
-from tui.drawing.text import fit, width
-from tui.state.view import Zoom
+from ..state.view import Zoom
+from . import raster
+from .canvas import Canvas
+from .glyphs import Glyphs
+from .raster import Dots, Scale
+from .text import fit, width
 
 
 def message(

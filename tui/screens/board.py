@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
-from tui.host import Host, host_of
-from tui.session import WishOf
-from tui.widgets.bars import Footer, Header
-from tui.widgets.pane import Pane
+from ..host import Host, host_of
+from ..session import WishOf
+from ..widgets.bars import Footer, Header
+from ..widgets.pane import Pane
 
 GRID_FROM, PAIR_FROM, FRAME_FROM = 140, 100, 60
 """Columns from which all panes, a table and one chart, and a pane with its frame are shown."""

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from tui.charts.bias import bias, bias_rows
-from tui.charts.classes import class_map, disagreement, map_rows
-from tui.charts.curves import curves
-from tui.charts.front import front, hypervolume
-from tui.charts.gaps import gap_curve, groups, interval_wish
-from tui.charts.log import log
-from tui.charts.search import importances, parallel, ranking_wish, slice_
-from tui.charts.table import front_rows, front_table, table
-from tui.charts.timeline import started_order, timeline
-from tui.screens.board import Board
-from tui.state.view import EPOCH
-from tui.widgets.pane import Pane
+from ..charts.bias import bias, bias_rows
+from ..charts.classes import class_map, disagreement, map_rows
+from ..charts.curves import curves
+from ..charts.front import front, hypervolume
+from ..charts.gaps import gap_curve, groups, interval_wish
+from ..charts.log import log
+from ..charts.search import importances, parallel, ranking_wish, slice_
+from ..charts.table import front_rows, front_table, table
+from ..charts.timeline import started_order, timeline
+from ..state.view import EPOCH
+from ..widgets.pane import Pane
+from .board import Board
 
 _FRAME = 2
 """Rows of a pane's frame."""

@@ -12,11 +12,12 @@ from textual.containers import VerticalScroll
 
 from kdtune.runs.state import ModelState
 from kdtune.text import duration, plain, setting
-from tui.charts.frame import Frame
-from tui.charts.gaps import gap_names, interval_wish
-from tui.drawing.text import number, short
-from tui.screens.dialog import SCROLLING, Dialog
-from tui.session import WishOf
+
+from ..charts.frame import Frame
+from ..charts.gaps import gap_names, interval_wish
+from ..drawing.text import number, short
+from ..session import WishOf
+from .dialog import SCROLLING, Dialog
 
 REFRESH_SECONDS = 0.5
 

@@ -12,8 +12,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tui.host import host_of
-from tui.session import Session, WishOf
+from ..host import host_of
+from ..session import Session, WishOf
 
 SCROLLING = (
     Binding("j", "scroll(1)", show=False),

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 
-from tui.screens.dialog import SCROLLING, Dialog
+from .dialog import SCROLLING, Dialog
 
 Rows = list[tuple[Text, Text]]
 

@@ -15,7 +15,8 @@ from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import front_members, objective_values
 from kdtune.runs.records import ALL, LARGEST_CELLS, Report, RunRecord
 from kdtune.runs.state import RunState
-from tui.sources.source import Batch, Health
+
+from .source import Batch, Health
 
 EPOCH_ZERO = 1_700_000_000.0
 TEACHER, NDS = "teacher-resnet20", "nds-lenet5"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from kdtune.errors import did_you_mean
 from kdtune.runs.records import TRIAL_STATES
 from kdtune.runs.state import ModelState
-from tui.state.store import Store, config_value, numeric
-from tui.state.view import View
+
+from .store import Store, config_value, numeric
+from .view import View
 
 ALIASES = {
     "T": "temperature",

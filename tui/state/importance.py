@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tui.state.store import numeric
+from .store import numeric
 
 Floats = npt.NDArray[np.float64]
 

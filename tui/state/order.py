@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 
 from kdtune.runs.records import TRIAL_STATES
 from kdtune.runs.state import ModelState
-from tui.state.filter import Filter, value
-from tui.state.store import Store, config_value, numeric
-from tui.state.view import View
+
+from .filter import Filter, value
+from .store import Store, config_value, numeric
+from .view import View
 
 
 def columns(store: Store) -> list[str]:

@@ -5,14 +5,15 @@ from collections.abc import Hashable
 from typing import cast
 
 from kdtune.text import duration, plain
-from tui.drawing import raster
-from tui.drawing.canvas import Canvas
-from tui.drawing.text import fit, width
-from tui.host import HostBoard
-from tui.session import Session
-from tui.state.store import Store
-from tui.status import badges, state_name, time_left
-from tui.widgets.pane import Drawn
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, width
+from ..host import HostBoard
+from ..session import Session
+from ..state.store import Store
+from ..status import badges, state_name, time_left
+from .pane import Drawn
 
 SCREENS = (("live", "Live"), ("front", "Front"), ("classes", "Classes"), ("search", "Search"), ("log", "Log"))
 

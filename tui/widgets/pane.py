@@ -9,15 +9,15 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.charts.frame import Frame
-from tui.charts.table import table_rows
-from tui.drawing.canvas import Canvas
-from tui.drawing.palette import Palette
-from tui.drawing.plot import message
-from tui.host import Host, host_of
-from tui.session import Session, WishOf
-from tui.state.store import Store
-from tui.widgets.themes import colours_of
+from ..charts.frame import Frame
+from ..charts.table import table_rows
+from ..drawing.canvas import Canvas
+from ..drawing.palette import Palette
+from ..drawing.plot import message
+from ..host import Host, host_of
+from ..session import Session, WishOf
+from ..state.store import Store
+from .themes import colours_of
 
 Chart = Callable[[Frame], Canvas]
 Rows = Callable[[Store, Sequence[str]], Sequence[str]]

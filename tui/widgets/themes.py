@@ -2,7 +2,7 @@
 
 from textual.theme import Theme
 
-from tui.drawing.palette import ANSI, DARK, LIGHT, Colours
+from ..drawing.palette import ANSI, DARK, LIGHT, Colours
 
 THEMES = (
     Theme(
