@@ -45,7 +45,7 @@ class Peaks:
     store: int = 0
 
     def see(self, root: psutil.Process) -> None:
-        """Look at a process and all that came of it."""
+        """Glyphs at a process and all that came of it."""
         shared = 0
         for process in root.children(recursive=True):
             try:

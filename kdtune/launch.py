@@ -78,7 +78,7 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
     in_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not (options.headless or options.json)
     state = _follow(files, driver, plain=not in_terminal, until_recorded=in_terminal)
     if in_terminal and driver.poll() is None:
-        from tui.watch import watch
+        from kdtune.monitor import watch
 
         watch(files.root)
         if driver.poll() is None:
