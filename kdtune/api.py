@@ -7,7 +7,7 @@ from typing import Any
 from kdtune.runs.finding import create_run, runs_dir
 from kdtune.runs.reader import Run
 from kdtune.space.reading import Space, parse_space, read_space
-from kdtune.sweep.driver import Request, run_sweep
+from kdtune.sweep.driver import SweepRequest, run_sweep
 
 
 def search(
@@ -49,7 +49,7 @@ def search(
     resolved = parse_space(content, stem).with_absolute_paths()
     files = create_run(runs_dir(None if directory is None else Path(directory)), name, stem)
     try:
-        run_sweep(Request(files, resolved, address=address))
+        run_sweep(SweepRequest(files, resolved, address=address))
     finally:
         if not files.record.exists():
             _discard(files.root)

@@ -290,7 +290,7 @@ def _watch(options: argparse.Namespace) -> int:
     import gc
 
     gc.disable()  # while modules load there is nothing to collect; the monitor enables it when the run is read
-    from tui.watch import watch
+    from kdtune.monitor import watch
 
     return watch(
         options.target,

@@ -78,7 +78,7 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
     in_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not (options.headless or options.json)
     state = _follow(files, driver, plain=not in_terminal, until_recorded=in_terminal)
     if in_terminal and driver.poll() is None:
-        from tui.watch import watch
+        from kdtune.monitor import watch
 
         watch(files.root)
         if driver.poll() is None:
@@ -201,7 +201,7 @@ def _conclude(
     code = driver.returncode
     command = f"kdtune {_COMMANDS[kind]}"
     if not files.record.exists():  # refused before anything was trained: leave nothing behind
-        message = state.message if state.state == "failed" else _last_words(files.log)
+        message = state.message if state.state == "failed" else _log_tail(files.log)
         shutil.rmtree(files.root, ignore_errors=True)
         if state.state == "stopped":
             narrate("stopped before it began: nothing is kept")
@@ -213,7 +213,7 @@ def _conclude(
             files
         )  # another driver took the run while this one was starting: what was seen is its doing
     if state.state not in _FINAL:
-        narrate(f"the driver of {name} died (code {code}); the end of {files.log}:\n{_last_words(files.log)}")
+        narrate(f"the driver of {name} died (code {code}); the end of {files.log}:\n{_log_tail(files.log)}")
         narrate(f"nothing recorded is lost; go on with: {command} --resume {name}")
         return EXIT_FAILED
     if state.state == "failed":
@@ -237,7 +237,7 @@ class _RefusedError(InputError):
         self.exit_code = code if code > 0 else EXIT_FAILED
 
 
-def _last_words(log: Path, lines: int = 15) -> str:
+def _log_tail(log: Path, lines: int = 15) -> str:
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,14 +13,17 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 from textual.timer import Timer
 
-from tui.action import Action, bindings
-from tui.actions import ACTIONS
-from tui.commands import moving
-from tui.look import THEMES, Look
-from tui.screens.board import Board
-from tui.screens.boards import BOARDS
-from tui.session import Session
-from tui.sources import Source
+from .actions import moving
+from .actions.action import bindings, footer
+from .actions.table import ACTIONS
+from .drawing.glyphs import Glyphs
+from .screens.board import Board
+from .screens.contents import BOARDS
+from .screens.dialog import Dialog
+from .session import Session
+from .sources import Source
+from .widgets.pane import Pane
+from .widgets.themes import THEMES
 
 FRAME_HZ = 8.0
 SLOW_HZ = 2.0
@@ -49,7 +52,6 @@ class Monitor(App[None]):
 
     Attributes:
         session: the run, and how it is looked at.
-        actions: what a person can do.
         failures: charts that raised, with what they raised.
         log_axis_at: when the key of the logarithmic axis was pressed, by the monotonic clock.
     """
@@ -65,15 +67,14 @@ class Monitor(App[None]):
         self,
         source: Source,
         *,
-        look: Look | None = None,
+        glyphs: Glyphs | None = None,
         readonly: bool = False,
         theme: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         hz: float | None = None,
     ) -> None:
         super().__init__()
-        self.session = Session(source, look=look, readonly=readonly, clock=clock)
-        self.actions: tuple[Action, ...] = ACTIONS
+        self.session = Session(source, glyphs=glyphs, readonly=readonly, clock=clock)
         self.failures: list[tuple[str, Exception]] = []
         self.log_axis_at = float("-inf")
         self._hz = hz or (SLOW_HZ if "SSH_CONNECTION" in os.environ else FRAME_HZ)
@@ -116,9 +117,13 @@ class Monitor(App[None]):
         at_rest = not self.app_focus or begun - self._stirred > QUIET_SECONDS
         if at_rest and self._turns % AWAY:
             return
-        self.session.take_in(self.current_mode)
         board = self.board
-        if board is not None:
+        if board is None:
+            self.session.update()
+        else:
+            dialog = self.screen
+            wishes = dialog.wishes if isinstance(dialog, Dialog) else ()
+            self.session.update(wishes or board.wishes, log=board.shows_log)
             board.update_panes(self._turns)
         self.session.meter.queue = source.waiting
         self.session.meter.tick(time.perf_counter() - begun)
@@ -185,7 +190,21 @@ class Monitor(App[None]):
 
     def action_act(self, number: int) -> None:
         """Do one action of the table."""
-        self.actions[number].do(self)
+        ACTIONS[number].do(self)
+
+    @property
+    def footer_keys(self) -> Sequence[tuple[str, str]]:
+        """Keys and what they do, in two words, the most important first."""
+        shown = footer(ACTIONS, replay=self.session.is_replay, readonly=self.session.readonly)
+        return [(action.shown, action.label) for action in shown]
+
+    def on_pane_clicked(self, event: Pane.Clicked) -> None:
+        """Put the cursor where the click was."""
+        moving.click(self, event.pane, event.x, event.y)
+
+    def on_pane_scrolled(self, event: Pane.Scrolled) -> None:
+        """Scroll the pane's list, or move the cursor."""
+        moving.scroll(self, event.pane, event.by)
 
     def action_help_quit(self) -> None:
         """Say how to leave: what Ctrl-C is pressed for."""
@@ -208,7 +227,7 @@ class Monitor(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield what the palette lists: the actions, and the themes."""
-        for action in self.actions:
+        for action in ACTIONS:
             title = f"{action.label[0].upper()}{action.label[1:]}  ({action.shown})"
             yield SystemCommand(title, action.help, lambda action=action: action.do(self))
         yield SystemCommand("Theme", "colours of the whole monitor", self.action_change_theme)

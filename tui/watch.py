@@ -12,9 +12,11 @@ from kdtune.runs.finding import runs_dir as runs_folder
 from kdtune.runs.lock import is_driven
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
-from tui.app import Monitor
-from tui.look import THEMES, Look
-from tui.sources import Live, Replay, Source
+
+from .app import Monitor
+from .drawing.glyphs import Glyphs
+from .sources import Live, Replay, Source
+from .widgets.themes import THEMES
 
 STARTING_SECONDS = 10.0
 """How long a run's folder may be without record and driver before it is taken for no run."""
@@ -58,7 +60,7 @@ def watch(
     _await_record(run, runs_dir)
     opened = open_run(run, runs_dir=runs_dir)
     if serve:
-        from tui.serve import serve_run
+        from .serve import serve_run
 
         return serve_run(opened.path, replay=replay, speed=speed, readonly=readonly, ascii=ascii, theme=theme)
     driven = "TEXTUAL_DRIVER" in os.environ  # textual-serve: the browser is the terminal
@@ -69,11 +71,11 @@ def watch(
     source: Source
     source = Replay(opened.files, opened.record, speed) if replay else Live(opened.files, opened.record)
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    look = Look(
+    glyphs = Glyphs(
         ascii=ascii or not (driven or encoding.startswith("utf")),
         mono=os.environ.get("TERM", "") in ("dumb", "vt100"),
     )
-    app = Monitor(source, look=look, readonly=readonly, theme=theme)
+    app = Monitor(source, glyphs=glyphs, readonly=readonly, theme=theme)
     app.run()
     return app.return_code or 0
 

@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kdtune.distill._loss import kd_loss
-    from kdtune.distill._schedule import learning_rate
     from kdtune.distill.arrays import Arrays, DeviceData
     from kdtune.distill.config import Distillation, Job, TrainConfig
+    from kdtune.distill.loss import kd_loss
+    from kdtune.distill.schedule import learning_rate
     from kdtune.distill.teacher import FrozenTeacher, TeacherSignal, signal_of
     from kdtune.distill.training import DivergedError, Training
 

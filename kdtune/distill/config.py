@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
@@ -143,7 +144,7 @@ class Job:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
         record = asdict(self)
-        if self.weights is None:  # as it was written before there was such a thing: `key` stays what it is
+        if self.weights is None:  # `key` must not depend on a setting that is not used
             del record["weights"]
         return record
 
@@ -160,6 +161,40 @@ class Job:
             view_seed=record["view_seed"],
             distillation=None if distillation is None else Distillation(**distillation),
             weights=None if weights is None else Weights(**weights),
+        )
+
+    def flat(self) -> dict[str, Any]:
+        """Return one level of plain values: the row that a person reads; the epochs are not in it."""
+        train = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self.train).items()}
+        del train["epochs"]
+        soft = self.distillation
+        if soft is None:
+            named: dict[str, Any] = {"architecture": self.architecture}
+        else:
+            named = {
+                "teacher": soft.teacher,
+                "student": self.architecture,
+                "temperature": soft.temperature,
+                "alpha": soft.alpha,
+                "scale_by_t2": soft.scale_by_t2,
+            }
+        return {**named, **train, "seed": self.seed, "view_seed": self.view_seed}
+
+    @classmethod
+    def from_flat(cls, row: Mapping[str, Any]) -> Self:
+        """Read a row back: what `flat` returns, and `epochs`."""
+        train = {field.name: row[field.name] for field in fields(TrainConfig)}
+        soft = None
+        if row.get("teacher") is not None:
+            soft = {field.name: row[field.name] for field in fields(Distillation)}
+        return cls.from_dict(
+            {
+                "architecture": str(row["architecture"] if soft is None else row["student"]),
+                "train": train,
+                "seed": row["seed"],
+                "view_seed": row["view_seed"],
+                "distillation": soft,
+            }
         )
 
     def key(self, fingerprint: str) -> str:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.data.seeds import derive_seed
-from kdtune.distill._schedule import learning_rate
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.evaluate import count_all, largest_disagreements
+from kdtune.distill.schedule import learning_rate
 from kdtune.runs.records import Report
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kdtune.distill._loss import kd_loss
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.evaluate import autocast
 from kdtune.distill.fused.students import Students
+from kdtune.distill.loss import kd_loss
 from kdtune.distill.optimizers import make_optimizer
 from kdtune.distill.training import initial_model
 

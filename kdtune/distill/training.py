@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.data.seeds import derive_seed
-from kdtune.distill._loss import kd_loss
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.checkpoint import load_checkpoint, save_checkpoint
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diverged
 from kdtune.distill.evaluate import autocast, predict_logits
 from kdtune.distill.extras import measure_extras
+from kdtune.distill.loss import kd_loss
 from kdtune.distill.optimizers import make_optimizer
 from kdtune.distill.pretrained import load_weights
 from kdtune.distill.teacher import TeacherSignal

@@ -13,12 +13,14 @@ from kdtune.runs.jsonl import Tail, parse
 from kdtune.runs.state import RunState
 
 _BLOCK = 1 << 24
-_NUMBER = rb"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,25})?(?:[eE][+-]?\d{1,3})?"
+_POSITIVE = rb"(?:0|[1-9]\d{0,17})(?:\.\d{1,25})?(?:[eE][+-]?\d{1,3})?"
+_VALUE = rb'"[ !#-\[\]-~]*":(?:-?' + _POSITIVE + rb"|null)"
 _REPORT = re.compile(
-    rb'\{"t":(' + _NUMBER + rb'),"kind":"report","id":"([\w.-]+)","epoch":(\d{1,9}),"seconds":(' + _NUMBER + rb'),'
-    rb'"values":(\{(?:"[ !#-\[\]-~]*":(?:' + _NUMBER + rb'|null),?)*+\})\}',
+    rb'\{"t":(' + _POSITIVE + rb'),"kind":"report","id":"([\w.-]+)","epoch":(0|[1-9]\d{0,8}),'
+    rb'"seconds":(' + _POSITIVE + rb'),"values":(\{(?:' + _VALUE + rb"(?:," + _VALUE + rb")*+)?+\})\}",
     re.ASCII,
-)  # fmt: skip
+)
+"""The form in which `RunWriter` writes a report; whatever else is JSON is parsed as such."""
 
 
 class StateReader:
@@ -44,10 +46,11 @@ class StateReader:
 
     def _apply(self, lines: list[bytes]) -> None:
         state = self.state
-        last: dict[bytes, bytes] = {}
+        pending: dict[bytes, bytes] = {}
         for line in lines:
             match = _REPORT.fullmatch(line)
             if match is None:
+                self._set_values(pending)  # the event that follows may be about the same models
                 record = parse(line)
                 if record is None:
                     self.tail.skipped += 1
@@ -62,14 +65,19 @@ class StateReader:
             model.epoch = int(epoch)
             model.seconds += float(seconds)
             state.updated = float(time)
-            last[name] = values
-        for name, values in last.items():
-            model = state.model(name.decode())
+            pending[name] = values
+        self._set_values(pending)
+
+    def _set_values(self, pending: dict[bytes, bytes]) -> None:
+        """Parse the measures of each model's last report, and forget that they were to be parsed."""
+        for name, values in pending.items():
+            model = self.state.model(name.decode())
             assert model is not None
             model.values = {
                 key: float("nan") if value is None else float(value)
                 for key, value in json.loads(values).items()
             }
+        pending.clear()
 
 
 def read_state(path: Path) -> RunState:

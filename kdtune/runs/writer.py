@@ -38,10 +38,25 @@ class RunWriter:
         self._emit({"kind": "run", "state": state, "message": message}, durable=True)
 
     def model_started(
-        self, model_id: str, kind: str, config: Mapping[str, Any], epochs: int, *, cached: bool = False
+        self,
+        model_id: str,
+        kind: str,
+        config: Mapping[str, Any],
+        epochs: int,
+        *,
+        job: Mapping[str, Any] | None = None,
+        cached: bool = False,
     ) -> None:
-        """Say that a model is at work (again), and what it is."""
-        write_json(self.files.config(model_id), {"id": model_id, "model": kind, "epochs": epochs, **config})
+        """Say that a model is at work (again), and what it is.
+
+        Args:
+            config: one level of plain values, for people.
+            job: the training itself, from which it can be done again.
+        """
+        content = {"id": model_id, "model": kind, "epochs": epochs, **config}
+        if job is not None:
+            content["job"] = dict(job)
+        write_json(self.files.config(model_id), content)
         event = {"model": kind, "config": dict(config), "epochs": epochs, "state": "running"}
         if cached:
             event["cached"] = True

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -171,10 +170,8 @@ def _override(content: Any, override: str) -> None:
 
 def ready_spaces() -> dict[str, str]:
     """Return the ready search spaces: name -> YAML text, with the default first."""
-    folder = resources.files("search_spaces")
-    texts = {
-        Path(item.name).stem: item.read_text(encoding="utf-8")
-        for item in folder.iterdir()
-        if item.name.endswith(".yaml")
-    }
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "search_spaces"  # where a wheel was installed; in a clone it lies beside the package
+    folder = inside if inside.is_dir() else package.with_name("search_spaces")
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.yaml")}
     return dict(sorted(texts.items(), key=lambda item: (item[0] != "default", item[0])))

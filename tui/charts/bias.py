@@ -8,10 +8,11 @@ from kdtune.fairness import Counts, class_bias
 from kdtune.runs.records import ALL
 from kdtune.runs.state import ModelState
 from kdtune.text import plain, signed
-from tui import raster
-from tui.canvas import Canvas
-from tui.charts.frame import Frame
-from tui.text import fit, width
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, width
+from .frame import Frame
 
 _BOTH_FROM = 50
 """Columns from which both references are shown side by side."""
@@ -50,11 +51,11 @@ def bias(frame: Frame) -> Canvas:
     for k, place in enumerate(visible):
         y = head + k * tall
         if place < 0:
-            hidden = f"{frame.look.glyph('more')} {more} classes between"
-            canvas.text(0, y, fit(frame.look.text(hidden), canvas.width), "faint")
+            hidden = f"{frame.glyphs.glyph('more')} {more} classes between"
+            canvas.text(0, y, fit(frame.glyphs.text(hidden), canvas.width), "faint")
             continue
         index = int(order[place])
-        canvas.text(0, y, fit(frame.look.text(names[index]), label), "text")
+        canvas.text(0, y, fit(frame.glyphs.text(names[index]), label), "text")
         left = label + 1
         share = (canvas.width - left) // len(shown)
         for n, kind in enumerate(shown):
@@ -87,7 +88,7 @@ def _heading(frame: Frame, canvas: Canvas, epoch: int, label: int, shown: list[s
         title = f"{_OF_WHAT}, {_TITLES[kind]}"
         if width(title) > share - 1:
             title = _TITLES[kind]
-        canvas.text(left + n * share, 0, fit(frame.look.text(title), share - 1, align="center"), kind)
+        canvas.text(left + n * share, 0, fit(frame.glyphs.text(title), share - 1, align="center"), kind)
     return 1
 
 
@@ -128,21 +129,21 @@ def window(count: int, rows: int, offset: int) -> tuple[list[int], int]:
 
 
 def _bar(frame: Frame, canvas: Canvas, x: int, y: int, cells: int, value: float, peak: float) -> None:
-    look = frame.look
+    glyphs = frame.glyphs
     text = signed(value, 2)
     half = (cells - 8) // 2
     if half < 2:
-        canvas.text(x, y, fit(look.text(text), cells, align="right"), "gain" if value > 0 else "loss")
+        canvas.text(x, y, fit(glyphs.text(text), cells, align="right"), "gain" if value > 0 else "loss")
         return
     middle = x + half
-    canvas.put(middle, y, look.glyph("zero"), "axis")
+    canvas.put(middle, y, glyphs.glyph("zero"), "axis")
     if np.isfinite(value):
         size = abs(value) / peak * half
         if value < 0:
             canvas.stamp(
-                x, y, np.array([list(raster.bar_left(size, half, ascii_only=look.ascii))], "<U1"), "loss"
+                x, y, np.array([list(raster.bar_left(size, half, ascii_only=glyphs.ascii))], "<U1"), "loss"
             )
         else:
-            canvas.text(middle + 1, y, raster.bar(size, half, ascii_only=look.ascii), "gain")
+            canvas.text(middle + 1, y, raster.bar(size, half, ascii_only=glyphs.ascii), "gain")
     style = "dim" if not np.isfinite(value) or abs(value) < 0.005 else "gain" if value > 0 else "loss"
-    canvas.right(x + cells, y, look.text(text), style)
+    canvas.right(x + cells, y, glyphs.text(text), style)

@@ -5,11 +5,12 @@ import numpy.typing as npt
 
 from kdtune.runs.records import ALL, LARGEST_CELLS, Report
 from kdtune.text import plain
-from tui import raster
-from tui.canvas import Canvas
-from tui.charts.bias import window
-from tui.charts.frame import Frame
-from tui.text import fit, number, width
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, number, width
+from .bias import window
+from .frame import Frame
 
 _MATRIX_CLASSES = 24
 """Classes up to which disagreement is drawn as a matrix; of more, only the largest cells, as bars."""
@@ -25,7 +26,7 @@ def class_map(frame: Frame) -> Canvas:
     if canvas is not None:
         return canvas
     canvas = frame.canvas()
-    look = frame.look
+    glyphs = frame.glyphs
     table = np.array([report.counts[ALL].class_accuracy for report in reports]).T  # [C, epochs]
     names = [plain(name) for name in frame.store.record.classes]
     order = np.argsort(np.nan_to_num(table[:, -1], nan=2.0), kind="stable")
@@ -45,7 +46,7 @@ def class_map(frame: Frame) -> Canvas:
     _ramp(frame, canvas, left, "accuracy 0", "1")
     footer = 1 if canvas.height >= 6 else 0
     rows = canvas.height - 1 - footer
-    half = len(names) > rows and not look.ascii and not look.mono
+    half = len(names) > rows and not glyphs.ascii and not glyphs.mono
     per_row = 2 if half else 1
     pairs = (len(names) + per_row - 1) // per_row
     visible, hidden = window(pairs, rows, frame.scrolled("class_map", pairs - rows))
@@ -58,14 +59,14 @@ def class_map(frame: Frame) -> Canvas:
             canvas.text(
                 0,
                 y,
-                fit(look.text(f"{look.glyph('more')} {hidden * per_row} classes between"), canvas.width),
+                fit(glyphs.text(f"{glyphs.glyph('more')} {hidden * per_row} classes between"), canvas.width),
                 "faint",
             )
             continue
         upper = int(order[place * per_row])
         middle = y + (tall - 1) // 2
-        canvas.text(0, middle, fit(look.text(names[upper]), label), "text")
-        canvas.right(left + room + right, middle, look.text(number(float(table[upper, -1]), 2)), "dim")
+        canvas.text(0, middle, fit(glyphs.text(names[upper]), label), "text")
+        canvas.right(left + room + right, middle, glyphs.text(number(float(table[upper, -1]), 2)), "dim")
         if half:
             lower = int(order[place * 2 + 1]) if place * 2 + 1 < len(names) else None
             _half_row(canvas, left, y, shades[upper], None if lower is None else shades[lower], cell)
@@ -108,19 +109,23 @@ def _ramp(frame: Frame, canvas: Canvas, x: int, low: str, high: str) -> None:
 
 def _shade(frame: Frame, canvas: Canvas, x: int, y: int, level: int) -> None:
     if level < 0:
-        canvas.put(x, y, "·" if not frame.look.ascii else "?", "faint")
-    elif frame.look.mono or frame.look.ascii:
-        canvas.put(x, y, frame.look.heat(level), "text" if frame.look.mono else f"heat{level}")
+        canvas.put(x, y, "·" if not frame.glyphs.ascii else "?", "faint")
+    elif frame.glyphs.mono or frame.glyphs.ascii:
+        canvas.put(x, y, frame.glyphs.heat(level), "text" if frame.glyphs.mono else f"heat{level}")
     else:
         canvas.put(x, y, " ", f"heat{level}")
 
 
 def _row(frame: Frame, canvas: Canvas, x: int, y: int, shades: npt.NDArray[np.int64], cell: int) -> None:
-    look = frame.look
+    glyphs = frame.glyphs
     wide = np.repeat(shades, cell)
-    if look.mono or look.ascii:
-        ramp = np.array([*(look.heat(level) for level in range(_LEVELS)), look.glyph("hollow_dot")], "<U1")
-        table = np.array([canvas.index("text" if look.mono else f"heat{level}") for level in range(_LEVELS)])
+    if glyphs.mono or glyphs.ascii:
+        ramp = np.array(
+            [*(glyphs.heat(level) for level in range(_LEVELS)), glyphs.glyph("hollow_dot")], "<U1"
+        )
+        table = np.array(
+            [canvas.index("text" if glyphs.mono else f"heat{level}") for level in range(_LEVELS)]
+        )
         canvas.paint(x, y, ramp[wide], np.append(table, canvas.index("faint"))[wide])
         return
     table = np.array([*(canvas.index(f"heat{level}") for level in range(_LEVELS)), canvas.index("faint")])
@@ -169,7 +174,7 @@ def _map_read_out(
     counts = reports[epoch - 1].counts[ALL]
     hits, examples = int(counts.hits[0, index]), int(counts.examples[0, index])
     text = f"{names[index]}  epoch {epoch}: {hits} of {examples} right = {number(float(counts.class_accuracy[index]))}"
-    canvas.text(0, 0, fit(frame.look.text(text), canvas.width), "accent")
+    canvas.text(0, 0, fit(frame.glyphs.text(text), canvas.width), "accent")
 
 
 def disagreement(frame: Frame) -> Canvas:
@@ -204,11 +209,11 @@ def disagreement(frame: Frame) -> Canvas:
 
 
 def _matrix(frame: Frame, canvas: Canvas, report: Report, names: list[str], label: int, cell: int) -> None:
-    look = frame.look
+    glyphs = frame.glyphs
     left = label + 1
     canvas.text(0, 1, fit("teacher", label), "teacher")
     for column, name in enumerate(names):
-        canvas.text(left + column * cell, 1, fit(look.text(name), cell - 1, align="right"), "dim")
+        canvas.text(left + column * cell, 1, fit(glyphs.text(name), cell - 1, align="right"), "dim")
     table = np.zeros((len(names), len(names)), np.int64)
     for teacher, student, count in report.disagreement:
         if teacher < len(names) and student < len(names):
@@ -218,22 +223,22 @@ def _matrix(frame: Frame, canvas: Canvas, report: Report, names: list[str], labe
     for row, name in enumerate(names):
         y = 2 + row * tall
         middle = y + (tall - 1) // 2
-        canvas.text(0, middle, fit(look.text(name), label), "text")
+        canvas.text(0, middle, fit(glyphs.text(name), label), "text")
         for column in range(len(names)):
             x = left + column * cell
             level = int(shades[row, column])
-            style = "faint" if row == column else ("text" if look.mono else f"heat{level}")
+            style = "faint" if row == column else ("text" if glyphs.mono else f"heat{level}")
             for extra in range(tall):
                 canvas.text(x, y + extra, " " * cell, style)
-            text = ("·" if not look.ascii else ".") if row == column else str(table[row, column])
+            text = ("·" if not glyphs.ascii else ".") if row == column else str(table[row, column])
             canvas.text(x, middle, fit(text, cell - 1, align="right"), style)
     y = 2 + len(names) * tall
     if y < canvas.height:
-        canvas.text(left, y, fit(look.text("student says →"), canvas.width - left), "dim")
+        canvas.text(left, y, fit(glyphs.text("student says →"), canvas.width - left), "dim")
 
 
 def _largest(frame: Frame, canvas: Canvas, report: Report, names: list[str]) -> None:
-    look = frame.look
+    glyphs = frame.glyphs
     rows = canvas.height - 1
     start = frame.scrolled("disagreement", len(report.disagreement) - rows)
     cells = report.disagreement[start : start + rows]
@@ -241,14 +246,14 @@ def _largest(frame: Frame, canvas: Canvas, report: Report, names: list[str]) -> 
     peak = report.disagreement[0][2]
     for k, (teacher, student, count) in enumerate(cells):
         y = 1 + k
-        x = canvas.text(0, y, fit(look.text(_name(names, teacher)), label, align="right"), "teacher")
-        x = canvas.text(x, y, " → " if not look.ascii else " > ", "faint")
-        x = canvas.text(x, y, fit(look.text(_name(names, student)), label), "text") + 1
+        x = canvas.text(0, y, fit(glyphs.text(_name(names, teacher)), label, align="right"), "teacher")
+        x = canvas.text(x, y, " → " if not glyphs.ascii else " > ", "faint")
+        x = canvas.text(x, y, fit(glyphs.text(_name(names, student)), label), "text") + 1
         x = canvas.text(x, y, fit(str(count), 6, align="right"), "dim") + 1
         canvas.text(
             x,
             y,
-            raster.bar((canvas.width - x) * count / peak, canvas.width - x, ascii_only=look.ascii),
+            raster.bar((canvas.width - x) * count / peak, canvas.width - x, ascii_only=glyphs.ascii),
             "loss",
         )
 

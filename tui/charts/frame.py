@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import Doubt
-from tui.canvas import Canvas
-from tui.importance import Importance
-from tui.look import Look
-from tui.plot import message
-from tui.store import Store
-from tui.view import View
+
+from ..drawing.canvas import Canvas
+from ..drawing.glyphs import Glyphs
+from ..drawing.plot import message
+from ..state.importance import Importance
+from ..state.store import Store
+from ..state.view import View
 
 Reports = Mapping[str, Sequence[Report]]
 Doubts = Mapping[tuple[str, int, str], Doubt]
@@ -26,6 +27,7 @@ class Frame:
 
     Attributes:
         ids: the trials that the filter lets through, in the order of the table.
+        ids_revision: grows when they change.
         reports: full reports by epoch, of the models that are looked at.
         doubts: intervals and chance floors by (model, epoch, objective), as far as they are known.
         rankings: settings by importance for a measure, as far as they are known.
@@ -39,8 +41,9 @@ class Frame:
     view: View
     width: int
     height: int
-    look: Look = field(default_factory=Look)
+    glyphs: Glyphs = field(default_factory=Glyphs)
     ids: Sequence[str] = ()
+    ids_revision: int = 0
     reports: Reports = field(default_factory=dict)
     doubts: Doubts = field(default_factory=dict)
     rankings: Rankings = field(default_factory=dict)
@@ -51,11 +54,11 @@ class Frame:
 
     def canvas(self) -> Canvas:
         """Return an empty canvas of this size."""
-        return Canvas(self.width, self.height, ascii_only=self.look.ascii)
+        return Canvas(self.width, self.height, ascii_only=self.glyphs.ascii)
 
     def name_reference(self, canvas: Canvas, x: int, y: int, kind: str) -> int:
         """Name a reference and its line in a legend; return where the legend goes on: at `x`, if there is no room."""
-        label = f"{self.look.glyph('dotted')} {REFERENCES[kind]}"
+        label = f"{self.glyphs.glyph('dotted')} {REFERENCES[kind]}"
         return canvas.text(x, y, label, kind) + 3 if x + len(label) <= canvas.width else x
 
     def scrolled(self, name: str, last: int) -> int:
@@ -80,11 +83,15 @@ class Frame:
         canvas = self.canvas()
         if self.error:
             return message(
-                canvas, self.look, self.error, "the monitor goes on when it comes back; q leaves", style="bad"
+                canvas,
+                self.glyphs,
+                self.error,
+                "the monitor goes on when it comes back; q leaves",
+                style="bad",
             )
         if self.loading is not None:
-            return message(canvas, self.look, f"reading the run: {self.loading:.0%}")
-        return message(canvas, self.look, title, hint)
+            return message(canvas, self.glyphs, f"reading the run: {self.loading:.0%}")
+        return message(canvas, self.glyphs, title, hint)
 
     def no_trials(self, title: str, hint: str = "") -> Canvas:
         """Return the canvas of a chart without any trial to draw; where the filter left none, it says that."""

@@ -9,13 +9,33 @@ from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import GAPS
 from kdtune.text import plain
-from tui import raster
-from tui.canvas import Canvas
-from tui.charts.frame import REFERENCES, Frame
-from tui.plot import Plot
-from tui.raster import Scale
-from tui.text import fit, number, short, width
-from tui.view import EPOCH
+
+from ..background.questions import DoubtOf, Wish
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.plot import Plot
+from ..drawing.raster import Scale
+from ..drawing.text import fit, number, short, width
+from ..state.view import EPOCH
+from .frame import REFERENCES, Frame
+
+MOST_DOUBTS = 200
+"""Epochs of a trial whose intervals are computed, the latest."""
+
+
+def interval_wish(frame: Frame) -> Wish | None:
+    """Return the wish for the intervals of the model under the cursor: those of its last epoch first."""
+    model = frame.cursor
+    if model is None or not frame.store.record.attributes:
+        return None
+    reports = frame.reports_of(model.id)
+
+    def questions() -> list[DoubtOf]:
+        names = gap_names(frame)
+        latest = reports[::-1][:MOST_DOUBTS]
+        return [DoubtOf((model.id, report.epoch, name), report) for report in latest for name in names]
+
+    return Wish(("intervals", model.id, len(reports)), questions)
 
 
 def gap_names(frame: Frame) -> list[str]:
@@ -59,7 +79,7 @@ def gap_curve(frame: Frame) -> Canvas:
 def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> None:
     model = frame.cursor
     assert model is not None
-    store, look = frame.store, frame.look
+    store, glyphs = frame.store, frame.glyphs
     line = store.series(model.id, name)
     epochs = np.arange(1, len(line) + 1)
     doubts = [frame.doubts.get((model.id, int(epoch), name)) for epoch in epochs]
@@ -78,7 +98,7 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     label = f"{short(name)} of {plain(model.id)}  ↓ better   │ 95 %   ┄ chance"
     plot = Plot(
         canvas,
-        look,
+        glyphs,
         Scale(1.0, float(max(model.epochs, len(line), 2))),
         scale if log else scale.clamp(0.0, 1.0),
         box=(0, top, canvas.width, height),
@@ -89,7 +109,7 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     )
     if not plot.usable:
         return
-    free = width(look.text(label)) + 3
+    free = width(glyphs.text(label)) + 3
     for kind, value in guides:
         # Named in the legend, where there is room: on the line itself, points would cover it.
         before, free = free, frame.name_reference(canvas, free, top, kind)
@@ -101,13 +121,13 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     plot.curve(epochs, line, "series0")
     for epoch, value in zip(epochs.tolist(), line.tolist(), strict=True):
         if len(line) <= plot.width // 2:
-            plot.marker(float(epoch), value, look.glyph("point"), "series0")
+            plot.marker(float(epoch), value, glyphs.glyph("point"), "series0")
     if frame.view.crosshair:
         x, _ = plot.cross(frame.view.cross.get(EPOCH, (0.5, 0.5)))
         k = max(1, min(len(line), round(x))) - 1
         text = f"epoch {k + 1}  {number(line[k])} [{number(low[k])}, {number(high[k])}]  chance {number(chance[k])}"
         canvas.right(
-            plot.left + plot.width, top, fit(look.text(text), min(width(text), plot.width)), "accent"
+            plot.left + plot.width, top, fit(glyphs.text(text), min(width(text), plot.width)), "accent"
         )
 
 
@@ -129,7 +149,10 @@ def groups(frame: Frame) -> Canvas:
     values = [v for name in names for v in _extent(frame, model, report.epoch, name)]
     top = max([0.05, *(v for v in values if not math.isnan(v))])
     canvas.text(
-        label, y, fit(frame.look.text("├─●─┤ 95 %  ┊ chance  ◆ teacher  ◇ NDS"), canvas.width - label), "dim"
+        label,
+        y,
+        fit(frame.glyphs.text("├─●─┤ 95 %  ┊ chance  ◆ teacher  ◇ NDS"), canvas.width - label),
+        "dim",
     )
     y += 1
     for name in names:
@@ -161,16 +184,16 @@ def _extent(frame: Frame, model: ModelState, epoch: int, name: str) -> list[floa
 def _gap_row(
     frame: Frame, canvas: Canvas, y: int, left: int, model: ModelState, epoch: int, name: str, top: float
 ) -> None:
-    look, store = frame.look, frame.store
+    glyphs, store = frame.glyphs, frame.store
     value = store.value(model.id, name)
     doubt = frame.doubts.get((model.id, epoch, name))
     text = number(value)
     if doubt is not None:
         text += f" [{number(doubt.low, 2)}, {number(doubt.high, 2)}]"
     elif not math.isnan(value):
-        text += " [ …computing ]" if not look.ascii else " [ ... ]"
+        text += " [ …computing ]" if not glyphs.ascii else " [ ... ]"
     canvas.text(
-        0, y, fit(look.text(short(name)), left - 1), "strong" if name in store.record.objectives else "text"
+        0, y, fit(glyphs.text(short(name)), left - 1), "strong" if name in store.record.objectives else "text"
     )
     numbers = 20
     room = canvas.width - left - numbers - 1
@@ -184,7 +207,7 @@ def _gap_row(
             *((math.nan, math.nan) if doubt is None else (doubt.low / top, doubt.high / top)),
         )
         if doubt is not None and not math.isnan(doubt.chance):
-            _mark(canvas, left, y, room, doubt.chance / top, look.glyph("vdotted"), "warn", only_free=True)
+            _mark(canvas, left, y, room, doubt.chance / top, glyphs.glyph("vdotted"), "warn", only_free=True)
         for kind in ("nds", "teacher"):
             reference = store.reference(model, kind)
             if reference is not None and reference.id != model.id:
@@ -194,24 +217,24 @@ def _gap_row(
                     y,
                     room,
                     store.value(reference.id, name) / top,
-                    look.glyph(kind),
+                    glyphs.glyph(kind),
                     kind,
                     only_free=False,
                 )
-        _mark(canvas, left, y, room, value / top, look.glyph("point"), "series0", only_free=False)
-    canvas.text(canvas.width - numbers, y, fit(look.text(text), numbers), "text")
+        _mark(canvas, left, y, room, value / top, glyphs.glyph("point"), "series0", only_free=False)
+    canvas.text(canvas.width - numbers, y, fit(glyphs.text(text), numbers), "text")
 
 
 def _interval(frame: Frame, canvas: Canvas, x: int, y: int, room: int, low: float, high: float) -> None:
-    look = frame.look
+    glyphs = frame.glyphs
     for k in range(room):
-        canvas.put(x + k, y, "·" if not look.ascii else " ", "faint")
+        canvas.put(x + k, y, "·" if not glyphs.ascii else " ", "faint")
     if not math.isnan(low) and not math.isnan(high):
         a, b = (int(raster.pixel([min(1.0, v)], room)[0]) for v in (low, high))
         for k in range(a, b + 1):
-            canvas.put(x + k, y, look.glyph("hline"), "cloud")
-        canvas.put(x + a, y, look.glyph("cap_low"), "cloud")
-        canvas.put(x + b, y, look.glyph("cap_high"), "cloud")
+            canvas.put(x + k, y, glyphs.glyph("hline"), "cloud")
+        canvas.put(x + a, y, glyphs.glyph("cap_low"), "cloud")
+        canvas.put(x + b, y, glyphs.glyph("cap_high"), "cloud")
 
 
 def _mark(
@@ -227,8 +250,8 @@ def _class_rows(frame: Frame, canvas: Canvas, y: int, left: int, attribute: str,
     counts = report.counts.get(attribute)
     if counts is None or y + 1 >= canvas.height or counts.n_classes < 3:
         return y
-    look = frame.look
-    canvas.text(0, y, fit(look.text(f"EOD by class, {plain(attribute)}"), canvas.width), "dim")
+    glyphs = frame.glyphs
+    canvas.text(0, y, fit(glyphs.text(f"EOD by class, {plain(attribute)}"), canvas.width), "dim")
     values = counts.eod_by_class
     order = np.argsort(-np.nan_to_num(values, nan=-1.0), kind="stable")
     peak = max(0.05, float(np.nanmax(values, initial=0.0, where=np.isfinite(values))))
@@ -236,11 +259,11 @@ def _class_rows(frame: Frame, canvas: Canvas, y: int, left: int, attribute: str,
     for k in order.tolist()[: max(0, canvas.height - y - 1)]:
         y += 1
         value = float(values[k])
-        canvas.text(0, y, fit(look.text(plain(frame.store.record.classes[k])), left - 1), "text")
+        canvas.text(0, y, fit(glyphs.text(plain(frame.store.record.classes[k])), left - 1), "text")
         if room >= 8:
-            canvas.text(left, y, raster.bar(value / peak * room, room, ascii_only=look.ascii), "loss")
+            canvas.text(left, y, raster.bar(value / peak * room, room, ascii_only=glyphs.ascii), "loss")
         text = number(value) if not math.isnan(value) else "undefined"
-        canvas.text(canvas.width - 20, y, fit(look.text(text), 20), "text")
+        canvas.text(canvas.width - 20, y, fit(glyphs.text(text), 20), "text")
     return y + 1
 
 
@@ -250,27 +273,27 @@ def _group_rows(
     counts = report.counts.get(attribute)
     if counts is None or y >= canvas.height:
         return y
-    look = frame.look
+    glyphs = frame.glyphs
     undefined = f"  {counts.n_undefined} rates undefined" if counts.n_undefined else ""
     missing = f"  {counts.n_missing:,} without a group" if counts.n_missing else ""
     canvas.text(
-        0, y, fit(look.text(f"accuracy by {plain(attribute)}{undefined}{missing}"), canvas.width), "dim"
+        0, y, fit(glyphs.text(f"accuracy by {plain(attribute)}{undefined}{missing}"), canvas.width), "dim"
     )
     low, high = wilson(counts.hits.sum(axis=1), counts.group_sizes)
     order = np.argsort(np.nan_to_num(counts.group_accuracy, nan=2.0), kind="stable")
     for k in order.tolist()[: max(0, canvas.height - y - 1)]:
         y += 1
         value = float(counts.group_accuracy[k])
-        canvas.text(0, y, fit(look.text(plain(names[k])), left - 1), "text")
+        canvas.text(0, y, fit(glyphs.text(plain(names[k])), left - 1), "text")
         numbers = 20
         room = canvas.width - left - numbers - 1
         if room >= 8:
             _interval(frame, canvas, left, y, room, float(low[k]), float(high[k]))
-            _mark(canvas, left, y, room, value, look.glyph("point"), "series0", only_free=False)
+            _mark(canvas, left, y, room, value, glyphs.glyph("point"), "series0", only_free=False)
         canvas.text(
             canvas.width - numbers,
             y,
-            fit(look.text(f"{number(value)}  n {int(counts.group_sizes[k]):,}"), numbers),
+            fit(glyphs.text(f"{number(value)}  n {int(counts.group_sizes[k]):,}"), numbers),
             "text",
         )
     return y + 1

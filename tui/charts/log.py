@@ -2,8 +2,8 @@
 
 from rich.cells import chop_cells
 
-from tui.canvas import Canvas
-from tui.charts.frame import Frame
+from ..drawing.canvas import Canvas
+from .frame import Frame
 
 _BAD = ("error", "traceback", "exception", "failed", "killed")
 _WARN = ("warning", "warn")
@@ -19,7 +19,9 @@ def log(frame: Frame) -> Canvas:
     rows: list[tuple[str, str]] = []
     for line in reversed(lines[: len(lines) - back]):
         style = _style(line)
-        rows[:0] = [(part, style) for part in chop_cells(frame.look.text(line), max(1, canvas.width)) or [""]]
+        rows[:0] = [
+            (part, style) for part in chop_cells(frame.glyphs.text(line), max(1, canvas.width)) or [""]
+        ]
         if len(rows) >= canvas.height:
             break
     for y, (text, style) in enumerate(rows[-canvas.height :]):

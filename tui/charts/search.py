@@ -8,15 +8,17 @@ import numpy.typing as npt
 
 from kdtune.runs.state import ModelState
 from kdtune.text import plain, setting
-from tui import raster
-from tui.canvas import Canvas
-from tui.charts.frame import REFERENCES, Frame
-from tui.charts.front import axes
-from tui.importance import LEAST
-from tui.plot import Plot
-from tui.raster import Scale
-from tui.store import Store, config_value, numeric
-from tui.text import fit, number, short, width
+
+from ..background.questions import RankingOf, Wish
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.plot import Plot
+from ..drawing.raster import Scale
+from ..drawing.text import fit, number, short, width
+from ..state.importance import LEAST
+from ..state.store import Store, config_value, numeric
+from .frame import REFERENCES, Frame
+from .front import axes
 
 _LINES = 120
 """Trials drawn as lines, the latest: more would be a grey area."""
@@ -44,9 +46,22 @@ def ranked_measures(store: Store) -> list[str]:
     return list(store.record.objectives[:3])
 
 
+def ranking_wish(frame: Frame) -> Wish:
+    """Return the wish to rank the settings of the trials shown."""
+    state = (frame.store.done_revision, frame.ids_revision)
+
+    def questions() -> list[RankingOf]:
+        return [
+            RankingOf(measure, state, *settings_and_results(frame, measure))
+            for measure in ranked_measures(frame.store)
+        ]
+
+    return Wish(("rankings", *state), questions)
+
+
 def importances(frame: Frame) -> Canvas:
     """Draw for each objective which settings its rank goes with, and how far chance alone would reach."""
-    store, look = frame.store, frame.look
+    store, glyphs = frame.store, frame.glyphs
     done = _done(frame)
     if len(done) < LEAST:
         through = " pass the filter" if frame.view.filter else ""
@@ -59,7 +74,7 @@ def importances(frame: Frame) -> Canvas:
     canvas.text(
         0,
         y,
-        fit(look.text(f"|rank correlation| of {len(done)} trials   ┊ 1 in 20 by chance"), canvas.width),
+        fit(glyphs.text(f"|rank correlation| of {len(done)} trials   ┊ 1 in 20 by chance"), canvas.width),
         "dim",
     )
     y += 1
@@ -69,26 +84,28 @@ def importances(frame: Frame) -> Canvas:
             break
         rows = frame.rankings.get(measure)
         if rows is None:
-            canvas.text(0, y + 1, look.text("… computing"), "dim")
+            canvas.text(0, y + 1, glyphs.text("… computing"), "dim")
             rows = ()
-        canvas.text(0, y, fit(look.text(short(measure)), canvas.width), "heading")
+        canvas.text(0, y, fit(glyphs.text(short(measure)), canvas.width), "heading")
         y += 1
         share = max(1, (canvas.height - 1) // len(measures) - 1)
         for item in rows[:share]:
             if y >= canvas.height:
                 break
             sure = item.strength > item.chance
-            canvas.text(0, y, fit(look.text(short(item.name)), label), "text" if sure else "dim")
+            canvas.text(0, y, fit(glyphs.text(short(item.name)), label), "text" if sure else "dim")
             room = canvas.width - label - 9
             if room > 3:
                 style = "accent" if sure else "faint"
                 canvas.text(
-                    label + 1, y, raster.bar(item.strength * room, room, ascii_only=look.ascii), style
+                    label + 1, y, raster.bar(item.strength * room, room, ascii_only=glyphs.ascii), style
                 )
                 at = label + 1 + int(raster.pixel([min(1.0, item.chance)], room)[0])
-                canvas.put(at, y, look.glyph("vdotted"), "warn")
+                canvas.put(at, y, glyphs.glyph("vdotted"), "warn")
             sign = {1: "+", -1: "−", 0: " "}[item.sign]
-            canvas.right(canvas.width, y, look.text(f"{sign}{item.strength:.2f}"), "text" if sure else "dim")
+            canvas.right(
+                canvas.width, y, glyphs.text(f"{sign}{item.strength:.2f}"), "text" if sure else "dim"
+            )
             y += 1
         if y < canvas.height - share:
             y += 1
@@ -126,7 +143,7 @@ def _spread(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDA
 
 def parallel(frame: Frame) -> Canvas:
     """Draw each trial as a line over its settings and objectives: the front in colour, the others behind."""
-    store, view, look = frame.store, frame.view, frame.look
+    store, view, glyphs = frame.store, frame.view, frame.glyphs
     done = _done(frame)[-_LINES:]
     compared = [
         m
@@ -156,7 +173,7 @@ def parallel(frame: Frame) -> Canvas:
         chosen = table[:, [index[model_id] for model_id in ids]]
         gapped = np.vstack([chosen, np.full((1, len(ids)), np.nan)]).T.ravel()
         dots = raster.line(np.tile(np.append(x, np.nan), len(ids)), gapped, canvas.width, height)
-        canvas.stamp(0, top, raster.characters(raster.masks(dots), ascii_only=look.ascii), style)
+        canvas.stamp(0, top, raster.characters(raster.masks(dots), ascii_only=glyphs.ascii), style)
 
     front = [trial.id for trial in done if trial.id in store.front]
     ids = {model.id for model in compared}
@@ -168,7 +185,7 @@ def parallel(frame: Frame) -> Canvas:
     for column in columns:
         for row in range(height):
             if canvas.chars[top + row, column] == " ":
-                canvas.put(column, top + row, look.glyph("vline"), "axis")
+                canvas.put(column, top + row, glyphs.glyph("vline"), "axis")
     _ends(frame, canvas, 0, columns, [short(name) for name in names], "strong")
     _ends(frame, canvas, 1, columns, highs, "label")
     _ends(frame, canvas, top + height, columns, lows, "label")
@@ -179,7 +196,7 @@ def _ends(
     frame: Frame, canvas: Canvas, y: int, columns: Sequence[int], labels: Sequence[str], style: str
 ) -> None:
     """Write a label at each axis, in its middle; one that meets the next is cut."""
-    texts = [frame.look.text(label) for label in labels]
+    texts = [frame.glyphs.text(label) for label in labels]
     starts = [
         min(max(0, column - width(text) // 2), max(0, canvas.width - width(text)))
         for column, text in zip(columns, texts, strict=True)
@@ -197,7 +214,7 @@ def sliced(store: Store) -> list[str]:
 
 def slice_(frame: Frame) -> Canvas:
     """Draw one setting against one measure, a point a trial."""
-    store, view, look = frame.store, frame.view, frame.look
+    store, view, glyphs = frame.store, frame.view, frame.glyphs
     done = _done(frame)
     settings = sliced(store)
     if not done or not settings:
@@ -211,7 +228,7 @@ def slice_(frame: Frame) -> Canvas:
     arrow = "↑ better" if store.direction(measure) == "max" else "↓ better"
     plot = Plot(
         canvas,
-        look,
+        glyphs,
         scale,
         y,
         x_label="" if ticks else short(name),
@@ -228,13 +245,13 @@ def slice_(frame: Frame) -> Canvas:
             plot.horizontal(store.value(reference.id, measure), kind, name)
     for trial, x, value in zip(done, xs.tolist(), ys.tolist(), strict=True):
         front = trial.id in store.front
-        plot.marker(x, value, look.glyph("point" if front else "dot"), "front" if front else "cloud")
+        plot.marker(x, value, glyphs.glyph("point" if front else "dot"), "front" if front else "cloud")
     index = {trial.id: k for k, trial in enumerate(done)}
     for model_id in reversed(view.compared):
         if model_id in index:
             k = index[model_id]
             plot.marker(
-                float(xs[k]), float(ys[k]), look.series(view.slot(model_id)), f"series{view.slot(model_id)}"
+                float(xs[k]), float(ys[k]), glyphs.series(view.slot(model_id)), f"series{view.slot(model_id)}"
             )
     if view.crosshair:
         place = view.cross.get("slice", (0.5, 0.5))
@@ -244,7 +261,7 @@ def slice_(frame: Frame) -> Canvas:
         if np.isfinite(distance).any():
             k = int(np.nanargmin(distance))
             text += f"  nearest {done[k].id}: {setting(config_value(done[k], name))} / {number(float(ys[k]))}"
-        canvas.text(0, 0, fit(look.text(text), canvas.width), "accent")
+        canvas.text(0, 0, fit(glyphs.text(text), canvas.width), "accent")
     return canvas
 
 
@@ -257,7 +274,7 @@ def _name_ticks(frame: Frame, canvas: Canvas, plot: Plot, ticks: Sequence[tuple[
     for tick, name in ticks:
         column = plot.column(tick)
         if column is not None:
-            label = frame.look.text(name)
+            label = frame.glyphs.text(name)
             label = fit(label, min(width(label), max(4, plot.width // len(ticks) - 1)))
             start = min(max(0, column - width(label) // 2), canvas.width - width(label))
             canvas.text(start, row, label, "label")

@@ -1,19 +1,17 @@
 """A screen of panes: a grid where there is room, a table and one chart in less, one pane in least."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
-from tui.commands.moving import click, scroll
-from tui.widgets.bars import Footer, Header
-from tui.widgets.pane import Pane
-
-if TYPE_CHECKING:
-    from tui.app import Monitor
+from ..host import Host, host_of
+from ..session import WishOf
+from ..widgets.bars import Footer, Header
+from ..widgets.pane import Pane
 
 GRID_FROM, PAIR_FROM, FRAME_FROM = 140, 100, 60
 """Columns from which all panes, a table and one chart, and a pane with its frame are shown."""
@@ -51,9 +49,19 @@ class Board(Screen[None]):
         return None
 
     @property
-    def monitor(self) -> "Monitor":
+    def host(self) -> Host:
         """The app."""
-        return self.app  # type: ignore[return-value]
+        return host_of(self)
+
+    @property
+    def wishes(self) -> Sequence[WishOf]:
+        """What its charts want computed."""
+        return tuple(dict.fromkeys(pane.wish for pane in self.panes if pane.wish is not None))
+
+    @property
+    def shows_log(self) -> bool:
+        """Whether one of its panes shows the driver's log."""
+        return any(pane.depends == "log" for pane in self.panes)
 
     def compose(self) -> ComposeResult:
         """Put header, panes and footer together."""
@@ -63,7 +71,7 @@ class Board(Screen[None]):
 
     def on_mount(self) -> None:
         """Arrange for the size at hand; what has been read so far is in the first paint."""
-        self.monitor.session.take_in(self.NAME)
+        self.host.session.update(self.wishes, log=self.shows_log)
         self.lay_out()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -114,7 +122,7 @@ class Board(Screen[None]):
             else:
                 self.board.styles.grid_rows = " ".join(rows)
             self.set_class(bare, "-bare")
-            self.set_class(self.monitor.session.look.ascii, "-ascii")
+            self.set_class(self.host.session.glyphs.ascii, "-ascii")
             self.header.display = high >= HEADER_FROM
             for k, pane in enumerate(self.panes):
                 pane.display = k in shown
@@ -144,13 +152,10 @@ class Board(Screen[None]):
             if pane is event.widget and k != self.active:
                 self.activate(k)
 
-    def on_pane_clicked(self, event: Pane.Clicked) -> None:
-        """Put the cursor where the click was."""
-        click(self.monitor, event.pane, event.x, event.y)
-
-    def on_pane_scrolled(self, event: Pane.Scrolled) -> None:
-        """Scroll the pane's list, or move the cursor."""
-        scroll(self.monitor, event.pane, event.by)
+    @property
+    def has_header(self) -> bool:
+        """Whether there is room for the header."""
+        return bool(self.header.display)
 
     @property
     def taking_turns(self) -> Sequence[str]:

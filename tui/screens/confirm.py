@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from tui.screens.dialog import Dialog
+from .dialog import Dialog
 
 
 class ConfirmStop(Dialog):

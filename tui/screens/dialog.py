@@ -1,7 +1,7 @@
 """A box over the panes, and the line of input at the foot of the screen."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from rich.measure import Measurement
 from rich.table import Table
@@ -12,9 +12,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-if TYPE_CHECKING:
-    from tui.session import Session
-
+from ..host import host_of
+from ..session import Session, WishOf
 
 SCROLLING = (
     Binding("j", "scroll(1)", show=False),
@@ -24,18 +23,24 @@ SCROLLING = (
 
 
 class Dialog(ModalScreen[str | None]):
-    """A box over the panes; escape closes it."""
+    """A box over the panes; escape closes it.
+
+    Attributes:
+        wishes: what it wants computed; () leaves that to the panes below.
+    """
+
+    wishes: ClassVar[Sequence[WishOf]] = ()
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("escape,q", "close", show=False)]  # type: ignore[assignment]
 
     def on_mount(self) -> None:
         """Use plain lines where the terminal has no others."""
-        self.set_class(self.session.look.ascii, "-ascii")
+        self.set_class(self.session.glyphs.ascii, "-ascii")
 
     @property
-    def session(self) -> "Session":
+    def session(self) -> Session:
         """The run, and how it is looked at."""
-        return self.app.session  # type: ignore[attr-defined,no-any-return]
+        return host_of(self).session
 
     def page(self, box: Widget, table: Table) -> Static:
         """Return a table as the contents of a box that is as wide as the table, if the screen is."""

@@ -63,7 +63,8 @@ def serve_run(
 
     # A visitor's process that ends together with the server is no news.
     logging.getLogger("asyncio").addHandler(logging.NullHandler())
-    command = [sys.executable, "-P", "-m", "tui", str(run.resolve()), "--speed", str(speed)]
+    monitor = __package__.rpartition(".")[0]  # `tui` in a clone, `kdtune.tui` where a wheel was installed
+    command = [sys.executable, "-P", "-m", monitor, str(run.resolve()), "--speed", str(speed)]
     command += ["--replay"] * replay + ["--readonly"] * readonly + ["--ascii"] * ascii
     command += ["--theme", theme] if theme else []
     RunServer(

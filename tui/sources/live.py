@@ -13,8 +13,9 @@ from kdtune.runs.jsonl import Tail
 from kdtune.runs.lock import LOST_AFTER_SECONDS, driver_seems_alive, last_heartbeat, requested_stop
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report, RunRecord
-from tui.sources.files import LogTail, ReportTails
-from tui.sources.source import Batch, Health
+
+from .files import LogTail, ReportTails
+from .source import Batch, Health
 
 POLL_SECONDS = 0.1
 QUIET_SECONDS, QUIET_POLL_SECONDS = 2.0, 0.3

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from kdtune.runs.jsonl import Record, Tail
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report, RunRecord
-from tui.sources.files import LogTail, ReportTails
-from tui.sources.live import BLOCK_BYTES
-from tui.sources.source import Batch, Health
+
+from .files import LogTail, ReportTails
+from .live import BLOCK_BYTES
+from .source import Batch, Health
 
 
 class Replay:

@@ -1,8 +1,7 @@
 """A pane: draws a chart's canvas, and draws it anew only when something that it shows has changed."""
 
 import time
-from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Sequence
 
 from textual import events
 from textual.geometry import Region, Size
@@ -10,16 +9,18 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.canvas import Canvas
-from tui.charts.frame import Frame
-from tui.look import Palette, colours_of
-from tui.plot import message
-
-if TYPE_CHECKING:
-    from tui.app import Monitor
-    from tui.session import Session
+from ..charts.frame import Frame
+from ..charts.table import table_rows
+from ..drawing.canvas import Canvas
+from ..drawing.palette import Palette
+from ..drawing.plot import message
+from ..host import Host, host_of
+from ..session import Session, WishOf
+from ..state.store import Store
+from .themes import colours_of
 
 Chart = Callable[[Frame], Canvas]
+Rows = Callable[[Store, Sequence[str]], Sequence[str]]
 
 
 class Drawn(Widget):
@@ -41,14 +42,14 @@ class Drawn(Widget):
         self._palette_key: Hashable = None
 
     @property
-    def monitor(self) -> "Monitor":
+    def host(self) -> Host:
         """The app."""
-        return self.app  # type: ignore[return-value]
+        return host_of(self)
 
     @property
-    def session(self) -> "Session":
+    def session(self) -> Session:
         """The run, and how it is looked at."""
-        return self.monitor.session
+        return self.host.session
 
     def key(self) -> Hashable:
         """Return what the contents depend on: equal keys, equal pictures."""
@@ -82,7 +83,7 @@ class Drawn(Widget):
         base = self.rich_style
         key = (self.app.theme, base, self.app.no_color)
         if self._palette is None or key != self._palette_key:
-            self._palette = Palette(colours_of(self.app.current_theme), base, mono=self.session.look.mono)
+            self._palette = Palette(colours_of(self.app.current_theme), base, mono=self.session.glyphs.mono)
             self._palette_key = key
             self._drawn_key = None
         return self._palette
@@ -130,6 +131,8 @@ class Pane(Drawn, can_focus=True):
     Attributes:
         pane_name: by which the view keeps its scrolling; `place` its zoom and cross-hair.
         every: new data are shown once in so many frames.
+        scrolls: it holds a list of its own; in the other panes the keys move the cursor over the trials.
+        wish: returns what its chart wants computed.
     """
 
     class Clicked(Message):
@@ -158,6 +161,9 @@ class Pane(Drawn, can_focus=True):
         depends: str = "store",
         shared: str | None = None,
         every: int = 1,
+        scrolls: bool = False,
+        rows: Rows = table_rows,
+        wish: WishOf | None = None,
     ) -> None:
         super().__init__(id=name, classes="pane")
         self.pane_name = name
@@ -167,13 +173,16 @@ class Pane(Drawn, can_focus=True):
         self.chart = chart
         self.depends = depends
         self.every = every
+        self.scrolls = scrolls
+        self.wish = wish
+        self._rows = rows
 
     def update(self) -> bool:
         """Repaint if the contents have changed; the title names whose they are."""
         view = self.session.view
         title, below = self.title, ""
         if self.depends == "reports" and view.cursor is not None:
-            title = self.session.look.text(f"{self.title} · {view.cursor}")
+            title = self.session.glyphs.text(f"{self.title} · {view.cursor}")
         elif self.pane_name == "table" and view.follow and self.session.store.state.state == "running":
             below = "follows the newest report"
         # Setting either repaints the whole pane, whatever it was before.
@@ -182,6 +191,10 @@ class Pane(Drawn, can_focus=True):
         if below != (self.border_subtitle or ""):
             self.border_subtitle = below
         return super().update()
+
+    def rows(self) -> Sequence[str]:
+        """Return the ids of what the cursor can be on, in the order in which the pane shows them."""
+        return self._rows(self.session.store, self.session.ids)
 
     def key(self) -> Hashable:
         """Return what the chart depends on."""
@@ -193,11 +206,11 @@ class Pane(Drawn, can_focus=True):
         try:
             return self.chart(frame)
         except Exception as error:
-            self.monitor.log(f"{self.pane_name}: {error!r}")
-            self.monitor.failures.append((self.pane_name, error))
+            self.log(f"{self.pane_name}: {error!r}")
+            self.host.failures.append((self.pane_name, error))
             return message(
                 frame.canvas(),
-                frame.look,
+                frame.glyphs,
                 "this pane can't be drawn",
                 repr(error),
                 glyph="failed",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
-from kdtune.distill.cohort import Cohort, Member
+from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, report_of, why_diverged
 from kdtune.distill.evaluate import autocast, evaluation_batch
@@ -32,7 +32,7 @@ class Fused(Cohort):
 
     def __init__(
         self,
-        members: Sequence[Member],
+        members: Sequence[CohortMember],
         data: DeviceData,
         state: Path,
         extras: tuple[str, ...] = (),
