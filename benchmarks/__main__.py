@@ -125,7 +125,11 @@ def _results() -> str:
 
 def _when(kept: dict[str, Any]) -> str:
     day = datetime.datetime.fromtimestamp(kept["began"], datetime.UTC).strftime("%Y-%m-%d %H:%M")
-    return f"Measurement {day} UTC in {kept['seconds'] / 60:.0f} minutes; load average at its start {kept['load']:.1f}."
+    minutes = f"{kept['seconds'] / 60:.0f}"
+    return (
+        f"Measured {day} UTC in {minutes} minute{'' if minutes == '1' else 's'}; "
+        f"load average at its start {kept['load']:.1f}."
+    )
 
 
 def _machine() -> str:

@@ -23,14 +23,14 @@ SAMPLERS = ("random", "tpe", "nsgaii")
 METHODS = ("none", "asha", "moasha")
 WORKERS = 2
 TEXT = """\
-Each search is played by kdtune's own manager, Optuna study and halving on recorded students: a table of
-configurations (Sobol points of T, α and learning rate), each trained to its last epoch once. What a sampler
-proposes is answered with the curve of the nearest configuration. Two workers, simulated time. Shares are of the
-full sweep: same sampler, same seed, nobody stopped. `no stopping, same epochs` is that full sweep's own front at
-the time when it had trained as many epochs. `asha` ranks by accuracy, `moasha` by the objectives (accuracy, EOD).
-Hypervolume is kdtune's: of the unit square, against the worst corner. The second table says why stopping early
-costs what it does: Spearman's rank correlation between an early epoch and the last one, over the recorded students
-that meet the constraint in the end."""
+Each search runs on recorded students, with kdtune's own trial manager, Optuna study and halving. The recording is a
+table of configurations (Sobol points of T, α and learning rate), each trained once to its last epoch. What a sampler
+proposes is answered with the curve of the nearest configuration. Two workers, simulated time. Shares are of the full
+sweep: same sampler, same seed, no trial stopped. `no stopping, same epochs` is the full sweep's own front at the time
+when it had trained as many epochs. `asha` ranks by accuracy, `moasha` by the objectives (accuracy, EOD). Hypervolume is
+kdtune's: of the unit square, with the worst corner as reference. The second table says why stopping early costs what it
+does: Spearman's rank correlation between an early epoch and the last one, over the recorded students that meet the
+constraint in the end."""
 RANGES = {
     "temperature": {"low": 1, "high": 40, "log": True},
     "alpha": {"low": 0.0, "high": 1.0},

@@ -20,12 +20,12 @@ from benchmarks.tables import table
 SIDE, IMAGES = 64, 24_000
 MIB = 2**20
 TEXT = """\
-A sweep of four MLPs for an epoch on images that are made up for it, sampled ten times a second while it runs
-(Linux counts for each process what is its own, and what it maps: shared memory, files). `object store`: shared memory
-of all processes together, each page counted once, in times the training and validation images: one copy serves all
-workers of a machine. `own`: what a process does not share; of several workers the largest. Augmented by crop and
-mirror, a worker on a CPU keeps a copy of its own, padded and mirrored. Streamed, images stay in a file that is mapped:
-the system reads what is asked for, and drops it when memory is short."""
+A sweep of four MLPs for an epoch, on images made up for it, sampled ten times a second while it runs (Linux counts for
+each process what is its own, and what it maps: shared memory, files). `object store`: shared memory of all processes
+together, each page counted once, compared with the size of the training and validation images: one copy serves all
+workers of a machine. `own`: what a process does not share; of several workers, the largest. With augmentation by crop
+and mirror, a worker on a CPU keeps a copy of its own, padded and mirrored. With streaming, images stay in a file that
+is mapped: the system reads what is needed, and drops it when memory is short."""
 
 
 @dataclass

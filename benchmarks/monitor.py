@@ -324,7 +324,8 @@ def markdown(rows: list[Row], where: str, rounds: int) -> str:
         "|---|--:|--:|---|--:|--:|",
         *("| " + " | ".join(row.cells()) + " |" for row in rows),
         "",
-        f"Measured on {where}. Where the naive build has a figure, both took turns in {rounds} rounds; the figures are medians.",
+        f"Measured on {where}. Where the naive build has a figure, both took turns in {rounds} rounds; "
+        "the figures are medians.",
     ]
     return "\n".join(lines)
 

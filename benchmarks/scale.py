@@ -31,11 +31,11 @@ from kdtune.sweep.trials.optuna_study import STUDY_NAME
 
 EPOCHS = 8
 TEXT = """\
-No training: a run of so many trials is taken up by kdtune's own manager, Optuna study, halving and run directory,
-and twenty more trials (or two a worker) are played by workers that only pretend. `propose` is a median, `report` a
-mean that takes in what ends a trial. `take up` reads the whole run, as `--resume` does; `memory` is what that and
-the trials after it took. `trials a second`: what the driver so can feed its workers at most, of eight epochs each. TPE
-breaks first: it looks at every trial before it proposes one."""
+No training: kdtune's own trial manager, Optuna study, halving and run directory resume a run of this many trials, and
+workers that only pretend play twenty more trials (or two a worker). `propose` is a median. `report` is a mean, and
+includes what ends a trial. `take up` reads the whole run, as `--resume` does. `memory` is what that and the trials
+after it took. `trials a second` is how many trials, of eight epochs each, the driver could feed its workers at most.
+TPE is the first to become slow, because it looks at every trial before it proposes one."""
 CELLS = [
     *((n, 2, "tpe") for n in (10, 100, 1_000, 10_000, 100_000)),
     *((1_000, w, "tpe") for w in (1, 100, 1_000)),

@@ -18,12 +18,12 @@ from kdtune.runs.reader import Run
 TRIALS, PART = 1_000, 100
 REPEATS = 5
 TEXT = """\
-`first report`: from the command to the first report of a trial, of a sweep whose data, teachers and measurements are in
-the cache; the longest of five. `a trial`: a thousand students that train for a moment, in as many processes as there
-are cores; the time that a process needs for each beside its epochs: proposing, starting, checkpoint, records. The first
-hundred are left out of it, for they wait for the processes to start; `growth` is how long the last hundred took, in
-times the second hundred. Of the time to the first report most goes into starting Ray, and into importing torch and Ray
-Tune in the driver and in each process that trains: see the processor time of whole sweeps, above."""
+`first report`: the time from the command to a trial's first report, in a sweep whose data, teachers and measurements
+are in the cache; the longest of five. `a trial`: a thousand students that train for a moment, in as many processes as
+there are cores; the time that a process needs for each beside its epochs: proposing, starting, checkpoint, records. The
+first hundred are left out, because they wait for the processes to start. `growth` is how long the last hundred took,
+compared with the second hundred. Most of the time to the first report goes into starting Ray, and into importing torch
+and Ray Tune in the driver and in each process that trains: see the processor time of whole sweeps, above."""
 
 
 def measure() -> Iterator[dict[str, Any]]:

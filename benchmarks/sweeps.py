@@ -24,18 +24,18 @@ from kdtune.space.reading import Resources
 TEXT = """\
 By hand: Ray Tune's own pattern (`by_hand.py`): a function trainable in a fresh actor for each trial, a DataLoader
 with transforms of single images, the teacher in every step, float32, `OptunaSearch`, fairlearn after each epoch,
-Tune's defaults. kdtune: `kdtune search` from the command line. Both sides start as new processes, on the same
-configurations, data, epochs and cores, in turns; from the start of the command to its end. Teachers are trained
-before, and counted for neither side. `processor` compares the processor time of all processes, which says less of
-the wait and is less disturbed by other work on the machine; where the load average was well above the number of
-cores, the wall-clock says little. n: runs of kdtune / by hand; medians.
+Tune's defaults. kdtune: `kdtune search` from the command line. Both sides start as new processes and take turns, on the
+same configurations, data, epochs and cores. The time is from the start of the command to its end. Teachers are trained
+before, and count for neither side. `processor` compares the processor time of all processes. It says less about the
+wait, and other work on the machine disturbs it less. Where the load average was well above the number of cores, the
+wall-clock time says little. n: runs of kdtune / by hand; medians.
 
-The second table is the last epoch's mean over the configurations, and kdtune minus by hand, in standard errors (SE)
-of the paired differences; where the section on streams has the workload, with the standard deviation over streams of
-batches added in (see there). The third divides kdtune's wall-clock: before the first trial, in epochs (evaluation and
-checkpoint included), between them, after the last; `floor` is the students' steps alone, on tensors that are there,
-on all cores. The fourth divides kdtune's processor time by what its processes do; each that trains or runs teachers
-imports torch, which takes seconds."""
+The second table shows the last epoch's mean over the configurations, and kdtune minus by hand, in standard errors (SE)
+of the paired differences. If the section on streams has the workload, the standard deviation over streams of batches is
+added (see there). The third table divides kdtune's wall-clock time: before the first trial, in epochs (evaluation and
+checkpoint included), between them, after the last. `floor` is the students' steps alone, on tensors that are already in
+memory, on all cores. The fourth table divides kdtune's processor time by what its processes do. Each process that
+trains or runs teachers imports torch, which takes seconds."""
 PROCESSES = {
     "students": ("ray::CohortTrial", "ray::Resource"),
     "teachers": ("ray::TeacherServer",),
