@@ -8,7 +8,7 @@ from typing import Protocol
 from kdtune.runs.records import Report
 
 KEPT_BYTES = 24 << 20
-"""Most memory for reports that the screen no longer needs; the oldest are dropped, and read again when needed."""
+"""Most memory for reports that the screen no longer needs; those needed longest ago are dropped."""
 
 
 class Reports(Protocol):

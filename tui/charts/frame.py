@@ -92,7 +92,7 @@ class Frame:
                 canvas,
                 self.glyphs,
                 self.error,
-                "the monitor goes on as soon as it can read the run again; q leaves",
+                "the monitor goes on when the run is back; q leaves",
                 style="bad",
             )
         if self.loading is not None:

@@ -48,7 +48,7 @@ class Glyphs:
 
 
 _ASCII_WORDS = (("→", "->"), ("←", "<-"), ("≥", ">="), ("≤", "<="), ("∞", "inf"))
-"""Characters that ASCII says better with several."""
+"""Characters that are clearer as several ASCII characters."""
 
 GLYPHS = {
     "running": ("●", "*"),

@@ -84,11 +84,11 @@ class Help(Dialog):
             (glyphs.glyph("done"), "done: trained to the last epoch"),
             (glyphs.glyph("stopped"), "stopped early by the scheduler"),
             (glyphs.glyph("failed"), "failed: enter shows why"),
-            (glyphs.glyph("interrupted"), "interrupted: goes on when the run is resumed"),
+            (glyphs.glyph("interrupted"), "interrupted: goes on when resumed"),
             (glyphs.glyph("teacher"), "teacher"),
             (glyphs.glyph("nds"), "NDS: the student without distillation"),
             (glyphs.text("–"), "undefined: a rate without examples"),
-            ("hv", "hypervolume: the share of the objectives' square that the front dominates"),
+            ("hv", "hypervolume: share of the objectives' square that the front dominates"),
             ("chance", "what a model that ignores the group would show at these group sizes"),
         ]
         return [(Text(sign, style="bold"), Text(glyphs.text(meaning))) for sign, meaning in signs]

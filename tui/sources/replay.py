@@ -1,4 +1,4 @@
-"""A finished run that is played again."""
+"""A run that is played again."""
 
 import bisect
 import threading

@@ -81,7 +81,7 @@ class View:
         return found[: COMPARED + 1]
 
     def slot(self, model_id: str) -> int:
-        """Return the number of a compared model's colour and glyph; 0 is that of the cursor."""
+        """Return the number of a compared model's colour and glyph; 0 for any other model."""
         fixed = list(dict.fromkeys([*self.pinned, *self.selected]))
         return fixed.index(model_id) + 1 if model_id in fixed else 0
 
