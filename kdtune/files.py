@@ -1,14 +1,16 @@
-"""The one door to the disk: strict JSON, and files that are replaced in one step."""
+"""The one door to the disk: strict JSON, and files and folders that are replaced in one step."""
 
 import contextlib
 import json
 import math
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kdtune.errors import DiskError, RunError
+from kdtune.errors import DiskError, InputError, KdtuneError, RunError
 
 
 def dumps(record: Any) -> str:
@@ -75,3 +77,49 @@ def write_bytes(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise DiskError.of(error, path) from error
+
+
+@contextlib.contextmanager
+def replace_folder(folder: Path, *, overwrite: bool = True) -> Iterator[Path]:
+    """Give an empty folder to write into, which takes the place of `folder` when the block ends without an error.
+
+    Nobody ever sees a folder that is half written: what is there is the old one or the new one, or, for a moment
+    while one replaces the other, none. After an error the old one is untouched and the new one is gone. When two
+    processes fill the same place at once, the folder of one of them stays, whole, and neither gets an error.
+
+    Args:
+        overwrite: whether a folder that is there and not empty is replaced.
+
+    Raises:
+        InputError: a file is in the way, or a folder that may not be overwritten.
+        DiskError: something can't be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-incomplete-"))
+        try:
+            yield aside
+            aside.chmod(0o755)
+            _move_into_place(aside, folder, overwrite=overwrite)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except KdtuneError:
+        raise
+    except OSError as error:
+        raise DiskError.of(error, folder) from error
+
+
+def _move_into_place(new: Path, folder: Path, *, overwrite: bool) -> None:
+    try:
+        new.rename(folder)  # fails if a folder is there that is not empty
+    except OSError:
+        if folder.exists() and not (overwrite and folder.is_dir()):
+            raise InputError(f"{folder}: is in the way: move it away, or name another folder") from None
+        if not folder.exists():
+            raise
+        old = new.with_name(f"{new.name}-old")
+        # If another process was faster, its folder is as good as ours.
+        with contextlib.suppress(OSError):
+            folder.rename(old)
+            new.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,9 +1,6 @@
 """`kdtune export`: from the front of a run to students that can be loaded, each with what it is worth, and to whom."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +10,7 @@ import safetensors.torch
 
 from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
-from kdtune.files import write_bytes
+from kdtune.files import replace_folder, write_bytes
 from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
 from kdtune.report.export.bundle import Provenance, verify_bundle, write_bundle
 from kdtune.report.export.card import card
@@ -112,7 +109,7 @@ def run_export(request: Request) -> tuple[Path, Findings]:
         seeds=request.replicates,
         notes=notes,
     )
-    with written_aside(out) as folder:
+    with replace_folder(out, overwrite=False) as folder:
         _write(folder, run, dataset, models, findings, request)
     return out, findings
 
@@ -130,24 +127,6 @@ def checked_out(out: Path) -> Path:
             f"{out}: is not empty, and nothing is overwritten: move it away, or name another folder: --out DIR"
         )
     return out
-
-
-@contextmanager
-def written_aside(out: Path) -> Iterator[Path]:
-    """Give a folder to write into that takes the name `out` when the block ends well, and vanishes when it doesn't."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-incomplete-"))
-    try:
-        yield aside
-        aside.chmod(0o755)
-        checked_out(out)
-        aside.rename(out)
-    except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise InputError(f"{out}: can't be written ({error.strerror or error})") from None
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
 
 
 def _write(
