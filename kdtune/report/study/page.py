@@ -5,12 +5,13 @@ from datetime import datetime
 
 from kdtune.report.drawing.html import bullets, document, escape, figure, paragraphs
 from kdtune.report.export.figures.figures import Picture
-from kdtune.report.study import groups, published
-from kdtune.report.study.cells import percent
-from kdtune.report.study.gather import Series, Study
-from kdtune.report.study.groups import spread
-from kdtune.report.study.significance import NULLS, Null, expected_floor, tally
-from kdtune.report.study.table import Table
+from kdtune.report.study import published
+from kdtune.report.study.results.reading import Series, Study
+from kdtune.report.study.statistics import quantities
+from kdtune.report.study.statistics.quantities import spread
+from kdtune.report.study.statistics.significance import NULLS, Null, expected_floor, tally
+from kdtune.report.study.tables.cells import percent
+from kdtune.report.study.tables.rendering import Table
 
 
 def page(study: Study, pictures: Sequence[Picture], tables: Sequence[Table], null: Null) -> str:
@@ -55,11 +56,11 @@ def opening(study: Study, null: Null) -> list[str]:
     """Return a few sentences, from the numbers and nothing else."""
     lines = []
     for series in study.series:
-        t = max(series.temperatures, key=lambda t: spread(series.students[t], groups.accuracy).mean)
-        best = spread(series.students[t], groups.accuracy)
+        t = max(series.temperatures, key=lambda t: spread(series.students[t], quantities.accuracy).mean)
+        best = spread(series.students[t], quantities.accuracy)
         lines.append(
-            f"{series.title}: the teacher is right on {percent(spread(series.teachers, groups.accuracy))} % of the "
-            f"test examples, the student without one on {percent(spread(series.nds, groups.accuracy))} %, the "
+            f"{series.title}: the teacher is right on {percent(spread(series.teachers, quantities.accuracy))} % of the "
+            f"test examples, the student without one on {percent(spread(series.nds, quantities.accuracy))} %, the "
             f"distilled one on {percent(best)} % at its best T = {t:g}. {_affected(study, series, null)}"
         )
     return lines
