@@ -79,9 +79,9 @@ def small_run(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> An
 @pytest.fixture(scope="session")
 def exported(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """Return the folder and the findings of an export; nobody changes it."""
-    from kdtune.report.export.run import Request, run_export
+    from kdtune.report.export.run import ExportRequest, run_export
 
-    return run_export(Request(run=small_run.path, out=tmp_path_factory.mktemp("export") / "out"))
+    return run_export(ExportRequest(run=small_run.path, out=tmp_path_factory.mktemp("export") / "out"))
 
 
 @pytest.fixture(scope="session")

@@ -12,16 +12,23 @@ from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
 from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
-from kdtune.report.export.bundle import Provenance, verify_bundle, write_bundle
-from kdtune.report.export.card import card
-from kdtune.report.export.figures.figures import draw_all
-from kdtune.report.export.findings import Findings, ModelFindings, conclude
-from kdtune.report.export.formats import check_formats, write_formats
-from kdtune.report.export.front import choices, front_states
-from kdtune.report.export.members import Measured, checked, group_table, load_baselines, load_members, measure
-from kdtune.report.export.page import page
+from kdtune.report.export.bundle.card import card
+from kdtune.report.export.bundle.formats import check_formats, write_formats
+from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write_bundle
+from kdtune.report.export.figures.all_figures import draw_all
+from kdtune.report.export.front_members import choices, front_states
+from kdtune.report.export.page.report import page
 from kdtune.report.export.pick import pick
-from kdtune.report.export.replicates import reseed, train_again
+from kdtune.report.export.results.findings import Findings, ModelFindings, conclude
+from kdtune.report.export.results.members import (
+    EvaluatedModel,
+    checked,
+    evaluate_models,
+    group_table,
+    load_baselines,
+    load_members,
+)
+from kdtune.report.export.results.replicates import reseed, train_again
 from kdtune.report.export.tables import csv_of, write_tables
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
@@ -31,7 +38,7 @@ from kdtune.user_code import check_named, import_modules
 
 
 @dataclass(frozen=True)
-class Request:
+class ExportRequest:
     """What to export.
 
     Attributes:
@@ -68,7 +75,7 @@ def refuse_study(run: Run) -> None:
         )
 
 
-def run_export(request: Request) -> tuple[Path, Findings]:
+def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     """Export a run's front, and return the folder and what was found.
 
     Nothing is seen under the folder's name before all of it is there and was loaded again.
@@ -97,7 +104,7 @@ def run_export(request: Request) -> tuple[Path, Findings]:
     test = open_test(dataset)
     for split in (validation, test):
         narrate(f"{split.name}: {len(models)} models on {len(split):,} examples")
-        measure(models, split, run)
+        evaluate_models(models, split, run)
     reseeded = reseed(run, models, replicates, (validation, test))
     if reseeded and not request.pick:
         picked = _robust(reseeded, picked, notes)
@@ -133,9 +140,9 @@ def _write(
     folder: Path,
     run: Run,
     dataset: Dataset,
-    models: Sequence[Measured],
+    models: Sequence[EvaluatedModel],
     findings: Findings,
-    request: Request,
+    request: ExportRequest,
 ) -> None:
     by_id = {model.trained.id: model for model in models}
     for member in findings.members:
@@ -184,7 +191,7 @@ def _robust(reseeded: Mapping[str, Mapping[str, Any]], picked: Sequence[str], no
 
 
 def _found(
-    model: Measured, picked: Sequence[str], reseeded: Mapping[str, Mapping[str, Any]]
+    model: EvaluatedModel, picked: Sequence[str], reseeded: Mapping[str, Mapping[str, Any]]
 ) -> ModelFindings:
     trained = model.trained
     return ModelFindings(

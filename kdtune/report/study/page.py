@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kdtune.report.drawing.html import bullets, document, escape, figure, paragraphs
-from kdtune.report.export.figures.figures import Picture
+from kdtune.report.drawing.picture import Picture
 from kdtune.report.study import published
 from kdtune.report.study.results.reading import Series, Study
 from kdtune.report.study.statistics import quantities

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from kdtune.report.drawing.html import table
-from kdtune.report.export.sentences import opening
+from kdtune.report.export.page.sentences import opening
 
 VOID = {"meta", "link", "br", "img", "hr", "use", "path", "rect", "stop", "line", "circle"}
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kdtune.report.drawing.picture import Picture, picture
 from kdtune.report.drawing.style import COLOURS, INK, MUTED, PAPER, WIDE, new_figure
-from kdtune.report.export.figures.figures import Picture, picture
 from kdtune.report.study import published
 from kdtune.report.study.figures.curves import CROSSES, published_points
 from kdtune.report.study.results.reading import Series, Study

@@ -2,7 +2,7 @@
 
 import math
 
-from kdtune.report.export.figures.figures import Picture
+from kdtune.report.drawing.picture import Picture
 from kdtune.report.study import published
 from kdtune.report.study.figures.affected import affected
 from kdtune.report.study.figures.curves import Panel, lines

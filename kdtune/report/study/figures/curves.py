@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kdtune.report.drawing.picture import Picture, picture
 from kdtune.report.drawing.style import COLOURS, INK, MARKERS, MUTED, NDS, TEACHER, WIDE, new_figure
-from kdtune.report.export.figures.figures import Picture, picture
 from kdtune.report.study.results.reading import Series
 from kdtune.report.study.statistics.quantities import Value, spread
 

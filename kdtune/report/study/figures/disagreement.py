@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kdtune.report.drawing.picture import Picture, picture
 from kdtune.report.drawing.style import GRID, WIDE, new_figure
-from kdtune.report.export.figures.figures import Picture, picture
 from kdtune.report.study.results.reading import ModelOnTest, Series, Study
 from kdtune.report.study.statistics import quantities
 from kdtune.report.study.statistics.quantities import spread

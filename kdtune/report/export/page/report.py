@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kdtune.report.drawing.html import bullets, document, escape, figure, paragraphs, table
-from kdtune.report.export.figures.figures import Picture
-from kdtune.report.export.findings import Findings, ModelFindings
+from kdtune.report.drawing.picture import Picture
 from kdtune.report.export.labels import interval_of, measure_name, short, value_text
-from kdtune.report.export.sentences import bound, opening
+from kdtune.report.export.page.sentences import bound, opening
+from kdtune.report.export.results.findings import Findings, ModelFindings
 from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
 from kdtune.text import number, setting

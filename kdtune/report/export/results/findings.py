@@ -21,7 +21,7 @@ class ModelFindings:
         role: `student`, `teacher` or `nds`.
         searched: measures as the search recorded them, by which members were chosen.
         splits: `validation` and `test` -> `split_numbers`, of the float32 model that is exported.
-        replicates: of the same training with other seeds (see `kdtune.report.export.replicates`), or None.
+        replicates: of the same training with other seeds (see `kdtune.report.export.results.replicates`), or None.
         exported: whether there is a folder of it.
     """
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from kdtune.report.export.findings import Findings, ModelFindings
 from kdtune.report.export.labels import interval_of, measure_name
-from kdtune.report.export.page import NOT_MEASURED
+from kdtune.report.export.page.report import NOT_MEASURED
+from kdtune.report.export.results.findings import Findings, ModelFindings
 from kdtune.runs.summary import GAPS
 from kdtune.text import number, plain, setting
 
