@@ -259,7 +259,13 @@ def front_hypervolume(values: np.ndarray, objectives: Sequence[Objective]) -> fl
     rows = np.asarray(values, dtype=float).reshape(-1, len(objectives))
     if not len(rows):
         return 0.0
-    badness = np.column_stack(
-        [[objective.measure.badness(float(v)) for v in rows[:, k]] for k, objective in enumerate(objectives)]
+    return pareto.hypervolume(
+        badness_of(rows, objectives), ["min"] * len(objectives), np.ones(len(objectives))
     )
-    return pareto.hypervolume(badness, ["min"] * len(objectives), np.ones(len(objectives)))
+
+
+def badness_of(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray:
+    """Place values on [0, 1] by their measures, 0 the best: [n, objectives] -> [n, objectives]."""
+    return np.column_stack(
+        [[o.measure.badness(float(v)) for v in values[:, k]] for k, o in enumerate(objectives)]
+    )

@@ -116,11 +116,8 @@ class Run:
 
     def front(self) -> "pandas.DataFrame":
         """Return the trials on the Pareto front, the best on the first objective first."""
-        table = self.trials()
-        first = self.objectives[0]
-        return table[table["front"]].sort_values(
-            first.name, ascending=first.measure.direction == "min", kind="stable"
-        )
+        state = self.state()
+        return self._table(state).loc[[trial.id for trial in self.front_states(state)]]
 
     def baselines(self) -> "pandas.DataFrame":
         """Return teachers and non-distilled students, one a row."""
@@ -152,6 +149,15 @@ class Run:
     def front_of(self, state: RunState) -> tuple[list[ModelState], np.ndarray]:
         """Return the trials done in a state, and which of them are on the front (bool [n])."""
         return front_members(state, self.objectives, self.record.constraints)
+
+    def front_states(self, state: RunState) -> list[ModelState]:
+        """Return the members of the front in a state, the best in the first objective first."""
+        done, on_front = self.front_of(state)
+        first = self.objectives[0]
+        return sorted(
+            (trial for trial, on in zip(done, on_front, strict=True) if on),
+            key=lambda trial: first.measure.badness(trial.values[first.name]),
+        )
 
     def _liveness(self, state: RunState) -> str:
         if state.state not in ("preparing", "running"):

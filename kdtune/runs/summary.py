@@ -81,10 +81,6 @@ class Summary:
 def summarise(run: Run) -> Summary:
     """Return the summary of what the run directory says now."""
     state = run.state()
-    done, on_front = run.front_of(state)
-    front = [trial for trial, on in zip(done, on_front, strict=True) if on]
-    first = run.objectives[0]
-    front.sort(key=lambda trial: first.measure.badness(trial.values[first.name]))
     return Summary(
         status=run.status(state),
         objectives=run.record.objectives,
@@ -92,7 +88,7 @@ def summarise(run: Run) -> Summary:
         group_sizes=_group_sizes(run, state),
         classes=run.record.classes,
         baselines=tuple(_member(run, model, state) for model in state.baselines.values()),
-        front=tuple(_member(run, model, state) for model in front),
+        front=tuple(_member(run, model, state) for model in run.front_states(state)),
         trials=tuple(_plain_member(model) for model in state.trials.values()),
     )
 

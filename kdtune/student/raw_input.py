@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,11 +23,28 @@ def inputs_of(x: Any, preprocessing: Mapping[str, Any], input_shape: Sequence[in
         DataError: the input does not fit what the student was trained on.
     """
     shape = tuple(int(size) for size in input_shape)
-    if preprocessing.get("kind") == "text":
-        return _text(x, preprocessing, shape)
-    if preprocessing.get("kind") == "table" or len(shape) == 1:
-        return _table(x, preprocessing, shape)
-    return _images(x, shape)
+    match input_kind(preprocessing, shape):
+        case "text":
+            return _text(x, preprocessing, shape)
+        case "table":
+            return _table(x, preprocessing, shape)
+        case "image":
+            return _images(x, shape)
+
+
+def input_kind(
+    preprocessing: Mapping[str, Any], input_shape: Sequence[int]
+) -> Literal["image", "table", "text"]:
+    """Return what a student reads.
+
+    Args:
+        preprocessing: of the data set, as plain JSON; a data set of a user's own may leave its `kind` out.
+        input_shape: of one example.
+    """
+    kind = preprocessing.get("kind")
+    if kind == "text":
+        return "text"
+    return "table" if kind == "table" or len(input_shape) == 1 else "image"
 
 
 def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:

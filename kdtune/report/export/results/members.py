@@ -10,8 +10,8 @@ from kdtune.errors import RunError
 from kdtune.fairness import Counts
 from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_recorded, evaluate
 from kdtune.report.evaluate.trained import Trained, load_trained
-from kdtune.report.export.by_group import by_group
-from kdtune.report.export.metrics import split_numbers
+from kdtune.report.export.results.by_group import by_group
+from kdtune.report.export.results.metrics import split_numbers
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
@@ -27,7 +27,7 @@ Loaded = tuple[Trained, Mapping[str, float]]
 
 
 @dataclass(eq=False)
-class Measured:
+class EvaluatedModel:
     """A model on its way through the export.
 
     Attributes:
@@ -70,7 +70,7 @@ def load_baselines(run: Run, members: Sequence[Loaded]) -> list[Loaded]:
     return [(load_trained(run, name), state.baselines[name].values) for name in (*teachers, *students)]
 
 
-def checked(run: Run, loaded: Sequence[Loaded], validation: SplitData) -> list[Measured]:
+def checked(run: Run, loaded: Sequence[Loaded], validation: SplitData) -> list[EvaluatedModel]:
     """Build models, and check that their weights give what the run recorded of them.
 
     Raises:
@@ -79,11 +79,11 @@ def checked(run: Run, loaded: Sequence[Loaded], validation: SplitData) -> list[M
     models = []
     for trained, values in loaded:
         module = trained.module(run)
-        models.append(Measured(trained, values, module, check_recorded(trained, module, validation)))
+        models.append(EvaluatedModel(trained, values, module, check_recorded(trained, module, validation)))
     return models
 
 
-def measure(models: Sequence[Measured], split: SplitData, run: Run) -> None:
+def evaluate_models(models: Sequence[EvaluatedModel], split: SplitData, run: Run) -> None:
     """Evaluate models on a split, each student against its own teacher and its own architecture without one."""
     for model in models:
         model.on[split.name] = (split, evaluate(model.module, split, model.trained.recorded))
@@ -110,7 +110,7 @@ def references_of(trained: Trained, final: Mapping[str, Counts]) -> References:
     return References(final.get(teacher), final.get(baseline_id("nds", trained.architecture)))
 
 
-def group_table(run: Run, models: Sequence[Measured]) -> "pandas.DataFrame":
+def group_table(run: Run, models: Sequence[EvaluatedModel]) -> "pandas.DataFrame":
     """Return the rates by group of every model on test."""
     import pandas
 

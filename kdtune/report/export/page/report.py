@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kdtune.report.drawing.html import bullets, document, escape, figure, paragraphs, table
-from kdtune.report.export.figures.figures import Picture
-from kdtune.report.export.findings import Findings, ModelFindings
+from kdtune.report.drawing.html import Cell, Rows, render
+from kdtune.report.drawing.picture import Picture
 from kdtune.report.export.labels import interval_of, measure_name, short, value_text
-from kdtune.report.export.sentences import bound, opening
+from kdtune.report.export.page.sentences import bound, opening
+from kdtune.report.export.results.findings import Findings, ModelFindings
 from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
 from kdtune.text import number, setting
@@ -28,37 +28,23 @@ NOT_MEASURED = (
 def page(findings: Findings, pictures: Sequence[Picture], groups: "pandas.DataFrame") -> str:
     """Return the report as HTML."""
     record = findings.record
-    by_name = {picture.name: picture for picture in pictures}
-    made = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d")
-    parts = [
-        f"<h1>Students of run {escape(record.name)}</h1>",
-        f'<p class="under">{escape(_under(findings))}, searched {made}</p>',
-        paragraphs(opening(findings), "lead"),
-        "<h2>The front</h2>",
-        _figure(by_name["front"]),
-        _front_table(findings),
-        "<h2>How far to trust these numbers</h2>",
-        *_trust(findings),
-    ]
-    for picture in pictures:
-        if picture.name.startswith("groups-"):
-            parts += [f"<h2>{escape(picture.title)}</h2>", _figure(picture)]
-    if len(groups):
-        parts.append(_groups_table(groups))
-    for name in ("class-bias", "settings"):
-        if name in by_name:
-            parts += [f"<h2>{escape(by_name[name].title)}</h2>", _figure(by_name[name])]
-    parts += [
-        "<h2>What was not measured</h2>",
-        bullets(NOT_MEASURED),
-        "<h2>How this was made</h2>",
-        *_made(findings),
-    ]
-    return document(f"Students of run {record.name}", "\n".join(parts))
-
-
-def _figure(picture: Picture) -> str:
-    return figure(picture.wide, picture.narrow, picture.caption)
+    return render(
+        "export.html",
+        title=f"Students of run {record.name}",
+        under=f"{_under(findings)}, searched {datetime.fromtimestamp(record.created):%Y-%m-%d}",
+        opening=opening(findings),
+        pictures={picture.name: picture for picture in pictures},
+        group_pictures=[picture for picture in pictures if picture.name.startswith("groups-")],
+        kinds=["baseline" if model.role != "student" else "" for model in findings.models],
+        front=_front_table(findings),
+        trust=[*_optimism(findings), *_gaps(findings), *_undefined(findings), *findings.notes],
+        doubts=_doubt_tables(findings),
+        seeds=_seeds_table(findings) if findings.seeds else None,
+        groups=_groups_table(groups),
+        not_measured=NOT_MEASURED,
+        made=_made(findings),
+        code=_code(findings),
+    )
 
 
 def _under(findings: Findings) -> str:
@@ -70,29 +56,24 @@ def _under(findings: Findings) -> str:
     )
 
 
-def _front_table(findings: Findings) -> str:
+def _front_table(findings: Findings) -> Rows:
     settings = [name for name in ("temperature", "alpha") if any(name in m.config for m in findings.members)]
     names = list(dict.fromkeys(["accuracy", *(o.name for o in findings.objectives)]))
     objectives = [Objective.parse(name, list(findings.record.attributes)) for name in names]
     heads = ["student", *(f"{measure_name(o)}, test" for o in objectives)]
     heads += [f"{measure_name(o)}, validation" for o in objectives]
     heads += [{"temperature": "T", "alpha": "α"}.get(name, name) for name in settings]
-    rows: list[list[str | tuple[str, str]]] = []
+    rows: list[list[Cell]] = []
     for k, model in enumerate(findings.models):
-        row: list[str | tuple[str, str]] = [_name(findings, model, k)]
+        row: list[Cell] = [_name(findings, model, k)]
         row += [(value_text(model, o), _between(model, o)) for o in objectives]
         row += [value_text(model, o, searched=True) for o in objectives]
         row += [setting(model.config.get(name, "")) for name in settings]
         rows.append(row)
-    return table(heads, rows, kinds=_kinds(findings))
+    return Rows(heads, rows)
 
 
-def _kinds(findings: Findings) -> list[str]:
-    """Return the CSS class of each model's row."""
-    return ["baseline" if model.role != "student" else "" for model in findings.models]
-
-
-def _name(findings: Findings, model: ModelFindings, k: int) -> str | tuple[str, str]:
+def _name(findings: Findings, model: ModelFindings, k: int) -> Cell:
     if k >= len(findings.members):
         return short(model)
     marks = [str(model.config["pair"]).replace("->", " → ")] if len(findings.record.pairs) > 1 else []
@@ -106,15 +87,6 @@ def _name(findings: Findings, model: ModelFindings, k: int) -> str | tuple[str, 
 def _between(model: ModelFindings, objective: Objective) -> str:
     interval = interval_of(model, objective)
     return "" if interval is None else f"{number(interval[0])} to {number(interval[1])}"
-
-
-def _trust(findings: Findings) -> list[str]:
-    parts = [bullets([*_optimism(findings), *_gaps(findings), *_undefined(findings), *findings.notes])]
-    if findings.record.attributes:
-        parts += ["<h3>Sizes and chance</h3>", *_doubt_tables(findings)]
-    if findings.seeds:
-        parts += ["<h3>Other seeds</h3>", _seeds_table(findings)]
-    return parts
 
 
 def _optimism(findings: Findings) -> list[str]:
@@ -172,41 +144,39 @@ def _undefined(findings: Findings) -> list[str]:
     return lines
 
 
-def _doubt_tables(findings: Findings) -> list[str]:
-    parts = []
+def _doubt_tables(findings: Findings) -> list[Rows]:
+    tables = []
     for attribute in findings.record.attributes:
         numbers = findings.models[0].splits["test"]["attributes"][attribute]
         sizes = ", ".join(f"{group['group']} {group['n']:,}" for group in numbers["groups"])
-        rows: list[list[str | tuple[str, str]]] = []
+        rows: list[list[Cell]] = []
         for model in findings.models:
             of = model.splits["test"]["attributes"][attribute]
-            row: list[str | tuple[str, str]] = [short(model)]
+            row: list[Cell] = [short(model)]
             for gap in GAPS:
                 low, high = (math.nan if v is None else v for v in of[gap]["interval"])
                 between = "" if math.isnan(low) else f"{number(low)} to {number(high)}"
                 row += [(number(of[gap]["value"]), between), number(of[gap]["chance"]["mean"])]
             rows.append(row)
         base = numbers["dpd"]["base_rate_gap"]
-        parts.append(
-            f'<p class="small">{escape(attribute)} on test: {escape(sizes)}. The labels themselves differ between '
-            f"these groups by {number(base)} (the DPD of a student that is always right).</p>"
+        caption = (
+            f"{attribute} on test: {sizes}. The labels themselves differ between these groups by {number(base)} (the "
+            "DPD of a student that is always right)."
         )
-        parts.append(
-            table(["student", "EOD", "EOD by chance", "DPD", "DPD by chance"], rows, kinds=_kinds(findings))
-        )
-    return parts
+        tables.append(Rows(["student", "EOD", "EOD by chance", "DPD", "DPD by chance"], rows, caption))
+    return tables
 
 
-def _seeds_table(findings: Findings) -> str:
+def _seeds_table(findings: Findings) -> Rows:
     heads = ["student", "seeds"]
     for objective in findings.objectives:
         heads += [f"{measure_name(objective)}, this seed", "mean ± sd of others"]
     heads.append("non-dominated in")
-    rows: list[list[str | tuple[str, str]]] = []
+    rows: list[list[Cell]] = []
     for model in findings.models:
         numbers = model.replicates or {"n": 0, "test": {}, "failed": 0}
         failed = f"{numbers['failed']} failed" if numbers.get("failed") else ""
-        row: list[str | tuple[str, str]] = [short(model), (str(numbers["n"]), failed)]
+        row: list[Cell] = [short(model), (str(numbers["n"]), failed)]
         for objective in findings.objectives:
             values = numbers["test"].get(objective.name)
             mean = "" if values is None else f"{number(values['mean'])} ± {number(values['std'])}"
@@ -214,17 +184,17 @@ def _seeds_table(findings: Findings) -> str:
         chance = numbers.get("non_dominated", {}).get("test", math.nan)
         row.append("" if math.isnan(chance) else f"{100 * chance:.0f} % of resamples")
         rows.append(row)
-    note = (
-        '<p class="small">On test. The same training with other seeds; the seed of the search is left out of the '
-        "mean, for members were chosen because it came out well. Resamples draw the seeds of each member again with "
-        "replacement: with few seeds this is rough.</p>"
+    caption = (
+        "On test. The same training with other seeds; the seed of the search is left out of the mean, for members were "
+        "chosen because it came out well. Resamples draw the seeds of each member again with replacement: with few "
+        "seeds this is rough."
     )
-    return note + table(heads, rows, kinds=_kinds(findings))
+    return Rows(heads, rows, caption)
 
 
-def _groups_table(groups: "pandas.DataFrame") -> str:
+def _groups_table(groups: "pandas.DataFrame") -> Rows:
     rates = [name for name in groups.columns if name not in ("id", "attribute", "group", "n")]
-    rows: list[list[str | tuple[str, str]]] = [
+    rows: list[list[Cell]] = [
         [
             str(row["id"]),
             str(row["group"]),
@@ -233,26 +203,25 @@ def _groups_table(groups: "pandas.DataFrame") -> str:
         ]
         for _, row in groups.iterrows()
     ]
-    body = table(["student", "group", "n", *rates], rows, text=2)
-    title = f"All rates by group ({len(rows)} rows, by fairlearn's MetricFrame)"
-    return f"<details>\n<summary>{title}</summary>\n{body}\n</details>"
+    caption = f"All rates by group ({len(rows)} rows, by fairlearn's MetricFrame)"
+    return Rows(["student", "group", "n", *rates], rows, caption)
 
 
 def _made(findings: Findings) -> list[str]:
     record = findings.record
-    exported = [member.id for member in findings.members if member.exported]
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     bounds = "; ".join(bound(constraint) for constraint in record.constraints) or "none"
-    lines = [
+    return [
         f"Objectives: {', '.join(measure_name(o) for o in findings.objectives)}; bounds: {bounds}; "
         f"pairs: {', '.join(record.pairs).replace('->', ' → ')}; {record.epochs} epochs a trial; seed {record.seed}.",
         "Students were chosen on validation. The test split was opened once, after that, by the export.",
         "Values beside 'validation' are the search's own; those on test are of the exported float32 weights.",
         f"Data fingerprint {record.dataset['fingerprint'][:16]}…; {versions}.",
     ]
-    code = (
-        f'import kdtune\nstudent = kdtune.load_student("{exported[0]}")\nstudent.predict(...)'
-        if exported
-        else ""
-    )
-    return [bullets(lines), f"<pre><code>{escape(code)}</code></pre>" if code else ""]
+
+
+def _code(findings: Findings) -> str:
+    exported = [member.id for member in findings.members if member.exported]
+    if not exported:
+        return ""
+    return f'import kdtune\nstudent = kdtune.load_student("{exported[0]}")\nstudent.predict(...)'

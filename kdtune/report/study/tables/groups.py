@@ -2,11 +2,13 @@
 
 import math
 
-from kdtune.report.study import cells, groups, published
-from kdtune.report.study.cells import PUBLISHED, percent, plain, share, signed
-from kdtune.report.study.gather import Series, Study
-from kdtune.report.study.groups import spread
-from kdtune.report.study.table import Table
+from kdtune.report.study import published
+from kdtune.report.study.results.reading import Series, Study
+from kdtune.report.study.statistics import quantities
+from kdtune.report.study.statistics.quantities import spread
+from kdtune.report.study.tables import cells
+from kdtune.report.study.tables.cells import PUBLISHED, percent, plain, share, signed
+from kdtune.report.study.tables.rendering import Table
 from kdtune.runs.summary import GAPS
 
 
@@ -22,8 +24,8 @@ def gaps_table(study: Study, series: Series, attribute: str) -> Table:
     for label, models in series.rows:
         row = [label]
         for gap in GAPS:
-            row.append(percent(spread(models, groups.gap_value(attribute, gap))))
-            row.append(share(groups.chance(models, attribute, gap)))
+            row.append(percent(spread(models, quantities.gap_value(attribute, gap))))
+            row.append(share(quantities.chance(models, attribute, gap)))
             of = paper[gap]
             if of is not None:
                 row.append(cells.theirs(of, label))
@@ -32,7 +34,7 @@ def gaps_table(study: Study, series: Series, attribute: str) -> Table:
     caption = (
         f"Test split, {len(study.attributes[attribute])} groups, mean ± standard deviation over seeds. By chance: the "
         "mean that a model with the same rates in every group would show at these group sizes. The labels themselves "
-        f"differ by {share(groups.label_gap(study, attribute))} % (the DPD of a model that is always right)."
+        f"differ by {share(quantities.label_gap(study, attribute))} % (the DPD of a model that is always right)."
         + (f" {undefined} rates have no example and are left out." if undefined else "")
     )
     return Table(
@@ -50,7 +52,7 @@ def individual_table(study: Study, series: Series) -> Table:
     head = ["model", "I(f)", *([f"I(f), {PUBLISHED}"] if paper is not None else [])]
     rows = []
     for label, models in series.rows:
-        found = spread(models, groups.individual_value(series))
+        found = spread(models, quantities.individual_value(series))
         row = [label, plain(found)]
         if paper is not None:
             row.append(cells.theirs(paper, label, digits=4))
@@ -73,9 +75,9 @@ def trends_table(study: Study) -> Table:
     """Return Spearman's correlation of T with every quantity."""
     rows = []
     for series in study.series:
-        for name, value in groups.quantities(study, series):
-            for label, temperatures in groups.ranges(series.temperatures):
-                found = groups.trend_of(series, temperatures, value)
+        for name, value in quantities.trend_quantities(study, series):
+            for label, temperatures in quantities.ranges(series.temperatures):
+                found = quantities.trend_of(series, temperatures, value)
                 interval = "–" if math.isnan(found.low) else f"{signed(found.low)} to {signed(found.high)}"
                 rho = "undefined" if math.isnan(found.rho) else signed(found.rho)
                 sure = "" if math.isnan(found.low) else ("yes" if found.low > 0 or found.high < 0 else "no")

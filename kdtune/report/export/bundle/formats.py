@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from kdtune.errors import InputError
-from kdtune.report.export.bundle import ExportError, write_pretty
+from kdtune.report.export.bundle.writing import ExportError, write_pretty
 from kdtune.student.student import Student, views_of
 
 TORCH_FILE, ONNX_FILE, FORMATS = "model.pt2", "model.onnx", "formats.json"

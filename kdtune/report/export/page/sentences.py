@@ -3,8 +3,8 @@
 import math
 
 from kdtune.pareto import Constraint
-from kdtune.report.export.findings import Findings, ModelFindings
 from kdtune.report.export.labels import interval_of, measure_name
+from kdtune.report.export.results.findings import Findings, ModelFindings
 from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
 from kdtune.text import number

@@ -2,8 +2,8 @@
 
 import math
 
-from kdtune.report.study.groups import Spread
 from kdtune.report.study.published import PublishedSeries
+from kdtune.report.study.statistics.quantities import Spread
 
 PUBLISHED = "published"
 """Marks columns of the paper's own figures."""

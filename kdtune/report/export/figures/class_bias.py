@@ -8,7 +8,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from kdtune.report.drawing.style import COLOURS, MUTED, PAPER, WIDE, new_figure
-from kdtune.report.export.findings import Findings
+from kdtune.report.export.results.findings import Findings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,22 +7,23 @@ from typing import Any
 
 import yaml
 
-from kdtune.report.export.findings import Findings, ModelFindings
 from kdtune.report.export.labels import interval_of, measure_name
-from kdtune.report.export.page import NOT_MEASURED
+from kdtune.report.export.page.report import NOT_MEASURED
+from kdtune.report.export.results.findings import Findings, ModelFindings
 from kdtune.runs.summary import GAPS
+from kdtune.student.raw_input import input_kind
 from kdtune.text import number, plain, setting
 
 
 def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -> str:
     """Return `README.md`: what was measured, on whom and on how many, and what was not."""
-    table = len(config["input_shape"]) == 1
+    kind = input_kind(config["preprocessing"], config["input_shape"])
     parts = [
-        f"---\n{yaml.safe_dump(_metadata(member, config, table), sort_keys=False, allow_unicode=True)}---",
+        f"---\n{yaml.safe_dump(_metadata(member, config, _TASKS[kind]), sort_keys=False, allow_unicode=True)}---",
         f"# {markdown(config['run'])} {member.id}",
         _what(config, findings),
         "## Use",
-        _use(table),
+        _use(_INPUTS[kind]),
         "## What was measured",
         _measured(member, findings),
         *_by_group(member),
@@ -36,8 +37,21 @@ def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -
     return "\n\n".join(parts) + "\n"
 
 
-def _metadata(member: ModelFindings, config: Mapping[str, Any], table: bool) -> dict[str, Any]:
-    task = "tabular-classification" if table else "image-classification"
+_TASKS = {
+    "image": "image-classification",
+    "table": "tabular-classification",
+    "text": "text-classification",
+}
+"""The hub's names of tasks, by what a student reads."""
+
+_INPUTS = {
+    "image": "images (PIL or paths), or uint8 pixels",
+    "table": "a DataFrame with the raw columns",
+    "text": "a list of texts, or token ids",
+}
+
+
+def _metadata(member: ModelFindings, config: Mapping[str, Any], task: str) -> dict[str, Any]:
     results = {name: v for name, v in member.splits["test"]["values"].items() if not math.isnan(v)}
     return {
         "library_name": "kdtune",
@@ -76,8 +90,7 @@ def _what(config: Mapping[str, Any], findings: Findings) -> str:
     )
 
 
-def _use(table: bool) -> str:
-    given = "a DataFrame with the raw columns" if table else "images (PIL or paths), or uint8 pixels"
+def _use(given: str) -> str:
     return (
         '```python\nimport kdtune\n\nstudent = kdtune.load_student("path/of/this/folder")\n'
         f"student.predict(x)   # {given} "

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from kdtune.fairness import AffectedClasses, affected_classes
-from kdtune.report.study.gather import Tested
+from kdtune.report.study.results.reading import ModelOnTest
 from kdtune.runs.records import ALL
 
 Null = Literal["ratio", "difference", "raw"]
@@ -60,17 +60,17 @@ class Floor:
     sizes: tuple[int, int]
 
 
-def class_accuracies(models: Sequence[Tested]) -> np.ndarray:
+def class_accuracies(models: Sequence[ModelOnTest]) -> np.ndarray:
     """Return the class accuracies, [seeds, C]."""
     return np.array([model.counts[ALL].class_accuracy for model in models])
 
 
-def accuracies(models: Sequence[Tested]) -> np.ndarray:
+def accuracies(models: Sequence[ModelOnTest]) -> np.ndarray:
     """Return the accuracies, [seeds]."""
     return np.array([model.counts[ALL].accuracy for model in models])
 
 
-def tally(a: Sequence[Tested], b: Sequence[Tested], *, null: Null, level: float) -> Tally:
+def tally(a: Sequence[ModelOnTest], b: Sequence[ModelOnTest], *, null: Null, level: float) -> Tally:
     """Test which classes differ from models a to models b."""
     if not a or not b:
         return Tally({}, None, None, None, None, None, "no model is done")
@@ -86,7 +86,7 @@ def tally(a: Sequence[Tested], b: Sequence[Tested], *, null: Null, level: float)
     return Tally(tests, n[None], n["holm"], n["bh"], better, n[None] - better, plain.note)
 
 
-def measured_floor(models: Sequence[Tested], *, null: Null, level: float) -> Floor | None:
+def measured_floor(models: Sequence[ModelOnTest], *, null: Null, level: float) -> Floor | None:
     """Hold seeds of one model against its other seeds, in all splits into halves; None with fewer than 4 seeds."""
     return floor_of(class_accuracies(models), accuracies(models), null=null, level=level) if models else None
 

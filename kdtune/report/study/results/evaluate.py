@@ -19,7 +19,7 @@ from kdtune.fairness import ExamplePairs
 from kdtune.files import read_json, write_bytes, write_json
 from kdtune.report.evaluate.evaluation import SplitData, load_data, open_test
 from kdtune.report.evaluate.trained import load_trained
-from kdtune.report.study import features
+from kdtune.report.study.results import feature_space
 from kdtune.runs.reader import Run
 from kdtune.space.study import IndividualSpec, StudySpec
 
@@ -43,31 +43,31 @@ def study_of(run: Run) -> StudySpec:
     return StudySpec.model_validate(run.record.space["study"])
 
 
-def unmeasured(run: Run) -> list[str]:
+def not_evaluated(run: Run) -> list[str]:
     """Return the trained models that were not evaluated on test yet, or have other weights since."""
-    return [model_id for model_id in trained(run) if not _is_current(run, model_id)]
+    return [model_id for model_id in trained_models(run) if not _is_current(run, model_id)]
 
 
-def trained(run: Run) -> list[str]:
+def trained_models(run: Run) -> list[str]:
     """Return the ids of the models that are done, baselines first."""
     state = run.state()
     models = (*state.baselines.values(), *state.trials.values())
     return [model.id for model in models if model.state == "done"]
 
 
-def measure(run: Run, say: Callable[[str], None]) -> None:
+def evaluate_study(run: Run, say: Callable[[str], None]) -> None:
     """Open the test split and evaluate every model that was not yet.
 
     Raises:
         KdtuneError: data or weights are not those of the run, or the feature space can't be had.
     """
-    todo = unmeasured(run)
+    todo = not_evaluated(run)
     if not todo:
         return
     say(f"evaluating {len(todo)} models on test")
     spec = study_of(run).individual
     if spec is not None and spec.features not in ("raw", "teacher"):
-        features.check_torchvision(spec.features)
+        feature_space.check_torchvision(spec.features)
     dataset = load_data(run)
     split = with_intersections(open_test(dataset), run.record.attributes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -154,13 +154,13 @@ class _Space:
             assert self._spec is not None
             spec, views = self._spec, self._data.validation
             width = int(np.prod(self._split.inputs.shape[1:])) if spec.features == "raw" else _FEATURES
-            indices = features.sample_of(len(self._split), width, spec.seed)
+            indices = feature_space.sample_of(len(self._split), width, spec.seed)
             if spec.features == "raw":
-                x = features.raw(views, indices)
+                x = feature_space.raw(views, indices)
             elif spec.features == "teacher":
-                x = features.of_teacher(self._teacher(name).to(self._data.device), views, indices)
+                x = feature_space.of_teacher(self._teacher(name).to(self._data.device), views, indices)
             else:
-                x = features.of_torchvision(spec.features, self._split.inputs, indices)
+                x = feature_space.of_torchvision(spec.features, self._split.inputs, indices)
             pairs = ExamplePairs(x, pairs=spec.pairs, seed=spec.seed, epsilon=spec.epsilon)
             self._made[name] = indices, pairs
         return self._made[name]

@@ -21,7 +21,7 @@ class ModelFindings:
         role: `student`, `teacher` or `nds`.
         searched: measures as the search recorded them, by which members were chosen.
         splits: `validation` and `test` -> `split_numbers`, of the float32 model that is exported.
-        replicates: of the same training with other seeds (see `kdtune.report.export.replicates`), or None.
+        replicates: of the same training with other seeds (see `kdtune.report.export.results.replicates`), or None.
         exported: whether there is a folder of it.
     """
 
@@ -41,7 +41,7 @@ class ModelFindings:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What an export found; `members` from the best in the first objective on.
+    """What an export found; `members` in the order of the front, the best in the first objective first.
 
     Attributes:
         optimistic: bool [members], not dominated on test by another member.
@@ -99,13 +99,16 @@ def conclude(
     seeds: int,
     notes: Sequence[str],
 ) -> Findings:
-    """Put the models' numbers side by side."""
-    members = [model for model in models if model.role == "student"]
-    ordered = sorted(members, key=lambda m: objectives[0].measure.badness(m.searched[objectives[0].name]))
+    """Put the models' numbers side by side.
+
+    Args:
+        models: members in the order of the front, and baselines.
+    """
+    members = tuple(model for model in models if model.role == "student")
     names = [objective.name for objective in objectives]
-    searched = np.array([[m.searched.get(name, np.nan) for name in names] for m in ordered], dtype=float)
+    searched = np.array([[m.searched.get(name, np.nan) for name in names] for m in members], dtype=float)
     validation, test = (
-        np.array([[m.value(name, split) for name in names] for m in ordered], dtype=float)
+        np.array([[m.value(name, split) for name in names] for m in members], dtype=float)
         for split in ("validation", "test")
     )
     optimistic, pessimistic = fronts_on_test(test, objectives)
@@ -113,7 +116,7 @@ def conclude(
     return Findings(
         record=record,
         objectives=tuple(objectives),
-        members=tuple(ordered),
+        members=members,
         baselines=tuple(model for model in models if model.role != "student"),
         trials=trials,
         optimistic=optimistic,

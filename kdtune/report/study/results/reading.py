@@ -13,14 +13,21 @@ from kdtune.errors import InputError, RunError
 from kdtune.fairness import Counts
 from kdtune.files import read_json
 from kdtune.report.drawing.slugs import slug, slugs
-from kdtune.report.study.measure import COUNTS, PREDICTIONS, crossed, study_of, trained, unmeasured
+from kdtune.report.study.results.evaluate import (
+    COUNTS,
+    PREDICTIONS,
+    crossed,
+    not_evaluated,
+    study_of,
+    trained_models,
+)
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL, RunRecord
 from kdtune.space.study import StudySpec
 
 
 @dataclass(frozen=True)
-class Tested:
+class ModelOnTest:
     """What one model gave on test.
 
     Attributes:
@@ -58,9 +65,9 @@ class Series:
     teacher_name: str
     student_name: str
     scaled: bool
-    teachers: Sequence[Tested]
-    nds: Sequence[Tested]
-    students: Mapping[float, Sequence[Tested]]
+    teachers: Sequence[ModelOnTest]
+    nds: Sequence[ModelOnTest]
+    students: Mapping[float, Sequence[ModelOnTest]]
 
     @property
     def pair(self) -> str:
@@ -83,7 +90,7 @@ class Series:
         return [t for t, models in self.students.items() if models]
 
     @property
-    def rows(self) -> list[tuple[str, Sequence[Tested]]]:
+    def rows(self) -> list[tuple[str, Sequence[ModelOnTest]]]:
         """Teacher, student without one, then each T."""
         return [
             ("teacher", self.teachers),
@@ -130,24 +137,24 @@ class Study:
 _REMEDY = "remove the file and go on with kdtune study --resume"
 
 
-def gather(run: Run) -> Study:
+def read_study(run: Run) -> Study:
     """Read a study's counts.
 
     Raises:
         RunError: a model was not evaluated, a file is damaged, or nothing is there to compare.
     """
     spec = study_of(run)
-    if left := unmeasured(run):
+    if left := not_evaluated(run):
         raise RunError(
             f"{run.path}: {len(left)} models were not evaluated on test yet: kdtune study --resume {run.name}"
         )
     state = run.state()
-    done = {model_id: _tested(run, model_id) for model_id in trained(run)}
+    done = {model_id: _tested(run, model_id) for model_id in trained_models(run)}
     series = []
     for pair in run.record.pairs:
         teacher, student = (side.strip() for side in pair.split("->"))
         for scaled in spec.scalings:
-            students: dict[float, list[Tested]] = {float(t): [] for t in spec.temperatures}
+            students: dict[float, list[ModelOnTest]] = {float(t): [] for t in spec.temperatures}
             for trial in state.trials.values():
                 config = trial.config
                 if (
@@ -182,7 +189,7 @@ def _attributes(record: RunRecord) -> dict[str, list[str]]:
     return groups
 
 
-def _tested(run: Run, model_id: str) -> Tested:
+def _tested(run: Run, model_id: str) -> ModelOnTest:
     folder = run.files.model(model_id)
     path = folder / COUNTS
     record = read_json(path)
@@ -202,4 +209,4 @@ def _tested(run: Run, model_id: str) -> Tested:
         seed = int(read_json(run.files.config(model_id))["study_seed"])
     except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
         raise RunError(f"{path}: damaged ({error!r}): {_REMEDY}") from None
-    return Tested(model_id, seed, counts, values, note, folder)
+    return ModelOnTest(model_id, seed, counts, values, note, folder)

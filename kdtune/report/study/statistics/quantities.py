@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdtune.fairness import base_rate_gap, chance_floor
-from kdtune.report.study.gather import Series, Study, Tested
-from kdtune.report.study.measure import SHARED
-from kdtune.report.study.trend import Trend, trend
+from kdtune.report.study.results.evaluate import SHARED
+from kdtune.report.study.results.reading import ModelOnTest, Series, Study
+from kdtune.report.study.statistics.trend import Trend, trend
 from kdtune.runs.records import ALL
 from kdtune.runs.summary import GAPS, Gap
 
 _RESAMPLES = 200
 
-Value = Callable[[Tested], float]
+Value = Callable[[ModelOnTest], float]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Spread:
     n: int
 
 
-def spread(models: Sequence[Tested], value: Value) -> Spread:
+def spread(models: Sequence[ModelOnTest], value: Value) -> Spread:
     """Return the mean and spread of a value over the models for which it is defined."""
     return spread_of(np.array([value(model) for model in models], dtype=float))
 
@@ -39,7 +39,7 @@ def spread_of(values: np.ndarray) -> Spread:
     return Spread(mean, float(values.std(ddof=1)) if len(values) > 1 else nan, len(values))
 
 
-def accuracy(model: Tested) -> float:
+def accuracy(model: ModelOnTest) -> float:
     """Return a model's accuracy."""
     return model.counts[ALL].accuracy
 
@@ -52,14 +52,14 @@ def gap_value(attribute: str, quantity: Gap) -> Value:
 def individual_value(series: Series) -> Value:
     """Return what takes I(f), in the feature space that the series' models share."""
 
-    def value(model: Tested) -> float:
+    def value(model: ModelOnTest) -> float:
         values = model.individual
         return values.get(series.teacher_name, values.get(SHARED, float("nan")))
 
     return value
 
 
-def chance(models: Sequence[Tested], attribute: str, quantity: Gap) -> float:
+def chance(models: Sequence[ModelOnTest], attribute: str, quantity: Gap) -> float:
     """Return the mean gap that these models would show if they ignored the group."""
     floors = [
         chance_floor(m.counts[attribute], quantity=quantity, resamples=_RESAMPLES).mean for m in models[:5]
@@ -92,7 +92,7 @@ def trend_of(series: Series, temperatures: Sequence[float], value: Value) -> Tre
     return trend(temperatures, [[(m.seed, value(m)) for m in series.students[t]] for t in temperatures])
 
 
-def quantities(study: Study, series: Series) -> list[tuple[str, Value]]:
+def trend_quantities(study: Study, series: Series) -> list[tuple[str, Value]]:
     """Return all quantities whose trend is asked for, by name."""
     found: list[tuple[str, Value]] = [("accuracy", accuracy)]
     for attribute in study.attributes:

@@ -78,7 +78,7 @@ class Table:
 
     def html(self) -> str:
         """Return it for the page."""
-        return html.table(self.head, self.rows, text=self.text) + html.paragraphs([self.caption], "small")
+        return html.table(self.head, self.rows, text=self.text)
 
 
 def latex(text: str) -> str:

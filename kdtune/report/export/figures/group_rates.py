@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kdtune.report.drawing.style import COLOURS, MARKERS, WIDE, new_figure
-from kdtune.report.export.findings import Findings, ModelFindings
 from kdtune.report.export.labels import short
+from kdtune.report.export.results.findings import Findings, ModelFindings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from kdtune.fairness import disagreement
-from kdtune.report.study import groups, published
-from kdtune.report.study.cells import PUBLISHED, percent
-from kdtune.report.study.gather import Series, Study, Tested
-from kdtune.report.study.groups import spread, spread_of
-from kdtune.report.study.significance import (
+from kdtune.report.study import published
+from kdtune.report.study.results.reading import ModelOnTest, Series, Study
+from kdtune.report.study.statistics import quantities
+from kdtune.report.study.statistics.quantities import spread, spread_of
+from kdtune.report.study.statistics.significance import (
     CORRECTIONS,
     NULLS,
     Floor,
@@ -20,7 +20,8 @@ from kdtune.report.study.significance import (
     measured_floor,
     tally,
 )
-from kdtune.report.study.table import Table
+from kdtune.report.study.tables.cells import PUBLISHED, percent
+from kdtune.report.study.tables.rendering import Table
 from kdtune.runs.records import ALL
 
 MOST_ON_PAGE = 40
@@ -37,7 +38,7 @@ def classes_table(study: Study, series: Series, null: Null) -> Table:
         head += [f"accuracy, {PUBLISHED}", f"#SC, {PUBLISHED}", f"#TC, {PUBLISHED}"]
     rows = []
     for name, models in series.rows:
-        row = [name, percent(spread(models, groups.accuracy)), str(len(models))]
+        row = [name, percent(spread(models, quantities.accuracy)), str(len(models))]
         if name in ("teacher", "NDS"):
             row += ["–"] * 8
             if theirs is not None:
@@ -187,7 +188,7 @@ def disagreement_table(study: Study) -> Table:
     return Table("disagreement", "Disagreement with the teacher", "", head, rows, text=4, page=False)
 
 
-def disagreements(series: Series, models: Sequence[Tested], n_classes: int) -> np.ndarray:
+def disagreements(series: Series, models: Sequence[ModelOnTest], n_classes: int) -> np.ndarray:
     """Return the disagreement matrix of students with the teacher of the same seed, mean over seeds, [C, C]."""
     teachers = {m.seed: m for m in series.teachers}
     found = [

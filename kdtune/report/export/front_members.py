@@ -17,11 +17,10 @@ def front_states(run: Run) -> list[ModelState]:
         RunError: there is none; the message says why.
     """
     state = run.state()
-    done, on_front = run.front_of(state)
-    members = [trial for trial, on in zip(done, on_front, strict=True) if on]
+    members = run.front_states(state)
     if members:
-        first = run.objectives[0]
-        return sorted(members, key=lambda trial: first.measure.badness(trial.values[first.name]))
+        return members
+    done, _ = run.front_of(state)
     if not done:
         running = sum(trial.state == "running" for trial in state.trials.values())
         if running:

@@ -12,8 +12,8 @@ import safetensors.torch
 
 from kdtune.data.dataset import Dataset
 from kdtune.report.evaluate.evaluation import SplitData, evaluate
-from kdtune.report.export.members import Measured, references_of
-from kdtune.report.export.metrics import spread
+from kdtune.report.export.results.members import EvaluatedModel, references_of
+from kdtune.report.export.results.metrics import spread
 from kdtune.runs.objectives import Objective, all_measures, front_mask
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
@@ -26,7 +26,7 @@ RESAMPLES = 2000
 
 
 def train_again(
-    run: Run, dataset: Dataset, models: Sequence[Measured], n: int, *, address: str | None
+    run: Run, dataset: Dataset, models: Sequence[EvaluatedModel], n: int, *, address: str | None
 ) -> "list[Replicate]":
     """Train models with n further seeds, or take up what an earlier export trained."""
     from kdtune.space.reading import parse_space
@@ -51,7 +51,7 @@ def train_again(
 
 
 def reseed(
-    run: Run, models: Sequence[Measured], replicates: "Sequence[Replicate]", splits: Sequence[SplitData]
+    run: Run, models: Sequence[EvaluatedModel], replicates: "Sequence[Replicate]", splits: Sequence[SplitData]
 ) -> dict[str, dict[str, Any]]:
     """Return what the replicates say of each model, by id; {} without replicates.
 

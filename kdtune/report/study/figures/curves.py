@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kdtune.report.drawing.picture import Picture, picture
 from kdtune.report.drawing.style import COLOURS, INK, MARKERS, MUTED, NDS, TEACHER, WIDE, new_figure
-from kdtune.report.export.figures.figures import Picture, picture
-from kdtune.report.study.gather import Series
-from kdtune.report.study.groups import Value, spread
+from kdtune.report.study.results.reading import Series
+from kdtune.report.study.statistics.quantities import Value, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
