@@ -178,13 +178,15 @@ def _told(tree: Tree, listings: Mapping[str, Listing], folders: Mapping[str, str
     left_out = Counter(tree.system)
     for kind, paths in tree.others.items():
         left_out[kind] += sum(path.count("/") >= usual for path in paths)
-    read = set(files)
+    read, misplaced = set(files), Counter[str]()
     for image in tree.images:
         if image not in read:
             folder, slash, _ = image.partition("/")
-            kind = f"images in {folder!r}" if slash else "images in no folder"
-            left_out[kind] += 1
-    listed = ", ".join(f"{n:,} {kind}" for kind, n in sorted(left_out.items()) if n)
+            misplaced[f"in {folder!r}" if slash else "in no folder"] += 1
+    listed = ", ".join(
+        [f"{n:,} {kind}" for kind, n in sorted(left_out.items()) if n]
+        + [f"{n:,} {'image' if n == 1 else 'images'} {where}" for where, n in sorted(misplaced.items())]
+    )
     return (said, f"left out: {listed}") if listed else (said,)
 
 

@@ -121,7 +121,7 @@ def convert(image: "Image", decoding: Decoding) -> Decoded:
 
     # Asked for before the image is loaded: Pillow turns TIFFs while it loads them, and forgets that it did.
     is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
-    image.load()
+    _load(image)
     remarks, peak = Remark.TURNED if is_turned else Remark.NONE, 0
     scale = scale_of(image, decoding.value_range)
     turned = ImageOps.exif_transpose(image)
@@ -139,6 +139,20 @@ def convert(image: "Image", decoding: Decoding) -> Decoded:
         turned = turned.convert("RGB")
     turned = _sized(turned.convert(_MODES[decoding.channels]), decoding.image_size)
     return Decoded(np.asarray(turned).reshape(turned.height, turned.width, decoding.channels), remarks, peak)
+
+
+def _load(image: "Image") -> None:
+    name = getattr(image, "filename", "")
+    if image.format != "TIFF" or not name:
+        image.load()
+        return
+    # Pillow maps plain files into memory by their name. It garbles TIFFs whose orientation swaps the axes, because
+    # it takes the height for the width.
+    image.filename = ""  # type: ignore[attr-defined]
+    try:
+        image.load()
+    finally:
+        image.filename = name  # type: ignore[attr-defined]
 
 
 def _sized(image: "Image", size: int | None) -> "Image":

@@ -54,7 +54,7 @@ def walk(root: Path) -> Tree:
         DataError: a folder can't be listed, or a folder's name is not UTF-8.
     """
     tree = Tree()
-    _walk(root, "", tree, ())
+    _walk(root, "", tree, (_identity(root),))
     tree.images.sort()
     tree.folders.sort()
     return tree
@@ -72,8 +72,7 @@ def _walk(root: Path, prefix: str, tree: Tree, above: tuple[tuple[int, int], ...
         path = f"{prefix}{entry.name}"
         hidden = _hidden(entry.name)
         if entry.is_dir():
-            facts = os.stat(entry.path)
-            here = (facts.st_dev, facts.st_ino)
+            here = _identity(entry.path)
             if hidden is not None:
                 tree.system[f"in {entry.name}"] += _count(entry.path)
             elif here not in above:  # a link to a folder above would never end
@@ -83,7 +82,7 @@ def _walk(root: Path, prefix: str, tree: Tree, above: tuple[tuple[int, int], ...
         elif hidden is not None:
             tree.system[hidden] += 1
         elif not entry.is_file() and os.path.exists(entry.path):
-            tree.others.setdefault("that are no regular files", []).append(path)
+            tree.others.setdefault("no regular file", []).append(path)
         elif _is_image(entry):
             tree.images.append(path)
         else:
@@ -97,6 +96,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError as error:
         raise DataError(f"{folder}: can't be listed: {error.strerror}") from None
+
+
+def _identity(folder: str | Path) -> tuple[int, int]:
+    facts = os.stat(folder)
+    return facts.st_dev, facts.st_ino
 
 
 def _hidden(name: str) -> str | None:
