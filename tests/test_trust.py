@@ -423,6 +423,7 @@ def test_a_program_in_the_place_of_an_image_is_not_run(
     """Pillow gives PostScript to ghostscript, whatever the file is called."""
     from PIL import EpsImagePlugin
 
+    from kdtune.data.images.pixels import Decoding
     from kdtune.student.raw_input import _picture
 
     ghost = tmp_path / "bin" / "gs"
@@ -434,7 +435,7 @@ def test_a_program_in_the_place_of_an_image_is_not_run(
     monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
     path = picture(tmp_path)
     path.write_bytes(EPS)
-    for read in (load_folder, lambda path: _picture(path, (3, 32, 32))):
+    for read in (load_folder, lambda path: _picture(path, Decoding(32, 3), (3, 32, 32))):
         with pytest.raises(KdtuneError, match="does not decode"):
             read(path)
     assert not (tmp_path / "ran").exists()

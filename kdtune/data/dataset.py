@@ -104,7 +104,8 @@ class Dataset:
     `attributes` maps each sensitive attribute to its *declared* groups, so that an absent one is missing, not
     forgotten. `preprocessing` is plain JSON: what a loaded student needs to prepare raw input. `fingerprint`
     is the SHA-256 of the content (see `fingerprint`). `open_test` is picklable if the data set is to be sent
-    anywhere. `vocabulary` is the number of token ids, for text only.
+    anywhere. `vocabulary` is the number of token ids, for text only. `notes` are lines that say what was made of
+    the user's files, and what was left out.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Dataset:
     fingerprint: str
     open_test: Callable[[], Split]
     vocabulary: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for attribute in self.attributes:
@@ -159,6 +161,7 @@ class Dataset:
         return {
             "name": self.name,
             "fingerprint": self.fingerprint,
+            "notes": list(self.notes),
             "input_shape": list(self.input_shape),
             "classes": list(self.classes),
             "attributes": {name: list(groups) for name, groups in self.attributes.items()},

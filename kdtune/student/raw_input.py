@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kdtune.data.images.pixels import Decoding, convert, decode, without_warnings
+from kdtune.data.images.scale import ImageError, RangeError
 from kdtune.errors import DataError
 
 
@@ -29,7 +31,7 @@ def inputs_of(x: Any, preprocessing: Mapping[str, Any], input_shape: Sequence[in
         case "table":
             return _table(x, preprocessing, shape)
         case "image":
-            return _images(x, shape)
+            return _images(x, Decoding.of_student(preprocessing, shape), shape)
 
 
 def input_kind(
@@ -81,13 +83,13 @@ def _text(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> T
     return ids.cpu()
 
 
-def _images(x: Any, shape: tuple[int, ...]) -> Tensor:
+def _images(x: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
     channels, height, width = shape
     wanted = f"uint8 [n, {channels}, {height}, {width}] or [n, {height}, {width}, {channels}]"
     if _is_picture(x):
         x = [x]
     if isinstance(x, list | tuple) and x and all(_is_picture(item) for item in x):
-        return torch.stack([_picture(item, shape) for item in x])
+        return torch.stack([_picture(item, decoding, shape) for item in x])
     pixels = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
     if pixels.dtype != torch.uint8:
         raise DataError(
@@ -110,22 +112,20 @@ def _is_picture(x: Any) -> bool:
     return isinstance(x, Image.Image)
 
 
-def _picture(item: Any, shape: tuple[int, ...]) -> Tensor:
-    from PIL import Image
-
-    from kdtune.data.images.images import FORMATS, prepared
-
-    channels, height, width = shape
-    image_size = height if height == width else None
-    if isinstance(item, str | Path):
+def _picture(item: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
+    is_file = isinstance(item, str | Path)
+    with without_warnings():
         try:
-            with Image.open(item, formats=FORMATS) as file:
-                pixels = prepared(file, image_size, channels)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f"{item}: does not decode as an image ({error})") from None
-    else:
-        pixels = prepared(item, image_size, channels)
-    if pixels.shape != (height, width, channels):
+            pixels = decode(item, decoding).pixels if is_file else convert(item, decoding).pixels
+        except RangeError as error:
+            raise DataError(
+                f"{item if is_file else 'an image'}: {error}; this student was trained without a `value_range`: "
+                "give images with 8 or 16 bits"
+            ) from None
+        except (ImageError, OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"{item if is_file else 'an image'}: {error}") from None
+    _, height, width = shape
+    if pixels.shape[:2] != (height, width):
         raise DataError(
             f"an image has {pixels.shape[1]}x{pixels.shape[0]} pixels; this student takes {width}x{height}"
         )

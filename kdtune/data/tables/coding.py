@@ -55,7 +55,7 @@ class Coding:
         for column in columns_of(self.attributes):
             cells, declared = frame[column].tolist(), self.declared.get(column)
             if column in self.edges:
-                cells, names = _binned(self.path, column, cells, self.edges[column])
+                cells, names = binned(self.path, column, cells, self.edges[column])
                 declared = declared or names
             undeclared = self.rare
             if self.is_closed and undeclared == "other" and OTHER not in map(str.lower, declared or ()):
@@ -64,9 +64,14 @@ class Coding:
         return labels, cross_codes(self.attributes, codes, groups), groups
 
 
-def _binned(
+def binned(
     path: str, column: str, cells: Sequence[str | None], edges: Sequence[float]
 ) -> tuple[list[str | None], tuple[str, ...]]:
+    """Return the bin of each cell, None where it is not known, and the names of all bins.
+
+    Raises:
+        DataError: the edges do not ascend, or a cell is no number.
+    """
     if not edges or list(edges) != sorted(set(edges)):
         raise DataError(f"bins of {column!r} must be ascending edges, such as [25, 45], not {list(edges)}")
     between = (f"{low:g}-{high:g}" for low, high in pairwise(edges))
