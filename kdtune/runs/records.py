@@ -102,7 +102,7 @@ class RunRecord:
     """What was asked of a run, and on what: the content of `run.json`.
 
     Attributes:
-        dataset: name, fingerprint, sizes and options of the data set; plain JSON.
+        dataset: name, fingerprint, sizes, options and notes of the data set; plain JSON.
         classes: names of the classes, in the order of the counts' columns.
         attributes: sensitive attribute -> its declared groups, in the order of the counts' rows.
         objectives: names of measures (`eod`, `eod@race`), in the order of Optuna's values.
@@ -139,6 +139,11 @@ class RunRecord:
     def concluding(self) -> str:
         """The command that makes tables and figures of such a run, but for the run's name."""
         return "kdtune study --figures-only" if self.kind == "study" else "kdtune export"
+
+    @property
+    def data_notes(self) -> tuple[str, ...]:
+        """What the loader made of the data, what it left out and what it doubts, a line each; none of old runs."""
+        return tuple(map(plain, self.dataset.get("notes", ())))
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -178,7 +183,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "trials": _WHOLE + _NOTHING, "minutes": _NUMBER + _NOTHING, "space": _KEYS, "versions": _KEYS, "machine": _KEYS,
 }  # fmt: skip
 _OF_DATA = {"name": _TEXT, "fingerprint": _TEXT}
-_OF_DATA_WHERE_KNOWN = {"options": _KEYS, "input_shape": (list,), "splits": _KEYS}
+_OF_DATA_WHERE_KNOWN = {"options": _KEYS, "input_shape": (list,), "splits": _KEYS, "notes": (list,)}
 _LARGEST = 2**53
 
 

@@ -60,6 +60,7 @@ class Summary:
     """Progress, front and baselines of a run at one moment.
 
     Attributes:
+        data: what was made of the data, what was left out and what is in doubt, a line each.
         group_sizes: validation examples by sensitive attribute and group.
         trials: all of them, without doubts and class bias.
     """
@@ -67,6 +68,7 @@ class Summary:
     status: Status
     objectives: tuple[str, ...]
     constraints: tuple[str, ...]
+    data: tuple[str, ...]
     group_sizes: Mapping[str, Mapping[str, int]]
     classes: tuple[str, ...]
     baselines: tuple[Member, ...]
@@ -85,6 +87,7 @@ def summarise(run: Run) -> Summary:
         status=run.status(state),
         objectives=run.record.objectives,
         constraints=tuple(str(constraint) for constraint in run.record.constraints),
+        data=run.record.data_notes,
         group_sizes=_group_sizes(run, state),
         classes=run.record.classes,
         baselines=tuple(_member(run, model, state) for model in state.baselines.values()),

@@ -52,15 +52,18 @@ def input_kind(
 def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
     import pandas
 
-    if isinstance(x, pandas.DataFrame):
+    if preprocessing.get("kind") == "table" and isinstance(x, str | Path | pandas.DataFrame):
         from kdtune.data.tables.preprocessing import TablePreprocessing
+        from kdtune.data.tables.reading import open_table
 
-        return torch.from_numpy(TablePreprocessing.from_dict(preprocessing).transform(x))
+        fitted = TablePreprocessing.from_dict(preprocessing)
+        table = x if isinstance(x, pandas.DataFrame) else open_table(x, fitted.form)
+        return torch.from_numpy(fitted.transform(table))
     rows = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
     if not rows.is_floating_point() or rows.dim() != 2 or rows.shape[1] != shape[0]:
         raise DataError(
-            f"this student takes a DataFrame with the raw columns, or prepared features float32 [n, {shape[0]}]; "
-            f"got {_described(rows)}"
+            "this student takes the path of a table, a DataFrame with the raw columns, or prepared features float32 "
+            f"[n, {shape[0]}]; got {_described(rows)}"
         )
     return rows.to("cpu", torch.float32)
 
