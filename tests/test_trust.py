@@ -34,7 +34,7 @@ from kdtune.runs.summary import summarise
 from kdtune.space.reading import read_space
 from kdtune.student.student import load_student
 from kdtune.terminal.console import print_runs, print_summary
-from tests.data import published
+from tests.data import published_forms as published
 from tests.test_bad_input import run as make_run
 
 DEEP = 3_000
@@ -452,7 +452,10 @@ def test_the_source_unpickles_and_evaluates_nothing() -> None:
     import re
 
     allowed = {
-        ("report/formats.py", "torch.export.load"),  # reads the bytes it wrote in the line before
+        (
+            "report/export/bundle/formats.py",
+            "torch.export.load",
+        ),  # reads the bytes it wrote in the line before
         ("background/helper.py", "pickle.loads("),  # from a pipe to a child that it started itself
     }
     pattern = re.compile(

@@ -201,7 +201,6 @@ class Dataset:
                 "train": group_sizes(self.train, self.classes, self.attributes),
                 "validation": group_sizes(self.validation, self.classes, self.attributes),
             },
-            "notes": list(self.notes),
         }
 
 
