@@ -1,5 +1,6 @@
 """Raw input of any kind to the tensors that a student was trained on: images, arrays, rows of a table, or texts."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -48,9 +49,7 @@ def input_kind(
 
 
 def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
-    import pandas
-
-    if isinstance(x, pandas.DataFrame):
+    if _is_a(x, "pandas", "DataFrame"):
         from kdtune.data.tables.preprocessing import TablePreprocessing
 
         return torch.from_numpy(TablePreprocessing.from_dict(preprocessing).transform(x))
@@ -103,11 +102,13 @@ def _images(x: Any, shape: tuple[int, ...]) -> Tensor:
 
 
 def _is_picture(x: Any) -> bool:
-    if isinstance(x, str | Path):
-        return True
-    from PIL import Image
+    return isinstance(x, str | Path) or _is_a(x, "PIL.Image", "Image")
 
-    return isinstance(x, Image.Image)
+
+def _is_a(x: Any, module: str, name: str) -> bool:
+    """Tell whether x is of a class in a module that need not be installed: who has such an object has imported it."""
+    imported = sys.modules.get(module)
+    return imported is not None and isinstance(x, getattr(imported, name))
 
 
 def _picture(item: Any, shape: tuple[int, ...]) -> Tensor:
