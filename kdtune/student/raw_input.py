@@ -1,5 +1,6 @@
 """Raw input of any kind to the tensors that a student was trained on: images, arrays, rows of a table, or texts."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -50,14 +51,13 @@ def input_kind(
 
 
 def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
-    import pandas
-
-    if preprocessing.get("kind") == "table" and isinstance(x, str | Path | pandas.DataFrame):
+    of_table = preprocessing.get("kind") == "table"
+    if of_table and (isinstance(x, str | Path) or _is_a(x, "pandas", "DataFrame")):
         from kdtune.data.tables.preprocessing import TablePreprocessing
         from kdtune.data.tables.reading import open_table
 
         fitted = TablePreprocessing.from_dict(preprocessing)
-        table = x if isinstance(x, pandas.DataFrame) else open_table(x, fitted.form)
+        table = open_table(x, fitted.form) if isinstance(x, str | Path) else x
         return torch.from_numpy(fitted.transform(table))
     rows = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
     if not rows.is_floating_point() or rows.dim() != 2 or rows.shape[1] != shape[0]:
@@ -108,11 +108,13 @@ def _images(x: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
 
 
 def _is_picture(x: Any) -> bool:
-    if isinstance(x, str | Path):
-        return True
-    from PIL import Image
+    return isinstance(x, str | Path) or _is_a(x, "PIL.Image", "Image")
 
-    return isinstance(x, Image.Image)
+
+def _is_a(x: Any, module: str, name: str) -> bool:
+    """Tell whether x is of a class in a module that need not be installed: who has such an object has imported it."""
+    imported = sys.modules.get(module)
+    return imported is not None and isinstance(x, getattr(imported, name))
 
 
 def _picture(item: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:

@@ -1,6 +1,7 @@
 """An exported student, loaded again: a module, how raw input becomes its input, and what was measured of it.
 
-Importing and using it needs torch and nothing of the sweep: no Ray, no Optuna, no teacher.
+It needs torch, numpy, safetensors and pydantic; Pillow for pictures, pandas for a DataFrame. It needs nothing of the
+sweep: no Ray, no Optuna, no teacher.
 """
 
 import hashlib
