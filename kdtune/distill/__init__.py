@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from kdtune.distill.training import DivergedError, Training
 
 _HOMES = {
-    "kd_loss": "_loss",
-    "learning_rate": "_schedule",
+    "kd_loss": "loss",
+    "learning_rate": "schedule",
     "Arrays": "arrays",
     "DeviceData": "arrays",
     "Distillation": "config",
