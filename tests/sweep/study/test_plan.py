@@ -1,4 +1,4 @@
-"""What a study trains: seeds, views and what students share."""
+"""Which models a study trains, and what they share."""
 
 from typing import Any
 
