@@ -23,9 +23,9 @@ from kdtune.runs.writer import RunWriter
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials import optuna_study
 from kdtune.sweep.trials.checkpoints import CheckpointRetention
-from kdtune.sweep.trials.cohorts import group
 from kdtune.sweep.trials.halving import EarlyStopper
 from kdtune.sweep.trials.proposal import Proposal, ProposedStudent
+from kdtune.sweep.trials.proposal_queue import ProposalQueue
 
 
 class TrialManager:
@@ -52,20 +52,16 @@ class TrialManager:
         deadline: float | None,
     ) -> None:
         self._plan = plan
-        self._files = files
         self._writer = writer
         self._study = study
         self._references = references
         self._stopping = stopping
         self._deadline = deadline
-        self._unfinished = optuna_study.unfinished(study)
-        self._begun = len(study.get_trials(deepcopy=False))
-        self._waiting: list[Proposal] = []
-        self._pairs: dict[int, str] = {}
+        self._queue = ProposalQueue(plan, files, study)
         self.broken: OSError | None = None
         self._retention = CheckpointRetention(plan.space.keep, files)
         self._early_stopper = EarlyStopper(plan)
-        self._early_stopper.recall(read_records(files.events), self._unfinished)
+        self._early_stopper.recall(read_records(files.events), self._queue.unfinished)
         self.hopeless = ""
         self._tell_what_is_known()
         self.delete_superseded()
@@ -79,16 +75,14 @@ class TrialManager:
         """Return what to train next, unfinished trials of an earlier driver first; None where there is nothing."""
         if self.should_stop():
             return None
-        if not self._waiting:
-            self._waiting = self._next_block()
-        if not self._waiting:
+        proposal = self._queue.next()
+        if proposal is None:
             return None
-        proposal = self._waiting.pop(0)
         for student in proposal.students:
             if self._ended(student.number):  # of a cohort that is taken up again
                 continue
             job = student.job
-            config = {"pair": self._pairs[student.number], **job.flat()}
+            config = {"pair": self._queue.pair_of(student.number), **job.flat()}
             self._writer.model_started(
                 trial_id(student.number), "student", config, job.train.epochs, job=job.to_dict()
             )
@@ -137,7 +131,7 @@ class TrialManager:
                 self._end(student.number, "done", self._undefined(student.number))
             elif failure and proposal.state is not None:
                 # Whoever of them it was: each is trained by itself, and fails by itself.
-                self._waiting.append(Proposal((student,)))
+                self._queue.put_last(Proposal((student,)))
             elif failure and not self.should_stop():
                 self._end(student.number, "failed", failure)
             elif self.should_stop():
@@ -168,41 +162,10 @@ class TrialManager:
         else:
             for model in models:
                 self._writer.model_state(model.id, "interrupted", f"{reason}; it is run again", failure=True)
-            self._waiting[:0] = [Proposal((student,)) for student in rest] if spent else [proposal]
-
-    def _next_block(self) -> list[Proposal]:
-        """Propose the trials of the next block: those of it that are unfinished, and those that are still to come."""
-        size = self._plan.cohort
-        first = self._unfinished[0] if self._unfinished else self._begun
-        end = (first // size + 1) * size
-        students: dict[int, ProposedStudent] = {}
-
-        def draw(trial: optuna.Trial) -> None:
-            pair, job = self._plan.student(trial)
-            self._pairs[trial.number] = pair.pair
-            checkpoint = self._files.checkpoint(trial_id(trial.number)).resolve()
-            students[trial.number] = ProposedStudent(trial.number, job, checkpoint)
-
-        # The sampler is one trial's own: each is drawn before the next is asked for.
-        for number in [n for n in self._unfinished if n < end]:
-            draw(optuna_study.take_up(self._study, self._plan.space, number))
-        self._unfinished = [n for n in self._unfinished if n >= end]
-        budget = self._plan.space.budget.trials
-        while self._begun < (end if budget is None else min(end, budget)):
-            draw(optuna_study.ask(self._study, self._plan.space, self._begun))
-            self._begun += 1
-        proposals = []
-        for signature, numbers in group((n, s.job) for n, s in students.items()):
-            members = tuple(students[number] for number in numbers)
-            state = self._files.cohort(f"b{first // size:04d}-{signature}").resolve()
-            if members[0].job.architecture in self._plan.fused:
-                proposals.append(Proposal(members, state))
-            else:
-                proposals += [Proposal((member,)) for member in members]
-        return proposals
+            self._queue.put_first([Proposal((student,)) for student in rest] if spent else [proposal])
 
     def _report(self, number: int, report: Report) -> None:
-        values = self._writer.report(trial_id(number), report, self._references[self._pairs[number]])
+        values = self._writer.report(trial_id(number), report, self._references[self._queue.pair_of(number)])
         self._early_stopper.record(number, report.epoch, values)
 
     def _lags(self, number: int) -> bool:
@@ -264,14 +227,14 @@ class TrialManager:
 
     def _tell_what_is_known(self) -> None:
         """Make good what a driver that died had recorded of a trial's end, but not yet told or drawn from it."""
-        for number in list(self._unfinished):
+        for number in self._queue.unfinished:
             model = self._writer.state.trials.get(trial_id(number))
             if model is not None and model.state in ("done", "stopped", "failed"):
                 self._tell(number)
-                self._unfinished.remove(number)
+                self._queue.drop(number)
             elif model is not None and self._lags(number):
                 self._end(number, "stopped")
-                self._unfinished.remove(number)
+                self._queue.drop(number)
         recorded = self._writer.state.hypervolume[-1][0] if self._writer.state.hypervolume else 0
         if recorded < sum(model.state == "done" for model in self._writer.state.trials.values()):
             self._record_front()
