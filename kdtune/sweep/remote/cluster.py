@@ -148,7 +148,7 @@ def _start_ray() -> None:
 
 @contextlib.contextmanager
 def _loopback_only() -> Iterator[None]:
-    """Let a starting Ray bind to the loopback, as it does on macOS and Windows: else it listens on every network.
+    """Let a starting Ray bind to the loopback, as it does on macOS and Windows: else it listens everywhere.
 
     On Linux, Ray accepts no address for this; this constant decides.
     """
@@ -206,8 +206,8 @@ def _nowhere() -> Iterator[None]:
 def allot(resources: Resources) -> Allotment:
     """Choose from what Ray has how many trials run at once, unless the space says so.
 
-    Without a GPU a trial gets one core. With GPUs it gets a quarter of one, because the small students that distillation
-    is about leave most of a GPU idle.
+    Without a GPU a trial gets one core. With GPUs it gets a quarter of one, because the small students of distillation
+    leave most of a GPU idle.
     """
     import ray
 
