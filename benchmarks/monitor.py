@@ -324,7 +324,7 @@ def markdown(rows: list[Row], where: str, rounds: int) -> str:
         "|---|--:|--:|---|--:|--:|",
         *("| " + " | ".join(row.cells()) + " |" for row in rows),
         "",
-        f"Measurement on {where}. Where the naive build has a figure, {rounds} rounds of both took turns; medians.",
+        f"Measured on {where}. Where the naive build has a figure, {rounds} rounds of both took turns; medians.",
     ]
     return "\n".join(lines)
 
