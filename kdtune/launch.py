@@ -140,7 +140,7 @@ def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]
     files.stop_request.unlink(missing_ok=True)  # it was for an earlier driver
     with open_to_append(files.log) as log:
         driver = subprocess.Popen(
-            [sys.executable, "-P", "-m", "kdtune.sweep"],  # -P: not from the current folder
+            [sys.executable, "-P", "-m", "kdtune.sweep"],  # -P: no modules from the current folder
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

@@ -51,7 +51,7 @@ class ProposalQueue:
         self._waiting.append(proposal)
 
     def _next_block(self) -> list[Proposal]:
-        """Propose the trials of the next block: those of it that are unfinished, and those that are still to come."""
+        """Propose the trials of the next block: its unfinished ones and those that are still to come."""
         size = self._plan.cohort
         first = self._unfinished[0] if self._unfinished else self._begun
         end = (first // size + 1) * size
@@ -63,7 +63,7 @@ class ProposalQueue:
             checkpoint = self._files.checkpoint(trial_id(trial.number)).resolve()
             students[trial.number] = ProposedStudent(trial.number, job, checkpoint)
 
-        # A sampler belongs to one trial: each trial is drawn before the next is asked for.
+        # Each trial has its own sampler, so each is drawn before the next is asked for.
         for number in [n for n in self._unfinished if n < end]:
             draw(optuna_study.take_up(self._study, self._plan.space, number))
         self._unfinished = [n for n in self._unfinished if n >= end]

@@ -1,7 +1,7 @@
-"""What the driver knows of each trial: proposed by the study, recorded in the run, told back to the study.
+"""Manages each trial: the study proposes it, the run records it, and the study learns how it ended.
 
-Every decision about a trial's fate is here, and none of it needs Ray: what Ray calls a trial is only a carrier, of one
-student or of several that are trained as one.
+Every decision about a trial's fate is made here, without Ray: what Ray calls a trial is only a carrier of one student
+or of several that are trained as one.
 """
 
 import json
@@ -29,15 +29,15 @@ from kdtune.sweep.trials.proposal_queue import ProposalQueue
 
 
 class TrialManager:
-    """Keeps a sweep's books.
+    """Decides what to train, records the results in the run, and tells them to the study.
 
     Args:
         references: final counts of teachers and non-distilled students, by pair.
-        stopping: tells whether the sweep was asked to stop: then nothing new is proposed, and what ends is interrupted.
+        stopping: returns whether the sweep was asked to stop: then nothing new is proposed, and trials are interrupted.
 
     Attributes:
-        broken: why nothing can be recorded any more; from then on nothing is.
-        hopeless: why the sweep is not worth going on with; empty as long as it is.
+        broken: the error because of which nothing can be recorded any more, if there is one.
+        hopeless: why the sweep is not worth continuing; empty as long as it is.
     """
 
     def __init__(
@@ -67,19 +67,19 @@ class TrialManager:
         self.delete_superseded()
 
     def should_stop(self) -> bool:
-        """Tell whether trials at work are to end now: on request, out of time, disk or hope."""
+        """Return whether trials at work are to end now: on request, or because of time, disk or repeated failures."""
         spent = self._deadline is not None and time.time() > self._deadline
         return spent or self.broken is not None or self._stopping() or bool(self.hopeless)
 
     def next_proposal(self) -> Proposal | None:
-        """Return what to train next, unfinished trials of an earlier driver first; None where there is nothing."""
+        """Return what to train next, unfinished trials of an earlier driver first; None if there is nothing."""
         if self.should_stop():
             return None
         proposal = self._queue.next()
         if proposal is None:
             return None
         for student in proposal.students:
-            if self._ended(student.number):  # of a cohort that is taken up again
+            if self._ended(student.number):  # in a cohort that is resumed
                 continue
             job = student.job
             config = {"pair": self._queue.pair_of(student.number), **job.flat()}
@@ -89,11 +89,11 @@ class TrialManager:
         return proposal
 
     def record(self, proposal: Proposal, result: Mapping[str, Any]) -> bool:
-        """Record what a worker reports of its students, and tell whether it is to go on.
+        """Record what a worker reports about its students, and return whether it is to go on.
 
-        Epochs that are recorded already are passed over, and so is what comes of a student that has ended.
+        Epochs that are already recorded are skipped, and so is any report about a student that has ended.
         """
-        if result.get("disk"):  # a worker could not keep a checkpoint: the next one could not either
+        if result.get("disk"):  # a worker could not save a checkpoint, and the next one could not either
             raise DiskError(str(result["disk"]))
         for news in json.loads(result.get("students") or "[]"):
             number = int(news["number"])
@@ -108,15 +108,15 @@ class TrialManager:
         ended = [number for number in proposal.numbers if self._ended(number)]
         if proposal.ended is not None and ended:
             write_json(proposal.ended, {"ended": ended})
-        # A cohort is given another step to leave each of its members a checkpoint of its own.
+        # A cohort gets another step, in which it saves a checkpoint for each of its members.
         return proposal.state is not None or not ended
 
     def close(self, proposal: Proposal, result: Mapping[str, Any] | None, *, lost: str | None) -> None:
         """Record how the trials of a carrier ended, and tell the study.
 
         Args:
-            result: the last that its worker said, if anything.
-            lost: what its worker died of; None where it did not.
+            result: the worker's last result, if any.
+            lost: why its worker died; None if it did not.
         """
         if result is not None:
             self.record(proposal, result)
@@ -130,7 +130,7 @@ class TrialManager:
             if model.epoch >= model.epochs and not (result or {}).get("failed"):
                 self._end(student.number, "done", self._undefined(student.number))
             elif failure and proposal.state is not None:
-                # Whoever of them it was: each is trained by itself, and fails by itself.
+                # Any of them may be the cause: each is trained by itself, and fails by itself.
                 self._queue.put_last(Proposal((student,)))
             elif failure and not self.should_stop():
                 self._end(student.number, "failed", failure)
@@ -143,10 +143,10 @@ class TrialManager:
             proposal.state.with_suffix(".ended.json").unlink(missing_ok=True)
 
     def _run_again(self, proposal: Proposal, rest: Sequence[ProposedStudent], reason: str) -> None:
-        """Take up what a worker that died leaves behind, unless that happened too often already.
+        """Run again what a dead worker leaves behind, unless that has happened too often.
 
-        The first times a cohort is run again as it was: most often it is the machine that failed. Then each of its
-        students is trained by itself, so that one that kills its worker takes no others along.
+        The first few times a cohort is run again as it was, because usually the machine failed. After that each of its
+        students is trained by itself, so that one that kills its worker does not affect the others.
         """
         if proposal.state is None and not rest:
             return
@@ -182,7 +182,7 @@ class TrialManager:
                 self._writer.model_state(model.id, "interrupted")
 
     def delete_superseded(self) -> None:
-        """Take the checkpoints that are not to be kept, those included that a worker wrote late."""
+        """Delete the checkpoints that are not to be kept, including those that a worker wrote late."""
         self._retention.delete_superseded(self._writer.state, list(self._writer.state.trials), self._front())
 
     def _front(self) -> list[str]:
@@ -191,7 +191,7 @@ class TrialManager:
 
     def _end(self, number: int, state: str, message: str = "") -> None:
         model_id = trial_id(number)
-        # First the run's record, then the study: a driver killed in between finds the record and tells the study.
+        # First the run's record, then the study: if this driver is killed in between, the next one tells the study.
         self._writer.model_state(model_id, state, message)
         self._tell(number)
         if state == "done":
@@ -201,7 +201,7 @@ class TrialManager:
         self._retention.delete_superseded(self._writer.state, [model_id], self._front())
 
     def _hopeless(self) -> str:
-        """Return why the sweep is not worth going on with: nothing but failures so far, and enough of them."""
+        """Return why the sweep is not worth continuing: there are enough trials, and all of them failed."""
         ended = [model for model in self._writer.state.trials.values() if model.ended is not None]
         limit = self._plan.space.resources.give_up_after
         if limit is None or len(ended) < limit or any(model.state != "failed" for model in ended):
