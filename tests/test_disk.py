@@ -200,11 +200,11 @@ def small_space(tmp_path: Path) -> Path:
 
 
 def test_an_export_that_does_not_fit_leaves_nothing(mount: Mount, small_run: Any) -> None:
-    from kdtune.report.export.run import SweepRequest, run_export
+    from kdtune.report.export.run import ExportRequest, run_export
 
     disk = mount("200k")
     with pytest.raises(KdtuneError, match="No space left on device"):
-        run_export(SweepRequest(run=small_run.path, out=disk / "out", pick=["knee"]))
+        run_export(ExportRequest(run=small_run.path, out=disk / "out", pick=["knee"]))
     assert os.listdir(disk) == []
 
 

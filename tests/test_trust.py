@@ -34,7 +34,7 @@ from kdtune.runs.summary import summarise
 from kdtune.space.reading import read_space
 from kdtune.student.student import load_student
 from kdtune.terminal.console import print_runs, print_summary
-from tests.data import published
+from tests.data import published_forms as published
 from tests.test_bad_input import run as make_run
 
 DEEP = 3_000
@@ -423,6 +423,7 @@ def test_a_program_in_the_place_of_an_image_is_not_run(
     """Pillow gives PostScript to ghostscript, whatever the file is called."""
     from PIL import EpsImagePlugin
 
+    from kdtune.data.images.pixels import Decoding
     from kdtune.student.raw_input import _picture
 
     ghost = tmp_path / "bin" / "gs"
@@ -434,7 +435,7 @@ def test_a_program_in_the_place_of_an_image_is_not_run(
     monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
     path = picture(tmp_path)
     path.write_bytes(EPS)
-    for read in (load_folder, lambda path: _picture(path, (3, 32, 32))):
+    for read in (load_folder, lambda path: _picture(path, Decoding(32, 3), (3, 32, 32))):
         with pytest.raises(KdtuneError, match="does not decode"):
             read(path)
     assert not (tmp_path / "ran").exists()
@@ -451,7 +452,10 @@ def test_the_source_unpickles_and_evaluates_nothing() -> None:
     import re
 
     allowed = {
-        ("report/formats.py", "torch.export.load"),  # reads the bytes it wrote in the line before
+        (
+            "report/export/bundle/formats.py",
+            "torch.export.load",
+        ),  # reads the bytes it wrote in the line before
         ("background/helper.py", "pickle.loads("),  # from a pipe to a child that it started itself
     }
     pattern = re.compile(

@@ -1,4 +1,4 @@
-"""`python -m tui RUN`: the monitor without the rest of the command line; what `--serve` starts for each visitor."""
+"""The monitor without the rest of the command line, `python -m tui RUN`; `--serve` starts it for each visitor."""
 
 import argparse
 import gc

@@ -83,8 +83,8 @@ class Host(Protocol):
 
     Attributes:
         session: the run, and how it is looked at.
-        failures: charts that raised, with what they raised.
-        log_axis_at: when the key of the logarithmic axis was pressed, by the monotonic clock.
+        failures: names of the charts that raised an error, and the errors.
+        log_axis_at: the time when the key of the logarithmic axis was pressed last, by the monotonic clock.
     """
 
     session: Session
@@ -115,7 +115,7 @@ class Host(Protocol):
     def push_screen(
         self, screen: Screen[str | None], callback: Callable[[str | None], None] | None = None
     ) -> object:
-        """Open a dialog; `callback` is given its answer, None where it was left without one."""
+        """Open a dialog; `callback` gets its answer, None if it was closed without one."""
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy text to the terminal's clipboard."""

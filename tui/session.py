@@ -1,6 +1,6 @@
-"""One person's session with one run: its source, what is known of it, how it is looked at. Knows nothing of Textual.
+"""One person's session with one run: everything that a front end needs besides drawing and keys.
 
-Everything that a front end needs besides drawing and keys; the app moves it with its clock.
+It knows nothing of Textual; the app updates it by its clock.
 """
 
 import time
@@ -21,22 +21,26 @@ from .state.store import Store
 from .state.view import View
 
 DRAIN_SECONDS = 0.04
-"""Time for taking events in, a frame: what is left waits for the next one, so that keys never do."""
+"""Most time to apply events in a frame; the rest waits for the next frame, so that keys never wait."""
 
 SORT_SECONDS = 2.0
+"""Time between two sorts of the table while reports come in."""
+
 MESSAGE_SECONDS = 4.0
+"""Time for which a message stays in the footer."""
 
 WishOf = Callable[[Frame], Wish | None]
 """Returns what a chart wants computed, None where that is nothing."""
 
 
 class Session:
-    """A run, and how one looks at it.
+    """A run, and what a person has chosen to see of it.
 
     Attributes:
-        ids: the trials that the filter lets through, in the table's order.
-        message: what was said last, with its style; None once it has been read.
-        log_lines: the driver's log, as far as it was asked for.
+        files: the run directory; None for a made-up run.
+        ids: ids of the trials that the filter lets through, in the order of the table.
+        message: the latest message and its style; None once it has been shown long enough.
+        log_lines: the driver's log, as of the last time that a screen showed it.
     """
 
     def __init__(
@@ -70,7 +74,7 @@ class Session:
         self._asked: Sequence[Hashable] = ()
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start to read."""
         self.source.start()
         self.reader.start()
 
@@ -82,7 +86,7 @@ class Session:
 
     @property
     def is_replay(self) -> bool:
-        """A run is played again."""
+        """Whether a run is played again."""
         return isinstance(self.source, Replay)
 
     # ---- what has been read ----
@@ -112,7 +116,7 @@ class Session:
     def _apply(self, batch: Batch) -> None:
         if batch.reset:
             store = Store(self.store.record)
-            # Revisions must never repeat: widgets take equal ones for equal contents.
+            # Revisions must never repeat, because equal ones mean equal contents to the widgets.
             store.revision, store.done_revision = self.store.revision + 1, self.store.done_revision + 1
             self.store = store
             self._sorted_count = -1
@@ -130,7 +134,7 @@ class Session:
         return ids
 
     def _ask(self, wishes: Sequence[WishOf]) -> None:
-        """Have computed what is wanted, if that is not what was wanted last."""
+        """Ask for what the charts want computed, unless it is what they wanted last."""
         frame = self.frame(0, 0)
         wanted = [wish for wish_of in wishes if (wish := wish_of(frame)) is not None]
         states = [wish.state for wish in wanted]
@@ -141,7 +145,7 @@ class Session:
     # ---- order and filter ----
 
     def sort(self, *, now: bool = False) -> None:
-        """Put the trials in order: now, or if it is time."""
+        """Sort the trials, now or if it is time."""
         count = len(self.store.state.trials)
         moment = self._clock()
         key = (self.store.revision, self.view.revision)
@@ -157,7 +161,7 @@ class Session:
             self.move_to(self.ids[0])
 
     def set_filter(self, text: str) -> str:
-        """Use a filter; return what is wrong with it, empty where nothing is."""
+        """Use a filter; return what is wrong with it, empty if nothing is."""
         try:
             self._filter = parse(text, self.store, self.view) if text.strip() else None
         except FilterError as error:
@@ -173,10 +177,10 @@ class Session:
             self.view.cursor = model_id
             self.view.changed()
 
-    # ---- what is drawn ----
+    # ---- drawing ----
 
     def frame(self, width: int, height: int) -> Frame:
-        """Return what charts are drawn from."""
+        """Return the argument of the charts."""
         return Frame(
             store=self.store,
             view=self.view,
@@ -195,7 +199,12 @@ class Session:
         )
 
     def key(self, depends: str) -> tuple[Hashable, ...]:
-        """Return what a drawing depends on: `store`, `done` (what has ended), `reports` (the cursor's), …"""
+        """Return the values that a picture depends on.
+
+        Args:
+            depends: `store`; `done`, the trials that have ended; `reports`, those of the model under the cursor;
+                `rankings`; `log`.
+        """
         shared = (
             self.view.revision,
             self._order_revision,

@@ -1,4 +1,4 @@
-"""The status of the run in words: its state, and what must not be overlooked."""
+"""The status of the run in words: its state, and warnings."""
 
 from kdtune.runs.reader import seconds_left
 from kdtune.text import duration
@@ -7,11 +7,11 @@ from .session import Session
 from .sources import Replay
 
 STALE_SECONDS = 180.0
-"""A running sweep that has not reported for so long is said to be silent."""
+"""A running sweep without a report for so long gets a warning."""
 
 
 def state_name(session: Session) -> str:
-    """Return the run's state: `lost` where its driver died without a word, `gone` where its folder did."""
+    """Return the run's state; `lost` if its driver died without a word, `gone` if its folder no longer exists."""
     source, store = session.source, session.store
     if source.health.gone:
         return "gone"
@@ -22,7 +22,7 @@ def state_name(session: Session) -> str:
 
 
 def badges(session: Session) -> list[tuple[str, str]]:
-    """Return what must not be overlooked, each with its style: pause, replay, silence."""
+    """Return what must not be overlooked, each with its style: a replay, a pause, an error, a silence."""
     source = session.source
     found: list[tuple[str, str]] = []
     state = state_name(session)
@@ -47,7 +47,7 @@ def badges(session: Session) -> list[tuple[str, str]]:
 
 
 def time_left(session: Session) -> float | None:
-    """Return the estimate that `kdtune status` gives, seconds; None where there is none."""
+    """Return the seconds left, as `kdtune status` estimates them; None without an estimate."""
     if state_name(session) != "running":
         return None
     return seconds_left(session.store.state, session.store.record, session.source.now())

@@ -1,6 +1,6 @@
-"""Distillation: the loss, training that can be resumed, frozen teachers. Knows nothing of Ray or Optuna.
+"""Distillation: the loss, training that can be resumed, and frozen teachers. Uses neither Ray nor Optuna.
 
-Names are looked up when they are used: reading a protocol (`TrainConfig`) does not import torch.
+Names are resolved when they are used: reading a protocol (`TrainConfig`) does not import torch.
 """
 
 from importlib import import_module
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from kdtune.distill.training import DivergedError, Training
 
 _HOMES = {
-    "kd_loss": "_loss",
-    "learning_rate": "_schedule",
+    "kd_loss": "loss",
+    "learning_rate": "schedule",
     "Arrays": "arrays",
     "DeviceData": "arrays",
     "Distillation": "config",

@@ -1,4 +1,4 @@
-"""What an action is, and what is made of a table of them. The table itself is in `table.py`."""
+"""What an action is, and what is made from a table of actions: bindings, help, footer, and the README's keys."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ from ..host import Host
 from ..screens.help import KeyLine
 
 FORBIDDEN_KEYS = ("ctrl+b", "ctrl+a", "ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m")
-"""tmux and screen take the first two; terminals send the others for backspace, tab and enter."""
+"""tmux and screen need the first two; terminals send the others for backspace, tab and enter."""
 
 _ALWAYS = 2
-"""Places in the footer that nothing takes: leaving, and help."""
+"""The first places in the footer, which always belong to leaving and to help."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do.
+    """One thing that a person can do.
 
     Attributes:
-        keys: Textual's names of the keys, joined by commas.
+        keys: Textual's names of its keys, joined by commas.
         shown: the keys as people read them.
-        do: what it does to the app.
-        label: two or three words, no other action's.
-        help: one line.
-        group: heading in the help.
-        footer: its place in the footer, 0 for none; the smallest come first.
-        needs: `write` where it changes the run, `replay` where only a replay can.
+        do: does it.
+        label: its name in one to three words, which no other action has.
+        help: one line that says what it does.
+        group: its heading in the help.
+        footer: its place in the footer, the smallest first; 0 for none.
+        needs: `write` if it changes the run, `replay` if only a replay can do it, else empty.
     """
 
     keys: str
@@ -41,7 +41,7 @@ class Action:
 
 
 def bindings(actions: Sequence[Action]) -> list[Binding]:
-    """Return Textual's bindings: each calls the app's `act` with the action's number."""
+    """Return Textual's bindings, each of which calls the app's `act` with the number of its action."""
     return [
         Binding(action.keys, f"app.act({number})", action.label, show=False, key_display=action.shown)
         for number, action in enumerate(actions)
@@ -57,7 +57,7 @@ def groups(actions: Sequence[Action]) -> dict[str, list[Action]]:
 
 
 def help_lines(actions: Sequence[Action], *, replay: bool, readonly: bool) -> dict[str, list[KeyLine]]:
-    """Return the help page's lines by heading; what can't be done here says where it can."""
+    """Return the lines of the help page by heading; an action that does nothing here says why."""
     return {
         heading: [KeyLine(action.shown, action.help, _missing(action, replay, readonly)) for action in found]
         for heading, found in groups(actions).items()
@@ -71,7 +71,7 @@ def _missing(action: Action, replay: bool, readonly: bool) -> str:
 
 
 def footer(actions: Sequence[Action], *, replay: bool, readonly: bool) -> list[Action]:
-    """Return what the footer shows: how to leave, where help is, in a replay what moves its time, and the rest."""
+    """Return the footer's actions in order: leaving, help, in a replay those that move its time, and the rest."""
     off = set() if replay else {"replay"}
     if readonly:
         off.add("write")

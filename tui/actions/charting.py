@@ -1,4 +1,4 @@
-"""How charts are drawn: what they show, their axes, the cross-hair, the part in sight; and their numbers, copied."""
+"""Charts: what they show, their axes, cross-hair and zoom; and their contents, copied as text."""
 
 import time
 
@@ -7,11 +7,11 @@ from ..host import Host
 from ..state.view import EPOCH
 
 DOUBLE_SECONDS = 0.4
-"""Time within which a key pressed twice is one command."""
+"""A key pressed twice within this time is one command."""
 
 
 def choose_measure(host: Host, by: int) -> None:
-    """Show the next measure, or the one before."""
+    """Show the next measure, or the previous one."""
     session = host.session
     measures = session.store.measures
     session.view.measure = (session.view.measure + by) % len(measures)
@@ -20,7 +20,7 @@ def choose_measure(host: Host, by: int) -> None:
 
 
 def choose_setting(host: Host, by: int) -> None:
-    """Slice by the next setting, or the one before."""
+    """Slice by the next setting, or the previous one."""
     session = host.session
     settings = sliced(session.store)
     session.view.parameter = (session.view.parameter + by) % max(1, len(settings))
@@ -43,12 +43,12 @@ def toggle_crosshair(host: Host) -> None:
     view = host.session.view
     view.crosshair = not view.crosshair
     if view.crosshair:
-        host.session.say("cross-hair: arrow keys move it, i puts it away")
+        host.session.say("cross-hair: the arrow keys move it, i hides it")
     _changed(host)
 
 
 def zoom(host: Host, by: int) -> None:
-    """Zoom in (1), out (-1), or show the whole (0)."""
+    """Zoom in (by = 1) or out (-1), or show the whole chart (0)."""
     view = host.session.view
     place = host.board.chart_pane.place if host.board is not None else EPOCH
     if by == 0:
@@ -60,7 +60,7 @@ def zoom(host: Host, by: int) -> None:
 
 
 def toggle_log_axis(host: Host) -> None:
-    """Turn the logarithmic axis on or off; twice in a row copies the pane's numbers instead."""
+    """Turn the logarithmic axis on or off; pressed twice, copy the pane as text instead."""
     board, view = host.board, host.session.view
     if board is None:
         return
@@ -75,7 +75,7 @@ def toggle_log_axis(host: Host) -> None:
 
 
 def copy(host: Host) -> None:
-    """Copy what the pane shows, as text."""
+    """Copy what the pane shows as text."""
     if host.board is None:
         return
     pane = host.board.pane
@@ -85,7 +85,7 @@ def copy(host: Host) -> None:
 
 
 def smooth(host: Host) -> None:
-    """Smooth curves more, or not at all again."""
+    """Smooth curves more, and after the strongest step not at all."""
     host.session.view.smoothing = (host.session.view.smoothing + 1) % 4
     _changed(host)
 

@@ -1,4 +1,4 @@
-"""Which trials: selected, pinned, sorted, filtered, looked at closely."""
+"""Trials: selecting, pinning, sorting and filtering them, and one in detail."""
 
 from collections.abc import Callable
 
@@ -10,17 +10,17 @@ from ..state.order import columns
 from ..state.view import COMPARED
 
 FILTER_HINT = (
-    "state:running  pair:lenet5  T>=4  eod<0.05  front  !failed     tab completes, enter keeps, esc leaves"
+    "state:running  pair:lenet5  T>=4  eod<0.05  front  !failed     tab completes, enter applies, esc cancels"
 )
 
 
 def select(host: Host) -> None:
-    """Compare the trial under the cursor, or not."""
+    """Compare the trial under the cursor, or stop comparing it."""
     _toggle(host, host.session.view.toggle_selected)
 
 
 def pin(host: Host) -> None:
-    """Pin the trial under the cursor, or not."""
+    """Pin the trial under the cursor, or unpin it."""
     _toggle(host, host.session.view.toggle_pinned)
 
 
@@ -30,13 +30,13 @@ def _toggle(host: Host, toggle: Callable[[str], bool]) -> None:
         return
     session.view.follow = False
     if not toggle(session.view.cursor):
-        session.say(f"{COMPARED} are compared already: esc clears the selection", "warn")
+        session.say(f"{COMPARED} trials are compared already: esc clears the selection", "warn")
     session.sort(now=True)
     host.repaint()
 
 
 def sort(host: Host, by: int) -> None:
-    """Sort by the next column, the better end first: that is what one sorts for."""
+    """Sort by the next column, the best values first."""
     session = host.session
     store, view = session.store, session.view
     names = columns(store)
@@ -47,7 +47,7 @@ def sort(host: Host, by: int) -> None:
 
 
 def reverse(host: Host) -> None:
-    """Turn the order round."""
+    """Reverse the order."""
     host.session.view.descending = not host.session.view.descending
     _resorted(host)
 
@@ -63,7 +63,7 @@ def _resorted(host: Host) -> None:
 
 
 def filter_trials(host: Host) -> None:
-    """Ask for a filter; it acts as it is typed."""
+    """Ask for a filter, which acts while it is typed."""
     session = host.session
     before = session.view.filter
 
@@ -88,7 +88,7 @@ def filter_trials(host: Host) -> None:
 
 
 def detail(host: Host) -> None:
-    """Show all that is known of the trial under the cursor."""
+    """Show everything known about the trial under the cursor."""
     model = host.session.store.model(host.session.view.cursor)
     if model is not None:
         host.push_screen(Detail(model))

@@ -1,9 +1,10 @@
-"""Where one is: screens, panes, the cursor on a trial, the place in a list."""
+"""Moving: between screens and panes, from trial to trial, in a list, in a chart."""
 
 from ..charts.table import front_order, visible
 from ..host import Host, HostPane
 
 _FAR = 1_000_000
+"""More rows than any list has."""
 
 
 def go_to_screen(host: Host, screen: str) -> None:
@@ -13,14 +14,14 @@ def go_to_screen(host: Host, screen: str) -> None:
 
 
 def go_to_pane(host: Host, by: int) -> None:
-    """Go to the next pane, or the one before."""
+    """Go to the next pane, or the previous one."""
     board = host.board
     if board is not None:
         board.activate(board.active + by)
 
 
 def maximise(host: Host) -> None:
-    """Give the pane the whole screen, or take it back."""
+    """Give the pane the whole screen, or put it back in its place."""
     board = host.board
     if board is not None:
         board.maximised_pane = not board.maximised_pane
@@ -29,7 +30,7 @@ def maximise(host: Host) -> None:
 
 
 def leave(host: Host) -> None:
-    """Leave what is open, the innermost first."""
+    """Undo one thing that is on, the innermost first: maximised, cross-hair, filter, selection, zoom."""
     view, board = host.session.view, host.board
     if board is not None and board.maximised_pane:
         maximise(host)
@@ -47,7 +48,7 @@ def leave(host: Host) -> None:
 
 
 def move(host: Host, by: int) -> None:
-    """Move the cursor over the trials; where a cross-hair is, that; in the log, by lines."""
+    """Move the cursor over the trials; in a chart move its cross-hair instead, and in the log scroll by lines."""
     board, session = host.board, host.session
     if board is None:
         return
@@ -71,7 +72,7 @@ def move(host: Host, by: int) -> None:
 
 
 def move_sideways(host: Host, by: int) -> None:
-    """Move the cross-hair, or a zoomed chart, sideways."""
+    """Move the cross-hair, or a zoomed chart, to the left (by = -1) or to the right (1)."""
     if host.board is not None:
         host.session.view.nudge(host.board.chart_pane.place, host.board.chart_pane.size, by, 0)
         host.repaint()
@@ -90,7 +91,7 @@ def end(host: Host, by: int) -> None:
 
 
 def scroll(host: Host, pane: HostPane, by: int) -> None:
-    """Scroll a pane's list; in a pane without one, or where all of it is in sight, move the cursor."""
+    """Scroll a pane's list; if it has none, or all of it is in sight, move the cursor over the trials."""
     view = host.session.view
     name = pane.pane_name
     last = view.last.get(name, 0) if pane.scrolls else 0
@@ -104,7 +105,7 @@ def scroll(host: Host, pane: HostPane, by: int) -> None:
 
 
 def click(host: Host, pane: HostPane, x: int, y: int) -> None:
-    """Put the cursor on the trial in this row of a table, or the cross-hair on this place of a chart."""
+    """Put the cursor on the trial that was clicked in a table, or the cross-hair on the place in a chart."""
     session = host.session
     x, y = x - pane.gutter.left, y - pane.gutter.top
     if pane.pane_name in ("table", "front_table"):
@@ -123,7 +124,7 @@ def click(host: Host, pane: HostPane, x: int, y: int) -> None:
 
 
 def follow(host: Host) -> None:
-    """Let the cursor follow the reports, or not."""
+    """Let the cursor follow the newest report, or stop that."""
     session = host.session
     session.view.follow = not session.view.follow
     if session.view.follow and session.store.newest:

@@ -1,4 +1,4 @@
-"""The run and the monitor itself: export, screenshot, meter, help, leaving, and stopping the sweep."""
+"""The run and the monitor itself: export, screenshot, meter, palette, leaving, and stopping the sweep."""
 
 import shlex
 import time
@@ -11,7 +11,7 @@ from ..status import state_name
 
 
 def export(host: Host) -> None:
-    """Copy the command that exports the front, or draws a study's tables and figures again."""
+    """Copy the command that exports the front or, of a study, draws its tables and figures again."""
     session = host.session
     run = session.store.record.name if session.files is None else str(session.files.root)
     command = f"{session.store.record.concluding} {shlex.quote(run)}"
@@ -21,13 +21,13 @@ def export(host: Host) -> None:
 
 
 def screenshot(host: Host) -> None:
-    """Write the screen to a file."""
+    """Write the screen to an SVG file in the current folder."""
     session = host.session
     name = f"kdtune-{session.store.record.name}-{host.current_mode}-{int(time.time())}.svg"
     try:
         path = host.save_screenshot(filename=name)
     except OSError as error:
-        session.say(f"no screenshot: {error}", "bad")
+        session.say(f"can't write the screenshot: {error}", "bad")
     else:
         session.say(f"wrote {path}", "good")
     host.repaint()
@@ -45,7 +45,7 @@ def palette(host: Host) -> None:
 
 
 def detach(host: Host) -> None:
-    """Leave; the sweep goes on."""
+    """Close the monitor; the sweep goes on."""
     host.exit()
 
 
@@ -70,9 +70,11 @@ def stop_run(host: Host) -> None:
                     request_stop(files, "now" if word == "now" else "clean")
                     session.say("asked the sweep to stop", "warn")
                 except OSError as error:
-                    session.say(f"could not ask it to stop: {error}", "bad")
+                    session.say(f"can't ask the sweep to stop: {error}", "bad")
             host.repaint()
 
-        host.push_screen(ConfirmStop(session.store.record.name), ended)
+        record = session.store.record
+        command = "study" if record.kind == "study" else "search"
+        host.push_screen(ConfirmStop(record.name, f"kdtune {command} --resume {record.name}"), ended)
         return
     host.repaint()

@@ -1,4 +1,4 @@
-"""The view's time: hold it, and in a replay step and seek."""
+"""The view's time: pausing it, and in a replay stepping and seeking."""
 
 from kdtune.text import duration
 
@@ -8,14 +8,14 @@ from ..sources import Replay
 
 
 def pause(host: Host) -> None:
-    """Hold the view, or let it go on."""
+    """Pause the view, or let it go on."""
     host.session.source.paused = not host.session.source.paused
     host.session.view.changed()
     host.turn()
 
 
 def step(host: Host, by: int) -> None:
-    """Go a report on or back in a replay."""
+    """Go forward or back by some reports in a replay."""
     source = _replay(host, "step")
     if source is not None:
         source.step(by)
@@ -35,10 +35,12 @@ def seek(host: Host) -> None:
 
     def check(text: str) -> str:
         return (
-            "" if not text or moment(text, source.length) is not None else f"{text!r} is no moment of the run"
+            ""
+            if not text or moment(text, source.length) is not None
+            else f"{text!r} is not a moment of the run"
         )
 
-    hint = f"50%, or a time from the start as in 3:20 (the run took {duration(source.length)})"
+    hint = f"50%, or a time since the start, as in 3:20 (the run took {duration(source.length)})"
     host.push_screen(Prompt("Seek", hint, check=check), ended)
 
 
@@ -51,7 +53,7 @@ def _replay(host: Host, what: str) -> Replay | None:
 
 
 def moment(text: str, length: float) -> float | None:
-    """Return the share of a run's time that `50%`, `90` (seconds) or `3:20` means; None where it means nothing."""
+    """Return the share of a run's time that `50%`, `90` (seconds) or `3:20` means; None if it is not in the run."""
     text = text.strip()
     try:
         if text.endswith("%"):

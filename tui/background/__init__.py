@@ -1,1 +1,1 @@
-"""What takes too long for a key to wait for: full reports are read in a thread, intervals computed in a process."""
+"""Work that would hold up the keys: a thread reads full reports, a process computes intervals."""

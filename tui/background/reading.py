@@ -1,4 +1,4 @@
-"""Reads full reports in a thread, of those models only that someone looks at."""
+"""Reads full reports in a thread, and only those of models that the screen needs."""
 
 import threading
 from collections import OrderedDict
@@ -8,23 +8,23 @@ from typing import Protocol
 from kdtune.runs.records import Report
 
 KEPT_BYTES = 24 << 20
-"""Of reports that nobody looks at: beyond, those seen longest ago are forgotten, and read again if asked for."""
+"""Most memory for reports that the screen no longer needs; those needed longest ago are dropped."""
 
 
 class Reports(Protocol):
-    """Gives a model's full reports."""
+    """A source of full reports."""
 
     def reports(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
-        """Return them, None if they are the same as `have`."""
+        """Return a model's full reports, None if they equal `have`."""
         ...
 
 
 class Reader:
-    """The reports of the models that are looked at.
+    """The full reports of the models that the screen needs.
 
     Attributes:
-        found: full reports by model; lists are replaced, never changed.
-        revision: grows when `found` does.
+        found: full reports by model; its lists are replaced, never changed.
+        revision: grows with every change of `found`.
     """
 
     def __init__(self, source: Reports) -> None:
@@ -39,7 +39,7 @@ class Reader:
         self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -50,7 +50,7 @@ class Reader:
             self._thread.join(2.0)
 
     def want(self, ids: Sequence[str], changed: Iterable[str] = ()) -> None:
-        """Say which models are looked at now, the most important first, and which of all have new reports."""
+        """Read these models' reports, the most important first; `changed` names all models with new ones."""
         wanted = tuple(dict.fromkeys(ids))
         news = set(changed)
         todo = [i for i in wanted if i not in self._wanted or i in news]
@@ -61,7 +61,7 @@ class Reader:
             for model_id in [*todo, *(i for i in self._todo if i in wanted)]:
                 self._todo[model_id] = None
             for model_id in [i for i in self._todo if i not in wanted]:
-                del self._todo[model_id]  # the latest wins: nobody looks at these any more
+                del self._todo[model_id]  # nobody needs these any more
         self._wake.set()
 
     def _forget(self) -> None:
@@ -86,7 +86,7 @@ class Reader:
             have = self.found.get(model_id, ())
             try:
                 found = self._source.reports(model_id, have)
-            except Exception:  # whatever is wrong with one file must not end the reading of the others
+            except Exception:  # a fault in one file must not stop the reading of the others
                 found = None
             if found is None:
                 continue
@@ -98,7 +98,7 @@ class Reader:
 
 
 def size(report: Report) -> int:
-    """Return about how many bytes a report takes."""
+    """Return roughly how many bytes of memory a report needs."""
     tables = sum(
         item.examples.nbytes + item.predicted.nbytes + item.hits.nbytes for item in report.counts.values()
     )

@@ -1,4 +1,4 @@
-"""Charts: pure functions of the store, the view, a size and the glyphs at hand. Each returns a canvas."""
+"""Charts: pure functions of the store, the view, a size and the glyphs that the terminal has; each returns a canvas."""
 
 from .frame import Frame
 

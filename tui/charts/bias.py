@@ -1,4 +1,4 @@
-"""Per-class bias: how each class's share of the accuracy moved from teacher, or non-distilled twin, to student."""
+"""Per-class bias: how each class's relative accuracy changed from the teacher, or from the NDS, to the student."""
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +25,10 @@ def bias(frame: Frame) -> Canvas:
     """Draw class bias as ranked bars, the extremes first: losers from the top, winners from the bottom."""
     model = frame.cursor
     if model is None:
-        return frame.nothing("no trial yet", "bias forms with the first report")
+        return frame.nothing("no trial yet", "class bias appears with the first report")
     reports = frame.reports_of(model.id)
     if not reports:
-        waiting = "reading its reports" if model.epoch else "its first epoch is not over"
+        waiting = "reading its reports" if model.epoch else "its first epoch is still running"
         return frame.nothing(f"{model.id}: no report yet", waiting)
     values = {kind: bias_of(frame, model, reports[-1].counts[ALL], kind) for kind in ("teacher", "nds")}
     known = [kind for kind, found in values.items() if found is not None]
@@ -74,7 +74,7 @@ def bias(frame: Frame) -> Canvas:
 
 
 def bias_rows(classes: int) -> int:
-    """Return how many rows the chart can use: a heading, and each class with a blank row below it."""
+    """Return how many rows the chart can use: a heading, then each class with a blank row below it."""
     return 1 + 2 * classes
 
 
@@ -93,7 +93,7 @@ def _heading(frame: Frame, canvas: Canvas, epoch: int, label: int, shown: list[s
 
 
 def bias_of(frame: Frame, model: ModelState, counts: Counts, kind: str) -> npt.NDArray[np.float64] | None:
-    """Return class bias [C] against a reference's last report; None where there is none to compare with."""
+    """Return class bias [C] against a reference's last report; None if there is nothing to compare with."""
     reference = frame.store.reference(model, kind)
     if reference is None or reference.id == model.id:
         return None
@@ -107,7 +107,7 @@ def bias_of(frame: Frame, model: ModelState, counts: Counts, kind: str) -> npt.N
 
 
 def ranked(values: npt.NDArray[np.float64] | None) -> npt.NDArray[np.int64]:
-    """Return the classes from the largest loss to the largest gain; undefined ones in the middle of the order, at 0."""
+    """Return the classes from the largest loss to the largest gain; undefined ones stand in the middle, as zeros."""
     assert values is not None
     return np.argsort(np.nan_to_num(values), kind="stable").astype(np.int64)
 
@@ -115,7 +115,7 @@ def ranked(values: npt.NDArray[np.float64] | None) -> npt.NDArray[np.int64]:
 def window(count: int, rows: int, offset: int) -> tuple[list[int], int]:
     """Return which of `count` ranked things fill the rows, and how many are left out.
 
-    Without an offset both ends are shown and -1 marks the gap between them; with one, a plain window from there.
+    Without an offset, both ends are shown and -1 marks the gap between them; with one, a plain window starts there.
     """
     if count <= rows:
         return list(range(count)), 0

@@ -1,4 +1,4 @@
-"""What happens to single classes: accuracy by class and epoch, and where student and teacher disagree."""
+"""Single classes: their accuracy by epoch, and where student and teacher disagree."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +13,15 @@ from .bias import window
 from .frame import Frame
 
 _MATRIX_CLASSES = 24
-"""Classes up to which disagreement is drawn as a matrix; of more, only the largest cells, as bars."""
+"""Disagreement of up to so many classes is drawn as a matrix; of more, its largest cells are drawn as bars."""
 
 _LEVELS = 16
 _TALLEST = 3
-"""Rows of one class, where there is room."""
+"""Most rows that a class is given where there is room."""
 
 
 def class_map(frame: Frame) -> Canvas:
-    """Draw each class's accuracy by epoch as a heat map, the classes that fare worst on top."""
+    """Draw each class's accuracy by epoch as a heat map, with the least accurate classes at the top."""
     reports, canvas = _reports(frame)
     if canvas is not None:
         return canvas
@@ -81,7 +81,7 @@ def class_map(frame: Frame) -> Canvas:
 
 
 def map_rows(classes: int) -> int:
-    """Return how many rows a chart of classes can use: three a class, two headings above, an axis below."""
+    """Return how many rows a chart of classes can use: three per class, two headings above, an axis below."""
     return 3 + _TALLEST * classes
 
 
@@ -92,7 +92,7 @@ def _reports(frame: Frame) -> tuple[list[Report], Canvas | None]:
     reports = list(frame.reports_of(model.id))
     if not reports:
         return [], frame.nothing(
-            f"{model.id}: no report yet", "its first epoch is not over" if not model.epoch else ""
+            f"{model.id}: no report yet", "its first epoch is still running" if not model.epoch else ""
         )
     return reports, None
 
@@ -140,7 +140,7 @@ def _half_row(
     lower: npt.NDArray[np.int64] | None,
     cell: int,
 ) -> None:
-    """Draw two classes in one row: the upper half of each cell is ink, the lower half its ground."""
+    """Draw two classes in one row: the upper half of each cell in the text colour, the lower half in the background."""
     lows = np.full(len(upper), -1) if lower is None else lower
     pairs, inverse = np.unique(np.stack([upper, lows]), axis=1, return_inverse=True)
     numbers = np.array(
@@ -178,7 +178,7 @@ def _map_read_out(
 
 
 def disagreement(frame: Frame) -> Canvas:
-    """Draw on which classes student and teacher disagree: a matrix, or the largest cells as bars."""
+    """Draw the classes on which student and teacher disagree: as a matrix, or the largest cells as bars."""
     reports, canvas = _reports(frame)
     if canvas is not None:
         return canvas
@@ -186,7 +186,11 @@ def disagreement(frame: Frame) -> Canvas:
     report = reports[-1]
     if not report.disagreement:
         baseline = model is not None and model.kind != "student"
-        hint = "a baseline has no teacher to disagree with" if baseline else "they agree on every example"
+        hint = (
+            "a baseline has no teacher to disagree with"
+            if baseline
+            else "student and teacher agree on every example"
+        )
         return frame.nothing("no disagreement", hint)
     names = [plain(name) for name in frame.store.record.classes]
     canvas = frame.canvas()
@@ -195,7 +199,7 @@ def disagreement(frame: Frame) -> Canvas:
     cells = len(report.disagreement)
     if cells < LARGEST_CELLS or cells == len(names) * (len(names) - 1):
         said = f"{total:,} of {n:,} differ ({total / n:.0%})"
-    else:  # a report keeps the largest cells only
+    else:  # a report holds the largest cells only
         said = f"{total:,} of {n:,} differ in the {cells} largest cells alone"
     canvas.text(0, 0, fit(f"{said}  epoch {report.epoch}", canvas.width), "dim")
     longest = max(map(width, names), default=4)
@@ -234,7 +238,7 @@ def _matrix(frame: Frame, canvas: Canvas, report: Report, names: list[str], labe
             canvas.text(x, middle, fit(text, cell - 1, align="right"), style)
     y = 2 + len(names) * tall
     if y < canvas.height:
-        canvas.text(left, y, fit(glyphs.text("student says →"), canvas.width - left), "dim")
+        canvas.text(left, y, fit(glyphs.text("student predicts →"), canvas.width - left), "dim")
 
 
 def _largest(frame: Frame, canvas: Canvas, report: Report, names: list[str]) -> None:

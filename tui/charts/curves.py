@@ -1,4 +1,4 @@
-"""Learning curves: measures over epochs, the compared models in colour, the others as a cloud behind them."""
+"""Learning curves: measures over epochs, the compared models in colour, the others faint behind them."""
 
 import math
 
@@ -13,17 +13,17 @@ from ..state.view import EPOCH
 from .frame import REFERENCES, Frame
 
 BACKGROUND_CURVES = 60
-"""Curves drawn behind the compared ones: the latest; more would only be a grey area."""
+"""So many of the latest curves are drawn behind the compared ones; more would merge into a grey area."""
 
 _TWO_FROM = 15
-"""Rows from which two measures are drawn, one above the other."""
+"""Two measures are drawn, one above the other, from so many rows on."""
 
 
 def curves(frame: Frame) -> Canvas:
     """Draw the view's measure over epochs, and the next objective below it where there is room."""
     store = frame.store
     if not store.reports:
-        return frame.nothing("no report yet", "the first curve starts with the first epoch")
+        return frame.nothing("no report yet", "curves start with the first epoch's report")
     canvas = frame.canvas()
     measures = store.measures
     first = measures[frame.view.measure % len(measures)]
@@ -40,7 +40,7 @@ def curves(frame: Frame) -> Canvas:
 
 
 def _legend(frame: Frame, canvas: Canvas) -> int:
-    """Name the compared models in one row; return the rows used."""
+    """Name the compared models in one row; return how many rows that took."""
     if canvas.height < 7:
         return 0
     x = 0

@@ -1,4 +1,4 @@
-"""What every chart is given."""
+"""The one argument of every chart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,21 +18,21 @@ Reports = Mapping[str, Sequence[Report]]
 Doubts = Mapping[tuple[str, int, str], Doubt]
 Rankings = Mapping[str, Sequence[Importance]]
 REFERENCES = {"teacher": "teacher", "nds": "NDS"}
-"""What a trial is held against -> how charts name it; the styles have the names of the keys."""
+"""What a trial is compared with -> its name in charts; its style has the name of the key."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The store, the view, and a size.
+    """What a chart is drawn from: the store, the view, and a size.
 
     Attributes:
         ids: the trials that the filter lets through, in the order of the table.
         ids_revision: grows when they change.
-        reports: full reports by epoch, of the models that are looked at.
-        doubts: intervals and chance floors by (model, epoch, objective), as far as they are known.
-        rankings: settings by importance for a measure, as far as they are known.
-        log: lines of the driver's log, as far as it was asked for.
-        loading: share of the run that has been read, None when all has.
+        reports: the full reports by epoch of the models that the screen needs.
+        doubts: intervals and chance floors by (model, epoch, gap), as far as they are known.
+        rankings: settings by importance for each measure, as far as they are known.
+        log: lines of the driver's log, if a chart shows it.
+        loading: the share of the run that has been read so far, None once all of it has.
         error: why the run can't be read.
         now: seconds since 1970, by the clock of the view (a replay has its own).
     """
@@ -57,12 +57,12 @@ class Frame:
         return Canvas(self.width, self.height, ascii_only=self.glyphs.ascii)
 
     def name_reference(self, canvas: Canvas, x: int, y: int, kind: str) -> int:
-        """Name a reference and its line in a legend; return where the legend goes on: at `x`, if there is no room."""
+        """Name a reference and its line in a legend; return the next free column, `x` if there was no room."""
         label = f"{self.glyphs.glyph('dotted')} {REFERENCES[kind]}"
         return canvas.text(x, y, label, kind) + 3 if x + len(label) <= canvas.width else x
 
     def scrolled(self, name: str, last: int) -> int:
-        """Return the first row shown of a list that scrolls up to `last`; what was asked for beyond is forgotten."""
+        """Return the first row to show of a list that scrolls up to `last`, and correct the view if it is beyond."""
         self.view.last[name] = max(0, last)
         self.view.scroll[name] = max(0, min(self.view.scroll.get(name, 0), last))
         return self.view.scroll[name]
@@ -72,21 +72,27 @@ class Frame:
         """The model under the cursor."""
         return self.store.model(self.view.cursor)
 
+    @property
+    def done(self) -> list[ModelState]:
+        """The trials that the filter lets through and that are done, in the order of the table."""
+        trials = (self.store.model(model_id) for model_id in self.ids)
+        return [trial for trial in trials if trial is not None and trial.state == "done"]
+
     def reports_of(self, model_id: str) -> Sequence[Report]:
-        """Return a model's full reports as far as its events go: a replay does not see ahead."""
+        """Return a model's full reports up to its last event, because a replay must not see ahead."""
         model = self.store.model(model_id)
         found = self.reports.get(model_id, ())
         return found if model is None else found[: model.epoch]
 
     def nothing(self, title: str, hint: str = "") -> Canvas:
-        """Return the canvas of a pane without anything to show: why, and what will bring something."""
+        """Return the canvas of a pane that has nothing to show: it says why, and what will change that."""
         canvas = self.canvas()
         if self.error:
             return message(
                 canvas,
                 self.glyphs,
                 self.error,
-                "the monitor goes on when it comes back; q leaves",
+                "the monitor goes on when the run is back; q leaves",
                 style="bad",
             )
         if self.loading is not None:
@@ -94,7 +100,7 @@ class Frame:
         return message(canvas, self.glyphs, title, hint)
 
     def no_trials(self, title: str, hint: str = "") -> Canvas:
-        """Return the canvas of a chart without any trial to draw; where the filter left none, it says that."""
+        """Return the canvas of a chart that has no trial to draw; if the filter lets none through, it says so."""
         if self.view.filter and self.store.state.trials and not self.ids:
             title, hint = "no trial passes the filter", "esc clears it"
         return self.nothing(title, hint)

@@ -1,4 +1,4 @@
-"""The Pareto front: what is on it, what lies behind it, where it was before; and the hypervolume as it grew."""
+"""The Pareto front, the trials behind it and the front halfway through; and the hypervolume as it grew."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ Floats = npt.NDArray[np.float64]
 
 _OPEN_SCALES = ("parameters", "latency", "individual_fairness")
 _CLOUD_FROM = 250
-"""Trials from which they are single braille dots: fewer would not be seen, more would hide each other."""
+"""From so many trials on they are single braille dots: larger marks would hide each other, fewer dots are not seen."""
 
 _LABELS = 16
-"""Front members named in the plot; more names would hide the points."""
+"""So many members of the front are named in the plot; more names would hide the points."""
 
 
 def axes(frame: Frame) -> tuple[str, str]:
@@ -44,7 +44,7 @@ def front(frame: Frame) -> Canvas:
     name_x, name_y = axes(frame)
     xs, ys = store.column(rows, name_x), store.column(rows, name_y)
     if not np.isfinite(xs).any():
-        return frame.no_trials("no point yet", "the front appears with the first trial's report")
+        return frame.no_trials("no point yet", "the first point appears with the first trial's report")
     done = store.in_state(rows, "done")
     member = store.on_front(rows) & done
     cursor = frame.cursor
@@ -75,7 +75,7 @@ def front(frame: Frame) -> Canvas:
         {
             "NDS": len(guides) > 1,
             "running": store.counts()["running"] > 0,
-            "front at half time": len(earlier) > 0,
+            "front halfway": len(earlier) > 0,
         },
     )
     if not plot.usable:
@@ -123,7 +123,7 @@ def _of(model: ModelState, name: str) -> float:
 
 
 def _scale(frame: Frame, name: str, values: Floats) -> Scale:
-    """Return an axis with room for all trials and all baselines: it stays where it is when the cursor moves."""
+    """Return an axis with room for all trials and baselines, so that it does not change when the cursor moves."""
     log = name in frame.view.log or ("front" in frame.view.log and name == axes(frame)[1])
     scale = Scale.over(
         np.append(values, [_of(model, name) for model in frame.store.baselines]), log=log, margin=0.07
@@ -160,7 +160,7 @@ def _guides(frame: Frame, plot: Plot, guides: Sequence[ModelState], x: str, y: s
 
 
 def _names(frame: Frame, canvas: Canvas, plot: Plot, places: Mapping[str, tuple[int, int]]) -> None:
-    """Write names beside points where nothing but the ground is there."""
+    """Write names beside points where the canvas is empty."""
     ground = (" ", frame.glyphs.glyph("dotted"), frame.glyphs.glyph("vdotted"))
     for model_id, (column, row) in list(places.items())[:_LABELS]:
         label = frame.glyphs.text(plain(model_id))
@@ -181,16 +181,16 @@ def _names(frame: Frame, canvas: Canvas, plot: Plot, places: Mapping[str, tuple[
 
 
 def _beside(column: int, row: int, cells: int) -> list[tuple[int, int]]:
-    """Return where a name of so many cells may begin, the best place first: beside its point, then a row off."""
+    """Return where a name of so many cells may begin, the best place first: beside its point, then one row off."""
     return [(start, row + off) for off in (0, -1, 1) for start in (column + 2, column - 1 - cells)]
 
 
 def _legend(frame: Frame, canvas: Canvas, there: Mapping[str, bool]) -> None:
-    """Name what is drawn; what is not there takes no room."""
+    """Name what is drawn, except what `there` says is not."""
     glyphs = frame.glyphs
     items = [
         (glyphs.glyph("point"), "front", "front"),
-        ("─" if not glyphs.ascii else "-", "front at half time", "faint"),
+        ("─" if not glyphs.ascii else "-", "front halfway", "faint"),
         (glyphs.series(0), "cursor", "series0"),
         (glyphs.glyph("hollow"), "running", "warn"),
         (glyphs.glyph("dot"), "done", "cloud"),

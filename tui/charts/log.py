@@ -10,10 +10,10 @@ _WARN = ("warning", "warn")
 
 
 def log(frame: Frame) -> Canvas:
-    """Draw the end of the log, or what lies `scroll` lines before it; long lines go on in the next row."""
+    """Draw the end of the log, or the part `scroll` lines before it; long lines continue in the next row."""
     lines = frame.log
     if not lines:
-        return frame.nothing("the log is empty", "what Ray and the driver print will be here")
+        return frame.nothing("the log is empty", "what Ray and the driver print appears here")
     canvas = frame.canvas()
     back = frame.scrolled("log", len(lines) - canvas.height)
     rows: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""The table of trials, as a chart: it draws only the rows in sight."""
+"""The table of trials as a chart: it draws only the rows that are in sight."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from .frame import Frame
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name in the store, heading, cells, and whether it is a number."""
+    """A column: its name in the store, its heading, its width, and whether it is aligned to the right."""
 
     name: str
     title: str
@@ -28,12 +28,12 @@ STATE_STYLES = {"running": "accent", "done": "good", "stopped": "dim", "failed":
 
 
 def table(frame: Frame) -> Canvas:
-    """Draw heading, baselines, and the trials around the cursor."""
+    """Draw the heading, the baselines, and the trials around the cursor."""
     return _table(frame, frame.ids, "table")
 
 
 def front_table(frame: Frame) -> Canvas:
-    """Draw the trials on the front, the best by the first objective on top."""
+    """Draw the trials on the front, the best by the first objective at the top."""
     store = frame.store
     if not store.front:
         return frame.nothing("no front yet", "it starts with the first trial that is done and feasible")
@@ -51,14 +51,14 @@ def front_rows(store: Store, ids: Sequence[str]) -> list[str]:
 
 
 def front_order(store: Store, ids: Sequence[str]) -> list[str]:
-    """Return those of the trials that are on the front, the best by the first objective first."""
+    """Return the trials that are on the front, the best by the first objective first."""
     objective = store.objectives[0]
     members = [model_id for model_id in ids if model_id in store.front]
     return sorted(members, key=lambda i: objective.measure.badness(store.value(i, objective.name)))
 
 
 def visible(frame: Frame, ids: Sequence[str]) -> list[str]:
-    """Return the rows below the heading: baselines, then the window of trials around the cursor."""
+    """Return the rows below the heading: the baselines, then the window of trials around the cursor."""
     fixed = [model.id for model in frame.store.baselines] if frame.height >= 8 else []
     fixed = fixed[: max(0, frame.height // 3)]
     rows = max(0, frame.height - 1 - len(fixed))
@@ -84,7 +84,7 @@ def _place(ids: Sequence[str], cursor: str | None) -> int | None:
 def _table(frame: Frame, ids: Sequence[str], name: str) -> Canvas:
     store, glyphs = frame.store, frame.glyphs
     if not store.state.trials and not store.state.baselines:
-        return frame.nothing("no trial yet", store.state.message or "the first one is on its way")
+        return frame.nothing("no trial yet", store.state.message or "the first one is about to start")
     canvas = frame.canvas()
     shown = columns(frame)
     x = 4
@@ -114,7 +114,7 @@ def _table(frame: Frame, ids: Sequence[str], name: str) -> Canvas:
 
 
 def columns(frame: Frame) -> list[Column]:
-    """Return the columns that fit, the most important first, in the table's order."""
+    """Return the columns that fit, in the table's order; the least important are left out."""
     store = frame.store
     room = frame.width - 4
     result = [Column("id", "trial", _id_width(frame), right=False)]

@@ -1,4 +1,4 @@
-"""When each trial ran."""
+"""The time in which each trial ran."""
 
 from collections.abc import Sequence
 
@@ -19,11 +19,13 @@ def started_order(store: Store, ids: Sequence[str]) -> list[str]:
 
 
 def timeline(frame: Frame) -> Canvas:
-    """Draw when each trial ran, a row each; the window moves with the cursor."""
+    """Draw each trial as a bar from its start to its end, one row each; the window moves with the cursor."""
     store, glyphs = frame.store, frame.glyphs
     trials = [t for t in map(store.model, started_order(store, frame.ids)) if t is not None]
     if not trials:
-        return frame.no_trials("no trial has started", "each will be a bar here, as long as it took")
+        return frame.no_trials(
+            "no trial has started", "each trial will be a bar here, from its start to its end"
+        )
     canvas = frame.canvas()
     end = max(t.ended or frame.store.state.updated or t.started for t in trials)
     begin = min(t.started for t in trials)

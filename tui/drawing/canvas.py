@@ -1,4 +1,4 @@
-"""A grid of cells with named styles: what charts draw on, and what widgets turn into segments."""
+"""A grid of cells with named styles: charts draw on it, and widgets turn it into segments."""
 
 from collections.abc import Callable
 
@@ -15,12 +15,12 @@ Chars = npt.NDArray[np.str_]
 
 
 class Canvas:
-    """Cells [height, width], each a character and the name of a style.
+    """Cells [height, width], each with a character and the name of a style.
 
-    A wide character takes two cells: the second holds the empty string, so that joined rows keep their width.
+    A wide character fills two cells: the second holds the empty string, so that a joined row has the right width.
 
     Attributes:
-        plots: where charts with a cross-hair lie on it: left, top, width, height.
+        plots: left, top, width and height of the charts on it that have a cross-hair.
     """
 
     def __init__(self, width: int, height: int, *, ascii_only: bool = False) -> None:
@@ -42,7 +42,7 @@ class Canvas:
         return found
 
     def text(self, x: int, y: int, text: str, style: str = "text") -> int:
-        """Write text from (x, y) on, cut at the edges; return the x after it."""
+        """Write text that starts at (x, y), cut at the edges; return the x after it."""
         if not 0 <= y < self.height:
             return x + len(text)
         number = self.index(style)
@@ -89,14 +89,14 @@ class Canvas:
         return self._names[int(self.style[y, x])]
 
     def paint(self, x: int, y: int, chars: npt.NDArray[np.str_] | str, styles: npt.NDArray[np.int64]) -> None:
-        """Set a run of cells at once: characters (one, or one a cell) and numbers of styles; cut at the right edge."""
+        """Set a run of cells at once, cut at the right edge: one character or one per cell, and numbers of styles."""
         if 0 <= y < self.height and 0 <= x < self.width:
             room = min(len(styles), self.width - x)
             self.chars[y, x : x + room] = chars if isinstance(chars, str) else chars[:room]
             self.style[y, x : x + room] = styles[:room]
 
     def stamp(self, x: int, y: int, chars: Chars, style: str) -> None:
-        """Lay a block of characters at (x, y); its blanks (" ") let what lies below show."""
+        """Lay a block of characters at (x, y); what lies below shows through its blanks (" ")."""
         x0, y0 = max(x, 0), max(y, 0)
         x1, y1 = min(x + chars.shape[1], self.width), min(y + chars.shape[0], self.height)
         if x0 >= x1 or y0 >= y1:
@@ -107,7 +107,7 @@ class Canvas:
         self.style[y0:y1, x0:x1][inked] = self.index(style)
 
     def highlight(self, y: int, style: str, x0: int = 0, x1: int | None = None) -> None:
-        """Give cells of a row another background: `style` is laid over what they have."""
+        """Give cells of a row another background: `style` is added to the style that they have."""
         if not 0 <= y < self.height:
             return
         row = self.style[y, x0 : self.width if x1 is None else x1]
@@ -127,7 +127,7 @@ class Canvas:
             starts = [0, *cuts.tolist()]
             ends = [*cuts.tolist(), self.width]
             kinds = numbers[starts].tolist()
-            # `tuple.__new__`: a heat map makes thousands of segments; the named tuple's own way takes twice the time.
+            # A heat map makes thousands of segments: `tuple.__new__` halves the time that the named tuple needs.
             result.append(
                 [
                     make(Segment, ("".join(chars[a:b]), styles[kind], None))

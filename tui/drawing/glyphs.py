@@ -9,24 +9,24 @@ _ASCII = str.maketrans(
 
 
 def to_ascii(text: str) -> str:
-    """Return text in ASCII, character for character, so that nothing moves; what has no twin becomes `?`."""
+    """Return text in ASCII, one character for each, so that nothing moves; a character without a twin becomes `?`."""
     return text.translate(_ASCII).encode("ascii", "replace").decode()
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """What the terminal can draw.
+    """The characters that the terminal can show.
 
     Attributes:
-        ascii: nothing but ASCII.
-        mono: no colours: what colour would say must be said by characters.
+        ascii: it can show nothing but ASCII.
+        mono: it has no colours, so that characters must say what colours would.
     """
 
     ascii: bool = False
     mono: bool = False
 
     def glyph(self, name: str) -> str:
-        """Return the character for a thing."""
+        """Return the character of this name."""
         return GLYPHS[name][1 if self.ascii else 0]
 
     def series(self, slot: int) -> str:
@@ -39,20 +39,16 @@ class Glyphs:
         return ramp[max(0, level) // 2]
 
     def text(self, text: str) -> str:
-        """Return a label in what the terminal can draw."""
+        """Return a text in characters that the terminal can show."""
         if not self.ascii or text.isascii():
             return text
         for wide, narrow in _ASCII_WORDS:
             text = text.replace(wide, narrow)
-        return text.encode("ascii", "replace").decode()
+        return to_ascii(text)
 
 
-_ASCII_WORDS = (
-    ("α", "a"), ("→", "->"), ("←", "<-"), ("↑", "^"), ("↓", "v"), ("·", "."), ("–", "-"), ("−", "-"), ("…", "~"),
-    ("×", "x"), ("●", "*"), ("◎", "o"), ("▲", "^"), ("▼", "v"), ("■", "#"), ("◆", "+"), ("★", "*"), ("✚", "+"),
-    ("ρ", "r"), ("η", "n"), ("≥", ">="), ("≤", "<="), ("│", "|"), ("─", "-"), ("━", "="), ("∞", "inf"), ("▶", ">"),
-    ("◇", "<"), ("◦", "."), ("┄", "."), ("┊", ":"), ("├", "["), ("┤", "]"),
-)  # fmt: skip
+_ASCII_WORDS = (("→", "->"), ("←", "<-"), ("≥", ">="), ("≤", "<="), ("∞", "inf"))
+"""Characters that are clearer as several ASCII characters."""
 
 GLYPHS = {
     "running": ("●", "*"),
@@ -76,17 +72,10 @@ GLYPHS = {
     "hollow_dot": ("·", "?"),
     "teacher": ("◆", "T"),
     "nds": ("◇", "N"),
-    "target": ("◎", "@"),
     "zero": ("│", "|"),
     "cap_low": ("├", "["),
     "cap_high": ("┤", "]"),
     "track": ("─", "."),
-    "best": ("▲", "^"),
-    "separator": ("│", "|"),
-    "block": ("█", "#"),
-    "upper": ("▀", "#"),
     "empty": ("○", "o"),
     "more": ("…", "~"),
-    "left": ("←", "<"),
-    "right": ("→", ">"),
 }

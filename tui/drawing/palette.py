@@ -1,7 +1,7 @@
 """The colours that charts are drawn in, which the colour-blind can tell apart.
 
-Charts name styles (`axis`, `series3`, `heat7`); a `Palette` turns the names into colours of the theme at hand. No
-series is told by its colour alone: each has a glyph and a label too.
+Charts name styles (`axis`, `series3`, `heat7`); a `Palette` turns the names into colours of the current theme. No
+series is recognised by its colour alone: each has a glyph and a label too.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.color import Color
 from rich.style import Style
 
-# Okabe and Ito's colours, in the order in which they stand out on each ground; the last two are also NDS and teacher.
+# Okabe and Ito's colours, the most visible on each background first; the last two are also those of NDS and teacher.
 _ON_DARK = ("#ffffff", "#56b4e9", "#e69f00", "#f0e442", "#e8743b", "#6f9bf5", "#b8bcc4", "#2bbd8f", "#d98cb9")
 _ON_LIGHT = (
     "#000000",
@@ -24,7 +24,7 @@ _ON_LIGHT = (
     "#b0578d",
 )
 
-# Cividis in 16 steps: even in lightness, the same to the colour-blind.
+# Cividis in 16 steps: its lightness grows evenly, and the colour-blind see it as others do.
 _HEAT = (
     "#00224e", "#0a2d63", "#1f3870", "#30436e", "#3e4e6c", "#4b596b", "#57646d", "#636f71",
     "#707b76", "#7e8777", "#8d9376", "#9d9f72", "#aeac6b", "#c0b961", "#d4c853", "#f5e23f",
@@ -112,13 +112,14 @@ _NAMED: dict[str, tuple[str, Style]] = {
     "badge-warn": ("warn", _BADGE),
     "badge-bad": ("bad", _BADGE),
 }
-"""Names of styles that charts use: a field of `Colours`, or the number of a series, and what is added."""
+"""Name of a style -> a field of `Colours` or the number of a series, and what is added to its colour."""
 
 
 class Palette:
-    """Styles by name, on the ground of one widget.
+    """Styles by name, on the background of one widget.
 
-    `a|b` lays style b's ground under a; `heatK` is a level as a ground, `heatK:L` a half-block: K above, L below.
+    `a|b` is style a on the background of b; `heatK` has the colour of level K as its background, and `heatK:L` is that
+    of a half-block, K above and L below.
     """
 
     def __init__(self, colours: Colours, base: Style, *, mono: bool = False) -> None:
@@ -135,9 +136,9 @@ class Palette:
         return found
 
     def _style(self, name: str) -> Style:
-        first, bar, ground = name.partition("|")
+        first, bar, background = name.partition("|")
         if bar:
-            return self._style(first) + self._ground(ground)
+            return self._style(first) + self._background(background)
         if first.startswith("heat"):
             upper, colon, lower = first[4:].partition(":")
             top = _colour(_HEAT[int(upper)])
@@ -152,11 +153,11 @@ class Palette:
         colour = self.colours.series[int(field)] if field.isdigit() else getattr(self.colours, field)
         return Style(color=_colour(colour)) + extra
 
-    def _ground(self, name: str) -> Style:
+    def _background(self, name: str) -> Style:
         if name == "cursor":
             if self.mono:
                 return Style(reverse=True)
-            if self.colours is ANSI:  # one ground for the whole row, whatever the colours of its cells
+            if self.colours is ANSI:  # one background for the whole row, whatever the colours of its cells
                 return Style(color="bright_white", bgcolor="blue")
             return Style(bgcolor=_colour(self.colours.cursor))
         return Style()

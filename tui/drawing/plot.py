@@ -1,4 +1,4 @@
-"""A plot's frame: axes, ticks, guides, the cross-hair, and the messages of panes that have nothing to show."""
+"""A plot: its axes, ticks, guides and cross-hair; and the message of a pane that has nothing to show."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from .text import fit, width
 def message(
     canvas: Canvas, glyphs: Glyphs, title: str, hint: str = "", *, glyph: str = "empty", style: str = "dim"
 ) -> Canvas:
-    """Say in the middle of a pane why there is nothing, and what will bring something."""
+    """Write in the middle of a pane why it shows nothing, and what will change that."""
     height = canvas.height
     if height < 1 or canvas.width < 1:
         return canvas
@@ -40,7 +40,7 @@ def _wrap(text: str, cells: int) -> list[str]:
 
 
 class Plot:
-    """A rectangle of a canvas with two scales; everything drawn on it is given in data's own units."""
+    """A rectangle of a canvas with two scales; everything drawn on it is given in the units of the data."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Plot:
 
     @property
     def usable(self) -> bool:
-        """There is room to draw in."""
+        """Whether there is room to draw."""
         return self.width >= 2 and self.height >= 1
 
     def _y_axis(
@@ -127,12 +127,12 @@ class Plot:
     # ---- places ----
 
     def column(self, value: float) -> int | None:
-        """Return the canvas column of an x value, or None off the plot."""
+        """Return the canvas column of an x value, None if it is off the plot."""
         dot = raster.dot(self.x.place(value), raster.DOTS_X * self.width)
         return None if dot < 0 else self.left + dot // raster.DOTS_X
 
     def row(self, value: float) -> int | None:
-        """Return the canvas row of a y value, or None off the plot."""
+        """Return the canvas row of a y value, None if it is off the plot."""
         dot = raster.dot(1 - self.y.place(value), raster.DOTS_Y * self.height)
         return None if dot < 0 else self.top + dot // raster.DOTS_Y
 
@@ -144,7 +144,7 @@ class Plot:
         )
 
     def curve(self, x: object, y: object, style: str) -> None:
-        """Draw a line; NaN breaks it."""
+        """Draw a line; a NaN breaks it."""
         self._stamp(raster.line(self.x(x), self.y(y), self.width, self.height), style)  # type: ignore[arg-type]
 
     def cloud(self, x: object, y: object, style: str = "cloud") -> None:
@@ -152,7 +152,7 @@ class Plot:
         self._stamp(raster.points(self.x(x), self.y(y), self.width, self.height), style)  # type: ignore[arg-type]
 
     def many(self, curves: Sequence[tuple[object, object]], style: str) -> None:
-        """Draw many lines in one style, as one layer."""
+        """Draw many lines in one style at once."""
         gap = np.array([np.nan])
         xs = [part for x, _ in curves for part in (np.asarray(x, np.float64), gap)]
         ys = [part for _, y in curves for part in (np.asarray(y, np.float64), gap)]
@@ -160,7 +160,7 @@ class Plot:
             self.curve(np.concatenate(xs), np.concatenate(ys), style)
 
     def marker(self, x: float, y: float, char: str, style: str) -> tuple[int, int] | None:
-        """Put one full-cell marker; return where, None off the plot."""
+        """Put one marker, a cell large; return its column and row, None if it is off the plot."""
         column, row = self.column(x), self.row(y)
         if column is None or row is None:
             return None
@@ -173,13 +173,13 @@ class Plot:
         if row is None:
             return
         for column in range(self.left, self.left + self.width, 2):
-            # Curves that are only a background do not hide a guide.
+            # A guide is drawn over the curves in the background.
             if self.canvas.chars[row, column] == " " or self.canvas.style_at(column, row) == "axis":
                 self.canvas.put(column, row, self.glyphs.glyph("dotted"), style)
         label = self.glyphs.text(label)
         end = self.left + self.width
         if label and width(label) < self.width - 4:
-            # A label that is there already keeps its place: this one goes to its left.
+            # If there is a label already, this one goes to its left.
             while end - width(label) > self.left and str(self.canvas.chars[row, end - 1]).isalpha():
                 end -= 1
             self.canvas.right(end - 2 * (end < self.left + self.width), row, label, style)
@@ -200,7 +200,7 @@ class Plot:
             self.canvas.text(start, self.top, label, style)
 
     def cross(self, place: tuple[float, float]) -> tuple[float, float]:
-        """Draw a cross-hair at a place on [0, 1]², and return the data's values there."""
+        """Draw a cross-hair at a place on [0, 1]²; return the x and y values there."""
         column = self.left + int(raster.pixel([place[0]], self.width)[0])
         row = self.top + int(raster.pixel([1 - place[1]], self.height)[0])
         for k in range(self.left, self.left + self.width):

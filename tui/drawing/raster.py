@@ -1,6 +1,6 @@
-"""Pure functions from arrays to cells: braille lines and points, bars, heat maps. Knows nothing of Textual.
+"""Pure functions from arrays to cells: braille lines and points, bars, heat maps.
 
-Pixels: a cell holds 2 × 4 braille dots; x grows to the right, y downwards. NaN is a gap.
+A cell holds 2 × 4 pixels, the dots of braille; x grows to the right, y downwards. A NaN is a gap.
 """
 
 import math
@@ -19,7 +19,7 @@ _BRAILLE = np.array([" ", *(chr(0x2800 + k) for k in range(1, 256))], "<U1")
 
 
 def _ascii_dots() -> Chars:
-    """Return for each set of dots an ASCII character of about its place and weight."""
+    """Return for each set of dots an ASCII character of a similar place and weight."""
     table = [" "]
     for mask in range(1, 256):
         lit = [(mask & int(_BITS[y, x])) != 0 for y in range(4) for x in range(2)]
@@ -38,7 +38,7 @@ _ASCII = _ascii_dots()
 
 @dataclass(frozen=True)
 class Scale:
-    """Places values on [0, 1]: `low` at 0 and `high` at 1, linearly or by their logarithm."""
+    """Maps values to places on [0, 1]: `low` to 0 and `high` to 1, linearly or by their logarithm."""
 
     low: float
     high: float
@@ -46,7 +46,7 @@ class Scale:
 
     @classmethod
     def over(cls, values: npt.ArrayLike, *, log: bool = False, margin: float = 0.04) -> "Scale":
-        """Return a scale that holds all finite values (with log: all above 0), with a margin on both sides."""
+        """Return a scale for all finite values (with log: all above 0), with a margin on both sides."""
         array = np.asarray(values, np.float64).ravel()
         array = array[np.isfinite(array)]
         if log:
@@ -63,11 +63,11 @@ class Scale:
         return cls(low - pad, high + pad)
 
     def clamp(self, low: float, high: float) -> "Scale":
-        """Return the scale cut to where values can lie."""
+        """Return the part of the scale in which values can lie."""
         return Scale(max(self.low, low), min(self.high, high), self.log)
 
     def __call__(self, values: npt.ArrayLike) -> Floats:
-        """Return the places of values; NaN for NaN, and with log for what is not above 0."""
+        """Return the places of values; NaN for NaN and, with log, for values that are not above 0."""
         array = np.asarray(values, np.float64)
         low, high = self.low, self.high
         if self.log:
@@ -78,7 +78,7 @@ class Scale:
         return np.asarray((array - low) / span if span > 0 else array * 0 + 0.5)
 
     def place(self, value: float) -> float:
-        """Return the place of one value: what `self([value])` gives, without an array."""
+        """Return the place of one value: the same as `self([value])`, without an array."""
         low, high = self.low, self.high
         if self.log:
             if not value > 0:
@@ -94,13 +94,13 @@ class Scale:
         return self.low + place * (self.high - self.low)
 
     def zoomed(self, centre: float, factor: float) -> "Scale":
-        """Return the part of the scale around a place that is `factor` times smaller."""
+        """Return a scale `factor` times smaller, centred on a place."""
         half = 0.5 / factor
         return Scale(self.inverse(centre - half), self.inverse(centre + half), self.log)
 
 
 def pixel(places: npt.ArrayLike, size: int) -> npt.NDArray[np.int64]:
-    """Return pixel numbers of places on [0, 1], both ends included; -1 for NaN and what lies outside."""
+    """Return the pixels of places on [0, 1], both ends included; -1 for NaN and for places outside."""
     array = np.asarray(places, np.float64)
     inside = (array >= -1e-9) & (array <= 1 + 1e-9)
     safe = np.where(inside, array, 0.0)
@@ -108,14 +108,14 @@ def pixel(places: npt.ArrayLike, size: int) -> npt.NDArray[np.int64]:
 
 
 def dot(place: float, size: int) -> int:
-    """Return the pixel number of one place: what `pixel` gives."""
+    """Return the pixel of one place: the same as `pixel` gives."""
     if not -1e-9 <= place <= 1 + 1e-9:
         return -1
     return max(0, min(size - 1, round(place * (size - 1))))
 
 
 def points(x: npt.ArrayLike, y: npt.ArrayLike, width: int, height: int) -> Dots:
-    """Return dots [4 height, 2 width] lit at places (x to the right, y upwards, both on [0, 1])."""
+    """Return dots [4 height, 2 width], lit at places on [0, 1] (x to the right, y upwards)."""
     dots = np.zeros((DOTS_Y * height, DOTS_X * width), bool)
     if width < 1 or height < 1:
         return dots
@@ -126,9 +126,9 @@ def points(x: npt.ArrayLike, y: npt.ArrayLike, width: int, height: int) -> Dots:
 
 
 def line(x: npt.ArrayLike, y: npt.ArrayLike, width: int, height: int) -> Dots:
-    """Return dots [4 height, 2 width] of the lines between successive places; a NaN breaks the line.
+    """Return dots [4 height, 2 width], lit along the lines between successive places; a NaN breaks the line.
 
-    Places outside [0, 1] are drawn up to the border.
+    A line to a place outside [0, 1] is drawn up to the border.
     """
     dots = np.zeros((DOTS_Y * height, DOTS_X * width), bool)
     if width < 1 or height < 1:
@@ -171,9 +171,10 @@ def characters(mask: npt.NDArray[np.uint8], *, ascii_only: bool = False) -> Char
 
 
 def staircase(x: Floats, y: Floats, x_end: float, y_end: float) -> tuple[Floats, Floats]:
-    """Return the corners of the border of what points dominate, both coordinates minimised.
+    """Return the corners of the border of the region that points dominate, both coordinates minimised.
 
-    The points must be a front, sorted by x: y falls. It runs from (x[0], y_end) over the points to (x_end, y[-1]).
+    The points must be a front sorted by x, so that y falls. The border runs from (x[0], y_end) through the points to
+    (x_end, y[-1]).
     """
     if not len(x):
         return np.zeros(0), np.zeros(0)
@@ -183,7 +184,7 @@ def staircase(x: Floats, y: Floats, x_end: float, y_end: float) -> tuple[Floats,
 
 
 def levels(values: npt.ArrayLike, low: float, high: float, count: int = 16) -> npt.NDArray[np.int64]:
-    """Return levels 0 … count - 1 of values between low and high; -1 for NaN."""
+    """Return the levels of values between low and high, 0 to count - 1; -1 for NaN."""
     array = np.asarray(values, np.float64)
     share = (array - low) / (high - low) if high > low else np.where(np.isnan(array), np.nan, 0.5)
     known = np.isfinite(share)
@@ -193,7 +194,7 @@ def levels(values: npt.ArrayLike, low: float, high: float, count: int = 16) -> n
 
 
 def bar(cells: float, width: int, *, ascii_only: bool = False) -> str:
-    """Return a thin bar of so many cells, in halves."""
+    """Return a thin bar that is so many cells long, to half a cell."""
     halves = max(0, min(round(2 * cells), 2 * width)) if math.isfinite(cells) else 0
     if ascii_only:
         return "=" * ((halves + 1) // 2)
@@ -212,7 +213,7 @@ _SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def spark(values: Floats, width: int, low: float, high: float, *, ascii_only: bool = False) -> str:
-    """Return values as a row of small bars, the last of each cell's share; blanks for NaN."""
+    """Return values as a row of small bars, evenly chosen where they are more than cells; blanks for NaN."""
     if not len(values) or width < 1:
         return " " * width
     if len(values) > width:
@@ -242,7 +243,7 @@ def ticks(low: float, high: float, most: int, *, log: bool = False) -> list[floa
 
 
 def tick_label(value: float, step: float) -> str:
-    """Return a tick's label, with the digits that its neighbours need."""
+    """Return a tick's label, with as many digits as tell it from its neighbours."""
     if value == 0:
         return "0"
     if not step:

@@ -1,4 +1,4 @@
-"""Text measured in cells, and the short labels of settings and measures."""
+"""Text measured in terminal cells, and the short labels of settings and measures."""
 
 from functools import partial
 
@@ -54,4 +54,4 @@ def short(name: str) -> str:
 
 
 number = partial(text.number, undefined="–")
-"""A measure with fixed digits; a table has no room for more than a dash where it is undefined."""
+"""Return a measure with a fixed number of digits; an undefined one is a dash, because tables have room for no more."""

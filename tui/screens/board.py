@@ -1,4 +1,4 @@
-"""A screen of panes: a grid where there is room, a table and one chart in less, one pane in least."""
+"""A screen of panes: a grid if there is room, else the table and one chart, else one pane."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -14,17 +14,17 @@ from ..widgets.bars import Footer, Header
 from ..widgets.pane import Pane
 
 GRID_FROM, PAIR_FROM, FRAME_FROM = 140, 100, 60
-"""Columns from which all panes, a table and one chart, and a pane with its frame are shown."""
+"""From so many columns on there are all panes; the table and one chart; and a frame around a pane."""
 
 HEADER_FROM = 20
-"""Rows from which there is a header."""
+"""There is a header from so many rows on."""
 
 HEADER_EVERY = 3
-"""The header follows new data once in so many frames."""
+"""The header shows new data once in so many frames."""
 
 
 class Board(Screen[None]):
-    """Panes with a header and a footer. Subclasses say which panes."""
+    """Panes with a header and a footer; subclasses say which panes."""
 
     AUTO_FOCUS = ""
     NAME: ClassVar[str] = ""
@@ -45,7 +45,7 @@ class Board(Screen[None]):
         raise NotImplementedError
 
     def grid_rows(self, height: int) -> tuple[str, str] | None:
-        """Return how a grid of this height is divided where a pane can't use its half; None: as in the style sheet."""
+        """Return the heights of a grid's two rows if a pane can't use its half; None for those of the style sheet."""
         return None
 
     @property
@@ -64,22 +64,22 @@ class Board(Screen[None]):
         return any(pane.depends == "log" for pane in self.panes)
 
     def compose(self) -> ComposeResult:
-        """Put header, panes and footer together."""
+        """Yield header, panes and footer."""
         yield self.header
         yield self.board
         yield self.footer
 
     def on_mount(self) -> None:
-        """Arrange for the size at hand; what has been read so far is in the first paint."""
+        """Lay out the panes, and put what has been read so far into the first paint."""
         self.host.session.update(self.wishes, log=self.shows_log)
         self.lay_out()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Arrange for the new size."""
+        """Lay out the panes for the new size."""
         self.lay_out()
 
     def on_screen_resume(self) -> None:
-        """Catch up with what happened while another screen was shown."""
+        """Repaint what changed while another screen was shown."""
         self.lay_out()
         self.update_panes()
 
@@ -135,7 +135,7 @@ class Board(Screen[None]):
 
     @property
     def chart_pane(self) -> Pane:
-        """The pane whose cross-hair and zoom keys move: the one that keys go to, or where it has none, the first."""
+        """The pane whose cross-hair and zoom the keys move: the one that keys go to, else the first that has them."""
         if self.pane.plots:
             return self.pane
         return next((pane for pane in self.panes if pane.display and pane.plots), self.pane)
@@ -165,14 +165,14 @@ class Board(Screen[None]):
         return tuple(pane.title for pane in self.panes)
 
     def answer(self) -> None:
-        """Repaint what answers a key: the pane that it went to, and the table."""
+        """Repaint what shows the effect of a key first: the pane that it went to, and the table."""
         for pane in self.panes:
             if pane.display and (pane is self.pane or pane.pane_name == "table"):
                 pane.update()
         self.footer.update()
 
     def update_panes(self, turn: int = 0) -> None:
-        """Repaint what has changed, is in sight, and has its turn."""
+        """Repaint the panes that have changed, are in sight, and are due in this turn of the clock."""
         for pane in self.panes:
             if pane.display and turn % pane.every == 0:
                 pane.update()

@@ -1,4 +1,4 @@
-"""The five screens: which panes they hold."""
+"""The five screens, and the panes that they hold."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,11 @@ from ..charts.bias import bias, bias_rows
 from ..charts.classes import class_map, disagreement, map_rows
 from ..charts.curves import curves
 from ..charts.front import front, hypervolume
-from ..charts.gaps import gap_curve, groups, interval_wish
+from ..charts.gaps import gap_curve, interval_wish
+from ..charts.groups import groups
 from ..charts.log import log
-from ..charts.search import importances, parallel, ranking_wish, slice_
+from ..charts.ranking import importances, ranking_wish
+from ..charts.search import parallel, slice_
 from ..charts.table import front_rows, front_table, table
 from ..charts.timeline import started_order, timeline
 from ..state.view import EPOCH
@@ -16,11 +18,11 @@ from ..widgets.pane import Pane
 from .board import Board
 
 _FRAME = 2
-"""Rows of a pane's frame."""
+"""Rows that the frame of a pane takes."""
 
 
 class Live(Board):
-    """Trials, learning curves, per-class bias."""
+    """Trials, learning curves, class bias."""
 
     NAME = "live"
 
@@ -33,12 +35,12 @@ class Live(Board):
         )
 
     def grid_rows(self, height: int) -> tuple[str, str] | None:
-        """Give class bias the rows that it can use, the curves the rest."""
+        """Give class bias the rows that it can use, and the curves the rest."""
         return "1fr", str(min(height // 2, _FRAME + bias_rows(len(self.host.session.store.record.classes))))
 
 
 class Front(Board):
-    """The front, the hypervolume, and who is on it."""
+    """The front, the hypervolume, and the trials on the front."""
 
     NAME = "front"
 
@@ -52,7 +54,7 @@ class Front(Board):
 
 
 class Classes(Board):
-    """What happens to classes and groups."""
+    """Classes and groups."""
 
     NAME = "classes"
 
@@ -70,12 +72,12 @@ class Classes(Board):
         )
 
     def grid_rows(self, height: int) -> tuple[str, str] | None:
-        """Give the maps of classes the rows that they can use, the gaps the rest."""
+        """Give the charts of classes the rows that they can use, and the gaps the rest."""
         return str(min(height // 2, _FRAME + map_rows(len(self.host.session.store.record.classes)))), "1fr"
 
 
 class Search(Board):
-    """How the search goes."""
+    """The search: settings against results."""
 
     NAME = "search"
 

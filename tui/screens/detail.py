@@ -1,4 +1,4 @@
-"""All that is known of one trial."""
+"""Everything known about one trial."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -23,7 +23,7 @@ REFRESH_SECONDS = 0.5
 
 
 class Detail(Dialog):
-    """All that is known of one trial."""
+    """Everything known about one trial."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("enter", "close", show=False), *SCROLLING]
     wishes: ClassVar[Sequence[WishOf]] = (interval_wish,)
@@ -33,7 +33,7 @@ class Detail(Dialog):
         self.model = model
 
     def compose(self) -> ComposeResult:
-        """Show settings beside measures."""
+        """Yield a page with the state, the measures and the settings."""
         with VerticalScroll(classes="box") as box:
             box.border_title = plain(self.model.id)
             box.border_subtitle = self.session.glyphs.text("j k scroll · esc closes")
@@ -41,7 +41,7 @@ class Detail(Dialog):
             yield self._said
 
     def on_mount(self) -> None:
-        """Follow the trial while it is looked at."""
+        """Follow the trial while the page is open."""
         super().on_mount()
         self._shown = self.session.key("reports")
         self.set_interval(REFRESH_SECONDS, self._refresh)
@@ -75,13 +75,17 @@ class Detail(Dialog):
 
     def _state(self) -> Text:
         model, store = self.model, self.session.store
-        words = [model.state, f"epoch {model.epoch} of {model.epochs}", f"{duration(model.seconds)} at work"]
+        words = [
+            model.state,
+            f"epoch {model.epoch} of {model.epochs}",
+            f"{duration(model.seconds)} of training",
+        ]
         if model.id in store.front:
             words.append("on the front")
         elif model.state == "done" and not store.feasible(model):
             words.append("breaks a constraint")
         if model.cached:
-            words.append("taken from the cache")
+            words.append("from the cache")
         text = Text(self.session.glyphs.text(" · ".join(words)))
         if model.message:
             text.append("\n" + plain(model.message), style="bold")

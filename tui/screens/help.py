@@ -1,4 +1,4 @@
-"""The page of keys and signs."""
+"""The help page: keys and signs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Rows = list[tuple[Text, Text]]
 
 @dataclass(frozen=True)
 class KeyLine:
-    """One line of the page: keys, what they do, and why they do nothing here, empty where they do."""
+    """One line of the page: keys, what they do, and what is missing if they do nothing here."""
 
     keys: str
     help: str
@@ -25,7 +25,7 @@ class KeyLine:
 
 
 class Help(Dialog):
-    """What can be done, and what the signs mean."""
+    """What can be done here, and what the signs mean."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("question_mark,enter", "close", show=False), *SCROLLING]
 
@@ -34,7 +34,7 @@ class Help(Dialog):
         self._lines = lines
 
     def compose(self) -> ComposeResult:
-        """Lay the groups out in as many columns as fit."""
+        """Yield the groups of keys in as many columns as fit."""
         with VerticalScroll(classes="box") as box:
             box.border_title = "Help"
             box.border_subtitle = self.session.glyphs.text("j k scroll · esc closes")
@@ -83,8 +83,8 @@ class Help(Dialog):
             (glyphs.glyph("running"), "running"),
             (glyphs.glyph("done"), "done: trained to the last epoch"),
             (glyphs.glyph("stopped"), "stopped early by the scheduler"),
-            (glyphs.glyph("failed"), "failed: enter says why"),
-            (glyphs.glyph("interrupted"), "interrupted: goes on with the run"),
+            (glyphs.glyph("failed"), "failed: enter shows why"),
+            (glyphs.glyph("interrupted"), "interrupted: goes on when resumed"),
             (glyphs.glyph("teacher"), "teacher"),
             (glyphs.glyph("nds"), "NDS: the student without distillation"),
             (glyphs.text("–"), "undefined: a rate without examples"),

@@ -1,4 +1,4 @@
-"""Where events come from. Threads read; nobody here draws."""
+"""Where events come from: threads read a run that grows, or that is played again."""
 
 from .live import Live
 from .replay import Replay

@@ -1,4 +1,4 @@
-"""A made-up run, the same for the same seed: for tests, benchmarks, and a look at the monitor without a sweep."""
+"""A made-up run, the same for the same seed, for tests, benchmarks, and trying the monitor without a sweep."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -21,19 +21,21 @@ from .source import Batch, Health
 EPOCH_ZERO = 1_700_000_000.0
 TEACHER, NDS = "teacher-resnet20", "nds-lenet5"
 _PER_CELL = 20
-"""Examples of each class in each group."""
+"""Number of examples of each class in each group."""
 
 
 class Synthetic:
-    """A run that never was.
+    """A run that never happened, as a source and as files.
 
     Args:
         trials, epochs, classes: its size.
-        groups: of its one sensitive attribute; 0 for data without.
-        done: trials that are over; the next `running` are at work.
-        exact: the values of the events are those of the reports' counts. Without, they are only like them, and some
-            hundred times faster to make.
-        state: of the run at the end.
+        groups: number of groups of its one sensitive attribute; 0 for data without one.
+        done: number of trials that have ended; the next `running` ones are being trained.
+        exact: whether the values of the events follow from the reports' counts. If not, they are only similar, and
+            some hundred times faster to make.
+        state: the state of the run at the end.
+        names: names of the classes.
+        rate: events given by each `drain`; None for all at once.
     """
 
     def __init__(
@@ -104,11 +106,11 @@ class Synthetic:
         """Do nothing."""
 
     def now(self) -> float:
-        """Return the time of the last event given."""
+        """Return the time of the last event that was drained."""
         return self._clock
 
     def drain(self) -> Batch | None:
-        """Return all events, or with a `rate` the next so many."""
+        """Return all events, or the next `rate` ones."""
         left = len(self._events) - self._at
         due = self.held + (left if self.rate is None else max(1, int(self.rate)))
         self.held = min(due, left) if self.paused else 0
@@ -132,7 +134,7 @@ class Synthetic:
             return None
         return [self.report(model_id, epoch) for epoch in range(1, self._epochs_of(model_id) + 1)]
 
-    # ---- what is in it ----
+    # ---- its contents ----
 
     def _epochs_of(self, model_id: str) -> int:
         if model_id in (TEACHER, NDS):
@@ -157,7 +159,7 @@ class Synthetic:
         }
 
     def _skill(self, model_id: str, epoch: int) -> tuple[float, float]:
-        """Return about how right a model is after an epoch, and how differently it treats the groups."""
+        """Return roughly how accurate a model is after an epoch, and how differently it treats the groups."""
         share = 1 - math.exp(-4 * epoch / self.epochs)
         if model_id == TEACHER:
             return 0.9 * share, 0.1
@@ -169,7 +171,7 @@ class Synthetic:
         return right * share, max(0.02, 0.45 * (1 - heat) * config["alpha"] + 0.05)
 
     def report(self, model_id: str, epoch: int) -> Report:
-        """Return one full report: integer counts that some model could have given."""
+        """Return one full report, with integer counts that a model could have given."""
         number = -1 if model_id == TEACHER else -2 if model_id == NDS else int(model_id[1:])
         rng = np.random.default_rng([self.seed, 2, number + 2, epoch])
         classes = len(self.record.classes)
@@ -272,7 +274,7 @@ class Synthetic:
                     "trial",
                     id=model_id,
                     state="failed" if failed else "done",
-                    message="out of luck" if failed else "",
+                    message="made to fail" if failed else "",
                 )
                 if self.exact or number % 50 == 0:
                     members, mask = front_members(state, objectives, ())
@@ -286,7 +288,7 @@ class Synthetic:
             yield event("run", state=self.state, message="")
 
     def write(self, path: Path, *, reports: bool = True) -> RunFiles:
-        """Write it as a run directory: with `reports` the full reports too."""
+        """Write the run as a run directory, with its full reports unless `reports` is false."""
         files = RunFiles(path)
         path.mkdir(parents=True, exist_ok=True)
         write_json(files.record, self.record.to_dict())

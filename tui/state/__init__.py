@@ -1,1 +1,1 @@
-"""What is known of a run and how it is looked at, with no drawing: the store, the view, order, filter, importance."""
+"""What is known about a run, and what the person has chosen to see: store, view, order, filter, importance."""

@@ -1,4 +1,4 @@
-"""The filter's language: `state:running pair:lenet5 T>=4 eod<0.05 front !failed t001`. "and" may join them."""
+"""The filter's language. All terms must hold, as in `state:running pair:lenet5 T>=4 eod<0.05 front !failed t001`."""
 
 import math
 import re
@@ -38,26 +38,26 @@ Test = Callable[[ModelState], bool]
 
 
 class FilterError(ValueError):
-    """A filter that is not understood; the message says which term and what would be."""
+    """A filter that can't be read; the message names the term, and what to write instead."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter that was understood."""
+    """A filter that has been read."""
 
     text: str
     tests: tuple[Test, ...]
 
     def __call__(self, model: ModelState) -> bool:
-        """Tell whether a trial passes every term."""
+        """Return whether a trial passes every term."""
         return all(test(model) for test in self.tests)
 
 
 def parse(text: str, store: Store, view: View) -> Filter:
-    """Read a filter.
+    """Return the filter that a text describes; "and" may stand between its terms.
 
     Raises:
-        FilterError: a term names what no trial has, or compares with what is no number.
+        FilterError: a term names something that no trial has, or compares with something that is not a number.
     """
     terms = _SPACED.sub(r"\1", text).split()
     if any(term.lower() == "or" for term in terms):
@@ -66,7 +66,7 @@ def parse(text: str, store: Store, view: View) -> Filter:
 
 
 def names(store: Store) -> list[str]:
-    """Return all names that can be compared: measures, settings, and a trial's own fields."""
+    """Return all names that terms can compare: measures, settings, and a trial's own fields."""
     config = {name for trial in store.state.trials.values() for name in trial.config}
     return sorted({*store.measures, *config, "id", "state", "epoch", "seconds"})
 
@@ -113,7 +113,7 @@ def _word(word: str, store: Store, view: View) -> Test:
 
 
 def value(model: ModelState, name: str) -> float:
-    """Return a number of a trial by name: a measure, a setting, epoch or seconds; NaN where it has none."""
+    """Return a number of a trial by name: a measure, a setting, epoch or seconds; NaN if it has none."""
     if name in model.values:
         return model.values[name]
     if name == "epoch":
@@ -142,7 +142,7 @@ def _number(text: str) -> float | None:
 
 
 def complete(text: str, store: Store) -> str | None:
-    """Return the whole of the last term's name, if one name only begins so."""
+    """Return the text with its last name completed, None unless exactly one name begins like that."""
     last = text.rpartition(" ")[2].lstrip("!-")
     if not last or _COMPARISON.fullmatch(last):
         return None

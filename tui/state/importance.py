@@ -1,4 +1,4 @@
-"""Which settings go with which results: rank correlation, and what chance alone would show."""
+"""Which settings go with which results: their rank correlation, and what chance alone would show."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .store import numeric
 Floats = npt.NDArray[np.float64]
 
 LEAST = 6
-"""Trials below which nothing is said."""
+"""Fewer trials than these show nothing."""
 
 PERMUTATIONS = 200
 
@@ -21,9 +21,10 @@ class Importance:
     """How strongly a measure's rank goes with a setting.
 
     Attributes:
-        strength: |Spearman's ρ| of a numeric setting, correlation ratio η of ranks for one that names things; 0 to 1.
-        sign: of ρ; 0 for η.
-        chance: what strength exceeds in one of twenty shuffles of the results.
+        strength: |Spearman's ρ| of a numeric setting, or the correlation ratio η of the ranks by name; 0 to 1.
+        sign: the sign of ρ; 0 for η.
+        chance: the strength that one in twenty shuffles of the results exceeds.
+        numeric: whether the setting is a number.
     """
 
     name: str
@@ -34,11 +35,11 @@ class Importance:
 
 
 def importance(columns: Mapping[str, Sequence[object]], values: Floats) -> list[Importance]:
-    """Return the settings' importance for a measure, the strongest first; [] with fewer than `LEAST` results.
+    """Return the settings' importance for a measure, the strongest first; [] for fewer than `LEAST` results.
 
     Args:
-        columns: each setting's values [n]; None where a trial has none.
-        values: the measure's [n]; NaN where it is undefined.
+        columns: each setting's values [n]; None for a trial that has none.
+        values: the measure's values [n]; NaN where it is undefined.
     """
     found = []
     for name, raw in columns.items():
@@ -66,7 +67,7 @@ def importance(columns: Mapping[str, Sequence[object]], values: Floats) -> list[
 
 
 def ranked(values: Floats) -> Floats:
-    """Return ranks from 1, ties sharing their mean."""
+    """Return ranks from 1; ties share their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return np.asarray((last - (counts - 1) / 2)[inverse], np.float64)

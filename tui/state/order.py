@@ -1,4 +1,4 @@
-"""Which trials the table shows, and in what order."""
+"""Which trials the table shows, and in which order."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,14 +12,14 @@ from .view import View
 
 
 def columns(store: Store) -> list[str]:
-    """Return what can be sorted by, in the order of the table's columns."""
+    """Return the names that the table can be sorted by, in the order of its columns."""
     return ["id", "state", "epoch", *store.record.objectives, *store.settings]
 
 
 def ordered(store: Store, view: View, keep: Filter | None) -> list[str]:
-    """Return the ids of the trials that pass the filter, sorted; the pinned ones first, whatever the filter says.
+    """Return the sorted ids of the trials that pass the filter, after the pinned ones, which always pass.
 
-    What has no value comes last in either direction; ties stay in the order of the trials' start.
+    Trials without a value come last in either direction; ties stay in the order in which the trials started.
     """
     pinned = [model_id for model_id in view.pinned if model_id in store.state.trials]
     trials = [t for t in store.state.trials.values() if t.id not in pinned and (keep is None or keep(t))]

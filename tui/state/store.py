@@ -1,7 +1,7 @@
-"""All that the monitor knows of a run, in columns: fed with events, asked by charts. Knows nothing of Textual.
+"""All that the monitor knows about a run, in columns: events go in, and charts read it.
 
-The events are folded by `kdtune.runs.state`, and front and hypervolume come from `kdtune.runs`: what is shown here is
-what `kdtune status` prints.
+`kdtune.runs` folds the events and computes front and hypervolume, so that the monitor shows what `kdtune status`
+prints.
 """
 
 import math
@@ -20,18 +20,20 @@ from kdtune.runs.state import ModelState, RunState
 Floats = npt.NDArray[np.float64]
 
 IGNORED_SETTINGS = ("seed", "view_seed", "teacher", "student")
-"""Settings that differ from trial to trial without being searched, or that `pair` says already."""
+"""Settings that differ between trials without being searched, or that `pair` includes."""
 
 ENDED = ("done", "stopped", "failed")
 
 
 class Store:
-    """What is known of one run.
+    """What is known about one run.
 
     Attributes:
         revision: grows with every change; equal revisions mean equal contents.
-        done_revision: grows when a trial ends or starts: what is true of ended trials is true until then.
-        reports: number of report events taken in.
+        done_revision: grows when a trial starts or ends; what depends on ended trials alone is valid until then.
+        reports: number of report events applied.
+        last_report: time of the last one, seconds since 1970.
+        newest: id of the model that reported last.
         dirty: ids of the models that changed since `pop_dirty`.
     """
 
@@ -66,7 +68,7 @@ class Store:
     # ---- events ----
 
     def apply(self, events: Iterable[Record]) -> None:
-        """Take events in; what is damaged or unknown is counted by the state, and passed over."""
+        """Apply events; the state counts and skips those that are damaged or unknown."""
         for event in events:
             self._apply(event)
         self.revision += 1
@@ -130,7 +132,7 @@ class Store:
         return place
 
     def rows(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Return the rows of models in the columns, for `column`, `in_state` and `on_front`."""
+        """Return the rows of models in the columns: the argument of `column`, `in_state` and `on_front`."""
         return np.fromiter((self._row[i] for i in ids if i in self._row), np.int64)
 
     def column(self, rows: npt.NDArray[np.int64], measure: str) -> Floats:
@@ -141,15 +143,15 @@ class Store:
         return np.asarray(self._last[rows, place])
 
     def in_state(self, rows: npt.NDArray[np.int64], state: str) -> npt.NDArray[np.bool_]:
-        """Tell which models are in a state."""
+        """Return which models are in a state, [len(rows)]."""
         return np.asarray(self._states[rows] == TRIAL_STATES.index(state))
 
     def on_front(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Tell which models are on the front."""
+        """Return which models are on the front, [len(rows)]."""
         return np.isin(rows, self.rows(list(self.front)))
 
     def pop_dirty(self) -> set[str]:
-        """Return the models that changed since the last call."""
+        """Return the ids of the models that changed since the last call."""
         dirty, self.dirty = self.dirty, set()
         return dirty
 
@@ -185,7 +187,7 @@ class Store:
 
     @property
     def measures(self) -> list[str]:
-        """Names of the measures reported: the objectives first, then in the order of the registry."""
+        """Names of the reported measures: the objectives first, then the others in the order of the registry."""
         first = list(self.record.objectives)
         known = [name for name in self._columns if name not in first]
         order = {name: k for k, name in enumerate(MEASURES)}
@@ -193,7 +195,7 @@ class Store:
         return first + known
 
     def direction(self, measure: str) -> str:
-        """Return `max` or `min`: which way the measure is better."""
+        """Return `max` or `min`: the direction in which the measure is better."""
         found = MEASURES.get(measure.partition("@")[0])
         return "min" if found is None else found.direction
 
@@ -218,18 +220,18 @@ class Store:
 
     @property
     def front(self) -> frozenset[str]:
-        """Ids of the trials on the front."""
+        """The ids of the trials on the front."""
         self._refresh_front()
         return self._front_ids
 
     @property
     def hypervolume(self) -> float:
-        """Of the front, on the objectives' unit cube."""
+        """The hypervolume of the front, on the objectives' unit cube."""
         self._refresh_front()
         return self._hypervolume
 
     def front_after(self, share: float) -> list[ModelState]:
-        """Return the front as it was when this share of the trials now done had ended."""
+        """Return the front as it was after this share of the trials that are done now."""
         self._refresh_front()
         if (self._front_at, share) in self._earlier:
             return self._earlier[self._front_at, share]
@@ -243,14 +245,14 @@ class Store:
         return self._earlier[self._front_at, share]
 
     def feasible(self, model: ModelState) -> bool:
-        """Tell whether a model meets the constraints."""
+        """Return whether a model meets the constraints."""
         return is_feasible(model, self.record.constraints)
 
     # ---- settings ----
 
     @property
     def settings(self) -> list[str]:
-        """Settings that differ between trials: pair, temperature and alpha first."""
+        """The settings that differ between trials: pair, temperature and alpha first; pair also with one value."""
         if self._settings_at != self.done_revision:
             self._settings_at = self.done_revision
             seen: dict[str, set[str]] = {}
@@ -287,13 +289,13 @@ class Store:
 
 
 def numeric(value: object) -> float:
-    """Return a setting as a number; NaN where it is none."""
+    """Return a setting as a number, NaN if it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     return float(value)
 
 
 def config_value(model: ModelState, name: str) -> object:
-    """Return one of a model's settings, None where it has no such."""
+    """Return one of a model's settings, None if it has no such setting."""
     config: Mapping[str, object] = model.config
     return config.get(name)

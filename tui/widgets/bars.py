@@ -1,4 +1,4 @@
-"""The header with the run's state, and the footer with keys and messages."""
+"""The header with the run's state, and the footer with messages and keys."""
 
 import math
 from collections.abc import Hashable
@@ -29,22 +29,22 @@ STATE_SIGNS = {
 }
 
 _ROOMY = 60
-"""Columns from which things are called by their names."""
+"""There is room for names from so many columns on."""
 
 _LEAST = 12
-"""Columns that the beginning of an error is worth."""
+"""An error is shown in part if there are more columns than these."""
 
 
 class Header(Drawn):
-    """Two rows: what the run does, and where one is."""
+    """Two rows: the state of the run, and the screens and panes."""
 
     @property
     def board(self) -> HostBoard:
-        """The screen that it is the header of."""
+        """The screen that this is the header of."""
         return cast(HostBoard, self.screen)
 
     def key(self) -> Hashable:
-        """Return what the header says."""
+        """Return everything that the header shows."""
         session, board = self.session, self.board
         return (
             *session.key("store"),
@@ -95,7 +95,7 @@ class Header(Drawn):
             canvas.right(right, 0, passed, "dim")
 
     def _progress(self, canvas: Canvas, x: int, right: int) -> int:
-        """Draw how much of the budget is spent; return the x after it."""
+        """Draw the share of the trials that have ended; return the x after it."""
         store, glyphs = self.session.store, self.session.glyphs
         size = 16 if canvas.width >= 120 else 8 if canvas.width >= 80 else 0
         if not store.record.trials or not size or x + size >= right:
@@ -136,7 +136,7 @@ class Header(Drawn):
 
 
 def _facts(session: Session) -> list[tuple[str, str]]:
-    """Return what the run has come to, each with its style: what should be seen first comes first."""
+    """Return the results of the run so far, each with its style, the most important first."""
     store, state = session.store, session.store.state
     counts = store.counts()
     failed = state_name(session) == "failed"
@@ -163,7 +163,7 @@ def _ended(store: Store) -> int:
 
 
 def _times(session: Session) -> str:
-    """Return how long the run has taken, and may take."""
+    """Return how long the run has taken, and how long it may still take."""
     state = session.store.state
     if state.started is None or state.updated is None:
         return ""
@@ -174,20 +174,20 @@ def _times(session: Session) -> str:
 
 
 def _partial(store: Store) -> float:
-    """Return the running trials' epochs as parts of trials."""
+    """Return the epochs of the running trials as a number of trials."""
     running = [t for t in store.state.trials.values() if t.state == "running" and t.epochs]
     return float(sum(t.epoch / t.epochs for t in running))
 
 
 class Footer(Drawn):
-    """One row: a message, or the filter, or the keys that matter here."""
+    """One row: a message or, after the filter, the most important keys."""
 
     @property
     def _has_header(self) -> bool:
         return bool(self.host.board and self.host.board.has_header)
 
     def _run_status(self, canvas: Canvas) -> int:
-        """Say how the run stands where there is no room for a header; return the x after it."""
+        """Draw the status of the run if there is no header; return the x after it."""
         if self._has_header:
             return 1
         session, glyphs = self.session, self.session.glyphs
@@ -203,7 +203,7 @@ class Footer(Drawn):
         return x + 1 if x > 1 else x
 
     def key(self) -> Hashable:
-        """Return what the footer says."""
+        """Return everything that the footer shows."""
         session = self.session
         return (
             session.view.revision,

@@ -1,4 +1,4 @@
-"""A pane: draws a chart's canvas, and draws it anew only when something that it shows has changed."""
+"""A pane: a chart in a frame, which is drawn again only if something that it shows has changed."""
 
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -24,10 +24,10 @@ Rows = Callable[[Store, Sequence[str]], Sequence[str]]
 
 
 class Drawn(Widget):
-    """A widget that is a canvas. Subclasses say what its contents depend on, and draw.
+    """A widget that shows a canvas; subclasses draw it, and say what it depends on.
 
     Attributes:
-        plots: where its charts lie, as the canvas says.
+        plots: left, top, width and height of its charts with a cross-hair.
     """
 
     DEFAULT_CSS = "Drawn { overflow: hidden; }"
@@ -52,7 +52,7 @@ class Drawn(Widget):
         return self.host.session
 
     def key(self) -> Hashable:
-        """Return what the contents depend on: equal keys, equal pictures."""
+        """Return everything that the picture depends on: equal keys mean equal pictures."""
         raise NotImplementedError
 
     def draw(self, width: int, height: int) -> Canvas:
@@ -60,7 +60,7 @@ class Drawn(Widget):
         raise NotImplementedError
 
     def update(self) -> bool:
-        """Draw anew if the contents have changed, repaint the rows that came out different; tell whether any did."""
+        """Draw again if the picture has changed, and repaint the rows that differ; return whether any do."""
         before, size = self._strips, self._drawn_size
         if not self.size or not self._redraw():
             return False
@@ -79,7 +79,7 @@ class Drawn(Widget):
 
     @property
     def palette(self) -> Palette:
-        """Colours of the theme on this widget's ground."""
+        """The colours of the theme on this widget's background."""
         base = self.rich_style
         key = (self.app.theme, base, self.app.no_color)
         if self._palette is None or key != self._palette_key:
@@ -112,16 +112,16 @@ class Drawn(Widget):
         return True
 
     def notify_style_update(self) -> None:
-        """Forget the rows: their colours have changed."""
+        """Forget the rows, because their colours have changed."""
         super().notify_style_update()
         self._drawn_key = None
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        """Fill the width."""
+        """Return the width of the container, all of which is filled."""
         return container.width
 
     def render(self) -> str:
-        """Return nothing: rows come from `render_line`."""
+        """Return nothing, because rows come from `render_line`."""
         return ""
 
 
@@ -129,14 +129,16 @@ class Pane(Drawn, can_focus=True):
     """A chart in a frame.
 
     Attributes:
-        pane_name: by which the view keeps its scrolling; `place` its zoom and cross-hair.
+        pane_name: the name by which the view remembers how far it is scrolled.
+        place: the name by which the view remembers its zoom and cross-hair.
+        depends: what the picture depends on, as `Session.key` understands it.
         every: new data are shown once in so many frames.
-        scrolls: it holds a list of its own; in the other panes the keys move the cursor over the trials.
+        scrolls: whether it holds a list of its own; in the others the keys move the cursor over the trials.
         wish: returns what its chart wants computed.
     """
 
     class Clicked(Message):
-        """A place of a pane was clicked: a row of what it shows."""
+        """A place in a pane was clicked, x columns and y rows from its corner."""
 
         def __init__(self, pane: "Pane", x: int, y: int) -> None:
             super().__init__()
@@ -145,7 +147,7 @@ class Pane(Drawn, can_focus=True):
             self.y = y
 
     class Scrolled(Message):
-        """The wheel was turned over a pane: by so many rows."""
+        """The wheel was turned over a pane, by so many rows."""
 
         def __init__(self, pane: "Pane", by: int) -> None:
             super().__init__()
@@ -178,14 +180,14 @@ class Pane(Drawn, can_focus=True):
         self._rows = rows
 
     def update(self) -> bool:
-        """Repaint if the contents have changed; the title names whose they are."""
+        """Repaint if the picture has changed; the title names the model that it shows."""
         view = self.session.view
         title, below = self.title, ""
         if self.depends == "reports" and view.cursor is not None:
             title = self.session.glyphs.text(f"{self.title} · {view.cursor}")
         elif self.pane_name == "table" and view.follow and self.session.store.state.state == "running":
             below = "follows the newest report"
-        # Setting either repaints the whole pane, whatever it was before.
+        # Not if they are the same, because setting either repaints the whole pane.
         if title != self.border_title:
             self.border_title = title
         if below != (self.border_subtitle or ""):
@@ -201,7 +203,7 @@ class Pane(Drawn, can_focus=True):
         return self.session.key(self.depends)
 
     def draw(self, width: int, height: int) -> Canvas:
-        """Return the chart; a chart that fails says so in its own pane, and the others go on."""
+        """Return the chart; one that fails is replaced by a message, and the other panes go on."""
         frame = self.session.frame(width, height)
         try:
             return self.chart(frame)
@@ -218,15 +220,15 @@ class Pane(Drawn, can_focus=True):
             )
 
     def on_click(self, event: events.Click) -> None:
-        """Tell the screen."""
+        """Post the click to the app."""
         self.post_message(self.Clicked(self, event.x, event.y))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Scroll the pane's list."""
+        """Post the turn of the wheel to the app."""
         event.stop()
         self.post_message(self.Scrolled(self, 3))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Scroll the pane's list."""
+        """Post the turn of the wheel to the app."""
         event.stop()
         self.post_message(self.Scrolled(self, -3))

@@ -84,8 +84,8 @@ def test_one_line_says_it(
 ) -> None:
     line = say_room(plan_of(budget={"trials": 1000, "epochs": 200}), 2, tmp_path)
     assert re.fullmatch(
-        r"disk: [\d.]+ .?B a checkpoint \(kept: at work and on the front\), [\d.]+ MB for the records of 1,000 trials; "
-        r"[\d.]+ .B are free",
+        r"disk: [\d.]+ .?B per checkpoint \(kept: at work and on the front\), "
+        r"[\d.]+ MB for the records of 1,000 trials; [\d.]+ .B are free",
         line,
     )
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10_000})())

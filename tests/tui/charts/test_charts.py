@@ -20,9 +20,11 @@ from tui.charts.classes import class_map, disagreement
 from tui.charts.curves import curves, smoothed
 from tui.charts.frame import Frame
 from tui.charts.front import front, hypervolume
-from tui.charts.gaps import gap_curve, gap_names, groups
+from tui.charts.gaps import gap_curve, gap_names
+from tui.charts.groups import groups
 from tui.charts.log import log
-from tui.charts.search import importances, parallel, ranked_measures, settings_and_results, slice_
+from tui.charts.ranking import importances, ranked_measures, settings_and_results
+from tui.charts.search import parallel, slice_
 from tui.charts.table import front_table, table
 from tui.charts.timeline import timeline
 from tui.drawing.glyphs import Glyphs
