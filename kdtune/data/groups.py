@@ -18,6 +18,9 @@ OTHER = "other"
 MOST_GROUPS = 50
 """More distinct values than this are hardly groups of people: they are numbers to be binned, or names."""
 
+_MOST_LISTED = 8
+"""A message lists no more groups than this."""
+
 
 def attribute_names(sensitive: str | Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the sensitive attributes asked for; `None` asks for none.
@@ -205,7 +208,8 @@ def _too_few(
     text = few_groups(attribute, left)
     if not small:
         return f"{text}: choose another sensitive column"
-    listed = ", ".join(f"{group!r} {size}" for group, size in small.items())
+    listed = ", ".join(f"{group!r} {size}" for group, size in list(small.items())[:_MOST_LISTED])
+    listed += f" and {len(small) - _MOST_LISTED} more" if len(small) > _MOST_LISTED else ""
     done = "merges" if rare == "other" else "leaves out"
     return (
         f"{text}: `rare: {rare}` {done} those with fewer than {min_group} examples in validation (in all: {listed}); "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from kdtune.data.groups import attribute_names, columns_of
-from kdtune.data.tables.raw_table import RawTable, as_written, spelled
+from kdtune.data.tables.raw_table import RawTable
 from kdtune.errors import DataError, did_you_mean
 
 K = TypeVar("K")
@@ -45,18 +45,18 @@ def assign_roles(
     Raises:
         DataError: a column is not there, is there twice, or cannot be what it is asked to be.
     """
-    (label_column,) = table.named([label])
+    (label_column,) = table.named([label], "label")
     table.require([label_column], "label")
     attributes = _attributes(table, sensitive)
     columns = columns_of(attributes)
     table.require(columns, "sensitive")
     if label_column in columns:
         raise DataError(f"column {label_column!r} is the label and cannot be sensitive as well")
-    dropped = table.named(drop)
+    dropped = table.named(drop, "drop")
     table.require_there(dropped, "drop")
     chosen = table.order
     if features is not None:
-        chosen = tuple(dict.fromkeys(table.named(features)))
+        chosen = tuple(dict.fromkeys(table.named(features, "features")))
         table.require(chosen, "features")
         _check_features(table, chosen, label_column, () if use_sensitive else columns)
     hidden = {label_column, *(() if use_sensitive else columns), *dropped, *table.index}
@@ -70,13 +70,11 @@ def assign_roles(
 
 
 def _attributes(table: RawTable, sensitive: object) -> tuple[str, ...]:
+    if sensitive is None:
+        return ()
     asked = sensitive if isinstance(sensitive, list | tuple) else [sensitive]
     return attribute_names(
-        [
-            name if isinstance(name, str) else spelled(name, table.order) or as_written(name)
-            for name in asked
-            if name is not None
-        ]
+        [name if isinstance(name, str) else table.named([name], "sensitive")[0] for name in asked]
     )
 
 
@@ -105,7 +103,7 @@ def by_column(
     """
     found = {}
     for asked, values in (option or {}).items():
-        (name,) = table.named([asked])
+        (name,) = table.named([asked], key)
         if name not in columns:
             raise DataError(
                 f"{key!r} names {name!r}, which is not among the sensitive columns{did_you_mean(name, columns)}"

@@ -24,6 +24,8 @@ _SAMPLE_LINES = 20
 _EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 """A first line with which Excel is told the separator."""
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
 _WHY = {
     "unexpected end of data": "a quote opens here and never closes",
     "field larger": "a cell is longer than 131,072 characters: does a quote open here and never close?",
@@ -125,7 +127,7 @@ class _Reader:
             for cells in reader:
                 used, read = reader.line_num - read, reader.line_num
                 line, begun = self.line - used + 1, self.line
-                if any(cells) and (len(cells) > 1 or cells[0].strip()):
+                if any(map(str.strip, cells)):
                     if used > 1:
                         self.check_swallowed(line, cells)
                     yield _Row(line, cells)
@@ -133,12 +135,12 @@ class _Reader:
                     self.empty += 1
         except csv.Error as error:
             why = next((why for start, why in _WHY.items() if start in str(error)), str(error))
-            raise self.refused(begun + 1, why) from None
+            raise self.refused(begun + 1, why + other_separator(self.sample, self.separator)) from None
 
     def check_swallowed(self, line: int, cells: Sequence[str]) -> None:
         """Refuse a cell that holds whole rows: a quote opened in one and closed in another."""
         for position, cell in enumerate(cells):
-            _, *inner = cell.splitlines()
+            _, *inner = _LINE_END.split(cell)
             if not inner or len(cells) < 2:
                 continue
             *whole, last = (part.count(self.separator) for part in inner)

@@ -1,5 +1,6 @@
 """Rows with more cells than the header has names: a separator at their ends, or a name before each, as R writes it."""
 
+import csv
 import re
 from collections.abc import Sequence
 
@@ -30,8 +31,8 @@ def has_row_names(
 ) -> bool:
     """Tell whether it is the form of R's write.table: each row begins with a name that the header lacks.
 
-    A comma that is part of a text without quotes makes rows longer, too. So the names must be in quotes, or count the
-    rows, or be separated by something that is no comma.
+    A comma that is part of a text without quotes makes rows longer, too. So the names must be in quotes, or be
+    separated by something that is no comma, or count the rows, while no comma is followed by a blank, or each is.
 
     Args:
         columns: raw.
@@ -44,10 +45,9 @@ def has_row_names(
         return False
     if separator in " \t" or all(line.startswith('"') for line in sample):
         return True
-    followed, all_of_them = (
-        sum(line.count(text) for line in sample) for text in (f"{separator} ", separator)
-    )
-    return _counts_rows(columns[0]) and not _ID.search(tidy(names[0])) and followed in (0, all_of_them)
+    rows = csv.reader(sample, delimiter=separator)
+    blanks = {cell.startswith(" ") for row in rows for cell in row[1:]}
+    return _counts_rows(columns[0]) and not _ID.search(tidy(names[0])) and len(blanks) == 1
 
 
 def _counts_rows(column: Column) -> bool:

@@ -44,10 +44,7 @@ def is_number_column(table: RawTable, name: str, decimal: str) -> bool:
         _refuse_notation(table, name, decimal, odd.__contains__)
     elif len(numbers | odd) >= len(texts) or rows_of_numbers >= rows_of_texts:
         _refuse_texts(table, name, texts.__contains__)
-    elif (
-        MOST_PATTERNED < len(texts) <= MOST_CATEGORIES
-        and len({_DIGITS.sub("#", value) for value in texts}) <= 2
-    ):
+    elif len(texts) > MOST_PATTERNED and len({_DIGITS.sub("#", value) for value in texts}) <= 2:
         _refuse_pattern(table, name, len(cells.present))
     return False
 
@@ -60,21 +57,30 @@ def _refuse_notation(table: RawTable, name: str, decimal: str, is_odd: Callable[
         remedy = 'if the comma is the decimal sign, set `decimal: ","`'
         remedy += f"; if it separates thousands, write {cell.replace(',', '')}" if thousands else ""
         raise DataError(f"{table.at(row)}: {cell!r} in column {name!r} is no number: {remedy}{more}")
-    plain = re.sub(r"[^\d.,eE+-]", "", cell).rstrip("-+.,")
-    plain = plain.replace(",", "") if decimal == "." else plain
-    shown = f" (such as {plain})" if number(plain, decimal) is not None else ""
+    plain = _plain(cell, decimal)
+    shown = f" (such as {plain})" if plain else ""
     raise DataError(
-        f"{table.at(row)}: {cell!r} in column {name!r} is no plain number: write digits alone{shown}, or name the "
-        f"column under `categorical` or `drop`{more}"
+        f"{table.at(row)}: {cell!r} in column {name!r} is no plain number: write one{shown}, or name the column under "
+        f"`categorical` or `drop`{more}"
     )
+
+
+def _plain(cell: str, decimal: str) -> str:
+    """Return the plain number that a cell in another notation stands for, or nothing."""
+    if any(letter.isalpha() for letter in cell):
+        return ""
+    is_negative = cell.startswith(("-", "−", "(")) or cell.endswith("-")
+    digits = re.sub(rf"[^\d{re.escape(decimal)}]", "", cell)
+    plain = f"-{digits}" if is_negative else digits
+    return plain if number(plain, decimal) is not None else ""
 
 
 def _refuse_texts(table: RawTable, name: str, is_text: Callable[[str], bool]) -> None:
     """Refuse a column of numbers by its first cell that is none."""
     row, cell, more = _first(table, name, is_text)
     raise DataError(
-        f"{table.at(row)}: {cell!r} in column {name!r} is no number: if it stands for a missing value, name it under "
-        f"`missing` ({_marks(table, cell)}); if the numbers are codes, name the column under `categorical`{more}"
+        f"{table.at(row)}: {cell!r} in column {name!r} is no number: if it stands for a missing value, set "
+        f"{_marks(table, cell)}; if the numbers are codes, name the column under `categorical`{more}"
     )
 
 

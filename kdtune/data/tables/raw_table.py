@@ -39,6 +39,7 @@ class RawTable:
         unreadable: name -> what the column holds that is no plain value.
         left_out: what else of the file is not used, each in a few words.
         doubt: what may be wrong with the header, as a remedy for a column that is not found.
+        marks: of missing values that some cell of the file holds.
     """
 
     path: str
@@ -50,17 +51,13 @@ class RawTable:
     unreadable: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     doubt: str = ""
+    marks: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return next((len(cells) for cells in self.columns.values()), 0)
 
     def __getitem__(self, name: str) -> Cells:
         return self.columns[name]
-
-    @property
-    def marks(self) -> set[str]:
-        """The marks of missing values that some cell holds."""
-        return {mark for cells in self.columns.values() for mark in cells.marks}
 
     def take(self, rows: NDArray[np.int64]) -> "RawTable":
         """Return the table of these rows, in that order; their lines stay those of the file."""
@@ -105,9 +102,22 @@ class RawTable:
                     f"(columns: {shown}){self.doubt}"
                 )
 
-    def named(self, asked: Sequence[object]) -> list[str]:
-        """Return the columns that an option names, as the file has them; see `spelled`."""
-        return [spelled(name, self.order) or as_written(name) for name in asked]
+    def named(self, asked: Sequence[object], key: str) -> list[str]:
+        """Return the columns that an option names, as the file has them; see `spelled`.
+
+        Raises:
+            DataError: a truth value stands for no column, or for several.
+        """
+        names = []
+        for name in asked:
+            found = spelled(name, self.order)
+            if found is None and isinstance(name, bool):
+                raise DataError(
+                    f"{self.prefix}{key!r} names {as_written(name)!r}, which YAML makes of yes, no, on and off: quote "
+                    "the column's name"
+                )
+            names.append(found or as_written(name))
+        return names
 
     def only(self, names: Sequence[str]) -> "RawTable":
         """Return the table with these columns alone, in the order given."""
@@ -165,7 +175,10 @@ class RawTable:
             else:
                 unreadable.setdefault(name, column)
         repeated = {name: tuple(found) for name, found in places.items() if len(found) > 1}
-        return cls(path, columns, lines, tuple(places), indices, repeated, unreadable, tuple(extra), doubt)
+        marks = frozenset(mark for column in columns.values() for mark in column.marks)
+        return cls(
+            path, columns, lines, tuple(places), indices, repeated, unreadable, tuple(extra), doubt, marks
+        )
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the readable columns as a DataFrame of `str` and None.

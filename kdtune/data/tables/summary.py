@@ -123,15 +123,22 @@ def doubts(
             lines.append(
                 f"column {column.name!r} is another whole number in every row: if it is an id, name it under `drop`"
             )
-    if len(classes) > _MOST_DIGITS and all(canonical(name) is not None for name in classes):
-        lines.append(
-            f"label {label!r} has {len(classes)} numbers as classes: if it is a quantity, give "
-            f"`bins: {{{label}: [edge, …]}}`"
-        )
+    if hint := bins_hint(label, classes):
+        lines.append(hint)
     values = {label: list(classes), **{name: table[name].present for name in sensitive}}
     for name, names in values.items():
         lines += _alike(name, names)
     return lines
+
+
+def bins_hint(label: str, classes: Sequence[str]) -> str:
+    """Return what to say of a label that may be a quantity; nothing where it is none."""
+    if len(classes) <= _MOST_DIGITS or not all(canonical(name) is not None for name in classes):
+        return ""
+    return (
+        f"label {label!r} has {len(classes)} numbers as classes: if it is a quantity, give "
+        f"`bins: {{{label}: [edge, …]}}`"
+    )
 
 
 def _tells(cells: Cells, labels: NDArray[np.int64], decimal: str | None) -> float | None:

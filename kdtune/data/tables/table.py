@@ -21,7 +21,7 @@ from kdtune.data.tables.columns import assign_roles, by_column
 from kdtune.data.tables.form import Form
 from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.data.tables.reading import file_digest, open_table
-from kdtune.data.tables.summary import doubts, summary_line
+from kdtune.data.tables.summary import bins_hint, doubts, summary_line
 from kdtune.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -130,9 +130,9 @@ def load_table(
     settled = {name: tables[name][coded[name]] for name in roles.attributes}
     kept, cut = stratified_cut(labels[rows], _at(settled, rows), validation, seed + 2)
     train_rows, validation_rows = rows[kept], rows[cut]
-    require_classes(table.path, classes, train=labels[train_rows], validation=labels[validation_rows])
+    _require_classes(table.path, roles.label, classes, labels[train_rows], labels[validation_rows])
 
-    codes_of_numbers = table.named(categorical)
+    codes_of_numbers = table.named(categorical, "categorical")
     table.require_there(codes_of_numbers, "categorical")
     preprocessing = TablePreprocessing.fit(
         table.only(roles.features),
@@ -206,6 +206,17 @@ def _cut_test(
         return rows, None
     rest, cut = stratified_cut(labels[rows], _at(groups, rows), test, seed + 1)
     return rows[rest], rows[cut]
+
+
+def _require_classes(
+    path: str, label: str, classes: tuple[str, ...], train: Tensor, validation: Tensor
+) -> None:
+    """Require an example of each class in both splits; a label that is a quantity gets the remedy for it."""
+    try:
+        require_classes(path, classes, train=train, validation=validation)
+    except DataError as error:
+        hint = bins_hint(label, classes)
+        raise DataError(f"{error}; {hint}" if hint else str(error)) from None
 
 
 def _check_test_file(path: str | Path, test: str, coding: Coding, preprocessing: TablePreprocessing) -> None:
