@@ -1,4 +1,4 @@
-"""What is read of an image, through every mode and format of Pillow, equals a conversion written here, or is refused."""
+"""What is read of an image, in every mode and format of Pillow, equals a conversion written here, or is refused."""
 
 import struct
 from collections.abc import Callable
@@ -147,7 +147,9 @@ def turned(pixels: Pixels, orientation: int) -> Pixels:
     """What EXIF's orientation asks a viewer to do."""
     along = [0, 0, 0, 0, 0, 1, 1, 1, 1][orientation]
     pixels = pixels.swapaxes(0, 1) if along else pixels
-    up, left = {1: (0, 0), 2: (0, 1), 3: (1, 1), 4: (1, 0), 5: (0, 0), 6: (0, 1), 7: (1, 1), 8: (1, 0)}[orientation]
+    up, left = {1: (0, 0), 2: (0, 1), 3: (1, 1), 4: (1, 0), 5: (0, 0), 6: (0, 1), 7: (1, 1), 8: (1, 0)}[
+        orientation
+    ]
     pixels = pixels[::-1] if up else pixels
     return pixels[:, ::-1] if left else pixels
 
@@ -173,7 +175,9 @@ def test_every_mode_in_every_format(
         shape = (channels, *wanted.shape[:2])
         assert np.array_equal(inputs_of(str(path), {}, shape)[0].numpy().transpose(1, 2, 0).squeeze(), wanted)
         with Image.open(path) as opened:
-            assert np.array_equal(inputs_of(opened, {}, shape)[0].numpy().transpose(1, 2, 0).squeeze(), wanted)
+            assert np.array_equal(
+                inputs_of(opened, {}, shape)[0].numpy().transpose(1, 2, 0).squeeze(), wanted
+            )
 
 
 @given(seed=st.integers(0, 2**32))
@@ -330,7 +334,9 @@ def test_the_first_of_several_frames(tmp_path: Path, suffix: str) -> None:
 
 def test_damaged_exif_does_not_hide_an_image(tmp_path: Path) -> None:
     pixels = np.zeros((6, 9, 3), dtype=np.uint8)
-    for number, exif in enumerate((b"Exif\0\0garbage", b"Exif\0\0", b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x05\x01\x12\0\x03")):
+    for number, exif in enumerate(
+        (b"Exif\0\0garbage", b"Exif\0\0", b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x05\x01\x12\0\x03")
+    ):
         Image.fromarray(pixels).save(tmp_path / f"{number}.jpg", exif=exif)
     data_root = tmp_path / "i"
     for name in "ab":
