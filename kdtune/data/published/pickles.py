@@ -199,7 +199,12 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes() -> bytes:
+    return b""
+
+
 _FUNCTIONS = {
+    ("__builtin__", "bytes"): _Function(_no_bytes),
     ("numpy", "ndarray"): _Function(_Array),
     ("numpy", "dtype"): _Function(_Type),
     ("numpy.core.multiarray", "_reconstruct"): _Function(_reconstruct),
