@@ -34,11 +34,7 @@ from kdtune.runs.summary import summarise
 from kdtune.space.reading import read_space
 from kdtune.student.student import load_student
 from kdtune.terminal.console import print_runs, print_summary
-<<<<<<< HEAD
-from tests.data import published_forms as published
-=======
 from tests.data import published_files
->>>>>>> images
 from tests.test_bad_input import run as make_run
 
 DEEP = 3_000

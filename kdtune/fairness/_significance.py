@@ -11,8 +11,7 @@ from kdtune.fairness._rates import Floats, ratio
 
 Bools = npt.NDArray[np.bool_]
 
-# Seeds whose quantity differs by less than this share of its size are equal up to rounding: no variance to
-# test with.
+# Seeds whose quantity differs by less than this share of its size are equal up to rounding, and have no variance.
 _ROUNDING = 1e-12
 
 

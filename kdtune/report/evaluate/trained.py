@@ -23,7 +23,7 @@ class Trained:
     Attributes:
         role: `student`, `teacher` or `nds`.
         config: what was trained, as one level of plain values.
-        job: what was trained, as training takes it.
+        job: what was trained, in the form that training needs.
         state: its weights, on the CPU, contiguous.
         recorded: its last report in the run.
     """
@@ -49,7 +49,7 @@ class Trained:
         """Build the model with its weights, in evaluation mode.
 
         Raises:
-            RunError: the architecture is not known here, or the weights are not of it.
+            RunError: the architecture is unknown, or the weights do not fit it.
         """
         try:
             model = build(
@@ -65,7 +65,7 @@ class Trained:
             model.load_state_dict(dict(self.state))
         except RuntimeError:
             raise RunError(
-                f"{run.files.model(self.id)}: its weights are not those of a {self.architecture} for these data: "
+                f"{run.files.model(self.id)}: its weights do not fit a {self.architecture} for these data: "
                 "leave it out with --pick, or run the search again"
             ) from None
         return model.eval()
@@ -80,7 +80,7 @@ def load_trained(run: Run, model_id: str) -> Trained:
     config = read_json(run.files.config(model_id))
     reports = run.reports(model_id)
     if not reports:
-        raise RunError(f"{run.files.reports(model_id)}: no report of {model_id}: it can't be exported")
+        raise RunError(f"{run.files.reports(model_id)}: {model_id} has no report and can't be exported")
     job = job_of(run, model_id, config)
     # A study keeps the weights of its students as those of baselines; a sweep's trials have checkpoints.
     checkpointed = is_trial(model_id) and not run.files.weights(model_id).exists()
@@ -96,7 +96,7 @@ def load_trained(run: Run, model_id: str) -> Trained:
 
 
 def job_of(run: Run, model_id: str, config: Mapping[str, Any]) -> Job:
-    """Return the training that the record of a model means.
+    """Rebuild a model's training from its record.
 
     Raises:
         RunError: the record is damaged.
@@ -113,7 +113,7 @@ _REMEDY = "leave it out with --pick, or run the search again"
 def _checkpoint(run: Run, model_id: str, job: Job, last: Report) -> dict[str, Tensor]:
     path = run.files.checkpoint(model_id)
     if not path.exists():
-        raise RunError(f"{path}: missing: the run kept no weights of {model_id}; {_REMEDY}")
+        raise RunError(f"{path}: missing: the run has no weights of {model_id}; {_REMEDY}")
     try:
         content = read_checkpoint(path)
         reports = [Report.from_dict(record) for record in content["reports"]]

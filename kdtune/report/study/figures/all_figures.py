@@ -14,7 +14,7 @@ from kdtune.runs.summary import GAPS
 
 
 def draw_all(study: Study, null: Null) -> list[Picture]:
-    """Draw the figures that the study gives, in the order of the page."""
+    """Draw every figure for which the study has data, in the order of the page."""
     found = []
     for pair, series in study.by_pair.items():
         arrow, key = pair.replace("->", " → "), pair.replace("->", "-")
@@ -45,8 +45,8 @@ def draw_all(study: Study, null: Null) -> list[Picture]:
                 )
             name = f"gaps-{study.attribute_keys[attribute]}-{key}"
             words = (
-                " Dotted: what NDS would show by chance if it ignored the group. Dash-dotted: the difference of the "
-                "labels themselves, below which a DPD is bought with wrong answers."
+                " Dotted: what NDS would show by chance if its rates were the same in every group. Dash-dotted: the "
+                "difference of the labels themselves; a DPD below it requires wrong answers."
             )
             found.append(
                 lines(name, f"EOD and DPD over {attribute} against T, {arrow}", series, panels, 100, words)
@@ -62,7 +62,7 @@ def draw_all(study: Study, null: Null) -> list[Picture]:
                     series,
                     [Panel("I(f), change of output over distance", value, published=quotient)],
                     1,
-                    " Lower: similar examples get more similar answers.",
+                    " Lower means that similar examples get more similar answers.",
                 )
             )
     for one in study.series:

@@ -1,4 +1,4 @@
-"""How many classes distillation affects, and how many would seem affected without any effect."""
+"""How many classes distillation affects, and how many would seem affected if it had no effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ NULLS: dict[Null, str] = {
     "difference": "class accuracy − model accuracy",
     "raw": "class accuracy",
 }
-"""What is equal for a class that is not affected."""
+"""The quantity that is equal for a class that is not affected."""
 CORRECTIONS: tuple[Correction, ...] = (None, "holm", "bh")
 _MOST_SPLITS = 500
 _SIMULATIONS = 400
@@ -31,8 +31,8 @@ class Tally:
 
     Attributes:
         tests: by correction; p-values by class.
-        n_raw, n_holm, n_bh: numbers of affected classes; None where no test is possible.
-        better, worse: of the uncorrected ones, those that the second model does better or worse on.
+        n_raw, n_holm, n_bh: numbers of affected classes; None if no test is possible.
+        better, worse: number of affected classes, uncorrected, on which the second model is better or worse.
     """
 
     tests: dict[Correction, AffectedClasses]
@@ -46,10 +46,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class Floor:
-    """Affected classes between models that do not differ, on average.
+    """Mean number of affected classes between models that do not differ.
 
     Attributes:
-        splits: how many comparisons the average is over.
+        splits: number of comparisons that the mean is over.
         sizes: seeds on each side.
     """
 
@@ -87,7 +87,7 @@ def tally(a: Sequence[ModelOnTest], b: Sequence[ModelOnTest], *, null: Null, lev
 
 
 def measured_floor(models: Sequence[ModelOnTest], *, null: Null, level: float) -> Floor | None:
-    """Hold seeds of one model against its other seeds, in all splits into halves; None with fewer than 4 seeds."""
+    """Compare seeds of one model with its other seeds, in all splits into halves; None with fewer than 4 seeds."""
     return floor_of(class_accuracies(models), accuracies(models), null=null, level=level) if models else None
 
 
@@ -98,7 +98,7 @@ def floor_of(by_class: np.ndarray, totals: np.ndarray, *, null: Null, level: flo
         return None
     half = n // 2
     counts = []
-    # Of an even number each split comes twice, as itself and as its mirror image: seed 0 stays on the left.
+    # An even number gives each split twice, once mirrored: seed 0 stays on the left.
     choices = (c for c in combinations(range(n), half) if n % 2 or 0 in c)
     for chosen in islice(choices, _MOST_SPLITS):
         left = np.zeros(n, dtype=bool)
@@ -116,8 +116,8 @@ def floor_of(by_class: np.ndarray, totals: np.ndarray, *, null: Null, level: flo
 def expected_floor(n_classes: int, n_a: int, n_b: int, level: float) -> Floor | None:
     """Return the mean number of affected classes between identical models, by simulation.
 
-    Class accuracies are drawn as independent normals of equal variance; then nothing but the numbers of seeds and
-    classes matters. None with fewer than 2 seeds on a side.
+    Class accuracies are drawn as independent normals of equal variance, so that only the numbers of seeds and classes
+    matter. None with fewer than 2 seeds on a side.
     """
     if min(n_a, n_b) < 2:
         return None
@@ -128,7 +128,7 @@ def expected_floor(n_classes: int, n_a: int, n_b: int, level: float) -> Floor | 
         counts += [
             affected_classes(a, b, null="raw", level=level, correction=c).affected.sum() for c in CORRECTIONS
         ]
-    # The uncorrected rate does not depend on the number of classes: many more draws make it smooth.
+    # The uncorrected rate does not depend on the number of classes, so many draws make it precise.
     many = 100_000
     a, b = rng.normal(0.5, 0.01, (n_a, many)), rng.normal(0.5, 0.01, (n_b, many))
     rate = float(affected_classes(a, b, null="raw", level=level).affected.mean())

@@ -32,7 +32,7 @@ def trend(temperatures: Sequence[float], values: Sequence[Sequence[tuple[int, fl
         temperatures: in any order.
         values: for each T, (seed, value) of each model; NaN values are left out.
 
-    Seeds are resampled whole, for the models of one seed learn from one teacher.
+    Seeds are resampled whole, because the models of one seed learn from the same teacher.
     """
     points = [
         (float(t), seed, value)
@@ -59,9 +59,14 @@ def trend(temperatures: Sequence[float], values: Sequence[Sequence[tuple[int, fl
 
 
 def _spearman(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return the rank correlations, [r], of samples that hold each point (x, y) so many times, [r, n].
+    """Return the rank correlations [r] of r samples.
 
-    NaN where x or y is the same everywhere.
+    Args:
+        x, y: the points, [n].
+        times: how often each sample holds each point, [r, n].
+
+    Returns:
+        [r]; NaN if x or y is the same everywhere in a sample.
     """
     a, b = _ranks(x, times), _ranks(y, times)
     n = times.sum(axis=1, keepdims=True)
@@ -73,6 +78,6 @@ def _spearman(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return each value's mean rank, [r, n], where it is in a sample so many times; equal values share theirs."""
+    """Return each value's mean rank in each sample, [r, n]; equal values share their rank."""
     below = (values[:, None] < values) + 0.5 * (values[:, None] == values)
     return np.asarray(times @ below)

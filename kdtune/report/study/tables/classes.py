@@ -1,4 +1,4 @@
-"""The tables of a study that count classes: Table 1 of the paper, its floors, and what they are made from."""
+"""The tables of a study about classes: Table 1 of the paper, its noise floors, and the values behind them."""
 
 from collections.abc import Sequence
 
@@ -25,11 +25,11 @@ from kdtune.report.study.tables.rendering import Table
 from kdtune.runs.records import ALL
 
 MOST_ON_PAGE = 40
-"""A table of more classes than this is written as a file only."""
+"""A table of more classes than this is written only as a file."""
 
 
 def classes_table(study: Study, series: Series, null: Null) -> Table:
-    """Return Table 1 of the paper: accuracy, #SC and #TC, with corrections and floors beside the counts."""
+    """Return Table 1 of the paper: accuracy, #SC and #TC, with the counts after correction."""
     theirs = published.classes_of(study.record.dataset, series.pair)
     head = ["model", "accuracy, %", "seeds"]
     for test in ("#SC", "#TC"):
@@ -53,8 +53,8 @@ def classes_table(study: Study, series: Series, null: Null) -> Table:
     caption = (
         f"Test split, {len(study.record.classes)} classes, mean ± standard deviation over seeds. #SC: classes that "
         "differ significantly between NDS (student without a teacher) and distilled student; #TC: between teacher and "
-        f"distilled student. Welch's t-test over seeds, level {study.spec.level:g}, null: equal {NULLS[null]}. Counts "
-        "without a word are uncorrected; better / worse: that quantity is higher or lower in the distilled student. "
+        f"distilled student. Welch's t-test over seeds, level {study.spec.level:g}, null: equal {NULLS[null]}. Plain "
+        "#SC and #TC are uncorrected; better / worse: that quantity is higher or lower in the distilled student. "
         f"α = {study.spec.alpha:g}, {'with' if series.scaled else 'without'} T² in the loss."
     )
     if any("*" in cell for row in rows for cell in row):
@@ -68,7 +68,7 @@ def classes_table(study: Study, series: Series, null: Null) -> Table:
 
 
 def floors_table(study: Study, series: Series, null: Null) -> Table:
-    """Return how many classes would seem affected if no model differed."""
+    """Return how many classes would seem affected if the models did not differ."""
     level, n_classes = study.spec.level, len(study.record.classes)
     sizes = max((len(m) for m in series.students.values()), default=0)
     measured = measured_floor(series.nds, null=null, level=level)
@@ -96,8 +96,8 @@ def floors_table(study: Study, series: Series, null: Null) -> Table:
             )
         )
     caption = (
-        "Mean number of classes that seem affected between models that do not differ. A count of the table above that "
-        "is not clearly larger says nothing. The splits of a few seeds are not independent of each other."
+        "Mean number of classes that seem affected between models that do not differ. A count in the table above means "
+        "something only if it is clearly larger. The splits of a few seeds are not independent of each other."
     )
     return Table(
         f"noise-floor-{series.key}",
@@ -128,7 +128,7 @@ def class_means_table(study: Study, series: Series) -> Table:
     for k, name in enumerate(study.record.classes):
         rows.append([name, *(percent(spread_of(accuracies[:, k])) for _, accuracies in columns)])
     caption = (
-        "Share of each class's test examples that is classified right, in %, mean ± standard deviation over seeds. "
+        "Share of each class's test examples that is classified correctly, in %, mean ± standard deviation over seeds. "
         "class-accuracy.csv has every seed, class-tests.csv the p-value of every class."
     )
     return Table(
@@ -156,7 +156,7 @@ def class_accuracy_table(study: Study) -> Table:
 
 
 def tests_table(study: Study, null: Null) -> Table:
-    """Return the p-value of every single test."""
+    """Return the p-value of every test."""
     rows = []
     for series in study.series:
         for t in series.temperatures:
@@ -176,7 +176,7 @@ def tests_table(study: Study, null: Null) -> Table:
 
 
 def disagreement_table(study: Study) -> Table:
-    """Return the cells of all disagreement matrices, mean over seeds; empty cells are left out."""
+    """Return the cells of all disagreement matrices, mean over seeds, without those that are 0."""
     rows = []
     for series in study.series:
         for label, models in series.rows[1:]:

@@ -1,4 +1,4 @@
-"""The tables of a study about groups and individuals: EOD, DPD, I(f), and their trends over T."""
+"""The tables of a study about groups and individuals: EOD, DPD, I(f), and their trends with T."""
 
 import math
 
@@ -13,7 +13,7 @@ from kdtune.runs.summary import GAPS
 
 
 def gaps_table(study: Study, series: Series, attribute: str) -> Table:
-    """Return EOD and DPD over one attribute, with what chance and labels alone give."""
+    """Return EOD and DPD over one attribute, with the values that chance or the labels alone would give."""
     paper = {gap: published.gap_of(study.record.dataset, series.pair, attribute, gap) for gap in GAPS}
     head = ["model"]
     for gap in GAPS:
@@ -35,7 +35,7 @@ def gaps_table(study: Study, series: Series, attribute: str) -> Table:
         f"Test split, {len(study.attributes[attribute])} groups, mean ± standard deviation over seeds. By chance: the "
         "mean that a model with the same rates in every group would show at these group sizes. The labels themselves "
         f"differ by {share(quantities.label_gap(study, attribute))} % (the DPD of a model that is always right)."
-        + (f" {undefined} rates have no example and are left out." if undefined else "")
+        + (f" {undefined} rates have no examples and are left out." if undefined else "")
     )
     return Table(
         f"gaps-{study.attribute_keys[attribute]}-{series.key}",
@@ -62,11 +62,11 @@ def individual_table(study: Study, series: Series) -> Table:
     pairs = "all pairs" if spec.pairs is None else f"{spec.pairs:,} drawn pairs"
     over = next((m.individual_note for m in (*series.nds, *series.teachers)), "")
     caption = (
-        f"Mean over {pairs} of {over} of the change of the output over the distance of the inputs; lower means "
+        f"Mean over {pairs} of {over} of the change of the output divided by the distance of the inputs. Lower means "
         f"that similar examples get more similar answers. Output: {spec.output}; distance: cosine in the feature space "
         f"'{spec.features}'; pairs at a distance of {spec.epsilon:g} or less, and inputs that are all zeros, are left "
-        "out. Values of another feature "
-        "space or output are not comparable. A less confident model has a lower value, and so has a constant one."
+        "out. Values with another feature space or output are not comparable. A less confident model has a lower "
+        "value, and a constant one has the lowest."
     )
     return Table(f"individual-{series.key}", f"Individual fairness, {series.title}", caption, head, rows)
 
