@@ -131,7 +131,8 @@ class Job:
         view_seed: of the order of the examples and their augmentation; students that share it see the same batches
             of the same crops, and therefore the same teacher logits.
         distillation: None for hard labels only (a teacher, or a non-distilled student).
-        weights: file to load the model from instead of training it; its only epoch is an evaluation.
+        weights: of a model that is not trained but taken from a file; its one epoch is an evaluation.
+        initial: weights in a file that training begins from.
     """
 
     architecture: str
@@ -140,12 +141,16 @@ class Job:
     view_seed: int = 0
     distillation: Distillation | None = None
     weights: Weights | None = None
+    initial: Weights | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
         record = asdict(self)
-        if self.weights is None:  # `key` must not depend on a setting that is not used
-            del record["weights"]
+        for name, file in (("weights", self.weights), ("initial", self.initial)):
+            if file is None:  # `key` must not depend on a setting that is not used
+                del record[name]
+            else:
+                record[name] = file.to_dict()
         return record
 
     @classmethod
@@ -153,14 +158,15 @@ class Job:
         """Return the job that `to_dict` describes."""
         train = dict(record["train"])
         train["milestones"] = tuple(train["milestones"])
-        distillation, weights = record["distillation"], record.get("weights")
+        distillation = record["distillation"]
+        files = {name: record.get(name) for name in ("weights", "initial")}
         return cls(
             architecture=record["architecture"],
             train=TrainConfig(**train),
             seed=record["seed"],
             view_seed=record["view_seed"],
             distillation=None if distillation is None else Distillation(**distillation),
-            weights=None if weights is None else Weights(**weights),
+            **{name: None if file is None else Weights.from_dict(file) for name, file in files.items()},
         )
 
     def flat(self) -> dict[str, Any]:

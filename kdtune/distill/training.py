@@ -22,11 +22,11 @@ from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diver
 from kdtune.distill.evaluate import autocast, predict_logits
 from kdtune.distill.extras import measure_extras
 from kdtune.distill.loss import kd_loss
+from kdtune.distill.module import Renormalised, module_of
 from kdtune.distill.optimizers import make_optimizer
 from kdtune.distill.pretrained import load_weights
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.errors import KdtuneError
-from kdtune.models import build
 from kdtune.runs.records import Report
 
 
@@ -164,12 +164,13 @@ class Training:
 
 
 def initial_model(job: Job, data: DeviceData) -> nn.Module:
-    """Return a job's model before its first step, on the device and in the memory layout in which it trains."""
-    arrays = data.arrays
+    """Return a job's model as it begins, on the device and in the memory layout in which it trains."""
+    arrays, file = data.arrays, job.weights or job.initial
     torch.manual_seed(derive_seed(job.seed, "weights"))
-    model = build(job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes).to(
-        data.device
-    )
-    if job.weights is not None:
-        load_weights(model, job.weights, job.architecture)
+    model = module_of(job, input_shape=arrays.input_shape, n_classes=arrays.n_classes)
+    if file is not None:
+        load_weights(model.model if isinstance(model, Renormalised) else model, file, job.architecture)
+        if isinstance(model, Renormalised):
+            model.between(arrays, file)
+    model = model.to(data.device)
     return model.to(memory_format=torch.channels_last) if is_channels_last(job, data) else model

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint
 from kdtune.distill.config import Job
+from kdtune.distill.module import module_of
 from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import read_json
-from kdtune.models import build
 from kdtune.runs.paths import is_trial
 from kdtune.runs.reader import Run
 from kdtune.runs.records import Report
@@ -52,8 +52,8 @@ class Trained:
             RunError: the architecture is unknown, or the weights do not fit it.
         """
         try:
-            model = build(
-                self.architecture,
+            model = module_of(
+                self.job,
                 input_shape=run.record.dataset["input_shape"],
                 n_classes=len(run.record.classes),
             )

@@ -12,8 +12,9 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
 from kdtune.distill.config import Job
+from kdtune.distill.module import module_of
 from kdtune.distill.teacher import TeacherSignal, signal_of
-from kdtune.models import Builder, build
+from kdtune.models import Builder
 from kdtune.sweep.remote.cluster import TEACHER_GPU, Allotment
 from kdtune.sweep.remote.worker_setup import prepare_process
 
@@ -50,9 +51,7 @@ class TeacherServer:
         data = DeviceData(arrays, device, view_seed=view_seed, augment=augment)
         self._signals = {}
         for name, teacher in teachers.items():
-            model = build(
-                teacher.job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes
-            )
+            model = module_of(teacher.job, input_shape=arrays.input_shape, n_classes=arrays.n_classes)
             model.load_state_dict(safetensors.torch.load(teacher.weights))
             self._signals[name] = signal_of(model.to(device), data, precision=teacher.job.train.precision)
         self._views: dict[tuple[str, int], Any] = {}
