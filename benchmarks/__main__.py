@@ -131,7 +131,9 @@ def _results() -> str:
 
 def _when(kept: dict[str, Any]) -> str:
     day = datetime.datetime.fromtimestamp(kept["began"], datetime.UTC).strftime("%Y-%m-%d %H:%M")
-    return f"Measured {day} UTC in {kept['seconds'] / 60:.0f} minutes; load average before: {kept['load']:.1f}."
+    return (
+        f"Measured {day} UTC in {kept['seconds'] / 60:.0f} minutes; load average before: {kept['load']:.1f}."
+    )
 
 
 def _machine() -> str:
