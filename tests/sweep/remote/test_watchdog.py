@@ -1,4 +1,4 @@
-"""What is taken to hang, and what a worker that takes too much memory says before it ends."""
+"""Which worker is assumed to hang, and what a worker that takes too much memory reports before it ends."""
 
 import subprocess
 import sys
@@ -54,7 +54,7 @@ def test_a_usual_epoch_is_the_slowest_of_its_kind(state: RunState) -> None:
         ((1,), 300.0, 71.0, False),
         ((1,), 300.0, 301.0, True),
         ((0, 1), 30.0, 71.0, False),
-        ((2,), 30.0, 31.0, True),  # nothing is known of it but the limit
+        ((2,), 30.0, 31.0, True),  # only the limit is known
     ],
 )
 def test_stalled(state: RunState, numbers: tuple[int, ...], limit: float, age: float, stalled: bool) -> None:
@@ -108,7 +108,7 @@ def test_a_worker_without_the_run_s_disk_has_a_copy(ray_session: None, tmp_path:
     copy.write_bytes(b"epoch 1")
     far.send_changes()
     assert path.read_bytes() == b"epoch 1"
-    path.write_bytes(b"epoch 2")  # by another worker, after this one was taken for dead
+    path.write_bytes(b"epoch 2")  # by another worker, after this one was considered dead
     assert far.fetch(path).read_bytes() == b"epoch 2"
     path.unlink()
     assert not far.fetch(path).exists()

@@ -1,4 +1,4 @@
-"""The sweep's books, with workers that are only played: every way a trial can end, and drivers that die."""
+"""The trial manager with simulated workers: every way a trial can end, and drivers that die."""
 
 import json
 import math
@@ -25,7 +25,7 @@ PAIR = "mlp-16->linear"
 
 
 def report(epoch: int, right: int = 30, *, one_group: bool = False) -> Report:
-    """Return a report of 40 examples, of which `right` are classified rightly."""
+    """Return a report of 40 examples, of which `right` are classified correctly."""
     labels = np.arange(40) % 2
     guesses = np.where(np.arange(40) < right, labels, 1 - labels)
     sex = np.zeros(40, int) if one_group else np.arange(40) // 2 % 2
@@ -38,7 +38,7 @@ def report(epoch: int, right: int = 30, *, one_group: bool = False) -> Report:
 
 
 def news(proposal: Proposal | None, *reports: Report, failed: str = "", **more: Any) -> dict[str, Any]:
-    """Return what a worker says when each of its students has these reports."""
+    """Return a worker's result in which each of its students has these reports."""
     assert proposal is not None
     said = [r.to_dict() for r in reports]
     students = [{"number": n, "reports": said, "failed": failed} for n in proposal.numbers]
@@ -91,10 +91,10 @@ def begin(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         study = open_study(files.journal, plan.objectives)
         asked = [False]
         references = {PAIR: References(report(1).counts[ALL], report(1).counts[ALL])}
-        books = TrialManager(
+        manager = TrialManager(
             plan, files, writer, study, references, stopping=lambda: asked[0], deadline=deadline
         )
-        return Sweep(books, files, writer, study, asked, now)
+        return Sweep(manager, files, writer, study, asked, now)
 
     yield start
     for writer in writers:
@@ -244,7 +244,7 @@ def test_a_sweep_whose_first_trials_all_fail_gives_up_and_says_why(begin: Any) -
     assert sweep.manager.next_proposal() is None
 
 
-def test_one_success_is_hope_enough(begin: Any) -> None:
+def test_one_success_keeps_the_sweep_going(begin: Any) -> None:
     sweep = begin(resources={"give_up_after": 3})
     sweep.train(sweep.manager.next_proposal())
     for _ in range(4):
@@ -308,7 +308,7 @@ def test_the_next_driver_goes_on_with_what_was_interrupted(begin: Any) -> None:
 def test_killed_between_the_record_and_the_study(
     begin: Any, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    """The end is recorded, the study does not know: the next driver tells it, and does not train again."""
+    """The end is recorded, but the study does not know: the next driver tells it, and does not train again."""
     before = begin()
     proposal = before.manager.next_proposal()
 
@@ -335,7 +335,7 @@ def test_killed_between_the_record_and_the_study(
 
 
 def test_killed_between_ask_and_record(begin: Any) -> None:
-    """The study knows of a trial that the run does not: it is taken up under its number."""
+    """The study knows a trial that the run does not know: it is resumed under its number."""
     from kdtune.sweep.trials.optuna_study import ask
 
     before = begin()
@@ -379,7 +379,7 @@ def test_early_stopping_judges_each_trial_at_its_rung(begin: Any) -> None:
 
 
 def test_the_next_driver_knows_the_rungs(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that was found to lag behind when the driver died is not trained further; the rung's content is kept."""
+    """A trial that lagged behind when the driver died is not trained further; the rung's content is kept."""
     before = begin(**HALVING)
     proposals = [before.manager.next_proposal() for _ in range(3)]
     before.manager.record(proposals[0], news(proposals[0], report(1, 32), report(2, 32)))
@@ -398,14 +398,14 @@ def test_the_next_driver_knows_the_rungs(begin: Any, monkeypatch: pytest.MonkeyP
 
 def test_accuracy_alone_judges_where_it_is_asked_to(begin: Any) -> None:
     sweep = begin(**{**HALVING, "early_stopping": {"method": "asha"}})
-    # Equal accuracy, undefined EOD: nothing that ASHA looks at.
+    # Equal accuracy, undefined EOD: ASHA ignores the latter.
     for one_group in (False, True):
         proposal = sweep.manager.next_proposal()
         assert sweep.manager.record(proposal, news(proposal, report(1), report(2, one_group=one_group)))
 
 
 def only(proposal: Proposal, number: int, *reports: Report, failed: str = "") -> dict[str, Any]:
-    """Return what a worker says of one student of a cohort."""
+    """Return a worker's result about one student of a cohort."""
     students = [s for s in proposal.students if s.number == number]
     return news(replace(proposal, students=tuple(students)), *reports, failed=failed)
 
@@ -464,7 +464,7 @@ def test_a_cohort_that_can_t_be_trained_is_tried_one_by_one(begin: Any) -> None:
 
 
 def test_the_next_driver_forms_the_same_cohorts(begin: Any) -> None:
-    """Of a block that was cut off, ended members are left out, and those that were not asked for yet are added."""
+    """In an interrupted block, ended members are left out, and trials that are still missing are added."""
     undisturbed = begin(cohort=4, folder="undisturbed")
     expected = [undisturbed.manager.next_proposal(), undisturbed.manager.next_proposal()]
     before = begin(cohort=4)
