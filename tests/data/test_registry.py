@@ -13,7 +13,7 @@ from kdtune.errors import DataError, InputError, UnknownNameError
 def toy():
     @register_dataset("toy-for-test")
     def load_toy(*, size: int, share: float = 0.5, tags: Sequence[str] = (), flip: bool = False):
-        split = Split(torch.full((2 * size, 3), share), torch.arange(2 * size) % 2)
+        split = Split(torch.full((2 * size, 3), float(share)), torch.arange(2 * size) % 2)
         return Dataset("toy", ("a", "b"), {}, split, split, None, Augmentation(), {}, "0", lambda: split)
 
     yield "toy-for-test"
