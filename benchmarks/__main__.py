@@ -125,7 +125,7 @@ def _results() -> str:
 
 def _when(kept: dict[str, Any]) -> str:
     day = datetime.datetime.fromtimestamp(kept["began"], datetime.UTC).strftime("%Y-%m-%d %H:%M")
-    return f"Measured {day} UTC in {kept['seconds'] / 60:.0f} minutes; load average at its start {kept['load']:.1f}."
+    return f"Measurement {day} UTC in {kept['seconds'] / 60:.0f} minutes; load average at its start {kept['load']:.1f}."
 
 
 def _machine() -> str:

@@ -23,7 +23,7 @@ SAMPLERS = ("random", "tpe", "nsgaii")
 METHODS = ("none", "asha", "moasha")
 WORKERS = 2
 TEXT = """\
-Each search is played by kdtune's own ledger, Optuna study and halving on recorded students: a table of
+Each search is played by kdtune's own manager, Optuna study and halving on recorded students: a table of
 configurations (Sobol points of T, α and learning rate), each trained to its last epoch once. What a sampler
 proposes is answered with the curve of the nearest configuration. Two workers, simulated time. Shares are of the
 full sweep: same sampler, same seed, nobody stopped. `no stopping, same epochs` is that full sweep's own front at

@@ -45,7 +45,7 @@ class Peaks:
     store: int = 0
 
     def see(self, root: psutil.Process) -> None:
-        """Look at a process and all that came of it."""
+        """Glyphs at a process and all that came of it."""
         shared = 0
         for process in root.children(recursive=True):
             try:
@@ -151,7 +151,7 @@ def _kind(command: str) -> str:
         return "teacher"
     if (
         command.startswith("ray::")
-        and not command.startswith(("ray::IDLE", "ray::Desk"))
+        and not command.startswith(("ray::IDLE", "ray::WorkerRegistry"))
         and "Agent" not in command
     ):
         return "worker"

@@ -190,10 +190,10 @@ def charts() -> tuple[float, float, float]:
     from tui.charts.classes import class_map
     from tui.charts.frame import Frame
     from tui.charts.front import front
-    from tui.look import DARK, Palette
-    from tui.store import Store
-    from tui.synthetic import Synthetic
-    from tui.view import View
+    from tui.drawing.palette import DARK, Palette
+    from tui.sources.synthetic import Synthetic
+    from tui.state.store import Store
+    from tui.state.view import View
 
     world = Synthetic(trials=5000, epochs=1, classes=10, exact=False)
     store = Store(world.record)
@@ -232,7 +232,7 @@ def _median(call: Any) -> float:
 
 def measure(folder: Path, rounds: int, seconds: float, say: Callable[[Row], None]) -> None:
     """Run everything; rows are said as they are known."""
-    from tui.synthetic import Synthetic
+    from tui.sources.synthetic import Synthetic
 
     Synthetic(trials=40, epochs=10, classes=10).write(folder / "small")
     starts: dict[str, list[float]] = {"ours": [], "naive": [], "libraries": []}
@@ -324,7 +324,7 @@ def markdown(rows: list[Row], where: str, rounds: int) -> str:
         "|---|--:|--:|---|--:|--:|",
         *("| " + " | ".join(row.cells()) + " |" for row in rows),
         "",
-        f"Measured on {where}. Where the naive build has a figure, {rounds} rounds of both took turns; medians.",
+        f"Measurement on {where}. Where the naive build has a figure, {rounds} rounds of both took turns; medians.",
     ]
     return "\n".join(lines)
 

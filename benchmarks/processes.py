@@ -73,7 +73,7 @@ def cores() -> int:
 
 @contextlib.contextmanager
 def _watched(mark: str) -> Iterator[dict[int, tuple[str, float]]]:
-    """Look, ten times a second, at what each process that carries the mark has used so far: its kind and its seconds.
+    """Glyphs, ten times a second, at what each process that carries the mark has used so far: its kind and its seconds.
 
     What the system adds up for a parent is not enough: Ray's raylet lets its workers go without asking what they took.
     """

@@ -1,7 +1,7 @@
 """Scale, without training: what a decision costs the driver after many trials and with many workers.
 
 A run of n trials is written as a driver would have left it (events and Optuna's journal), taken up by kdtune's own
-ledger, study, halving and run directory, and played on by workers that only pretend.
+manager, study, halving and run directory, and played on by workers that only pretend.
 """
 
 import json
@@ -31,7 +31,7 @@ from kdtune.sweep.trials.optuna_study import STUDY_NAME
 
 EPOCHS = 8
 TEXT = """\
-No training: a run of so many trials is taken up by kdtune's own ledger, Optuna study, halving and run directory,
+No training: a run of so many trials is taken up by kdtune's own manager, Optuna study, halving and run directory,
 and twenty more trials (or two a worker) are played by workers that only pretend. `propose` is a median, `report` a
 mean that takes in what ends a trial. `take up` reads the whole run, as `--resume` does; `memory` is what that and
 the trials after it took. `trials a second`: what the driver so can feed its workers at most, of eight epochs each. TPE

@@ -1,4 +1,4 @@
-"""A sweep without training: kdtune's own searcher, scheduler, ledger, study and run directory; the workers are played.
+"""A sweep without training: kdtune's own searcher, scheduler, manager, study and run directory; the workers are played.
 
 Only Ray's loop and torch are left out. Time is simulated for the workers and measured for the driver.
 """
@@ -19,12 +19,12 @@ from kdtune.runs.writer import RunWriter
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.run_record import record_of
 from kdtune.sweep.trials.optuna_study import open_study
-from kdtune.sweep.trials.proposal import Proposal, Student
-from kdtune.sweep.trials.trial_manager import Ledger
+from kdtune.sweep.trials.proposal import Proposal, ProposedStudent
+from kdtune.sweep.trials.trial_manager import TrialManager
 from kdtune.sweep.tune.scheduler import AskingScheduler
 from kdtune.sweep.tune.searcher import StudySearcher
 
-Curve = Callable[[Student], Sequence[dict[str, Any]]]
+Curve = Callable[[ProposedStudent], Sequence[dict[str, Any]]]
 """Gives a trial's reports, one an epoch, as JSON; fewer than the epochs where training diverges."""
 
 
@@ -56,13 +56,13 @@ class Trace:
 
 
 @contextmanager
-def books(plan: Plan, folder: Path) -> Iterator[tuple[Ledger, RunWriter]]:
-    """Yield the ledger of a new run in a folder, and its writer."""
+def books(plan: Plan, folder: Path) -> Iterator[tuple[TrialManager, RunWriter]]:
+    """Yield the manager of a new run in a folder, and its writer."""
     files = RunFiles(folder)
     folder.mkdir(parents=True, exist_ok=True)
     writer = RunWriter(files)
     writer.record(record_of(plan, folder.name, "sweep"))
-    ledger = Ledger(
+    manager = TrialManager(
         plan,
         files,
         writer,
@@ -72,7 +72,7 @@ def books(plan: Plan, folder: Path) -> Iterator[tuple[Ledger, RunWriter]]:
         deadline=None,
     )
     try:
-        yield ledger, writer
+        yield manager, writer
     finally:
         writer.close()
 
@@ -81,9 +81,9 @@ def play(plan: Plan, curve: Curve, *, workers: int, folder: Path, epoch_seconds:
     """Play a whole sweep, of students that are trained one by one, and return what came of it."""
     trace = Trace()
     started = time.perf_counter()
-    with books(plan, folder) as (ledger, writer):
+    with books(plan, folder) as (manager, writer):
         trace.opened = time.perf_counter() - started
-        searcher = StudySearcher(ledger, workers=lambda: workers, why_lost=lambda _: "")
+        searcher = StudySearcher(manager, workers=lambda: workers, why_lost=lambda _: "")
         scheduler = AskingScheduler(searcher.goes_on)
         at_work: list[tuple[float, int, int, Sequence[dict[str, Any]]]] = []
         clock, trained = 0.0, 0

@@ -39,7 +39,7 @@ imports torch, which takes seconds."""
 PROCESSES = {
     "students": ("ray::CohortTrial", "ray::Resource"),
     "teachers": ("ray::TeacherServer",),
-    "driver": ("kdtune.sweep", "ray::Desk"),
+    "driver": ("kdtune.sweep", "ray::WorkerRegistry"),
     "command line": ("kdtune.cli",),
 }
 """What kdtune's processes do, and what is in their names; all others are Ray's own."""

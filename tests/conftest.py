@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: a cache of their own, one Ray for the session, one small finished run."""
+"""Fixtures shared by all tests: a cache of their own, one Ray for the session, one small finished run, its export."""
 
 import os
 from collections.abc import Iterator
@@ -74,6 +74,14 @@ def small_run(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> An
     import kdtune
 
     return kdtune.search(SMALL_SPACE, name="small", directory=tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def exported(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """Return the folder and the findings of an export; nobody changes it."""
+    from kdtune.report.export.run import ExportRequest, run_export
+
+    return run_export(ExportRequest(run=small_run.path, out=tmp_path_factory.mktemp("export") / "out"))
 
 
 @pytest.fixture(scope="session")

@@ -203,7 +203,7 @@ CASES: dict[str, Case] = {
     "half a pair": Case(SEARCH, "'lenet5' is not a pair: write 'teacher->student'", space(pairs=["lenet5"])),
     "no pair": Case(SEARCH, "my.yaml: pairs", space(pairs=[])),
     "the same pair twice": Case(SEARCH, "is listed 2 times", space(pairs=["lenet5->lenet5"] * 2)),
-    "a setting with a typo": Case(SEARCH, "train.momentun is no setting; did you mean", space(train={"momentun": 1})),
+    "a setting with a typo": Case(SEARCH, "train.momentun is not a setting; did you mean", space(train={"momentun": 1})),
     "T of zero": Case(SEARCH, "search.temperature: temperature is 0", space(search={"temperature": 0})),
     "α above one": Case(SEARCH, "search.alpha: alpha is 1.5", space(search={"alpha": 1.5})),
     "a number that YAML takes for text": Case(SEARCH, "write 1.0e-03", write("dataset: {name: x}\npairs: [a->b]\nsearch: {lr: 1e-3}")),

@@ -200,17 +200,17 @@ def small_space(tmp_path: Path) -> Path:
 
 
 def test_an_export_that_does_not_fit_leaves_nothing(mount: Mount, small_run: Any) -> None:
-    from kdtune.report.export.run import Request, run_export
+    from kdtune.report.export.run import ExportRequest, run_export
 
     disk = mount("200k")
     with pytest.raises(KdtuneError, match="No space left on device"):
-        run_export(Request(run=small_run.path, out=disk / "out", pick=["knee"]))
+        run_export(ExportRequest(run=small_run.path, out=disk / "out", pick=["knee"]))
     assert os.listdir(disk) == []
 
 
 def test_links_in_a_run_are_not_written_through(tmp_path: Path) -> None:
     from kdtune.errors import RunError
-    from kdtune.sweep.driver import Request, run_sweep
+    from kdtune.sweep.driver import SweepRequest, run_sweep
     from tests.test_bad_input import run
 
     run()(tmp_path)
@@ -222,7 +222,7 @@ def test_links_in_a_run_are_not_written_through(tmp_path: Path) -> None:
         victim.unlink(missing_ok=True)
         victim.symlink_to(precious)
         with pytest.raises(RunError, match="is a link"):
-            run_sweep(Request(files, None))
+            run_sweep(SweepRequest(files, None))
         with pytest.raises(DiskError):
             LineWriter(victim)
         assert precious.read_text() == "mine, without a newline"

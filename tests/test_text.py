@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from kdtune import text
 from kdtune.errors import DataError, InputError, RunError
-from kdtune.report.export.card import markdown
-from kdtune.report.study.table import Table, latex
+from kdtune.report.export.bundle.card import markdown
+from kdtune.report.study.tables.rendering import Table, latex
 from kdtune.runs.records import RunRecord
 from kdtune.text import cell, file_name, plain, plain_lines
 

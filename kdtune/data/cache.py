@@ -1,4 +1,4 @@
-"""Where kdtune keeps what it can make again, and how it writes there."""
+"""The cache of what kdtune can make again: where it is, and how it is written."""
 
 import os
 import zlib
@@ -54,7 +54,7 @@ def _read(path: Path) -> dict[str, Tensor] | None:
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write aside and rename: a reader, or a killed writer, never leaves half a file under the final name."""
+    """Write aside and rename, so that there is never half a file under the final name, even if the writer is killed."""
     from safetensors.torch import save
 
     try:

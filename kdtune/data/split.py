@@ -1,4 +1,4 @@
-"""Cutting one part out of a data set, by class and group alike."""
+"""Cuts one part out of a data set, stratified by class and group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

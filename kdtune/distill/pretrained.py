@@ -1,4 +1,4 @@
-"""Puts a trained model from a file into place of a training: a pretrained teacher."""
+"""Loads a trained model from a file instead of training it: a pretrained teacher."""
 
 import re
 from pathlib import Path
@@ -11,14 +11,14 @@ from kdtune.distill.weights import Weights
 from kdtune.errors import InputError
 
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
-"""How torchvision's DenseNet weights spell what its DenseNets call `norm1`."""
+"""Torchvision's DenseNet weights write `norm.1` for what its DenseNets call `norm1`."""
 
 
 def load_weights(model: nn.Module, weights: Weights, name: str) -> None:
-    """Put a checkpoint's weights into a model; `name` is its architecture, for messages.
+    """Load a checkpoint's weights into a model; `name` is its architecture, for messages.
 
-    Read are .safetensors, and what torch.load reads with `weights_only`: nothing in a file is run. The state may
-    lie under `state_dict` or `model`; a leading `module.`, and the names of a `transformers` model, are understood.
+    It reads .safetensors, and what torch.load reads with `weights_only`: no code in a file is run. The state may be
+    under `state_dict` or `model`; a leading `module.`, and the names of a `transformers` model, are understood.
 
     Raises:
         InputError: the file is gone, changed, damaged, or does not fit: one line says which keys and shapes.
@@ -34,7 +34,7 @@ def load_weights(model: nn.Module, weights: Weights, name: str) -> None:
         f"{len(keys)} {what} ({keys[0]})"
         for keys, what in (
             (missing, "of its tensors are not in the file"),
-            (extra, "in the file are not its own"),
+            (extra, "in the file do not belong to it"),
         )
         if keys
     ]
@@ -66,7 +66,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             content: Any = safetensors.torch.load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes the readers stumble in every way
+    except Exception as error:  # a damaged file can raise anything
         raise InputError(
             f"{path}: not readable as weights ({type(error).__name__}): give a .safetensors file, or a .pt that holds "
             "tensors and nothing else"
@@ -75,7 +75,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict) or not any(isinstance(value, Tensor) for value in content.values()):
-        raise InputError(f"{path}: holds no tensors by name, so it is no checkpoint of a model")
+        raise InputError(f"{path}: holds no named tensors, so it is not a checkpoint of a model")
     return {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
 
 

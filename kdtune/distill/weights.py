@@ -1,4 +1,4 @@
-"""A trained model in a file: which one, by path and content."""
+"""A trained model in a file, identified by path and content."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from kdtune.errors import InputError
 
 @dataclass(frozen=True)
 class Weights:
-    """A checkpoint, by path and content: another content is another model."""
+    """A checkpoint, identified by path and content: if the content changes, it is another model."""
 
     path: str
     sha256: str
 
     @classmethod
     def of(cls, path: str | Path) -> Self:
-        """Take a file as it is now.
+        """Identify a file as it is now.
 
         Raises:
             InputError: it cannot be read.
@@ -32,6 +32,6 @@ class Weights:
 
 
 @lru_cache(maxsize=16)
-def _sha256(file: Path, size: int, changed: int) -> str:  # noqa: ARG001 (they tell whether it is the same file)
+def _sha256(file: Path, size: int, changed: int) -> str:  # noqa: ARG001 (they are part of the cache's key)
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,8 +1,9 @@
 """Raw input of any kind to the tensors that a student was trained on: images, arrays, rows of a table, or texts."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -25,25 +26,44 @@ def inputs_of(x: Any, preprocessing: Mapping[str, Any], input_shape: Sequence[in
         DataError: the input does not fit what the student was trained on.
     """
     shape = tuple(int(size) for size in input_shape)
-    if preprocessing.get("kind") == "text":
-        return _text(x, preprocessing, shape)
-    if preprocessing.get("kind") == "table" or len(shape) == 1:
-        return _table(x, preprocessing, shape)
-    return _images(x, Decoding.of_student(preprocessing, shape), shape)
+    match input_kind(preprocessing, shape):
+        case "text":
+            return _text(x, preprocessing, shape)
+        case "table":
+            return _table(x, preprocessing, shape)
+        case "image":
+            return _images(x, Decoding.of_student(preprocessing, shape), shape)
+
+
+def input_kind(
+    preprocessing: Mapping[str, Any], input_shape: Sequence[int]
+) -> Literal["image", "table", "text"]:
+    """Return what a student reads.
+
+    Args:
+        preprocessing: of the data set, as plain JSON; a data set of a user's own may leave its `kind` out.
+        input_shape: of one example.
+    """
+    kind = preprocessing.get("kind")
+    if kind == "text":
+        return "text"
+    return "table" if kind == "table" or len(input_shape) == 1 else "image"
 
 
 def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
-    import pandas
-
-    if isinstance(x, pandas.DataFrame):
+    of_table = preprocessing.get("kind") == "table"
+    if of_table and (isinstance(x, str | Path) or _is_a(x, "pandas", "DataFrame")):
         from kdtune.data.tables.preprocessing import TablePreprocessing
+        from kdtune.data.tables.reading import open_table
 
-        return torch.from_numpy(TablePreprocessing.from_dict(preprocessing).transform(x))
+        fitted = TablePreprocessing.from_dict(preprocessing)
+        table = open_table(x, fitted.form) if isinstance(x, str | Path) else x
+        return torch.from_numpy(fitted.transform(table))
     rows = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
     if not rows.is_floating_point() or rows.dim() != 2 or rows.shape[1] != shape[0]:
         raise DataError(
-            f"this student takes a DataFrame with the raw columns, or prepared features float32 [n, {shape[0]}]; "
-            f"got {_described(rows)}"
+            "this student takes the path of a table, a DataFrame with the raw columns, or prepared features float32 "
+            f"[n, {shape[0]}]; got {_described(rows)}"
         )
     return rows.to("cpu", torch.float32)
 
@@ -88,11 +108,13 @@ def _images(x: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
 
 
 def _is_picture(x: Any) -> bool:
-    if isinstance(x, str | Path):
-        return True
-    from PIL import Image
+    return isinstance(x, str | Path) or _is_a(x, "PIL.Image", "Image")
 
-    return isinstance(x, Image.Image)
+
+def _is_a(x: Any, module: str, name: str) -> bool:
+    """Tell whether x is of a class in a module that need not be installed: who has such an object has imported it."""
+    imported = sys.modules.get(module)
+    return imported is not None and isinstance(x, getattr(imported, name))
 
 
 def _picture(item: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:

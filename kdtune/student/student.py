@@ -1,6 +1,7 @@
 """An exported student, loaded again: a module, how raw input becomes its input, and what was measured of it.
 
-Importing and using it needs torch and nothing of the sweep: no Ray, no Optuna, no teacher.
+It needs torch, numpy, safetensors and pydantic; Pillow for pictures, pandas for a DataFrame. It needs nothing of the
+sweep: no Ray, no Optuna, no teacher.
 """
 
 import hashlib
@@ -60,7 +61,8 @@ class Student:
 
         Args:
             x: images (PIL, paths of image files, or a list of them), arrays or tensors (uint8 [n, c, h, w] or
-                [n, h, w, c]; float32 [n, features] for tables), or a DataFrame with the raw columns.
+                [n, h, w, c]; float32 [n, features] for tables; int64 [n, length] for token ids), a DataFrame with the
+                raw columns, the path of a table in the form of the training file, or texts.
 
         Raises:
             DataError: this student was not trained on such input.

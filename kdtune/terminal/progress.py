@@ -57,8 +57,8 @@ class Progress:
     def _lines(self, state: RunState) -> None:
         if self._record is not None:
             self._once(f"data {_data(self._record)}")
-            for note in _notes(self._record):
-                self._once(f"data {note}")
+            for note in self._record.data_notes:
+                self._once(f"data: {note}")
         if state.state == "preparing" and state.message:
             self._once(f"preparing: {state.message}")
         for model in state.baselines.values():
@@ -89,8 +89,8 @@ class Progress:
         rows.add_row("run", plain(self._files.root))
         if self._record is not None:
             rows.add_row("data", plain(_data(self._record)))
-            for note in _notes(self._record):
-                rows.add_row("", plain(note))
+            for note in self._record.data_notes:
+                rows.add_row("", note)
         if state.state == "preparing":
             rows.add_row("", Text(plain(state.message), style="dim"))
         for model in state.baselines.values():
@@ -111,11 +111,6 @@ def _data(record: RunRecord) -> str:
         f"{record.dataset['name']}: {sizes['train']['n']:,} train, {sizes['validation']['n']:,} validation, "
         f"{len(record.classes)} classes{'; ' + groups if groups else ''}"
     )
-
-
-def _notes(record: RunRecord) -> list[str]:
-    """Return what the data set says of itself; runs of older versions have none."""
-    return [str(note) for note in record.dataset.get("notes", ())]
 
 
 def _values(model: ModelState) -> str:

@@ -56,6 +56,8 @@ LINES = st.one_of(
     reports().map(lambda e: json.dumps(e).encode()),  # other spacing, NaN
     reports().map(lambda e: dumps(e).encode()[:-3] + b"}"),
     reports().map(lambda e: dumps(e).encode().replace(b":0", b":00")),
+    reports().map(lambda e: dumps(e).encode().replace(b":", b":-")),
+    reports().map(lambda e: dumps(e).encode().replace(b"}}", b",}}")),
     st.binary(max_size=8),
 )
 
@@ -77,6 +79,29 @@ def test_it_equals_the_fold_of_single_events(
     backwards = list(read_backwards(path))
     assert dumps(tail.read()[::-1]) == dumps(backwards)
     assert reader.tail.skipped == tail.skipped
+
+
+STARTED = b'{"t":1.0,"kind":"trial","id":"t0","model":"student","config":{},"epochs":9,"state":"running"}'
+SHORT = b'{"t":2.0,"kind":"report","id":"t0","epoch":1,"seconds":1.5,"values":{"eod":0.5}}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        SHORT.replace(b":", b": ").replace(b"0.5", b"0.25"),  # the later one counts, however it is spaced
+        SHORT.replace(b'"epoch":1', b'"epoch":00'),
+        SHORT.replace(b"0.5}", b"0.5,}"),
+        SHORT.replace(b'"eod":0.5', b'"eod":0.5"dpd":1'),
+        SHORT.replace(b'"t":2.0', b'"t":-0'),
+        SHORT.replace(b'"seconds":1.5', b'"seconds":-0'),
+        SHORT.replace(b"1.5", b"[]"),
+    ],
+)
+def test_lines_in_another_form_count_as_they_would_alone(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "events.jsonl"
+    for lines in ([STARTED, SHORT, line], [STARTED, line, SHORT], [STARTED, SHORT, line, SHORT, line]):
+        path.write_bytes(b"".join(item + b"\n" for item in lines))
+        assert same(read_state(path), fold(read_records(path)))
 
 
 def test_it_goes_on_where_it_came_to(tmp_path: Path) -> None:

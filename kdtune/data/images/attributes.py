@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kdtune.data.tables.reading import as_text, read_table, require_columns
+from kdtune.data.tables.form import Form
+from kdtune.data.tables.frames import table_of_frame
+from kdtune.data.tables.reading import read_table, require_columns
 from kdtune.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -190,4 +192,4 @@ def _read(path: Path) -> "pd.DataFrame":
         raise DataError(f"{path}: the table has no rows")
     frame = pd.DataFrame(rows, dtype=object)
     frame.columns = [str(name).strip() for name in frame.columns]
-    return pd.DataFrame({name: pd.Series(as_text(frame[name]), dtype=object) for name in frame.columns})
+    return table_of_frame(frame, Form()).to_frame()

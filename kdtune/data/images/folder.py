@@ -25,7 +25,10 @@ from kdtune.data.images.folder_scan import Splits, scan
 from kdtune.data.images.image_files import ImageFiles, image_dataset
 from kdtune.data.images.pixels import Decoding
 from kdtune.data.registry import register_dataset
-from kdtune.data.tables.coding import binned
+from kdtune.data.tables.cells import Cells
+from kdtune.data.tables.coding import binned, edges_of
+from kdtune.data.tables.form import Form
+from kdtune.data.tables.raw_table import RawTable
 from kdtune.errors import DataError, did_you_mean
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -191,7 +194,9 @@ def _groups(
         wanted = [str(group) for group in groups[column]] if column in groups else None
         if column in bins:
             _require_numbers(listed, column, values, files)
-            values, named = binned(listed, column, values, bins[column])
+            table = RawTable.named_columns(listed, [column], [Cells.of_texts(values, Form().is_missing())])
+            cells, named = binned(table, column, edges_of(bins)[column], Form().decimal)
+            values = cells.texts()
             wanted = wanted or list(named)
         codes[column], declared[column] = encode(column, values, wanted, undeclared=rare)
     told = [] if attributes is not None else [f"attributes from {listed}"]

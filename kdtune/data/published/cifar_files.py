@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kdtune.data.published.downloads import image_folder_hint, missing
-from kdtune.data.published.pickles import PickleError, read_pickle
+from kdtune.data.published.pickles import PickleError, read_published_pickle
 from kdtune.data.published.source import Source
 from kdtune.errors import DataError
 
@@ -152,7 +152,7 @@ def _read_lines(content: bytes, _where: str) -> Sequence[str]:
 def _unpickled(content: bytes, where: str) -> dict[str, Any]:
     """Return a pickled dict by names that are text: in Python 2 they were bytes."""
     try:
-        found = read_pickle(content)
+        found = read_published_pickle(content)
     except PickleError as error:
         raise DataError(f"{where}: is no pickle as CIFAR's are: {error}; copy it again") from None
     if not isinstance(found, dict):

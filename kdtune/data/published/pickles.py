@@ -68,7 +68,7 @@ class PickleError(Exception):
     """A pickle that is not admitted; the message says why, in a few words."""
 
 
-def read_pickle(content: bytes) -> Any:
+def read_published_pickle(content: bytes) -> Any:
     """Return what a pickle holds, of any protocol: a numpy array, or a dict with such values, or what has none.
 
     Text of Python 2 becomes text, byte by byte (Latin-1).

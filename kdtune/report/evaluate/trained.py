@@ -1,13 +1,13 @@
 """The trained models of a run, read back from what it keeps: checkpoints of trials, weights of baselines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint
-from kdtune.distill.config import Distillation, Job, TrainConfig
+from kdtune.distill.config import Job
 from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import read_json
 from kdtune.models import build
@@ -96,20 +96,14 @@ def load_trained(run: Run, model_id: str) -> Trained:
 
 
 def job_of(run: Run, model_id: str, config: Mapping[str, Any]) -> Job:
-    """Return the training that the flat record of a model means.
+    """Return the training that the record of a model means.
 
     Raises:
         RunError: the record is damaged.
     """
     try:
-        train = {item.name: config[item.name] for item in fields(TrainConfig)}
-        train["milestones"] = tuple(train["milestones"])
-        distillation = None
-        if config.get("teacher") is not None:
-            distillation = Distillation(**{item.name: config[item.name] for item in fields(Distillation)})
-        architecture = str(config.get("student") or config["architecture"])
-        return Job(architecture, TrainConfig(**train), config["seed"], config["view_seed"], distillation)
-    except (KeyError, TypeError, ValueError, InputError) as error:
+        return Job.from_dict(config["job"]) if "job" in config else Job.from_flat(config)
+    except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
         raise RunError(f"{run.files.config(model_id)}: damaged ({error!r}); {_REMEDY}") from None
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from kdtune.report.export.findings import ModelFindings
+from kdtune.report.export.results.findings import ModelFindings
 from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
 from kdtune.text import number

@@ -11,7 +11,7 @@ import numpy as np
 
 from kdtune.errors import InputError, did_you_mean
 from kdtune.pareto import Constraint
-from kdtune.runs.objectives import Objective, front_hypervolume
+from kdtune.runs.objectives import Objective, badness_of, front_hypervolume
 from kdtune.runs.paths import is_trial
 
 GRAMMAR = "'knee', a bound such as 'accuracy>=0.9' or 'eod<=0.05', an id such as 't0003', or a number"
@@ -98,7 +98,7 @@ def knee(values: np.ndarray, objectives: Sequence[Objective]) -> int:
 
     Each objective is scaled to the front's own range, so that the choice does not depend on units.
     """
-    badness = _badness(values, objectives)
+    badness = badness_of(values, objectives)
     low, high = badness.min(axis=0), badness.max(axis=0)
     scaled = (badness - low) / np.where(high > low, high - low, 1.0)
     return int(np.argmin(np.linalg.norm(scaled, axis=1)))
@@ -112,9 +112,3 @@ def spread_out(values: np.ndarray, objectives: Sequence[Objective], n: int) -> l
         taken.append(best)
         left.remove(best)
     return taken
-
-
-def _badness(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray:
-    return np.column_stack(
-        [[o.measure.badness(float(v)) for v in values[:, k]] for k, o in enumerate(objectives)]
-    )

@@ -1,9 +1,6 @@
 """`kdtune export`: from the front of a run to students that can be loaded, each with what it is worth, and to whom."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,18 +10,25 @@ import safetensors.torch
 
 from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
-from kdtune.files import write_bytes
+from kdtune.files import replace_folder, write_bytes
 from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
-from kdtune.report.export.bundle import Provenance, verify_bundle, write_bundle
-from kdtune.report.export.card import card
-from kdtune.report.export.figures.figures import draw_all
-from kdtune.report.export.findings import Findings, ModelFindings, conclude
-from kdtune.report.export.formats import check_formats, write_formats
-from kdtune.report.export.front import choices, front_states
-from kdtune.report.export.members import Measured, checked, group_table, load_baselines, load_members, measure
-from kdtune.report.export.page import page
+from kdtune.report.export.bundle.card import card
+from kdtune.report.export.bundle.formats import check_formats, write_formats
+from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write_bundle
+from kdtune.report.export.figures.all_figures import draw_all
+from kdtune.report.export.front_members import choices, front_states
+from kdtune.report.export.page.report import page
 from kdtune.report.export.pick import pick
-from kdtune.report.export.replicates import reseed, train_again
+from kdtune.report.export.results.findings import Findings, ModelFindings, conclude
+from kdtune.report.export.results.members import (
+    EvaluatedModel,
+    checked,
+    evaluate_models,
+    group_table,
+    load_baselines,
+    load_members,
+)
+from kdtune.report.export.results.replicates import reseed, train_again
 from kdtune.report.export.tables import csv_of, write_tables
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
@@ -34,7 +38,7 @@ from kdtune.user_code import check_named, import_modules
 
 
 @dataclass(frozen=True)
-class Request:
+class ExportRequest:
     """What to export.
 
     Attributes:
@@ -71,7 +75,7 @@ def refuse_study(run: Run) -> None:
         )
 
 
-def run_export(request: Request) -> tuple[Path, Findings]:
+def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     """Export a run's front, and return the folder and what was found.
 
     Nothing is seen under the folder's name before all of it is there and was loaded again.
@@ -100,7 +104,7 @@ def run_export(request: Request) -> tuple[Path, Findings]:
     test = open_test(dataset)
     for split in (validation, test):
         narrate(f"{split.name}: {len(models)} models on {len(split):,} examples")
-        measure(models, split, run)
+        evaluate_models(models, split, run)
     reseeded = reseed(run, models, replicates, (validation, test))
     if reseeded and not request.pick:
         picked = _robust(reseeded, picked, notes)
@@ -112,7 +116,7 @@ def run_export(request: Request) -> tuple[Path, Findings]:
         seeds=request.replicates,
         notes=notes,
     )
-    with written_aside(out) as folder:
+    with replace_folder(out, overwrite=False) as folder:
         _write(folder, run, dataset, models, findings, request)
     return out, findings
 
@@ -132,31 +136,13 @@ def checked_out(out: Path) -> Path:
     return out
 
 
-@contextmanager
-def written_aside(out: Path) -> Iterator[Path]:
-    """Give a folder to write into that takes the name `out` when the block ends well, and vanishes when it doesn't."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-incomplete-"))
-    try:
-        yield aside
-        aside.chmod(0o755)
-        checked_out(out)
-        aside.rename(out)
-    except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise InputError(f"{out}: can't be written ({error.strerror or error})") from None
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-
-
 def _write(
     folder: Path,
     run: Run,
     dataset: Dataset,
-    models: Sequence[Measured],
+    models: Sequence[EvaluatedModel],
     findings: Findings,
-    request: Request,
+    request: ExportRequest,
 ) -> None:
     by_id = {model.trained.id: model for model in models}
     for member in findings.members:
@@ -205,7 +191,7 @@ def _robust(reseeded: Mapping[str, Mapping[str, Any]], picked: Sequence[str], no
 
 
 def _found(
-    model: Measured, picked: Sequence[str], reseeded: Mapping[str, Mapping[str, Any]]
+    model: EvaluatedModel, picked: Sequence[str], reseeded: Mapping[str, Mapping[str, Any]]
 ) -> ModelFindings:
     trained = model.trained
     return ModelFindings(

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdtune.files import write_bytes
-from kdtune.report.export.bundle import write_pretty
-from kdtune.report.export.findings import Findings, ModelFindings
+from kdtune.report.export.bundle.writing import write_pretty
+from kdtune.report.export.results.findings import Findings, ModelFindings
 from kdtune.runs.summary import GAPS
 from kdtune.text import cell
 

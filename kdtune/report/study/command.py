@@ -7,14 +7,14 @@ from typing import Literal
 from rich.table import Table as RichTable
 
 from kdtune.files import write_bytes
-from kdtune.report.study.figures import draw_all
-from kdtune.report.study.gather import Study, gather
-from kdtune.report.study.measure import measure, study_of
+from kdtune.report.study.figures.all_figures import draw_all
 from kdtune.report.study.page import page, protocol
 from kdtune.report.study.record import as_record
-from kdtune.report.study.significance import Null
-from kdtune.report.study.table import Table
-from kdtune.report.study.tables import all_tables
+from kdtune.report.study.results.evaluate import evaluate_study, study_of
+from kdtune.report.study.results.reading import Study, read_study
+from kdtune.report.study.statistics.significance import Null
+from kdtune.report.study.tables.all_tables import all_tables
+from kdtune.report.study.tables.rendering import Table
 from kdtune.runs.paths import check_no_links
 from kdtune.runs.reader import open_run
 from kdtune.terminal.console import narrate, print_json, stdout_console
@@ -47,8 +47,8 @@ def report_study(
     import_modules(imports)
     asked: Null = null or study_of(run).null_is
     if evaluate:
-        measure(run, narrate)
-    study = gather(run)
+        evaluate_study(run, narrate)
+    study = read_study(run)
     out = root / FOLDER
     found = write_study(study, asked, out)
     if as_json:

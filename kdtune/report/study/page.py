@@ -3,63 +3,61 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from kdtune.report.drawing.html import bullets, document, escape, figure, paragraphs
-from kdtune.report.export.figures.figures import Picture
-from kdtune.report.study import groups, published
-from kdtune.report.study.cells import percent
-from kdtune.report.study.gather import Series, Study
-from kdtune.report.study.groups import spread
-from kdtune.report.study.significance import NULLS, Null, expected_floor, tally
-from kdtune.report.study.table import Table
+from kdtune.report.drawing.html import render
+from kdtune.report.drawing.picture import Picture
+from kdtune.report.study import published
+from kdtune.report.study.results.reading import Series, Study
+from kdtune.report.study.statistics import quantities
+from kdtune.report.study.statistics.quantities import spread
+from kdtune.report.study.statistics.significance import NULLS, Null, expected_floor, tally
+from kdtune.report.study.tables.cells import percent
+from kdtune.report.study.tables.rendering import Table
 
 
 def page(study: Study, pictures: Sequence[Picture], tables: Sequence[Table], null: Null) -> str:
-    """Return the report as HTML, without any network."""
+    """Return the report as HTML."""
     record = study.record
-    made = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d")
-    title = f"Study {record.name}"
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="under">{escape(record.dataset["name"])}: {len(record.classes)} classes, {study.n_test:,} test '
-        f"examples, {len(study.spec.seed_list)} seeds, begun {made}</p>",
-        paragraphs(opening(study, null), "lead"),
-    ]
-    for prefixes, heading in (
-        (("accuracy", "affected", "disagreement", "table-1", "noise-floor", "class-means"), "Classes"),
-        (("gaps",), "Groups"),
-        (("individual",), "Individual fairness"),
-        (("trends",), "Trends"),
-    ):
-        shown = [p for p in pictures if p.name.startswith(prefixes)]
-        below = [t for t in tables if t.page and t.name.startswith(prefixes)]
-        if not shown and not below:
-            continue
-        parts.append(f"<h2>{escape(heading)}</h2>")
-        for item in shown:
-            parts += [f"<h3>{escape(item.title)}</h3>", figure(item.wide, item.narrow, item.caption)]
-        for table in below:
-            parts += [f"<h3>{escape(table.title)}</h3>", table.html()]
-    parts += ["<h2>How far to trust this</h2>", bullets(doubts(study, null))]
-    parts += ["<h2>Beside the paper</h2>", bullets(differences(study))]
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
-    parts += [
-        "<h2>How this was made</h2>",
-        bullets(
-            [*protocol(study, null), f"Data fingerprint {record.dataset['fingerprint'][:16]}…; {versions}."]
-        ),
+    fingerprint = f"Data fingerprint {record.dataset['fingerprint'][:16]}…; {versions}."
+    sections = [
+        {
+            "heading": heading,
+            "pictures": [p for p in pictures if p.name.startswith(prefixes)],
+            "tables": [t for t in tables if t.page and t.name.startswith(prefixes)],
+        }
+        for prefixes, heading in _SECTIONS
     ]
-    return document(title, "\n".join(parts))
+    return render(
+        "study.html",
+        title=f"Study {record.name}",
+        under=f"{record.dataset['name']}: {len(record.classes)} classes, {study.n_test:,} test examples, "
+        f"{len(study.spec.seed_list)} seeds, begun {datetime.fromtimestamp(record.created):%Y-%m-%d}",
+        opening=opening(study, null),
+        sections=[section for section in sections if section["pictures"] or section["tables"]],
+        doubts=doubts(study, null),
+        differences=differences(study),
+        made=[*protocol(study, null), fingerprint],
+    )
+
+
+_SECTIONS = (
+    (("accuracy", "affected", "disagreement", "table-1", "noise-floor", "class-means"), "Classes"),
+    (("gaps",), "Groups"),
+    (("individual",), "Individual fairness"),
+    (("trends",), "Trends"),
+)
+"""How the names of figures and tables begin, and the heading below which they stand."""
 
 
 def opening(study: Study, null: Null) -> list[str]:
     """Return a few sentences, from the numbers and nothing else."""
     lines = []
     for series in study.series:
-        t = max(series.temperatures, key=lambda t: spread(series.students[t], groups.accuracy).mean)
-        best = spread(series.students[t], groups.accuracy)
+        t = max(series.temperatures, key=lambda t: spread(series.students[t], quantities.accuracy).mean)
+        best = spread(series.students[t], quantities.accuracy)
         lines.append(
-            f"{series.title}: the teacher is right on {percent(spread(series.teachers, groups.accuracy))} % of the "
-            f"test examples, the student without one on {percent(spread(series.nds, groups.accuracy))} %, the "
+            f"{series.title}: the teacher is right on {percent(spread(series.teachers, quantities.accuracy))} % of the "
+            f"test examples, the student without one on {percent(spread(series.nds, quantities.accuracy))} %, the "
             f"distilled one on {percent(best)} % at its best T = {t:g}. {_affected(study, series, null)}"
         )
     return lines

@@ -3,10 +3,17 @@
 import math
 from typing import Any
 
-from kdtune.report.study import groups
-from kdtune.report.study.gather import Series, Study, Tested
-from kdtune.report.study.significance import Floor, Null, Tally, expected_floor, measured_floor, tally
-from kdtune.report.study.table import Table
+from kdtune.report.study.results.reading import ModelOnTest, Series, Study
+from kdtune.report.study.statistics import quantities
+from kdtune.report.study.statistics.significance import (
+    Floor,
+    Null,
+    Tally,
+    expected_floor,
+    measured_floor,
+    tally,
+)
+from kdtune.report.study.tables.rendering import Table
 from kdtune.runs.summary import GAPS
 
 
@@ -58,7 +65,7 @@ def _cell(value: object) -> str:
 
 
 def _named(
-    model: Tested, role: str, name: str, teacher: str | None, t: float | None, scaled: bool | None
+    model: ModelOnTest, role: str, name: str, teacher: str | None, t: float | None, scaled: bool | None
 ) -> dict[str, Any]:
     return {
         "id": model.id,
@@ -71,16 +78,16 @@ def _named(
     }
 
 
-def _rates(study: Study, series: Series, model: Tested) -> dict[str, float]:
+def _rates(study: Study, series: Series, model: ModelOnTest) -> dict[str, float]:
     gaps = {
-        f"{gap}_{attribute}": groups.gap_value(attribute, gap)(model)
+        f"{gap}_{attribute}": quantities.gap_value(attribute, gap)(model)
         for attribute in study.attributes
         for gap in GAPS
     }
     return {
-        "accuracy": groups.accuracy(model),
+        "accuracy": quantities.accuracy(model),
         **gaps,
-        "individual_fairness": groups.individual_value(series)(model),
+        "individual_fairness": quantities.individual_value(series)(model),
     }
 
 

@@ -10,7 +10,7 @@ from kdtune.errors import DiskError
 from kdtune.files import read_json, write_json
 
 
-class Measured:
+class Measurement:
     """One measurement.
 
     Args:

@@ -15,7 +15,7 @@ from kdtune.distill.config import Job
 from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import fused_step, solo_step
 from kdtune.errors import RunError
-from kdtune.sweep.calibration.cache import Measured
+from kdtune.sweep.calibration.cache import Measurement
 from kdtune.sweep.calibration.precision import machine_name
 from kdtune.sweep.plan import Plan
 
@@ -32,7 +32,7 @@ _LONGEST_STEP = 0.3
 
 
 @dataclass(frozen=True)
-class Fusing:
+class CohortChoice:
     """How a sweep forms cohorts.
 
     Attributes:
@@ -44,22 +44,22 @@ class Fusing:
     architectures: tuple[str, ...] = ()
 
 
-def choose_fusing(plan: Plan, workers: int) -> Fusing:
+def choose_cohorts(plan: Plan, workers: int) -> CohortChoice:
     """Return what the space asks for, or what is fastest here."""
     asked = plan.space.resources.cohort
     names = tuple(dict.fromkeys(pair.student for pair in plan.space.pairs))
     if asked == 1:
-        return Fusing()
+        return CohortChoice()
     shape, n_classes = plan.dataset.input_shape, plan.dataset.n_classes
     if asked != "auto":
-        return _fusing(asked, tuple(name for name in names if is_stackable(name, shape, n_classes)))
+        return _cohort_choice(asked, tuple(name for name in names if is_stackable(name, shape, n_classes)))
     best = {name: best_size(name, plan) for name in names}
     fused = tuple(name for name in names if best[name] > 1)
     if not fused:
-        return Fusing()
+        return CohortChoice()
     # Trials of several architectures mix in a block.
     size = max(best.values()) * len(names)
-    return _fusing(block_size(size, plan.space.budget.trials, workers), fused)
+    return _cohort_choice(block_size(size, plan.space.budget.trials, workers), fused)
 
 
 def block_size(largest: int, trials: int | None, workers: int) -> int:
@@ -79,7 +79,7 @@ def best_size(architecture: str, plan: Plan) -> int:
     job = plan.student_job(architecture)
     settings = {key: value for key, value in job.to_dict()["train"].items() if key not in ("epochs", "lr")}
     facts = [machine_name(device), torch.__version__, architecture, list(shape), n_classes, threads, settings]
-    measured = Measured("fusing", facts)
+    measured = Measurement("fusing", facts)
     with contextlib.suppress(RunError, KeyError, TypeError, ValueError):
         return int(measured.recall()["size"])
     gains: dict[int, float] = {}
@@ -91,8 +91,8 @@ def best_size(architecture: str, plan: Plan) -> int:
     return size
 
 
-def _fusing(size: int, architectures: tuple[str, ...]) -> Fusing:
-    return Fusing(size, architectures) if size > 1 and architectures else Fusing()
+def _cohort_choice(size: int, architectures: tuple[str, ...]) -> CohortChoice:
+    return CohortChoice(size, architectures) if size > 1 and architectures else CohortChoice()
 
 
 def _measure(job: Job, plan: Plan, device: torch.device, threads: int) -> dict[int, float]:

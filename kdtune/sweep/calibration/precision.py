@@ -15,7 +15,7 @@ from torch import nn
 from kdtune.distill.evaluate import autocast
 from kdtune.errors import RunError
 from kdtune.models import build
-from kdtune.sweep.calibration.cache import Measured
+from kdtune.sweep.calibration.cache import Measurement
 from kdtune.sweep.plan import Plan, Speed
 
 _MARGIN = 1.15
@@ -35,7 +35,7 @@ def fastest(architecture: str, plan: Plan) -> Speed:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     n_classes = plan.dataset.n_classes
     facts = [machine_name(device), torch.__version__, architecture, list(shape), batch, threads, n_classes]
-    measured = Measured("speed", facts)
+    measured = Measurement("speed", facts)
     with contextlib.suppress(RunError, KeyError, TypeError):
         kept = measured.recall()
         return Speed(kept["precision"], kept["channels_last"])

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import gc
 import logging
+import math
 import os
 import shutil
 import socket
@@ -49,6 +50,7 @@ class Allotment:
         workers: trials at once.
         cpus: of each trial; whole numbers are also its threads.
         gpus: of each trial; fractions share a GPU.
+        largest_node: cores of the machine that has most of them.
     """
 
     workers: int
@@ -56,6 +58,7 @@ class Allotment:
     gpus: float
     total_cpus: float
     total_gpus: float
+    largest_node: float = math.inf
 
     @property
     def threads(self) -> int:
@@ -225,7 +228,8 @@ def allot(resources: Resources) -> Allotment:
     workers = min(resources.workers or int(fit), int(fit))
     if 0 < per_trial <= 1:
         per_trial *= 1 - TEACHER_GPU
-    return Allotment(max(1, workers), resources.cpus_per_trial, per_trial, cpus, gpus)
+    largest = max(float(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
+    return Allotment(max(1, workers), resources.cpus_per_trial, per_trial, cpus, gpus, largest)
 
 
 def workers_now(allotment: Allotment, resources: Resources) -> int:

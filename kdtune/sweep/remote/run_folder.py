@@ -1,15 +1,13 @@
-"""The run's directory as a worker has it: itself where its disk is in reach, else copies by way of the desk."""
+"""The run's directory as a worker has it: itself where its disk is in reach, else copies by way of the registry."""
 
 import contextlib
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
-
-import ray
 
 from kdtune.files import write_bytes
 from kdtune.runs.paths import RunFiles
+from kdtune.sweep.remote.worker_registry import RegistryClient
 
 
 class RunFolder:
@@ -18,12 +16,11 @@ class RunFolder:
     Args:
         root: the run's directory on the driver's machine, absolute.
         owner: what its lock file says: a directory of the same name without it is another one.
-        desk: handle of the `Desk`.
     """
 
-    def __init__(self, root: Path, owner: str, desk: Any) -> None:
+    def __init__(self, root: Path, owner: str, registry: RegistryClient) -> None:
         self._root = root
-        self._desk = desk
+        self._registry = registry
         self._copies: Path | None = None
         self._known: dict[Path, tuple[int, int] | None] = {}
         try:
@@ -39,7 +36,7 @@ class RunFolder:
             return path
         name = path.relative_to(self._root)
         here = self._copies / name
-        content = ray.get(self._desk.hand_out.remote(str(name)))
+        content = self._registry.read_file(str(name))
         if content is None:
             here.unlink(missing_ok=True)
         else:
@@ -53,7 +50,7 @@ class RunFolder:
             now = _version(path)
             if self._copies is not None and now is not None and now != before:
                 name = str(path.relative_to(self._copies))
-                ray.get(self._desk.hand_in.remote(name, path.read_bytes()))
+                self._registry.write_file(name, path.read_bytes())
                 self._known[path] = now
 
     def clear(self) -> None:

@@ -14,7 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kdtune.runs.paths import baseline_id, trial_id
 from kdtune.runs.state import ModelState, RunState
-from kdtune.sweep.remote.worker_registry import AtWork
+from kdtune.sweep.remote.worker_registry import AtWork, RegistryClient
 
 EPOCHS = 10
 """An epoch that lasts as long as so many usual ones is taken to hang, where it is past the limit too."""
@@ -56,41 +56,42 @@ def is_stalled(worker: AtWork, usual: float, limit: float, now: float) -> bool:
 
 @contextlib.contextmanager
 def watchdog(
-    desk: Any,
+    registry: RegistryClient | None,
     usual: Callable[[Sequence[int]], float],
     limit: float | None,
     *,
     ready: Any = None,
     what: str = "epoch",
 ) -> Iterator[None]:
-    """Watch all workers that sign in at the desk until the block ends; a worker that hangs is killed.
+    """Watch all workers that sign in at the registry until the block ends; a worker that hangs is killed.
 
     Args:
         usual: tells how many seconds an epoch of these models may be expected to last; 0 where only the limit counts.
-        limit: seconds after which a worker that did not sign in again may be taken to hang; None to watch nothing.
+        limit: seconds after which a worker that did not sign in again may be taken to hang; None to watch nothing, as
+            without a registry.
         ready: reference to an answer of what workers wait for at first: until it is there, none of them hangs.
         what: before each of which they sign in.
     """
     ended = threading.Event()
 
-    def watch(limit: float) -> None:
+    def watch(registry: RegistryClient, limit: float) -> None:
         while ready is not None and not ray.wait([ready], timeout=_POLL_SECONDS)[0]:
             if ended.is_set():
                 return
         begun = time.time()
         while not ended.wait(min(_POLL_SECONDS, limit / 4)):
             with contextlib.suppress(ray.exceptions.RayError):  # asked again in a second
-                for seen in ray.get(desk.at_work.remote()):
+                for seen in registry.at_work():
                     worker = replace(seen, since=max(seen.since, begun))
                     if is_stalled(worker, usual(worker.numbers), limit, time.time()):
                         seconds = time.time() - worker.since
                         words = f"no {what} ended for {seconds:.0f} s: it was taken to hang (resources.stall_seconds)"
-                        ray.get(desk.last_words.remote(worker.numbers, words))
+                        registry.report_failure(worker.numbers, words)
                         _kill(worker)
 
     thread = None
-    if limit is not None:
-        thread = threading.Thread(target=watch, args=(limit,), name="kdtune-watchdog", daemon=True)
+    if registry is not None and limit is not None:
+        thread = threading.Thread(target=watch, args=(registry, limit), name="kdtune-watchdog", daemon=True)
         thread.start()
     try:
         yield

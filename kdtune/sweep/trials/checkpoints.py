@@ -25,7 +25,7 @@ _STATES = {"sgd": 2, "adamw": 3}
 """Copies of the weights in a checkpoint: themselves, and what the optimiser keeps of each."""
 
 
-class Keeper:
+class CheckpointRetention:
     """Takes the checkpoints of students that have ended and are not to be kept.
 
     A student that is at work always keeps its last. One that another dominates stays dominated, so that nothing is
@@ -37,7 +37,7 @@ class Keeper:
         self._files = files
         self._there: set[str] = set()
 
-    def settle(self, state: RunState, ended: Collection[str], front: Collection[str]) -> None:
+    def delete_superseded(self, state: RunState, ended: Collection[str], front: Collection[str]) -> None:
         """Take what is not to be kept of the students in `ended`, and of those that have left the front."""
         if self._keep == "all":
             return

@@ -44,14 +44,14 @@ class Halving:
     def recall(
         self, number: int, epoch: int, values: Sequence[float], violations: Sequence[float] = ()
     ) -> None:
-        """Take what a trial that has ended reported after an epoch: others are judged by it, it is not judged again."""
+        """Record what a trial that has ended reported after an epoch: others are judged by it, not itself."""
         if epoch in self._rungs:
             self._rungs[epoch].add(number, values, violations)
 
     def goes_on(
         self, number: int, epoch: int, values: Sequence[float], violations: Sequence[float] = ()
     ) -> bool:
-        """Take what a trial reports after an epoch, and tell whether it is to be trained further.
+        """Record what a trial reports after an epoch, and return whether it is to be trained further.
 
         Args:
             values: of the objectives; NaN where undefined.
@@ -106,7 +106,7 @@ class _Rung:
         return True
 
 
-class Referee:
+class EarlyStopper:
     """Early stopping as a space asks for it: takes the measures of every student's epochs, and says who goes on."""
 
     def __init__(self, plan: Plan) -> None:
@@ -120,12 +120,12 @@ class Referee:
         """Tell whether a trial, by what it reported so far, is to be trained further."""
         return not self._halving.stopped(number)
 
-    def take(self, number: int, epoch: int, measures: Mapping[str, float]) -> None:
-        """Take the measures of a trial after an epoch, by name."""
+    def record(self, number: int, epoch: int, measures: Mapping[str, float]) -> None:
+        """Record the measures of a trial after an epoch, by name."""
         self._halving.goes_on(number, epoch, *self._compared(measures))
 
     def recall(self, events: Iterable[Record], unfinished: Collection[int]) -> None:
-        """Take what earlier drivers recorded, in the same order; only trials that may go on are judged again."""
+        """Record what earlier drivers reported, in the same order; only trials that may go on are judged again."""
         if not self._halving.rungs:
             return
         for event in events:
@@ -134,7 +134,7 @@ class Referee:
                 continue
             measures = {name: math.nan if v is None else float(v) for name, v in event["values"].items()}
             if number in unfinished:
-                self.take(number, event["epoch"], measures)
+                self.record(number, event["epoch"], measures)
             else:
                 self._halving.recall(number, event["epoch"], *self._compared(measures))
 

@@ -9,7 +9,7 @@ from kdtune.distill.config import Job
 
 
 @dataclass(frozen=True)
-class Student:
+class ProposedStudent:
     """A trial of the study, to be trained.
 
     Attributes:
@@ -29,7 +29,7 @@ class Proposal:
         state: where the common state of a cohort is kept; None for a student that is trained by itself.
     """
 
-    students: tuple[Student, ...]
+    students: tuple[ProposedStudent, ...]
     state: Path | None = None
 
     @property
@@ -55,7 +55,7 @@ class Proposal:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Read it back."""
         students = [
-            Student(s["number"], Job.from_dict(s["job"]), Path(s["checkpoint"]))
+            ProposedStudent(s["number"], Job.from_dict(s["job"]), Path(s["checkpoint"]))
             for s in json.loads(config["students"])
         ]
         return cls(tuple(students), Path(config["state"]) if config["state"] else None)

@@ -12,7 +12,6 @@ from typing import Any
 
 import optuna
 
-from kdtune.distill.config import Job
 from kdtune.errors import DiskError
 from kdtune.files import write_json
 from kdtune.runs.jsonl import read_records
@@ -23,13 +22,13 @@ from kdtune.runs.records import Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials import optuna_study
-from kdtune.sweep.trials.checkpoints import Keeper
+from kdtune.sweep.trials.checkpoints import CheckpointRetention
 from kdtune.sweep.trials.cohorts import group
-from kdtune.sweep.trials.halving import Referee
-from kdtune.sweep.trials.proposal import Proposal, Student
+from kdtune.sweep.trials.halving import EarlyStopper
+from kdtune.sweep.trials.proposal import Proposal, ProposedStudent
 
 
-class Ledger:
+class TrialManager:
     """Keeps a sweep's books.
 
     Args:
@@ -64,12 +63,12 @@ class Ledger:
         self._waiting: list[Proposal] = []
         self._pairs: dict[int, str] = {}
         self.broken: OSError | None = None
-        self._keeper = Keeper(plan.space.keep, files)
-        self._referee = Referee(plan)
-        self._referee.recall(read_records(files.events), self._unfinished)
+        self._retention = CheckpointRetention(plan.space.keep, files)
+        self._early_stopper = EarlyStopper(plan)
+        self._early_stopper.recall(read_records(files.events), self._unfinished)
         self.hopeless = ""
         self._tell_what_is_known()
-        self.settle()
+        self.delete_superseded()
 
     def should_stop(self) -> bool:
         """Tell whether trials at work are to end now: on request, out of time, disk or hope."""
@@ -88,11 +87,14 @@ class Ledger:
         for student in proposal.students:
             if self._ended(student.number):  # of a cohort that is taken up again
                 continue
-            config = {"pair": self._pairs[student.number], **_flat(student.job)}
-            self._writer.model_started(trial_id(student.number), "student", config, student.job.train.epochs)
+            job = student.job
+            config = {"pair": self._pairs[student.number], **job.flat()}
+            self._writer.model_started(
+                trial_id(student.number), "student", config, job.train.epochs, job=job.to_dict()
+            )
         return proposal
 
-    def take(self, proposal: Proposal, result: Mapping[str, Any]) -> bool:
+    def record(self, proposal: Proposal, result: Mapping[str, Any]) -> bool:
         """Record what a worker reports of its students, and tell whether it is to go on.
 
         Epochs that are recorded already are passed over, and so is what comes of a student that has ended.
@@ -123,7 +125,7 @@ class Ledger:
             lost: what its worker died of; None where it did not.
         """
         if result is not None:
-            self.take(proposal, result)
+            self.record(proposal, result)
         failure = str((result or {}).get("failed") or "")
         rest = [student for student in proposal.students if not self._ended(student.number)]
         if lost is not None:
@@ -146,7 +148,7 @@ class Ledger:
             proposal.state.unlink(missing_ok=True)
             proposal.state.with_suffix(".ended.json").unlink(missing_ok=True)
 
-    def _run_again(self, proposal: Proposal, rest: Sequence[Student], reason: str) -> None:
+    def _run_again(self, proposal: Proposal, rest: Sequence[ProposedStudent], reason: str) -> None:
         """Take up what a worker that died leaves behind, unless that happened too often already.
 
         The first times a cohort is run again as it was: most often it is the machine that failed. Then each of its
@@ -173,13 +175,13 @@ class Ledger:
         size = self._plan.cohort
         first = self._unfinished[0] if self._unfinished else self._begun
         end = (first // size + 1) * size
-        students: dict[int, Student] = {}
+        students: dict[int, ProposedStudent] = {}
 
         def draw(trial: optuna.Trial) -> None:
             pair, job = self._plan.student(trial)
             self._pairs[trial.number] = pair.pair
             checkpoint = self._files.checkpoint(trial_id(trial.number)).resolve()
-            students[trial.number] = Student(trial.number, job, checkpoint)
+            students[trial.number] = ProposedStudent(trial.number, job, checkpoint)
 
         # The sampler is one trial's own: each is drawn before the next is asked for.
         for number in [n for n in self._unfinished if n < end]:
@@ -201,10 +203,10 @@ class Ledger:
 
     def _report(self, number: int, report: Report) -> None:
         values = self._writer.report(trial_id(number), report, self._references[self._pairs[number]])
-        self._referee.take(number, report.epoch, values)
+        self._early_stopper.record(number, report.epoch, values)
 
     def _lags(self, number: int) -> bool:
-        return not self._referee.goes_on(number)
+        return not self._early_stopper.goes_on(number)
 
     def _ended(self, number: int) -> bool:
         model = self._writer.state.trials.get(trial_id(number))
@@ -216,9 +218,9 @@ class Ledger:
             if model.state == "running":
                 self._writer.model_state(model.id, "interrupted")
 
-    def settle(self) -> None:
+    def delete_superseded(self) -> None:
         """Take the checkpoints that are not to be kept, those included that a worker wrote late."""
-        self._keeper.settle(self._writer.state, list(self._writer.state.trials), self._front())
+        self._retention.delete_superseded(self._writer.state, list(self._writer.state.trials), self._front())
 
     def _front(self) -> list[str]:
         done, on_front = front_members(self._writer.state, self._plan.objectives, self._plan.constraints)
@@ -233,7 +235,7 @@ class Ledger:
             self._record_front()
         if state == "failed":
             self.hopeless = self._hopeless()
-        self._keeper.settle(self._writer.state, [model_id], self._front())
+        self._retention.delete_superseded(self._writer.state, [model_id], self._front())
 
     def _hopeless(self) -> str:
         """Return why the sweep is not worth going on with: nothing but failures so far, and enough of them."""
@@ -273,20 +275,3 @@ class Ledger:
         recorded = self._writer.state.hypervolume[-1][0] if self._writer.state.hypervolume else 0
         if recorded < sum(model.state == "done" for model in self._writer.state.trials.values()):
             self._record_front()
-
-
-def _flat(job: Job) -> dict[str, Any]:
-    """Return a job as one level of plain values: what a table of trials shows."""
-    record = job.to_dict()
-    train, distillation = record.pop("train"), record.pop("distillation")
-    train.pop("epochs")
-    return {
-        "teacher": distillation["teacher"],
-        "student": job.architecture,
-        "temperature": distillation["temperature"],
-        "alpha": distillation["alpha"],
-        "scale_by_t2": distillation["scale_by_t2"],
-        **{key: list(value) if isinstance(value, tuple) else value for key, value in train.items()},
-        "seed": job.seed,
-        "view_seed": job.view_seed,
-    }

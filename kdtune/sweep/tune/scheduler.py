@@ -1,4 +1,4 @@
-"""Ray Tune's side of early stopping: it asks, the ledger decides."""
+"""Ray Tune's side of early stopping: it asks, the manager decides."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ray Tune's searcher on the study: proposes trials, and hands what comes back to the ledger.
+"""Ray Tune's searcher on the study: proposes trials, and hands what comes back to the manager.
 
 Not `ray.tune.search.optuna.OptunaSearch`: that leaves a trial with an undefined value running for ever, takes an
 errored or early-stopped one for complete, and keeps constraints from the sampler.
@@ -11,13 +11,13 @@ from ray.tune.search import Searcher
 
 from kdtune.sweep.remote.worker_registry import LOST
 from kdtune.sweep.trials.proposal import Proposal
-from kdtune.sweep.trials.trial_manager import Ledger
+from kdtune.sweep.trials.trial_manager import TrialManager
 
 T = TypeVar("T")
 
 
 class StudySearcher(Searcher):
-    """Proposes to Tune what the ledger has to train.
+    """Proposes to Tune what the manager has to train.
 
     Args:
         workers: tells how many carriers may run at once, now.
@@ -25,10 +25,10 @@ class StudySearcher(Searcher):
     """
 
     def __init__(
-        self, ledger: Ledger, *, workers: Callable[[], int], why_lost: Callable[[Sequence[int]], str]
+        self, manager: TrialManager, *, workers: Callable[[], int], why_lost: Callable[[Sequence[int]], str]
     ) -> None:
         super().__init__()
-        self._ledger = ledger
+        self._manager = manager
         self._workers = workers
         self._why_lost = why_lost
         self._live: dict[str, Proposal] = {}
@@ -47,7 +47,7 @@ class StudySearcher(Searcher):
         """Return the next carrier's configuration, None while all workers are busy, or FINISHED."""
         if len(self._live) >= self._workers():
             return None
-        proposal = self._guarded(self._ledger.next_proposal)
+        proposal = self._guarded(self._manager.next_proposal)
         if proposal is None:
             # What is at work may come back in parts: a cohort that could not be trained as one.
             return None if self._live else Searcher.FINISHED
@@ -60,7 +60,7 @@ class StudySearcher(Searcher):
     def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Record the epochs in a result, and tell whether its carrier is to go on."""
         proposal = self._live[trial_id]
-        return bool(self._guarded(lambda: self._ledger.take(proposal, result)))
+        return bool(self._guarded(lambda: self._manager.record(proposal, result)))
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -70,15 +70,15 @@ class StudySearcher(Searcher):
         if proposal is not None:
             said = self._why_lost(proposal.numbers)
             lost = (said or LOST) if error else None
-            self._guarded(lambda: self._ledger.close(proposal, result, lost=lost))
+            self._guarded(lambda: self._manager.close(proposal, result, lost=lost))
 
     def _guarded(self, do: Callable[[], T]) -> T | None:
-        """Do what the ledger records, unless the disk has failed: Tune would take that for a failure of the trial."""
-        if self._ledger.broken is None:
+        """Do what the manager records, unless the disk has failed: Tune would take that for a failure of the trial."""
+        if self._manager.broken is None:
             try:
                 return do()
             except OSError as error:
-                self._ledger.broken = error
+                self._manager.broken = error
         return None
 
     def save(self, checkpoint_path: str) -> None:

@@ -12,15 +12,16 @@ from torch import Tensor
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.checkpoint import read_checkpoint
-from kdtune.distill.cohort import Cohort, Member, open_cohort
+from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Distillation, Job, TrainConfig
+from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teacher import TeacherSignal, signal_of
 from kdtune.distill.training import Training
 from kdtune.models import build
 
 EPOCHS = 3
 
-Make = Callable[..., list[Member]]
+Make = Callable[..., list[CohortMember]]
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def signals(arrays: Arrays, data: DeviceData) -> list[TeacherSignal]:
 def make(signals: list[TeacherSignal], tmp_path: Path) -> Make:
     """Return a function that makes students that differ in all that may differ within a cohort."""
 
-    def members(architecture: str, k: int = 4, folder: str = "a", **train: Any) -> list[Member]:
+    def members(architecture: str, k: int = 4, folder: str = "a", **train: Any) -> list[CohortMember]:
         made = []
         for n in range(k):
             soft = Distillation(f"teacher{n % 2}", 1.0 + 3 * n, [0.7, 0.0, 1.0, 0.3][n % 4], n % 3 != 1)
@@ -46,25 +47,25 @@ def make(signals: list[TeacherSignal], tmp_path: Path) -> Make:
             job = Job(architecture, config, seed=10 + n, view_seed=3, distillation=soft)
             path = tmp_path / folder / f"{n}.pt"
             path.parent.mkdir(exist_ok=True)
-            made.append(Member(n, job, signals[n % 2], path))
+            made.append(CohortMember(n, job, signals[n % 2], path))
         return made
 
     return members
 
 
-def alone(member: Member, data: DeviceData, epochs: int = EPOCHS) -> Training:
+def alone(member: CohortMember, data: DeviceData, epochs: int = EPOCHS) -> Training:
     training = Training(member.job, data, teacher=member.teacher)
     for _ in range(epochs):
         training.step()
     return training
 
 
-def weights(member: Member) -> dict[str, Tensor]:
+def weights(member: CohortMember) -> dict[str, Tensor]:
     state: dict[str, Tensor] = read_checkpoint(member.checkpoint)["model"]
     return state
 
 
-def assert_as_alone(member: Member, data: DeviceData, cohort: Cohort, epochs: int = EPOCHS) -> None:
+def assert_as_alone(member: CohortMember, data: DeviceData, cohort: Cohort, epochs: int = EPOCHS) -> None:
     """Compare weights, optimiser and reports with those of a training of its own."""
     single = alone(member, data, epochs)
     for name, value in single.model.state_dict().items():

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kdtune.sweep.calibration import cohort_size as fusing
-from kdtune.sweep.calibration.cohort_size import Fusing, best_size, block_size, choose_fusing
+from kdtune.sweep.calibration.cohort_size import CohortChoice, best_size, block_size, choose_cohorts
 
 
 @pytest.mark.parametrize(
@@ -30,21 +30,22 @@ def test_blocks_fill_all_workers_alike(largest: int, trials: int | None, workers
 
 
 @pytest.mark.parametrize(
-    ("cohort", "expected"), [(1, Fusing()), (5, Fusing(5, ("linear",))), ("auto", Fusing(8, ("linear",)))]
+    ("cohort", "expected"),
+    [(1, CohortChoice()), (5, CohortChoice(5, ("linear",))), ("auto", CohortChoice(8, ("linear",)))],
 )
 def test_the_space_decides_or_measurement_does(
-    plan_of: Any, monkeypatch: pytest.MonkeyPatch, cohort: Any, expected: Fusing
+    plan_of: Any, monkeypatch: pytest.MonkeyPatch, cohort: Any, expected: CohortChoice
 ) -> None:
     monkeypatch.setattr(fusing, "best_size", lambda name, plan: 8)
     plan = plan_of(resources={"cohort": cohort}, budget={"trials": 64, "epochs": 1})
-    assert choose_fusing(plan, 2) == expected
+    assert choose_cohorts(plan, 2) == expected
 
 
 def test_what_does_not_win_is_trained_one_by_one(plan_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fusing, "_measure", lambda *_: {4: 1.1, 8: 1.14, 16: 0.9})
     plan = plan_of(search={"batch_size": 24}, train={"batch_size": 33})
     assert best_size("linear", plan) == 1
-    assert choose_fusing(plan, 1) == Fusing()
+    assert choose_cohorts(plan, 1) == CohortChoice()
 
 
 def test_a_measurement_is_kept(plan_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:

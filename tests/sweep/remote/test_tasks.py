@@ -20,11 +20,11 @@ from kdtune.runs.jsonl import read_records
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from kdtune.space.reading import Resources, parse_space
-from kdtune.sweep.driver import Request, run_sweep
+from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.sweep.remote.cluster import allot
-from kdtune.sweep.remote.tasks import Outcome, train_all
+from kdtune.sweep.remote.tasks import Outcome, TaskTrainer
 from kdtune.sweep.remote.user_models import user_builders
-from kdtune.sweep.remote.worker_registry import LOST, open_desk
+from kdtune.sweep.remote.worker_registry import LOST, open_registry
 from tests.sweep.blobs import blobs
 
 STALL = 40  # seconds: on a busy machine torch takes twenty until the first batch
@@ -98,18 +98,13 @@ def trained(
 
     resources = Resources(stall_seconds=stall, max_failures=1)
     again: dict[str, list[str]] = {name: [] for name in names}
-    with open_desk(RunFiles(folder)) as desk:
-        outcomes = train_all(
+    with open_registry(RunFiles(folder)) as registry:
+        trainer = TaskTrainer(
+            ray.put(Arrays.of(blobs())), allot(resources), user_builders(names), (), resources, registry
+        )
+        outcomes = trainer.train(
             {name: Job(name, TrainConfig(epochs=EPOCHS, batch_size=32), seed=0) for name in names},
-            ray.put(Arrays.of(blobs())),
-            allot(resources),
-            user_builders(names),
-            (),
-            resources,
-            desk=desk,
-            on_report=lambda name, report: None,
             on_lost=lambda name, why: again[name].append(why),
-            stopping=lambda: False,
         )
         with closing(outcomes):
             found = {outcome.id: outcome for outcome in outcomes}
@@ -150,7 +145,7 @@ def test_a_study_whose_teacher_hangs(bad: Any, tmp_path: Path) -> None:
         "study": {"temperatures": [1, 4], "seeds": 1},
     }
     files = RunFiles(tmp_path / "runs" / "it")
-    run_sweep(Request(files, parse_space(space, "space"), kind="study"))
+    run_sweep(SweepRequest(files, parse_space(space, "space"), kind="study"))
     state = open_run(files.root).state()
     assert [(model.state, model.failures) for model in state.baselines.values()] == [("done", 1)] * 2
     assert {model.state for model in state.trials.values()} == {"done"}

@@ -11,7 +11,7 @@ import pytest
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState, RunState
-from kdtune.sweep.trials.checkpoints import Keep, Keeper, room_needed, say_room, size
+from kdtune.sweep.trials.checkpoints import CheckpointRetention, Keep, room_needed, say_room, size
 
 
 def dominated(values: np.ndarray) -> list[bool]:
@@ -25,7 +25,7 @@ def test_after_every_trial_the_files_are_those_asked_for(tmp_path: Path, keep: K
     rng = np.random.default_rng(seed)
     files = RunFiles(tmp_path)
     state, values = RunState(), {}
-    keeper = Keeper(keep, files)
+    retention = CheckpointRetention(keep, files)
     for k in range(60):
         name = f"t{k:04d}"
         files.checkpoint(name).parent.mkdir(parents=True)
@@ -38,9 +38,9 @@ def test_after_every_trial_the_files_are_those_asked_for(tmp_path: Path, keep: K
         on = dominated(np.array(list(values.values()))) if values else []
         front = {n for n, out in zip(values, on, strict=True) if not out}
         if k % 7 == 3:  # a driver that died, and the next one
-            keeper = Keeper(keep, files)
-            keeper.settle(state, list(state.trials), front)
-        keeper.settle(state, [name], front)
+            retention = CheckpointRetention(keep, files)
+            retention.delete_superseded(state, list(state.trials), front)
+        retention.delete_superseded(state, [name], front)
         there = {path.parent.name for path in tmp_path.rglob("checkpoint.pt")}
         assert there == {"front": front, "all": set(state.trials), "none": set()}[keep]
     if keep != "all":
@@ -54,7 +54,7 @@ def test_a_trial_at_work_keeps_its_own(tmp_path: Path) -> None:
         state.trials[name] = ModelState(name, "student", {}, 1, how)
         files.checkpoint(name).parent.mkdir(parents=True)
         files.checkpoint(name).write_bytes(b"weights")
-    Keeper("none", files).settle(state, list(state.trials), ["t0002"])
+    CheckpointRetention("none", files).delete_superseded(state, list(state.trials), ["t0002"])
     assert {path.parent.name for path in tmp_path.rglob("checkpoint.pt")} == {"t0000", "t0001"}
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kdtune.pareto import epsilon_net, non_dominated
 from kdtune.space.reading import EarlyStopping
-from kdtune.sweep.trials.halving import Halving, Referee
+from kdtune.sweep.trials.halving import EarlyStopper, Halving
 
 nan, inf = math.nan, math.inf
 DIRECTIONS = ("max", "min")
@@ -169,10 +169,10 @@ def test_what_a_space_asks_for(plan_of):
     found = {}
     for method in ("none", "asha", "moasha"):
         plan = plan_of(budget={"trials": 4, "epochs": 16}, early_stopping={"method": method})
-        referee = Referee(plan)
+        stopper = EarlyStopper(plan)
         for number, measures in enumerate(reports):
-            referee.take(number, 2, measures)
-        found[method] = [referee.goes_on(number) for number in range(4)]
+            stopper.record(number, 2, measures)
+        found[method] = [stopper.goes_on(number) for number in range(4)]
     assert found == {
         "none": [True] * 4, "asha": [True, False, True, False], "moasha": [True, False, True, True],
     }  # fmt: skip
@@ -190,14 +190,14 @@ def test_a_recalled_rung_judges_as_it_did(plan_of):
         for k in range(40)
     ]  # fmt: skip
     events[7]["values"]["eod"] = None
-    undisturbed, resumed = Referee(plan), Referee(plan)
+    undisturbed, resumed = EarlyStopper(plan), EarlyStopper(plan)
     for number, event in enumerate(events):
         values = {k: nan if v is None else v for k, v in event["values"].items()}
-        undisturbed.take(number, 2, values)
+        undisturbed.record(number, 2, values)
     baseline = {**events[0], "id": "nds-linear"}
     resumed.recall([{"kind": "run"}, baseline, *events], unfinished=range(20, 40))
     assert [resumed.goes_on(k) for k in range(20, 40)] == [undisturbed.goes_on(k) for k in range(20, 40)]
     last = {"accuracy": 0.9, "eod": 0.5}
-    for referee in (undisturbed, resumed):
-        referee.take(99, 2, last)
+    for stopper in (undisturbed, resumed):
+        stopper.record(99, 2, last)
     assert resumed.goes_on(99) == undisturbed.goes_on(99)

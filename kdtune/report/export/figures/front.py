@@ -21,8 +21,8 @@ from kdtune.report.drawing.style import (
     new_figure,
     number_label,
 )
-from kdtune.report.export.findings import Findings, ModelFindings
 from kdtune.report.export.labels import axis_label, chances, interval_of, short
+from kdtune.report.export.results.findings import Findings, ModelFindings
 from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
 from kdtune.text import number

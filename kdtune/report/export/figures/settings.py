@@ -18,7 +18,7 @@ from kdtune.report.drawing.style import (
     new_figure,
     number_label,
 )
-from kdtune.report.export.findings import Findings
+from kdtune.report.export.results.findings import Findings
 from kdtune.runs.summary import GAPS
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 _NAMES = {"temperature": "temperature T", "alpha": "weight α of the teacher's part"}
 
 
-def settings(findings: Findings) -> list[str]:
+def varied_settings(findings: Findings) -> list[str]:
     """Return which of T and α vary among the trials."""
     done = _done(findings)
     return [name for name in _NAMES if len(done) > 1 and name in done.columns and done[name].nunique() > 1]
 
 
-def measures(findings: Findings) -> list[str]:
+def shown_measures(findings: Findings) -> list[str]:
     """Return the measures shown: accuracy and the gaps, or what stands for them without groups; then objectives."""
     groups = bool(findings.record.attributes)
     names = ["accuracy", "eod", "dpd"] if groups else ["accuracy", "worst_class_accuracy", "class_gap"]
@@ -53,7 +53,7 @@ def caption(findings: Findings) -> str:
 
 def draw(findings: Findings, width: float) -> Figure:
     """Draw a grid: measures in rows, settings in columns."""
-    names, columns = measures(findings), settings(findings)
+    names, columns = shown_measures(findings), varied_settings(findings)
     if width < WIDE:  # settings below each other, each with its measures
         figure = new_figure(width, 1.75 * len(names) * len(columns) + 0.4)
         grid = figure.subplots(len(names) * len(columns), 1, squeeze=False)
