@@ -34,7 +34,7 @@ from kdtune.runs.summary import summarise
 from kdtune.space.reading import read_space
 from kdtune.student.student import load_student
 from kdtune.terminal.console import print_runs, print_summary
-from tests.data import published_files
+from tests.data import published_forms as published
 from tests.test_bad_input import run as make_run
 
 DEEP = 3_000
@@ -252,9 +252,7 @@ READERS: dict[str, Reader] = {
     "a CSV table": Reader(table_of("x.csv"), load_table),
     "a Parquet table": Reader(table_of("x.parquet"), load_table),
     "an image": Reader(picture, load_folder),
-    **{
-        what: Reader(published_files.make(what), published_files.read(what)) for what in published_files.FILES
-    },
+    **{what: Reader(published.make(what), published.read(what)) for what in published.FILES},
 }
 
 

@@ -1,4 +1,4 @@
-"""What is read of an image, in every mode and format of Pillow, equals a conversion written here, or is refused."""
+"""What is read of an image, in each mode and format of Pillow, equals a conversion written here, or is refused."""
 
 import struct
 from collections.abc import Callable
