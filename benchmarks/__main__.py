@@ -16,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kdtune.data.cache import cache_dir
+from kdtune.bytecode import compile_once, keep_bytecode
+from kdtune.files import cache_dir
 
 HERE = Path(__file__).parent
 SECTIONS = ("front", "sweeps", "streams", "start", "scale", "memory")
@@ -34,6 +35,8 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="of kdtune's sweeps")
     parser.add_argument("--quick", action="store_true", help="check the equalities, time nothing")
     options = parser.parse_args()
+    keep_bytecode()  # for both sides of a comparison
+    compile_once()
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))} (known: {', '.join(SECTIONS)})")
     if options.quick:

@@ -19,9 +19,8 @@ import numpy as np
 from scipy.stats import qmc
 
 from kdtune.data import load
-from kdtune.data.cache import cache_dir
 from kdtune.distill.config import Distillation, Job
-from kdtune.files import dumps
+from kdtune.files import cache_dir, dumps
 from kdtune.space.reading import Range, Space
 from kdtune.sweep.plan import Plan, make_plan
 

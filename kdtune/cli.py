@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kdtune.bytecode import keep_bytecode
 from kdtune.errors import InputError, KdtuneError, is_disk_error
 
 EXIT_INTERRUPTED = 130
@@ -14,6 +15,7 @@ EXIT_INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     options = _parser().parse_args(arguments)
+    keep_bytecode()
     try:
         return int(options.run(options) or 0)
     except KdtuneError as error:

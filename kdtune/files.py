@@ -13,6 +13,16 @@ from typing import Any
 from kdtune.errors import DiskError, InputError, KdtuneError, RunError
 
 
+def cache_dir() -> Path:
+    """Return the folder for things that can be made again: `KDTUNE_CACHE`, or the user's cache folder."""
+    asked = os.environ.get("KDTUNE_CACHE")
+    if asked:
+        return Path(asked).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("kdtune"))
+
+
 def dumps(record: Any) -> str:
     """Return `record` as one line of strict JSON; NaN and infinities (undefined quantities) become null."""
     try:

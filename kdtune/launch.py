@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from kdtune.bytecode import compile_once
 from kdtune.errors import InputError
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import create_run, find_run, runs_dir
@@ -61,9 +62,11 @@ def launch_study(options: argparse.Namespace) -> int:
 def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles], None]) -> int:
     if options.resume is not None:
         files, space = _resumed(options, kind), None
+        compile_once()
     else:
         space, stem = _space(options, kind)
         check_named(space.imports, options.imports, options.space or stem)
+        compile_once()  # it takes seconds: a Ctrl-C meanwhile leaves no run behind
         files = create_run(runs_dir(options.runs_dir), options.name, stem)
     request = {
         "run": str(files.root.resolve()),

@@ -8,6 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from kdtune.bytecode import compile_once, keep_bytecode
+
+# Before the cache is another one, and before what is tested is imported.
+keep_bytecode()
+compile_once()
+
 # A busy machine is slow at drawing examples too; that says nothing of what is tested.
 settings.register_profile("kdtune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kdtune")

@@ -8,15 +8,7 @@ from tempfile import NamedTemporaryFile
 
 from torch import Tensor
 
-
-def cache_dir() -> Path:
-    """Return the folder for things that can be made again: `KDTUNE_CACHE`, or the user's cache folder."""
-    asked = os.environ.get("KDTUNE_CACHE")
-    if asked:
-        return Path(asked).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("kdtune"))
+from kdtune.files import cache_dir
 
 
 def cached_tensors(key: str, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:

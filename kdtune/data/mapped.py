@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kdtune.data.cache import cache_dir
 from kdtune.errors import DataError
+from kdtune.files import cache_dir
 
 
 def map_file(path: str | Path, *, mode: Literal["r", "c"] = "r") -> np.memmap:

@@ -10,10 +10,9 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 
-from kdtune.data.cache import cache_dir
 from kdtune.distill.config import Job
 from kdtune.errors import DiskError, KdtuneError
-from kdtune.files import dumps, replace_folder
+from kdtune.files import cache_dir, dumps, replace_folder
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.records import Report

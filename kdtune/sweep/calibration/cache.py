@@ -5,9 +5,8 @@ import hashlib
 import json
 from typing import Any
 
-from kdtune.data.cache import cache_dir
 from kdtune.errors import DiskError
-from kdtune.files import read_json, write_json
+from kdtune.files import cache_dir, read_json, write_json
 
 
 class Measurement:

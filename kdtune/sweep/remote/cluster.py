@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdtune.bytecode import bytecode_for_children
 from kdtune.errors import InputError, SweepError
 from kdtune.space.reading import Resources
 from kdtune.user_code import added_folders
@@ -125,7 +126,7 @@ def _start_ray() -> None:
     for tries_left in (2, 1, 0):
         gc.collect()  # what is left of a start that failed
         try:
-            with _loopback_only(), _bare(), _nowhere():
+            with bytecode_for_children(), _loopback_only(), _bare(), _nowhere():
                 ray.init(
                     address="local",
                     num_cpus=_cores(),
