@@ -169,8 +169,8 @@ def test_after_an_installation_it_is_compiled_anew(python: Python, site: Path, t
     assert place(tmp_path) != before
 
 
-def test_a_command_keeps_what_it_imports_and_so_does_the_driver(python: Python, tmp_path: Path) -> None:
-    """Here the packages are the real ones, and the driver is refused before it imports them."""
+def test_a_command_keeps_what_it_imports_and_so_does_its_driver(python: Python, tmp_path: Path) -> None:
+    """Here the packages are the real ones, but for those that take long: there the driver ends."""
     heavy = tmp_path / "heavy"
     for name in bytecode._HEAVY:
         (heavy / name).mkdir(parents=True)
@@ -182,8 +182,7 @@ kdtune.bytecode.compile_once = list  # what is not compiled beforehand shows who
 from kdtune.cli import main
 sys.exit(main(sys.argv[1:]))
 """
-    said = python(code, "search", "--address", "127.0.0.1:1", PYTHONPATH=str(heavy))
-    assert "nobody answers" in said
+    python(code, "search", PYTHONPATH=str(heavy))
     assert {"kdtune/launch", "sweep/driver"} <= set(kept(place(tmp_path)))
 
 
