@@ -98,6 +98,8 @@ class Session:
             wishes: what the charts on the screen want computed.
             log: whether the screen shows the driver's log.
         """
+        if self.source.record is not self.store.record:
+            self.store.renew(self.source.record)
         limit = time.perf_counter() + DRAIN_SECONDS
         while time.perf_counter() < limit and (batch := self.source.drain()) is not None:
             self._apply(batch)

@@ -17,6 +17,8 @@ from kdtune.runs.reader import front_members, is_feasible, objective_values
 from kdtune.runs.records import TRIAL_STATES, RunRecord
 from kdtune.runs.state import ModelState, RunState
 
+from .journal import Journal
+
 Floats = npt.NDArray[np.float64]
 
 IGNORED_SETTINGS = ("seed", "view_seed", "teacher", "student")
@@ -35,6 +37,7 @@ class Store:
         last_report: time of the last one, seconds since 1970.
         newest: id of the model that reported last.
         dirty: ids of the models that changed since `pop_dirty`.
+        journal: what happened, and for how long drivers have worked.
     """
 
     def __init__(self, record: RunRecord) -> None:
@@ -43,6 +46,7 @@ class Store:
             Objective.parse(name, list(record.attributes)) for name in record.objectives
         )
         self.state = RunState()
+        self.journal = Journal()
         self.revision = 0
         self.done_revision = 0
         self.reports = 0
@@ -65,6 +69,12 @@ class Store:
         self._settings: list[str] = []
         self._pairs: list[str] = []
 
+    def renew(self, record: RunRecord) -> None:
+        """Take over a record that was written again, as `--resume` does with a new budget."""
+        self.record = record
+        self.revision += 1
+        self.done_revision += 1
+
     # ---- events ----
 
     def apply(self, events: Iterable[Record]) -> None:
@@ -74,9 +84,11 @@ class Store:
         self.revision += 1
 
     def _apply(self, event: Record) -> None:
-        known = self.state.unknown
+        known, before, updated = self.state.unknown, self.state.state, self.state.updated
         self.state.apply(event)
         kind = event.get("kind")
+        if kind != "report" and self.state.unknown == known:
+            self.journal.apply(event, self.state, before, updated)
         if kind == "report":
             if self.state.unknown == known:
                 self._report(event)

@@ -12,7 +12,7 @@ from ..drawing.text import fit, width
 from ..host import HostBoard
 from ..session import Session
 from ..state.store import Store
-from ..status import badges, state_name, time_left
+from ..status import badges, state_name, time_left, time_passed
 from .pane import Drawn
 
 SCREENS = (("live", "Live"), ("front", "Front"), ("classes", "Classes"), ("search", "Search"), ("log", "Log"))
@@ -164,11 +164,10 @@ def _ended(store: Store) -> int:
 
 def _times(session: Session) -> str:
     """Return how long the run has taken, and how long it may still take."""
-    state = session.store.state
-    if state.started is None or state.updated is None:
+    seconds = time_passed(session)
+    if seconds is None:
         return ""
-    over = state_name(session) not in ("running", "preparing")
-    passed = duration((state.updated if over else max(state.updated, session.source.now())) - state.started)
+    passed = duration(seconds)
     left = time_left(session)
     return passed if left is None or not math.isfinite(left) else f"{passed}, about {duration(left)} left"
 
