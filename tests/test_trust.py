@@ -252,9 +252,7 @@ READERS: dict[str, Reader] = {
     "a CSV table": Reader(table_of("x.csv"), load_table),
     "a Parquet table": Reader(table_of("x.parquet"), load_table),
     "an image": Reader(picture, load_folder),
-    **{
-        what: Reader(published.make(what), published.read(what)) for what in published.FILES
-    },
+    **{what: Reader(published.make(what), published.read(what)) for what in published.FILES},
 }
 
 
