@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from kdtune.data.published import pickles
-from kdtune.data.published.pickles import PickleError, read_pickle
+from kdtune.data.published.pickles import PickleError, read_published_pickle
 from tests.data.published.python_2 import as_python_2
 
 NUMBERS = st.sampled_from(["u1", "i1", "<u2", ">i2", "<i4", ">u4", "<i8", ">f4", "<f8", "?"])
@@ -37,7 +37,7 @@ ARRAYS = NUMBERS.flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(ma
 def test_what_is_written_is_read(content: dict[str, Any], protocol: int, fortran: bool) -> None:
     if fortran:
         content = {k: np.asfortranarray(v) if isinstance(v, np.ndarray) else v for k, v in content.items()}
-    found = read_pickle(pickle.dumps(content, protocol))
+    found = read_published_pickle(pickle.dumps(content, protocol))
     assert found.keys() == content.keys()
     for key, value in content.items():
         if isinstance(value, np.ndarray):
@@ -53,14 +53,14 @@ def test_what_is_written_is_read(content: dict[str, Any], protocol: int, fortran
     st.dictionaries(st.text("abc"), st.lists(st.integers(0, 999)) | arrays.arrays("u1", (3, 5)), max_size=4)
 )
 def test_what_python_2_wrote_is_read(content: dict[str, Any]) -> None:
-    found = read_pickle(as_python_2(content))
+    found = read_published_pickle(as_python_2(content))
     assert found.keys() == content.keys()
     for key, value in content.items():
         assert np.array_equal(found[key], value)
 
 
 def test_scalars_of_numpy() -> None:
-    assert read_pickle(pickle.dumps([np.int64(7), np.float32(0.5), np.uint8(3)])) == [7, 0.5, 3]
+    assert read_published_pickle(pickle.dumps([np.int64(7), np.float32(0.5), np.uint8(3)])) == [7, 0.5, 3]
 
 
 MARKER = "kdtune-was-run"
@@ -163,15 +163,15 @@ HOSTILE: dict[str, bytes] = {
 def test_what_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PickleError):
-        read_pickle(content)
+        read_published_pickle(content)
     assert not list(tmp_path.iterdir())
 
 
 def test_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pickles, "LARGEST", 100)
-    assert read_pickle(pickle.dumps(b"x" * 50)) == b"x" * 50
+    assert read_published_pickle(pickle.dumps(b"x" * 50)) == b"x" * 50
     with pytest.raises(PickleError, match="larger than"):
-        read_pickle(pickle.dumps(b"x" * 100))
+        read_published_pickle(pickle.dumps(b"x" * 100))
 
 
 def test_lists_that_share_are_not_unrolled() -> None:
@@ -179,7 +179,7 @@ def test_lists_that_share_are_not_unrolled() -> None:
     content: list[Any] = [1] * 1000
     for _ in range(9):
         content = [content] * 1000
-    assert len(read_pickle(pickle.dumps({"labels": content}))["labels"]) == 1000
+    assert len(read_published_pickle(pickle.dumps({"labels": content}))["labels"]) == 1000
 
 
 def good_pickles() -> list[bytes]:
@@ -207,7 +207,7 @@ def test_damaged_pickles_are_read_or_refused(data: st.DataObject) -> None:
             piece = content[at : at + 12] if how == "copy" else data.draw(st.binary(max_size=12))
             content[at:at] = piece
     try:
-        read_pickle(bytes(content))
+        read_published_pickle(bytes(content))
     except PickleError as error:
         message = str(error)
     else:
@@ -228,7 +228,7 @@ def test_nothing_is_run_imported_or_opened(tmp_path: Path) -> None:
         with open(sys.argv[1], "rb") as file:
             hostile, good = pickle.load(file)
         for content in good:
-            pickles.read_pickle(content)  # loads the codecs
+            pickles.read_published_pickle(content)  # loads the codecs
         # Allocations, names and finders of modules say nothing; these would.
         watched = ("exec", "compile", "import", "open", "os.", "subprocess.", "socket.", "ctypes.", "code.", "shutil.",
                    "function.", "marshal.", "sys._getframe", "object.__setattr__", "object.__delattr__", "tempfile.")
@@ -256,7 +256,7 @@ def test_nothing_is_run_imported_or_opened(tmp_path: Path) -> None:
                         del content[at : at + draw.randint(1, 6)]
                 content = bytes(content)
             try:
-                pickles.read_pickle(content)
+                pickles.read_published_pickle(content)
                 read += 1
             except pickles.PickleError:
                 pass
@@ -284,6 +284,6 @@ def test_a_file_of_cifar_s_size_is_read_in_seconds() -> None:
         "coarse_labels": [k % 20 for k in range(n)],
         "filenames": [f"{k}_s_{k:06}.png" for k in range(n)],
     }
-    found = read_pickle(pickle.dumps(content, 2))
+    found = read_published_pickle(pickle.dumps(content, 2))
     assert found["data"].shape == (n, 3072)
     assert found["filenames"] == content["filenames"]
