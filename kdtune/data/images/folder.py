@@ -11,24 +11,16 @@ from torch import Tensor
 
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Dataset
-from kdtune.data.groups import (
-    Rare,
-    attribute_names,
-    columns_of,
-    cross_codes,
-    cross_groups,
-    encode,
-    settle_rare,
-)
-from kdtune.data.images.attributes import find_metadata, read_attributes
+from kdtune.data.groups import Rare, attribute_names, columns_of, cross_groups, settle_rare
+from kdtune.data.images.attributes import ImageTable, find_metadata, read_attributes
 from kdtune.data.images.folder_scan import Splits, scan
 from kdtune.data.images.image_files import ImageFiles, image_dataset
 from kdtune.data.images.pixels import Decoding
 from kdtune.data.registry import register_dataset
-from kdtune.data.tables.cells import Cells
-from kdtune.data.tables.coding import binned, edges_of
+from kdtune.data.tables.cells import MISSING_MARKERS
+from kdtune.data.tables.coding import Coding, declared_groups, edges_of
 from kdtune.data.tables.form import Form
-from kdtune.data.tables.raw_table import RawTable
+from kdtune.data.tables.table import Written
 from kdtune.errors import DataError, did_you_mean
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -45,7 +37,14 @@ def load_folder(
     value_range: Annotated[Sequence[int | float], Field(min_length=2, max_length=2)] | None = None,
     sensitive: str | Sequence[str] | None = None,
     attributes: str | Path | Sequence[str | Path] | None = None,
-    groups: Mapping[str, Sequence[str | int]] | None = None,
+    separator: str | None = None,
+    encoding: str = "utf-8",
+    decimal: Literal[".", ","] = ".",
+    header: Literal["first", "none"] | bool | None = "first",
+    columns: Sequence[Written] | None = None,
+    comment: str | None = None,
+    missing: Sequence[Written] = MISSING_MARKERS,
+    groups: Mapping[str, Sequence[Written]] | None = None,
     bins: Mapping[str, Sequence[int | float]] | None = None,
     min_group: Count = 10,
     rare: Rare = "error",
@@ -77,6 +76,7 @@ def load_folder(
         sensitive: columns of `attributes`, or intersections (`sex*race`), that are the groups.
         attributes: a table, or several, with the attributes and a column `file` (or `file_name`): the image's path, or
             as much of its end as is unambiguous. Default: Hugging Face's `metadata.csv` or `.jsonl` in the folder.
+        separator, encoding, decimal, header, columns, comment, missing: how that table is written, as for `table`.
         groups: column -> all its groups, in order; otherwise those that occur, sorted.
         bins: numeric column -> ascending edges: `[25, 45]` makes `<25`, `25-45`, `>=45`; an edge belongs to the bin
             above it.
@@ -98,12 +98,22 @@ def load_folder(
     """
     root = Path(path).expanduser()
     names = attribute_names(sensitive)
-    columns = columns_of(names)
-    for key, named in {"groups": groups or {}, "bins": bins or {}}.items():
-        for column in named:
-            if column not in columns:
-                near = did_you_mean(column, columns)
+    sensitive_columns = columns_of(names)
+    for key, option in {"groups": groups, "bins": bins}.items():
+        for column in option or {}:
+            if column not in sensitive_columns:
+                near = did_you_mean(column, sensitive_columns)
                 raise DataError(f"{key!r} names {column!r}, which is not among the sensitive columns{near}")
+    edges = edges_of(bins or {})
+    form = Form.checked(
+        separator=separator,
+        encoding=encoding,
+        decimal=decimal,
+        header=header,
+        columns=columns,
+        comment=comment,
+        missing=missing,
+    )
     decoding = Decoding(image_size, channels, _black_and_white(value_range))
 
     listings, notes = scan(root, splits)
@@ -111,8 +121,18 @@ def load_folder(
     files = [file for listing in listings.values() for file in listing.files]
     number = {name: k for k, name in enumerate(classes)}
     labels = torch.tensor([number[name] for listing in listings.values() for name in listing.classes])
-    codes, declared, told = _groups(root, attributes, columns, files, groups or {}, bins or {}, rare)
-    everything = ImageFiles(root, tuple(files), labels, cross_codes(names, codes, declared))
+    codes: dict[str, Tensor] = {}
+    declared: dict[str, tuple[str, ...]] = {}
+    if sensitive_columns:
+        table, told = _read_table(root, attributes, sensitive_columns, files, form)
+        listed = {
+            column: declared_groups(table, column, values, decimal)
+            for column, values in (groups or {}).items()
+        }
+        coding = Coding("", (), names, listed, edges, rare, decimal)
+        codes, declared = coding.encode_groups(table)
+        notes += told
+    everything = ImageFiles(root, tuple(files), labels, codes)
 
     parts, start = {}, 0
     for split, listing in listings.items():
@@ -150,7 +170,7 @@ def load_folder(
         crop=crop,
         flip=flip,
         stream=stream,
-        notes=(*notes, *told),
+        notes=notes,
     )
 
 
@@ -165,18 +185,14 @@ def _black_and_white(value_range: Sequence[int | float] | None) -> tuple[float, 
     return black, white
 
 
-def _groups(
+def _read_table(
     root: Path,
     attributes: str | Path | Sequence[str | Path] | None,
     columns: Sequence[str],
     files: Sequence[str],
-    groups: Mapping[str, Sequence[str | int]],
-    bins: Mapping[str, Sequence[int | float]],
-    rare: Rare,
-) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """Return column -> codes int64 [files], column -> groups, and what is worth telling of the tables."""
-    if not columns:
-        return {}, {}, ()
+    form: Form,
+) -> tuple[ImageTable, tuple[str, ...]]:
+    """Return the sensitive columns of each image, and what is worth telling of the tables."""
     if attributes is None:
         paths = find_metadata(root)
     else:
@@ -186,33 +202,11 @@ def _groups(
         raise DataError(
             f"sensitive: {', '.join(columns)} must come from a CSV: give its path as `attributes`"
         )
-    listed = ", ".join(map(str, paths))
-    found = read_attributes(paths, columns, files, root)
-    codes, declared = {}, {}
-    for column in columns:
-        values: Sequence[str | None] = found.values[column]
-        wanted = [str(group) for group in groups[column]] if column in groups else None
-        if column in bins:
-            _require_numbers(listed, column, values, files)
-            table = RawTable.named_columns(listed, [column], [Cells.of_texts(values, Form().is_missing())])
-            cells, named = binned(table, column, edges_of(bins)[column], Form().decimal)
-            values = cells.texts()
-            wanted = wanted or list(named)
-        codes[column], declared[column] = encode(column, values, wanted, undeclared=rare)
-    told = [] if attributes is not None else [f"attributes from {listed}"]
-    if found.unused:
-        told.append(f"attributes: {found.unused:,} rows name no image of the folder")
-    return codes, declared, tuple(told)
-
-
-def _require_numbers(listed: str, column: str, values: Sequence[str | None], files: Sequence[str]) -> None:
-    for file, value in zip(files, values, strict=True):
-        try:
-            float(value or 0)
-        except ValueError:
-            raise DataError(
-                f"{listed}: {value!r} in column {column!r}, which has bins, is no number (image {file})"
-            ) from None
+    table = read_attributes(paths, columns, files, root, form)
+    told = [] if attributes is not None else [f"attributes from {table.path}"]
+    if table.unused:
+        told.append(f"attributes: {table.unused:,} rows name no image of the folder")
+    return table, tuple(told)
 
 
 def _settle(

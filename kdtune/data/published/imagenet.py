@@ -14,7 +14,7 @@ from kdtune.data.images.pixels import Decoding
 from kdtune.data.published.downloads import missing
 from kdtune.data.published.wordnet import class_words
 from kdtune.data.registry import register_dataset
-from kdtune.data.split import Sizes
+from kdtune.data.split import Sizes, cut_training
 from kdtune.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -77,7 +77,7 @@ def load_imagenet(
         split: ImageFiles(root, listing.files, torch.tensor([number[name] for name in listing.classes]), {})
         for split, listing in {"train": train, "test": test}.items()
     }
-    _cut_validation(parts, Sizes(validation, n_train, n_validation, limit_per_class, seed), classes)
+    _cut_validation(parts, Sizes(validation, n_train, n_validation, limit_per_class, seed + 1), classes)
     return image_dataset(
         "imagenet",
         class_words(root, classes),
@@ -138,7 +138,7 @@ def load_tinyimagenet(
         "train": ImageFiles(root, train.files, torch.tensor([number[name] for name in train.classes]), {}),
         "test": ImageFiles(root, files, torch.tensor([number[name] for name in wnids]), {}),
     }
-    _cut_validation(parts, Sizes(validation, n_train, n_validation, limit_per_class, seed), classes)
+    _cut_validation(parts, Sizes(validation, n_train, n_validation, limit_per_class, seed + 1), classes)
     return image_dataset(
         "tinyimagenet",
         class_words(root, classes),
@@ -152,15 +152,11 @@ def load_tinyimagenet(
 
 
 def _cut_validation(parts: dict[str, ImageFiles], sizes: Sizes, classes: tuple[str, ...]) -> None:
-    if sizes.limit_per_class is not None:
-        parts["train"] = parts["train"].limited(sizes.limit_per_class, sizes.seed)
-    parts["train"], parts["validation"] = parts["train"].cut(
-        sizes.n_validation or sizes.validation, sizes.seed + 1, "n_validation"
-    )
-    if sizes.n_train is not None:
-        parts["train"] = parts["train"].cut(sizes.n_train, sizes.seed + 2, "n_train")[1]
-    root = str(parts["train"].root)
-    require_classes(root, classes, train=parts["train"].labels, validation=parts["validation"].labels)
+    everything = parts["train"]
+    source = str(everything.root)
+    rows = cut_training(source, everything.labels, None, sizes)
+    parts["train"], parts["validation"] = (everything.take(part) for part in rows)
+    require_classes(source, classes, train=parts["train"].labels, validation=parts["validation"].labels)
 
 
 def _annotated(folder: Path, known: dict[str, int], source: str) -> tuple[tuple[str, ...], list[str]]:

@@ -107,7 +107,8 @@ def test_names_that_are_only_near_are_refused(root: Path, named: Callable[[str],
 def test_a_name_that_could_be_two_images(root: Path) -> None:
     picture(root / "dog" / "cat00.png", 5)
     with pytest.raises(
-        DataError, match=r"row 1: 'cat00' could be any of 2 images \(cat/cat00\.png, dog/cat00\.png\)"
+        DataError,
+        match=r"line 2 \(row 1\): 'cat00' could be any of 2 images \(cat/cat00\.png, dog/cat00\.png\)",
     ):
         loaded(root, table(root, lambda path: Path(path).stem))
     (root / "dog" / "cat00.png").unlink()
@@ -119,7 +120,9 @@ def test_a_name_that_could_be_two_images(root: Path) -> None:
 def test_two_rows_for_an_image_by_different_names(root: Path) -> None:
     path = table(root, lambda path: path)
     path.write_text(path.read_text() + "cat03,f,1\n")
-    with pytest.raises(DataError, match=r"row 25: 'cat03' is named twice \(first in row 4\)"):
+    with pytest.raises(
+        DataError, match=r"line 26 \(row 25\): cat/cat03\.png is named twice \(first in .*line 5"
+    ):
         loaded(root, path)
 
 
@@ -215,7 +218,7 @@ def test_ages_in_bins(root: Path) -> None:
         ({"bins": {"age": []}}, "bins of 'age' must be ascending edges"),
         (
             {"bins": {"sex": [1]}, "sensitive": "sex"},
-            r"'f' in column 'sex', which has bins, is no number \(image cat/",
+            r"line 2 \(row 1\): 'f' in column 'sex', which has bins, is no number",
         ),
         (
             {"bins": {"ages": [3]}},
@@ -247,3 +250,44 @@ def test_too_many_ages_advise_bins_that_work(tmp_path: Path) -> None:
         load("folder", **options)
     data = load("folder", **options, bins={"age": [40, 80]})
     assert data.attributes == {"age": ("<40", "40-80", ">=80")}
+
+
+def test_a_table_in_another_form(root: Path) -> None:
+    """Each option that a table's message names is one of `folder`, and does what the message says."""
+    path = table(root, lambda path: path)
+    path.write_text(path.read_text().replace(",", ";"))
+    with pytest.raises(DataError, match='set `separator: ";"`'):
+        loaded(root, path)
+    check(loaded(root, path, separator=";"))
+    path.write_bytes(path.read_text().replace("sex", "größe").encode("latin-1"))
+    with pytest.raises(DataError, match="set `encoding: "):
+        loaded(root, path, separator=";", sensitive="größe")
+    assert loaded(root, path, separator=";", encoding="latin-1", sensitive="größe").attributes == {
+        "größe": ("f", "m")
+    }
+    lines = [line.replace(".png;f;", ".png;unknown;") for line in path.read_text("latin-1").splitlines()]
+    path.write_text("\n".join(lines[1:]))
+    options = {
+        "separator": ";",
+        "header": "none",
+        "columns": ["file", "sex", "age"],
+        "missing": ["unknown", 7],
+    }
+    with pytest.raises(DataError, match="'sex' has one group only, 'm'"):
+        loaded(root, path, **options)
+    data = loaded(root, path, **options, sensitive="age", bins={"age": [5]}, groups={"age": [">=5", "<5"]})
+    assert data.attributes == {"age": (">=5", "<5")}
+    ages = data.train.inputs[:, 0, 0, 0] % 100
+    codes = np.where(ages == 7, MISSING, np.where(ages < 5, 1, 0))
+    assert data.train.groups["age"].tolist() == codes.tolist()
+
+
+@pytest.mark.parametrize("written", [["0", "1"], [0, 1], [1.0, 0.0]])
+def test_groups_match_by_number(root: Path, written: list[object]) -> None:
+    path = table(root, lambda path: path)
+    path.write_text(path.read_text().replace(",f,", ",0,").replace(",m,", ",1.0,"))
+    data = loaded(root, path, groups={"sex": written})
+    first = int(float(str(written[0])))
+    assert data.attributes["sex"] == (str(first), str(1 - first))
+    values = data.train.inputs[:, 0, 0, 0] % 2
+    assert data.train.groups["sex"].tolist() == (values if first == 0 else 1 - values).tolist()

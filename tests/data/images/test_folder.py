@@ -238,7 +238,7 @@ def test_an_empty_cell_is_a_missing_group_and_an_absent_group_is_declared(root):
         (lambda rows: rows[:-3], r"3 of 50 images have no row \(train/dog/dog17\.png"),
         (lambda rows: [*rows, rows[0]], "row 51.*named twice"),
         (lambda rows: ["a.png,f,1", *rows[1:]], "1 of 50 images have no row"),
-        (lambda rows: [",f,1", *rows[1:]], "row 1: the column 'file' is empty"),
+        (lambda rows: [",f,1", *rows[1:]], r"line 2 \(row 1\): the column 'file' is empty"),
     ],
 )
 def test_rows_that_do_not_fit_the_images(root, change, message):
