@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: a cache of their own, one Ray for the session, one small finished run."""
+"""Fixtures shared by all tests: a cache of their own, one Ray for the session, one small finished run, its export."""
 
 import os
 from collections.abc import Iterator
@@ -8,11 +8,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A busy machine is slow at drawing examples too; that says nothing of what is tested.
+from kdtune.bytecode import compile_once, keep_bytecode
+
+# Before the cache is another one, and before what is tested is imported.
+keep_bytecode()
+compile_once()
+
+# A busy machine is also slow at drawing examples; that says nothing about the code under test.
 settings.register_profile("kdtune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kdtune")
 
-os.environ.setdefault("RAY_worker_niceness", "0")  # tests must not wait for whatever else the machine does
+os.environ.setdefault("RAY_worker_niceness", "0")  # tests must not wait for other work on the machine
 
 SMALL_SPACE: dict[str, Any] = {
     "dataset": {
@@ -50,7 +56,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: what is small is faster so, and sums come out the same."""
+    """Let torch compute on one thread: small sizes are faster that way, and sums are reproducible."""
     import torch
 
     before = torch.get_num_threads()
@@ -74,6 +80,14 @@ def small_run(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> An
     import kdtune
 
     return kdtune.search(SMALL_SPACE, name="small", directory=tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def exported(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """Return the folder and the findings of an export; nobody changes it."""
+    from kdtune.report.export.run import ExportRequest, run_export
+
+    return run_export(ExportRequest(run=small_run.path, out=tmp_path_factory.mktemp("export") / "out"))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Names from data on every surface: nothing drives a terminal, a browser, a spreadsheet, a card or LaTeX."""
+"""Names from data, wherever they are shown: none can control a terminal, browser, spreadsheet, card or LaTeX."""
 
 import csv
 import io
@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from kdtune import text
 from kdtune.errors import DataError, InputError, RunError
-from kdtune.report.export.card import markdown
-from kdtune.report.study.table import Table, latex
+from kdtune.report.export.bundle.card import markdown
+from kdtune.report.study.tables.rendering import Table, latex
 from kdtune.runs.records import RunRecord
 from kdtune.text import cell, file_name, plain, plain_lines
 
@@ -207,7 +207,7 @@ def test_errors_print_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_figure_takes_such_names(tmp_path: Path) -> None:
-    """matplotlib would set `$...$` as mathematics, and stop at what is none."""
+    """matplotlib would typeset `$...$` as mathematics, and fail if it is not."""
     import xml.etree.ElementTree as ET
 
     from kdtune.report.drawing.style import look, new_figure, svg

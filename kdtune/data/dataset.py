@@ -90,14 +90,14 @@ class Normalisation:
 
     @classmethod
     def of(cls, images: Tensor) -> "Normalisation":
-        """Compute it from uint8 [n, channels, height, width], exactly, from the histogram of each channel.
+        """Compute it exactly for uint8 [n, channels, height, width], from the histogram of each channel.
 
         A constant channel gets standard deviation 1, so that dividing by it is harmless.
         """
         levels = np.arange(256) / 255.0
         mean, std = [], []
         for channel in range(images.shape[1]):
-            # In blocks: a channel of everything need not fit into memory.
+            # In blocks, because one channel of all images may not fit into memory.
             counts = np.zeros(256, dtype=np.int64)
             for start in range(0, len(images), 4096):
                 block = images[start : start + 4096, channel].flatten()
@@ -178,7 +178,7 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one input, without the batch: (channels, height, width), (features,), or for token ids
-        (length, vocabulary), which is what they would have one-hot."""
+        (length, vocabulary), the shape that they would have one-hot."""
         shape = tuple(self.train.inputs.shape[1:])
         return shape if self.vocabulary is None else (*shape, self.vocabulary)
 
@@ -193,6 +193,7 @@ class Dataset:
         return {
             "name": self.name,
             "fingerprint": self.fingerprint,
+            "notes": list(self.notes),
             "input_shape": list(self.input_shape),
             "classes": list(self.classes),
             "attributes": {name: list(groups) for name, groups in self.attributes.items()},
@@ -200,7 +201,6 @@ class Dataset:
                 "train": group_sizes(self.train, self.classes, self.attributes),
                 "validation": group_sizes(self.validation, self.classes, self.attributes),
             },
-            "notes": list(self.notes),
         }
 
 
@@ -210,7 +210,7 @@ def group_sizes(
     """Count the examples of a split by class, and by group and class, as plain JSON.
 
     Returns `{"n": int, "classes": {class: n}, "groups": {attribute: {group: {class: n}}}, "missing":
-    {attribute: n}}`; a declared group without examples is there, with zeros.
+    {attribute: n}}`; a declared group without examples is included, with zeros.
     """
     C = len(classes)
 
@@ -235,7 +235,7 @@ def fingerprint(
 
     It covers every input, label and group of both splits, in order, and the names of classes and groups.
     Neither paths nor options count, nor the order in which attributes are named, nor the machine's byte
-    order. Of inputs that are mapped from a file it covers the file, whose hash is kept beside it.
+    order. For inputs that are mapped from a file it covers the file, whose hash is stored beside it.
     """
     digest = hashlib.sha256()
     names = {"classes": list(classes), "attributes": {k: list(v) for k, v in attributes.items()}}

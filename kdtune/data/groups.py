@@ -16,7 +16,7 @@ Rare = Literal["error", "missing", "other"]
 CROSS = "*"
 OTHER = "other"
 MOST_GROUPS = 50
-"""More distinct values than this are hardly groups of people: a number, or a name, was meant to be binned."""
+"""More distinct values than this are hardly groups of people: they are numbers to be binned, or names."""
 
 _MOST_LISTED = 8
 """A message lists no more groups than this."""
@@ -98,7 +98,7 @@ def _in_order(values: set[str]) -> list[str]:
 
 
 def with_other(groups: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
-    """Return the groups with one called `other` among them, in whatever case, and its position."""
+    """Return the groups, with one called `other` (in upper or lower case) added if need be, and its position."""
     for position, name in enumerate(groups):
         if name.lower() == OTHER:
             return groups, position
@@ -124,7 +124,7 @@ def cross_codes(
 ) -> dict[str, Tensor]:
     """Return the codes, int64 [n], of the attributes `a` or `a*b*…`, given those of the columns.
 
-    Who is missing in one of the columns is missing in their intersection.
+    An example that is missing in one of the columns is missing in their intersection.
     """
     crossed = {}
     for name in names:
@@ -147,14 +147,14 @@ def settle_rare(
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Tensor]]:
     """Decide what becomes of groups that are too small for a rate in validation.
 
-    A declared group without any example is kept: it is absent, and shown as that.
+    A declared group without any example is kept, and shown as absent.
 
     Args:
         codes: attribute -> int64 [n], of all examples from which validation is cut.
         groups: attribute -> declared groups.
         share: validation's share of them.
         min_group: the fewest examples that a group may have in validation.
-        rare: `error`; or `missing`, for their examples to be of unknown group; or `other`, to merge them.
+        rare: `error`; or `missing`, to treat their groups as unknown; or `other`, to merge them.
 
     Returns:
         Attribute -> the groups left, and attribute -> int64 [groups + 1], the new code for each old one;

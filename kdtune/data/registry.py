@@ -22,7 +22,7 @@ datasets: Registry[Loader] = Registry("data set", group="kdtune.datasets")
 """Loaders by name; installed packages add to it through the entry-point group `kdtune.datasets`."""
 
 register_dataset = datasets.register
-"""Decorator: `@register_dataset("mine")` files a loader, a function of keyword options that returns a
+"""Decorator: `@register_dataset("mine")` registers a loader, a function of keyword options that returns a
 `Dataset`."""
 
 
@@ -69,7 +69,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     """Check the options of a data set against its loader's signature, without loading anything.
 
     Types are checked strictly where they are annotated: `"32"` is not a number, `true` is not 1; an integer
-    will do for a float. A loader with `**kwargs` takes any name.
+    is accepted for a float. A loader with `**kwargs` takes any name.
 
     Raises:
         UnknownNameError: there is no such data set.

@@ -1,6 +1,7 @@
 """Fairness quantities, all derived from integer counts per group and class."""
 
 from kdtune.fairness._classes import class_bias, disagreement, mean_class_bias
+from kdtune.fairness._comparison import Comparison, compare, corrected
 from kdtune.fairness._counting import count
 from kdtune.fairness._counts import Counts
 from kdtune.fairness._individual import ExamplePairs, individual_fairness
@@ -19,6 +20,7 @@ __all__ = [
     "AffectedClasses",
     "BaseRateGap",
     "ChanceFloor",
+    "Comparison",
     "Counts",
     "ExamplePairs",
     "Interval",
@@ -26,6 +28,8 @@ __all__ = [
     "base_rate_gap",
     "chance_floor",
     "class_bias",
+    "compare",
+    "corrected",
     "count",
     "disagreement",
     "gap_interval",

@@ -1,4 +1,4 @@
-"""How sure a rate or a gap is: intervals, and what a gap amounts to by chance or by the labels alone."""
+"""How certain a rate or a gap is: intervals, and the gap that chance or the labels alone would give."""
 
 from statistics import NormalDist
 from typing import Literal, NamedTuple
@@ -14,7 +14,7 @@ Quantity = Literal["eod", "dpd"]
 
 
 class Interval(NamedTuple):
-    """Both ends of a confidence interval; NaN where the quantity is undefined."""
+    """Both ends of a confidence interval; NaN if the quantity is undefined."""
 
     low: float
     high: float
@@ -39,14 +39,14 @@ def wilson(hits: npt.ArrayLike, n: npt.ArrayLike, level: float = 0.95) -> tuple[
 
     Args:
         hits: counts, any shape.
-        n: counts that `hits` are out of; shapes broadcast.
+        n: numbers of cases; shapes broadcast.
         level: coverage.
 
     Returns:
-        Lower and upper ends in [0, 1]; NaN where n is 0.
+        Lower and upper ends in [0, 1]; NaN if n is 0.
 
     Raises:
-        InputError: not 0 <= hits <= n, or the level is not between 0 and 1.
+        InputError: hits are not between 0 and n, or the level is not between 0 and 1.
     """
     _check_level(level)
     k, size = np.broadcast_arrays(np.asarray(hits, np.float64), np.asarray(n, np.float64))
@@ -80,9 +80,8 @@ def gap_interval(
     wide).
 
     TPR and FPR of each class in each group are drawn as binomials given the class labels, selection rates
-    given the group sizes, around (k + 1/2) / (n + 1), so that 10 hits of 10 do not pass for certainty.
-    Classes are drawn
-    independently: counts do not say which classes are taken for which.
+    given the group sizes, around (k + 1/2) / (n + 1), so that 10 hits of 10 do not count as certainty. Classes are
+    drawn independently, because counts do not say which class is mistaken for which.
 
     Raises:
         InputError: an unknown quantity, a level not between 0 and 1, or no resamples.
@@ -109,14 +108,14 @@ def gap_interval(
 def chance_floor(
     counts: Counts, *, quantity: Quantity = "eod", resamples: int = 1000, seed: int = 0
 ) -> ChanceFloor:
-    """Return the EOD or DPD that a model with the same rates in every group shows at these group sizes.
+    """Return the EOD or DPD that a model with the same rates in every group would show at these group sizes.
 
     Hits and false alarms of each class are drawn as binomials with the TPR and FPR of all groups together,
-    given how many examples of the class each group has. So the DPD of this model holds the gap of the label
-    base rates too. NaN where the quantity is undefined.
+    given how many examples of the class each group has. The DPD of this model therefore includes the gap of the
+    label base rates. NaN if the quantity is undefined.
 
-    Exact for two classes. With more, the counts do not say which classes are taken for which: classes are
-    drawn independently, and false alarms are taken to ignore which of the other classes the example has.
+    Exact for two classes. With more, the counts do not say which class is mistaken for which: classes are drawn
+    independently, and false alarms are assumed not to depend on the true class.
 
     Raises:
         InputError: an unknown quantity, or no resamples.
@@ -142,7 +141,7 @@ def chance_floor(
 def base_rate_gap(counts: Counts) -> BaseRateGap:
     """Return the gap of the label base rates: the DPD of a classifier that is always right.
 
-    A DPD below it takes errors: the labels themselves are not independent of the group.
+    A DPD below it requires errors, because the labels themselves depend on the group.
     """
     perfect = Counts(counts.examples, counts.examples, counts.examples)
     return BaseRateGap(perfect.dpd, perfect.dpd_by_class)
@@ -151,13 +150,13 @@ def base_rate_gap(counts: Counts) -> BaseRateGap:
 def _draw(rng: "np.random.Generator", n: Ints, p: Floats, resamples: int) -> Ints:
     """Draw binomials: n [G, C], p [G, C] or [1, C] -> [resamples, G, C]; undefined rates go with n = 0."""
     n, p = np.broadcast_arrays(n, np.nan_to_num(p))
-    # Resamples last while drawing: numpy prepares its sampler anew whenever n or p change.
+    # Resamples come last here because numpy sets its sampler up again whenever n or p change.
     draws = rng.binomial(n[..., None], p[..., None], size=(*n.shape, resamples))
     return np.ascontiguousarray(np.moveaxis(draws, -1, 0))
 
 
 def _errors(rng: "np.random.Generator", k: Ints, n: Ints, resamples: int) -> Floats:
-    """Draw errors of the rates k / n: [G, C] -> [resamples, G, C]; NaN where n is 0."""
+    """Draw errors of the rates k / n: [G, C] -> [resamples, G, C]; NaN if n is 0."""
     p = (k + 0.5) / (n + 1)
     return ratio(_draw(rng, n, p, resamples), n) - p
 

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.errors import InputError
+from kdtune.fairness._adjustment import benjamini_hochberg, holm
 from kdtune.fairness._rates import Floats, ratio
 
 Bools = npt.NDArray[np.bool_]
 
-# Seeds whose quantity differs by less than this share of its size are equal up to rounding: no variance to
-# test with.
+# Seeds whose quantity differs by less than this share of its size are equal up to rounding, and have no variance.
 _ROUNDING = 1e-12
 
 
@@ -95,7 +95,7 @@ def affected_classes(
     # Differences come from accuracies and share their rounding, however small they are themselves.
     scale = np.fmax.reduce(np.abs(np.concatenate(tested if null == "ratio" else accuracies)), axis=None)
     p, degenerate = _welch(*tested, rounding=float(_ROUNDING * scale))
-    adjusted = _adjust(p, correction)
+    adjusted = holm(p) if correction == "holm" else benjamini_hochberg(p) if correction == "bh" else p.copy()
     notes = []
     if len(tested[0]) < 2 or len(tested[1]) < 2:
         notes.append("a test needs at least two seeds of each model: no class can be called affected")
@@ -162,23 +162,3 @@ def _welch(a: Floats, b: Floats, *, rounding: float) -> tuple[Floats, Bools]:
         mean_a[rest], std_a[rest], len(a), mean_b[rest], std_b[rest], len(b), equal_var=False
     ).pvalue
     return p, degenerate
-
-
-def _adjust(p: Floats, correction: str | None) -> Floats:
-    adjusted = p.copy()
-    tested = ~np.isnan(p)
-    if correction is None or not tested.any():
-        return adjusted
-    if correction == "bh":
-        from scipy import stats
-
-        adjusted[tested] = stats.false_discovery_control(p[tested], method="bh")
-        return adjusted
-    # Holm 1979: the k-th smallest of m is multiplied by m - k + 1, and never falls below the one before it.
-    values = p[tested]
-    order = np.argsort(values)
-    steps = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    holm = np.empty_like(values)
-    holm[order] = np.minimum(steps, 1.0)
-    adjusted[tested] = holm
-    return adjusted

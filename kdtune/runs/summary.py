@@ -1,4 +1,4 @@
-"""A run in numbers, each with its doubt: what `kdtune status` prints, what the monitor shows, what `--json` gives."""
+"""A run in numbers, each with its uncertainty: what `kdtune status`, the monitor and `--json` show."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +13,7 @@ from kdtune.runs.state import ModelState, RunState
 
 Gap = Literal["eod", "dpd"]
 GAPS: tuple[Gap, ...] = ("eod", "dpd")
-"""Measures that small groups shift upwards: shown with an interval and the value that chance alone gives."""
+"""Measures that small groups bias upwards: shown with an interval and the value that chance alone gives."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Doubt:
     """How far a gap between groups can be trusted at these group sizes.
 
     Attributes:
-        low, high: bootstrap interval, 95 %.
-        chance: mean that a model which ignores the group would show.
-        base_rate_gap: of the labels, for DPD: a smaller DPD is bought with wrong answers.
+        low, high: 95 % bootstrap interval.
+        chance: mean value for a model that ignores the group.
+        base_rate_gap: gap in the labels themselves, for DPD: a DPD below it costs wrong answers.
     """
 
     low: float
@@ -83,10 +83,6 @@ class Summary:
 def summarise(run: Run) -> Summary:
     """Return the summary of what the run directory says now."""
     state = run.state()
-    done, on_front = run.front_of(state)
-    front = [trial for trial, on in zip(done, on_front, strict=True) if on]
-    first = run.objectives[0]
-    front.sort(key=lambda trial: first.measure.badness(trial.values[first.name]))
     return Summary(
         status=run.status(state),
         objectives=run.record.objectives,
@@ -95,13 +91,13 @@ def summarise(run: Run) -> Summary:
         group_sizes=_group_sizes(run, state),
         classes=run.record.classes,
         baselines=tuple(_member(run, model, state) for model in state.baselines.values()),
-        front=tuple(_member(run, model, state) for model in front),
+        front=tuple(_member(run, model, state) for model in run.front_states(state)),
         trials=tuple(_plain_member(model) for model in state.trials.values()),
     )
 
 
 def doubt(report: Report, objective: Objective) -> Doubt:
-    """Return the doubt of a gap in a report."""
+    """Return how far a gap in a report can be trusted."""
     counts = report.counts[objective.attribute]
     quantity = cast(Gap, objective.measure.name)
     low, high = gap_interval(counts, quantity=quantity)
@@ -111,7 +107,7 @@ def doubt(report: Report, objective: Objective) -> Doubt:
 
 def _member(run: Run, model: ModelState, state: RunState) -> Member:
     gaps = [objective for objective in run.objectives if objective.measure.name in GAPS]
-    # Of the epoch that the values are of: meanwhile there may be a later one.
+    # The report of the same epoch as the values: meanwhile there may be a later one.
     report = run.report(model.id, model.epoch) if model.epoch else None
     if report is None:
         return _plain_member(model)
@@ -160,7 +156,7 @@ def _group_sizes(run: Run, state: RunState) -> dict[str, dict[str, int]]:
             groups = run.record.attributes
             if any(len(n) != len(groups.get(name, ())) for name, n in sizes.items()):
                 raise RunError(
-                    f"{run.files.reports(model.id)}: other groups than those of {run.files.record}"
+                    f"{run.files.reports(model.id)}: its groups are not those of {run.files.record}"
                 )
             return {name: dict(zip(groups[name], n, strict=True)) for name, n in sizes.items()}
     return {}

@@ -1,4 +1,4 @@
-"""Tables on standard output, narration on standard error."""
+"""Prints tables on standard output and narration on standard error."""
 
 import json
 import sys
@@ -22,12 +22,12 @@ _WIDTH_WITHOUT_TERMINAL = 140
 
 
 def narrate(text: str) -> None:
-    """Tell a person something, on standard error."""
+    """Print a message for people, on standard error."""
     print(plain_lines(text), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
-    """Print a value as one line of JSON, in ASCII: a terminal that shows it obeys nothing in it."""
+    """Print a value as one line of JSON, in ASCII, so that it holds nothing that controls a terminal."""
     print(json.dumps(json.loads(dumps(value))))
 
 
@@ -85,7 +85,7 @@ def _short(name: str) -> str:
 
 
 def _varying(members: Sequence[Member]) -> list[str]:
-    """Return the settings worth a column: pair, T and α always, others where they differ along the front."""
+    """Return the settings that get a column: always pair, T and α; others if they differ along the front."""
     ignored = {"teacher", "student", "seed", "view_seed"}
     names = list(members[0].config) if members else ["pair", "temperature", "alpha"]
     always = [name for name in ("pair", "temperature", "alpha") if name in names]
@@ -125,13 +125,13 @@ def _notes(summary: Summary) -> list[str]:
     for name, found in doubts.items():
         chances = [doubt.chance for doubt in found]
         notes.append(
-            f"{name}: at these group sizes a model that ignores the group would show {_span(chances)} by chance; "
-            "intervals are shifted up, for a gap is never below 0"
+            f"{name}: at these group sizes a model with the same rates in every group would show {_span(chances)} by "
+            "chance, on average"
         )
         gaps = [doubt.base_rate_gap for doubt in found if doubt.base_rate_gap is not None]
         if gaps:
             notes.append(
-                f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value is bought with errors"
+                f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value requires wrong answers"
             )
     return notes
 
@@ -170,19 +170,19 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
         narrate(f"no runs in {str(folder)!r}: start one with 'kdtune search'")
         return
     table = Table(pad_edge=False)
-    for heading in ("run", "state", "begun", "data", "objectives", "trials", "front", "hypervolume"):
+    for heading in ("run", "state", "started", "data", "objectives", "trials", "front", "hypervolume"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
         if row["state"] == "unreadable":
             table.add_row(plain(row["name"]), row["state"], "", plain(row["message"]))
             continue
-        begun = datetime.fromtimestamp(row["created"]).strftime("%Y-%m-%d %H:%M")
+        started = datetime.fromtimestamp(row["created"]).strftime("%Y-%m-%d %H:%M")
         done = f"{row['done']}/{row['trials']}" if row["trials"] else str(row["done"])
         objectives = ", ".join(row["objectives"])
         table.add_row(
             plain(row["name"]),
             plain(row["state"]),
-            begun,
+            started,
             plain(row["data"]),
             plain(objectives),
             done,
@@ -214,18 +214,18 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
         print_json([{"name": key, **space.to_dict()} for key, space in spaces.items()])
         return
     table = Table(pad_edge=False)
-    for heading in ("space", "what for, how long, what it needs"):
+    for heading in ("space", "purpose, duration, requirements"):
         table.add_column(heading)
     for key, space in spaces.items():
         table.add_row(key, space.about.strip())
     stdout_console().print(table)
-    narrate("print one to start from: kdtune spaces NAME > my.yaml; then: kdtune search my.yaml")
+    narrate("to start from one: kdtune spaces NAME > my.yaml; then: kdtune search my.yaml")
 
 
 def stdout_console() -> Console:
-    """Return a console on standard output; without a terminal, wide enough for the tables.
+    """Return a console on standard output; without a terminal, it is wide enough for the tables.
 
-    It takes text as text: what looks like its markup is a name.
+    It does not interpret markup, because names from the data may look like markup.
     """
     width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL
     return Console(highlight=False, markup=False, emoji=False, width=width)

@@ -1,4 +1,4 @@
-"""A sweep's progress in the terminal: redrawn in place, or plain lines where there is no terminal."""
+"""A sweep's progress in the terminal: redrawn in place, or as plain lines without a terminal."""
 
 import sys
 import time
@@ -18,11 +18,11 @@ from kdtune.runs.state import ModelState, RunState
 from kdtune.text import duration, number, plain
 
 _PLAIN_SECONDS = 10.0
-"""Without a terminal, at most one line of progress in this time."""
+"""Without a terminal, there is at most one line of progress in this time."""
 
 
 class Progress:
-    """Shows what a run's driver does, on standard error."""
+    """Shows what a run's driver is doing, on standard error."""
 
     def __init__(self, files: RunFiles, *, plain: bool) -> None:
         self._files = files

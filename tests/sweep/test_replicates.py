@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kdtune.report.export.run import Request, run_export
+from kdtune.report.export.run import ExportRequest, run_export
 from kdtune.runs.reader import Run, open_run
 
 
@@ -15,7 +15,7 @@ def reseeded(
     base = tmp_path_factory.mktemp("reseeded")
     shutil.copytree(small_run.path, base / "small")
     run = open_run(base / "small")
-    out, findings = run_export(Request(run=run.path, out=base / "out", replicates=2))
+    out, findings = run_export(ExportRequest(run=run.path, out=base / "out", replicates=2))
     return run, findings, out
 
 
@@ -38,7 +38,7 @@ def test_what_is_kept_is_not_trained_again_and_what_is_missing_comes_out_the_sam
     folder = run.files.replicate(member, 2)
     before = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(before[:-1] + bytes([before[-1] ^ 1]))  # one bit
-    _, again = run_export(Request(run=run.path, out=tmp_path / "again", replicates=2))
+    _, again = run_export(ExportRequest(run=run.path, out=tmp_path / "again", replicates=2))
     assert f"seed 2 of 2: training {member}\n" in capsys.readouterr().err
     assert (folder / "model.safetensors").read_bytes() == before
     for then, now in zip(findings.models, again.models, strict=True):

@@ -14,7 +14,7 @@ WORDS = ("tea", "cake", "rain", "sun", "bread", "milk")
 
 
 def write(folder: Path, n: int = 80) -> Path:
-    """Posts that are toxic where the word `bitter` is in them; women are named in every third."""
+    """Write posts that are toxic if they contain the word `bitter`; every third one mentions women."""
     posts = {}
     for number in range(3 * n):
         label = "offensive" if number % 2 else "normal"
@@ -32,7 +32,7 @@ def write(folder: Path, n: int = 80) -> Path:
 
 @pytest.mark.slow  # half a minute on a free machine; loaders and trainings of text are tested without Ray
 def test_search_export_and_read(ray_session: None, tmp_path: Path) -> None:
-    from kdtune.report.export.run import Request, run_export
+    from kdtune.report.export.run import ExportRequest, run_export
 
     space = {
         "dataset": {
@@ -54,7 +54,7 @@ def test_search_export_and_read(ray_session: None, tmp_path: Path) -> None:
     assert run.trials()["state"].tolist() == ["done"]
     recorded = "".join(file.read_text("utf-8") for file in run.path.rglob("*.json*"))
     assert "bitter" not in recorded, "no word of a post is kept"
-    run_export(Request(run.path))
+    run_export(ExportRequest(run.path))
     folder = next(file.parent for file in (run.path / "export").rglob("model.safetensors"))
     student = kdtune.load_student(folder)
     answers = student.predict(["Tea bitter sun", "tea sweet rain"])

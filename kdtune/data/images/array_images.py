@@ -1,25 +1,13 @@
 """The last steps of data sets whose images are few and small enough for one array: cut, limit, wrap up."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from torch import Tensor
 
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
 from kdtune.data.preparation import image_preparation
-from kdtune.data.split import stratified_cut
-from kdtune.errors import DataError
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How validation is cut from the training images, and how many of either are taken."""
-
-    validation: float
-    n_train: int | None
-    n_validation: int | None
-    seed: int
+from kdtune.data.split import Sizes, cut_training
 
 
 def dataset_of_arrays(
@@ -37,14 +25,7 @@ def dataset_of_arrays(
     Raises:
         DataError: more is asked for than there is, or a class has no example.
     """
-    n = len(labels)
-    if sizes.n_validation is not None and sizes.n_validation >= n:
-        raise DataError(f"{name}: 'n_validation' asks for {sizes.n_validation} of {n} training images")
-    kept, held_out = stratified_cut(labels, None, sizes.n_validation or sizes.validation, sizes.seed)
-    if sizes.n_train is not None:
-        if sizes.n_train > len(kept):
-            raise DataError(f"{name}: 'n_train' asks for {sizes.n_train} images, {len(kept)} are left for it")
-        kept = kept[stratified_cut(labels[kept], None, sizes.n_train, sizes.seed + 1)[1]]
+    kept, held_out = cut_training(name, labels, None, sizes)
     train, validation = (Split(images[rows], labels[rows]) for rows in (kept, held_out))
     require_classes(name, classes, train=train.labels, validation=validation.labels)
     normalisation = Normalisation.of(train.inputs)

@@ -1,5 +1,6 @@
-"""Any image folder: `<split>/<class>/*.png|jpg`, or class folders cut by seed; attributes from a CSV."""
+"""Any image folder: `<split>/<class>/…`, or class folders cut by seed; sensitive attributes from a table."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,19 +11,17 @@ from torch import Tensor
 
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Dataset
-from kdtune.data.groups import (
-    Rare,
-    attribute_names,
-    columns_of,
-    cross_codes,
-    cross_groups,
-    encode,
-    settle_rare,
-)
-from kdtune.data.images.folder_scan import read_attributes, scan
+from kdtune.data.groups import Rare, attribute_names, columns_of, cross_groups, settle_rare
+from kdtune.data.images.attributes import ImageTable, find_metadata, read_attributes
+from kdtune.data.images.folder_scan import Splits, scan
 from kdtune.data.images.image_files import ImageFiles, image_dataset
+from kdtune.data.images.pixels import Decoding
 from kdtune.data.registry import register_dataset
-from kdtune.errors import DataError
+from kdtune.data.tables.cells import MISSING_MARKERS
+from kdtune.data.tables.coding import Coding, declared_groups, edges_of
+from kdtune.data.tables.form import Form
+from kdtune.data.tables.table import Written
+from kdtune.errors import DataError, did_you_mean
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -32,11 +31,21 @@ Count = Annotated[int, Field(ge=1)]
 def load_folder(
     *,
     path: str | Path,
+    splits: Splits = "auto",
     image_size: Annotated[int, Field(ge=4)] | None = None,
     channels: Literal[1, 3] = 3,
+    value_range: Annotated[Sequence[int | float], Field(min_length=2, max_length=2)] | None = None,
     sensitive: str | Sequence[str] | None = None,
-    attributes: str | Path | None = None,
-    groups: Mapping[str, Sequence[str | int]] | None = None,
+    attributes: str | Path | Sequence[str | Path] | None = None,
+    separator: str | None = None,
+    encoding: str = "utf-8",
+    decimal: Literal[".", ","] = ".",
+    header: Literal["first", "none"] | bool | None = "first",
+    columns: Sequence[Written] | None = None,
+    comment: str | None = None,
+    missing: Sequence[Written] = MISSING_MARKERS,
+    groups: Mapping[str, Sequence[Written]] | None = None,
+    bins: Mapping[str, Sequence[int | float]] | None = None,
     min_group: Count = 10,
     rare: Rare = "error",
     validation: Share = 0.15,
@@ -52,16 +61,25 @@ def load_folder(
     """Read an image folder; train and validation are decoded at once, test when it is opened.
 
     Where there is no folder for validation, it is cut from train, stratified by class and groups. Classes are
-    the folders' names, sorted.
+    the folders' names, sorted; images may lie in folders below them. docs/datasets.md says what is read and how
+    images become pixels.
 
     Args:
-        path: a folder with `train` and `test` (and `validation`, or `val`), each with a folder a class; or
+        path: a folder with `train` and `test` (and `validation`), each with a folder for each class; or
             with class folders alone, which are cut by seed.
+        splits: `auto`: a folder is a split if it is called like one and holds class folders; `none`: all folders
+            are classes, whatever they are called.
         image_size: scale the shorter side to so many pixels and cut out the centre; default: leave as it is.
         channels: 3 for colour, 1 for grey.
+        value_range: the values that are black and white in images with more than 8 bits; what is outside is clipped.
+            Default: 0 and 65535 for 16 bits, 0 and 1 for floating-point numbers; other values are refused.
         sensitive: columns of `attributes`, or intersections (`sex*race`), that are the groups.
-        attributes: a CSV with a column `file` (path relative to the folder, or bare name) and the attributes.
+        attributes: a table, or several, with the attributes and a column `file` (or `file_name`): the image's path, or
+            as much of its end as is unambiguous. Default: Hugging Face's `metadata.csv` or `.jsonl` in the folder.
+        separator, encoding, decimal, header, columns, comment, missing: how that table is written, as for `table`.
         groups: column -> all its groups, in order; otherwise those that occur, sorted.
+        bins: numeric column -> ascending edges: `[25, 45]` makes `<25`, `25-45`, `>=45`; an edge belongs to the bin
+            above it.
         min_group: the fewest examples that a group may have in validation.
         rare: what becomes of smaller groups, and of values that are no declared group: `error`, `missing`
             (they belong to no group), or `other` (they are merged).
@@ -80,25 +98,41 @@ def load_folder(
     """
     root = Path(path).expanduser()
     names = attribute_names(sensitive)
-    columns = columns_of(names)
-    if columns and attributes is None:
-        raise DataError(
-            f"sensitive: {', '.join(columns)} must come from a CSV: give its path as `attributes`"
-        )
-    for column in groups or {}:
-        if column not in columns:
-            raise DataError(f"'groups' names {column!r}, which is not among the sensitive columns")
+    sensitive_columns = columns_of(names)
+    for key, option in {"groups": groups, "bins": bins}.items():
+        for column in option or {}:
+            if column not in sensitive_columns:
+                near = did_you_mean(column, sensitive_columns)
+                raise DataError(f"{key!r} names {column!r}, which is not among the sensitive columns{near}")
+    edges = edges_of(bins or {})
+    form = Form.checked(
+        separator=separator,
+        encoding=encoding,
+        decimal=decimal,
+        header=header,
+        columns=columns,
+        comment=comment,
+        missing=missing,
+    )
+    decoding = Decoding(image_size, channels, _black_and_white(value_range))
 
-    listings = scan(root)
+    listings, notes = scan(root, splits)
     classes = tuple(sorted(set(listings["all" if "all" in listings else "train"].classes)))
     files = [file for listing in listings.values() for file in listing.files]
-    labels = torch.tensor([classes.index(name) for listing in listings.values() for name in listing.classes])
-    values = read_attributes(attributes, columns, files) if attributes is not None and columns else {}
-    codes, declared = {}, {}
-    for column in columns:
-        wanted = None if groups is None or column not in groups else [str(group) for group in groups[column]]
-        codes[column], declared[column] = encode(column, values[column], wanted, undeclared=rare)
-    everything = ImageFiles(root, tuple(files), labels, cross_codes(names, codes, declared))
+    number = {name: k for k, name in enumerate(classes)}
+    labels = torch.tensor([number[name] for listing in listings.values() for name in listing.classes])
+    codes: dict[str, Tensor] = {}
+    declared: dict[str, tuple[str, ...]] = {}
+    if sensitive_columns:
+        table, told = _read_table(root, attributes, sensitive_columns, files, form)
+        listed = {
+            column: declared_groups(table, column, values, decimal)
+            for column, values in (groups or {}).items()
+        }
+        coding = Coding("", (), names, listed, edges, rare, decimal)
+        codes, declared = coding.encode_groups(table)
+        notes += told
+    everything = ImageFiles(root, tuple(files), labels, codes)
 
     parts, start = {}, 0
     for split, listing in listings.items():
@@ -132,12 +166,47 @@ def load_folder(
         classes,
         settled,
         parts,
-        image_size=image_size,
-        channels=channels,
+        decoding,
         crop=crop,
         flip=flip,
         stream=stream,
+        notes=notes,
     )
+
+
+def _black_and_white(value_range: Sequence[int | float] | None) -> tuple[float, float] | None:
+    if value_range is None:
+        return None
+    black, white = map(float, value_range)
+    if not (math.isfinite(black) and math.isfinite(white)) or black == white:
+        raise DataError(
+            f"'value_range' must be two different numbers, black and white, not {list(value_range)}"
+        )
+    return black, white
+
+
+def _read_table(
+    root: Path,
+    attributes: str | Path | Sequence[str | Path] | None,
+    columns: Sequence[str],
+    files: Sequence[str],
+    form: Form,
+) -> tuple[ImageTable, tuple[str, ...]]:
+    """Return the sensitive columns of each image, and what is worth telling of the tables."""
+    if attributes is None:
+        paths = find_metadata(root)
+    else:
+        given = [attributes] if isinstance(attributes, str | Path) else attributes
+        paths = [Path(item).expanduser() for item in given]
+    if not paths:
+        raise DataError(
+            f"sensitive: {', '.join(columns)} must come from a CSV: give its path as `attributes`"
+        )
+    table = read_attributes(paths, columns, files, root, form)
+    told = [] if attributes is not None else [f"attributes from {table.path}"]
+    if table.unused:
+        told.append(f"attributes: {table.unused:,} rows name no image of the folder")
+    return table, tuple(told)
 
 
 def _settle(

@@ -14,7 +14,7 @@ from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Augmentation, Dataset, Split, fingerprint
 from kdtune.data.groups import Rare, columns_of, cross_groups, settle_rare
 from kdtune.data.registry import register_dataset
-from kdtune.data.split import stratified_cut
+from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
 from kdtune.data.tables.columns import assign_roles, by_column
@@ -25,6 +25,7 @@ from kdtune.data.tables.summary import bins_hint, doubts, summary_line
 from kdtune.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
 Written = str | int | float | bool | datetime.date
 """A name or value of the file; YAML may read what a person wrote as a number, a truth value or a date."""
 
@@ -54,7 +55,10 @@ def load_table(
     comment: str | None = None,
     test: Share | str = 0.2,
     validation: Share = 0.2,
-    limit: Annotated[int, Field(ge=1)] | None = None,
+    n_train: Count | None = None,
+    n_validation: Count | None = None,
+    limit_per_class: Count | None = None,
+    limit: Count | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Read a table, cut it into train, validation and test, and make features of its columns.
@@ -90,7 +94,10 @@ def load_table(
         comment: lines that begin with it are left out.
         test: the share of rows that is the test split, or the path of another file.
         validation: the share of the remaining rows that is validation.
-        limit: take so many rows only, stratified.
+        n_train: take so many training rows only, stratified.
+        n_validation: take so many rows for validation, stratified, instead of the share.
+        limit_per_class: take at most so many rows of each class, before validation is cut off.
+        limit: take so many rows only, of all splits together, stratified.
         seed: the same seed cuts the same splits.
 
     Raises:
@@ -120,16 +127,20 @@ def load_table(
     coded, column_groups = coding.encode_groups(table)
 
     rows, test_rows = _cut_test(labels, coded, test, limit, seed)
+    if limit_per_class is not None:
+        rows = rows[at_most_per_class(labels[rows], _at(coded, rows), limit_per_class, seed + 4)]
     attribute_groups, tables = settle_rare(
         _at(coded, rows),
         cross_groups(roles.attributes, column_groups),
-        share=validation,
+        share=validation if n_validation is None else min(1.0, n_validation / len(rows)),
         min_group=min_group,
         rare=rare,
     )
     settled = {name: tables[name][coded[name]] for name in roles.attributes}
-    kept, cut = stratified_cut(labels[rows], _at(settled, rows), validation, seed + 2)
+    sizes = Sizes(validation, n_train, n_validation, None, seed + 2)
+    kept, cut = cut_training(table.path, labels[rows], _at(settled, rows), sizes)
     train_rows, validation_rows = rows[kept], rows[cut]
+    rows = torch.cat([train_rows, validation_rows]).sort().values
     _require_classes(table.path, roles.label, classes, labels[train_rows], labels[validation_rows])
 
     codes_of_numbers = table.named(categorical, "categorical")

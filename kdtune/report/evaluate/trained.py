@@ -1,16 +1,16 @@
 """The trained models of a run, read back from what it keeps: checkpoints of trials, weights of baselines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint
-from kdtune.distill.config import Distillation, Job, TrainConfig
+from kdtune.distill.config import Job
+from kdtune.distill.module import module_of
 from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import read_json
-from kdtune.models import build
 from kdtune.runs.paths import is_trial
 from kdtune.runs.reader import Run
 from kdtune.runs.records import Report
@@ -23,7 +23,7 @@ class Trained:
     Attributes:
         role: `student`, `teacher` or `nds`.
         config: what was trained, as one level of plain values.
-        job: what was trained, as training takes it.
+        job: what was trained, in the form that training needs.
         state: its weights, on the CPU, contiguous.
         recorded: its last report in the run.
     """
@@ -49,11 +49,11 @@ class Trained:
         """Build the model with its weights, in evaluation mode.
 
         Raises:
-            RunError: the architecture is not known here, or the weights are not of it.
+            RunError: the architecture is unknown, or the weights do not fit it.
         """
         try:
-            model = build(
-                self.architecture,
+            model = module_of(
+                self.job,
                 input_shape=run.record.dataset["input_shape"],
                 n_classes=len(run.record.classes),
             )
@@ -65,7 +65,7 @@ class Trained:
             model.load_state_dict(dict(self.state))
         except RuntimeError:
             raise RunError(
-                f"{run.files.model(self.id)}: its weights are not those of a {self.architecture} for these data: "
+                f"{run.files.model(self.id)}: its weights do not fit a {self.architecture} for these data: "
                 "leave it out with --pick, or run the search again"
             ) from None
         return model.eval()
@@ -80,7 +80,7 @@ def load_trained(run: Run, model_id: str) -> Trained:
     config = read_json(run.files.config(model_id))
     reports = run.reports(model_id)
     if not reports:
-        raise RunError(f"{run.files.reports(model_id)}: no report of {model_id}: it can't be exported")
+        raise RunError(f"{run.files.reports(model_id)}: {model_id} has no report and can't be exported")
     job = job_of(run, model_id, config)
     # A study keeps the weights of its students as those of baselines; a sweep's trials have checkpoints.
     checkpointed = is_trial(model_id) and not run.files.weights(model_id).exists()
@@ -96,20 +96,14 @@ def load_trained(run: Run, model_id: str) -> Trained:
 
 
 def job_of(run: Run, model_id: str, config: Mapping[str, Any]) -> Job:
-    """Return the training that the flat record of a model means.
+    """Rebuild a model's training from its record.
 
     Raises:
         RunError: the record is damaged.
     """
     try:
-        train = {item.name: config[item.name] for item in fields(TrainConfig)}
-        train["milestones"] = tuple(train["milestones"])
-        distillation = None
-        if config.get("teacher") is not None:
-            distillation = Distillation(**{item.name: config[item.name] for item in fields(Distillation)})
-        architecture = str(config.get("student") or config["architecture"])
-        return Job(architecture, TrainConfig(**train), config["seed"], config["view_seed"], distillation)
-    except (KeyError, TypeError, ValueError, InputError) as error:
+        return Job.from_dict(config["job"]) if "job" in config else Job.from_flat(config)
+    except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
         raise RunError(f"{run.files.config(model_id)}: damaged ({error!r}); {_REMEDY}") from None
 
 
@@ -119,7 +113,7 @@ _REMEDY = "leave it out with --pick, or run the search again"
 def _checkpoint(run: Run, model_id: str, job: Job, last: Report) -> dict[str, Tensor]:
     path = run.files.checkpoint(model_id)
     if not path.exists():
-        raise RunError(f"{path}: missing: the run kept no weights of {model_id}; {_REMEDY}")
+        raise RunError(f"{path}: missing: the run has no weights of {model_id}; {_REMEDY}")
     try:
         content = read_checkpoint(path)
         reports = [Report.from_dict(record) for record in content["reports"]]

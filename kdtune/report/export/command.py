@@ -4,11 +4,11 @@ import argparse
 
 from rich.table import Table
 
-from kdtune.report.export.findings import Findings
-from kdtune.report.export.front import choices, front_states
+from kdtune.report.export.front_members import choices, front_states
 from kdtune.report.export.labels import value_text
 from kdtune.report.export.pick import pick
-from kdtune.report.export.run import Request, refuse_study, run_export
+from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.run import ExportRequest, refuse_study, run_export
 from kdtune.report.export.tables import findings_record
 from kdtune.runs.reader import open_run
 from kdtune.terminal.console import narrate, print_json, print_summary, stdout_console
@@ -19,7 +19,7 @@ def export(options: argparse.Namespace) -> int:
     """Export a run's front, or list it; return the exit code."""
     if options.list:
         return _list(options)
-    request = Request(
+    request = ExportRequest(
         run=options.target,
         runs_dir=options.runs_dir,
         out=options.out,

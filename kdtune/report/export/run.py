@@ -1,9 +1,6 @@
-"""`kdtune export`: from the front of a run to students that can be loaded, each with what it is worth, and to whom."""
+"""`kdtune export`: evaluates the front of a run on test, and writes its students and the report."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,18 +10,25 @@ import safetensors.torch
 
 from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
-from kdtune.files import write_bytes
+from kdtune.files import replace_folder, write_bytes
 from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
-from kdtune.report.export.bundle import Provenance, verify_bundle, write_bundle
-from kdtune.report.export.card import card
-from kdtune.report.export.figures.figures import draw_all
-from kdtune.report.export.findings import Findings, ModelFindings, conclude
-from kdtune.report.export.formats import check_formats, write_formats
-from kdtune.report.export.front import choices, front_states
-from kdtune.report.export.members import Measured, checked, group_table, load_baselines, load_members, measure
-from kdtune.report.export.page import page
+from kdtune.report.export.bundle.card import card
+from kdtune.report.export.bundle.formats import check_formats, write_formats
+from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write_bundle
+from kdtune.report.export.figures.all_figures import draw_all
+from kdtune.report.export.front_members import choices, front_states
+from kdtune.report.export.page.report import page
 from kdtune.report.export.pick import pick
-from kdtune.report.export.replicates import reseed, train_again
+from kdtune.report.export.results.findings import Findings, ModelFindings, conclude
+from kdtune.report.export.results.members import (
+    EvaluatedModel,
+    checked,
+    evaluate_models,
+    group_table,
+    load_baselines,
+    load_members,
+)
+from kdtune.report.export.results.replicates import reseed, train_again
 from kdtune.report.export.tables import csv_of, write_tables
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
@@ -34,17 +38,17 @@ from kdtune.user_code import check_named, import_modules
 
 
 @dataclass(frozen=True)
-class Request:
+class ExportRequest:
     """What to export.
 
     Attributes:
         run: name or path; None for the newest.
         out: folder to write, absent or empty; None for `export` in the run.
-        pick: which members get a folder (see `kdtune.report.export.pick`); all of them where it is empty.
-        replicates: how many further seeds the front and its baselines are trained with.
+        pick: which members get a folder (see `kdtune.report.export.pick`); all members if it is empty.
+        replicates: number of further seeds with which the front and its baselines are trained.
         address: of a running Ray cluster (host:port), for the replicates.
         imports: modules that register the user's data sets and models.
-        torch_export, onnx: write these forms of each student too.
+        torch_export, onnx: whether each student is also written in these formats.
     """
 
     run: str | Path | None = None
@@ -66,19 +70,20 @@ def refuse_study(run: Run) -> None:
     """
     if run.record.kind == "study":
         raise InputError(
-            f"run {run.name!r} is a study, whose models are judged over seeds: its tables and figures are made by "
+            f"run {run.name!r} is a study, whose models are judged over seeds: to make its tables and figures, run "
             f"{run.record.concluding} {run.name}"
         )
 
 
-def run_export(request: Request) -> tuple[Path, Findings]:
-    """Export a run's front, and return the folder and what was found.
+def run_export(request: ExportRequest) -> tuple[Path, Findings]:
+    """Export a run's front, and return the folder and the findings.
 
-    Nothing is seen under the folder's name before all of it is there and was loaded again.
+    The folder appears under its name once everything is written and was loaded again.
 
     Raises:
-        InputError: the run, the folder or a pick can't be used as it is; nothing was written.
-        ExportError: what was written does not give what was measured; nothing was kept.
+        InputError: the run, the folder or a pick can't be used; nothing was written.
+        ExportError: a written student does not give what was measured; nothing was kept.
+        DiskError: the folder can't be written; nothing was kept.
     """
     check_formats(onnx=request.onnx)
     run = open_run(request.run, runs_dir=request.runs_dir)
@@ -100,7 +105,7 @@ def run_export(request: Request) -> tuple[Path, Findings]:
     test = open_test(dataset)
     for split in (validation, test):
         narrate(f"{split.name}: {len(models)} models on {len(split):,} examples")
-        measure(models, split, run)
+        evaluate_models(models, split, run)
     reseeded = reseed(run, models, replicates, (validation, test))
     if reseeded and not request.pick:
         picked = _robust(reseeded, picked, notes)
@@ -112,16 +117,16 @@ def run_export(request: Request) -> tuple[Path, Findings]:
         seeds=request.replicates,
         notes=notes,
     )
-    with written_aside(out) as folder:
+    with replace_folder(out, overwrite=False) as folder:
         _write(folder, run, dataset, models, findings, request)
     return out, findings
 
 
 def checked_out(out: Path) -> Path:
-    """Return the folder to write, if it is free.
+    """Return the folder to write, if nothing is in its place.
 
     Raises:
-        InputError: there is something in its place.
+        InputError: something is.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file: name a folder with --out")
@@ -132,31 +137,13 @@ def checked_out(out: Path) -> Path:
     return out
 
 
-@contextmanager
-def written_aside(out: Path) -> Iterator[Path]:
-    """Give a folder to write into that takes the name `out` when the block ends well, and vanishes when it doesn't."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-incomplete-"))
-    try:
-        yield aside
-        aside.chmod(0o755)
-        checked_out(out)
-        aside.rename(out)
-    except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise InputError(f"{out}: can't be written ({error.strerror or error})") from None
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-
-
 def _write(
     folder: Path,
     run: Run,
     dataset: Dataset,
-    models: Sequence[Measured],
+    models: Sequence[EvaluatedModel],
     findings: Findings,
-    request: Request,
+    request: ExportRequest,
 ) -> None:
     by_id = {model.trained.id: model for model in models}
     for member in findings.members:
@@ -192,20 +179,18 @@ def _write(
 
 
 def _robust(reseeded: Mapping[str, Mapping[str, Any]], picked: Sequence[str], notes: list[str]) -> list[str]:
-    """Return the members that stay on the front over means of other seeds; all of them where none does."""
+    """Return the members that stay on the front of means over other seeds; all members if none does."""
     stay = [name for name in picked if reseeded[name]["on_front"]]
     if not stay:
-        notes.append(
-            "over the means of other seeds no member is feasible and non-dominated: all are exported"
-        )
+        notes.append("in means over other seeds no member is feasible and non-dominated, so all are exported")
         return list(picked)
     gone = [name for name in picked if name not in stay]
-    notes += [f"{name} leaves the front over the means of other seeds, and is not exported" for name in gone]
+    notes += [f"{name} is not on the front of means over other seeds, and is not exported" for name in gone]
     return stay
 
 
 def _found(
-    model: Measured, picked: Sequence[str], reseeded: Mapping[str, Mapping[str, Any]]
+    model: EvaluatedModel, picked: Sequence[str], reseeded: Mapping[str, Mapping[str, Any]]
 ) -> ModelFindings:
     trained = model.trained
     return ModelFindings(
@@ -239,5 +224,5 @@ def metrics_of(member: ModelFindings, findings: Findings, moved: int) -> dict[st
 
 
 def is_feasible_on_test(member: ModelFindings, findings: Findings) -> bool:
-    """Tell whether a member meets the run's constraints on test too."""
+    """Return whether a member meets the run's constraints on test too."""
     return all(c.violation(member.value(c.name)) <= 0 for c in findings.record.constraints)

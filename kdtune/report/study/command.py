@@ -1,4 +1,4 @@
-"""The end of `kdtune study`: from a trained study to tables, figures and a page."""
+"""The last step of `kdtune study`: turns a trained study into tables, figures and a page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Literal
 from rich.table import Table as RichTable
 
 from kdtune.files import write_bytes
-from kdtune.report.study.figures import draw_all
-from kdtune.report.study.gather import Study, gather
-from kdtune.report.study.measure import measure, study_of
+from kdtune.report.study.figures.all_figures import draw_all
 from kdtune.report.study.page import page, protocol
 from kdtune.report.study.record import as_record
-from kdtune.report.study.significance import Null
-from kdtune.report.study.table import Table
-from kdtune.report.study.tables import all_tables
+from kdtune.report.study.results.evaluate import evaluate_study, study_of
+from kdtune.report.study.results.reading import Study, read_study
+from kdtune.report.study.statistics.significance import Null
+from kdtune.report.study.tables.all_tables import all_tables
+from kdtune.report.study.tables.rendering import Table
 from kdtune.runs.paths import check_no_links
 from kdtune.runs.reader import open_run
 from kdtune.terminal.console import narrate, print_json, stdout_console
@@ -35,11 +35,11 @@ def report_study(
     """Evaluate a study's models on test, write everything into `<run>/study`, and print the table of classes.
 
     Args:
-        null: another null hypothesis than the space's.
-        evaluate: without, only what was evaluated before is drawn.
+        null: null hypothesis instead of the space's.
+        evaluate: whether models are evaluated that were not yet; without it, only evaluated ones are drawn.
 
     Raises:
-        KdtuneError: the run is no study, nothing is done, or a file is damaged.
+        KdtuneError: the run is not a study, no student is done, or a file is damaged.
     """
     run = open_run(root)
     check_no_links(run.files)
@@ -47,8 +47,8 @@ def report_study(
     import_modules(imports)
     asked: Null = null or study_of(run).null_is
     if evaluate:
-        measure(run, narrate)
-    study = gather(run)
+        evaluate_study(run, narrate)
+    study = read_study(run)
     out = root / FOLDER
     found = write_study(study, asked, out)
     if as_json:

@@ -1,66 +1,64 @@
-"""The page of a study: what was found, beside what chance alone gives, with every figure and table."""
+"""The page of a study: what was found beside what chance alone would give, with every figure and table."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from kdtune.report.drawing.html import bullets, document, escape, figure, paragraphs
-from kdtune.report.export.figures.figures import Picture
-from kdtune.report.study import groups, published
-from kdtune.report.study.cells import percent
-from kdtune.report.study.gather import Series, Study
-from kdtune.report.study.groups import spread
-from kdtune.report.study.significance import NULLS, Null, expected_floor, tally
-from kdtune.report.study.table import Table
+from kdtune.report.drawing.html import render
+from kdtune.report.drawing.picture import Picture
+from kdtune.report.study import published
+from kdtune.report.study.results.reading import Series, Study
+from kdtune.report.study.statistics import quantities
+from kdtune.report.study.statistics.quantities import spread
+from kdtune.report.study.statistics.significance import NULLS, Null, expected_floor, tally
+from kdtune.report.study.tables.cells import percent
+from kdtune.report.study.tables.rendering import Table
 
 
 def page(study: Study, pictures: Sequence[Picture], tables: Sequence[Table], null: Null) -> str:
-    """Return the report as HTML, without any network."""
+    """Return the report as HTML."""
     record = study.record
-    made = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d")
-    title = f"Study {record.name}"
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="under">{escape(record.dataset["name"])}: {len(record.classes)} classes, {study.n_test:,} test '
-        f"examples, {len(study.spec.seed_list)} seeds, begun {made}</p>",
-        paragraphs(opening(study, null), "lead"),
-    ]
-    for prefixes, heading in (
-        (("accuracy", "affected", "disagreement", "table-1", "noise-floor", "class-means"), "Classes"),
-        (("gaps",), "Groups"),
-        (("individual",), "Individual fairness"),
-        (("trends",), "Trends"),
-    ):
-        shown = [p for p in pictures if p.name.startswith(prefixes)]
-        below = [t for t in tables if t.page and t.name.startswith(prefixes)]
-        if not shown and not below:
-            continue
-        parts.append(f"<h2>{escape(heading)}</h2>")
-        for item in shown:
-            parts += [f"<h3>{escape(item.title)}</h3>", figure(item.wide, item.narrow, item.caption)]
-        for table in below:
-            parts += [f"<h3>{escape(table.title)}</h3>", table.html()]
-    parts += ["<h2>How far to trust this</h2>", bullets(doubts(study, null))]
-    parts += ["<h2>Beside the paper</h2>", bullets(differences(study))]
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
-    parts += [
-        "<h2>How this was made</h2>",
-        bullets(
-            [*protocol(study, null), f"Data fingerprint {record.dataset['fingerprint'][:16]}…; {versions}."]
-        ),
+    fingerprint = f"Data fingerprint {record.dataset['fingerprint'][:16]}…; {versions}."
+    sections = [
+        {
+            "heading": heading,
+            "pictures": [p for p in pictures if p.name.startswith(prefixes)],
+            "tables": [t for t in tables if t.page and t.name.startswith(prefixes)],
+        }
+        for prefixes, heading in _SECTIONS
     ]
-    return document(title, "\n".join(parts))
+    return render(
+        "study.html",
+        title=f"Study {record.name}",
+        under=f"{record.dataset['name']}: {len(record.classes)} classes, {study.n_test:,} test examples, "
+        f"{len(study.spec.seed_list)} seeds, begun {datetime.fromtimestamp(record.created):%Y-%m-%d}",
+        opening=opening(study, null),
+        sections=[section for section in sections if section["pictures"] or section["tables"]],
+        doubts=doubts(study, null),
+        differences=differences(study),
+        made=[*protocol(study, null), fingerprint],
+    )
+
+
+_SECTIONS = (
+    (("accuracy", "affected", "disagreement", "table-1", "noise-floor", "class-means"), "Classes"),
+    (("gaps",), "Groups"),
+    (("individual",), "Individual fairness"),
+    (("trends",), "Trends"),
+)
+"""The headings of the page, with the beginnings of the names of the figures and tables below them."""
 
 
 def opening(study: Study, null: Null) -> list[str]:
-    """Return a few sentences, from the numbers and nothing else."""
+    """Return a few sentences, written from the numbers and nothing else."""
     lines = []
     for series in study.series:
-        t = max(series.temperatures, key=lambda t: spread(series.students[t], groups.accuracy).mean)
-        best = spread(series.students[t], groups.accuracy)
+        t = max(series.temperatures, key=lambda t: spread(series.students[t], quantities.accuracy).mean)
+        best = spread(series.students[t], quantities.accuracy)
         lines.append(
-            f"{series.title}: the teacher is right on {percent(spread(series.teachers, groups.accuracy))} % of the "
-            f"test examples, the student without one on {percent(spread(series.nds, groups.accuracy))} %, the "
-            f"distilled one on {percent(best)} % at its best T = {t:g}. {_affected(study, series, null)}"
+            f"{series.title}: the teacher is right on {percent(spread(series.teachers, quantities.accuracy))} % of the "
+            f"test examples, the student without a teacher on {percent(spread(series.nds, quantities.accuracy))} %, "
+            f"and the distilled student on {percent(best)} % at its best T = {t:g}. {_affected(study, series, null)}"
         )
     return lines
 
@@ -78,9 +76,9 @@ def _affected(study: Study, series: Series, null: Null) -> str:
         study.spec.level,
     )
     if not raw or floor is None:
-        return "Which classes are affected can't be tested: that takes two seeds or more of each model."
+        return "Which classes are affected can't be tested, because a test needs two or more seeds of each model."
     return (
-        f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes come out affected"
+        f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes are found affected"
         f"{' at every T' if min(raw) == max(raw) else ', depending on T'} ({_span(corrected)} after "
         f"Benjamini–Hochberg); identical models: {floor.raw:.2f} on average."
     )
@@ -91,21 +89,23 @@ def _span(values: Sequence[int]) -> str:
 
 
 def doubts(study: Study, null: Null) -> list[str]:
-    """Return what a reader must hold against the numbers."""
+    """Return the reasons why a reader should doubt the numbers."""
     lines = [
-        "Everything here is of the test split, as in the paper, and T is varied on it too: to choose a T by these "
-        "figures is to choose on test.",
-        "Error bars are of seeds: other data of the same kind would vary the results as well, and small groups most.",
-        "EOD and DPD are never negative: hold them against what chance alone gives. A weaker model often has the "
-        "larger EOD simply because it errs more; look at accuracy first.",
-        "Welch's test takes class accuracies for normal. Near 100 % they are not, and with few seeds it can't be seen.",
+        "Everything here was measured on the test split, as in the paper, for every T. To choose a T by these figures "
+        "is to choose on test.",
+        "Error bars show the spread over seeds. Other data of the same kind would change the results as well, and "
+        "those of small groups most.",
+        "EOD and DPD are never negative: compare them with what chance alone would give. A weaker model often has a "
+        "larger EOD simply because it errs more, so look at accuracy first.",
+        "Welch's test assumes that class accuracies are normally distributed. Near 100 % they are not, and a few seeds "
+        "can't show it.",
     ]
     lines += list(study.spec.warnings)
     if study.missing:
         shown = "; ".join(study.missing[:8]) + (
             f"; and {len(study.missing) - 8} more" if len(study.missing) > 8 else ""
         )
-        lines.append(f"Without a result, and left out: {shown}.")
+        lines.append(f"Left out, because they have no result: {shown}.")
     notes = set()
     for series in study.series:
         for t in series.temperatures:
@@ -113,14 +113,14 @@ def doubts(study: Study, null: Null) -> list[str]:
                 found = tally(reference, series.students[t], null=null, level=study.spec.level)
                 if found.note and any(test.degenerate.any() for test in found.tests.values()):
                     notes.add(f"{series.title}, T = {t:g}: {found.note} (marked *).")
-    taken = [m for series in study.series for m in (*series.nds, *series.teachers)]
-    if study.spec.individual is not None and not any(m.individual for m in taken):
-        lines.append(f"Individual fairness was not taken: {next(m.individual_note for m in taken)}.")
+    models = [m for series in study.series for m in (*series.nds, *series.teachers)]
+    if study.spec.individual is not None and not any(m.individual for m in models):
+        lines.append(f"Individual fairness was not measured: {next(m.individual_note for m in models)}.")
     return lines + sorted(notes)
 
 
 def differences(study: Study) -> list[str]:
-    """Return what stands beside published values, and what differs between the protocols."""
+    """Return which values are compared with published ones, and how the protocols differ."""
     record, spec = study.record, study.spec
     name = str(record.dataset["name"])
     matched = [
@@ -131,16 +131,14 @@ def differences(study: Study) -> list[str]:
     ]
     if not matched:
         return [
-            f"The paper has no figures for these pairs on {name}, so none stand beside ours. Tables and "
-            "figures here are of the paper's kinds: Table 1 (affected classes) by its number; the "
-            "others by their content, for their numbers are unknown here: disagreement matrices, "
-            "EOD and DPD against T, individual fairness "
-            "against T."
+            f"The paper has no figures for these pairs on {name}, so none are shown beside ours. The tables and "
+            "figures here are of the same kinds as the paper's: affected classes (its Table 1), disagreement "
+            "matrices, EOD and DPD against T, individual fairness against T."
         ]
     train = record.space.get("train", {})
     return [
-        "Columns marked 'published' are the paper's (Mohammadshahi and Ioannou, TMLR 03/2025), as its blog, slides and "
-        "poster give them. They are no target: the paper does not state optimiser, schedule, epochs, batch size or "
+        "Columns marked 'published' are the paper's (Mohammadshahi and Ioannou, TMLR 03/2025), from its blog, slides "
+        "and poster. They are not a target: the paper does not state optimiser, schedule, epochs, batch size or "
         "augmentation.",
         f"Here: {_epochs(study)}, {train or 'default training settings'}; α = {spec.alpha:g} (in the paper 0.8, "
         f"second-hand); T² in the loss: {spec.scale_by_t2} (not in the formula that the paper prints).",
@@ -161,7 +159,7 @@ def protocol(study: Study, null: Null) -> list[str]:
     }[spec.scale_by_t2]
     temperatures = ", ".join(f"{t:g}" for t in spec.temperatures)
     individual = (
-        "not taken"
+        "not measured"
         if spec.individual is None
         else (
             f"features {spec.individual.features}, output {spec.individual.output}, pairs "
@@ -170,12 +168,12 @@ def protocol(study: Study, null: Null) -> list[str]:
     )
     return [
         f"T = {temperatures}; α = {spec.alpha:g}; loss: {loss}; {_epochs(study)}.",
-        f"Seeds {', '.join(map(str, spec.seed_list))}; each has its own teacher, from which its students learn. Only "
-        "the distilled students of one seed share views of the data and their order; no two models share initial "
-        "weights.",
+        f"Seeds {', '.join(map(str, spec.seed_list))}: each has its own teacher, from which its students learn. The "
+        "distilled students of one seed share the augmented views of the data and their order; no two models share "
+        "initial weights.",
         f"Classes: Welch's t-test, null: equal {NULLS[null]}, level {spec.level:g}. Individual fairness: {individual}.",
-        "Accuracy, gaps and tests are derived from integer counts in the run directory; 'kdtune study --figures-only "
-        f"{study.record.name}' draws all of this again.",
+        "Accuracy, gaps and tests are derived from integer counts in the run directory. 'kdtune study --figures-only "
+        f"{study.record.name}' makes this report again from them.",
     ] + [f"Not defined: {note}" for note in _undefined(study)]
 
 

@@ -1,17 +1,24 @@
-"""What a study found, as plain numbers for programs: every model, every count of classes, every floor."""
+"""A study's results as plain numbers for programs: every model, every count of classes, every floor."""
 
 import math
 from typing import Any
 
-from kdtune.report.study import groups
-from kdtune.report.study.gather import Series, Study, Tested
-from kdtune.report.study.significance import Floor, Null, Tally, expected_floor, measured_floor, tally
-from kdtune.report.study.table import Table
+from kdtune.report.study.results.reading import ModelOnTest, Series, Study
+from kdtune.report.study.statistics import quantities
+from kdtune.report.study.statistics.significance import (
+    Floor,
+    Null,
+    Tally,
+    expected_floor,
+    measured_floor,
+    tally,
+)
+from kdtune.report.study.tables.rendering import Table
 from kdtune.runs.summary import GAPS
 
 
 def as_record(study: Study, null: Null) -> dict[str, Any]:
-    """Return a study's results as JSON takes them; rates are shares, and null where undefined."""
+    """Return a study's results for JSON; rates are shares, and null if undefined."""
     return {
         "run": study.record.name,
         "null": null,
@@ -26,7 +33,7 @@ def as_record(study: Study, null: Null) -> dict[str, Any]:
 
 
 def models(study: Study) -> list[dict[str, Any]]:
-    """Return one row a model: what it is, and its rates."""
+    """Return one row per model: what it is, and its rates."""
     found: dict[str, dict[str, Any]] = {}
     for series in study.series:
         for role, name, of in (
@@ -45,7 +52,7 @@ def models(study: Study) -> list[dict[str, Any]]:
 
 
 def models_table(study: Study) -> Table:
-    """Return the same as a table; empty where undefined."""
+    """Return the same as a table; undefined cells are empty."""
     rows = models(study)
     head = list(rows[0])
     cells = [[_cell(value) for value in row.values()] for row in rows]
@@ -58,7 +65,7 @@ def _cell(value: object) -> str:
 
 
 def _named(
-    model: Tested, role: str, name: str, teacher: str | None, t: float | None, scaled: bool | None
+    model: ModelOnTest, role: str, name: str, teacher: str | None, t: float | None, scaled: bool | None
 ) -> dict[str, Any]:
     return {
         "id": model.id,
@@ -71,16 +78,16 @@ def _named(
     }
 
 
-def _rates(study: Study, series: Series, model: Tested) -> dict[str, float]:
+def _rates(study: Study, series: Series, model: ModelOnTest) -> dict[str, float]:
     gaps = {
-        f"{gap}_{attribute}": groups.gap_value(attribute, gap)(model)
+        f"{gap}_{attribute}": quantities.gap_value(attribute, gap)(model)
         for attribute in study.attributes
         for gap in GAPS
     }
     return {
-        "accuracy": groups.accuracy(model),
+        "accuracy": quantities.accuracy(model),
         **gaps,
-        "individual_fairness": groups.individual_value(series)(model),
+        "individual_fairness": quantities.individual_value(series)(model),
     }
 
 

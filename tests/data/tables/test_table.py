@@ -248,3 +248,14 @@ def test_compas_and_adult():
     assert adult.classes == ("<=50K", ">50K")
     assert adult.majority == pytest.approx(0.759, abs=0.01)
     assert "occupation=(missing)" in TablePreprocessing.from_dict(adult.preprocessing).feature_names
+
+
+def test_sizes_are_called_as_for_images(table):
+    options = table()
+    data = load("table", **options, n_train=60, n_validation=40)
+    assert (len(data.train), len(data.validation)) == (60, 40)
+    few = load("table", **options, limit_per_class=20, validation=0.25)
+    counts = torch.bincount(torch.cat([few.train.labels, few.validation.labels]))
+    assert counts.tolist() == [20, 20]
+    with pytest.raises(DataError, match="'n_train' asks for 9999 examples"):
+        load("table", **options, n_train=9999)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kdtune.fairness import count
-from kdtune.report.export.by_group import by_group
+from kdtune.report.export.results.by_group import by_group
 
 
 def test_rates_are_those_of_the_counts() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdtune.report.export.findings import fronts_on_test
+from kdtune.report.export.results.findings import fronts_on_test
 from kdtune.runs.objectives import Objective
 
 OBJECTIVES = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex"])]

@@ -10,9 +10,9 @@ import torch
 
 import kdtune
 from kdtune.errors import InputError
-from kdtune.report.export import formats
-from kdtune.report.export.bundle import ExportError
-from kdtune.report.export.formats import check_formats, write_formats
+from kdtune.report.export.bundle import formats
+from kdtune.report.export.bundle.formats import check_formats, write_formats
+from kdtune.report.export.bundle.writing import ExportError
 
 PIXELS = torch.randint(0, 256, (7, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

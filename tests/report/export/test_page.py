@@ -3,10 +3,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kdtune.report.drawing.html import table
-from kdtune.report.export.sentences import opening
+from kdtune.report.export.page.sentences import opening
 
 VOID = {"meta", "link", "br", "img", "hr", "use", "path", "rect", "stop", "line", "circle"}
 
@@ -47,7 +45,7 @@ def test_three_sentences_come_first_and_carry_the_numbers(exported: tuple[Path, 
     out, findings = exported
     said = opening(findings)
     assert len(said) == 3
-    assert f"Of 4 students trained to the end, {len(findings.members)} stand" in said[0]
+    assert f"Of 4 students trained to the end, {len(findings.members)} are on the Pareto front" in said[0]
     best = max(findings.members, key=lambda m: m.searched["accuracy"])
     assert f"{best.id}, is right on {100 * best.value('accuracy'):.1f} %" in said[1]
     text = (out / "report.html").read_text(encoding="utf-8")
@@ -59,20 +57,6 @@ def test_nothing_is_called_fair(exported: tuple[Path, Any]) -> None:
     for path in (out / "report.html", *out.glob("*/README.md")):
         words = set(re.findall(r"\b\w*fair\w*\b", path.read_text(encoding="utf-8").lower()))
         assert words <= {"fairlearn", "individual_fairness"}, path
-
-
-def test_the_card_has_front_matter_and_sizes(exported: tuple[Path, Any]) -> None:
-    out, findings = exported
-    member = findings.members[0]
-    text = (out / member.id / "README.md").read_text(encoding="utf-8")
-    _, front, body = text.split("---\n", 2)
-    metadata = yaml.safe_load(front)
-    assert metadata["pipeline_tag"] == "image-classification"
-    metrics = {m["type"]: m["value"] for m in metadata["model-index"][0]["results"][0]["metrics"]}
-    assert metrics["accuracy"] == member.value("accuracy")
-    assert "test (n = 300)" in body
-    assert "| red | 150 |" in body
-    assert "What was not measured" in body
 
 
 def test_names_from_the_data_are_escaped() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kdtune.report.export.replicates import chance_non_dominated, front_over_means, replicate_numbers
+from kdtune.report.export.results.replicates import chance_non_dominated, front_over_means, replicate_numbers
 from kdtune.runs.objectives import Objective
 
 ACCURACY = [Objective.parse("accuracy", [])]

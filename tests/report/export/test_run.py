@@ -18,7 +18,7 @@ from kdtune.cli import main
 from kdtune.errors import InputError, RunError
 from kdtune.report.evaluate.evaluation import load_data, open_test
 from kdtune.report.export import run as exporting
-from kdtune.report.export.run import Request, run_export
+from kdtune.report.export.run import ExportRequest, run_export
 from kdtune.runs.reader import Run, open_run
 
 
@@ -139,9 +139,9 @@ def test_the_test_split_is_opened_in_one_place_only() -> None:
 def test_nothing_is_overwritten(small_run: Run, tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty"):
-        run_export(Request(run=small_run.path, out=tmp_path))
+        run_export(ExportRequest(run=small_run.path, out=tmp_path))
     with pytest.raises(InputError, match="is a file"):
-        run_export(Request(run=small_run.path, out=tmp_path / "kept.txt"))
+        run_export(ExportRequest(run=small_run.path, out=tmp_path / "kept.txt"))
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
 
@@ -153,16 +153,16 @@ def test_what_fails_half_way_leaves_nothing(
 
     monkeypatch.setattr(exporting, "page", fail)
     with pytest.raises(RuntimeError, match="half way"):
-        run_export(Request(run=small_run.path, out=tmp_path / "deep" / "out"))
+        run_export(ExportRequest(run=small_run.path, out=tmp_path / "deep" / "out"))
     assert list((tmp_path / "deep").iterdir()) == []
 
 
 def test_a_bundle_that_reads_back_otherwise_is_not_exported(
     small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kdtune.report.export import bundle
+    from kdtune.report.export.bundle import writing
 
-    real = bundle.load_student
+    real = writing.load_student
 
     def tampered(path: Path) -> Any:
         student = real(path)
@@ -170,9 +170,9 @@ def test_a_bundle_that_reads_back_otherwise_is_not_exported(
             next(student.module.parameters())[0] += 1e-3
         return student
 
-    monkeypatch.setattr(bundle, "load_student", tampered)
-    with pytest.raises(bundle.ExportError, match="logits differ"):
-        run_export(Request(run=small_run.path, out=tmp_path / "out"))
+    monkeypatch.setattr(writing, "load_student", tampered)
+    with pytest.raises(writing.ExportError, match="logits differ"):
+        run_export(ExportRequest(run=small_run.path, out=tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
@@ -190,10 +190,10 @@ def test_a_malicious_checkpoint_is_refused_and_not_run(run_copy: Run, tmp_path: 
     good = torch.load(run_copy.files.checkpoint(first), weights_only=True)
     torch.save({**good, "model": Malicious(flag)}, run_copy.files.checkpoint(first))
     with pytest.raises(RunError, match=first):
-        run_export(Request(run=run_copy.path, out=tmp_path / "out"))
+        run_export(ExportRequest(run=run_copy.path, out=tmp_path / "out"))
     run_copy.files.checkpoint(first).write_bytes(pickle.dumps(Malicious(flag)))
     with pytest.raises(RunError, match=first):
-        run_export(Request(run=run_copy.path, out=tmp_path / "out"))
+        run_export(ExportRequest(run=run_copy.path, out=tmp_path / "out"))
     assert not flag.exists()
     assert not (tmp_path / "out").exists()
 
@@ -239,7 +239,7 @@ def test_damaged_models_are_refused_in_one_line(
 ) -> None:
     damage(run_copy, run_copy.front().index[0])
     with pytest.raises(RunError, match=said) as caught:
-        run_export(Request(run=run_copy.path, out=tmp_path / "out"))
+        run_export(ExportRequest(run=run_copy.path, out=tmp_path / "out"))
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -257,7 +257,7 @@ def test_a_damaged_member_can_be_left_out_by_a_pick(run_copy: Run, tmp_path: Pat
     run_copy = edit_record(run_copy, objectives=["accuracy", "eod", "dpd", "class_gap"])
     without = [trial for trial in run_copy.front().index if not run_copy.files.checkpoint(trial).exists()]
     assert without
-    out, findings = run_export(Request(run=run_copy.path, out=tmp_path / "out", pick=[kept]))
+    out, findings = run_export(ExportRequest(run=run_copy.path, out=tmp_path / "out", pick=[kept]))
     assert {path.parent.name for path in out.glob("*/config.json")} == {kept}
     assert any(without[0] in note for note in findings.notes)
 
@@ -265,14 +265,14 @@ def test_a_damaged_member_can_be_left_out_by_a_pick(run_copy: Run, tmp_path: Pat
 def test_no_feasible_trial_says_what_is_in_the_way(run_copy: Run, tmp_path: Path) -> None:
     run = edit_record(run_copy, constraints=[{"name": "accuracy", "direction": ">=", "bound": 2.0}])
     with pytest.raises(RunError, match=r"4 break accuracy >= 2 \(the nearest has 0\.\d+\)"):
-        run_export(Request(run=run.path, out=tmp_path / "out"))
+        run_export(ExportRequest(run=run.path, out=tmp_path / "out"))
 
 
 def test_data_that_changed_are_refused(run_copy: Run, tmp_path: Path) -> None:
     dataset = {**json.loads(run_copy.files.record.read_text())["dataset"], "fingerprint": "0" * 64}
     run = edit_record(run_copy, dataset=dataset)
     with pytest.raises(RunError, match="data have changed"):
-        run_export(Request(run=run.path, out=tmp_path / "out"))
+        run_export(ExportRequest(run=run.path, out=tmp_path / "out"))
 
 
 def test_list_opens_nothing_and_writes_nothing(small_run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,8 @@ import pytest
 import safetensors.numpy
 
 from kdtune.fairness import Counts
-from kdtune.report.study.gather import Series, Study, Tested
-from kdtune.report.study.measure import PREDICTIONS, SHARED
+from kdtune.report.study.results.evaluate import PREDICTIONS, SHARED
+from kdtune.report.study.results.reading import ModelOnTest, Series, Study
 from kdtune.runs.records import ALL, RunRecord
 from kdtune.space.study import StudySpec
 
@@ -18,7 +18,7 @@ EXAMPLES = 100
 
 
 @pytest.fixture
-def tested(tmp_path: Path) -> Callable[..., Tested]:
+def tested(tmp_path: Path) -> Callable[..., ModelOnTest]:
     """Return a function that makes one model: right on a share of each class, errors spread over the other classes."""
 
     def make(
@@ -29,7 +29,7 @@ def tested(tmp_path: Path) -> Callable[..., Tested]:
         rng: np.random.Generator,
         *,
         exact: bool = False,
-    ) -> Tested:
+    ) -> ModelOnTest:
         right = np.asarray(right, dtype=float)
         n_classes = len(right)
 
@@ -46,13 +46,13 @@ def tested(tmp_path: Path) -> Callable[..., Tested]:
         predictions = rng.integers(0, n_classes, size=EXAMPLES * n_classes, dtype=np.int32)
         (folder / PREDICTIONS).write_bytes(safetensors.numpy.save({"predictions": predictions}))
         note = f"all {EXAMPLES * n_classes:,} test examples"
-        return Tested(name, seed, counts, {SHARED: float(rng.random())}, note, folder)
+        return ModelOnTest(name, seed, counts, {SHARED: float(rng.random())}, note, folder)
 
     return make
 
 
 @pytest.fixture
-def made(tested: Callable[..., Tested]) -> Callable[..., Study]:
+def made(tested: Callable[..., ModelOnTest]) -> Callable[..., Study]:
     """Return a function that makes a study."""
 
     def make(
@@ -71,7 +71,7 @@ def made(tested: Callable[..., Tested]) -> Callable[..., Study]:
         groups = {"color": ("red", "blue")} if attributes is None else attributes
         rates = {"teacher": 0.9, "nds": 0.7, "student": 0.8, **(right or {})}
 
-        def models(role: str, label: str) -> list[Tested]:
+        def models(role: str, label: str) -> list[ModelOnTest]:
             share = np.broadcast_to(rates.get(label, rates[role]), len(classes))
             return [
                 tested(f"{role}-{len(label)}{label[-2:]}-s{s}", s, share, groups, rng, exact=exact)

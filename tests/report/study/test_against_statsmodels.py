@@ -9,10 +9,9 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttest_ind
 
 from kdtune.fairness import affected_classes
-from kdtune.report.study import gather
-from kdtune.report.study.class_tables import classes_table
-from kdtune.report.study.gather import Study
-from kdtune.report.study.significance import expected_floor, tally
+from kdtune.report.study.results.reading import ModelOnTest, Study
+from kdtune.report.study.statistics.significance import expected_floor, tally
+from kdtune.report.study.tables.classes import classes_table
 from kdtune.runs.records import ALL
 
 
@@ -63,7 +62,7 @@ def test_p_values(correction: Any, method: str, seeds: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("null", ["ratio", "difference", "raw"])
-def test_identical_models_give_the_expected_floor(tested: Callable[..., gather.Tested], null: Any) -> None:
+def test_identical_models_give_the_expected_floor(tested: Callable[..., ModelOnTest], null: Any) -> None:
     """Ten classes, five seeds against five, all drawn alike: from counts, as a study has them."""
     rng, repeats, right = np.random.default_rng(1), 300, np.linspace(0.6, 0.9, 10)
     counts = []

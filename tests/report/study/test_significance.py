@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kdtune.report.study.significance import expected_floor, floor_of
-from kdtune.report.study.trend import trend
+from kdtune.report.study.statistics.significance import expected_floor, floor_of
+from kdtune.report.study.statistics.trend import trend
 
 
 @pytest.mark.parametrize(("classes", "expected"), [(10, 0.45), (100, 4.4)])

@@ -1,6 +1,6 @@
 """Tables in three forms; text is escaped in each."""
 
-from kdtune.report.study.table import Table, latex
+from kdtune.report.study.tables.rendering import Table, latex
 
 
 def test_latex_is_escaped() -> None:

@@ -13,14 +13,14 @@ import pytest
 
 from kdtune.files import dumps
 from kdtune.report.study import published
-from kdtune.report.study.class_tables import classes_table, floors_table
 from kdtune.report.study.command import write_study
-from kdtune.report.study.figures import draw_all
-from kdtune.report.study.gather import Study
-from kdtune.report.study.group_tables import gaps_table, individual_table
+from kdtune.report.study.figures.all_figures import draw_all
 from kdtune.report.study.page import differences, doubts
 from kdtune.report.study.record import as_record
-from kdtune.report.study.table import Table
+from kdtune.report.study.results.reading import Study
+from kdtune.report.study.tables.classes import classes_table, floors_table
+from kdtune.report.study.tables.groups import gaps_table, individual_table
+from kdtune.report.study.tables.rendering import Table
 from kdtune.text import cell
 
 PAPER = Path(__file__).parents[4] / "shared" / "PAPER.md"

@@ -1,0 +1,202 @@
+"""The model card of a student, in the format that the Hugging Face hub reads."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from kdtune.report.export.labels import interval_of, measure_name
+from kdtune.report.export.page.report import NOT_MEASURED
+from kdtune.report.export.results.findings import Findings, ModelFindings
+from kdtune.runs.summary import GAPS
+from kdtune.student.raw_input import input_kind
+from kdtune.text import number, plain, setting
+
+
+def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -> str:
+    """Return `README.md`: what was measured, on which groups and how many examples, and what was not measured."""
+    kind = input_kind(config["preprocessing"], config["input_shape"])
+    parts = [
+        f"---\n{yaml.safe_dump(_metadata(member, config, _TASKS[kind]), sort_keys=False, allow_unicode=True)}---",
+        f"# {markdown(config['run'])} {member.id}",
+        _what(config, findings),
+        "## Use",
+        _use(_INPUTS[kind]),
+        "## What was measured",
+        _measured(member, findings),
+        *_by_group(member),
+        "## By class, on test",
+        _by_class(member),
+        "## What was not measured",
+        "\n".join(f"- {line}" for line in NOT_MEASURED),
+        "## Training",
+        _training(config),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_TASKS = {
+    "image": "image-classification",
+    "table": "tabular-classification",
+    "text": "text-classification",
+}
+"""The hub's names of tasks, by what a student reads."""
+
+_INPUTS = {
+    "image": "images (PIL or paths), or uint8 pixels",
+    "table": "a DataFrame with the raw columns",
+    "text": "a list of texts, or token ids",
+}
+
+
+def _metadata(member: ModelFindings, config: Mapping[str, Any], task: str) -> dict[str, Any]:
+    results = {name: v for name, v in member.splits["test"]["values"].items() if not math.isnan(v)}
+    return {
+        "library_name": "kdtune",
+        "pipeline_tag": task,
+        "tags": ["knowledge-distillation", "pareto-front", str(config["architecture"])],
+        "model-index": [
+            {
+                "name": f"{config['run']} {member.id}",
+                "results": [
+                    {
+                        "task": {"type": task},
+                        "dataset": {
+                            "name": config["data"]["name"],
+                            "type": config["data"]["name"],
+                            "split": "test",
+                        },
+                        "metrics": [
+                            {"type": name, "name": name, "value": value} for name, value in results.items()
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def _what(config: Mapping[str, Any], findings: Findings) -> str:
+    distillation = config["distillation"]
+    front = markdown(" and ".join(measure_name(o) for o in findings.objectives))
+    return (
+        f"A {markdown(config['architecture'])} with {config['parameters']:,} weights, distilled from a "
+        f"{markdown(distillation['teacher'])} on {markdown(config['data']['name'])} ({len(config['classes'])} classes: "
+        f"{_listed(config['classes'])}). It is a member of the Pareto front of {front} that a search over "
+        f"{len(findings.trials)} students found on validation."
+    )
+
+
+def _use(given: str) -> str:
+    return (
+        '```python\nimport kdtune\n\nstudent = kdtune.load_student("path/of/this/folder")\n'
+        f"student.predict(x)   # {given} -> names of classes\n"
+        "student.logits(x)    # float32 [n, classes]\n"
+        "student.module       # torch.nn.Module, for prepared input\n```"
+    )
+
+
+def _measured(member: ModelFindings, findings: Findings) -> str:
+    objectives = {o.name: o for o in findings.objectives}
+    rows = []
+    for name in member.splits["test"]["values"]:
+        objective = objectives.get(name)
+        between = interval_of(member, objective) if objective is not None else None
+        if name == "accuracy":
+            between = tuple(member.splits["test"]["accuracy"]["interval"])
+        interval = "" if between is None else f"{number(between[0])} to {number(between[1])}"
+        mark = " (objective)" if name in objectives else ""
+        rows.append(
+            [name + mark, number(member.value(name, "validation")), number(member.value(name)), interval]
+        )
+    n = findings.n
+    text = _table(
+        ["measure", f"validation (n = {n['validation']:,})", f"test (n = {n['test']:,})", "95 % on test"],
+        rows,
+    )
+    return (
+        f"{text}\n\nThe student was chosen by its values on validation; the test split was opened once, afterwards. "
+        "All values are those of one trained model with one seed."
+        + (" `metrics.json` has the values of other seeds under `replicates`." if member.replicates else "")
+    )
+
+
+def _by_group(member: ModelFindings) -> list[str]:
+    parts = []
+    for attribute, numbers in member.splits["test"]["attributes"].items():
+        rows = [
+            [g["group"], f"{g['n']:,}", number(g["accuracy"]["value"]), _between(g["accuracy"]["interval"])]
+            for g in numbers["groups"]
+        ]
+        lines = [f"## By {markdown(attribute)}, on test", _table([attribute, "n", "accuracy", "95 %"], rows)]
+        for gap in GAPS:
+            values = numbers[gap]
+            base = ""
+            if gap == "dpd":
+                base = f"; the labels themselves differ by {number(values['base_rate_gap'])}"
+            lines.append(
+                f"- {gap.upper()} {number(values['value'])} (95 %: {_between(values['interval'])}); a model with "
+                "the same "
+                f"rates in every group would show {number(values['chance']['mean'])} by chance at these sizes{base}."
+            )
+        if numbers["n_missing"]:
+            lines.append(f"- {numbers['n_missing']:,} examples of unknown group are left out.")
+        if numbers["undefined"]:
+            lines.append(
+                f"- Undefined and left out of the gaps: {markdown('; '.join(numbers['undefined']))}."
+            )
+        parts += lines
+    if not parts:
+        parts = ["## Groups", "The data have no groups, so no differences between groups were measured."]
+    return parts
+
+
+def _by_class(member: ModelFindings) -> str:
+    rows = [
+        [c["class"], f"{c['n']:,}", f"{c['predicted']:,}", number(c["value"]), _between(c["interval"])]
+        for c in member.splits["test"]["by_class"]
+    ]
+    return _table(["class", "n", "predicted", "share recognised", "95 %"], rows)
+
+
+def _training(config: Mapping[str, Any]) -> str:
+    distillation, training = config["distillation"], config["training"]
+    t2 = " T²" if distillation["scale_by_t2"] else ""
+    settings = ", ".join(
+        f"{name} {setting(value)}" for name, value in training.items() if name != "milestones"
+    )
+    return (
+        f"Loss: α{t2} KL(teacher ‖ student at T) + (1 − α) cross-entropy, with T = "
+        f"{distillation['temperature']:.3g} and "
+        f"α = {distillation['alpha']:.3g}. {settings}; seed {config['seed']}. Data fingerprint "
+        f"`{config['data']['fingerprint']}`, teacher's weights `{config['teacher']['sha256']}`; kdtune "
+        f"{config['kdtune']}."
+    )
+
+
+def markdown(text: object) -> str:
+    """Escape text so that Markdown shows every character as it is, without links, emphasis or HTML."""
+    return _MARKDOWN.sub(r"\\\g<0>", plain(text)).replace("&", "&amp;").replace("<", "&lt;")
+
+
+_MARKDOWN = re.compile(r"[\\`*_\[\]#|~!$]")
+
+
+def _between(interval: Sequence[float]) -> str:
+    low, high = interval
+    return "undefined" if math.isnan(low) else f"{number(low)} to {number(high)}"
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    return ", ".join(map(markdown, names[:most])) + (
+        f", and {len(names) - most} more" if len(names) > most else ""
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(map(markdown, cells)) + " |"
+
+    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, rows)])

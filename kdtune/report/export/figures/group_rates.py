@@ -1,0 +1,113 @@
+"""Rates by group: for every model, each group's rate with its interval, one panel per rate."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from kdtune.report.drawing.style import COLOURS, MARKERS, WIDE, new_figure
+from kdtune.report.export.labels import short
+from kdtune.report.export.results.findings import Findings, ModelFindings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_CLASSES = 11
+"""Panels for at most this many classes; with more, for the classes with the largest gaps."""
+
+
+def caption(findings: Findings, attribute: str) -> str:
+    """Say what the figure shows."""
+    left_out = findings.models[0].splits["test"]["attributes"][attribute]["n_missing"]
+    missing = f" {left_out:,} examples of unknown group are left out." if left_out else ""
+    rates = (
+        "TPR: share of the class's examples that are recognised. FPR: share of the other examples that are mistaken "
+        "for it. Selection rate: share of all examples that are given this class."
+        if len(findings.record.classes) == 2
+        else "TPR: share of the class's examples that are recognised."
+    )
+    return f"On test, with 95 % Wilson intervals; the sizes of the groups are above. {rates}{missing}"
+
+
+def draw(findings: Findings, attribute: str, width: float) -> Figure:
+    """Draw one panel per rate, one row per model, one dot per group."""
+    panels = _panels(findings, attribute)
+    columns = min(2 if width >= WIDE else 1, len(panels))
+    rows = -(-len(panels) // columns)
+    groups = findings.record.attributes[attribute]
+    per_row = max(0.3, 0.075 * len(groups) + 0.12)
+    figure = new_figure(
+        width, rows * (0.75 + per_row * len(findings.models)) + 0.45 + 0.16 * (len(groups) // 4)
+    )
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for ax, panel in zip(grid.flat, panels, strict=False):
+        _panel(ax, findings, attribute, *panel)
+    for ax in list(grid.flat)[len(panels) :]:
+        ax.set_axis_off()
+    for ax in grid[-1]:
+        ax.set_xlabel("share of the group's examples")
+    sizes = [g["n"] for g in findings.models[0].splits["test"]["attributes"][attribute]["groups"]]
+    handles = [
+        Line2D(
+            [],
+            [],
+            linestyle="",
+            marker=MARKERS[k % 7],
+            color=COLOURS[k % 7],
+            ms=5.5,
+            label=f"{name} (n = {n:,})",
+        )
+        for k, (name, n) in enumerate(zip(groups, sizes, strict=True))
+    ]
+    figure.legend(
+        handles=handles, loc="outside upper left", ncols=min(len(handles), 4 if width >= WIDE else 2)
+    )
+    return figure
+
+
+def _panels(findings: Findings, attribute: str) -> list[tuple[str, str, int | None]]:
+    """Return (title, rate, class) of each panel."""
+    classes = findings.record.classes
+    if len(classes) == 2:
+        titles = {"tpr": "TPR", "fpr": "FPR", "selection_rate": "selection rate"}
+        return [
+            ("accuracy", "accuracy", None),
+            *((f"{t} of {classes[1]!r}", rate, 1) for rate, t in titles.items()),
+        ]
+    shown = list(range(len(classes)))
+    if len(shown) > MOST_CLASSES:
+        by_class = [m.splits["test"]["attributes"][attribute]["eod"]["by_class"] for m in findings.members]
+        gaps = np.nan_to_num(np.array(by_class, dtype=float)).max(axis=0)
+        shown = sorted(np.argsort(-gaps)[:MOST_CLASSES].tolist())
+    return [("accuracy", "accuracy", None), *((f"TPR of {classes[c]!r}", "tpr", c) for c in shown)]
+
+
+def _panel(ax: "Axes", findings: Findings, attribute: str, title: str, rate: str, c: int | None) -> None:
+    models = findings.models[::-1]
+    n = len(findings.record.attributes[attribute])
+    for row, model in enumerate(models):
+        shares = _shares(model, attribute, rate, c)
+        known = [s["value"] for s in shares if not np.isnan(s["value"])]
+        if known:
+            ax.plot([min(known), max(known)], [row, row], color="#9aa2ad", linewidth=1.1, zorder=1)
+        for g, share in enumerate(shares):
+            if np.isnan(share["value"]):
+                continue
+            y = row + (0 if n == 1 else 0.34 * (0.5 - g / (n - 1)))
+            low, high = share["interval"]
+            ax.plot([low, high], [y, y], color=COLOURS[g % 7], linewidth=1.0, alpha=0.75, zorder=2)
+            ax.plot(share["value"], y, MARKERS[g % 7], color=COLOURS[g % 7], ms=4.6, mec="none", zorder=3)
+    ax.set_yticks(range(len(models)), [short(model) for model in models])
+    ax.set_ylim(-0.6, len(models) - 0.4)
+    ax.grid(axis="y", visible=False)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_title(title)
+    ax.set_xlim(-0.03, 1.03)
+
+
+def _shares(model: ModelFindings, attribute: str, rate: str, c: int | None) -> list[Mapping[str, Any]]:
+    groups = model.splits["test"]["attributes"][attribute]["groups"]
+    return [group["accuracy"] if c is None else group["by_class"][c][rate] for group in groups]

@@ -1,0 +1,47 @@
+"""The members of a run's front, or the reason why there are none."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kdtune.errors import RunError
+from kdtune.report.export.pick import Choice
+from kdtune.runs.reader import Run, objective_values
+from kdtune.runs.state import ModelState
+
+
+def front_states(run: Run) -> list[ModelState]:
+    """Return the members of a run's front now, best in the first objective first.
+
+    Raises:
+        RunError: there are none; the message says why.
+    """
+    state = run.state()
+    members = run.front_states(state)
+    if members:
+        return members
+    done, _ = run.front_of(state)
+    if not done:
+        running = sum(trial.state == "running" for trial in state.trials.values())
+        if running:
+            raise RunError(f"{run.path}: no trial is done yet ({running} are training): wait for the first")
+        raise RunError(f"{run.path}: no trial is done: continue with 'kdtune search --resume {run.name}'")
+    undefined = np.isnan(objective_values(done, run.record.objectives)).any(axis=1)
+    reasons = []
+    if undefined.any():
+        reasons.append(f"{int(undefined.sum())} have an undefined objective")
+    for constraint in run.record.constraints:
+        values = [trial.values.get(constraint.name, float("nan")) for trial in done]
+        failing = sum(constraint.violation(value) > 0 for value in values)
+        if failing:
+            best = min(values, key=constraint.violation)
+            reasons.append(f"{failing} break {constraint} (the nearest has {best:.4f})")
+    raise RunError(
+        f"{run.path}: none of the {len(done)} trials done is feasible: {'; '.join(reasons)}: "
+        "search longer, or with a weaker bound under 'constraints'"
+    )
+
+
+def choices(front: Sequence[ModelState]) -> list[Choice]:
+    """Return front members with the values that the search measured, from which `pick` chooses."""
+    return [Choice(trial.id, trial.values) for trial in front]

@@ -1,0 +1,1 @@
+"""What an export finds of each model, and of all of them together."""

@@ -1,0 +1,158 @@
+"""What an export found: each model on validation and test, the front on test, and how optimistic the search was."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kdtune.runs.objectives import Objective, front_hypervolume, front_mask
+from kdtune.runs.records import RunRecord
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFindings:
+    """One model: a member of the front, or a baseline.
+
+    Attributes:
+        role: `student`, `teacher` or `nds`.
+        searched: measures as the search recorded them; members were chosen by these.
+        splits: `validation` and `test` -> `split_numbers`, of the float32 model that is exported.
+        replicates: the same training with other seeds (see `kdtune.report.export.results.replicates`), or None.
+        exported: whether it has a folder.
+    """
+
+    id: str
+    role: str
+    architecture: str
+    config: Mapping[str, Any]
+    searched: Mapping[str, float]
+    splits: Mapping[str, Mapping[str, Any]]
+    replicates: Mapping[str, Any] | None = None
+    exported: bool = False
+
+    def value(self, name: str, split: str = "test") -> float:
+        """Return a measure on a split; NaN if it is undefined or was not measured."""
+        return float(self.splits[split]["values"].get(name, float("nan")))
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What an export found; `members` in the order of the front, the best in the first objective first.
+
+    Attributes:
+        optimistic: bool [members], not dominated on test by another member.
+        pessimistic: bool [members], dominating no other member on test.
+        hypervolume: of the front as searched, on validation and on test (optimistic and pessimistic).
+        optimism: objective -> by how much members are worse on test than in the search, mean over members.
+        notes: what a reader must know besides the numbers.
+        trials: all trials of the run, one per row.
+        seeds: number of further seeds with which models were trained.
+    """
+
+    record: RunRecord
+    objectives: tuple[Objective, ...]
+    members: tuple[ModelFindings, ...]
+    baselines: tuple[ModelFindings, ...]
+    trials: "pandas.DataFrame"
+    optimistic: np.ndarray
+    pessimistic: np.ndarray
+    hypervolume: Mapping[str, float]
+    optimism: Mapping[str, float]
+    seeds: int = 0
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def models(self) -> tuple[ModelFindings, ...]:
+        """Members and baselines."""
+        return (*self.members, *self.baselines)
+
+    @property
+    def n(self) -> dict[str, int]:
+        """Number of examples by split."""
+        return {name: int(split["n"]) for name, split in self.models[0].splits.items()}
+
+    def teacher_of(self, member: ModelFindings) -> ModelFindings | None:
+        """Return the teacher of a member."""
+        return self._baseline("teacher", str(member.config.get("teacher")))
+
+    def nds_of(self, member: ModelFindings) -> ModelFindings | None:
+        """Return the same architecture trained without a teacher."""
+        return self._baseline("nds", member.architecture)
+
+    def _baseline(self, role: str, architecture: str) -> ModelFindings | None:
+        found = (
+            model for model in self.baselines if model.role == role and model.architecture == architecture
+        )
+        return next(found, None)
+
+
+def conclude(
+    record: RunRecord,
+    objectives: Sequence[Objective],
+    models: Sequence[ModelFindings],
+    trials: "pandas.DataFrame",
+    *,
+    seeds: int,
+    notes: Sequence[str],
+) -> Findings:
+    """Put the models' numbers side by side.
+
+    Args:
+        models: members in the order of the front, and baselines.
+    """
+    members = tuple(model for model in models if model.role == "student")
+    names = [objective.name for objective in objectives]
+    searched = np.array([[m.searched.get(name, np.nan) for name in names] for m in members], dtype=float)
+    validation, test = (
+        np.array([[m.value(name, split) for name in names] for m in members], dtype=float)
+        for split in ("validation", "test")
+    )
+    optimistic, pessimistic = fronts_on_test(test, objectives)
+    signs = np.array([1.0 if o.measure.direction == "min" else -1.0 for o in objectives])
+    return Findings(
+        record=record,
+        objectives=tuple(objectives),
+        members=members,
+        baselines=tuple(model for model in models if model.role != "student"),
+        trials=trials,
+        optimistic=optimistic,
+        pessimistic=pessimistic,
+        hypervolume={
+            "searched": front_hypervolume(searched, objectives),
+            "validation": front_hypervolume(validation, objectives),
+            "test_optimistic": front_hypervolume(test[optimistic], objectives),
+            "test_pessimistic": front_hypervolume(test[pessimistic], objectives),
+        },
+        optimism=dict(zip(names, _mean((test - searched) * signs).tolist(), strict=True)),
+        seeds=seeds,
+        notes=tuple(notes),
+    )
+
+
+def fronts_on_test(values: np.ndarray, objectives: Sequence[Objective]) -> tuple[np.ndarray, np.ndarray]:
+    """Return which members of the validation front form its optimistic and its pessimistic front on test.
+
+    Members that do not dominate each other on validation may do so on test. If you choose a member without having
+    seen test, you get at best one that no other dominates there (the optimistic front), and at worst one that
+    dominates no other (the pessimistic front). Expect something in between (Feurer et al. 2023, arXiv 2212.04183).
+
+    Args:
+        values: on test, [members, objectives]; a member with NaN is in neither.
+    """
+    defined = ~np.isnan(values).any(axis=1)
+    optimistic = front_mask(values, objectives, defined)
+    pessimistic = front_mask(
+        -values, objectives, defined
+    )  # dominated by none once better and worse are swapped
+    return optimistic, pessimistic
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over the rows without NaN, by column; NaN if there are none."""
+    known = ~np.isnan(values)
+    columns = zip(values.T, known.T, strict=True)
+    return np.array([column[here].mean() if here.any() else np.nan for column, here in columns])

@@ -1,0 +1,1 @@
+"""A study's models evaluated on test, and read back."""

@@ -1,0 +1,1 @@
+"""What seeds and temperatures say: spreads, tests of classes, trends."""
