@@ -175,7 +175,7 @@ def test_12_bits_in_16_are_pointed_out(tmp_path):
         ([1, 1], "two different numbers"),
         ([0, float("nan")], "two different numbers"),
         ([1], "at least 2"),
-        (7, "instance of Sequence"),
+        (7, "should be a list"),
     ],
 )
 def test_a_value_range_that_is_none(root, value_range, message):
