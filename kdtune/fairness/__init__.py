@@ -11,6 +11,8 @@ from kdtune.fairness._intervals import (
     Interval,
     base_rate_gap,
     chance_floor,
+    class_bias_chance,
+    class_bias_interval,
     gap_interval,
     wilson,
 )
@@ -28,6 +30,8 @@ __all__ = [
     "base_rate_gap",
     "chance_floor",
     "class_bias",
+    "class_bias_chance",
+    "class_bias_interval",
     "compare",
     "corrected",
     "count",
