@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kdtune.errors import KdtuneError
 from kdtune.runs.jsonl import Tail
-from kdtune.runs.lock import LOST_AFTER_SECONDS, driver_seems_alive, last_heartbeat, requested_stop
+from kdtune.runs.lock import driver_seems_alive, last_heartbeat, requested_stop
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report, RunRecord
 
@@ -159,7 +159,7 @@ class Live:
                 self.record = RunRecord.read(self.files.record)
         beat = last_heartbeat(self.files)
         lost = False
-        if beat is None or beat.age > LOST_AFTER_SECONDS:
+        if beat is None or not beat.is_fresh:
             # Not before: this holds the lock for an instant, which could stop a driver that is just starting.
             with contextlib.suppress(OSError):
                 lost = not driver_seems_alive(self.files)
