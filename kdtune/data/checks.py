@@ -1,4 +1,4 @@
-"""What every data set must hold before it is worth training on, whoever made it."""
+"""Checks every data set before anything is trained on it, whoever made it."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from kdtune.data.groups import few_groups
 from kdtune.errors import DataError
 
 _BLOCK = 65_536
-"""Examples that are looked at together: a copy of everything need not fit into memory."""
+"""How many examples are checked at a time, because a copy of all may not fit into memory."""
 
 
 def require_classes(source: str, classes: Sequence[str], **splits: Tensor) -> None:
@@ -36,10 +36,10 @@ def require_classes(source: str, classes: Sequence[str], **splits: Tensor) -> No
 
 
 def check_dataset(name: str, dataset: object) -> Dataset:
-    """Return what a loader made, checked: each tensor in itself, and all of them against each other.
+    """Check what a loader made and return it: each tensor by itself, and all of them together.
 
     Raises:
-        DataError: it is no data set, or something in it is wrong; the message names the part and the index.
+        DataError: it is not a data set, or something in it is wrong; the message names the part and the index.
     """
     if not isinstance(dataset, Dataset):
         raise DataError(
@@ -75,7 +75,7 @@ class Expected:
 
     @classmethod
     def of(cls, source: str, dataset: Dataset) -> "Expected":
-        """Take it from a data set's names and its training split."""
+        """Derive it from a data set's names and its training split."""
         return cls(
             source,
             len(dataset.classes),
@@ -86,14 +86,14 @@ class Expected:
         )
 
     def check(self, what: str, split: object) -> Split:
-        """Return a split that is as expected; `what` names it in messages.
+        """Check a split and return it; `what` names it in messages.
 
         Raises:
-            DataError: it is not; the message names the part and the index.
+            DataError: it is not as expected; the message names the part and the index.
         """
         where = f"{self.source}, {what}"
         if not isinstance(split, Split):
-            raise DataError(f"{where}: {kind_of(split)} is no kdtune.data.Split")
+            raise DataError(f"{where}: {kind_of(split)} is not a kdtune.data.Split")
         if not len(split):
             raise DataError(f"{where}: there is no example in it")
         inputs = split.inputs
@@ -157,7 +157,7 @@ def _check_names(source: str, dataset: Dataset) -> None:
     try:
         json.dumps(dataset.preprocessing, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{source}: preprocessing is no plain JSON ({error})") from None
+        raise DataError(f"{source}: preprocessing is not plain JSON ({error})") from None
     if not isinstance(dataset.preprocessing, dict):
         raise DataError(f"{source}: preprocessing is {kind_of(dataset.preprocessing)}, not a dict")
 
@@ -186,7 +186,9 @@ def _check_normalisation(source: str, dataset: Dataset) -> None:
     if normalisation is None:
         return
     if not isinstance(normalisation, Normalisation):
-        raise DataError(f"{source}: normalisation is {kind_of(normalisation)}, no kdtune.data.Normalisation")
+        raise DataError(
+            f"{source}: normalisation is {kind_of(normalisation)}, not a kdtune.data.Normalisation"
+        )
     if inputs.dtype == torch.int64:
         raise DataError(
             f"{source}: token ids have no mean and standard deviation: give None as normalisation"
@@ -203,7 +205,7 @@ def _check_normalisation(source: str, dataset: Dataset) -> None:
 
 
 def _float_images(inputs: Tensor) -> str:
-    """Say what is wrong with float inputs of more than two dimensions."""
+    """Return what is wrong with float inputs of more than two dimensions, and the remedy."""
     shape = f"float32 {list(inputs.shape)}"
     if inputs.dim() != 4:
         return f"inputs are {shape}; float32 inputs are tables, [n, features]: flatten them"

@@ -68,7 +68,7 @@ class Split:
 
 
 def _check_tensor(what: str, tensor: object) -> None:
-    """Refuse what is no tensor that numpy can show."""
+    """Refuse a tensor that numpy can't share."""
     if not isinstance(tensor, Tensor):
         raise DataError(f"{what} must be a torch.Tensor, not {kind_of(tensor)}: take torch.as_tensor(…)")
     if tensor.device.type != "cpu" or tensor.layout != torch.strided or tensor.requires_grad:
@@ -76,7 +76,7 @@ def _check_tensor(what: str, tensor: object) -> None:
 
 
 def kind_of(thing: object) -> str:
-    """Return what something is, for messages."""
+    """Return the type of something, for messages."""
     name = type(thing).__name__
     return "nothing" if thing is None else f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
@@ -154,7 +154,9 @@ class Dataset:
             )
         for attribute in self.attributes:
             if not isinstance(attribute, str):
-                raise DataError(f"data set {self.name!r}: the sensitive attribute {attribute!r} is no text")
+                raise DataError(
+                    f"data set {self.name!r}: the sensitive attribute {attribute!r} is not a text"
+                )
             if not attribute.isprintable():
                 raise DataError(
                     f"data set {self.name!r}: the sensitive attribute {attribute!r} has characters that do not print: "

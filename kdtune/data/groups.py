@@ -65,7 +65,7 @@ def encode(
     """
     occurring = _in_order({value for value in values if value is not None})
     if not occurring:
-        raise DataError(f"column {column!r} is sensitive, and blank in every row: choose another column")
+        raise DataError(f"column {column!r} is sensitive but blank in every row: choose another column")
     if declared is None:
         if len(occurring) > MOST_GROUPS:
             raise DataError(

@@ -34,7 +34,7 @@ def names() -> list[str]:
 def load(name: str, **options: Any) -> Dataset:
     """Load the data set `name` with the options of its loader.
 
-    Whoever made the loader, what it returns is checked, and so is its test split when it is opened.
+    What a loader returns is checked, and so is its test split when it is opened.
 
     Raises:
         UnknownNameError: there is no such data set.
@@ -60,7 +60,7 @@ def _checked_test(open_test: Callable[[], Split], form: Expected) -> Split:
 
 
 def _told(error: Exception) -> str:
-    """Return an error with the line of the user's code that raised it."""
+    """Return an error with the place in the user's code where it was raised."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
 
@@ -92,7 +92,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
 
 
 def _hints(loader: Loader) -> dict[str, Any]:
-    """Return the types of a loader's options; none where its annotations name what is not imported."""
+    """Return the types of a loader's options; none if its annotations name something that is not imported."""
     try:
         return get_type_hints(loader, include_extras=True)
     except (NameError, TypeError, AttributeError):

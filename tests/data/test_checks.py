@@ -96,7 +96,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "groups as a list of numbers": (lambda: dataset(attributes={"sex": (0, 1)}), "groups of 'sex' must be a tuple of names"),
     "groups as one text": (lambda: dataset(attributes={"sex": "fm"}), "groups of 'sex' must be a tuple of names"),
     "attributes as a list": (lambda: dataset(attributes=["sex"]), "attributes must be a dict"),
-    "attributes as numbers": (lambda: dataset(attributes={0: ("f", "m")}), "the sensitive attribute 0 is no text"),
+    "attributes as numbers": (lambda: dataset(attributes={0: ("f", "m")}), "the sensitive attribute 0 is not a text"),
     # ---- classes
     "classes as a list": (lambda: dataset(classes=["cat", "dog"]), "classes must be a tuple of names"),
     "classes as a number": (lambda: dataset(classes=2), "classes must be a tuple of names, not 2"),
@@ -135,8 +135,8 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a fingerprint of none": (lambda: dataset(fingerprint=None), "fingerprint is None"),
     "an empty fingerprint": (lambda: dataset(fingerprint=""), "fingerprint is ''"),
     "a test split that is open": (lambda: dataset(open_test=split(20)), "open_test is a Split, not a function"),
-    "a preprocessing that is no JSON": (lambda: dataset(preprocessing={"mean": torch.zeros(3)}), "preprocessing is no plain JSON"),
-    "a preprocessing of NaN": (lambda: dataset(preprocessing={"mean": float("nan")}), "preprocessing is no plain JSON"),
+    "a preprocessing that is no JSON": (lambda: dataset(preprocessing={"mean": torch.zeros(3)}), "preprocessing is not plain JSON"),
+    "a preprocessing of NaN": (lambda: dataset(preprocessing={"mean": float("nan")}), "preprocessing is not plain JSON"),
     "a preprocessing that is a list": (lambda: dataset(preprocessing=[1]), "preprocessing is a list, not a dict"),
 }  # fmt: skip
 
@@ -168,7 +168,7 @@ def test_what_is_right_is_taken(make: Callable[..., Dataset]) -> None:
 @pytest.mark.parametrize(
     ("test", "message"),
     [
-        (lambda: None, "'mine', test: nothing is no kdtune.data.Split"),
+        (lambda: None, "'mine', test: nothing is not a kdtune.data.Split"),
         (lambda: split(20, labels=changed(LABELS[:20], 5, 2)), r"'mine', test: labels\[5\] is 2"),
         (lambda: split(20, groups={}), "'mine', test: groups are given of none"),
         (lambda: table(20), "'mine', test: one input is float32"),

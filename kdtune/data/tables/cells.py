@@ -1,4 +1,4 @@
-"""A column of a table as text: each different cell once, and which of them every row holds."""
+"""A column of a table as text: its distinct values, and for each row the position of its value among them."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -17,14 +17,14 @@ MISSING_MARKERS = (
     "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
     "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
-"""What stands for "not known" in many tables, beside the empty cell."""
+"""What stands for a missing value in many tables, besides the empty cell."""
 
 _INVISIBLE = "\ufeff\u200b\u200e\u200f"
-"""A byte-order mark, a space of no width, marks of direction: programs leave them at the ends of cells."""
+"""A byte-order mark, a zero-width space, direction marks: programs leave them at the ends of cells."""
 
 
 def tidy(text: str) -> str:
-    """Return a cell without blanks around it, and with each accented letter as one character (NFC)."""
+    """Return a cell without blanks around it, in Unicode's composed form (NFC)."""
     text = text.strip()
     if text.isascii():
         return text
@@ -32,7 +32,7 @@ def tidy(text: str) -> str:
 
 
 class Missing:
-    """Tells the marks that stand for a missing value; a mark that is a number is matched by value."""
+    """Recognises the marks of missing values; a mark that is a number is matched by value."""
 
     def __init__(self, markers: Iterable[object] = MISSING_MARKERS, decimal: str = ".") -> None:
         self._texts = {"", *(tidy(str(marker)) for marker in markers)}
@@ -40,7 +40,7 @@ class Missing:
         self._decimal = decimal
 
     def __call__(self, text: str) -> bool:
-        """Tell whether a tidy cell is missing."""
+        """Tell whether a tidy cell is a mark of a missing value, or empty."""
         return text in self._texts or (
             bool(self._numbers) and canonical(text, self._decimal) in self._numbers
         )
@@ -52,9 +52,9 @@ class Cells:
 
     Attributes:
         codes: int64 [n], positions in `values`, -1 where the value is missing.
-        values: the different cells, tidy, in the order of their first row; rows that were taken may lack some.
-        marks: of missing values that some cell holds.
-        parsed: decimal sign -> the numbers of `values`, once they were asked for.
+        values: the distinct cells, tidy, in the order of their first row; after `take`, some may not occur.
+        marks: the marks of missing values that occur.
+        parsed: decimal sign -> what `numbers` returns, computed once.
     """
 
     codes: NDArray[np.int64]
@@ -64,7 +64,7 @@ class Cells:
 
     @classmethod
     def of(cls, codes: NDArray[np.int64], values: Sequence[str], missing: Missing) -> Self:
-        """Make a column of raw texts and each row's position among them; -1 is missing already."""
+        """Make a column from raw texts and each row's position among them, -1 where it is missing."""
         codebook, marks = Codebook(), []
         positions = np.full(len(values) + 1, -1, dtype=np.int64)
         for position, value in enumerate(map(tidy, values)):
@@ -76,7 +76,7 @@ class Cells:
 
     @classmethod
     def of_texts(cls, texts: Iterable[str | None], missing: Missing) -> Self:
-        """Make a column of each row's raw text."""
+        """Make a column from each row's raw text."""
         codebook = Codebook()
         raw = list(texts)
         codes = codebook.codes(["" if text is None else text for text in raw])
@@ -96,21 +96,21 @@ class Cells:
         return texts
 
     def renamed(self, rename: "Callable[[str], str | None]") -> "Self":
-        """Return the column with each value renamed; those that become equal are one; None makes it missing."""
+        """Return the column with each value renamed; equal names become one value, None becomes missing."""
         codebook = Codebook()
         names = [rename(value) for value in self.values]
         table = np.array([-1 if name is None else codebook[name] for name in names] + [-1], dtype=np.int64)
         return replace(self, codes=table[self.codes], values=tuple(codebook), parsed={})
 
     def by_value(self, decimal: str = ".") -> "Cells":
-        """Return the column with numbers that are equal as one value, if all of its values are numbers."""
+        """Return the column with equal numbers as one value, if all its values are numbers."""
         names = [canonical(value, decimal) for value in self.present]
         return self if None in names else self.renamed(lambda value: canonical(value, decimal))
 
     def numbers(self, decimal: str = ".") -> NDArray[np.float64]:
-        """Return the number of each value, float64 [len(values) + 1]; NaN where it is none, and last, for -1.
+        """Return the number of each value, float64 [len(values) + 1]; NaN if it is none.
 
-        `numbers[codes]` is the number of each row.
+        The last entry is NaN, for code -1: `numbers[codes]` holds the number of each row.
         """
         if decimal not in self.parsed:
             self.parsed[decimal] = np.append(numbers(self.values, decimal), np.nan)
@@ -123,7 +123,7 @@ class Cells:
 
     @property
     def present(self) -> list[str]:
-        """The values that some row holds."""
+        """The values that occur."""
         return [value for value, count in zip(self.values, self.counts, strict=True) if count]
 
     @property
@@ -132,7 +132,7 @@ class Cells:
         return int((self.codes < 0).sum())
 
     def first_row(self, is_sought: "Callable[[str], bool]") -> int:
-        """Return the first row whose value is sought; there must be one."""
+        """Return the first row with a value that is sought; there must be one."""
         sought = np.array([is_sought(value) for value in self.values] + [False])
         return int(np.argmax(sought[self.codes]))
 

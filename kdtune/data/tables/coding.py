@@ -27,8 +27,8 @@ class Coding:
         classes: in order.
         attributes: sensitive columns, or intersections of them.
         declared: column -> all its groups, in order.
-        edges: column -> edges of its bins; the label's column may have some, too.
-        rare: what becomes of a value that is no declared group.
+        edges: column, sensitive or the label -> edges of its bins.
+        rare: what becomes of a value that is not a declared group.
         decimal: the decimal sign of the file's numbers.
         is_closed: whether the groups are settled; see `closed`.
     """
@@ -43,27 +43,28 @@ class Coding:
     is_closed: bool = False
 
     def closed(self, groups: Mapping[str, tuple[str, ...]]) -> "Coding":
-        """Return the same for other rows, with the groups settled.
+        """Return the coding for other rows, with settled groups.
 
-        A value beyond them is then an error, missing or other, as `rare` says; where no group is called
-        `other`, it is missing.
+        A value that is none of these groups is then an error, missing or other, as `rare` says; it is missing if no
+        group is called `other`.
         """
         return replace(self, declared=groups, is_closed=True)
 
     def encode_labels(self, table: RawTable) -> Tensor:
         """Return each row's class, int64 [n].
 
-        Where all labels of other rows end in a full stop and those of the classes do not, as in UCI's adult.test,
-        the full stops do not count.
+        In other rows, a full stop at the end of every label is ignored, as in UCI's adult.test, if the classes have
+        none.
 
         Raises:
             DataError: a label is none of the classes.
         """
-        cells = class_cells(table, self.label, self.edges, self.decimal)
-        values = cells.values
+        is_binned = self.label in self.edges
+        cells = class_cells(table, self.label, self.edges, self.decimal) if is_binned else table[self.label]
+        values = cells.present
         if self.is_closed and values and all(value.endswith(".") for value in values):
             stripped = cells.renamed(lambda value: value[:-1].strip())
-            cells = stripped if set(stripped.values) <= set(self.classes) else cells
+            cells = stripped if set(stripped.present) <= set(self.classes) else cells
         position = {name: k for k, name in enumerate(self.classes)}
 
         def code(value: str) -> int:
@@ -82,7 +83,7 @@ class Coding:
         """Return attribute -> each row's group, int64 [n]; and column -> its groups.
 
         Raises:
-            DataError: a value is no group, or a column has no value at all.
+            DataError: a value is not a group, or a column has no value at all.
         """
         codes, groups = {}, {}
         for column in columns_of(self.attributes):
@@ -90,9 +91,9 @@ class Coding:
             if column in self.edges:
                 cells, names = binned(table, column, self.edges[column], self.decimal)
                 declared = declared or names
-            else:
+            if declared is None:
                 cells = cells.by_value(self.decimal)
-            if declared is not None:
+            else:
                 cells = self._as_declared(table, column, cells, declared)
             undeclared = self.rare
             if self.is_closed and undeclared == "other" and OTHER not in map(str.lower, declared or ()):
@@ -104,7 +105,7 @@ class Coding:
         return cross_codes(self.attributes, codes, groups), groups
 
     def _as_declared(self, table: RawTable, column: str, cells: Cells, declared: Sequence[str]) -> Cells:
-        """Return a column in the spelling of its declared groups; a value that is none of them stays."""
+        """Return a column in the spelling of its declared groups; other values stay as they are."""
         cells = cells.renamed(lambda value: spelled(value, declared, self.decimal) or value)
         strangers = set(cells.present) - set(declared)
         if strangers and self.rare == "error":
@@ -119,7 +120,7 @@ class Coding:
 
 
 def declared_groups(table: RawTable, column: str, values: Sequence[object], decimal: str) -> tuple[str, ...]:
-    """Return the groups that an option lists, in the spelling of the column where it has them."""
+    """Return the groups listed by an option, in the spelling of the column if they occur there."""
     known = table[column].by_value(decimal).present
     return tuple(spelled(value, known, decimal) or as_written(value) for value in values)
 
@@ -141,10 +142,10 @@ def edges_of(bins: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]
 def binned(
     table: RawTable, column: str, edges: Sequence[float], decimal: str
 ) -> tuple[Cells, tuple[str, ...]]:
-    """Return a column of numbers as names of bins, and all those names.
+    """Return a column of numbers as names of bins, and the names of all bins.
 
     Raises:
-        DataError: a cell is no number.
+        DataError: a cell is not a number.
     """
     shown = [canonical(str(edge)) or str(edge) for edge in edges]
     names = (f"<{shown[0]}", *(f"{low}-{high}" for low, high in pairwise(shown)), f">={shown[-1]}")
@@ -154,15 +155,15 @@ def binned(
     if len(wrong):
         cell = cells.values[cells.codes[wrong[0]]]
         raise DataError(
-            f"{table.at(int(wrong[0]))}: {cell!r} in column {column!r}, which has bins, is no number: name it under "
-            "`missing` if it stands for a missing value"
+            f"{table.at(int(wrong[0]))}: {cell!r} in column {column!r}, which has bins, is no number: if it "
+            "stands for a missing value, name it under `missing`"
         )
     bin_of = dict(zip(cells.values, np.searchsorted(edges, numbers[:-1], "right").tolist(), strict=True))
     return cells.renamed(lambda value: names[bin_of[value]]), names
 
 
 def class_cells(table: RawTable, label: str, edges: Mapping[str, tuple[float, ...]], decimal: str) -> Cells:
-    """Return the label column as names of classes: of bins, of numbers by value, or as written."""
+    """Return the label column as names of classes: bins, numbers by value, or texts."""
     return (
         binned(table, label, edges[label], decimal)[0] if label in edges else table[label].by_value(decimal)
     )
@@ -179,14 +180,14 @@ def find_classes(
     """Return the classes of a label column, sorted, numbers by value; `positive` last.
 
     Raises:
-        DataError: a row has no label, there are too many classes, or `positive` is none of two.
+        DataError: a row has no label, there are too many classes, or `positive` is not one of two classes.
     """
     cells = class_cells(table, label, edges, decimal)
     if cells.n_missing:
         rows = np.flatnonzero(cells.codes < 0)
         more = f", nor in {len(rows) - 1:,} more row{'s' if len(rows) > 2 else ''}" if len(rows) > 1 else ""
         raise DataError(
-            f"{table.at(int(rows[0]))}: there is no label in column {label!r}{more}: fill it in, or take the row out"
+            f"{table.at(int(rows[0]))}: there is no label in column {label!r}{more}: fill it in, or remove the row"
         )
     found = cells.present
     numeric = all(canonical(value) is not None for value in found)
@@ -195,7 +196,7 @@ def find_classes(
     else:
         classes = tuple(sorted(found, key=float if numeric else None))
     if len(found) > MOST_CLASSES:
-        hint = f": to make classes of a number, give `bins: {{{label}: [edge, …]}}`" if numeric else ""
+        hint = f": to make classes of numbers, set `bins: {{{label}: [edge, …]}}`" if numeric else ""
         raise DataError(
             f"{table.prefix}label {label!r} has {len(found)} different values, too many for classes{hint}"
         )
@@ -210,7 +211,11 @@ def _positive_last(
     wanted = spelled(positive, classes, decimal)
     if wanted is None:
         written = as_written(positive)
-        quote = ": YAML reads yes, no, on and off so: quote it" if isinstance(positive, bool) else ""
+        quote = (
+            ": YAML reads yes, no, on and off as true and false: quote it"
+            if isinstance(positive, bool)
+            else ""
+        )
         near = "" if isinstance(positive, bool) else did_you_mean(written, classes)
         raise DataError(
             f"{table.prefix}positive: {written!r} is no value of label {label!r}{near}{quote} "

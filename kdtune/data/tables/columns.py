@@ -1,11 +1,11 @@
-"""Which columns of a table are the label, the groups and the features, and why the others are not."""
+"""The role of each column: label, groups, features, or left out, and why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from kdtune.data.groups import attribute_names, columns_of
-from kdtune.data.tables.raw_table import RawTable
+from kdtune.data.tables.raw_table import RawTable, is_nameless
 from kdtune.errors import DataError, did_you_mean
 
 K = TypeVar("K")
@@ -14,14 +14,14 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Roles:
-    """What each column is for.
+    """The role of each column.
 
     Attributes:
         label: the column with the class.
         attributes: sensitive columns, or intersections of them (`sex*race`).
-        sensitive: the columns that these are made of.
-        features: the columns that features are made of, in the file's order or that of the option.
-        left_out: column -> why it is no feature, where that is not plain.
+        sensitive: the columns of these.
+        features: the columns that features are made of, in the order of the file or of the option.
+        left_out: columns that have no role -> why.
     """
 
     label: str
@@ -40,10 +40,10 @@ def assign_roles(
     drop: Sequence[object],
     use_sensitive: bool,
 ) -> Roles:
-    """Return what each column is for, by the options of the same names.
+    """Assign each column its role; the arguments are the options of `load_table`.
 
     Raises:
-        DataError: a column is not there, is there twice, or cannot be what it is asked to be.
+        DataError: a column doesn't exist, exists twice, or can't have this role.
     """
     (label_column,) = table.named([label], "label")
     table.require([label_column], "label")
@@ -54,18 +54,22 @@ def assign_roles(
         raise DataError(f"column {label_column!r} is the label and cannot be sensitive as well")
     dropped = table.named(drop, "drop")
     table.require_there(dropped, "drop")
-    chosen = table.order
-    if features is not None:
+    hidden = {label_column, *(() if use_sensitive else columns), *dropped}
+    if features is None:
+        chosen = table.order
+        hidden |= {*table.index}
+    else:
         chosen = tuple(dict.fromkeys(table.named(features, "features")))
         table.require(chosen, "features")
         _check_features(table, chosen, label_column, () if use_sensitive else columns)
-    hidden = {label_column, *(() if use_sensitive else columns), *dropped, *table.index}
     used = tuple(name for name in chosen if name not in hidden)
     if not used:
         raise DataError(f"{table.prefix}no column is left to make features of")
     table.require(used, "features")
-    left_out = dict.fromkeys(dropped, "dropped") | dict(table.index)
-    left_out |= {name: "not under features" for name in table.order if name not in {*hidden, *used}}
+    known = {label_column, *columns, *used}
+    left_out = dict.fromkeys(dropped, "dropped")
+    left_out |= {name: why for name, why in table.index.items() if name not in known}
+    left_out |= {name: "not under features" for name in table.order if name not in {*known, *left_out}}
     return Roles(label_column, attributes, columns, used, left_out)
 
 
@@ -86,27 +90,28 @@ def _check_features(table: RawTable, features: Sequence[str], label: str, hidden
             raise DataError(
                 f"column {column!r} is sensitive: set `use_sensitive: true` to make it a feature as well"
             )
-        if column in table.index:
+        if is_nameless(column):
             raise DataError(
-                f"{table.prefix}column {column!r} has no name of its own ({table.index[column]}) and cannot be a "
-                "feature: give it a name in the file"
+                f"{table.prefix}column {column!r} has no name in the file, so it is an index and cannot be a "
+                "feature: give it a name"
             )
 
 
 def by_column(
     table: RawTable, key: str, option: Mapping[K, Sequence[V]] | None, columns: Sequence[str]
 ) -> dict[str, tuple[V, ...]]:
-    """Return an option that says something of some columns, with the columns' names as the file has them.
+    """Return an option by column, with the columns in the file's spelling.
 
     Raises:
-        DataError: it names another column.
+        DataError: it names a column that is not among `columns`.
     """
     found = {}
     for asked, values in (option or {}).items():
         (name,) = table.named([asked], key)
         if name not in columns:
             raise DataError(
-                f"{key!r} names {name!r}, which is not among the sensitive columns{did_you_mean(name, columns)}"
+                f"{key!r} names {name!r}, but it is for {' and '.join(map(repr, columns)) or 'sensitive columns'}"
+                f"{did_you_mean(name, columns)}"
             )
         found[name] = tuple(values)
     return found

@@ -1,4 +1,4 @@
-"""Delimited text (CSV and its kin), read strictly: what can't be read for sure is refused with its line."""
+"""Reads delimited text such as CSV strictly: what can't be read for certain is refused with its line."""
 
 import csv
 import gc
@@ -21,28 +21,28 @@ from kdtune.data.tables.raw_table import RawTable
 from kdtune.errors import DataError
 
 _CHUNK = 10_000
-"""Rows that are held as Python texts at a time."""
+"""How many rows are held as Python texts at a time."""
 
 _SAMPLE_LINES = 20
 _EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
-"""A first line with which Excel is told the separator."""
+"""A first line that tells Excel the separator."""
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 _WHY = {
     "unexpected end of data": "a quote opens here and never closes",
-    "field larger": "a cell is longer than 131,072 characters: does a quote open here and never close?",
-    "expected after": "a cell goes on behind its closing quote: write a quote inside a cell twice, and no blank behind",
+    "field larger": "a cell is longer than 131,072 characters: is a quote that opens here never closed?",
+    "expected after": "text follows the closing quote of a cell: double quotes inside a cell, leave no blank after it",
 }
-"""What Python's reader says, in other words."""
+"""Messages of Python's reader, in other words."""
 
 
 def read_delimited(file: Path, form: Form) -> RawTable:
-    """Read a text file of cells, every cell as text.
+    """Read a text file, every cell as text.
 
     Raises:
-        DataError: the file is not written in this form, naming the line and the option that may help; or two rows
-            have a different number of cells, or there are none.
+        DataError: the file is not written in this form, rows differ in their number of cells, or there are none. The
+            message names the line, and the option that may help.
     """
     check_encoding(file, form.encoding)
     encoding = "utf-8-sig" if form.encoding.lower() in UTF_8 else form.encoding
@@ -59,7 +59,7 @@ def read_delimited(file: Path, form: Form) -> RawTable:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Keep Python from looking for cycles: rows have none, and looking takes longer than reading."""
+    """Stop Python from searching for reference cycles: rows have none, and the search takes longer than reading."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -77,10 +77,10 @@ class _Reader:
     """Reads one file.
 
     Attributes:
-        sample: its first lines.
-        skipped: lines so far that are no rows.
-        comments: those of them that are comments.
-        empty: rows left out because no cell holds anything.
+        sample: the first lines.
+        skipped: number of lines so far that are not part of a row.
+        comments: number of comment lines.
+        empty: number of rows without any value.
     """
 
     def __init__(self, file: Path, form: Form, sample: Sequence[str]) -> None:
@@ -116,17 +116,19 @@ class _Reader:
         )
 
     def lines(self, text: TextIO) -> Iterator[str]:
-        """Return the lines that are no comments, and not what Excel is told."""
+        """Return the lines without comments and without Excel's hint."""
         first = text.readline().removeprefix("\ufeff")
         if hint := _EXCEL.fullmatch(first):
             if hint.group(1) != self.separator:
-                raise self.refused(1, f"it says how to read it: set `separator: {quoted(hint.group(1))}`")
+                raise self.refused(
+                    1, f"this hint names the separator: set `separator: {quoted(hint.group(1))}`"
+                )
             self.skipped = 1
         lines = chain([] if hint else [first], text)
         return lines if self.form.comment is None and self.separator != " " else self.cleaned(lines)
 
     def cleaned(self, lines: Iterable[str]) -> Iterator[str]:
-        """Leave out comments, and blanks around lines where blanks separate."""
+        """Leave out comments; and blanks around lines, if blanks are the separator."""
         comment, strip = self.form.comment, self.separator == " "
         for line in lines:
             if comment is not None and line.startswith(comment):
@@ -136,7 +138,7 @@ class _Reader:
                 yield line.strip(" ") if strip else line
 
     def rows(self, text: TextIO) -> Iterator[_Row]:
-        """Yield the rows that hold something; others are counted if they are more than a blank line."""
+        """Yield the rows with a value; rows without one are counted, except for blank lines."""
         reader = csv.reader(self.lines(text), delimiter=self.separator, skipinitialspace=True, strict=True)
         before = 0
         try:
@@ -155,7 +157,7 @@ class _Reader:
             raise self.refused(before + self.skipped + 1, why + hint) from None
 
     def check_swallowed(self, line: int, cells: Sequence[str]) -> None:
-        """Refuse a cell that holds whole rows: a quote opened in one and closed in another."""
+        """Refuse a cell that holds whole rows, because a quote opens in one row and closes in another."""
         for position, cell in enumerate(cells):
             _, *inner = _LINE_END.split(cell)
             if not inner or len(cells) < 2:
@@ -164,8 +166,8 @@ class _Reader:
             if last == position and all(count == len(cells) - 1 for count in whole):
                 raise self.refused(
                     line,
-                    f"a quote opens here and closes {len(inner)} line{'s' if len(inner) > 1 else ''} on, with rows "
-                    "between: take it out, or write it twice",
+                    f"a quote opens here and closes {len(inner)} line{'s' if len(inner) > 1 else ''} later, so that it "
+                    "swallows rows: remove it, or double it",
                 )
 
     def header(self, rows: Iterator[_Row]) -> tuple[list[str], _Row]:
@@ -177,7 +179,7 @@ class _Reader:
         if not self.form.header:
             names = list(self.form.columns or ())
             if [tidy(cell) for cell in cells] == names:
-                raise self.refused(line, "it is a header: leave out `header: none` and `columns`")
+                raise self.refused(line, "this is a header: leave out `header: none` and `columns`")
             self.check_width(header, names)
             return names, header
         if len(cells) == 1 and (hint := other_separator(self.sample, self.separator)):
@@ -206,7 +208,7 @@ class _Reader:
                 self.check_width(first, names)
                 self.check_width((line, cells), names)
             if cells == names:
-                raise self.refused(line, "it repeats the header: take it out")
+                raise self.refused(line, "this repeats the header: remove it")
             lines.append(line)
             chunk.append(cells)
             if len(chunk) == _CHUNK:
@@ -223,22 +225,26 @@ class _Reader:
         return columns, np.array(lines, dtype=np.int64)
 
     def check_zeros(self, columns: Sequence[Column], lines: Sequence[int]) -> None:
-        """Refuse a byte of zero in a cell."""
+        """Refuse a zero byte in a cell."""
         for codes, codebook in columns:
             wrong = next((code for text, code in codebook.items() if "\0" in text), None)
             if wrong is not None:
                 line = lines[int(np.argmax(codes == wrong))]
-                raise self.refused(line, "a byte of zero: if it is text, set its `encoding`, as utf-16-le")
+                raise self.refused(
+                    line, "a zero byte: if the file is text, set its `encoding`, such as utf-16-le"
+                )
 
     def check_width(self, row: _Row, names: Sequence[str]) -> None:
-        """Refuse a row with another number of cells than there are names."""
+        """Refuse a row if its number of cells is not the number of names."""
         line, cells = row
         if len(cells) == len(names):
             return
         if not self.form.header:
             source = f"`columns` names {len(names)}"
         elif len(names) == 1:
-            source = f"the header names one column ({tidy(names[0])!r}): take it out if it is no header"
+            source = (
+                f"the header names one column ({tidy(names[0])!r}): remove that line if it is not the header"
+            )
         else:
             source = f"the header names {len(names)} columns"
         raise self.refused(

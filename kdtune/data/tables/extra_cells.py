@@ -1,4 +1,4 @@
-"""Rows with more cells than the header has names: a separator at their ends, or a name before each, as R writes it."""
+"""Rows with more cells than the header has names: they end with a separator, or begin with a row name, as R's do."""
 
 import csv
 import re
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from kdtune.data.tables.cells import Codebook, tidy
 
 Column = tuple[NDArray[np.int64], Codebook]
-"""Each row's raw cell as a number, and the cells."""
+"""For each row the position of its raw cell, and the distinct cells."""
 
 _ID = re.compile(r"(?i:(?:^|[\W_])(?:id|idx|index|nr|no|num|number|row|key)$)|[a-z]I[dD]$")
-"""What columns that count rows are called: where the header has one, rows need no further name."""
+"""Usual names of a column that counts rows: if the header has such a column, rows need no further name."""
 
 
 def ends_with_separators(columns: Sequence[Column], n_names: int) -> bool:
-    """Tell whether every row has empty cells behind those that have names.
+    """Tell whether in every row the cells without a name are empty.
 
-    Where the first cell is another in each row, it may as well be the name of a row whose last value is missing.
+    If the first cell is different in each row, it may also be a row name, and the last value missing.
     """
     codes, first = columns[0]
     extra = columns[n_names:]
@@ -29,16 +29,16 @@ def ends_with_separators(columns: Sequence[Column], n_names: int) -> bool:
 def has_row_names(
     columns: Sequence[Column], names: Sequence[str], separator: str, sample: Sequence[str]
 ) -> bool:
-    """Tell whether it is the form of R's write.table: each row begins with a name that the header lacks.
+    """Tell whether this is the form of R's write.table: each row begins with a row name, which the header lacks.
 
-    A comma that is part of a text without quotes makes rows longer, too. So the names must be in quotes, or be
-    separated by something that is no comma, or count the rows, while no comma is followed by a blank, or each is.
+    A comma inside a text without quotes makes rows longer, too. So the row names must be in quotes, or the separator
+    must not be a comma, or the row names must count the rows, with a blank after every comma or after none.
 
     Args:
         columns: raw.
-        names: the header.
+        names: those of the header.
         separator: between cells.
-        sample: the first lines.
+        sample: the first lines of the file.
     """
     codes, first = columns[0]
     if len(columns) != len(names) + 1 or len(first) < len(codes) or set(columns[-1][1]) <= {""}:
@@ -51,7 +51,7 @@ def has_row_names(
 
 
 def _counts_rows(column: Column) -> bool:
-    """Tell whether a column counts the rows, from 0 or 1."""
+    """Tell whether a column counts the rows, starting with 0 or 1."""
     codes, codebook = column
     texts = list(codebook)
     return len(texts) == len(codes) and any(

@@ -1,4 +1,4 @@
-"""Files that are no delimited text, told by their first bytes; each with the way out."""
+"""Recognises files that are not delimited text by their first bytes, and knows what to do with each."""
 
 import re
 
@@ -45,14 +45,14 @@ _TEXT: tuple[tuple[bytes, str], ...] = (
 _JSON = re.compile(rb'(\{\s*("|$)|\[\s*([{\["]|$))')
 
 SAMPLE_BYTES = 8192
-"""How much of a file's beginning is looked at."""
+"""How much of a file is looked at."""
 
 _OLD_STATA = range(102, 120)
-"""Stata's formats before XML-like headers begin with their number, then the byte order, 1 or 2, then 1."""
+"""Older Stata files begin with the number of their format, the byte order (1 or 2), and 1."""
 
 
 def foreign_format(sample: bytes) -> str | None:
-    """Return what a file is, and the way out, if its first bytes say that it is no delimited text."""
+    """Return what a file is and what to do with it, if its first bytes show that it is not delimited text."""
     if sample.startswith(b"PK\x03\x04"):
         if b"[Content_Types].xml" in sample or b"xl/" in sample:
             return f"an Excel workbook: {_AS_CSV}"

@@ -1,4 +1,4 @@
-"""DataFrames as tables of text, read as a file with the same content is."""
+"""Reads DataFrames as text, exactly as a file with the same content is read."""
 
 import datetime
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def table_of_frame(frame: "pd.DataFrame", form: Form) -> RawTable:
-    """Return a DataFrame's columns as text, as a file in this form has it; its index is left out."""
+    """Return a DataFrame's columns as text, written as in a file of this form; the index is left out."""
     names = [str(name) for name in frame.columns]
     cells = [_cells(frame.iloc[:, k], form) for k in range(len(names))]
     return RawTable.named_columns("", names, cells)
@@ -36,10 +36,10 @@ def _cells(column: "pd.Series[Any]", form: Form) -> Cells | str:
 
 
 def _text(value: Any, decimal: str) -> str | None:
-    """Return the text of a cell, None where it is missing.
+    """Return the text of a cell, None if it is missing.
 
     Raises:
-        TypeError: it is no plain value.
+        TypeError: it is not a plain value.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Which columns are numbers and which are categories; where a cell leaves that open, it is refused."""
+"""Decides which columns are numbers and which are categories, and refuses columns that may be either."""
 
 import re
 from collections.abc import Callable
@@ -18,15 +18,15 @@ MOST_CATEGORIES = 200
 """A text column with more different values than this is a name or a number, not a category."""
 
 MOST_PATTERNED = 20
-"""More different values than this that differ in their digits alone (`38 kg`, `2020-01-31`) are quantities."""
+"""More values than this that differ only in their digits (`38 kg`, `2020-01-31`) are quantities."""
 
 
 def is_number_column(table: RawTable, name: str, decimal: str) -> bool:
-    """Tell whether a column holds numbers; one of texts holds categories.
+    """Tell whether a column holds numbers; a column of texts holds categories.
 
     Raises:
-        DataError: some cells are numbers and others are not, or are in another notation; the message names the
-            first such cell and the remedies.
+        DataError: only some of the cells are numbers, or numbers are in another notation; the message names the first
+            such cell and the remedies.
     """
     cells = table[name]
     is_number = np.isfinite(cells.numbers(decimal)[:-1])
@@ -49,7 +49,7 @@ def is_number_column(table: RawTable, name: str, decimal: str) -> bool:
 
 
 def _refuse_notation(table: RawTable, name: str, decimal: str, is_odd: Callable[[str], bool]) -> None:
-    """Refuse a column of numbers by its first cell in another notation."""
+    """Refuse a column of numbers; name its first cell in another notation."""
     row, cell, more = _first(table, name, is_odd)
     if decimal == "." and _DECIMAL_COMMA.fullmatch(cell):
         thousands = _THOUSANDS.fullmatch(cell)
@@ -65,7 +65,7 @@ def _refuse_notation(table: RawTable, name: str, decimal: str, is_odd: Callable[
 
 
 def _plain(cell: str, decimal: str) -> str:
-    """Return the plain number that a cell in another notation stands for, or nothing."""
+    """Return the plain number that a cell in another notation may mean, or an empty text."""
     if any(letter.isalpha() for letter in cell):
         return ""
     is_negative = cell.startswith(("-", "−", "(")) or cell.endswith("-")
@@ -75,7 +75,7 @@ def _plain(cell: str, decimal: str) -> str:
 
 
 def _refuse_texts(table: RawTable, name: str, is_text: Callable[[str], bool]) -> None:
-    """Refuse a column of numbers by its first cell that is none."""
+    """Refuse a column of numbers; name its first cell that is not a number."""
     row, cell, more = _first(table, name, is_text)
     raise DataError(
         f"{table.at(row)}: {cell!r} in column {name!r} is no number: if it stands for a missing value, set "
@@ -86,7 +86,7 @@ def _refuse_texts(table: RawTable, name: str, is_text: Callable[[str], bool]) ->
 def _refuse_pattern(table: RawTable, name: str, n_values: int) -> None:
     row, cell, _ = _first(table, name, lambda value: _DIGITS.search(value) is not None)
     raise DataError(
-        f"{table.at(row)}: {cell!r} in column {name!r}, which has {n_values} values that differ in their digits: "
+        f"{table.at(row)}: {cell!r} in column {name!r}, whose {n_values} values differ only in their digits: "
         "write plain numbers, or name the column under `categorical` or `drop`"
     )
 
@@ -103,7 +103,7 @@ def _first(table: RawTable, name: str, is_sought: Callable[[str], bool]) -> tupl
 
 
 def _marks(table: RawTable, cell: str) -> str:
-    """Return what to write for `missing`: the cell, and the usual marks, which it replaces, that the file has."""
+    """Return the option `missing` with this cell, and with the usual marks in the file, which it would replace."""
     used = [mark for mark in MISSING_MARKERS if mark in table.marks]
     shown = ", ".join(f'"{mark}"' for mark in dict.fromkeys([cell, *used]))
     return f"`missing: [{shown}]`"

@@ -1,4 +1,4 @@
-"""What is a number in a cell of a table, and what only looks like one."""
+"""Numbers in the cells of a table, and texts that only look like numbers."""
 
 import math
 import re
@@ -15,17 +15,17 @@ _BOUND = re.compile(r"[<>≤≥~≈].*|.*\d\s*\+")
 _DIGITS = re.compile(r"\d[\d.,'’_\s]*(?:[eE][+-]?\d+)?")
 
 _SIGNS = frozenset("0123456789.+-eE")
-"""Of texts in these, `float` takes exactly those that `number` takes, and some that are not finite."""
+"""On texts of these characters, `float` and `number` agree, except for numbers that are not finite."""
 
 _MOST_DIGITS = 30
-"""A number that takes more digits than this, written out, is kept as it is written."""
+"""A number that needs more digits than this when written out keeps its spelling."""
 
 
 def number(text: str, decimal: str = ".") -> float | None:
-    """Return the number that a cell holds, or None where it holds none.
+    """Return the number that a cell holds, or None if it holds none.
 
-    A number is ASCII digits with at most one decimal sign, and perhaps a sign and an exponent: what Python's
-    `float` takes beside these (`1_000`, `inf`, `nan`, other scripts' digits) is none.
+    A number consists of ASCII digits with at most one decimal sign, and perhaps a sign and an exponent. What Python's
+    `float` reads besides (`1_000`, `inf`, `nan`, digits of other scripts) is not a number here.
     """
     if decimal != ".":
         if "." in text:
@@ -38,7 +38,7 @@ def number(text: str, decimal: str = ".") -> float | None:
 
 
 def numbers(texts: Sequence[str], decimal: str = ".") -> NDArray[np.float64]:
-    """Return the number of each text, float64 [n], NaN where it is none: `number` of many."""
+    """Return the number of each text, float64 [n], NaN if it is none; see `number`."""
     if decimal == "." and _SIGNS.issuperset("".join(texts)):
         try:
             found = np.array(list(map(float, texts)), dtype=np.float64)
@@ -52,9 +52,9 @@ def numbers(texts: Sequence[str], decimal: str = ".") -> NDArray[np.float64]:
 
 
 def canonical(text: str, decimal: str = ".") -> str | None:
-    """Return the one spelling of a number by which `1`, `1.0` and `1e0` are the same; None where it is none.
+    """Return the same text for equal numbers, as for `1`, `1.0` and `1e0`; None for a text that is not a number.
 
-    It is exact, however many digits there are. A number with a leading zero (`007`) is a code.
+    It is exact for any number of digits. A text with a leading zero (`007`) is a code, not a number.
     """
     if number(text, decimal) is None or _LEADING_ZERO.match(text):
         return None
@@ -70,6 +70,6 @@ def canonical(text: str, decimal: str = ".") -> str | None:
 def seems_a_number(text: str) -> bool:
     """Tell whether a cell is a number in another notation: `$5`, `38%`, `1,234`, `38,5`, `(5)`, `1 234`.
 
-    Bounds and ranges (`<25`, `25-45`, `3+`) are names of groups as often as not.
+    Bounds and ranges (`<25`, `25-45`, `3+`) don't count, because they often name groups.
     """
     return _BOUND.fullmatch(text) is None and _DIGITS.fullmatch(_AROUND.sub("", text)) is not None

@@ -1,4 +1,4 @@
-"""Parquet files as text, column by column."""
+"""Reads Parquet files as text, column by column."""
 
 import math
 import re
@@ -19,7 +19,7 @@ _MIDNIGHT = re.compile(r" 00:00:00(\.0+)?$")
 
 
 def read_parquet(file: Path, form: Form) -> RawTable:
-    """Read a Parquet file; a column of lists or records is not read, only told.
+    """Read a Parquet file; of a column of lists or records, only the kind is kept.
 
     Raises:
         DataError: the file is damaged, or has no rows.
@@ -45,7 +45,7 @@ def read_parquet(file: Path, form: Form) -> RawTable:
 
 
 def _cells(column: Any, form: Form) -> Cells | str:
-    """Return a column's cells; or what it holds, where that is no plain values."""
+    """Return a column's cells; or what the column holds, if that is not plain values."""
     import pyarrow as pa
 
     kind = column.type
@@ -62,19 +62,19 @@ def _cells(column: Any, form: Form) -> Cells | str:
     if pa.types.is_null(kind):
         return Cells(np.full(len(column), -1), ())
     if pa.types.is_float16(kind):
-        column = column.cast(pa.float32())  # Arrow can't list different values of the smaller type
+        column = column.cast(pa.float32())  # because Arrow can't find the distinct values of the smaller type
     encoded = column.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
     texts = _texts(encoded.dictionary, kind, form.decimal)
     if texts is None:
-        return "bytes that are no UTF-8 text"
+        return "bytes"
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return Cells.of(codes, texts, form.is_missing())
 
 
 def _texts(values: Any, kind: Any, decimal: str) -> list[str] | None:
-    """Return the text of each value; None where bytes are no text."""
+    """Return the text of each value; None if some bytes are not text."""
     import pyarrow as pa
 
     if pa.types.is_floating(kind):
@@ -101,5 +101,5 @@ def float_text(value: Any, decimal: str = ".") -> str:
 
 
 def time_text(text: str) -> str:
-    """Return a moment's text; a day's alone where it is midnight."""
+    """Return the text of a moment, without its time of day if that is midnight."""
     return _MIDNIGHT.sub("", text)

@@ -47,10 +47,10 @@ class Category:
 
 @dataclass(frozen=True)
 class TablePreprocessing:
-    """What turns raw columns into features; `fit` it on training rows, or rebuild it with `from_dict`.
+    """Turns raw columns into features; `fit` it on training rows, or rebuild it with `from_dict`.
 
     Attributes:
-        form: how cells are read, here and where a student predicts.
+        form: how cells are read, in training and when a student predicts.
     """
 
     columns: tuple[Number | Category, ...]
@@ -66,18 +66,18 @@ class TablePreprocessing:
         min_frequency: int | None = None,
         form: Form | None = None,
     ) -> "TablePreprocessing":
-        """Fit every column: one of numbers as numbers, unless named in `categorical`.
+        """Fit every column: columns of numbers as numbers, unless they are named in `categorical`.
 
         Args:
-            table: its columns are all made features of.
-            rows: int64, those to fit on; default: all. What a cell is (a number, a category) all rows tell.
+            table: features are made of all its columns.
+            rows: the rows to fit on, int64; default: all. Whether a column holds numbers is decided on all rows.
             categorical: columns of numbers that are codes.
             min_frequency: categories with fewer rows are joined into one feature.
             form: how cells are read.
 
         Raises:
-            DataError: a column has no value among the rows, too many different ones for categories, or cells that
-                are no numbers among numbers.
+            DataError: a column has no value in these rows, has too many values for categories, or holds both numbers
+                and texts.
         """
         form = form or Form()
         table = _as_table(table, form)
@@ -108,7 +108,7 @@ class TablePreprocessing:
         return names
 
     def check(self, table: RawTable) -> None:
-        """Check that another table has the columns, and numbers where training had numbers.
+        """Check that another table has the same columns, and numbers in those that held numbers in training.
 
         Raises:
             DataError: as `transform`.
@@ -122,7 +122,7 @@ class TablePreprocessing:
         """Return the features of raw rows, float32 [n, features]; other columns are not looked at.
 
         Raises:
-            DataError: a column is not there, or holds text where training held numbers.
+            DataError: a column doesn't exist, or one that held numbers in training holds a text.
         """
         table = _as_table(table, self.form)
         table.require([column.name for column in self.columns], "features")
@@ -142,10 +142,10 @@ class TablePreprocessing:
         return features
 
     def _numbers(self, table: RawTable, name: str) -> NDArray[np.float64]:
-        """Return a column's numbers, NaN where missing.
+        """Return a column's numbers, NaN if missing.
 
         Raises:
-            DataError: a cell is none.
+            DataError: a cell is not a number.
         """
         cells = table[name]
         numbers = cells.numbers(self.form.decimal)
@@ -154,13 +154,13 @@ class TablePreprocessing:
         if len(wrong):
             cell = cells.values[cells.codes[wrong[0]]]
             raise DataError(
-                f"{table.at(int(wrong[0]))}: {cell!r} in column {name!r} is no number, as in training: name it under "
-                "`missing` if it stands for a missing value"
+                f"{table.at(int(wrong[0]))}: {cell!r} in column {name!r} is no number, and in training all were: if it "
+                "stands for a missing value, write an empty cell"
             )
         return of_rows
 
     def _positions(self, cells: Cells, column: Category) -> NDArray[np.int64]:
-        """Return each row's position among the categories, their number where it is none of them."""
+        """Return each row's position among the categories, or the number of categories if it is none of them."""
         among = {category: k for k, category in enumerate(column.categories)}
         other = len(among)
 
@@ -171,7 +171,7 @@ class TablePreprocessing:
         return table[cells.codes]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON, from which `from_dict` makes the same again, to the last bit."""
+        """Return plain JSON from which `from_dict` rebuilds the same preprocessing, to the last bit."""
         columns = [
             {"kind": "number" if isinstance(column, Number) else "category", **asdict(column)}
             for column in self.columns
@@ -188,10 +188,10 @@ class TablePreprocessing:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "TablePreprocessing":
-        """Rebuild what `to_dict` gave.
+        """Rebuild it from `to_dict`.
 
         Raises:
-            DataError: it is not the state of a table's preprocessing.
+            DataError: this is not the state of a table's preprocessing.
         """
         columns: list[Number | Category] = []
         try:
@@ -235,6 +235,6 @@ def _fit_category(name: str, cells: Cells, min_frequency: int | None) -> Categor
     if len(categories) > MOST_CATEGORIES:
         raise DataError(
             f"column {name!r} has {len(categories)} different values in train (such as {categories[-1]!r}), too many "
-            "for categories: add it to `drop`, or set `min_frequency` to join the infrequent ones"
+            "for categories: add it to `drop`, or set `min_frequency` to join the infrequent values"
         )
     return Category(name, categories, rest=bool(infrequent))

@@ -1,9 +1,8 @@
-"""A table as it was read: its columns as text, where each row stands in the file, and what is no plain column."""
+"""A table as text: its columns, the line of each row, and the columns that can't be used as they are."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +11,14 @@ from kdtune.data.tables.cells import Cells, tidy
 from kdtune.data.tables.numbers import canonical
 from kdtune.errors import DataError, did_you_mean
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _MOST_NAMES = 30
 """A message lists no more columns than this."""
 
 _YES, _NO = ("yes", "true", "on"), ("no", "false", "off")
 """What YAML reads as true and false, in whatever case."""
 
-_PANDAS_NAME = re.compile(r"Unnamed: \d+(_level_\d+)?(\.\d+)?")
-"""What pandas calls a column without a name; as a name in a file it is an index that was written twice."""
+_PANDAS_NAME = re.compile(r"Unnamed: \d+(_level_\d+)?(\.\d+)*")
+"""What pandas calls a column without a name. In a file, such a name belongs to an index that was written twice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +27,15 @@ class RawTable:
 
     Attributes:
         path: the file, for messages; empty for a DataFrame.
-        columns: those that hold plain values, by name; of a name that occurs twice, the first.
-        lines: the line of the file on which each row begins, int64 [n]; None where rows have no lines.
+        columns: the columns of plain values, by name; if two have the same name, the first.
+        lines: the line of the file on which each row begins, int64 [n]; None if the rows have no lines.
         order: all names, each once, in the file's order.
-        index: name -> why it is an index rather than a column.
-        repeated: name -> positions, from 1, of the columns that have it.
-        unreadable: name -> what the column holds that is no plain value.
+        index: columns that are an index -> why.
+        repeated: names of several columns -> the positions of these, from 1.
+        unreadable: columns that hold no plain values -> what they hold.
         left_out: what else of the file is not used, each in a few words.
-        doubt: what may be wrong with the header, as a remedy for a column that is not found.
-        marks: of missing values that some cell of the file holds.
+        doubt: what may be wrong with the header, to be said if a column is not found.
+        marks: the marks of missing values that occur in the file.
     """
 
     path: str
@@ -65,34 +61,35 @@ class RawTable:
         return replace(self, columns=columns, lines=None if self.lines is None else self.lines[rows])
 
     def at(self, row: int) -> str:
-        """Return where a row (from 0) stands, for messages; rows and lines are counted from 1."""
+        """Return the place of row number `row` (from 0) for messages, which count rows and lines from 1."""
         place = f"row {row + 1}" if self.lines is None else f"line {self.lines[row]} (row {row + 1})"
         return f"{self.path}, {place}" if self.path else place
 
     def require(self, names: Sequence[str], key: str) -> None:
-        """Require that the columns that an option names are there, once, and hold plain values.
+        """Require that the columns named by an option exist, each once, and hold plain values.
 
         Raises:
-            DataError: one is not; the message offers the nearest name, or the remedy.
+            DataError: one does not; the message offers the nearest name, or the remedy.
         """
         self.require_there(names, key)
         for name in names:
             if name in self.repeated:
                 raise DataError(
-                    f"{self.prefix}{len(self.repeated[name])} columns are called {name!r}, blanks aside (columns "
-                    f"{', '.join(map(str, self.repeated[name]))} of the file): rename all but one, or take them out"
+                    f"{self.prefix}{len(self.repeated[name])} columns are called {name!r} (columns "
+                    f"{', '.join(map(str, self.repeated[name]))} of the file; blanks around names don't count): "
+                    "rename or remove all but one"
                 )
             if name in self.unreadable:
                 raise DataError(
-                    f"{self.prefix}column {name!r} holds {self.unreadable[name]}, no plain values: name it under "
-                    "`drop`, or write its parts as columns of their own"
+                    f"{self.prefix}column {name!r} holds {self.unreadable[name]}, not plain values: name it under "
+                    "`drop`, or give each part a column"
                 )
 
     def require_there(self, names: Sequence[str], key: str) -> None:
-        """Require that there are columns with the names that an option gives, whatever they hold.
+        """Require that the columns named by an option exist, whatever they hold.
 
         Raises:
-            DataError: there is none; the message offers the nearest name.
+            DataError: one does not; the message offers the nearest name.
         """
         for name in names:
             if name not in self.order:
@@ -103,7 +100,7 @@ class RawTable:
                 )
 
     def named(self, asked: Sequence[object], key: str) -> list[str]:
-        """Return the columns that an option names, as the file has them; see `spelled`.
+        """Return the columns named by an option, in the file's spelling; see `spelled`.
 
         Raises:
             DataError: a truth value stands for no column, or for several.
@@ -113,20 +110,20 @@ class RawTable:
             found = spelled(name, self.order)
             if found is None and isinstance(name, bool):
                 raise DataError(
-                    f"{self.prefix}{key!r} names {as_written(name)!r}, which YAML makes of yes, no, on and off: quote "
-                    "the column's name"
+                    f"{self.prefix}{key!r} names {as_written(name)!r}, because YAML reads yes, no, on and off as true "
+                    "and false: quote the column's name"
                 )
             names.append(found or as_written(name))
         return names
 
     def only(self, names: Sequence[str]) -> "RawTable":
-        """Return the table with these columns alone, in the order given."""
+        """Return the table with only these columns, in this order."""
         columns = {name: self.columns[name] for name in names}
         return replace(self, columns=columns, order=tuple(names), index={}, repeated={}, unreadable={})
 
     @property
     def prefix(self) -> str:
-        """The file, as messages begin with it; empty for a DataFrame."""
+        """The beginning of a message: the file; empty for a DataFrame."""
         return f"{self.path}: " if self.path else ""
 
     @classmethod
@@ -141,13 +138,13 @@ class RawTable:
         left_out: Sequence[str] = (),
         doubt: str = "",
     ) -> "RawTable":
-        """Return the table of columns in the file's order.
+        """Make a table of columns, given in the file's order.
 
         Args:
             path: of the file, or empty.
-            names: raw; a column without one is an index.
-            cells: of each column; or what it holds, where that is no plain values.
-            index: position -> why that column is an index.
+            names: raw; a column without a name is an index.
+            cells: of each column; or what the column holds, if that is not plain values.
+            index: positions of further columns that are an index -> why.
             lines: see the class.
             left_out: see the class.
             doubt: see the class.
@@ -165,7 +162,7 @@ class RawTable:
                     continue
                 name = _free_name(position, {tidy(other) for other in names})
                 reasons.setdefault(position, "index" if position == 0 else "no name")
-            elif _PANDAS_NAME.fullmatch(name):
+            elif is_nameless(name):
                 reasons.setdefault(position, "index")
             places.setdefault(name, []).append(position + 1)
             if position in reasons:
@@ -180,18 +177,10 @@ class RawTable:
             path, columns, lines, tuple(places), indices, repeated, unreadable, tuple(extra), doubt, marks
         )
 
-    def to_frame(self) -> "pd.DataFrame":
-        """Return the readable columns as a DataFrame of `str` and None.
 
-        Raises:
-            DataError: two columns have the same name.
-        """
-        import pandas as pd
-
-        self.require(list(self.repeated), "the header")
-        return pd.DataFrame(
-            {name: pd.Series(cells.texts(), dtype=object) for name, cells in self.columns.items()}
-        )
+def is_nameless(name: str) -> bool:
+    """Tell whether a name is that of a column without one."""
+    return _PANDAS_NAME.fullmatch(name) is not None
 
 
 def _free_name(position: int, taken: Collection[str]) -> str:
@@ -202,15 +191,15 @@ def _free_name(position: int, taken: Collection[str]) -> str:
 
 
 def as_written(asked: object) -> str:
-    """Return a value that YAML may have turned into a number or a truth value as text."""
+    """Return a value from a YAML file as text."""
     return tidy(str(asked)) if not isinstance(asked, bool) else str(asked).lower()
 
 
 def spelled(asked: object, known: Sequence[str], decimal: str = ".") -> str | None:
-    """Return which of the known texts a value from a YAML file stands for, or None.
+    """Return the known text that a value from a YAML file stands for, or None.
 
-    YAML reads `yes`, `no`, `on` and `off` as truth values, and `1.0` as a number: such a value stands for a text
-    if that text alone reads so.
+    YAML reads `yes`, `no`, `on` and `off` as truth values, and `1.0` as a number. Such a value stands for a text if
+    YAML would read exactly one of the known texts as this value.
     """
     if isinstance(asked, bool):
         same = [name for name in known if name.lower() in (_YES if asked else _NO)]
@@ -219,5 +208,9 @@ def spelled(asked: object, known: Sequence[str], decimal: str = ".") -> str | No
         if text in known:
             return text
         value = canonical(text, decimal)
-        same = [] if value is None else [name for name in known if canonical(name, decimal) == value]
+        same = [
+            name
+            for name in known
+            if value is not None and value in (canonical(name), canonical(name, decimal))
+        ]
     return same[0] if len(same) == 1 else None

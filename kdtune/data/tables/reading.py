@@ -1,21 +1,15 @@
-"""Reading a table from a file, whatever its kind, into columns of text, with one notion of what is missing."""
+"""Reads a table from a file of any supported kind into columns of text."""
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.delimited import read_delimited
 from kdtune.data.tables.foreign import SAMPLE_BYTES, foreign_format
 from kdtune.data.tables.form import Form
 from kdtune.data.tables.parquet import MAGIC, read_parquet
 from kdtune.data.tables.raw_table import RawTable
 from kdtune.errors import DataError, did_you_mean
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _PARQUET = (".parquet", ".pq")
 
@@ -24,11 +18,11 @@ def open_table(path: str | os.PathLike[str], form: Form) -> RawTable:
     """Read a Parquet file, or delimited text in this form.
 
     Returns:
-        Each column as text: cells are stripped, and missing where empty or a mark of a missing value. A Parquet
-        number becomes the shortest text that reads back as the same number.
+        Each column as text. Cells are stripped; empty cells and marks of missing values are missing. A Parquet number
+        becomes the shortest text that reads back as the same number.
 
     Raises:
-        DataError: the file is not there, of another kind, empty, or not readable for sure.
+        DataError: the file doesn't exist, is of another kind, is empty, or can't be read for certain.
     """
     file = Path(path).expanduser()
     try:
@@ -53,24 +47,6 @@ def _nearest(file: Path) -> str:
     if not folder.is_dir():
         return f": there is no folder {str(folder)!r}"
     return did_you_mean(file.name, [entry.name for entry in folder.iterdir() if entry.is_file()])
-
-
-def read_table(path: str | os.PathLike[str], missing: Iterable[str] = MISSING_MARKERS) -> "pd.DataFrame":
-    """Read a table in the usual form as a DataFrame of `str` and None; see `open_table`.
-
-    Raises:
-        DataError: as `open_table`; or two columns have the same name.
-    """
-    return open_table(path, Form(missing=tuple(missing))).to_frame()
-
-
-def require_columns(frame: "pd.DataFrame", columns: Sequence[str], *, path: object, key: str) -> None:
-    """Require that the columns that an option names are there.
-
-    Raises:
-        DataError: one is not; the message offers the nearest name.
-    """
-    RawTable(str(path), {}, order=tuple(map(str, frame.columns))).require(columns, key)
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:

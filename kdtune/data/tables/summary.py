@@ -1,4 +1,4 @@
-"""What was made of a table, in one line; and what a person may want to look at before trusting it."""
+"""Says in one line what was made of a table, and warns of what a person may want to check."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,22 +11,22 @@ from kdtune.data.tables.preprocessing import Category, Number
 from kdtune.data.tables.raw_table import RawTable
 
 Coded = tuple[Sequence[str], NDArray[np.int64]]
-"""Names, and each row's position among them."""
+"""Names, and each row's position among them, -1 if it has none."""
 
 _MOST_NAMES = 12
 """A list names no more columns than this, and counts the rest."""
 
 _TELLING = 0.9
-"""A column that removes this share of the errors of a constant answer tells the label almost by itself."""
+"""A column almost predicts the label by itself if it avoids this share of the errors of a constant answer."""
 
 _QUANTILES = 32
-"""Into so many parts a number is cut to see what it tells."""
+"""Numbers are cut into so many parts to see whether they predict the label."""
 
 _FEWEST_IDS = 50
-"""With fewer rows, whole numbers may well all differ by chance."""
+"""With fewer rows, whole numbers may all differ by chance."""
 
-_MOST_DIGITS = 10
-"""More numbers than this as classes are rather a quantity."""
+_MOST_NUMBERS = 10
+"""More classes than this that are numbers may be a quantity."""
 
 
 def summary_line(
@@ -38,15 +38,15 @@ def summary_line(
     groups: Mapping[str, Coded],
     left_out: Mapping[str, str],
 ) -> str:
-    """Return one line of what was made of a table.
+    """Return one line that says what was made of a table.
 
     Args:
-        table: as read.
+        table: the rows that are used.
         columns: the features.
         label: its column.
         labels: the classes, and each row's.
-        groups: sensitive attribute -> its groups, and each row's, -1 where it has none.
-        left_out: column -> why it is no feature.
+        groups: sensitive attribute -> its groups, and each row's.
+        left_out: column -> why it is not a feature.
     """
     numbers = [column.name for column in columns if isinstance(column, Number)]
     categories = [
@@ -98,14 +98,14 @@ def doubts(
     sensitive: Sequence[str],
     decimal: str,
 ) -> list[str]:
-    """Return one line for each thing that is allowed, but seldom meant.
+    """Return one line for each thing that is allowed but seldom intended.
 
     Args:
-        table: as read.
+        table: all rows.
         columns: the features.
         label: its column.
         labels: the classes, and each row's.
-        rows: those of train, from which alone it is judged what tells the label.
+        rows: those of train; only these are used to find columns that predict the label.
         sensitive: columns of groups.
         decimal: the decimal sign of numbers.
     """
@@ -116,12 +116,13 @@ def doubts(
         share = _tells(cells.take(rows), codes[rows], decimal if is_number else None)
         if share is not None:
             lines.append(
-                f"column {column.name!r} alone tells the label in {share:.1%} of the rows: if it is known only with "
-                "the label, name it under `drop`"
+                f"column {column.name!r} alone predicts the label in {share:.1%} of the rows: if it becomes known only "
+                "together with the label, name it under `drop`"
             )
         elif is_number and _is_id(cells):
             lines.append(
-                f"column {column.name!r} is another whole number in every row: if it is an id, name it under `drop`"
+                f"column {column.name!r} holds a different whole number in every row: if it is an id, name it under "
+                "`drop`"
             )
     if hint := bins_hint(label, classes):
         lines.append(hint)
@@ -132,20 +133,20 @@ def doubts(
 
 
 def bins_hint(label: str, classes: Sequence[str]) -> str:
-    """Return what to say of a label that may be a quantity; nothing where it is none."""
-    if len(classes) <= _MOST_DIGITS or not all(canonical(name) is not None for name in classes):
+    """Return the remedy for a label that may be a quantity, else an empty text."""
+    if len(classes) <= _MOST_NUMBERS or not all(canonical(name) is not None for name in classes):
         return ""
     return (
-        f"label {label!r} has {len(classes)} numbers as classes: if it is a quantity, give "
+        f"label {label!r} has {len(classes)} numbers as classes: if it is a quantity, set "
         f"`bins: {{{label}: [edge, …]}}`"
     )
 
 
 def _tells(cells: Cells, labels: NDArray[np.int64], decimal: str | None) -> float | None:
-    """Return how often a column's value tells the label, if that is nearly always.
+    """Return how often a column predicts the label, if it nearly always does, else None.
 
-    The most frequent class of each value, or part of a number's range, is learnt on every other row and judged on
-    the rest.
+    The prediction is the most frequent class of each value, or of each part of a number's range. It is learnt on every
+    other row and judged on the rest.
     """
     codes = cells.codes + 1
     if decimal is not None:
@@ -166,18 +167,18 @@ def _tells(cells: Cells, labels: NDArray[np.int64], decimal: str | None) -> floa
 
 
 def _is_id(cells: Cells) -> bool:
-    """Tell whether every row has a whole number that no other has."""
+    """Tell whether every row holds a different whole number."""
     n = len(cells)
     return n >= _FEWEST_IDS and len(cells.present) == n and all(value.isdigit() for value in cells.values)
 
 
 def _alike(column: str, names: Sequence[str]) -> list[str]:
-    """Return a line for names that differ only in case or blanks."""
+    """Return a line for each pair of names that differ only in case or blanks."""
     seen: dict[str, str] = {}
     lines = []
     for name in names:
         folded = "".join(name.casefold().split())
         if folded in seen:
-            lines.append(f"{seen[folded]!r} and {name!r} in column {column!r} are taken as different")
+            lines.append(f"{seen[folded]!r} and {name!r} in column {column!r} are different names here")
         seen.setdefault(folded, name)
     return lines

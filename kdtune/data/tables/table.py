@@ -64,8 +64,8 @@ def load_table(
     """Read a table, cut it into train, validation and test, and make features of its columns.
 
     Test is cut first, then validation from the rest, each stratified by class and groups; rows keep their
-    order. The preprocessing is fitted on train only. What a cell is (a number, a group) is checked in all rows, and
-    in those of a test file, whose labels alone are not looked at before test is opened.
+    order. The preprocessing is fitted on train only. The cells of all rows are checked, also those of a test
+    file, except for its labels: these are not read before test is opened.
 
     Args:
         path: a .parquet file, or delimited text (.csv, .tsv or any other name).
@@ -77,21 +77,21 @@ def load_table(
         bins: numeric column, sensitive or the label -> ascending edges: `[25, 45]` makes `<25`, `25-45`, `>=45`; an
             edge belongs to the bin above it.
         min_group: the fewest examples that a group may have in validation.
-        rare: what becomes of smaller groups, and of values that are no declared group: `error`, `missing`
+        rare: what becomes of smaller groups, and of values that are not a declared group: `error`, `missing`
             (their rows belong to no group), or `other` (they are merged).
-        features: the columns that features are made of; default: all but label, sensitive ones and `drop`. A column
-            without a name is an index, and never a feature.
-        drop: columns that are no features: identifiers, and whatever leaks the label.
+        features: the columns that features are made of; default: all but the label, the sensitive columns and `drop`.
+            A column without a name is an index, and never a feature.
+        drop: columns that are not features: identifiers, and whatever leaks the label.
         categorical: columns of numbers that are codes.
         use_sensitive: let sensitive columns be features as well.
         min_frequency: categories with fewer training rows are joined into one feature.
-        missing: what stands for a missing value, beside the empty cell; it replaces the usual marks.
+        missing: what stands for a missing value, besides the empty cell; it replaces the usual marks.
         separator: the character between cells; a blank stands for one or more. Default: a comma, in .tsv a tab.
-        encoding: of the text, as Python names it.
+        encoding: of the text; Python's name of it.
         decimal: the decimal sign.
-        header: `none` where the first line names no columns.
-        columns: their names where the header does not name them.
-        comment: lines that begin with it are left out.
+        header: `none` if the first line doesn't name the columns.
+        columns: their names if there is no header.
+        comment: lines that begin with this text are left out.
         test: the share of rows that is the test split, or the path of another file.
         validation: the share of the remaining rows that is validation.
         n_train: take so many training rows only, stratified.
@@ -222,7 +222,7 @@ def _cut_test(
 def _require_classes(
     path: str, label: str, classes: tuple[str, ...], train: Tensor, validation: Tensor
 ) -> None:
-    """Require an example of each class in both splits; a label that is a quantity gets the remedy for it."""
+    """Require an example of each class in both splits; for a label that may be a quantity, name the remedy."""
     try:
         require_classes(path, classes, train=train, validation=validation)
     except DataError as error:
@@ -231,15 +231,15 @@ def _require_classes(
 
 
 def _check_test_file(path: str | Path, test: str, coding: Coding, preprocessing: TablePreprocessing) -> None:
-    """Check all of a test file but its labels.
+    """Check a test file, except for its labels.
 
     Raises:
-        DataError: it is the training file; or a column is not there, or a cell is of another kind.
+        DataError: it is the training file, a column doesn't exist, or a cell is of another kind than in training.
     """
     table = open_table(test, preprocessing.form)
     if file_digest(test) == file_digest(path):
         raise DataError(
-            f"test: {test} has the content of {path}: leave it out to have test rows cut from there"
+            f"test: {test} has the content of {path}: leave `test` out to cut test rows from that file"
         )
     table.require([coding.label], "label")
     table.require(columns_of(coding.attributes), "sensitive")
@@ -261,17 +261,16 @@ def _open_test(
             f"{path} has changed since the data set was loaded: its test rows are no longer the same"
         )
     table = open_table(path, preprocessing.form)
+    table.require([coding.label], "label")
+    table.require(columns_of(coding.attributes), "sensitive")
     if rows is None:
-        table.require([coding.label], "label")
-        table.require(columns_of(coding.attributes), "sensitive")
-    else:
-        table = table.take(rows.numpy())
-    if not len(table):
+        rows = torch.arange(len(table))
+    if not len(rows):
         raise DataError(f"{path}: the test split is empty")
     labels = coding.encode_labels(table)
     coded, _ = coding.encode_groups(table)
     return Split(
-        torch.from_numpy(preprocessing.transform(table)),
-        labels,
-        {name: tables[name][coded[name]] for name in coding.attributes},
+        torch.from_numpy(preprocessing.transform(table.take(rows.numpy()))),
+        labels[rows],
+        {name: tables[name][coded[name][rows]] for name in coding.attributes},
     )

@@ -149,9 +149,9 @@ def sizes(*counts: int) -> list[str]:
         (["F"] * 299 + [""], {}, "'sex' has one group only, 'F'"),
         (["F"] * 299 + ["?"], {"rare": "other"}, "'sex' has one group only, 'F'"),
         ([" F ", "F"] * 150, {}, "'sex' has one group only, 'F'"),
-        ([""] * 300, {}, r"people\.csv: column 'sex' is sensitive, and blank in every row"),
-        (["NA"] * 300, {}, "column 'sex' is sensitive, and blank in every row"),
-        ([""] * 300, {"groups": {"sex": ["F", "M"]}}, "column 'sex' is sensitive, and blank in every row"),
+        ([""] * 300, {}, r"people\.csv: column 'sex' is sensitive but blank in every row"),
+        (["NA"] * 300, {}, "column 'sex' is sensitive but blank in every row"),
+        ([""] * 300, {"groups": {"sex": ["F", "M"]}}, "column 'sex' is sensitive but blank in every row"),
         (sizes(300), {"groups": {"sex": ["a"]}}, "'sex' has one group only, 'a'"),
         (sizes(290, 10), {"rare": "missing", "min_group": 10}, r"one group only, 'a': `rare: missing` leaves out .*'b' 8"),
         (sizes(40, 40, 40, 40, 40, 40, 40, 20), {"rare": "missing", "min_group": 50}, r"'sex' has no group: `rare: missing`"),
@@ -192,7 +192,7 @@ def test_a_label_in_bins(people: pd.DataFrame, write: Write, load_people: Load) 
 
 def test_a_quantity_as_label_gets_a_hint(people: pd.DataFrame, write: Write, load_people: Load) -> None:
     path = write(people.assign(score=np.resize(np.arange(12), 300)).to_csv(index=False))
-    hint = "label 'score' has 12 numbers as classes: if it is a quantity, give `bins: {score: [edge, …]}`"
+    hint = "label 'score' has 12 numbers as classes: if it is a quantity, set `bins: {score: [edge, …]}`"
     assert hint in load_people(path, label="score").notes
     with pytest.raises(
         DataError, match=r"has no example in .*; label 'age' has \d+ numbers as classes.*`bins"

@@ -106,7 +106,7 @@ def test_a_column_of_no_plain_values_is_left_alone_or_refused_by_name(
         {"features": ["embedding"]},
     ]
     for options in uses:
-        with pytest.raises(DataError, match=r"column 'embedding' holds .*, no plain values"):
+        with pytest.raises(DataError, match=r"column 'embedding' holds .*, not plain values"):
             load_people(path, **options)
 
 
@@ -138,7 +138,7 @@ def test_moments_are_texts(people: pd.DataFrame, tmp_path: Path, load_people: Lo
         column = load_people(save(tmp_path, people, age=moments)).preprocessing["columns"][0]
         assert column["categories"] == ["2020-01-01", "2020-01-02"]
     many = pa.array([datetime.date(2020, 1, 1) + datetime.timedelta(k) for k in range(300)])
-    with pytest.raises(DataError, match=r"row 1: '2020-01-01' in column 'age', which has 300 values"):
+    with pytest.raises(DataError, match=r"row 1: '2020-01-01' in column 'age', whose 300 values differ"):
         load_people(save(tmp_path, people, age=many))
 
 
@@ -177,3 +177,16 @@ def test_what_is_damaged(people: pd.DataFrame, tmp_path: Path, load_people: Load
     pq.write_table(pa.table({"age": pa.array([], pa.int64()), "income": pa.array([], pa.string())}), path)
     with pytest.raises(DataError, match="no rows"):
         load_people(path)
+
+
+def test_a_named_index_is_a_feature_where_it_is_asked_for(
+    people: pd.DataFrame, tmp_path: Path, load_people: Load, right: str
+) -> None:
+    path = tmp_path / "people.parquet"
+    people.set_index("age").to_parquet(path)
+    assert "left out: age (index)" in load_people(path).notes[0]
+    assert load_people(path, features=["age", "hours", "job"]).fingerprint == right
+    people.assign(**{"Unnamed: 0": 1}).to_parquet(path)
+    with pytest.raises(DataError, match="column 'Unnamed: 0' has no name in the file"):
+        load_people(path, features=["Unnamed: 0", "age"])
+    assert load_people(path, drop=["Unnamed: 0"]).fingerprint == right

@@ -44,7 +44,7 @@ def test_a_column_that_tells_the_label(
         assert [
             note
             for note in notes[1:]
-            if f"column {name!r} alone tells the label in 9" in note or "100.0%" in note
+            if f"column {name!r} alone predicts the label in 9" in note or "100.0%" in note
         ]
         assert len(notes) == 2
 
@@ -70,7 +70,7 @@ def test_a_column_that_is_an_id(
     ids: np.ndarray, is_id: bool, people: pd.DataFrame, write: Write, load_people: Load
 ) -> None:
     notes = load_people(write(people.assign(person=ids).to_csv(index=False))).notes
-    said = "column 'person' is another whole number in every row: if it is an id, name it under `drop`"
+    said = "column 'person' holds a different whole number in every row: if it is an id, name it under `drop`"
     assert (said in notes) == is_id
 
 

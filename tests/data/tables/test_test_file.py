@@ -30,7 +30,7 @@ REFUSED: dict[str, tuple[Callable[[pd.DataFrame], str], str]] = {
     "numbers with commas": (lambda t: t.to_csv(index=False, decimal=","), "in column 'hours' is no number"),
     "a short row": (lambda t: t.to_csv(index=False) + "1,2\n", "line 102: 2 cells"),
     "a group of its own": (lambda t: t.assign(sex=["x", *t["sex"].iloc[1:]]).to_csv(index=False), r"line 2 \(row 1\): column 'sex' holds 'x', which is none of its declared groups"),
-    "no group at all": (lambda t: t.assign(sex="").to_csv(index=False), "column 'sex' is sensitive, and blank in every row"),
+    "no group at all": (lambda t: t.assign(sex="").to_csv(index=False), "column 'sex' is sensitive but blank in every row"),
     "no rows": (lambda t: t.head(0).to_csv(index=False), "no rows"),
 }  # fmt: skip
 

@@ -107,7 +107,7 @@ def test_german_is_read_with_three_options(write: Write) -> None:
 
 def test_german_without_options_names_them(write: Write) -> None:
     path = write(german(300), "german.data")
-    with pytest.raises(DataError, match=r'"," in it; " " makes 21 cells of each line.*set `separator: " "`'):
+    with pytest.raises(DataError, match=r'"," in it; " " cuts the lines into 21 cells.*set `separator: " "`'):
         load("table", path=path, label="credit")
     with pytest.raises(
         DataError, match=r"no column 'credit'.*`header: none` and `columns: \[name, …\]` \(21 names\)"
