@@ -13,7 +13,7 @@ class GrowingRun:
         self, path: Path, rate: float, *, trials: int = 1000, epochs: int = 200, classes: int = 100
     ) -> None:
         from kdtune.files import dumps
-        from tui.synthetic import Synthetic
+        from tui.sources.synthetic import Synthetic
 
         self.world = Synthetic(
             trials=trials, epochs=epochs, classes=classes, done=0, running=4, exact=False, state="running"
@@ -28,7 +28,7 @@ class GrowingRun:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def prepare(self, *, trials_done: int) -> "GrowingRun":
-        from tui.synthetic import Synthetic
+        from tui.sources.synthetic import Synthetic
 
         world = Synthetic(
             trials=self.world.n_trials,

@@ -30,7 +30,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: ours, what it should be at most, and the naive build's."""
+    """One figure: ours, its upper target, and the naive build's."""
 
     what: str
     unit: str
@@ -172,7 +172,7 @@ def idle_cpu(run: Path, seconds: float) -> float:
 
 
 def opening(run: Path) -> tuple[float, float, float]:
-    """Return seconds to the first paint with trials, to the whole, and the memory then."""
+    """Return the seconds to the first paint with trials, the seconds until all is read, and the memory then."""
     terminal = Terminal("ours", run)
     first = terminal.wait(r"t0\d\d\d")
     whole = terminal.wait("finished", timeout=120)
@@ -190,10 +190,10 @@ def charts() -> tuple[float, float, float]:
     from tui.charts.classes import class_map
     from tui.charts.frame import Frame
     from tui.charts.front import front
-    from tui.look import DARK, Palette
-    from tui.store import Store
-    from tui.synthetic import Synthetic
-    from tui.view import View
+    from tui.drawing.palette import DARK, Palette
+    from tui.sources.synthetic import Synthetic
+    from tui.state.store import Store
+    from tui.state.view import View
 
     world = Synthetic(trials=5000, epochs=1, classes=10, exact=False)
     store = Store(world.record)
@@ -231,8 +231,8 @@ def _median(call: Any) -> float:
 
 
 def measure(folder: Path, rounds: int, seconds: float, say: Callable[[Row], None]) -> None:
-    """Run everything; rows are said as they are known."""
-    from tui.synthetic import Synthetic
+    """Run everything and call `say` with each row as soon as it is known."""
+    from tui.sources.synthetic import Synthetic
 
     Synthetic(trials=40, epochs=10, classes=10).write(folder / "small")
     starts: dict[str, list[float]] = {"ours": [], "naive": [], "libraries": []}
@@ -324,7 +324,8 @@ def markdown(rows: list[Row], where: str, rounds: int) -> str:
         "|---|--:|--:|---|--:|--:|",
         *("| " + " | ".join(row.cells()) + " |" for row in rows),
         "",
-        f"Measured on {where}. Where the naive build has a figure, {rounds} rounds of both took turns; medians.",
+        f"Measured on {where}. Where the naive build has a figure, both took turns in {rounds} rounds; "
+        "the figures are medians.",
     ]
     return "\n".join(lines)
 

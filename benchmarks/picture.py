@@ -113,7 +113,7 @@ def _cell(draw: ImageDraw.ImageDraw, char: str, x: int, y: int, w: int, h: int, 
 
 
 def rows_of(app: Any) -> list[list[Segment]]:
-    """Return what a running app shows, as rows of segments."""
+    """Return what a running app shows as rows of segments."""
     return [list(strip) for strip in app.screen._compositor.render_strips()]
 
 
@@ -156,14 +156,14 @@ def main() -> int:
     options = parser.parse_args()
     from kdtune.runs.reader import open_run
     from tui.app import Monitor
-    from tui.look import Look
+    from tui.drawing.glyphs import Glyphs
     from tui.sources import Live, Replay
 
     run = open_run(options.run)
     source: Any = Live(run.files, run.record)
     if options.replay is not None:
         source = Replay(run.files, run.record)
-    app = Monitor(source, look=Look(ascii=options.ascii), theme=options.theme)
+    app = Monitor(source, glyphs=Glyphs(ascii=options.ascii), theme=options.theme)
     width, height = map(int, options.size.split("x"))
     asyncio.run(shoot(app, (width, height), options.keys.split(), options.out, wait=options.wait))
     return 0

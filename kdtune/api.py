@@ -7,7 +7,7 @@ from typing import Any
 from kdtune.runs.finding import create_run, runs_dir
 from kdtune.runs.reader import Run
 from kdtune.space.reading import Space, parse_space, read_space
-from kdtune.sweep.driver import Request, run_sweep
+from kdtune.sweep.driver import SweepRequest, run_sweep
 
 
 def search(
@@ -22,13 +22,13 @@ def search(
 ) -> Run:
     """Run a sweep in this process, wait for its end, and return the run.
 
-    Data sets and models registered in the calling program are known to it, and to its workers.
+    The sweep and its workers know the data sets and models that the calling program has registered.
 
     Args:
         space: a ready space's name, a YAML file, or its content.
-        name: of the run; by default the space's name and a number.
+        name: name of the run; by default the space's name and a number.
         trials, minutes, seed: replace those of the space.
-        address: of a running Ray cluster (host:port).
+        address: address of a running Ray cluster (host:port).
         directory: where runs are kept; by default `KDTUNE_RUNS`, or `./runs`.
 
     Raises:
@@ -49,7 +49,7 @@ def search(
     resolved = parse_space(content, stem).with_absolute_paths()
     files = create_run(runs_dir(None if directory is None else Path(directory)), name, stem)
     try:
-        run_sweep(Request(files, resolved, address=address))
+        run_sweep(SweepRequest(files, resolved, address=address))
     finally:
         if not files.record.exists():
             _discard(files.root)

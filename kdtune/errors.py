@@ -1,6 +1,6 @@
-"""What can go wrong that a person can put right: one small tree of exceptions.
+"""Errors that a person can fix: one small tree of exceptions.
 
-The command line prints `str(error)` and exits with `error.exit_code`; everything else that escapes is a defect.
+The command line prints `str(error)` and exits with `error.exit_code`; any other exception that escapes is a bug.
 """
 
 import difflib
@@ -48,11 +48,11 @@ class SweepError(KdtuneError):
 
 
 class DiskError(KdtuneError, OSError):
-    """A file can't be written: the disk is full, read-only or gone; what was written before is whole."""
+    """A file can't be written: the disk is full, read-only or gone; what was written before is intact."""
 
     @classmethod
     def of(cls, error: OSError, path: str | os.PathLike[str]) -> "DiskError":
-        """Say what the system said of a file, and what to do."""
+        """Return an error that says what the system reported about a file, and what to do."""
         remedy = _DISK.get(error.errno or 0, "is the disk still there?")
         raised = cls(f"{os.fspath(path)}: can't be written ({error.strerror or error}): {remedy}")
         raised.errno = error.errno
@@ -61,17 +61,17 @@ class DiskError(KdtuneError, OSError):
 
 _DISK = {
     errno.ENOSPC: "make room on that disk",
-    errno.EDQUOT: "make room: your share of that disk is used up",
+    errno.EDQUOT: "make room: your quota on that disk is used up",
     errno.EFBIG: "files may not grow that large here",
     errno.EROFS: "the disk is read-only; name another folder",
     errno.EACCES: "you may not write there; name another folder",
     errno.EPERM: "you may not write there; name another folder",
-    errno.EIO: "the disk fails",
+    errno.EIO: "the disk is failing",
 }
 
 
 def is_disk_error(error: OSError) -> bool:
-    """Tell what a disk does from what a program does wrong."""
+    """Return whether an error comes from the disk, not from a mistake in the program."""
     return error.errno in _DISK or error.errno in (errno.ESTALE, errno.ENODEV, errno.ENXIO)
 
 

@@ -1,4 +1,4 @@
-"""The one door to the disk: strict JSON, and files and folders that are replaced in one step."""
+"""Reads and writes strict JSON, and replaces files and folders in one step."""
 
 import contextlib
 import json
@@ -13,13 +13,23 @@ from typing import Any
 from kdtune.errors import DiskError, InputError, KdtuneError, RunError
 
 
+def cache_dir() -> Path:
+    """Return the folder for things that can be made again: `KDTUNE_CACHE`, or the user's cache folder."""
+    asked = os.environ.get("KDTUNE_CACHE")
+    if asked:
+        return Path(asked).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("kdtune"))
+
+
 def dumps(record: Any) -> str:
     """Return `record` as one line of strict JSON; NaN and infinities (undefined quantities) become null."""
     try:
         line = json.dumps(record, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     except ValueError:
         line = json.dumps(_without_nan(record), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    # A file name that is no valid text holds lone surrogates, which UTF-8 has not: JSON has an escape for them.
+    # A file name that is not valid text has lone surrogates; UTF-8 can't encode them, but JSON can escape them.
     return line.encode("utf-8", "backslashreplace").decode()
 
 
@@ -53,7 +63,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file in one step: a reader sees the old one or the new one, whole."""
+    """Replace a JSON file in one step: a reader sees the whole old file or the whole new one."""
     write_bytes(path, (dumps(value) + "\n").encode())
 
 
@@ -61,7 +71,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file in one step.
 
     Raises:
-        DiskError: it can't be written; it is what it was before.
+        DiskError: it can't be written; its old content is intact.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,14 +91,14 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def replace_folder(folder: Path, *, overwrite: bool = True) -> Iterator[Path]:
-    """Give an empty folder to write into, which takes the place of `folder` when the block ends without an error.
+    """Yield an empty folder to write into; it replaces `folder` when the block ends without an error.
 
-    Nobody ever sees a folder that is half written: what is there is the old one or the new one, or, for a moment
-    while one replaces the other, none. After an error the old one is untouched and the new one is gone. When two
+    Nobody ever sees a half-written folder, only the old one or the new one or, for a moment while one replaces the
+    other, none. After an error the old one is untouched and the new one is gone. When two
     processes fill the same place at once, the folder of one of them stays, whole, and neither gets an error.
 
     Args:
-        overwrite: whether a folder that is there and not empty is replaced.
+        overwrite: whether an existing folder that is not empty is replaced.
 
     Raises:
         InputError: a file is in the way, or a folder that may not be overwritten.
@@ -111,7 +121,7 @@ def replace_folder(folder: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
 def _move_into_place(new: Path, folder: Path, *, overwrite: bool) -> None:
     try:
-        new.rename(folder)  # fails if a folder is there that is not empty
+        new.rename(folder)  # fails if the folder exists and is not empty
     except OSError:
         if folder.exists() and not (overwrite and folder.is_dir()):
             raise InputError(f"{folder}: is in the way: move it away, or name another folder") from None

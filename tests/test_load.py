@@ -123,7 +123,7 @@ def test_many_runs_are_listed_in_two_seconds(tmp_path: Path) -> None:
 
 
 def test_no_more_is_read_than_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same, as counts: of the full reports status reads one of each front member, and one for the group sizes."""
+    """The same, as counts: status reads one full report of each front member, and one for the group sizes."""
     files = large_run(tmp_path / "r", 40, 12, 5)
     run = open_run(files.root)
     read = []
@@ -146,7 +146,7 @@ played(Path(sys.argv[1]), [int(n) for n in sys.argv[2].split(",")], classes=int(
 
 
 def played(folder: Path, stops: list[int], *, classes: int, epochs: int) -> None:
-    """Run played trials through the real ledger; print the memory of this process after so many, MB."""
+    """Run played trials through the real manager; print the memory of this process after so many, MB."""
     import gc
 
     import psutil
@@ -156,7 +156,7 @@ def played(folder: Path, stops: list[int], *, classes: int, epochs: int) -> None
     from kdtune.space.reading import parse_space
     from kdtune.sweep.plan import make_plan
     from kdtune.sweep.trials.optuna_study import open_study
-    from kdtune.sweep.trials.trial_manager import Ledger
+    from kdtune.sweep.trials.trial_manager import TrialManager
 
     def split(n: int) -> Split:
         return Split(torch.zeros(n, 4), torch.arange(n) % classes, {"sex": torch.arange(n) // classes % 2})
@@ -185,18 +185,18 @@ def played(folder: Path, stops: list[int], *, classes: int, epochs: int) -> None
     rng = np.random.default_rng(0)
     reports = [report(k % epochs + 1, rng, classes) for k in range(5 * epochs)]
     reference = References(reports[0].counts[ALL], reports[0].counts[ALL])
-    ledger = Ledger(
+    manager = TrialManager(
         plan, files, writer, open_study(files.journal, plan.objectives), {"mlp-16->linear": reference},
         stopping=lambda: False, deadline=None,
     )  # fmt: skip
     found = {}
     for done in range(1, max(stops) + 1):
-        proposal = ledger.next_proposal()
+        proposal = manager.next_proposal()
         assert proposal is not None
         [number] = proposal.numbers
         mine = [r.to_dict() for r in reports[done % 5 * epochs : (done % 5 + 1) * epochs]]
-        ledger.take(proposal, {"students": json.dumps([{"number": number, "reports": mine, "failed": ""}])})
-        ledger.close(proposal, {}, lost=None)
+        manager.take(proposal, {"students": json.dumps([{"number": number, "reports": mine, "failed": ""}])})
+        manager.close(proposal, {}, lost=None)
         if done in stops:
             gc.collect()
             found[done] = psutil.Process().memory_info().rss / 1e6

@@ -1,4 +1,4 @@
-"""`python -m tui RUN`: the monitor without the rest of the command line; what `--serve` starts for each visitor."""
+"""The monitor without the rest of the command line, `python -m tui RUN`; `--serve` starts it for each visitor."""
 
 import argparse
 import gc
@@ -11,7 +11,7 @@ from kdtune.text import plain_lines
 
 def main() -> int:
     """Open the monitor and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tui", description="Watch a run.")
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description="Watch a run.")
     parser.add_argument("run", nargs="?")
     parser.add_argument("--runs-dir", type=Path)
     parser.add_argument("--replay", action="store_true")
@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--serve", action="store_true")
     parser.add_argument("--theme")
     gc.disable()  # as `kdtune watch` does
-    from tui.watch import watch
+    from .watch import watch
 
     try:
         return watch(**vars(parser.parse_args()))

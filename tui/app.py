@@ -1,10 +1,10 @@
-"""The monitor: one clock moves the session, screens draw it, one table of actions says what keys do."""
+"""The monitor: one clock updates the session, screens draw it, and one table says what the keys do."""
 
 import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,45 +13,50 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 from textual.timer import Timer
 
-from tui.action import Action, bindings
-from tui.actions import ACTIONS
-from tui.commands import moving
-from tui.look import THEMES, Look
-from tui.screens.board import Board
-from tui.screens.boards import BOARDS
-from tui.session import Session
-from tui.sources import Source
+from .actions import moving
+from .actions.action import bindings, footer
+from .actions.table import ACTIONS
+from .drawing.glyphs import Glyphs
+from .screens.board import Board
+from .screens.contents import BOARDS
+from .screens.dialog import Dialog
+from .session import Session
+from .sources import Source
+from .widgets.pane import Pane
+from .widgets.themes import THEMES
 
 FRAME_HZ = 8.0
+"""Frames per second."""
+
 SLOW_HZ = 2.0
-"""Frames a second over SSH."""
+"""Frames per second over SSH."""
 
 AWAY = 4
-"""While the terminal's window is not the one in use, or nothing happens, one frame in so many is drawn."""
+"""Only one frame in so many is drawn while nothing happens, or while another window is in use."""
 
 QUIET_SECONDS = 2.0
-"""Without reports and keys for so long, nothing is said to happen; computations that were asked for have ended."""
+"""Nothing happens if there was neither a report nor a key for so long; what was asked for is computed by then."""
 
 AFTER_SECONDS = 0.03
-"""After a key its pane is painted at once, the others so much later: a held key stays ahead of the charts."""
+"""After a key its pane is painted at once and the others so much later, so that a held key need not wait."""
 
 LOADING_SECONDS = 0.02
-"""Between frames while a run is being read."""
+"""Time between two frames while a run is being read."""
 
 SWITCH_SECONDS = 0.001
+"""Threads that read let a key through after this time, instead of Python's 5 ms."""
 
 RARE_COLLECTIONS = (20_000, 20, 100)
-"""Thresholds of the garbage collector once the run has been read."""
+"""The garbage collector's thresholds once the run has been read."""
 
 
 class Monitor(App[None]):
     """The terminal monitor of one run.
 
     Attributes:
-        session: the run, and how it is looked at.
-        actions: what a person can do.
-        failures: charts that raised, with what they raised.
-        log_axis_at: when the key of the logarithmic axis was pressed, by the monotonic clock.
+        session: the run, and what the person has chosen to see of it.
+        failures: names of the charts that raised an error, and the errors.
+        log_axis_at: the time when the key of the logarithmic axis was pressed last, by the monotonic clock.
     """
 
     CSS_PATH = Path(__file__).with_name("kdtune.tcss")
@@ -65,15 +70,14 @@ class Monitor(App[None]):
         self,
         source: Source,
         *,
-        look: Look | None = None,
+        glyphs: Glyphs | None = None,
         readonly: bool = False,
         theme: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         hz: float | None = None,
     ) -> None:
         super().__init__()
-        self.session = Session(source, look=look, readonly=readonly, clock=clock)
-        self.actions: tuple[Action, ...] = ACTIONS
+        self.session = Session(source, glyphs=glyphs, readonly=readonly, clock=clock)
         self.failures: list[tuple[str, Exception]] = []
         self.log_axis_at = float("-inf")
         self._hz = hz or (SLOW_HZ if "SSH_CONNECTION" in os.environ else FRAME_HZ)
@@ -90,8 +94,7 @@ class Monitor(App[None]):
     # ---- the clock ----
 
     def on_load(self) -> None:
-        """Start to read, while Textual lays out the first screen."""
-        # The threads that read give way to keys sooner than Python's 5 ms.
+        """Start to read while Textual lays out the first screen."""
         sys.setswitchinterval(SWITCH_SECONDS)
         self.session.start()
 
@@ -106,7 +109,7 @@ class Monitor(App[None]):
         self.session.stop()
 
     def turn(self) -> None:
-        """Take in what has come, and repaint what it changed."""
+        """Apply what the source has read, and repaint what it changed."""
         self._turns += 1
         begun = time.perf_counter()
         source = self.session.source
@@ -116,9 +119,13 @@ class Monitor(App[None]):
         at_rest = not self.app_focus or begun - self._stirred > QUIET_SECONDS
         if at_rest and self._turns % AWAY:
             return
-        self.session.take_in(self.current_mode)
         board = self.board
-        if board is not None:
+        if board is None:
+            self.session.update()
+        else:
+            dialog = self.screen
+            wishes = dialog.wishes if isinstance(dialog, Dialog) else ()
+            self.session.update(wishes or board.wishes, log=board.shows_log)
             board.update_panes(self._turns)
         self.session.meter.queue = source.waiting
         self.session.meter.tick(time.perf_counter() - begun)
@@ -131,7 +138,7 @@ class Monitor(App[None]):
                 self._soon = self.set_timer(LOADING_SECONDS, self._turn_soon, name="loading")
         elif not self._settled:
             self._settled = True
-            # What has been read stays: the collector need not walk through it again, which takes longer than a key may.
+            # What has been read stays; for the collector to walk through it again would take longer than a key may.
             gc.freeze()
             gc.enable()
             gc.set_threshold(*RARE_COLLECTIONS)
@@ -155,14 +162,14 @@ class Monitor(App[None]):
 
     @property
     def board(self) -> Board | None:
-        """The screen of panes in sight, or under a dialog."""
+        """The screen of panes that is in sight, or under a dialog."""
         for screen in reversed(self.screen_stack):
             if isinstance(screen, Board):
                 return screen
         return None
 
     def repaint(self) -> None:
-        """Repaint what has changed: what answers a key now, the rest very soon."""
+        """Repaint what has changed: what shows the effect of a key at once, the rest very soon."""
         board = self.board
         if board is not None:
             board.answer()
@@ -178,22 +185,36 @@ class Monitor(App[None]):
     # ---- acting ----
 
     async def on_event(self, event: events.Event) -> None:
-        """Note when keys come, for the meter."""
+        """Note for the meter when keys come."""
         if isinstance(event, events.Key):
             self.session.meter.key()
         await super().on_event(event)
 
     def action_act(self, number: int) -> None:
-        """Do one action of the table."""
-        self.actions[number].do(self)
+        """Do the action of this number."""
+        ACTIONS[number].do(self)
+
+    @property
+    def footer_keys(self) -> Sequence[tuple[str, str]]:
+        """Keys and what they do, in two words, the most important first."""
+        shown = footer(ACTIONS, replay=self.session.is_replay, readonly=self.session.readonly)
+        return [(action.shown, action.label) for action in shown]
+
+    def on_pane_clicked(self, event: Pane.Clicked) -> None:
+        """Put the cursor where the click was."""
+        moving.click(self, event.pane, event.x, event.y)
+
+    def on_pane_scrolled(self, event: Pane.Scrolled) -> None:
+        """Scroll the pane's list, or move the cursor."""
+        moving.scroll(self, event.pane, event.by)
 
     def action_help_quit(self) -> None:
-        """Say how to leave: what Ctrl-C is pressed for."""
-        self.session.say("q leaves, the sweep goes on; Q stops the sweep", "warn")
+        """Answer Ctrl-C: say how to leave."""
+        self.session.say("q leaves, and the sweep goes on; Q stops the sweep", "warn")
         self.repaint()
 
     def action_focus_next(self) -> None:
-        """Go to the next pane: Textual binds the tab key on every screen, before the app can."""
+        """Go to the next pane; Textual binds the tab key on every screen, before the app can."""
         if isinstance(self.screen, Board):
             moving.go_to_pane(self, 1)
         else:
@@ -207,8 +228,8 @@ class Monitor(App[None]):
             super().action_focus_previous()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Yield what the palette lists: the actions, and the themes."""
-        for action in self.actions:
+        """Yield the entries of the palette: the actions and the themes."""
+        for action in ACTIONS:
             title = f"{action.label[0].upper()}{action.label[1:]}  ({action.shown})"
             yield SystemCommand(title, action.help, lambda action=action: action.do(self))
-        yield SystemCommand("Theme", "colours of the whole monitor", self.action_change_theme)
+        yield SystemCommand("Theme", "choose the colours of the monitor", self.action_change_theme)

@@ -1,11 +1,16 @@
-"""Measures the monitor itself: what F12 shows."""
+"""Measures the monitor itself, for F12."""
 
 import time
 from collections import deque
 
 
 class Meter:
-    """Times of frames, charts and keys."""
+    """Times of frames, charts and keys, and bytes written.
+
+    Attributes:
+        shown: whether the footer shows them.
+        queue: number of batches that wait to be applied.
+    """
 
     def __init__(self) -> None:
         self.shown = False
@@ -18,28 +23,28 @@ class Meter:
         self._key_at: float | None = None
 
     def drew(self, name: str, seconds: float) -> None:
-        """Take in how long a chart took."""
+        """Note how long a chart took."""
         self.charts[name] = seconds
 
     def tick(self, seconds: float) -> None:
-        """Take in how long a turn of the frame clock took."""
+        """Note how long a turn of the frame clock took."""
         self.ticks.append(seconds)
         self.frames.append(time.monotonic())
 
     def key(self) -> None:
-        """A key was pressed."""
+        """Note that a key was pressed."""
         if self._key_at is None:
             self._key_at = time.perf_counter()
 
     def wrote(self, size: int) -> None:
-        """So many bytes went to the terminal."""
+        """Note that so many bytes went to the terminal."""
         self.bytes.append((time.monotonic(), size))
         if self._key_at is not None:
             self.keys.append(time.perf_counter() - self._key_at)
             self._key_at = None
 
     def line(self) -> str:
-        """Return one line, empty while not shown."""
+        """Return all of it in one line, empty unless it is shown."""
         if not self.shown:
             return ""
         span = self.frames[-1] - self.frames[0] if len(self.frames) > 1 else 0.0

@@ -1,62 +1,64 @@
-"""One person's session with one run: its source, what is known of it, how it is looked at. Knows nothing of Textual.
+"""One person's session with one run: everything that a front end needs besides drawing and keys.
 
-Everything that a front end needs besides drawing and keys; the app moves it with its clock.
+It knows nothing of Textual; the app updates it by its clock.
 """
 
 import time
 from collections.abc import Callable, Hashable, Sequence
 
 from kdtune.runs.paths import RunFiles
-from tui.analyst import Analyst, DoubtOf, RankingOf
-from tui.charts.frame import Frame
-from tui.charts.gaps import gap_names
-from tui.charts.search import ranked_measures, settings_and_results
-from tui.charts.table import front_order
-from tui.charts.timeline import started_order
-from tui.filter import Filter, FilterError, parse
-from tui.look import Look
-from tui.meter import Meter
-from tui.order import ordered
-from tui.reading import Reader
-from tui.sources import Batch, Replay, Source
-from tui.store import Store
-from tui.view import View
+
+from .background.intervals import BackgroundIntervals
+from .background.questions import Wish
+from .background.reading import Reader
+from .charts.frame import Frame
+from .drawing.glyphs import Glyphs
+from .meter import Meter
+from .sources import Batch, Replay, Source
+from .state.filter import Filter, FilterError, parse
+from .state.order import ordered
+from .state.store import Store
+from .state.view import View
 
 DRAIN_SECONDS = 0.04
-"""Time for taking events in, a frame: what is left waits for the next one, so that keys never do."""
+"""Most time to apply events in a frame; the rest waits for the next frame, so that keys never wait."""
 
 SORT_SECONDS = 2.0
-MESSAGE_SECONDS = 4.0
+"""Time between two sorts of the table while reports come in."""
 
-MOST_DOUBTS = 200
-"""Epochs of a trial whose intervals are computed, the latest."""
+MESSAGE_SECONDS = 4.0
+"""Time for which a message stays in the footer."""
+
+WishOf = Callable[[Frame], Wish | None]
+"""Returns what a chart wants computed, None where that is nothing."""
 
 
 class Session:
-    """A run, and how one looks at it.
+    """A run, and what a person has chosen to see of it.
 
     Attributes:
-        ids: the trials that the filter lets through, in the table's order.
-        message: what was said last, with its style; None once it has been read.
-        log_lines: the driver's log, as far as it was asked for.
+        files: the run directory; None for a made-up run.
+        ids: ids of the trials that the filter lets through, in the order of the table.
+        message: the latest message and its style; None once it has been shown long enough.
+        log_lines: the driver's log, as of the last time that a screen showed it.
     """
 
     def __init__(
         self,
         source: Source,
         *,
-        look: Look | None = None,
+        glyphs: Glyphs | None = None,
         readonly: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source = source
         self.store = Store(source.record)
         self.view = View()
-        self.look = look or Look()
+        self.glyphs = glyphs or Glyphs()
         self.readonly = readonly
         self.meter = Meter()
         self.reader = Reader(source)
-        self.analyst = Analyst(list(source.record.attributes))
+        self.intervals = BackgroundIntervals(list(source.record.attributes))
         self.files: RunFiles | None = getattr(source, "files", None)
         self.ids: list[str] = []
         self.message: tuple[str, str] | None = None
@@ -69,10 +71,10 @@ class Session:
         self._sorted_count = -1
         self._sorted_key: Hashable = None
         self._order_revision = 0
-        self._asked: Hashable = None
+        self._asked: Sequence[Hashable] = ()
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start to read."""
         self.source.start()
         self.reader.start()
 
@@ -80,39 +82,43 @@ class Session:
         """End the threads."""
         self.source.stop()
         self.reader.stop()
-        self.analyst.stop()
+        self.intervals.stop()
 
     @property
     def is_replay(self) -> bool:
-        """A run is played again."""
+        """Whether a run is played again."""
         return isinstance(self.source, Replay)
 
-    # ---- taking in ----
+    # ---- what has been read ----
 
-    def take_in(self, screen: str) -> None:
-        """Take in what has come since the last time, and ask for what the screen will show."""
+    def update(self, wishes: Sequence[WishOf] = (), *, log: bool = False) -> None:
+        """Apply what the source has read since the last time, and ask for what the screen needs.
+
+        Args:
+            wishes: what the charts on the screen want computed.
+            log: whether the screen shows the driver's log.
+        """
+        if self.source.record is not self.store.record:
+            self.store.renew(self.source.record)
         limit = time.perf_counter() + DRAIN_SECONDS
         while time.perf_counter() < limit and (batch := self.source.drain()) is not None:
             self._apply(batch)
-        dirty = self.store.take_dirty()
+        dirty = self.store.pop_dirty()
         if dirty and self.view.follow and self.store.newest:
             self.move_to(self.store.newest)
         self.sort()
         self.reader.want(self._looked_at(), dirty)
-        if screen == "log":
-            lines = self.source.log()
-            if lines is not None:
-                self.log_lines = lines
-                self._log_revision += 1
-        if screen in ("classes", "search") or self.view.closely:
-            self._ask("" if self.view.closely else screen)
+        if log and (lines := self.source.log()) is not None:
+            self.log_lines = lines
+            self._log_revision += 1
+        self._ask(wishes)
         if self.message and self._clock() > self._message_until:
             self.message = None
 
     def _apply(self, batch: Batch) -> None:
         if batch.reset:
             store = Store(self.store.record)
-            # Revisions must never repeat: widgets take equal ones for equal contents.
+            # Revisions must never repeat, because equal ones mean equal contents to the widgets.
             store.revision, store.done_revision = self.store.revision + 1, self.store.done_revision + 1
             self.store = store
             self._sorted_count = -1
@@ -129,39 +135,19 @@ class Session:
                     ids.insert(1, reference.id)
         return ids
 
-    def _ask(self, screen: str) -> None:
-        """Ask for what the screen shows and takes long to compute: of intervals those of the last epoch first."""
-        if screen == "search":
-            state = (self.store.done_revision, self._order_revision)
-            if state == self._asked:
-                return
-            self._asked = state
-            frame = self.frame(0, 0)
-            self.analyst.want(
-                [
-                    RankingOf(measure, state, *settings_and_results(frame, measure))
-                    for measure in ranked_measures(self.store)
-                ]
-            )
-            return
-        model = self.store.model(self.view.cursor)
-        if model is None or not self.store.record.attributes:
-            return
+    def _ask(self, wishes: Sequence[WishOf]) -> None:
+        """Ask for what the charts want computed, unless it is what they wanted last."""
         frame = self.frame(0, 0)
-        reports = frame.reports_of(model.id)
-        if (model.id, len(reports)) == self._asked:
-            return
-        self._asked = (model.id, len(reports))
-        names = gap_names(frame)
-        latest = reports[::-1][:MOST_DOUBTS]
-        self.analyst.want(
-            [DoubtOf((model.id, report.epoch, name), report) for report in latest for name in names]
-        )
+        wanted = [wish for wish_of in wishes if (wish := wish_of(frame)) is not None]
+        states = [wish.state for wish in wanted]
+        if wanted and states != self._asked:
+            self._asked = states
+            self.intervals.want([question for wish in wanted for question in wish.questions()])
 
     # ---- order and filter ----
 
     def sort(self, *, now: bool = False) -> None:
-        """Put the trials in order: now, or if it is time."""
+        """Sort the trials, now or if it is time."""
         count = len(self.store.state.trials)
         moment = self._clock()
         key = (self.store.revision, self.view.revision)
@@ -177,7 +163,7 @@ class Session:
             self.move_to(self.ids[0])
 
     def set_filter(self, text: str) -> str:
-        """Use a filter; return what is wrong with it, empty where nothing is."""
+        """Use a filter; return what is wrong with it, empty if nothing is."""
         try:
             self._filter = parse(text, self.store, self.view) if text.strip() else None
         except FilterError as error:
@@ -193,27 +179,21 @@ class Session:
             self.view.cursor = model_id
             self.view.changed()
 
-    def rows(self, pane: str) -> list[str]:
-        """Return ids of what the cursor can be on in a pane, in the order in which the pane shows it."""
-        baselines = [model.id for model in self.store.baselines]
-        if pane == "front_table":
-            return baselines + front_order(self.store, self.ids)
-        return started_order(self.store, self.ids) if pane == "timeline" else baselines + self.ids
-
-    # ---- what is drawn ----
+    # ---- drawing ----
 
     def frame(self, width: int, height: int) -> Frame:
-        """Return what charts are drawn from."""
+        """Return the argument of the charts."""
         return Frame(
             store=self.store,
             view=self.view,
             width=width,
             height=height,
-            look=self.look,
+            glyphs=self.glyphs,
             ids=self.ids,
+            ids_revision=self._order_revision,
             reports=self.reader.found,
-            doubts=self.analyst.doubts,
-            rankings=self.analyst.rankings,
+            doubts=self.intervals.doubts,
+            rankings=self.intervals.rankings,
             log=self.log_lines,
             loading=self.source.loading,
             error="the run directory is gone" if self.source.health.gone else self.source.health.error,
@@ -221,7 +201,12 @@ class Session:
         )
 
     def key(self, depends: str) -> tuple[Hashable, ...]:
-        """Return what a drawing depends on: `store`, `done` (what has ended), `reports` (the cursor's), …"""
+        """Return the values that a picture depends on.
+
+        Args:
+            depends: `store`; `done`, the trials that have ended; `reports`, those of the model under the cursor;
+                `rankings`; `log`.
+        """
         shared = (
             self.view.revision,
             self._order_revision,
@@ -233,13 +218,13 @@ class Session:
             case "reports":
                 cursor = self.store.model(self.view.cursor)
                 epoch = 0 if cursor is None else cursor.epoch
-                return (*shared, self.reader.revision, self.analyst.revision, epoch)
+                return (*shared, self.reader.revision, self.intervals.revision, epoch)
             case "log":
                 return (*shared, self._log_revision)
             case "done":
                 return (*shared, self.store.done_revision)
-            case "analyst":
-                return (*shared, self.store.done_revision, self.analyst.revision)
+            case "rankings":
+                return (*shared, self.store.done_revision, self.intervals.revision)
         return (*shared, self.store.revision, self.source.loading)
 
     def say(self, text: str, style: str = "accent") -> None:

@@ -12,12 +12,14 @@ from kdtune.runs.finding import runs_dir as runs_folder
 from kdtune.runs.lock import is_driven
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
-from tui.app import Monitor
-from tui.look import THEMES, Look
-from tui.sources import Live, Replay, Source
+
+from .app import Monitor
+from .drawing.glyphs import Glyphs
+from .sources import Live, Replay, Source
+from .widgets.themes import THEMES
 
 STARTING_SECONDS = 10.0
-"""How long a run's folder may be without record and driver before it is taken for no run."""
+"""A folder without record and driver for so long is no run."""
 
 
 def watch(
@@ -31,22 +33,20 @@ def watch(
     serve: bool = False,
     theme: str | None = None,
 ) -> int:
-    """Open the monitor on a run, the newest where none is named; return the exit code.
-
-    Without a terminal it raises; `kdtune status` says the same in plain text.
+    """Open the monitor on a run and return the exit code.
 
     Args:
-        run: name or path.
-        runs_dir: where runs are kept.
+        run: its name or path; None for the newest run.
+        runs_dir: the folder that holds the runs.
         replay: play the run again from its start, `speed` times as fast.
-        readonly: the sweep can't be stopped from here.
-        ascii: nothing but ASCII; also where the locale can't do more.
-        serve: in a browser, through textual-serve.
+        readonly: leave out the key that stops the sweep.
+        ascii: show nothing but ASCII, as in a locale that has nothing else.
+        serve: open it in a browser, through textual-serve.
         theme: one of Textual's themes, `kdtune-dark` or `kdtune-light`.
 
     Raises:
         RunError: there is no such run, its record is damaged, or a newer kdtune wrote it.
-        InputError: the theme is unknown, the speed not above 0, or standard output is no terminal.
+        InputError: the theme is unknown, the speed is not above 0, or there is no terminal.
     """
     if not speed > 0:
         raise InputError(f"speed {speed:g}: must be above 0")
@@ -58,28 +58,28 @@ def watch(
     _await_record(run, runs_dir)
     opened = open_run(run, runs_dir=runs_dir)
     if serve:
-        from tui.serve import serve_run
+        from .serve import serve_run
 
         return serve_run(opened.path, replay=replay, speed=speed, readonly=readonly, ascii=ascii, theme=theme)
     driven = "TEXTUAL_DRIVER" in os.environ  # textual-serve: the browser is the terminal
     if not driven and not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise InputError(
-            f"the monitor needs a terminal: 'kdtune status {opened.name}' says the same in plain text"
+            f"the monitor needs a terminal: 'kdtune status {opened.name}' shows the same in plain text"
         )
     source: Source
     source = Replay(opened.files, opened.record, speed) if replay else Live(opened.files, opened.record)
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    look = Look(
+    glyphs = Glyphs(
         ascii=ascii or not (driven or encoding.startswith("utf")),
         mono=os.environ.get("TERM", "") in ("dumb", "vt100"),
     )
-    app = Monitor(source, look=look, readonly=readonly, theme=theme)
+    app = Monitor(source, glyphs=glyphs, readonly=readonly, theme=theme)
     app.run()
     return app.return_code or 0
 
 
 def _await_record(run: str | Path | None, base: Path | None) -> None:
-    """Wait while a driver is at work in a run's folder that has no record yet: a sweep that has just begun."""
+    """Wait for the record of a sweep that has just begun: a driver holds its folder, and has yet to write one."""
     if run is None:
         return
     folder = next((path for path in (runs_folder(base) / run, Path(run)) if path.is_dir()), None)

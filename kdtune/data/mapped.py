@@ -1,4 +1,4 @@
-"""Inputs that may not fit into memory: decoded once into a .npy file, which is mapped, and so read as needed."""
+"""Inputs that may not fit into memory: decoded once into a .npy file, which is mapped and read only as needed."""
 
 import contextlib
 import hashlib
@@ -13,35 +13,41 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kdtune.data.cache import cache_dir
 from kdtune.errors import DataError
+from kdtune.files import cache_dir
 
 
 def map_file(path: str | Path, *, mode: Literal["r", "c"] = "r") -> np.memmap:
     """Map a .npy file for reading (or copy-on-write, "c"); nothing is read before it is needed.
 
     Raises:
-        DataError: it is gone, or is no whole .npy file.
+        DataError: it is gone, or not a whole .npy file.
     """
     try:
         array = np.load(path, mmap_mode=mode, allow_pickle=False)
-    except Exception as error:  # a damaged header makes numpy's reader stumble in every way
-        raise DataError(f"{path}: cannot be mapped ({error}): delete it, it is made again") from None
+    except Exception as error:  # a damaged header can make numpy raise anything
+        raise DataError(f"{path}: cannot be mapped ({error}): delete it, and it will be made again") from None
     if not isinstance(array, np.memmap):
-        raise DataError(f"{path}: is no .npy file of an array: delete it, it is made again")
+        raise DataError(f"{path}: is not a .npy file of an array: delete it, and it will be made again")
     return array
 
 
 def mapped_file(
-    key: str, shape: tuple[int, ...], row: Callable[[int], NDArray[np.uint8]], *, remedy: str
+    key: str,
+    shape: tuple[int, ...],
+    row: Callable[[int], NDArray[np.uint8]],
+    *,
+    check: Callable[[], None] = lambda: None,
+    remedy: str,
 ) -> Path:
     """Return the .npy file (uint8, `shape`) kept under `key` in the cache; made from `row(0..n-1)` if need be.
 
-    Rows are asked for in several threads. A file of another shape, or cut short, is made again; its bytes are
-    not checked further, for reading them all is what it is there to avoid.
+    Rows are asked for in several threads; `check` is called once all are written, and may still refuse. A file
+    of another shape, or cut short, is made again. Its bytes are not checked further, because reading them all
+    is what it is there to avoid.
 
     Raises:
-        DataError: the disk has no room for it (with `remedy`), or `row` raises it.
+        DataError: the disk has no room for it (with `remedy`), or `row` or `check` raises it.
     """
     path = cache_dir() / f"{key}.npy"
     if path.exists():
@@ -61,7 +67,8 @@ def mapped_file(
     os.close(handle)
     try:
         array = np.lib.format.open_memmap(name, mode="w+", dtype=np.uint8, shape=shape)
-        _fill(array, row)
+        fill_rows(array, row)
+        check()
         array.flush()
         del array
         os.replace(name, path)
@@ -72,7 +79,7 @@ def mapped_file(
 
 
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 (hex) of a mapped file; read through once, then kept beside it."""
+    """Return the SHA-256 (hex) of a mapped file; computed once, then stored beside it."""
     beside = path.with_suffix(".sha256")
     facts = path.stat()
     stamp = f"{facts.st_size} {facts.st_mtime_ns}"
@@ -89,7 +96,9 @@ def file_hash(path: Path) -> str:
     return value
 
 
-def _fill(array: NDArray[np.uint8], row: Callable[[int], NDArray[np.uint8]]) -> None:
+def fill_rows(array: NDArray[np.uint8], row: Callable[[int], NDArray[np.uint8]]) -> None:
+    """Fill `array` with `row(0..n-1)`, from several threads; the first error of a row ends it."""
+
     def fill(number: int) -> None:
         array[number] = row(number)
 

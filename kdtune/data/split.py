@@ -1,12 +1,27 @@
-"""Cutting one part out of a data set, by class and group alike."""
+"""Cuts one part out of a data set, stratified by class and group."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kdtune.errors import DataError
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How validation is cut from the training images, and how many of either are taken.
+
+    `limit_per_class` comes first, then `n_validation` or the share `validation`, then `n_train`.
+    """
+
+    validation: float
+    n_train: int | None
+    n_validation: int | None
+    limit_per_class: int | None
+    seed: int
 
 
 def stratified_cut(
@@ -47,3 +62,18 @@ def stratified_cut(
     chosen = np.zeros(n, dtype=bool)
     chosen[order[np.diff(steps) > 0]] = True
     return torch.from_numpy(np.flatnonzero(~chosen)), torch.from_numpy(np.flatnonzero(chosen))
+
+
+def at_most_per_class(labels: Tensor, groups: Mapping[str, Tensor] | None, n: int, seed: int) -> Tensor:
+    """Return at most `n` examples of each class, stratified by groups: indices, int64 [k], ascending.
+
+    Arguments are those of `stratified_cut`.
+    """
+    chosen = []
+    for label in sorted(set(labels.tolist())):
+        rows = torch.nonzero(labels == label).flatten()
+        if len(rows) > n:
+            of_class = {name: codes[rows] for name, codes in (groups or {}).items()}
+            rows = rows[stratified_cut(labels[rows], of_class, n, seed)[1]]
+        chosen.append(rows)
+    return torch.cat(chosen).sort().values

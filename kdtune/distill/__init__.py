@@ -1,22 +1,22 @@
-"""Distillation: the loss, training that can be resumed, frozen teachers. Knows nothing of Ray or Optuna.
+"""Distillation: the loss, training that can be resumed, and frozen teachers. Uses neither Ray nor Optuna.
 
-Names are looked up when they are used: reading a protocol (`TrainConfig`) does not import torch.
+Names are resolved when they are used: reading a protocol (`TrainConfig`) does not import torch.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kdtune.distill._loss import kd_loss
-    from kdtune.distill._schedule import learning_rate
     from kdtune.distill.arrays import Arrays, DeviceData
     from kdtune.distill.config import Distillation, Job, TrainConfig
+    from kdtune.distill.loss import kd_loss
+    from kdtune.distill.schedule import learning_rate
     from kdtune.distill.teacher import FrozenTeacher, TeacherSignal, signal_of
     from kdtune.distill.training import DivergedError, Training
 
 _HOMES = {
-    "kd_loss": "_loss",
-    "learning_rate": "_schedule",
+    "kd_loss": "loss",
+    "learning_rate": "schedule",
     "Arrays": "arrays",
     "DeviceData": "arrays",
     "Distillation": "config",

@@ -1,9 +1,10 @@
-"""How a model is trained: every setting of the protocol, checked where it is made."""
+"""How a model is trained: every setting of the protocol, checked when it is made."""
 
 import hashlib
 import json
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
@@ -19,7 +20,7 @@ class TrainConfig:
 
     Attributes:
         epochs: passes over the training data.
-        batch_size: examples a step.
+        batch_size: examples per step.
         optimizer: `sgd` (Nesterov momentum) or `adamw`.
         lr: learning rate after warm-up.
         momentum: of SGD.
@@ -27,7 +28,7 @@ class TrainConfig:
         schedule: `cosine` to zero, `step` (times `gamma` at each milestone), or `constant`.
         warmup: share of all steps over which the rate rises linearly.
         milestones: of `step`, as shares of all steps.
-        augment: crop and flip as the data set allows them; without, every epoch sees the images as they are.
+        augment: crop and flip images as the data set allows; otherwise every epoch sees them unchanged.
         precision: of the forward and backward pass; weights, losses and measures are float32.
         channels_last: memory layout of images and convolutions.
     """
@@ -72,20 +73,20 @@ class TrainConfig:
         """Return a copy with some settings replaced.
 
         Raises:
-            InputError: a name is no setting, or a value is out of range.
+            InputError: a name is not a setting, or a value is out of range.
         """
         known = [field.name for field in fields(self)]
         for name in options:
             if name not in known:
                 raise InputError(
-                    f"train.{name} is no setting{did_you_mean(name, known)} (known: {', '.join(known)})"
+                    f"train.{name} is not a setting{did_you_mean(name, known)} (known: {', '.join(known)})"
                 )
         return replace(self, **options)
 
 
 _KINDS = {
     int: "a whole number",
-    float: "a finite number (in YAML 0.001 or 1.0e-3: it reads 1e-3 as text)",
+    float: "a finite number (in YAML 0.001 or 1.0e-3: YAML reads 1e-3 as text)",
     bool: "true or false",
     str: "a name",
     tuple: "a list of numbers",
@@ -122,15 +123,16 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Job:
-    """One model to train: what `Training` needs beside the data.
+    """One model to train: what `Training` needs in addition to the data.
 
     Attributes:
         architecture: name in `kdtune.models`.
         seed: of the initial weights.
         view_seed: of the order of the examples and their augmentation; students that share it see the same batches
-            of the same crops, and so the same teacher logits.
+            of the same crops, and therefore the same teacher logits.
         distillation: None for hard labels only (a teacher, or a non-distilled student).
         weights: of a model that is not trained but taken from a file; its one epoch is an evaluation.
+        initial: weights in a file that training begins from.
     """
 
     architecture: str
@@ -139,27 +141,66 @@ class Job:
     view_seed: int = 0
     distillation: Distillation | None = None
     weights: Weights | None = None
+    initial: Weights | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
         record = asdict(self)
-        if self.weights is None:  # as it was written before there was such a thing: `key` stays what it is
-            del record["weights"]
+        for name, file in (("weights", self.weights), ("initial", self.initial)):
+            if file is None:  # `key` must not depend on a setting that is not used
+                del record[name]
+            else:
+                record[name] = file.to_dict()
         return record
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Self:
-        """Read it back."""
+        """Return the job that `to_dict` describes."""
         train = dict(record["train"])
         train["milestones"] = tuple(train["milestones"])
-        distillation, weights = record["distillation"], record.get("weights")
+        distillation = record["distillation"]
+        files = {name: record.get(name) for name in ("weights", "initial")}
         return cls(
             architecture=record["architecture"],
             train=TrainConfig(**train),
             seed=record["seed"],
             view_seed=record["view_seed"],
             distillation=None if distillation is None else Distillation(**distillation),
-            weights=None if weights is None else Weights(**weights),
+            **{name: None if file is None else Weights.from_dict(file) for name, file in files.items()},
+        )
+
+    def flat(self) -> dict[str, Any]:
+        """Return the job, without its epochs, as one flat row of plain values for people to read."""
+        train = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self.train).items()}
+        del train["epochs"]
+        soft = self.distillation
+        if soft is None:
+            named: dict[str, Any] = {"architecture": self.architecture}
+        else:
+            named = {
+                "teacher": soft.teacher,
+                "student": self.architecture,
+                "temperature": soft.temperature,
+                "alpha": soft.alpha,
+                "scale_by_t2": soft.scale_by_t2,
+            }
+        return {**named, **train, "seed": self.seed, "view_seed": self.view_seed}
+
+    @classmethod
+    def from_flat(cls, row: Mapping[str, Any]) -> Self:
+        """Return the job that such a row describes, given its `epochs` too."""
+        train = {field.name: row[field.name] for field in fields(TrainConfig)}
+        soft = None
+        if row.get("teacher") is not None:
+            soft = {field.name: row[field.name] for field in fields(Distillation)}
+        return cls.from_dict(
+            {
+                "architecture": str(row["architecture"] if soft is None else row["student"]),
+                "train": train,
+                "seed": row["seed"],
+                "view_seed": row["view_seed"],
+                "distillation": soft,
+            }
         )
 
     def key(self, fingerprint: str) -> str:
@@ -169,4 +210,4 @@ class Job:
 
 
 _RECIPE = 2
-"""Raised when the training loop changes what the same job gives, so that cached baselines are trained anew."""
+"""Increased when a change to the training loop changes a job's result, so that cached baselines are retrained."""

@@ -1,4 +1,4 @@
-"""How a run is made, and how it is found by name."""
+"""Creates runs, and finds them by name."""
 
 import os
 import re
@@ -55,7 +55,7 @@ def _create_run(base: Path, name: str | None, stem: str) -> RunFiles:
 
 
 def _never_began(folder: Path) -> bool:
-    """Tell whether a folder is that of a run whose driver was killed before it recorded what was asked."""
+    """Return whether a folder is that of a run whose driver was killed before it wrote `run.json`."""
     files = RunFiles(folder)
     own = {files.lock, files.log, files.events, files.heartbeat, files.stop_request}
     return files.lock.is_file() and not is_driven(files) and own.issuperset(folder.iterdir())
@@ -68,13 +68,13 @@ def list_runs(base: Path) -> list[RunFiles]:
 
 
 def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool = True) -> RunFiles:
-    """Return the run that a name or a path means; the newest one where `run` is None.
+    """Return the run that a name or a path refers to; the newest one if `run` is None.
 
     Args:
-        recorded: whether it must have its `run.json`: until its data are loaded, a run has only a driver.
+        recorded: whether the run must have its `run.json`: until its data are loaded, a run has only a lock file.
 
     Raises:
-        RunError: there is no such run; the message says where it was looked for, and what is there.
+        RunError: there is no such run; the message says which folder was searched, and which runs are there.
     """
     folder = runs_dir(base)
     known = list_runs(folder) if folder.is_dir() else []

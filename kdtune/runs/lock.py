@@ -1,4 +1,4 @@
-"""One driver a run: a lock that dies with its owner, a heartbeat for readers, and the request to stop."""
+"""One driver per run: a lock that dies with its owner, a heartbeat for readers, and the request to stop."""
 
 import contextlib
 import fcntl
@@ -14,13 +14,13 @@ from kdtune.files import read_json, write_json
 from kdtune.runs.paths import RunFiles
 
 HEARTBEAT_SECONDS = 2.0
-"""How often a driver shows that it lives."""
+"""Interval between the heartbeats of a driver."""
 
 LOST_AFTER_SECONDS = 15.0
-"""A driver that was not heard of for so long is taken for dead."""
+"""A driver without a heartbeat for this long is considered dead."""
 
 _LOCK_SECONDS = 1.0
-"""How long a new driver waits for the lock: a reader that looks whether it is held takes it for a moment."""
+"""How long a new driver waits for the lock, because a reader that checks it holds it for a moment."""
 
 StopMode = Literal["clean", "now"]
 
@@ -67,9 +67,9 @@ def _locked(descriptor: int, seconds: float) -> bool:
 
 
 def is_driven(files: RunFiles) -> bool:
-    """Tell whether a living process on this machine drives the run; a file that can't be opened shows no driver."""
+    """Return whether a living process on this machine drives the run; no, if the lock file can't be opened."""
     try:
-        # Shared, and opened for reading: any number may look at once, those who may not write included.
+        # A shared lock on a file opened for reading: any number may check at once, even without permission to write.
         with open(files.lock) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -80,9 +80,9 @@ def is_driven(files: RunFiles) -> bool:
 
 
 def driver_seems_alive(files: RunFiles) -> bool:
-    """Tell whether a run has a driver, here or on another machine.
+    """Return whether a run has a driver, here or on another machine.
 
-    On this machine the lock answers at once; of a driver elsewhere only its heartbeat is known.
+    On this machine the lock answers at once; for a driver elsewhere there is only its heartbeat.
     """
     if is_driven(files):
         return True
@@ -102,12 +102,12 @@ class Heartbeat:
 
     @property
     def age(self) -> float:
-        """Seconds since then."""
+        """Seconds since this sign of life."""
         return max(0.0, time.time() - self.time)
 
 
 def beat(files: RunFiles) -> None:
-    """Show that this process, the driver, lives."""
+    """Record that this process, the driver, is alive."""
     write_json(files.heartbeat, {"time": time.time(), "pid": os.getpid(), "host": socket.gethostname()})
 
 
@@ -121,7 +121,7 @@ def last_heartbeat(files: RunFiles) -> Heartbeat | None:
 
 
 def request_stop(files: RunFiles, mode: StopMode = "clean") -> None:
-    """Ask the driver to stop: after the epochs at work, or at once. Either way the run can be resumed."""
+    """Ask the driver to stop: after the current epochs, or at once. Either way the run can be resumed."""
     write_json(files.stop_request, {"mode": mode, "time": time.time()})
 
 

@@ -1,4 +1,4 @@
-"""A run in numbers, each with its doubt: what `kdtune status` prints, what the monitor shows, what `--json` gives."""
+"""A run in numbers, each with its uncertainty: what `kdtune status`, the monitor and `--json` show."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +22,7 @@ from kdtune.runs.state import ModelState, RunState
 
 Gap = Literal["eod", "dpd"]
 GAPS: tuple[Gap, ...] = ("eod", "dpd")
-"""Measures that small groups shift upwards: shown with an interval and the value that chance alone gives."""
+"""Measures that small groups bias upwards: shown with an interval and the value that chance alone gives."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Summary:
     """Progress, front and baselines of a run at one moment.
 
     Attributes:
+        data: what was made of the data, what was left out and what is in doubt, a line each.
         group_sizes: validation examples by sensitive attribute and group.
         trials: all of them, without doubts and class bias.
     """
@@ -79,6 +80,7 @@ class Summary:
     status: Status
     objectives: tuple[str, ...]
     constraints: tuple[str, ...]
+    data: tuple[str, ...]
     group_sizes: Mapping[str, Mapping[str, int]]
     classes: tuple[str, ...]
     baselines: tuple[Member, ...]
@@ -97,6 +99,7 @@ def summarise(run: Run) -> Summary:
         status=run.status(state),
         objectives=run.record.objectives,
         constraints=tuple(str(constraint) for constraint in run.record.constraints),
+        data=run.record.data_notes,
         group_sizes=_group_sizes(run, state),
         classes=run.record.classes,
         baselines=tuple(_member(run, model, state) for model in state.baselines.values()),
@@ -106,7 +109,7 @@ def summarise(run: Run) -> Summary:
 
 
 def doubt(report: Report, objective: Objective) -> Doubt:
-    """Return the doubt of a gap in a report."""
+    """Return how far a gap in a report can be trusted."""
     counts = report.counts[objective.attribute]
     quantity = cast(Gap, objective.measure.name)
     low, high = gap_interval(counts, quantity=quantity)
@@ -123,7 +126,7 @@ def bias_doubt(counts: Counts, reference: Counts) -> Doubt:
 
 
 def _member(run: Run, model: ModelState, state: RunState) -> Member:
-    # Of the epoch that the values are of: meanwhile there may be a later one.
+    # The report of the same epoch as the values: meanwhile there may be a later one.
     report = run.report(model.id, model.epoch) if model.epoch else None
     if report is None:
         return _plain_member(model)
@@ -181,7 +184,7 @@ def _group_sizes(run: Run, state: RunState) -> dict[str, dict[str, int]]:
             groups = run.record.attributes
             if any(len(n) != len(groups.get(name, ())) for name, n in sizes.items()):
                 raise RunError(
-                    f"{run.files.reports(model.id)}: other groups than those of {run.files.record}"
+                    f"{run.files.reports(model.id)}: its groups are not those of {run.files.record}"
                 )
             return {name: dict(zip(groups[name], n, strict=True)) for name, n in sizes.items()}
     return {}

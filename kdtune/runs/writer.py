@@ -1,4 +1,4 @@
-"""Writes a run's records. The driver holds the only one; trials write nothing but their checkpoints."""
+"""Writes a run's records. Only the driver has a writer; trials write nothing but their checkpoints."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ from kdtune.runs.state import RunState
 
 
 class RunWriter:
-    """Appends to a run's events and reports, and keeps the state that they lead to.
+    """Appends to a run's events and reports, and keeps the resulting state.
 
     Attributes:
-        state: the fold of all events, those of earlier drivers of the same run included.
+        state: the fold of all events, including those of earlier drivers of the same run.
     """
 
     def __init__(self, files: RunFiles) -> None:
@@ -34,14 +34,29 @@ class RunWriter:
         write_json(self.files.record, record.to_dict())
 
     def run_state(self, state: str, message: str = "") -> None:
-        """Say what the run does now."""
+        """Record what the run is doing now."""
         self._emit({"kind": "run", "state": state, "message": message}, durable=True)
 
     def model_started(
-        self, model_id: str, kind: str, config: Mapping[str, Any], epochs: int, *, cached: bool = False
+        self,
+        model_id: str,
+        kind: str,
+        config: Mapping[str, Any],
+        epochs: int,
+        *,
+        job: Mapping[str, Any] | None = None,
+        cached: bool = False,
     ) -> None:
-        """Say that a model is at work (again), and what it is."""
-        write_json(self.files.config(model_id), {"id": model_id, "model": kind, "epochs": epochs, **config})
+        """Record that a model is at work (again), and what it is.
+
+        Args:
+            config: one level of plain values, for people.
+            job: the training itself, so that it can be repeated.
+        """
+        content = {"id": model_id, "model": kind, "epochs": epochs, **config}
+        if job is not None:
+            content["job"] = dict(job)
+        write_json(self.files.config(model_id), content)
         event = {"model": kind, "config": dict(config), "epochs": epochs, "state": "running"}
         if cached:
             event["cached"] = True
@@ -50,11 +65,11 @@ class RunWriter:
     def model_state(
         self, model_id: str, state: str, message: str = "", *, failure: bool = False, weights: str = ""
     ) -> None:
-        """Say how a model ended, or that it was interrupted.
+        """Record how a model ended, or that it was interrupted.
 
         Args:
-            failure: it was interrupted because its worker failed.
-            weights: SHA-256 of those that the run keeps of it.
+            failure: whether it was interrupted because its worker failed.
+            weights: SHA-256 of its weights in the run.
         """
         event: dict[str, Any] = {"kind": _event_kind(model_id), "id": model_id, "state": state}
         if message:
@@ -63,15 +78,15 @@ class RunWriter:
             event["failure"] = True
         if weights:
             event["weights"] = weights
-        # Reports first: what is said to be done must not outlive them when the machine dies.
+        # Reports first: if the machine crashes, no model may be recorded as done without them.
         if reports := self._reports.pop(model_id, None):
             reports.lines.close(durable=True)
         self._emit(event, durable=True)
 
     def report(self, model_id: str, report: Report, references: References) -> dict[str, float]:
-        """Record one epoch's report and return its measures; a report that is there already is not written twice.
+        """Record one epoch's report and return its measures; a report is not written twice.
 
-        The full report goes first: an event never points to a report that is not there.
+        The full report goes first, so that an event never refers to a missing report.
         """
         values = all_measures(report, references, self._attributes)
         model = self.state.model(model_id)
@@ -93,7 +108,7 @@ class RunWriter:
         return values
 
     def front(self, done: int, hypervolume: float) -> None:
-        """Record the hypervolume after so many trials."""
+        """Record the hypervolume after `done` trials."""
         self._emit({"kind": "front", "done": done, "hypervolume": hypervolume})
 
     def close(self) -> None:

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from kdtune.distill.config import Distillation, TrainConfig
 from kdtune.errors import InputError, did_you_mean
@@ -52,7 +52,26 @@ class Range(Strict):
         return self
 
 
-Choice = Range | list[Scalar] | Scalar
+_RANGE, _LIST, _VALUE = FORMS = ("(range)", "(list)", "(value)")
+"""How pydantic calls the forms of a choice in the path of an error; no key of YAML is likely to be called so."""
+
+
+def _form_of(choice: object) -> str | None:
+    if isinstance(choice, dict | Range):
+        return _RANGE
+    if isinstance(choice, list) and all(isinstance(value, Scalar) for value in choice):
+        return _LIST
+    return _VALUE if isinstance(choice, Scalar) else None
+
+
+Choice = Annotated[
+    Annotated[Range, Tag(_RANGE)] | Annotated[list[Scalar], Tag(_LIST)] | Annotated[Scalar, Tag(_VALUE)],
+    Discriminator(
+        _form_of,
+        custom_error_type="choice",
+        custom_error_message="neither a value, a list of values, nor a range {low: …, high: …}",
+    ),
+]
 
 
 class Pair(Strict):

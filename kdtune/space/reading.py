@@ -1,8 +1,6 @@
 """Reads search spaces: what a person writes in YAML or behind `--set`, checked; each problem told with its remedy."""
 
-import re
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from kdtune.errors import InputError, SpaceError, did_you_mean
-from kdtune.space.choices import SEARCHABLE, Choice, Pair, Range, extremes
+from kdtune.space.choices import FORMS, SEARCHABLE, Choice, Pair, Range, extremes
 from kdtune.space.schema import Budget, EarlyStopping, Resources, Space
 from kdtune.space.study import IndividualSpec, StudySpec
 
@@ -65,49 +63,37 @@ def _kind(content: Any) -> str:
     return "nothing" if content is None else f"a {type(content).__name__}"
 
 
-_MEMBER = re.compile(r"function-.*|list\[.*|Range|bool|int|float|str")
-"""Of an error's path: the members of `Choice`, which are no keys."""
-
-
 def _readable(error: ValidationError) -> list[str]:
     """Return one line a problem: the key, what is wrong, and what to write instead."""
-    lines: dict[str, None] = {}
+    lines = []
     for problem in error.errors():
-        # A union reports each of its members; the path without their names is what the person wrote.
-        *above, last = map(str, problem["loc"] or ("",))
-        parts = [part for part in above if not _MEMBER.fullmatch(part)]
-        if problem["type"] == "extra_forbidden" or (last and not _MEMBER.fullmatch(last)):
-            parts.append(last)  # an unknown key may be called like a member
-        in_range = any(str(p).endswith("Range]") for p in problem["loc"])
+        parts = [str(part) for part in problem["loc"] if part not in FORMS]
         where = ".".join(parts)
-        if problem["type"] == "extra_forbidden":
-            model: Any = Range if in_range else _model_at(parts[:-1])
-            known = list(model.model_fields)
-            lines[f"unknown key {where!r}{did_you_mean(parts[-1], known)} (known: {', '.join(known)})"] = None
-        elif problem["type"] == "missing":
-            lines[f"{where}: missing"] = None
-        elif (in_range and problem["type"] == "model_type") or any(
-            "list[" in str(p) or p in ("bool", "int", "float", "str") for p in problem["loc"]
-        ):
-            lines.setdefault(
-                f"{where}: neither a value, a list of values, nor a range {{low: …, high: …}}", None
-            )
-        else:
-            text = problem["msg"].removeprefix("Value error, ")
-            lines[f"{where}: {text}" if where else text] = None
-    ranges = [line for line in lines if "neither a value" not in line]
-    return ranges or list(lines)
+        match problem["type"]:
+            case "extra_forbidden":
+                known = list(_model_at(problem["loc"]).model_fields)
+                near = did_you_mean(parts[-1], known)
+                lines.append(f"unknown key {where!r}{near} (known: {', '.join(known)})")
+            case "missing":
+                lines.append(f"{where}: missing")
+            case _:
+                text = problem["msg"].removeprefix("Value error, ")
+                lines.append(f"{where}: {text}" if where else text)
+    return lines
 
 
-def _model_at(parts: Sequence[str]) -> type[BaseModel]:
-    models: dict[str, type[BaseModel]] = {
+def _model_at(path: Sequence[str | int]) -> type[BaseModel]:
+    """Return the section that refused the last part of a path."""
+    if any(part in FORMS for part in path):
+        return Range
+    models: dict[str | int, type[BaseModel]] = {
         "budget": Budget,
         "early_stopping": EarlyStopping,
         "resources": Resources,
         "pairs": Pair,
-        "study": IndividualSpec if len(parts) > 1 else StudySpec,
+        "study": IndividualSpec if len(path) > 2 else StudySpec,
     }
-    return models.get(parts[0], Space) if parts else Space
+    return models.get(path[0], Space) if len(path) > 1 else Space
 
 
 def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space, str]:
@@ -171,10 +157,8 @@ def _override(content: Any, override: str) -> None:
 
 def ready_spaces() -> dict[str, str]:
     """Return the ready search spaces: name -> YAML text, with the default first."""
-    folder = resources.files("search_spaces")
-    texts = {
-        Path(item.name).stem: item.read_text(encoding="utf-8")
-        for item in folder.iterdir()
-        if item.name.endswith(".yaml")
-    }
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "search_spaces"  # where a wheel was installed; in a clone it lies beside the package
+    folder = inside if inside.is_dir() else package.with_name("search_spaces")
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.yaml")}
     return dict(sorted(texts.items(), key=lambda item: (item[0] != "default", item[0])))

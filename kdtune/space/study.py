@@ -27,7 +27,7 @@ class StudySpec(Strict):
     )
     seeds: int | list[int] = 5
     alpha: float = 0.8
-    scale_by_t2: bool | Literal["both"] = False
+    scale_by_t2: Literal[True, False, "both"] = False
     null_is: Literal["ratio", "difference", "raw"] = "ratio"
     level: float = Field(default=0.05, gt=0, lt=1)
     individual: IndividualSpec | None = IndividualSpec()
@@ -49,10 +49,12 @@ class StudySpec(Strict):
                 raise ValueError(f"{value:g} is listed {values.count(value)} times: once is enough")
         return sorted(values)
 
-    @field_validator("seeds")
+    @field_validator("seeds", mode="before")
     @classmethod
-    def _seeds(cls, value: int | list[int]) -> int | list[int]:
-        seeds = [value] if isinstance(value, int) else value
+    def _seeds(cls, value: Any) -> Any:
+        seeds = value if isinstance(value, list) else [value]
+        if any(isinstance(seed, bool) or not isinstance(seed, int) for seed in seeds):
+            raise ValueError(f"{value!r} is neither a number of seeds nor a list of seeds")
         if not seeds or (isinstance(value, int) and value < 1):
             raise ValueError("no seeds: at least one, and five or more for a test")
         for seed in seeds:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kdtune.data.images.pixels import Decoding, convert, decode, without_warnings
+from kdtune.data.images.scale import ImageError, RangeError
 from kdtune.errors import DataError
 
 
@@ -30,7 +32,7 @@ def inputs_of(x: Any, preprocessing: Mapping[str, Any], input_shape: Sequence[in
         case "table":
             return _table(x, preprocessing, shape)
         case "image":
-            return _images(x, shape)
+            return _images(x, Decoding.of_student(preprocessing, shape), shape)
 
 
 def input_kind(
@@ -49,15 +51,19 @@ def input_kind(
 
 
 def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
-    if _is_a(x, "pandas", "DataFrame"):
+    of_table = preprocessing.get("kind") == "table"
+    if of_table and (isinstance(x, str | Path) or _is_a(x, "pandas", "DataFrame")):
         from kdtune.data.tables.preprocessing import TablePreprocessing
+        from kdtune.data.tables.reading import open_table
 
-        return torch.from_numpy(TablePreprocessing.from_dict(preprocessing).transform(x))
+        fitted = TablePreprocessing.from_dict(preprocessing)
+        table = open_table(x, fitted.form) if isinstance(x, str | Path) else x
+        return torch.from_numpy(fitted.transform(table))
     rows = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
     if not rows.is_floating_point() or rows.dim() != 2 or rows.shape[1] != shape[0]:
         raise DataError(
-            f"this student reads a DataFrame with the raw columns, or prepared features float32 [n, {shape[0]}]; "
-            f"got {_described(rows)}"
+            "this student reads the path of a table, a DataFrame with the raw columns, or prepared features float32 "
+            f"[n, {shape[0]}]; got {_described(rows)}"
         )
     return rows.to("cpu", torch.float32)
 
@@ -80,13 +86,13 @@ def _text(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> T
     return ids.cpu()
 
 
-def _images(x: Any, shape: tuple[int, ...]) -> Tensor:
+def _images(x: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
     channels, height, width = shape
     wanted = f"uint8 [n, {channels}, {height}, {width}] or [n, {height}, {width}, {channels}]"
     if _is_picture(x):
         x = [x]
     if isinstance(x, list | tuple) and x and all(_is_picture(item) for item in x):
-        return torch.stack([_picture(item, shape) for item in x])
+        return torch.stack([_picture(item, decoding, shape) for item in x])
     pixels = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
     if pixels.dtype != torch.uint8:
         raise DataError(
@@ -111,22 +117,20 @@ def _is_a(x: Any, module: str, name: str) -> bool:
     return imported is not None and isinstance(x, getattr(imported, name))
 
 
-def _picture(item: Any, shape: tuple[int, ...]) -> Tensor:
-    from PIL import Image
-
-    from kdtune.data.images.images import FORMATS, prepared
-
-    channels, height, width = shape
-    image_size = height if height == width else None
-    if isinstance(item, str | Path):
+def _picture(item: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
+    is_file = isinstance(item, str | Path)
+    with without_warnings():
         try:
-            with Image.open(item, formats=FORMATS) as file:
-                pixels = prepared(file, image_size, channels)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f"{item}: can't be decoded as an image ({error})") from None
-    else:
-        pixels = prepared(item, image_size, channels)
-    if pixels.shape != (height, width, channels):
+            pixels = decode(item, decoding).pixels if is_file else convert(item, decoding).pixels
+        except RangeError as error:
+            raise DataError(
+                f"{item if is_file else 'an image'}: {error}; this student was trained without a `value_range`: "
+                "give images with 8 or 16 bits"
+            ) from None
+        except (ImageError, OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"{item if is_file else 'an image'}: {error}") from None
+    _, height, width = shape
+    if pixels.shape[:2] != (height, width):
         raise DataError(
             f"an image has {pixels.shape[1]}x{pixels.shape[0]} pixels; this student reads {width}x{height}"
         )

@@ -62,7 +62,7 @@ class Student:
         Args:
             x: images (PIL, paths of image files, or a list of them), arrays or tensors (uint8 [n, c, h, w] or
                 [n, h, w, c]; float32 [n, features] for tables; int64 [n, length] for token ids), a DataFrame with the
-                raw columns, or texts.
+                raw columns, the path of a table in the form of the training file, or texts.
 
         Raises:
             DataError: this student was not trained on such input.

@@ -7,7 +7,7 @@ from pathlib import Path
 from kdtune.errors import KdtuneError
 from kdtune.runs.paths import RunFiles
 from kdtune.space.reading import parse_space
-from kdtune.sweep.driver import Request, run_sweep
+from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.text import plain_lines
 
 
@@ -15,7 +15,7 @@ def main() -> int:
     """Drive the sweep or study that standard input asks for; return the exit code."""
     asked = json.load(sys.stdin)
     space = None if asked["space"] is None else parse_space(asked["space"], "space")
-    request = Request(
+    request = SweepRequest(
         files=RunFiles(Path(asked["run"])),
         space=space,
         address=asked["address"],

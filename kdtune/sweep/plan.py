@@ -24,7 +24,7 @@ from kdtune.space.reading import Choice, Pair, Range, Space
 
 @dataclass(frozen=True)
 class Speed:
-    """How an architecture runs fastest on this machine; measured once, then kept."""
+    """How an architecture runs fastest on this machine; measured once, then cached."""
 
     precision: Precision = "float32"
     channels_last: bool = False
@@ -50,7 +50,7 @@ class Plan:
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """Measures beside the counts that objectives and constraints need."""
+        """Measures in addition to the counts that objectives and constraints need."""
         wanted = {objective.measure.name for objective in self.objectives} | {
             c.name for c in self.constraints
         }
@@ -89,7 +89,7 @@ class Plan:
         pair = self.space.pair(str(name))
         values: dict[str, Any] = {}
         for key, choice in sorted(self.space.search_of(pair).items()):
-            # An entry of one pair only is a parameter of its own: its range may differ from its namesake's.
+            # A choice for a single pair is a parameter of its own, because its range may differ from the general one.
             label = f"{key} ({pair.pair})" if key in pair.search else key
             values[key] = _suggest(trial, label, key, choice)
         distillation = Distillation(
@@ -103,7 +103,7 @@ class Plan:
         return pair, Job(pair.student, train, seed, self.space.seed, distillation)
 
     def student_job(self, architecture: str) -> Job:
-        """Return the training of some student of this name: as trials have it where the search leaves it alone."""
+        """Return the training of a student of this name with the settings that the search leaves alone."""
         train = self._fast(self.space.train_config(), architecture, {})
         return Job(architecture, train, 0, self.space.seed, Distillation("teacher", 4.0, 0.5))
 
@@ -123,7 +123,7 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     """Check a space against its data.
 
     Raises:
-        InputError: an objective or a bound that these data do not give, or a model that does not fit them.
+        InputError: these data do not define an objective or a bound, or a model does not fit them.
     """
     for pair in space.pairs:
         for name in (pair.teacher, pair.student):
@@ -179,7 +179,7 @@ def _check_defined(objective: Objective, dataset: Dataset) -> None:
         raise DataError(
             f"objective {objective.name!r} is undefined for every model: in validation, of {attribute!r}, "
             f"{'; '.join(reasons[:3])}{f'; and {len(reasons) - 3} more' if len(reasons) > 3 else ''}: "
-            "merge groups that are too small or leave them out, or take more examples for validation"
+            "merge groups that are too small or leave them out, or use more examples for validation"
         )
 
 
@@ -195,7 +195,7 @@ def _check_distances(name: str, dataset: Dataset) -> None:
             return
     raise DataError(
         f"objective or constraint {name!r} is undefined for every model: of {len(dataset.validation)} validation "
-        f"inputs {with_direction} are not all zeros, and it takes two: leave it out, or look at the data"
+        f"inputs {with_direction} are not all zeros, and it needs two: leave it out, or look at the data"
     )
 
 

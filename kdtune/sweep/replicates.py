@@ -1,22 +1,20 @@
 """Trains models of a run again with other seeds: a single seed is a single draw.
 
-Each finished replicate is kept in the run, under `replicates/<model>-s<number>`, so that what was interrupted goes on.
+Each finished replicate is kept in the run, under `replicates/<model>-s<number>`, so that an interrupted call can go on.
 """
 
+import contextlib
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.config import Job
 from kdtune.errors import KdtuneError
-from kdtune.files import dumps
+from kdtune.files import dumps, replace_folder
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report
@@ -30,7 +28,7 @@ class Source:
 
     Attributes:
         job: what it was trained with.
-        weights: safetensors; of a teacher, whose signal its students' replicates learn from too.
+        weights: safetensors; the students' replicates learn from those of their teacher.
     """
 
     id: str
@@ -44,9 +42,9 @@ class Replicate:
     """A model trained again.
 
     Attributes:
-        number: of the seed, from 1.
-        weights: safetensors; None where this seed could not be trained.
-        failure: why, then.
+        number: number of the seed, from 1.
+        weights: safetensors; None if this seed could not be trained.
+        failure: why it could not be trained.
     """
 
     source: str
@@ -60,7 +58,7 @@ class Replicate:
 def replicated_job(source: Source, number: int, seed: int) -> Job:
     """Return a model's training with another seed.
 
-    All models share the views of a number, so that a teacher runs once on each of them.
+    All models with the same number share their views, so that a teacher runs once on each view.
     """
     return replace(
         source.job,
@@ -81,10 +79,10 @@ def replicate(
     address: str | None = None,
     say: Callable[[str], None],
 ) -> list[Replicate]:
-    """Train every source with n further seeds, as Ray tasks; what is there already is not trained again.
+    """Train every source with n more seeds, as Ray tasks, unless the run has the replicate already.
 
-    Teachers and non-distilled students are also taken from the cache of baselines, and kept there. A student whose
-    training fails at a seed is told as failed; students learn from the run's own teachers.
+    Teachers and non-distilled students also come from the cache of baselines, and are added to it. A student whose
+    training fails at a seed is returned as failed; students learn from the run's own teachers.
 
     Raises:
         InputError: there is no Ray cluster at the address.
@@ -118,14 +116,14 @@ def replicate(
 
 @dataclass(frozen=True)
 class _Cache:
-    """The cache of baselines, for those of the sources that are baselines."""
+    """The cache of baselines, for those sources that are baselines."""
 
     fingerprint: str
     extras: tuple[str, ...]
     roles: Mapping[str, str]
 
     def read(self, source: str, number: int, job: Job) -> Replicate | None:
-        from kdtune.sweep.baselines import from_cache
+        from kdtune.sweep.baseline_cache import from_cache
 
         if self.roles[source] == "student":
             return None
@@ -133,12 +131,12 @@ class _Cache:
         return None if kept is None else Replicate(source, number, job, kept.reports, kept.weights)
 
     def write(self, item: Replicate) -> None:
-        from kdtune.sweep.baselines import Baseline, to_cache
+        from kdtune.sweep.baseline_cache import Baseline, to_cache
 
-        role, job = self.roles[item.source], item.job
+        role = self.roles[item.source]
         if role != "student" and item.weights is not None:
-            baseline = Baseline(item.source, role, job.architecture, job, item.reports, item.weights)
-            to_cache(baseline, job.key(self.fingerprint))
+            baseline = Baseline(item.source, role, item.job, item.reports, item.weights)
+            to_cache(baseline, item.job.key(self.fingerprint))
 
 
 def _train(
@@ -152,53 +150,30 @@ def _train(
     import ray
 
     from kdtune.distill.arrays import Arrays
-    from kdtune.sweep.remote.tasks import train_all
-    from kdtune.sweep.remote.teacher_server import TrainedTeacher, start_teachers
+    from kdtune.sweep.remote.tasks import TaskTrainer
+    from kdtune.sweep.remote.teacher_server import TrainedTeacher
     from kdtune.sweep.remote.user_models import user_builders
 
-    allotment = allot(resources)
     builders = user_builders(source.job.architecture for source in sources)
-    arrays = ray.put(Arrays.of(dataset))
+    trainer = TaskTrainer(ray.put(Arrays.of(dataset)), allot(resources), builders, extras, resources)
     needed = {job.distillation.teacher for job in todo.values() if job.distillation is not None}
     teachers = {
         source.job.architecture: TrainedTeacher(source.job, source.weights)
         for source in sources
         if source.role == "teacher" and source.job.architecture in needed
     }
-    some = next(iter(todo.values()))
+    view_seed = next(iter(todo.values())).view_seed
     augment = any(job.train.augment for job in todo.values() if job.distillation is not None)
-    server: Any = None
-    if teachers:
-        server = start_teachers(
-            arrays, teachers, builders, allotment, view_seed=some.view_seed, augment=augment
-        )
-    try:
-        for outcome in train_all(
-            todo,
-            arrays,
-            allotment,
-            builders,
-            extras,
-            resources,
-            teachers=server,
-            on_report=_ignore,
-            on_lost=_ignore,
-            stopping=lambda: False,
-        ):
-            yield Replicate(
-                outcome.id, number, todo[outcome.id], outcome.reports, outcome.weights, outcome.failure
-            )
-    finally:
-        if server is not None:
-            ray.kill(server)
-
-
-def _ignore(name: str, news: object) -> None:
-    """A replicate's reports are kept when it is whole."""
+    with contextlib.ExitStack() as stack:
+        served = None
+        if teachers:
+            served = stack.enter_context(trainer.serve(teachers, view_seed=view_seed, augment=augment))
+        for done in trainer.train(todo, planned=len(sources), teachers=served):
+            yield Replicate(done.id, number, todo[done.id], done.reports, done.weights, done.failure)
 
 
 def _read(files: RunFiles, source: str, number: int, job: Job) -> Replicate | None:
-    """Return a replicate that is kept whole, and was trained as asked."""
+    """Return the run's replicate if it is intact and was trained as asked, else None."""
     folder = files.replicate(source, number)
     try:
         config = json.loads((folder / "config.json").read_bytes())
@@ -212,10 +187,7 @@ def _read(files: RunFiles, source: str, number: int, job: Job) -> Replicate | No
 
 
 def _write(files: RunFiles, item: Replicate) -> None:
-    """Keep a replicate: written aside, then renamed, so that half of one is never found."""
-    folder = files.replicate(item.source, item.number)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    """Write a replicate into the run, whole or not at all."""
     weights = item.weights or b""
     content: dict[str, Any] = {
         "id": item.source,
@@ -223,13 +195,8 @@ def _write(files: RunFiles, item: Replicate) -> None:
         "job": item.job.to_dict(),
         "sha256": hashlib.sha256(weights).hexdigest(),
     }
-    (aside / "config.json").write_text(dumps(content) + "\n", encoding="utf-8")
-    lines = "".join(dumps(report.to_dict()) + "\n" for report in item.reports)
-    (aside / "reports.jsonl").write_text(lines, encoding="utf-8")
-    (aside / "model.safetensors").write_bytes(weights)
-    aside.chmod(0o755)
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        aside.rename(folder)
-    except OSError:  # another export was faster
-        shutil.rmtree(aside, ignore_errors=True)
+    with replace_folder(files.replicate(item.source, item.number)) as folder:
+        (folder / "config.json").write_text(dumps(content) + "\n", encoding="utf-8")
+        lines = "".join(dumps(report.to_dict()) + "\n" for report in item.reports)
+        (folder / "reports.jsonl").write_text(lines, encoding="utf-8")
+        (folder / "model.safetensors").write_bytes(weights)

@@ -118,7 +118,7 @@ def _cells(member: Member, measures: Sequence[str], by_chance: Collection[str]) 
 
 
 def _notes(summary: Summary) -> list[str]:
-    notes = []
+    notes = [f"data: {line}" for line in summary.data]
     if summary.constraints:
         notes.append(f"feasible: {'; '.join(summary.constraints)}")
     for attribute, sizes in summary.group_sizes.items():

@@ -57,6 +57,8 @@ class Progress:
     def _lines(self, state: RunState) -> None:
         if self._record is not None:
             self._once(f"data {_data(self._record)}")
+            for note in self._record.data_notes:
+                self._once(f"data: {note}")
         if state.state == "preparing" and state.message:
             self._once(f"preparing: {state.message}")
         for model in state.baselines.values():
@@ -87,6 +89,8 @@ class Progress:
         rows.add_row("run", plain(self._files.root))
         if self._record is not None:
             rows.add_row("data", plain(_data(self._record)))
+            for note in self._record.data_notes:
+                rows.add_row("", note)
         if state.state == "preparing":
             rows.add_row("", Text(plain(state.message), style="dim"))
         for model in state.baselines.values():

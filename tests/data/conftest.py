@@ -48,7 +48,7 @@ def study_once(ray_session: None, tmp_path: Path) -> Callable[..., dict[str, Any
     from kdtune.runs.paths import RunFiles
     from kdtune.runs.reader import open_run
     from kdtune.space.reading import parse_space, ready_spaces
-    from kdtune.sweep.driver import Request, run_sweep
+    from kdtune.sweep.driver import SweepRequest, run_sweep
 
     def run(ready: str, pair: str, root: Path, **options: Any) -> dict[str, Any]:
         content = yaml.safe_load(ready_spaces()[ready])
@@ -62,7 +62,7 @@ def study_once(ray_session: None, tmp_path: Path) -> Callable[..., dict[str, Any
         content["resources"] = {"workers": 1}
         content["study"] = {**content.get("study", {}), "temperatures": [1, 4], "seeds": 2}
         files = RunFiles(tmp_path / "runs" / ready)
-        run_sweep(Request(files, parse_space(content, ready), kind="study"))
+        run_sweep(SweepRequest(files, parse_space(content, ready), kind="study"))
         report_study(files.root)
         assert open_run(files.root).status().trials["done"] == 4
         out = files.root / "study"

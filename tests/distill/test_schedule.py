@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdtune.distill._schedule import learning_rate
+from kdtune.distill.schedule import learning_rate
 from kdtune.errors import InputError
 
 

@@ -1,4 +1,4 @@
-"""How a run is made and found: names, and messages that say what is there."""
+"""Creating and finding runs: names, and messages that say what is there."""
 
 from pathlib import Path
 
@@ -17,14 +17,14 @@ def make(base: Path, name: str) -> RunFiles:
 
 
 @pytest.mark.parametrize("name", ["a", "A-1", "0.5_x", "x" * 100])
-def test_names_that_do(tmp_path: Path, name: str) -> None:
+def test_valid_run_names(tmp_path: Path, name: str) -> None:
     assert create_run(tmp_path, name, "x").root == tmp_path / name
 
 
 @pytest.mark.parametrize(
     "name", ["", ".", "..", ".hidden", "-x", "a/b", "../a", "a b", "ä", "x" * 101, "a\n"]
 )
-def test_names_that_do_not(tmp_path: Path, name: str) -> None:
+def test_invalid_run_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(RunError, match="can't name a run"):
         create_run(tmp_path, name, "x")
     assert list(tmp_path.iterdir()) == []
@@ -87,7 +87,7 @@ def test_no_run_at_all_says_how_to_start(tmp_path: Path, folder: str) -> None:
         find_run("x", tmp_path / folder)
 
 
-def test_a_run_that_is_being_prepared_is_told_from_none(tmp_path: Path) -> None:
+def test_a_run_in_preparation_has_its_own_message(tmp_path: Path) -> None:
     create_run(tmp_path, "young", "x")
     with pytest.raises(RunError, match=r"no run\.json.*prepared"):
         find_run("young", tmp_path)

@@ -1,4 +1,4 @@
-"""One driver a run: real processes hold the lock and are killed."""
+"""One driver per run: real processes hold the lock and are killed."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def driver(files: RunFiles) -> Iterator["subprocess.Popen[str]"]:
         process.kill()
 
 
-def test_a_second_driver_is_refused_and_told_of_the_first(
+def test_a_second_driver_is_refused_with_the_name_of_the_first(
     files: RunFiles, driver: "subprocess.Popen[str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock, "_LOCK_SECONDS", 0.1)
@@ -79,7 +79,7 @@ def test_a_reader_without_write_permission_sees_the_truth(files: RunFiles) -> No
     assert not is_driven(files)
 
 
-def test_many_readers_at_once_do_not_take_each_other_for_the_driver(files: RunFiles) -> None:
+def test_many_readers_at_once_do_not_look_like_a_driver(files: RunFiles) -> None:
     with driver_lock(files):
         pass
     seen: list[bool] = []
@@ -116,7 +116,7 @@ def test_a_driver_is_not_refused_because_somebody_looks(files: RunFiles) -> None
         thread.join()
 
 
-def test_heartbeat_tells_who_and_when(files: RunFiles) -> None:
+def test_heartbeat_has_process_host_and_time(files: RunFiles) -> None:
     assert last_heartbeat(files) is None
     beat(files)
     heartbeat = last_heartbeat(files)

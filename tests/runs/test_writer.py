@@ -1,4 +1,4 @@
-"""The driver's pen: order of writes, drivers that were killed between two of them."""
+"""The driver's writer: the order of writes, and drivers that are killed between two of them."""
 
 import json
 import math
@@ -80,7 +80,7 @@ def test_undefined_values_are_null_in_the_file(make_run: Any, make_report: Any) 
 
 
 def test_killed_between_report_and_event(make_run: Any, make_report: Any) -> None:
-    """The report is there, its event is not: the next driver announces it, and does not write it twice."""
+    """The report is there, its event is not: the next driver writes the event, and not the report again."""
     files, writer = make_run()
     writer.model_started("t0000", "student", {}, 3)
     writer.report("t0000", make_report(1), References())
@@ -133,7 +133,7 @@ def test_killed_while_a_report_was_written(make_run: Any, make_report: Any) -> N
 def test_what_is_done_is_on_the_disk_with_its_reports(
     make_run: Any, make_report: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A state change outlives the machine, and so must the reports that it speaks of."""
+    """A state change survives a crash of the machine, and so must the reports before it."""
     import os
 
     _, writer = make_run()

@@ -7,7 +7,6 @@ import pytest
 from kdtune.errors import SpaceError
 from kdtune.space.reading import parse_space
 from kdtune.space.study import StudySpec
-from kdtune.sweep.study.plan import study_models
 
 
 def space(**study: Any) -> dict[str, Any]:
@@ -19,6 +18,9 @@ def space(**study: Any) -> dict[str, Any]:
     [
         ({"seeds": [1, 2, 1]}, "1 is listed 2 times"),
         ({"seeds": 0}, "no seeds"),
+        ({"seeds": "five"}, "study.seeds: 'five' is neither a number of seeds nor a list of seeds"),
+        ({"seeds": [1, True]}, "study.seeds: [1, True] is neither"),
+        ({"scale_by_t2": "all"}, "study.scale_by_t2: Input should be True, False or 'both'"),
         ({"temperatures": [1, 0]}, "0 is not a temperature"),
         ({"temperatures": [-2]}, "-2 is not a temperature"),
         ({"alpha": 1.5}, "in [0, 1]"),
@@ -45,14 +47,3 @@ def test_few_seeds_are_said() -> None:
 def test_the_budget_is_the_number_of_students() -> None:
     content = space(temperatures=[1, 2, 4], seeds=2, scale_by_t2="both")
     assert parse_space(content, "space").as_study().budget.trials == 12
-
-
-def test_only_the_distilled_students_of_one_seed_share_views(plan_of: Any) -> None:
-    models = study_models(plan_of(study={"temperatures": [1, 4, 10], "seeds": 3, "scale_by_t2": "both"}))
-    assert len({m.job.seed for m in models}) == len(models) == 3 * (2 + 6)
-    shared: dict[int, list[str]] = {}
-    for model in models:
-        shared.setdefault(model.job.view_seed, []).append(f"{model.role} {model.seed}")
-    students = sorted(names[0] for names in shared.values() if len(names) > 1)
-    assert students == ["student 0", "student 1", "student 2"]
-    assert all(len(set(names)) == 1 and len(names) in (1, 6) for names in shared.values())

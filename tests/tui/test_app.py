@@ -10,16 +10,16 @@ import pytest
 
 from kdtune.runs.lock import requested_stop
 from kdtune.runs.records import RunRecord
-from tui.actions import ACTIONS
+from tui.actions.table import ACTIONS
+from tui.actions.timing import moment
 from tui.app import Monitor
 from tui.charts.bias import bias_of
-from tui.charts.search import settings_and_results
-from tui.commands.timing import moment
-from tui.importance import importance
-from tui.look import Look
+from tui.charts.ranking import settings_and_results
+from tui.drawing.glyphs import Glyphs
 from tui.sources import Health, Live, Replay
-from tui.standing import badges, state_name
-from tui.synthetic import Synthetic
+from tui.sources.synthetic import Synthetic
+from tui.state.importance import importance
+from tui.status import badges, state_name
 
 SIZES = ((40, 10), (60, 20), (100, 30), (160, 48))
 
@@ -218,7 +218,7 @@ async def test_a_click_chooses_a_trial_or_a_place_in_a_chart():
         assert app.session.view.cross[curves.place][0] < 1.0
 
 
-async def test_importance_comes_from_the_analyst_and_is_that_of_the_trials_shown():
+async def test_importance_comes_from_the_helper_process_and_is_that_of_the_trials_shown():
     app = monitor_of("thousand trials")
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.press("4")
@@ -229,9 +229,9 @@ async def test_importance_comes_from_the_analyst_and_is_that_of_the_trials_shown
             expected = importance(columns, values)
             for _ in range(1000):
                 await pilot.pause(0.02)
-                if app.session.analyst.rankings.get("accuracy") == expected:
+                if app.session.intervals.rankings.get("accuracy") == expected:
                     break
-            assert app.session.analyst.rankings["accuracy"] == expected
+            assert app.session.intervals.rankings["accuracy"] == expected
         await pilot.pause(0.3)
         assert f"{expected[0].strength:.2f}" in screen_text(app)
 
@@ -383,7 +383,7 @@ async def test_themes(theme):
 
 
 async def test_ascii_is_ascii():
-    app = monitor_of("running", look=Look(ascii=True))
+    app = monitor_of("running", glyphs=Glyphs(ascii=True))
     async with app.run_test(size=(160, 48)) as pilot:
         for key in "12345":
             await pilot.press(key)
@@ -454,7 +454,7 @@ async def test_numbers_are_those_of_status(run, capsys):
         await pilot.press("3")
         for _ in range(500):
             await pilot.pause(0.02)
-            doubt = app.session.analyst.doubts.get((member["id"], member["epoch"], "eod"))
+            doubt = app.session.intervals.doubts.get((member["id"], member["epoch"], "eod"))
             if doubt is not None:
                 break
         assert doubt is not None

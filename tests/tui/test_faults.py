@@ -14,8 +14,8 @@ from kdtune.runs.lock import LOST_AFTER_SECONDS
 from kdtune.runs.records import RunRecord
 from tui.app import Monitor
 from tui.sources import Live
-from tui.standing import state_name
-from tui.synthetic import Synthetic
+from tui.sources.synthetic import Synthetic
+from tui.status import state_name
 
 WORLD = {"trials": 8, "epochs": 3, "classes": 4, "done": 5, "running": 2, "state": "running"}
 

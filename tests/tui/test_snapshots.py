@@ -10,7 +10,7 @@ import pytest
 
 from tui.app import Monitor
 from tui.sources import Health
-from tui.synthetic import Synthetic
+from tui.sources.synthetic import Synthetic
 
 FOLDER = Path(__file__).with_name("snapshots")
 SIZES = ((60, 20), (100, 30), (160, 48))
@@ -67,7 +67,7 @@ async def text_of(name, size, keys=()):
             ):
                 break
         for _ in range(1000):
-            if app.current_mode != "search" or len(app.session.analyst.rankings) == 2:
+            if app.current_mode != "search" or len(app.session.intervals.rankings) == 2:
                 break
             await pilot.pause(0.02)
         await pilot.pause(0.2)

@@ -1,20 +1,16 @@
 """The monitor in real pseudo-terminals: without colour, without UTF-8, tiny, resized while it paints."""
 
-import fcntl
 import json
-import os
-import pty
 import re
-import select
-import struct
 import subprocess
 import sys
-import termios
-import time
+from typing import Any
 
 import pytest
 
-from tui.synthetic import Synthetic
+from kdtune.runs.paths import RunFiles
+from tests.tui.terminal import Terminal
+from tui.sources.synthetic import Synthetic
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -25,67 +21,13 @@ def run(tmp_path_factory):
     return world.write(tmp_path_factory.mktemp("runs") / "run")
 
 
-class Terminal:
-    """`python -m tui` in a pseudo-terminal."""
-
-    def __init__(self, run, *options, size=(100, 30), **env):
-        self.master, slave = pty.openpty()
-        self.resize(*size)
-        kept = {
-            k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "LC_ALL", "LANG", "SSH_CONNECTION")
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tui", str(run.root), *options],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            env={**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8", **env},
-        )
-        os.close(slave)
-        self.output = b""
-
-    def resize(self, width, height):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-
-    def read(self, seconds):
-        limit = time.monotonic() + seconds
-        while (left := limit - time.monotonic()) > 0:
-            if select.select([self.master], [], [], left)[0]:
-                try:
-                    self.output += os.read(self.master, 1 << 16)
-                except OSError:
-                    return
-
-    def until(self, pattern, seconds=30.0):
-        limit = time.monotonic() + seconds
-        while not re.search(pattern, self.text()):
-            assert time.monotonic() < limit, self.text()[-2000:]
-            self.read(0.05)
-
-    def text(self):
-        return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", self.output).decode("utf-8", "replace")
-
-    def press(self, keys):
-        os.write(self.master, keys.encode())
-        self.read(0.2)
-
-    def leave(self):
-        """Press q; return the exit code."""
-        self.press("q")
-        limit = time.monotonic() + 20
-        while self.process.poll() is None and time.monotonic() < limit:
-            self.read(0.1)
-        self.read(0.1)
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self.master)
-        return self.process.returncode
+def monitor(run: RunFiles, *options: str, **settings: Any) -> Terminal:
+    """Open the monitor on a run."""
+    return Terminal([sys.executable, "-m", "tui", str(run.root), *options], **settings)
 
 
 def test_without_colour_there_is_no_colour_in_the_output(run):
-    terminal = Terminal(run, NO_COLOR="1")
+    terminal = monitor(run, NO_COLOR="1")
     terminal.until("t0004")
     for key in "2345":
         terminal.press(key)
@@ -99,7 +41,7 @@ def test_without_colour_there_is_no_colour_in_the_output(run):
 
 
 def test_without_utf_8_everything_is_ascii(run):
-    terminal = Terminal(run, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="ascii")
+    terminal = monitor(run, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="ascii")
     terminal.until("t0004")
     for key in "2345?":
         terminal.press(key)
@@ -110,7 +52,7 @@ def test_without_utf_8_everything_is_ascii(run):
 
 
 def test_a_tiny_terminal_that_is_resized_while_it_paints(run):
-    terminal = Terminal(run, "--replay", "--speed", "2", size=(40, 10))
+    terminal = monitor(run, "--replay", "--speed", "2", size=(40, 10))
     terminal.until("q detach")
     sizes = [
         (1, 1),

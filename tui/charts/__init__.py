@@ -1,5 +1,5 @@
-"""Charts: pure functions of the store, the view, a size and a look. Each returns a canvas."""
+"""Charts: pure functions of the store, the view, a size and the glyphs that the terminal has; each returns a canvas."""
 
-from tui.charts.frame import Frame
+from .frame import Frame
 
 __all__ = ["Frame"]

@@ -1,4 +1,4 @@
-"""Per-class bias: how each class's share of the accuracy moved from teacher, or non-distilled twin, to student."""
+"""Per-class bias: how each class's relative accuracy changed from the teacher, or from the NDS, to the student."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +8,11 @@ from kdtune.fairness import Counts, class_bias
 from kdtune.runs.records import ALL
 from kdtune.runs.state import ModelState
 from kdtune.text import plain, signed
-from tui import raster
-from tui.canvas import Canvas
-from tui.charts.frame import Frame
-from tui.text import fit, width
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, width
+from .frame import Frame
 
 _BOTH_FROM = 50
 """Columns from which both references are shown side by side."""
@@ -24,10 +25,10 @@ def bias(frame: Frame) -> Canvas:
     """Draw class bias as ranked bars, the extremes first: losers from the top, winners from the bottom."""
     model = frame.cursor
     if model is None:
-        return frame.nothing("no trial yet", "bias forms with the first report")
+        return frame.nothing("no trial yet", "class bias appears with the first report")
     reports = frame.reports_of(model.id)
     if not reports:
-        waiting = "reading its reports" if model.epoch else "its first epoch is not over"
+        waiting = "reading its reports" if model.epoch else "its first epoch is still running"
         return frame.nothing(f"{model.id}: no report yet", waiting)
     values = {kind: bias_of(frame, model, reports[-1].counts[ALL], kind) for kind in ("teacher", "nds")}
     known = [kind for kind, found in values.items() if found is not None]
@@ -50,11 +51,11 @@ def bias(frame: Frame) -> Canvas:
     for k, place in enumerate(visible):
         y = head + k * tall
         if place < 0:
-            hidden = f"{frame.look.glyph('more')} {more} classes between"
-            canvas.text(0, y, fit(frame.look.text(hidden), canvas.width), "faint")
+            hidden = f"{frame.glyphs.glyph('more')} {more} classes between"
+            canvas.text(0, y, fit(frame.glyphs.text(hidden), canvas.width), "faint")
             continue
         index = int(order[place])
-        canvas.text(0, y, fit(frame.look.text(names[index]), label), "text")
+        canvas.text(0, y, fit(frame.glyphs.text(names[index]), label), "text")
         left = label + 1
         share = (canvas.width - left) // len(shown)
         for n, kind in enumerate(shown):
@@ -73,7 +74,7 @@ def bias(frame: Frame) -> Canvas:
 
 
 def bias_rows(classes: int) -> int:
-    """Return how many rows the chart can use: a heading, and each class with a blank row below it."""
+    """Return how many rows the chart can use: a heading, then each class with a blank row below it."""
     return 1 + 2 * classes
 
 
@@ -87,12 +88,12 @@ def _heading(frame: Frame, canvas: Canvas, epoch: int, label: int, shown: list[s
         title = f"{_OF_WHAT}, {_TITLES[kind]}"
         if width(title) > share - 1:
             title = _TITLES[kind]
-        canvas.text(left + n * share, 0, fit(frame.look.text(title), share - 1, align="center"), kind)
+        canvas.text(left + n * share, 0, fit(frame.glyphs.text(title), share - 1, align="center"), kind)
     return 1
 
 
 def bias_of(frame: Frame, model: ModelState, counts: Counts, kind: str) -> npt.NDArray[np.float64] | None:
-    """Return class bias [C] against a reference's last report; None where there is none to compare with."""
+    """Return class bias [C] against a reference's last report; None if there is nothing to compare with."""
     reference = frame.store.reference(model, kind)
     if reference is None or reference.id == model.id:
         return None
@@ -106,7 +107,7 @@ def bias_of(frame: Frame, model: ModelState, counts: Counts, kind: str) -> npt.N
 
 
 def ranked(values: npt.NDArray[np.float64] | None) -> npt.NDArray[np.int64]:
-    """Return the classes from the largest loss to the largest gain; undefined ones in the middle of the order, at 0."""
+    """Return the classes from the largest loss to the largest gain; undefined ones stand in the middle, as zeros."""
     assert values is not None
     return np.argsort(np.nan_to_num(values), kind="stable").astype(np.int64)
 
@@ -114,7 +115,7 @@ def ranked(values: npt.NDArray[np.float64] | None) -> npt.NDArray[np.int64]:
 def window(count: int, rows: int, offset: int) -> tuple[list[int], int]:
     """Return which of `count` ranked things fill the rows, and how many are left out.
 
-    Without an offset both ends are shown and -1 marks the gap between them; with one, a plain window from there.
+    Without an offset, both ends are shown and -1 marks the gap between them; with one, a plain window starts there.
     """
     if count <= rows:
         return list(range(count)), 0
@@ -128,21 +129,21 @@ def window(count: int, rows: int, offset: int) -> tuple[list[int], int]:
 
 
 def _bar(frame: Frame, canvas: Canvas, x: int, y: int, cells: int, value: float, peak: float) -> None:
-    look = frame.look
+    glyphs = frame.glyphs
     text = signed(value, 2)
     half = (cells - 8) // 2
     if half < 2:
-        canvas.text(x, y, fit(look.text(text), cells, align="right"), "gain" if value > 0 else "loss")
+        canvas.text(x, y, fit(glyphs.text(text), cells, align="right"), "gain" if value > 0 else "loss")
         return
     middle = x + half
-    canvas.put(middle, y, look.glyph("zero"), "axis")
+    canvas.put(middle, y, glyphs.glyph("zero"), "axis")
     if np.isfinite(value):
         size = abs(value) / peak * half
         if value < 0:
             canvas.stamp(
-                x, y, np.array([list(raster.bar_left(size, half, ascii_only=look.ascii))], "<U1"), "loss"
+                x, y, np.array([list(raster.bar_left(size, half, ascii_only=glyphs.ascii))], "<U1"), "loss"
             )
         else:
-            canvas.text(middle + 1, y, raster.bar(size, half, ascii_only=look.ascii), "gain")
+            canvas.text(middle + 1, y, raster.bar(size, half, ascii_only=glyphs.ascii), "gain")
     style = "dim" if not np.isfinite(value) or abs(value) < 0.005 else "gain" if value > 0 else "loss"
-    canvas.right(x + cells, y, look.text(text), style)
+    canvas.right(x + cells, y, glyphs.text(text), style)

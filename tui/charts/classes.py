@@ -1,31 +1,32 @@
-"""What happens to single classes: accuracy by class and epoch, and where student and teacher disagree."""
+"""Single classes: their accuracy by epoch, and where student and teacher disagree."""
 
 import numpy as np
 import numpy.typing as npt
 
 from kdtune.runs.records import ALL, LARGEST_CELLS, Report
 from kdtune.text import plain
-from tui import raster
-from tui.canvas import Canvas
-from tui.charts.bias import window
-from tui.charts.frame import Frame
-from tui.text import fit, number, width
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, number, width
+from .bias import window
+from .frame import Frame
 
 _MATRIX_CLASSES = 24
-"""Classes up to which disagreement is drawn as a matrix; of more, only the largest cells, as bars."""
+"""Disagreement of up to so many classes is drawn as a matrix; of more, its largest cells are drawn as bars."""
 
 _LEVELS = 16
 _TALLEST = 3
-"""Rows of one class, where there is room."""
+"""Most rows that a class is given where there is room."""
 
 
 def class_map(frame: Frame) -> Canvas:
-    """Draw each class's accuracy by epoch as a heat map, the classes that fare worst on top."""
+    """Draw each class's accuracy by epoch as a heat map, with the least accurate classes at the top."""
     reports, canvas = _reports(frame)
     if canvas is not None:
         return canvas
     canvas = frame.canvas()
-    look = frame.look
+    glyphs = frame.glyphs
     table = np.array([report.counts[ALL].class_accuracy for report in reports]).T  # [C, epochs]
     names = [plain(name) for name in frame.store.record.classes]
     order = np.argsort(np.nan_to_num(table[:, -1], nan=2.0), kind="stable")
@@ -45,7 +46,7 @@ def class_map(frame: Frame) -> Canvas:
     _ramp(frame, canvas, left, "accuracy 0", "1")
     footer = 1 if canvas.height >= 6 else 0
     rows = canvas.height - 1 - footer
-    half = len(names) > rows and not look.ascii and not look.mono
+    half = len(names) > rows and not glyphs.ascii and not glyphs.mono
     per_row = 2 if half else 1
     pairs = (len(names) + per_row - 1) // per_row
     visible, hidden = window(pairs, rows, frame.scrolled("class_map", pairs - rows))
@@ -58,14 +59,14 @@ def class_map(frame: Frame) -> Canvas:
             canvas.text(
                 0,
                 y,
-                fit(look.text(f"{look.glyph('more')} {hidden * per_row} classes between"), canvas.width),
+                fit(glyphs.text(f"{glyphs.glyph('more')} {hidden * per_row} classes between"), canvas.width),
                 "faint",
             )
             continue
         upper = int(order[place * per_row])
         middle = y + (tall - 1) // 2
-        canvas.text(0, middle, fit(look.text(names[upper]), label), "text")
-        canvas.right(left + room + right, middle, look.text(number(float(table[upper, -1]), 2)), "dim")
+        canvas.text(0, middle, fit(glyphs.text(names[upper]), label), "text")
+        canvas.right(left + room + right, middle, glyphs.text(number(float(table[upper, -1]), 2)), "dim")
         if half:
             lower = int(order[place * 2 + 1]) if place * 2 + 1 < len(names) else None
             _half_row(canvas, left, y, shades[upper], None if lower is None else shades[lower], cell)
@@ -80,7 +81,7 @@ def class_map(frame: Frame) -> Canvas:
 
 
 def map_rows(classes: int) -> int:
-    """Return how many rows a chart of classes can use: three a class, two headings above, an axis below."""
+    """Return how many rows a chart of classes can use: three per class, two headings above, an axis below."""
     return 3 + _TALLEST * classes
 
 
@@ -91,7 +92,7 @@ def _reports(frame: Frame) -> tuple[list[Report], Canvas | None]:
     reports = list(frame.reports_of(model.id))
     if not reports:
         return [], frame.nothing(
-            f"{model.id}: no report yet", "its first epoch is not over" if not model.epoch else ""
+            f"{model.id}: no report yet", "its first epoch is still running" if not model.epoch else ""
         )
     return reports, None
 
@@ -108,19 +109,23 @@ def _ramp(frame: Frame, canvas: Canvas, x: int, low: str, high: str) -> None:
 
 def _shade(frame: Frame, canvas: Canvas, x: int, y: int, level: int) -> None:
     if level < 0:
-        canvas.put(x, y, "·" if not frame.look.ascii else "?", "faint")
-    elif frame.look.mono or frame.look.ascii:
-        canvas.put(x, y, frame.look.heat(level), "text" if frame.look.mono else f"heat{level}")
+        canvas.put(x, y, "·" if not frame.glyphs.ascii else "?", "faint")
+    elif frame.glyphs.mono or frame.glyphs.ascii:
+        canvas.put(x, y, frame.glyphs.heat(level), "text" if frame.glyphs.mono else f"heat{level}")
     else:
         canvas.put(x, y, " ", f"heat{level}")
 
 
 def _row(frame: Frame, canvas: Canvas, x: int, y: int, shades: npt.NDArray[np.int64], cell: int) -> None:
-    look = frame.look
+    glyphs = frame.glyphs
     wide = np.repeat(shades, cell)
-    if look.mono or look.ascii:
-        ramp = np.array([*(look.heat(level) for level in range(_LEVELS)), look.glyph("hollow_dot")], "<U1")
-        table = np.array([canvas.index("text" if look.mono else f"heat{level}") for level in range(_LEVELS)])
+    if glyphs.mono or glyphs.ascii:
+        ramp = np.array(
+            [*(glyphs.heat(level) for level in range(_LEVELS)), glyphs.glyph("hollow_dot")], "<U1"
+        )
+        table = np.array(
+            [canvas.index("text" if glyphs.mono else f"heat{level}") for level in range(_LEVELS)]
+        )
         canvas.paint(x, y, ramp[wide], np.append(table, canvas.index("faint"))[wide])
         return
     table = np.array([*(canvas.index(f"heat{level}") for level in range(_LEVELS)), canvas.index("faint")])
@@ -135,7 +140,7 @@ def _half_row(
     lower: npt.NDArray[np.int64] | None,
     cell: int,
 ) -> None:
-    """Draw two classes in one row: the upper half of each cell is ink, the lower half its ground."""
+    """Draw two classes in one row: the upper half of each cell in the text colour, the lower half in the background."""
     lows = np.full(len(upper), -1) if lower is None else lower
     pairs, inverse = np.unique(np.stack([upper, lows]), axis=1, return_inverse=True)
     numbers = np.array(
@@ -169,11 +174,11 @@ def _map_read_out(
     counts = reports[epoch - 1].counts[ALL]
     hits, examples = int(counts.hits[0, index]), int(counts.examples[0, index])
     text = f"{names[index]}  epoch {epoch}: {hits} of {examples} right = {number(float(counts.class_accuracy[index]))}"
-    canvas.text(0, 0, fit(frame.look.text(text), canvas.width), "accent")
+    canvas.text(0, 0, fit(frame.glyphs.text(text), canvas.width), "accent")
 
 
 def disagreement(frame: Frame) -> Canvas:
-    """Draw on which classes student and teacher disagree: a matrix, or the largest cells as bars."""
+    """Draw the classes on which student and teacher disagree: as a matrix, or the largest cells as bars."""
     reports, canvas = _reports(frame)
     if canvas is not None:
         return canvas
@@ -181,7 +186,11 @@ def disagreement(frame: Frame) -> Canvas:
     report = reports[-1]
     if not report.disagreement:
         baseline = model is not None and model.kind != "student"
-        hint = "a baseline has no teacher to disagree with" if baseline else "they agree on every example"
+        hint = (
+            "a baseline has no teacher to disagree with"
+            if baseline
+            else "student and teacher agree on every example"
+        )
         return frame.nothing("no disagreement", hint)
     names = [plain(name) for name in frame.store.record.classes]
     canvas = frame.canvas()
@@ -190,7 +199,7 @@ def disagreement(frame: Frame) -> Canvas:
     cells = len(report.disagreement)
     if cells < LARGEST_CELLS or cells == len(names) * (len(names) - 1):
         said = f"{total:,} of {n:,} differ ({total / n:.0%})"
-    else:  # a report keeps the largest cells only
+    else:  # a report holds the largest cells only
         said = f"{total:,} of {n:,} differ in the {cells} largest cells alone"
     canvas.text(0, 0, fit(f"{said}  epoch {report.epoch}", canvas.width), "dim")
     longest = max(map(width, names), default=4)
@@ -204,11 +213,11 @@ def disagreement(frame: Frame) -> Canvas:
 
 
 def _matrix(frame: Frame, canvas: Canvas, report: Report, names: list[str], label: int, cell: int) -> None:
-    look = frame.look
+    glyphs = frame.glyphs
     left = label + 1
     canvas.text(0, 1, fit("teacher", label), "teacher")
     for column, name in enumerate(names):
-        canvas.text(left + column * cell, 1, fit(look.text(name), cell - 1, align="right"), "dim")
+        canvas.text(left + column * cell, 1, fit(glyphs.text(name), cell - 1, align="right"), "dim")
     table = np.zeros((len(names), len(names)), np.int64)
     for teacher, student, count in report.disagreement:
         if teacher < len(names) and student < len(names):
@@ -218,22 +227,22 @@ def _matrix(frame: Frame, canvas: Canvas, report: Report, names: list[str], labe
     for row, name in enumerate(names):
         y = 2 + row * tall
         middle = y + (tall - 1) // 2
-        canvas.text(0, middle, fit(look.text(name), label), "text")
+        canvas.text(0, middle, fit(glyphs.text(name), label), "text")
         for column in range(len(names)):
             x = left + column * cell
             level = int(shades[row, column])
-            style = "faint" if row == column else ("text" if look.mono else f"heat{level}")
+            style = "faint" if row == column else ("text" if glyphs.mono else f"heat{level}")
             for extra in range(tall):
                 canvas.text(x, y + extra, " " * cell, style)
-            text = ("·" if not look.ascii else ".") if row == column else str(table[row, column])
+            text = ("·" if not glyphs.ascii else ".") if row == column else str(table[row, column])
             canvas.text(x, middle, fit(text, cell - 1, align="right"), style)
     y = 2 + len(names) * tall
     if y < canvas.height:
-        canvas.text(left, y, fit(look.text("student says →"), canvas.width - left), "dim")
+        canvas.text(left, y, fit(glyphs.text("student predicts →"), canvas.width - left), "dim")
 
 
 def _largest(frame: Frame, canvas: Canvas, report: Report, names: list[str]) -> None:
-    look = frame.look
+    glyphs = frame.glyphs
     rows = canvas.height - 1
     start = frame.scrolled("disagreement", len(report.disagreement) - rows)
     cells = report.disagreement[start : start + rows]
@@ -241,14 +250,14 @@ def _largest(frame: Frame, canvas: Canvas, report: Report, names: list[str]) -> 
     peak = report.disagreement[0][2]
     for k, (teacher, student, count) in enumerate(cells):
         y = 1 + k
-        x = canvas.text(0, y, fit(look.text(_name(names, teacher)), label, align="right"), "teacher")
-        x = canvas.text(x, y, " → " if not look.ascii else " > ", "faint")
-        x = canvas.text(x, y, fit(look.text(_name(names, student)), label), "text") + 1
+        x = canvas.text(0, y, fit(glyphs.text(_name(names, teacher)), label, align="right"), "teacher")
+        x = canvas.text(x, y, " → " if not glyphs.ascii else " > ", "faint")
+        x = canvas.text(x, y, fit(glyphs.text(_name(names, student)), label), "text") + 1
         x = canvas.text(x, y, fit(str(count), 6, align="right"), "dim") + 1
         canvas.text(
             x,
             y,
-            raster.bar((canvas.width - x) * count / peak, canvas.width - x, ascii_only=look.ascii),
+            raster.bar((canvas.width - x) * count / peak, canvas.width - x, ascii_only=glyphs.ascii),
             "loss",
         )
 

@@ -1,29 +1,29 @@
-"""Learning curves: measures over epochs, the compared models in colour, the others as a cloud behind them."""
+"""Learning curves: measures over epochs, the compared models in colour, the others faint behind them."""
 
 import math
 
 import numpy as np
 import numpy.typing as npt
 
-from tui.canvas import Canvas
-from tui.charts.frame import REFERENCES, Frame
-from tui.plot import Plot
-from tui.raster import Scale
-from tui.text import fit, number, short, width
-from tui.view import EPOCH
+from ..drawing.canvas import Canvas
+from ..drawing.plot import Plot
+from ..drawing.raster import Scale
+from ..drawing.text import fit, number, short, width
+from ..state.view import EPOCH
+from .frame import REFERENCES, Frame
 
 BACKGROUND_CURVES = 60
-"""Curves drawn behind the compared ones: the latest; more would only be a grey area."""
+"""So many of the latest curves are drawn behind the compared ones; more would merge into a grey area."""
 
 _TWO_FROM = 15
-"""Rows from which two measures are drawn, one above the other."""
+"""Two measures are drawn, one above the other, from so many rows on."""
 
 
 def curves(frame: Frame) -> Canvas:
     """Draw the view's measure over epochs, and the next objective below it where there is room."""
     store = frame.store
     if not store.reports:
-        return frame.nothing("no report yet", "the first curve starts with the first epoch")
+        return frame.nothing("no report yet", "curves start with the first epoch's report")
     canvas = frame.canvas()
     measures = store.measures
     first = measures[frame.view.measure % len(measures)]
@@ -40,15 +40,15 @@ def curves(frame: Frame) -> Canvas:
 
 
 def _legend(frame: Frame, canvas: Canvas) -> int:
-    """Name the compared models in one row; return the rows used."""
+    """Name the compared models in one row; return how many rows that took."""
     if canvas.height < 7:
         return 0
     x = 0
     for model_id in frame.view.compared:
         slot = frame.view.slot(model_id)
-        label = f"{frame.look.series(slot)} {frame.look.text(model_id)}"
+        label = f"{frame.glyphs.series(slot)} {frame.glyphs.text(model_id)}"
         if x + width(label) > canvas.width:
-            canvas.text(max(0, canvas.width - 1), 0, "…" if not frame.look.ascii else "~", "dim")
+            canvas.text(max(0, canvas.width - 1), 0, "…" if not frame.glyphs.ascii else "~", "dim")
             break
         x = canvas.text(x, 0, label, f"series{slot}") + 3
     cursor = frame.cursor
@@ -90,7 +90,7 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
     )
     plot = Plot(
         canvas,
-        frame.look,
+        frame.glyphs,
         Scale(1.0, float(max(epochs, 2))),
         y,
         box=(0, top, canvas.width, height),
@@ -117,7 +117,7 @@ def _curve(frame: Frame, plot: Plot, model_id: str, line: npt.NDArray[np.float64
     known = np.flatnonzero(np.isfinite(line))
     if len(known):
         last = int(known[-1])
-        plot.marker(float(epochs[last]), float(line[last]), frame.look.series(slot), f"series{slot}")
+        plot.marker(float(epochs[last]), float(line[last]), frame.glyphs.series(slot), f"series{slot}")
 
 
 def _read_out(
@@ -135,7 +135,7 @@ def _read_out(
         line = lines[model_id]
         value = float(line[epoch - 1]) if epoch <= len(line) else float("nan")
         parts.append(f"{model_id} {number(value)}")
-    text = frame.look.text("  ".join(parts))
+    text = frame.glyphs.text("  ".join(parts))
     text = fit(text, min(width(text), plot.width))
     canvas.right(plot.left + plot.width, top, text, "accent")
 

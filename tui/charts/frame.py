@@ -1,4 +1,4 @@
-"""What every chart is given."""
+"""The one argument of every chart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,31 +6,33 @@ from dataclasses import dataclass, field
 from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import Doubt
-from tui.canvas import Canvas
-from tui.importance import Importance
-from tui.look import Look
-from tui.plot import message
-from tui.store import Store
-from tui.view import View
+
+from ..drawing.canvas import Canvas
+from ..drawing.glyphs import Glyphs
+from ..drawing.plot import message
+from ..state.importance import Importance
+from ..state.store import Store
+from ..state.view import View
 
 Reports = Mapping[str, Sequence[Report]]
 Doubts = Mapping[tuple[str, int, str], Doubt]
 Rankings = Mapping[str, Sequence[Importance]]
 REFERENCES = {"teacher": "teacher", "nds": "NDS"}
-"""What a trial is held against -> how charts name it; the styles have the names of the keys."""
+"""What a trial is compared with -> its name in charts; its style has the name of the key."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The store, the view, and a size.
+    """What a chart is drawn from: the store, the view, and a size.
 
     Attributes:
         ids: the trials that the filter lets through, in the order of the table.
-        reports: full reports by epoch, of the models that are looked at.
-        doubts: intervals and chance floors by (model, epoch, objective), as far as they are known.
-        rankings: settings by importance for a measure, as far as they are known.
-        log: lines of the driver's log, as far as it was asked for.
-        loading: share of the run that has been read, None when all has.
+        ids_revision: grows when they change.
+        reports: the full reports by epoch of the models that the screen needs.
+        doubts: intervals and chance floors by (model, epoch, gap), as far as they are known.
+        rankings: settings by importance for each measure, as far as they are known.
+        log: lines of the driver's log, if a chart shows it.
+        loading: the share of the run that has been read so far, None once all of it has.
         error: why the run can't be read.
         now: seconds since 1970, by the clock of the view (a replay has its own).
     """
@@ -39,8 +41,9 @@ class Frame:
     view: View
     width: int
     height: int
-    look: Look = field(default_factory=Look)
+    glyphs: Glyphs = field(default_factory=Glyphs)
     ids: Sequence[str] = ()
+    ids_revision: int = 0
     reports: Reports = field(default_factory=dict)
     doubts: Doubts = field(default_factory=dict)
     rankings: Rankings = field(default_factory=dict)
@@ -51,15 +54,15 @@ class Frame:
 
     def canvas(self) -> Canvas:
         """Return an empty canvas of this size."""
-        return Canvas(self.width, self.height, ascii_only=self.look.ascii)
+        return Canvas(self.width, self.height, ascii_only=self.glyphs.ascii)
 
     def name_reference(self, canvas: Canvas, x: int, y: int, kind: str) -> int:
-        """Name a reference and its line in a legend; return where the legend goes on: at `x`, if there is no room."""
-        label = f"{self.look.glyph('dotted')} {REFERENCES[kind]}"
+        """Name a reference and its line in a legend; return the next free column, `x` if there was no room."""
+        label = f"{self.glyphs.glyph('dotted')} {REFERENCES[kind]}"
         return canvas.text(x, y, label, kind) + 3 if x + len(label) <= canvas.width else x
 
     def scrolled(self, name: str, last: int) -> int:
-        """Return the first row shown of a list that scrolls up to `last`; what was asked for beyond is forgotten."""
+        """Return the first row to show of a list that scrolls up to `last`, and correct the view if it is beyond."""
         self.view.last[name] = max(0, last)
         self.view.scroll[name] = max(0, min(self.view.scroll.get(name, 0), last))
         return self.view.scroll[name]
@@ -69,25 +72,35 @@ class Frame:
         """The model under the cursor."""
         return self.store.model(self.view.cursor)
 
+    @property
+    def done(self) -> list[ModelState]:
+        """The trials that the filter lets through and that are done, in the order of the table."""
+        trials = (self.store.model(model_id) for model_id in self.ids)
+        return [trial for trial in trials if trial is not None and trial.state == "done"]
+
     def reports_of(self, model_id: str) -> Sequence[Report]:
-        """Return a model's full reports as far as its events go: a replay does not see ahead."""
+        """Return a model's full reports up to its last event, because a replay must not see ahead."""
         model = self.store.model(model_id)
         found = self.reports.get(model_id, ())
         return found if model is None else found[: model.epoch]
 
     def nothing(self, title: str, hint: str = "") -> Canvas:
-        """Return the canvas of a pane without anything to show: why, and what will bring something."""
+        """Return the canvas of a pane that has nothing to show: it says why, and what will change that."""
         canvas = self.canvas()
         if self.error:
             return message(
-                canvas, self.look, self.error, "the monitor goes on when it comes back; q leaves", style="bad"
+                canvas,
+                self.glyphs,
+                self.error,
+                "the monitor goes on when the run is back; q leaves",
+                style="bad",
             )
         if self.loading is not None:
-            return message(canvas, self.look, f"reading the run: {self.loading:.0%}")
-        return message(canvas, self.look, title, hint)
+            return message(canvas, self.glyphs, f"reading the run: {self.loading:.0%}")
+        return message(canvas, self.glyphs, title, hint)
 
     def no_trials(self, title: str, hint: str = "") -> Canvas:
-        """Return the canvas of a chart without any trial to draw; where the filter left none, it says that."""
+        """Return the canvas of a chart that has no trial to draw; if the filter lets none through, it says so."""
         if self.view.filter and self.store.state.trials and not self.ids:
             title, hint = "no trial passes the filter", "esc clears it"
         return self.nothing(title, hint)

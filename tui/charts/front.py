@@ -1,4 +1,4 @@
-"""The Pareto front: what is on it, what lies behind it, where it was before; and the hypervolume as it grew."""
+"""The Pareto front, the trials behind it and the front halfway through; and the hypervolume as it grew."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,21 +8,22 @@ import numpy.typing as npt
 
 from kdtune.runs.state import ModelState
 from kdtune.text import plain
-from tui import raster
-from tui.canvas import Canvas
-from tui.charts.frame import Frame
-from tui.plot import Plot
-from tui.raster import Scale
-from tui.text import fit, number, short, width
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.plot import Plot
+from ..drawing.raster import Scale
+from ..drawing.text import fit, number, short, width
+from .frame import Frame
 
 Floats = npt.NDArray[np.float64]
 
 _OPEN_SCALES = ("parameters", "latency", "individual_fairness")
 _CLOUD_FROM = 250
-"""Trials from which they are single braille dots: fewer would not be seen, more would hide each other."""
+"""From so many trials on they are single braille dots: larger marks would hide each other, fewer dots are not seen."""
 
 _LABELS = 16
-"""Front members named in the plot; more names would hide the points."""
+"""So many members of the front are named in the plot; more names would hide the points."""
 
 
 def axes(frame: Frame) -> tuple[str, str]:
@@ -38,12 +39,12 @@ def axes(frame: Frame) -> tuple[str, str]:
 
 def front(frame: Frame) -> Canvas:
     """Draw all trials in the plane of two measures, the front as points on a staircase."""
-    store, view, look = frame.store, frame.view, frame.look
+    store, view, glyphs = frame.store, frame.view, frame.glyphs
     rows = store.rows(frame.ids)
     name_x, name_y = axes(frame)
     xs, ys = store.column(rows, name_x), store.column(rows, name_y)
     if not np.isfinite(xs).any():
-        return frame.no_trials("no point yet", "the front appears with the first trial's report")
+        return frame.no_trials("no point yet", "the first point appears with the first trial's report")
     done = store.in_state(rows, "done")
     member = store.on_front(rows) & done
     cursor = frame.cursor
@@ -58,7 +59,7 @@ def front(frame: Frame) -> Canvas:
     arrows = {"max": ("→ better", "↑ better"), "min": ("← better", "↓ better")}
     plot = Plot(
         canvas,
-        look,
+        glyphs,
         x_scale,
         y_scale,
         box=(0, 1, canvas.width, canvas.height - 1),
@@ -74,7 +75,7 @@ def front(frame: Frame) -> Canvas:
         {
             "NDS": len(guides) > 1,
             "running": store.counts()["running"] > 0,
-            "front at half time": len(earlier) > 0,
+            "front halfway": len(earlier) > 0,
         },
     )
     if not plot.usable:
@@ -87,22 +88,22 @@ def front(frame: Frame) -> Canvas:
     if rest.sum() > _CLOUD_FROM:
         plot.cloud(xs[rest], ys[rest], "cloud")
     else:
-        _markers(plot, xs[rest], ys[rest], look.glyph("dot"), "cloud")
+        _markers(plot, xs[rest], ys[rest], glyphs.glyph("dot"), "cloud")
     if plane:
         _stairs(frame, plot, xs[member], ys[member], name_x, name_y, "accent")
     _guides(frame, plot, guides, name_x, name_y)
     running = store.in_state(rows, "running")
-    _markers(plot, xs[running], ys[running], look.glyph("hollow"), "warn")
+    _markers(plot, xs[running], ys[running], glyphs.glyph("hollow"), "warn")
     places: dict[str, tuple[int, int]] = {}
     for k in np.flatnonzero(member).tolist():
-        where = plot.marker(float(xs[k]), float(ys[k]), look.glyph("point"), "front")
+        where = plot.marker(float(xs[k]), float(ys[k]), glyphs.glyph("point"), "front")
         if where is not None:
             places[frame.ids[k]] = where
     for model_id in reversed(view.compared):
         model = store.model(model_id)
         if model is not None and model.values:
             slot = view.slot(model_id)
-            where = plot.marker(_of(model, name_x), _of(model, name_y), look.series(slot), f"series{slot}")
+            where = plot.marker(_of(model, name_x), _of(model, name_y), glyphs.series(slot), f"series{slot}")
             if where is not None:
                 places.pop(model_id, None)
                 places = {model_id: where, **places}
@@ -122,7 +123,7 @@ def _of(model: ModelState, name: str) -> float:
 
 
 def _scale(frame: Frame, name: str, values: Floats) -> Scale:
-    """Return an axis with room for all trials and all baselines: it stays where it is when the cursor moves."""
+    """Return an axis with room for all trials and baselines, so that it does not change when the cursor moves."""
     log = name in frame.view.log or ("front" in frame.view.log and name == axes(frame)[1])
     scale = Scale.over(
         np.append(values, [_of(model, name) for model in frame.store.baselines]), log=log, margin=0.07
@@ -155,14 +156,14 @@ def _guides(frame: Frame, plot: Plot, guides: Sequence[ModelState], x: str, y: s
         plot.vertical(_of(model, x), model.kind)
         plot.horizontal(_of(model, y), model.kind)
     for model in guides:
-        plot.marker(_of(model, x), _of(model, y), frame.look.glyph(model.kind), model.kind)
+        plot.marker(_of(model, x), _of(model, y), frame.glyphs.glyph(model.kind), model.kind)
 
 
 def _names(frame: Frame, canvas: Canvas, plot: Plot, places: Mapping[str, tuple[int, int]]) -> None:
-    """Write names beside points where nothing but the ground is there."""
-    ground = (" ", frame.look.glyph("dotted"), frame.look.glyph("vdotted"))
+    """Write names beside points where the canvas is empty."""
+    ground = (" ", frame.glyphs.glyph("dotted"), frame.glyphs.glyph("vdotted"))
     for model_id, (column, row) in list(places.items())[:_LABELS]:
-        label = frame.look.text(plain(model_id))
+        label = frame.glyphs.text(plain(model_id))
         cells = width(label)
         compared = model_id in frame.view.compared
         style = f"series{frame.view.slot(model_id)}" if compared else "front"
@@ -180,21 +181,21 @@ def _names(frame: Frame, canvas: Canvas, plot: Plot, places: Mapping[str, tuple[
 
 
 def _beside(column: int, row: int, cells: int) -> list[tuple[int, int]]:
-    """Return where a name of so many cells may begin, the best place first: beside its point, then a row off."""
+    """Return where a name of so many cells may begin, the best place first: beside its point, then one row off."""
     return [(start, row + off) for off in (0, -1, 1) for start in (column + 2, column - 1 - cells)]
 
 
 def _legend(frame: Frame, canvas: Canvas, there: Mapping[str, bool]) -> None:
-    """Name what is drawn; what is not there takes no room."""
-    look = frame.look
+    """Name what is drawn, except what `there` says is not."""
+    glyphs = frame.glyphs
     items = [
-        (look.glyph("point"), "front", "front"),
-        ("─" if not look.ascii else "-", "front at half time", "faint"),
-        (look.series(0), "cursor", "series0"),
-        (look.glyph("hollow"), "running", "warn"),
-        (look.glyph("dot"), "done", "cloud"),
-        (look.glyph("teacher"), "teacher", "teacher"),
-        (look.glyph("nds"), "NDS", "nds"),
+        (glyphs.glyph("point"), "front", "front"),
+        ("─" if not glyphs.ascii else "-", "front halfway", "faint"),
+        (glyphs.series(0), "cursor", "series0"),
+        (glyphs.glyph("hollow"), "running", "warn"),
+        (glyphs.glyph("dot"), "done", "cloud"),
+        (glyphs.glyph("teacher"), "teacher", "teacher"),
+        (glyphs.glyph("nds"), "NDS", "nds"),
     ]
     x = 0
     for glyph, label, style in items:
@@ -214,7 +215,7 @@ def _read_out(frame: Frame, canvas: Canvas, plot: Plot, xs: Floats, ys: Floats, 
     if np.isfinite(distance).any():
         k = int(np.nanargmin(distance))
         text += f"  nearest {frame.ids[k]} {number(float(xs[k]))} / {number(float(ys[k]))}"
-    canvas.text(0, 0, fit(frame.look.text(text), canvas.width), "accent")
+    canvas.text(0, 0, fit(frame.glyphs.text(text), canvas.width), "accent")
 
 
 def hypervolume(frame: Frame) -> Canvas:
@@ -230,7 +231,7 @@ def hypervolume(frame: Frame) -> Canvas:
     end = float(max(store.record.trials or 0, done[-1], 2))
     plot = Plot(
         canvas,
-        frame.look,
+        frame.glyphs,
         Scale(0.0, end),
         y if y.log else y.clamp(0.0, 1.0),
         x_label="trials done",
@@ -243,10 +244,10 @@ def hypervolume(frame: Frame) -> Canvas:
     steps_x = np.repeat(done, 2)[1:]
     steps_y = np.repeat(volume, 2)[:-1]
     plot.curve(steps_x, steps_y, "accent")
-    plot.marker(float(done[-1]), float(volume[-1]), frame.look.glyph("point"), "front")
+    plot.marker(float(done[-1]), float(volume[-1]), frame.glyphs.glyph("point"), "front")
     if frame.view.crosshair:
         at, _ = plot.cross(frame.view.cross.get("hypervolume", (0.5, 0.5)))
         before = volume[done <= round(at)]
         text = f"{round(at)} trials  hv {number(float(before[-1]), 4) if len(before) else '–'}"
-        canvas.right(canvas.width, 0, frame.look.text(text), "accent")
+        canvas.right(canvas.width, 0, frame.glyphs.text(text), "accent")
     return canvas

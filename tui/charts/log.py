@@ -2,24 +2,26 @@
 
 from rich.cells import chop_cells
 
-from tui.canvas import Canvas
-from tui.charts.frame import Frame
+from ..drawing.canvas import Canvas
+from .frame import Frame
 
 _BAD = ("error", "traceback", "exception", "failed", "killed")
 _WARN = ("warning", "warn")
 
 
 def log(frame: Frame) -> Canvas:
-    """Draw the end of the log, or what lies `scroll` lines before it; long lines go on in the next row."""
+    """Draw the end of the log, or the part `scroll` lines before it; long lines continue in the next row."""
     lines = frame.log
     if not lines:
-        return frame.nothing("the log is empty", "what Ray and the driver print will be here")
+        return frame.nothing("the log is empty", "what Ray and the driver print appears here")
     canvas = frame.canvas()
     back = frame.scrolled("log", len(lines) - canvas.height)
     rows: list[tuple[str, str]] = []
     for line in reversed(lines[: len(lines) - back]):
         style = _style(line)
-        rows[:0] = [(part, style) for part in chop_cells(frame.look.text(line), max(1, canvas.width)) or [""]]
+        rows[:0] = [
+            (part, style) for part in chop_cells(frame.glyphs.text(line), max(1, canvas.width)) or [""]
+        ]
         if len(rows) >= canvas.height:
             break
     for y, (text, style) in enumerate(rows[-canvas.height :]):

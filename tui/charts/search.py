@@ -1,4 +1,4 @@
-"""How the search goes: importance, parallel coordinates, and one setting against one measure."""
+"""The search: parallel coordinates of all settings, and one setting against one measure."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,97 +8,27 @@ import numpy.typing as npt
 
 from kdtune.runs.state import ModelState
 from kdtune.text import plain, setting
-from tui import raster
-from tui.canvas import Canvas
-from tui.charts.frame import REFERENCES, Frame
-from tui.charts.front import axes
-from tui.importance import LEAST
-from tui.plot import Plot
-from tui.raster import Scale
-from tui.store import Store, config_value, numeric
-from tui.text import fit, number, short, width
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.plot import Plot
+from ..drawing.raster import Scale
+from ..drawing.text import fit, number, short, width
+from ..state.store import Store, config_value, numeric
+from .frame import REFERENCES, Frame
+from .front import axes
 
 _LINES = 120
-"""Trials drawn as lines, the latest: more would be a grey area."""
+"""So many of the latest trials are drawn as lines; more would merge into a grey area."""
 
 _WIDE = 20
-"""Ratio of largest to smallest from which a setting's axis is logarithmic where the space does not say."""
-
-
-def _done(frame: Frame) -> list[ModelState]:
-    trials = (frame.store.model(model_id) for model_id in frame.ids)
-    return [trial for trial in trials if trial is not None and trial.state == "done"]
-
-
-def settings_and_results(
-    frame: Frame, measure: str
-) -> tuple[dict[str, list[object]], npt.NDArray[np.float64]]:
-    """Return the settings [n] and a measure [n] of the trials that are done: what `importance` takes."""
-    done = _done(frame)
-    columns = {name: [config_value(trial, name) for trial in done] for name in frame.store.varied}
-    return columns, np.array([trial.values.get(measure, np.nan) for trial in done], np.float64)
-
-
-def ranked_measures(store: Store) -> list[str]:
-    """Return the measures for which settings are ranked."""
-    return list(store.record.objectives[:3])
-
-
-def importances(frame: Frame) -> Canvas:
-    """Draw for each objective which settings its rank goes with, and how far chance alone would reach."""
-    store, look = frame.store, frame.look
-    done = _done(frame)
-    if len(done) < LEAST:
-        through = " pass the filter" if frame.view.filter else ""
-        return frame.no_trials(
-            f"{len(done)} of {LEAST} trials done{through}", "importance needs some results to rank"
-        )
-    canvas = frame.canvas()
-    measures = ranked_measures(store)
-    y = 0
-    canvas.text(
-        0,
-        y,
-        fit(look.text(f"|rank correlation| of {len(done)} trials   ┊ 1 in 20 by chance"), canvas.width),
-        "dim",
-    )
-    y += 1
-    label = min(14, max(6, canvas.width // 5))
-    for measure in measures:
-        if y >= canvas.height:
-            break
-        rows = frame.rankings.get(measure)
-        if rows is None:
-            canvas.text(0, y + 1, look.text("… computing"), "dim")
-            rows = ()
-        canvas.text(0, y, fit(look.text(short(measure)), canvas.width), "heading")
-        y += 1
-        share = max(1, (canvas.height - 1) // len(measures) - 1)
-        for item in rows[:share]:
-            if y >= canvas.height:
-                break
-            sure = item.strength > item.chance
-            canvas.text(0, y, fit(look.text(short(item.name)), label), "text" if sure else "dim")
-            room = canvas.width - label - 9
-            if room > 3:
-                style = "accent" if sure else "faint"
-                canvas.text(
-                    label + 1, y, raster.bar(item.strength * room, room, ascii_only=look.ascii), style
-                )
-                at = label + 1 + int(raster.pixel([min(1.0, item.chance)], room)[0])
-                canvas.put(at, y, look.glyph("vdotted"), "warn")
-            sign = {1: "+", -1: "−", 0: " "}[item.sign]
-            canvas.right(canvas.width, y, look.text(f"{sign}{item.strength:.2f}"), "text" if sure else "dim")
-            y += 1
-        if y < canvas.height - share:
-            y += 1
-    return canvas
+"""If the space does not say, a setting's axis is logarithmic from this ratio of largest to smallest on."""
 
 
 def _axis_values(
     frame: Frame, trials: Sequence[ModelState], name: str
 ) -> tuple[npt.NDArray[np.float64], str, str]:
-    """Return a setting's or measure's places [n] on its axis, and the labels of the lower and upper end."""
+    """Return the places [n] of a setting or measure on its axis, and the labels of its lower and upper end."""
     if name in frame.store.measures:
         values = np.array([trial.values.get(name, math.nan) for trial in trials])
         finite = values[np.isfinite(values)]
@@ -125,9 +55,9 @@ def _spread(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDA
 
 
 def parallel(frame: Frame) -> Canvas:
-    """Draw each trial as a line over its settings and objectives: the front in colour, the others behind."""
-    store, view, look = frame.store, frame.view, frame.look
-    done = _done(frame)[-_LINES:]
+    """Draw each trial as a line across its settings and objectives: the front in colour, the others behind."""
+    store, view, glyphs = frame.store, frame.view, frame.glyphs
+    done = frame.done[-_LINES:]
     compared = [
         m
         for m in (store.model(i) for i in view.compared)
@@ -135,7 +65,9 @@ def parallel(frame: Frame) -> Canvas:
     ]
     trials = done + [m for m in compared if m not in done]
     if not trials:
-        return frame.no_trials("no trial is done", "each will be a line over its settings and results")
+        return frame.no_trials(
+            "no trial is done", "each trial will be a line across its settings and results"
+        )
     canvas = frame.canvas()
     names = [*store.varied, *store.record.objectives]
     most = max(2, canvas.width // 9)
@@ -156,7 +88,7 @@ def parallel(frame: Frame) -> Canvas:
         chosen = table[:, [index[model_id] for model_id in ids]]
         gapped = np.vstack([chosen, np.full((1, len(ids)), np.nan)]).T.ravel()
         dots = raster.line(np.tile(np.append(x, np.nan), len(ids)), gapped, canvas.width, height)
-        canvas.stamp(0, top, raster.characters(raster.masks(dots), ascii_only=look.ascii), style)
+        canvas.stamp(0, top, raster.characters(raster.masks(dots), ascii_only=glyphs.ascii), style)
 
     front = [trial.id for trial in done if trial.id in store.front]
     ids = {model.id for model in compared}
@@ -168,7 +100,7 @@ def parallel(frame: Frame) -> Canvas:
     for column in columns:
         for row in range(height):
             if canvas.chars[top + row, column] == " ":
-                canvas.put(column, top + row, look.glyph("vline"), "axis")
+                canvas.put(column, top + row, glyphs.glyph("vline"), "axis")
     _ends(frame, canvas, 0, columns, [short(name) for name in names], "strong")
     _ends(frame, canvas, 1, columns, highs, "label")
     _ends(frame, canvas, top + height, columns, lows, "label")
@@ -178,8 +110,8 @@ def parallel(frame: Frame) -> Canvas:
 def _ends(
     frame: Frame, canvas: Canvas, y: int, columns: Sequence[int], labels: Sequence[str], style: str
 ) -> None:
-    """Write a label at each axis, in its middle; one that meets the next is cut."""
-    texts = [frame.look.text(label) for label in labels]
+    """Write a label centred on each axis; one that would run into the next is cut."""
+    texts = [frame.glyphs.text(label) for label in labels]
     starts = [
         min(max(0, column - width(text) // 2), max(0, canvas.width - width(text)))
         for column, text in zip(columns, texts, strict=True)
@@ -191,17 +123,17 @@ def _ends(
 
 
 def sliced(store: Store) -> list[str]:
-    """Return the settings that the slice goes through: those that are numbers first."""
+    """Return the settings that the slice can show, the pair last."""
     return sorted(store.varied, key=lambda name: name == "pair")
 
 
 def slice_(frame: Frame) -> Canvas:
-    """Draw one setting against one measure, a point a trial."""
-    store, view, look = frame.store, frame.view, frame.look
-    done = _done(frame)
+    """Draw one setting against one measure, one point per trial."""
+    store, view, glyphs = frame.store, frame.view, frame.glyphs
+    done = frame.done
     settings = sliced(store)
     if not done or not settings:
-        return frame.no_trials("no trial is done", "each will be a point here")
+        return frame.no_trials("no trial is done", "each trial will be a point here")
     name = settings[view.parameter % len(settings)]
     measure = axes(frame)[1]
     canvas = frame.canvas()
@@ -211,7 +143,7 @@ def slice_(frame: Frame) -> Canvas:
     arrow = "↑ better" if store.direction(measure) == "max" else "↓ better"
     plot = Plot(
         canvas,
-        look,
+        glyphs,
         scale,
         y,
         x_label="" if ticks else short(name),
@@ -228,13 +160,13 @@ def slice_(frame: Frame) -> Canvas:
             plot.horizontal(store.value(reference.id, measure), kind, name)
     for trial, x, value in zip(done, xs.tolist(), ys.tolist(), strict=True):
         front = trial.id in store.front
-        plot.marker(x, value, look.glyph("point" if front else "dot"), "front" if front else "cloud")
+        plot.marker(x, value, glyphs.glyph("point" if front else "dot"), "front" if front else "cloud")
     index = {trial.id: k for k, trial in enumerate(done)}
     for model_id in reversed(view.compared):
         if model_id in index:
             k = index[model_id]
             plot.marker(
-                float(xs[k]), float(ys[k]), look.series(view.slot(model_id)), f"series{view.slot(model_id)}"
+                float(xs[k]), float(ys[k]), glyphs.series(view.slot(model_id)), f"series{view.slot(model_id)}"
             )
     if view.crosshair:
         place = view.cross.get("slice", (0.5, 0.5))
@@ -244,12 +176,12 @@ def slice_(frame: Frame) -> Canvas:
         if np.isfinite(distance).any():
             k = int(np.nanargmin(distance))
             text += f"  nearest {done[k].id}: {setting(config_value(done[k], name))} / {number(float(ys[k]))}"
-        canvas.text(0, 0, fit(look.text(text), canvas.width), "accent")
+        canvas.text(0, 0, fit(glyphs.text(text), canvas.width), "accent")
     return canvas
 
 
 def _name_ticks(frame: Frame, canvas: Canvas, plot: Plot, ticks: Sequence[tuple[float, str]]) -> None:
-    """Write names below the axis, in place of numbers."""
+    """Write names below the axis instead of numbers."""
     row = plot.top + plot.height + 1
     if not ticks or row >= canvas.height:
         return
@@ -257,14 +189,14 @@ def _name_ticks(frame: Frame, canvas: Canvas, plot: Plot, ticks: Sequence[tuple[
     for tick, name in ticks:
         column = plot.column(tick)
         if column is not None:
-            label = frame.look.text(name)
+            label = frame.glyphs.text(name)
             label = fit(label, min(width(label), max(4, plot.width // len(ticks) - 1)))
             start = min(max(0, column - width(label) // 2), canvas.width - width(label))
             canvas.text(start, row, label, "label")
 
 
 def _by_powers(frame: Frame, name: str, low: float, high: float) -> bool:
-    """Tell whether a setting's axis is logarithmic: where it was searched so; unknown, where it spans a wide range."""
+    """Return whether a setting's axis is logarithmic: as it was searched or, if nothing says so, by its range."""
     asked = dict(frame.store.record.space.get("search") or {}).get(name)
     if isinstance(asked, Mapping) and "log" in asked:
         return low > 0 and asked["log"] is True

@@ -1,4 +1,4 @@
-"""The table of trials, as a chart: it draws only the rows in sight."""
+"""The table of trials as a chart: it draws only the rows that are in sight."""
 
 import math
 from collections.abc import Sequence
@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 from kdtune.runs.state import ModelState
 from kdtune.text import plain, setting
-from tui import raster
-from tui.canvas import Canvas
-from tui.charts.frame import Frame
-from tui.store import Store, config_value
-from tui.text import fit, number, short, width
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, number, short, width
+from ..state.store import Store, config_value
+from .frame import Frame
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name in the store, heading, cells, and whether it is a number."""
+    """A column: its name in the store, its heading, its width, and whether it is aligned to the right."""
 
     name: str
     title: str
@@ -27,27 +28,37 @@ STATE_STYLES = {"running": "accent", "done": "good", "stopped": "dim", "failed":
 
 
 def table(frame: Frame) -> Canvas:
-    """Draw heading, baselines, and the trials around the cursor."""
+    """Draw the heading, the baselines, and the trials around the cursor."""
     return _table(frame, frame.ids, "table")
 
 
 def front_table(frame: Frame) -> Canvas:
-    """Draw the trials on the front, the best by the first objective on top."""
+    """Draw the trials on the front, the best by the first objective at the top."""
     store = frame.store
     if not store.front:
         return frame.nothing("no front yet", "it starts with the first trial that is done and feasible")
     return _table(frame, front_order(store, frame.ids), "front_table")
 
 
+def table_rows(store: Store, ids: Sequence[str]) -> list[str]:
+    """Return what the cursor can be on in the table: the baselines, then the trials."""
+    return [*(model.id for model in store.baselines), *ids]
+
+
+def front_rows(store: Store, ids: Sequence[str]) -> list[str]:
+    """Return what the cursor can be on in the front's table: the baselines, then the front."""
+    return table_rows(store, front_order(store, ids))
+
+
 def front_order(store: Store, ids: Sequence[str]) -> list[str]:
-    """Return those of the trials that are on the front, the best by the first objective first."""
+    """Return the trials that are on the front, the best by the first objective first."""
     objective = store.objectives[0]
     members = [model_id for model_id in ids if model_id in store.front]
     return sorted(members, key=lambda i: objective.measure.badness(store.value(i, objective.name)))
 
 
 def visible(frame: Frame, ids: Sequence[str]) -> list[str]:
-    """Return the rows below the heading: baselines, then the window of trials around the cursor."""
+    """Return the rows below the heading: the baselines, then the window of trials around the cursor."""
     fixed = [model.id for model in frame.store.baselines] if frame.height >= 8 else []
     fixed = fixed[: max(0, frame.height // 3)]
     rows = max(0, frame.height - 1 - len(fixed))
@@ -71,19 +82,19 @@ def _place(ids: Sequence[str], cursor: str | None) -> int | None:
 
 
 def _table(frame: Frame, ids: Sequence[str], name: str) -> Canvas:
-    store, look = frame.store, frame.look
+    store, glyphs = frame.store, frame.glyphs
     if not store.state.trials and not store.state.baselines:
-        return frame.nothing("no trial yet", store.state.message or "the first one is on its way")
+        return frame.nothing("no trial yet", store.state.message or "the first one is about to start")
     canvas = frame.canvas()
     shown = columns(frame)
     x = 4
     for column in shown:
-        title = look.text(column.title)
+        title = glyphs.text(column.title)
         style = "heading"
         if column.name == frame.view.sort and name == "table":
             title += (
                 ("▾" if frame.view.descending else "▴")
-                if not look.ascii
+                if not glyphs.ascii
                 else ("v" if frame.view.descending else "^")
             )
             style = "strong"
@@ -103,7 +114,7 @@ def _table(frame: Frame, ids: Sequence[str], name: str) -> Canvas:
 
 
 def columns(frame: Frame) -> list[Column]:
-    """Return the columns that fit, the most important first, in the table's order."""
+    """Return the columns that fit, in the table's order; the least important are left out."""
     store = frame.store
     room = frame.width - 4
     result = [Column("id", "trial", _id_width(frame), right=False)]
@@ -141,28 +152,28 @@ def _id_width(frame: Frame) -> int:
 
 
 def _row(frame: Frame, canvas: Canvas, y: int, model: ModelState, shown: Sequence[Column]) -> None:
-    store, view, look = frame.store, frame.view, frame.look
+    store, view, glyphs = frame.store, frame.view, frame.glyphs
     baseline = model.kind in ("teacher", "nds")
     style = model.kind if baseline else "text"
     if model.id == view.cursor:
-        canvas.put(0, y, look.glyph("cursor"), "accent")
+        canvas.put(0, y, glyphs.glyph("cursor"), "accent")
     slot = view.slot(model.id)
     if slot:
-        canvas.put(1, y, look.series(slot), f"series{slot}")
+        canvas.put(1, y, glyphs.series(slot), f"series{slot}")
     elif model.id in store.front:
-        canvas.put(1, y, look.glyph("front"), "front")
+        canvas.put(1, y, glyphs.glyph("front"), "front")
     if baseline:
-        canvas.put(2, y, look.glyph(model.kind), model.kind)
+        canvas.put(2, y, glyphs.glyph(model.kind), model.kind)
     elif model.state in STATE_STYLES:
-        canvas.put(2, y, look.glyph(model.state), STATE_STYLES[model.state])
+        canvas.put(2, y, glyphs.glyph(model.state), STATE_STYLES[model.state])
     x = 4
     for column in shown:
         text, cell_style = _cell(frame, model, column)
-        text = fit(look.text(text), column.width, align="right" if column.right else "left")
+        text = fit(glyphs.text(text), column.width, align="right" if column.right else "left")
         canvas.text(x, y, text, cell_style or style)
         x += column.width + 2
     if model.id in view.pinned:
-        canvas.put(3, y, look.glyph("pinned"), "dim")
+        canvas.put(3, y, glyphs.glyph("pinned"), "dim")
     if model.id == view.cursor:
         canvas.highlight(y, "cursor")
 
@@ -177,7 +188,7 @@ def _cell(frame: Frame, model: ModelState, column: Column) -> tuple[str, str]:
             return f"{model.epoch}/{model.epochs}", style
         case "#spark":
             line = store.series(model.id, store.record.objectives[0])
-            return raster.spark(line, column.width, 0.0, 1.0, ascii_only=frame.look.ascii), "faint"
+            return raster.spark(line, column.width, 0.0, 1.0, ascii_only=frame.glyphs.ascii), "faint"
     if column.name in model.values or column.name in store.measures:
         value = model.values.get(column.name, math.nan)
         on_front = model.id in store.front and column.name in store.record.objectives

@@ -1,14 +1,15 @@
-"""When each trial ran."""
+"""The time in which each trial ran."""
 
 from collections.abc import Sequence
 
 from kdtune.text import duration, plain
-from tui import raster
-from tui.canvas import Canvas
-from tui.charts.frame import Frame
-from tui.charts.table import STATE_STYLES
-from tui.store import Store
-from tui.text import fit, width
+
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, width
+from ..state.store import Store
+from .frame import Frame
+from .table import STATE_STYLES
 
 
 def started_order(store: Store, ids: Sequence[str]) -> list[str]:
@@ -18,11 +19,13 @@ def started_order(store: Store, ids: Sequence[str]) -> list[str]:
 
 
 def timeline(frame: Frame) -> Canvas:
-    """Draw when each trial ran, a row each; the window moves with the cursor."""
-    store, look = frame.store, frame.look
+    """Draw each trial as a bar from its start to its end, one row each; the window moves with the cursor."""
+    store, glyphs = frame.store, frame.glyphs
     trials = [t for t in map(store.model, started_order(store, frame.ids)) if t is not None]
     if not trials:
-        return frame.no_trials("no trial has started", "each will be a bar here, as long as it took")
+        return frame.no_trials(
+            "no trial has started", "each trial will be a bar here, from its start to its end"
+        )
     canvas = frame.canvas()
     end = max(t.ended or frame.store.state.updated or t.started for t in trials)
     begin = min(t.started for t in trials)
@@ -39,17 +42,17 @@ def timeline(frame: Frame) -> Canvas:
         stop = trial.ended if trial.ended is not None else end
         a = int(raster.pixel([(trial.started - begin) / span], room)[0])
         b = int(raster.pixel([min(1.0, (stop - begin) / span)], room)[0])
-        canvas.text(0, k, look.glyph(trial.state) if trial.state in STATE_STYLES else " ", style)
+        canvas.text(0, k, glyphs.glyph(trial.state) if trial.state in STATE_STYLES else " ", style)
         name_style = "front" if trial.id in store.front else "text"
-        canvas.text(2, k, fit(look.text(plain(trial.id)), label), name_style)
-        bar = ("━" if not look.ascii else "=") * (b - a + 1)
+        canvas.text(2, k, fit(glyphs.text(plain(trial.id)), label), name_style)
+        bar = ("━" if not glyphs.ascii else "=") * (b - a + 1)
         canvas.text(
             left + a, k, bar, "front" if trial.id in store.front else style if style != "good" else "cloud"
         )
-        canvas.right(canvas.width, k, look.text(duration(stop - trial.started)), "dim")
+        canvas.right(canvas.width, k, glyphs.text(duration(stop - trial.started)), "dim")
         if trial.id == frame.view.cursor:
             canvas.highlight(k, "cursor")
     y = canvas.height - 1
     canvas.text(left, y, "0", "label")
-    canvas.right(left + room, y, look.text(duration(span)), "label")
+    canvas.right(left + room, y, glyphs.text(duration(span)), "label")
     return canvas

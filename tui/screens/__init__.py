@@ -1,1 +1,1 @@
-"""Screens: which panes, where; and the dialogs."""
+"""Screens: which panes they hold and where those lie; and the dialogs."""

@@ -1,32 +1,30 @@
-"""A screen of panes: a grid where there is room, a table and one chart in less, one pane in least."""
+"""A screen of panes: a grid if there is room, else the table and one chart, else one pane."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
-from tui.commands.moving import click, scroll
-from tui.widgets.bars import Footer, Header
-from tui.widgets.pane import Pane
-
-if TYPE_CHECKING:
-    from tui.app import Monitor
+from ..host import Host, host_of
+from ..session import WishOf
+from ..widgets.bars import Footer, Header
+from ..widgets.pane import Pane
 
 GRID_FROM, PAIR_FROM, FRAME_FROM = 140, 100, 60
-"""Columns from which all panes, a table and one chart, and a pane with its frame are shown."""
+"""From so many columns on there are all panes; the table and one chart; and a frame around a pane."""
 
 HEADER_FROM = 20
-"""Rows from which there is a header."""
+"""There is a header from so many rows on."""
 
 HEADER_EVERY = 3
-"""The header follows new data once in so many frames."""
+"""The header shows new data once in so many frames."""
 
 
 class Board(Screen[None]):
-    """Panes with a header and a footer. Subclasses say which panes."""
+    """Panes with a header and a footer; subclasses say which panes."""
 
     AUTO_FOCUS = ""
     NAME: ClassVar[str] = ""
@@ -47,31 +45,41 @@ class Board(Screen[None]):
         raise NotImplementedError
 
     def grid_rows(self, height: int) -> tuple[str, str] | None:
-        """Return how a grid of this height is divided where a pane can't use its half; None: as in the style sheet."""
+        """Return the heights of a grid's two rows if a pane can't use its half; None for those of the style sheet."""
         return None
 
     @property
-    def monitor(self) -> "Monitor":
+    def host(self) -> Host:
         """The app."""
-        return self.app  # type: ignore[return-value]
+        return host_of(self)
+
+    @property
+    def wishes(self) -> Sequence[WishOf]:
+        """What its charts want computed."""
+        return tuple(dict.fromkeys(pane.wish for pane in self.panes if pane.wish is not None))
+
+    @property
+    def shows_log(self) -> bool:
+        """Whether one of its panes shows the driver's log."""
+        return any(pane.depends == "log" for pane in self.panes)
 
     def compose(self) -> ComposeResult:
-        """Put header, panes and footer together."""
+        """Yield header, panes and footer."""
         yield self.header
         yield self.board
         yield self.footer
 
     def on_mount(self) -> None:
-        """Arrange for the size at hand; what has been read so far is in the first paint."""
-        self.monitor.session.take_in(self.NAME)
+        """Lay out the panes, and put what has been read so far into the first paint."""
+        self.host.session.update(self.wishes, log=self.shows_log)
         self.lay_out()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Arrange for the new size."""
+        """Lay out the panes for the new size."""
         self.lay_out()
 
     def on_screen_resume(self) -> None:
-        """Catch up with what happened while another screen was shown."""
+        """Repaint what changed while another screen was shown."""
         self.lay_out()
         self.update_panes()
 
@@ -114,7 +122,7 @@ class Board(Screen[None]):
             else:
                 self.board.styles.grid_rows = " ".join(rows)
             self.set_class(bare, "-bare")
-            self.set_class(self.monitor.session.look.ascii, "-ascii")
+            self.set_class(self.host.session.glyphs.ascii, "-ascii")
             self.header.display = high >= HEADER_FROM
             for k, pane in enumerate(self.panes):
                 pane.display = k in shown
@@ -127,7 +135,7 @@ class Board(Screen[None]):
 
     @property
     def chart_pane(self) -> Pane:
-        """The pane whose cross-hair and zoom keys move: the one that keys go to, or where it has none, the first."""
+        """The pane whose cross-hair and zoom the keys move: the one that keys go to, else the first that has them."""
         if self.pane.plots:
             return self.pane
         return next((pane for pane in self.panes if pane.display and pane.plots), self.pane)
@@ -144,13 +152,10 @@ class Board(Screen[None]):
             if pane is event.widget and k != self.active:
                 self.activate(k)
 
-    def on_pane_clicked(self, event: Pane.Clicked) -> None:
-        """Put the cursor where the click was."""
-        click(self.monitor, event.pane, event.x, event.y)
-
-    def on_pane_scrolled(self, event: Pane.Scrolled) -> None:
-        """Scroll the pane's list, or move the cursor."""
-        scroll(self.monitor, event.pane, event.by)
+    @property
+    def has_header(self) -> bool:
+        """Whether there is room for the header."""
+        return bool(self.header.display)
 
     @property
     def taking_turns(self) -> Sequence[str]:
@@ -160,14 +165,14 @@ class Board(Screen[None]):
         return tuple(pane.title for pane in self.panes)
 
     def answer(self) -> None:
-        """Repaint what answers a key: the pane that it went to, and the table."""
+        """Repaint what shows the effect of a key first: the pane that it went to, and the table."""
         for pane in self.panes:
             if pane.display and (pane is self.pane or pane.pane_name == "table"):
                 pane.update()
         self.footer.update()
 
     def update_panes(self, turn: int = 0) -> None:
-        """Repaint what has changed, is in sight, and has its turn."""
+        """Repaint the panes that have changed, are in sight, and are due in this turn of the clock."""
         for pane in self.panes:
             if pane.display and turn % pane.every == 0:
                 pane.update()

@@ -1,27 +1,33 @@
-"""The typed word that stops a sweep."""
+"""The dialog that asks for a typed word before it stops a sweep."""
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from tui.screens.dialog import Dialog
+from .dialog import Dialog
 
 
 class ConfirmStop(Dialog):
-    """Asks to type `stop` before a sweep is asked to stop."""
+    """Asks for the word `stop` or `now`, its answer.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: the run's name.
+        resume: the command that continues the run.
+    """
+
+    def __init__(self, name: str, resume: str) -> None:
         super().__init__()
         self._name = name
+        self._resume = resume
 
     def compose(self) -> ComposeResult:
-        """Say what will happen."""
+        """Yield what will happen, and the line to type."""
         with Vertical(classes="box") as box:
             box.border_title = f"Stop {self._name}?"
             yield Static(
-                "The sweep ends after the epochs now at work. Nothing is lost:\n"
-                f"kdtune search --resume {self._name} goes on from there.\n"
-                "Type stop (or now, to cut the epochs at work short) and press enter.",
+                "The sweep ends after the current epochs. Nothing is lost:\n"
+                f"{self._resume} goes on from there.\n"
+                "Type stop (or now, to end those epochs at once) and press enter.",
                 classes="hint",
                 markup=False,
             )
@@ -30,7 +36,4 @@ class ConfirmStop(Dialog):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Close with what was typed, if it is one of the two words."""
         word = event.value.strip().lower()
-        if word in ("stop", "now"):
-            self.dismiss(word)
-        else:
-            self.dismiss(None)
+        self.dismiss(word if word in ("stop", "now") else None)

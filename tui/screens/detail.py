@@ -1,5 +1,6 @@
-"""All that is known of one trial."""
+"""Everything known about one trial."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,41 +12,39 @@ from textual.containers import VerticalScroll
 
 from kdtune.runs.state import ModelState
 from kdtune.text import duration, plain, setting
-from tui.charts.frame import Frame
-from tui.charts.gaps import gap_names
-from tui.screens.dialog import SCROLLING, Dialog
-from tui.text import number, short
+
+from ..charts.frame import Frame
+from ..charts.gaps import gap_names, interval_wish
+from ..drawing.text import number, short
+from ..session import WishOf
+from .dialog import SCROLLING, Dialog
 
 REFRESH_SECONDS = 0.5
 
 
 class Detail(Dialog):
-    """All that is known of one trial."""
+    """Everything known about one trial."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("enter", "close", show=False), *SCROLLING]
+    wishes: ClassVar[Sequence[WishOf]] = (interval_wish,)
 
     def __init__(self, model: ModelState) -> None:
         super().__init__()
         self.model = model
 
     def compose(self) -> ComposeResult:
-        """Show settings beside measures."""
+        """Yield a page with the state, the measures and the settings."""
         with VerticalScroll(classes="box") as box:
             box.border_title = plain(self.model.id)
-            box.border_subtitle = self.session.look.text("j k scroll · esc closes")
+            box.border_subtitle = self.session.glyphs.text("j k scroll · esc closes")
             self._said = self.page(box, self._page())
             yield self._said
 
     def on_mount(self) -> None:
-        """Follow the trial while it is looked at."""
+        """Follow the trial while the page is open."""
         super().on_mount()
-        self.session.view.closely = True
         self._shown = self.session.key("reports")
         self.set_interval(REFRESH_SECONDS, self._refresh)
-
-    def on_unmount(self) -> None:
-        """Ask for no more."""
-        self.session.view.closely = False
 
     def _refresh(self) -> None:
         key = self.session.key("reports")
@@ -60,7 +59,7 @@ class Detail(Dialog):
         settings = Table.grid(padding=(0, 2))
         settings.add_row(Text("setting", style="bold"), "")
         for name, value in model.config.items():
-            settings.add_row(Text(plain(name), style="dim"), Text(session.look.text(setting(value))[:60]))
+            settings.add_row(Text(plain(name), style="dim"), Text(session.glyphs.text(setting(value))[:60]))
         page = Table.grid(padding=(0, 4))
         measures = self._measures(frame)
         if self.app.size.width >= 100:
@@ -76,20 +75,24 @@ class Detail(Dialog):
 
     def _state(self) -> Text:
         model, store = self.model, self.session.store
-        words = [model.state, f"epoch {model.epoch} of {model.epochs}", f"{duration(model.seconds)} at work"]
+        words = [
+            model.state,
+            f"epoch {model.epoch} of {model.epochs}",
+            f"{duration(model.seconds)} of training",
+        ]
         if model.id in store.front:
             words.append("on the front")
         elif model.state == "done" and not store.feasible(model):
             words.append("breaks a constraint")
         if model.cached:
-            words.append("taken from the cache")
-        text = Text(self.session.look.text(" · ".join(words)))
+            words.append("from the cache")
+        text = Text(self.session.glyphs.text(" · ".join(words)))
         if model.message:
             text.append("\n" + plain(model.message), style="bold")
         return text
 
     def _measures(self, frame: Frame) -> Table:
-        model, look = self.model, self.session.look
+        model, glyphs = self.model, self.session.glyphs
         table = Table.grid(padding=(0, 2))
         table.add_column()
         table.add_column(justify="right")
@@ -117,9 +120,9 @@ class Detail(Dialog):
                 else f"[{number(doubt.low)}, {number(doubt.high)}], {number(doubt.chance)}"
             )
             table.add_row(
-                Text(look.text(short(name)), style="" if name in frame.store.record.objectives else "dim"),
-                look.text(number(model.values.get(name, float("nan")))),
+                Text(glyphs.text(short(name)), style="" if name in frame.store.record.objectives else "dim"),
+                glyphs.text(number(model.values.get(name, float("nan")))),
                 Text(said, style="dim"),
-                Text(look.text(number(float(best))), style="dim"),
+                Text(glyphs.text(number(float(best))), style="dim"),
             )
         return table

@@ -1,7 +1,7 @@
-"""A box over the panes, and the line of input at the foot of the screen."""
+"""A box over the panes, and a line of input at the foot of the screen."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from rich.measure import Measurement
 from rich.table import Table
@@ -12,33 +12,38 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-if TYPE_CHECKING:
-    from tui.session import Session
-
+from ..host import host_of
+from ..session import Session, WishOf
 
 SCROLLING = (
     Binding("j", "scroll(1)", show=False),
     Binding("k", "scroll(-1)", show=False),
 )
-"""Keys of dialogs that may be longer than the screen, beside the arrows."""
+"""Keys, beside the arrows, of dialogs that may be longer than the screen."""
 
 
 class Dialog(ModalScreen[str | None]):
-    """A box over the panes; escape closes it."""
+    """A box over the panes; escape closes it.
+
+    Attributes:
+        wishes: what it wants computed; () leaves that to the panes.
+    """
+
+    wishes: ClassVar[Sequence[WishOf]] = ()
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("escape,q", "close", show=False)]  # type: ignore[assignment]
 
     def on_mount(self) -> None:
-        """Use plain lines where the terminal has no others."""
-        self.set_class(self.session.look.ascii, "-ascii")
+        """Draw frames in ASCII if the terminal has nothing else."""
+        self.set_class(self.session.glyphs.ascii, "-ascii")
 
     @property
-    def session(self) -> "Session":
+    def session(self) -> Session:
         """The run, and how it is looked at."""
-        return self.app.session  # type: ignore[attr-defined,no-any-return]
+        return host_of(self).session
 
     def page(self, box: Widget, table: Table) -> Static:
-        """Return a table as the contents of a box that is as wide as the table, if the screen is."""
+        """Return a table as the contents of a box, which becomes as wide as the table and the screen allow."""
         console = self.app.console
         options = console.options.update(width=400)
         box.styles.width = min(self.app.size.width - 2, Measurement.get(console, options, table).maximum + 7)
@@ -47,7 +52,7 @@ class Dialog(ModalScreen[str | None]):
     def action_scroll(self, by: int) -> None:
         """Scroll the box by a row."""
         box = self.query_one(".box")
-        # From where it will be, not from where it is: keys may come faster than frames.
+        # From the row that it scrolls to, not from the current one, because keys may come faster than frames.
         box.scroll_to(y=box.scroll_target_y + by, animate=False, immediate=True)
 
     def action_close(self) -> None:
@@ -56,7 +61,7 @@ class Dialog(ModalScreen[str | None]):
 
 
 class Prompt(Dialog):
-    """One line of input at the foot of the screen; `check` says what is wrong with it as it is typed."""
+    """One line of input at the foot of the screen; `check` says what is wrong with it while it is typed."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("tab", "complete", show=False, priority=True)]
 
@@ -77,21 +82,21 @@ class Prompt(Dialog):
         self._complete = complete
 
     def compose(self) -> ComposeResult:
-        """Show the line with its hint."""
+        """Yield the line and its hint."""
         with Vertical(classes="box") as box:
             box.border_title = self._title
             yield Input(value=self._value, select_on_focus=False)
             yield Static(self._hint, classes="hint", markup=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Say at once what is wrong."""
+        """Show what is wrong with the line."""
         wrong = self._check(event.value)
         hint = self.query_one(Static)
         hint.update(wrong or self._hint)
         hint.set_class(bool(wrong), "wrong")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Close with the line, if nothing is wrong with it."""
+        """Close with the line as answer, if nothing is wrong with it."""
         if not self._check(event.value):
             self.dismiss(event.value)
 

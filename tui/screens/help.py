@@ -1,6 +1,7 @@
-"""The page of keys and signs."""
+"""The help page: keys and signs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.table import Table
@@ -9,31 +10,39 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 
-from tui.action import Action, groups
-from tui.screens.dialog import SCROLLING, Dialog
+from .dialog import SCROLLING, Dialog
 
 Rows = list[tuple[Text, Text]]
 
 
+@dataclass(frozen=True)
+class KeyLine:
+    """One line of the page: keys, what they do, and what is missing if they do nothing here."""
+
+    keys: str
+    help: str
+    missing: str = ""
+
+
 class Help(Dialog):
-    """What can be done, and what the signs mean."""
+    """What can be done here, and what the signs mean."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("question_mark,enter", "close", show=False), *SCROLLING]
 
-    def __init__(self, actions: Sequence[Action]) -> None:
+    def __init__(self, lines: Mapping[str, Sequence[KeyLine]]) -> None:
         super().__init__()
-        self._actions = actions
+        self._lines = lines
 
     def compose(self) -> ComposeResult:
-        """Lay the groups out in as many columns as fit."""
+        """Yield the groups of keys in as many columns as fit."""
         with VerticalScroll(classes="box") as box:
             box.border_title = "Help"
-            box.border_subtitle = self.session.look.text("j k scroll · esc closes")
+            box.border_subtitle = self.session.glyphs.text("j k scroll · esc closes")
             yield self.page(box, self._page())
 
     def _page(self) -> Table:
         wide = 3 if self.app.size.width >= 150 else 2 if self.app.size.width >= 104 else 1
-        parts = [(heading, self._keys(actions)) for heading, actions in groups(self._actions).items()]
+        parts = [(heading, self._keys(lines)) for heading, lines in self._lines.items()]
         parts.append(("Signs", self._signs()))
         columns: list[list[tuple[str, Rows]]] = [[] for _ in range(wide)]
         for part in parts:
@@ -53,36 +62,33 @@ class Help(Dialog):
             table.add_row("", "")
         return table
 
-    def _keys(self, actions: list[Action]) -> Rows:
-        look = self.session.look
+    def _keys(self, lines: Sequence[KeyLine]) -> Rows:
+        glyphs = self.session.glyphs
         key_style = f"bold {self.app.current_theme.primary}" if not self.app.current_theme.ansi else "bold"
         rows: Rows = []
-        for action in actions:
-            off = (action.needs == "replay" and not self.session.is_replay) or (
-                action.needs == "write" and self.session.readonly
-            )
-            note = "" if not off else " (in a replay)" if action.needs == "replay" else " (read-only)"
+        for line in lines:
+            note = f" ({line.missing})" if line.missing else ""
             rows.append(
                 (
-                    Text(look.text(action.shown), style="dim" if off else key_style),
-                    Text(look.text(action.help + note), style="dim" if off else ""),
+                    Text(glyphs.text(line.keys), style="dim" if line.missing else key_style),
+                    Text(glyphs.text(line.help + note), style="dim" if line.missing else ""),
                 )
             )
         return rows
 
     def _signs(self) -> Rows:
-        look = self.session.look
+        glyphs = self.session.glyphs
         signs = [
-            (look.glyph("front"), "on the Pareto front"),
-            (look.glyph("running"), "running"),
-            (look.glyph("done"), "done: trained to the last epoch"),
-            (look.glyph("stopped"), "stopped early by the scheduler"),
-            (look.glyph("failed"), "failed: enter says why"),
-            (look.glyph("interrupted"), "interrupted: goes on with the run"),
-            (look.glyph("teacher"), "teacher"),
-            (look.glyph("nds"), "NDS: the student without distillation"),
-            (look.text("–"), "undefined: a rate without examples"),
+            (glyphs.glyph("front"), "on the Pareto front"),
+            (glyphs.glyph("running"), "running"),
+            (glyphs.glyph("done"), "done: trained to the last epoch"),
+            (glyphs.glyph("stopped"), "stopped early by the scheduler"),
+            (glyphs.glyph("failed"), "failed: enter shows why"),
+            (glyphs.glyph("interrupted"), "interrupted: goes on when resumed"),
+            (glyphs.glyph("teacher"), "teacher"),
+            (glyphs.glyph("nds"), "NDS: the student without distillation"),
+            (glyphs.text("–"), "undefined: a rate without examples"),
             ("hv", "hypervolume: share of the objectives' square that the front dominates"),
             ("chance", "what a model that ignores the group would show at these group sizes"),
         ]
-        return [(Text(sign, style="bold"), Text(look.text(meaning))) for sign, meaning in signs]
+        return [(Text(sign, style="bold"), Text(glyphs.text(meaning))) for sign, meaning in signs]

@@ -1,4 +1,4 @@
-"""The monitor in a browser: each visitor gets a process of it, through textual-serve."""
+"""The monitor in a browser: textual-serve starts a process of it for each visitor."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 def serve_run(
     run: Path, *, replay: bool, speed: float, readonly: bool, ascii: bool, theme: str | None
 ) -> int:
-    """Serve the monitor on this machine until interrupted, on the first free port from 8000 on.
+    """Serve the monitor on this machine until it is interrupted, on the first free port from 8000 on.
 
     Raises:
         InputError: textual-serve is not installed, or no port is free.
@@ -37,10 +37,10 @@ def serve_run(
         return await handler(request)
 
     class RunServer(Server):
-        """The page is our own: the package's asks a font server on the internet before it shows anything."""
+        """A server with our own page, because that of textual-serve loads fonts from the internet first."""
 
         def serve(self, debug: bool = False) -> None:
-            """Serve; say where once it listens."""
+            """Serve, and print the address once the server listens."""
             where = f"kdtune: {run.name} is on {self.public_url} (Ctrl-C ends it)"
             loop = VisitorsLoop()
 
@@ -59,11 +59,12 @@ def serve_run(
             )
 
         async def on_startup(self, app: web.Application) -> None:
-            """Stay silent: the server does not listen yet."""
+            """Print nothing, because the server does not listen yet."""
 
-    # A visitor's process that ends together with the server is no news.
+    # asyncio warns about a visitor's process that ends together with the server, which is normal.
     logging.getLogger("asyncio").addHandler(logging.NullHandler())
-    command = [sys.executable, "-P", "-m", "tui", str(run.resolve()), "--speed", str(speed)]
+    monitor = __package__.rpartition(".")[0]  # `tui` in a clone, `kdtune.tui` where a wheel was installed
+    command = [sys.executable, "-P", "-m", monitor, str(run.resolve()), "--speed", str(speed)]
     command += ["--replay"] * replay + ["--readonly"] * readonly + ["--ascii"] * ascii
     command += ["--theme", theme] if theme else []
     RunServer(
@@ -77,10 +78,10 @@ def serve_run(
 
 
 def is_own(host: str, origin: str | None) -> bool:
-    """Tell whether a request is for this machine by name, and comes from this server's own page or from no page.
+    """Return whether a request names this machine, and comes from this server's own page or from no page.
 
-    A browser lets any page on the internet open a websocket to localhost, and names that page in Origin; a name that
-    its owner lets point here shows in Host.
+    A browser lets any page on the internet open a websocket to localhost, and names that page in Origin. Host shows a
+    foreign name that its owner has pointed to this machine.
     """
     try:
         asked = urlsplit(f"http://{host}")
@@ -93,7 +94,7 @@ def is_own(host: str, origin: str | None) -> bool:
 class VisitorsLoop(asyncio.SelectorEventLoop):
     """An event loop that closes the pipes of its visitors' processes before it ends.
 
-    textual-serve leaves them to the garbage collector, which finds a closed loop and prints a traceback.
+    textual-serve leaves them to the garbage collector, which then finds a closed loop and prints a traceback.
     """
 
     def __init__(self) -> None:
@@ -101,13 +102,13 @@ class VisitorsLoop(asyncio.SelectorEventLoop):
         self.visitors: list[asyncio.SubprocessTransport] = []
 
     async def subprocess_shell(self, *args: Any, **options: Any) -> Any:
-        """Start a visitor's process and remember its pipes."""
+        """Start a visitor's process, and remember its pipes."""
         transport, protocol = await super().subprocess_shell(*args, **options)
         self.visitors.append(transport)
         return transport, protocol
 
     async def close_visitors(self) -> None:
-        """Close the pipes of all visitors; a process that still runs is killed."""
+        """Close the pipes of all visitors, which kills a process that is still running."""
         for transport in self.visitors:
             transport.close()
         await asyncio.sleep(0)

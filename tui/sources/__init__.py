@@ -1,7 +1,7 @@
-"""Where events come from. Threads read; nobody here draws."""
+"""Where events come from: threads read a run that grows, or that is played again."""
 
-from tui.sources.live import Live
-from tui.sources.replay import Replay
-from tui.sources.source import Batch, Health, Source
+from .live import Live
+from .replay import Replay
+from .source import Batch, Health, Source
 
 __all__ = ["Batch", "Health", "Live", "Replay", "Source"]

@@ -1,4 +1,4 @@
-"""What both kinds of source read beside the events: full reports, and the driver's log."""
+"""What the live run and the replay read beside the events: full reports, and the driver's log."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ LOG_LINES = 5_000
 
 
 class ReportTails:
-    """Full reports of models, each file read on from where it was left."""
+    """Full reports of models; each file is read on from where reading stopped."""
 
     def __init__(self, files: RunFiles) -> None:
         self.files = files
         self._tails: dict[str, Tail] = {}
 
     def read(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
-        """Return `have` and what was added since, None if nothing was."""
+        """Return `have` and the reports added since, None if there are none."""
         tail = self._tails.get(model_id)
         if tail is None or not have:
             tail = self._tails[model_id] = Tail(self.files.reports(model_id))
@@ -41,7 +41,7 @@ class ReportTails:
                 report = Report.from_dict(record)
             except KdtuneError:
                 continue
-            # A resumed trial may report an epoch again: the later one holds.
+            # A resumed trial may report an epoch again; the later report counts.
             while found and found[-1].epoch >= report.epoch:
                 found.pop()
             found.append(replace(report, disagreement=Cells(report.disagreement)))
@@ -49,7 +49,7 @@ class ReportTails:
 
 
 class Cells(Sequence[tuple[int, int, int]]):
-    """A report's disagreements in 12 bytes each: as tuples, those of a few hundred reports would fill the memory."""
+    """A report's disagreements in 12 bytes each; as tuples, those of a few hundred reports would fill the memory."""
 
     def __init__(self, cells: Sequence[tuple[int, int, int]]) -> None:
         self.table = np.array(cells, np.int32).reshape(-1, 3)
@@ -69,7 +69,7 @@ class Cells(Sequence[tuple[int, int, int]]):
 
 
 class LogTail:
-    """The end of the driver's log, as lines that can't drive the terminal."""
+    """The end of the driver's log, as lines without control sequences."""
 
     def __init__(self, files: RunFiles) -> None:
         self.path = files.log
@@ -78,7 +78,7 @@ class LogTail:
         self.lines: deque[str] = deque(maxlen=LOG_LINES)
 
     def read(self) -> Sequence[str] | None:
-        """Return all lines kept, None if nothing was added since the last call."""
+        """Return the last lines, None if nothing was added since the last call."""
         try:
             size = self.path.stat().st_size
             if self.offset is None:
@@ -100,6 +100,6 @@ class LogTail:
 
 
 def _shown(line: bytes) -> str:
-    """Return a line of a log as a screen can show it; of what a progress bar wrote over itself, the last."""
+    """Return a line of a log as a screen can show it: of a progress bar that overwrites itself, its last state."""
     text = line.decode("utf-8", "replace").rstrip("\r").rpartition("\r")[2]
     return plain(without_escapes(text).expandtabs())

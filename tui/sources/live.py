@@ -1,4 +1,4 @@
-"""A run directory that grows, followed by a thread."""
+"""A run directory that grows; a thread follows it."""
 
 import contextlib
 import os
@@ -9,31 +9,34 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from kdtune.errors import KdtuneError
 from kdtune.runs.jsonl import Tail
 from kdtune.runs.lock import LOST_AFTER_SECONDS, driver_seems_alive, last_heartbeat, requested_stop
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report, RunRecord
-from tui.sources.files import LogTail, ReportTails
-from tui.sources.source import Batch, Health
+
+from .files import LogTail, ReportTails
+from .source import Batch, Health
 
 POLL_SECONDS = 0.1
 QUIET_SECONDS, QUIET_POLL_SECONDS = 2.0, 0.3
-"""A run that has said nothing for so long is asked less often."""
+"""A run that has written nothing for so long is polled less often."""
 
 BLOCK_BYTES = 384 * 1024
-"""Read at a time: about 1,000 reports, some 10 ms of parsing."""
+"""Bytes read at a time: about 1,000 reports, which take some 10 ms to parse."""
 
 WAITING_BLOCKS = 6
-"""Blocks read ahead of the view; beyond, the reader waits."""
+"""Most blocks that the thread reads ahead of the view."""
 
 COUNT_BYTES = 1 << 20
-"""Read at a time while lines are only counted."""
+"""Bytes read at a time while lines are only counted."""
 
 
 class Live:
-    """A run directory, followed by a thread.
+    """A run directory that a thread follows.
 
-    While it is paused the files hold what comes: the thread counts the lines and reads them afterwards.
+    During a pause the thread only counts the new lines; it reads them afterwards. The record is read again when it
+    changes, because a run that is resumed may get another budget.
     """
 
     def __init__(self, files: RunFiles, record: RunRecord) -> None:
@@ -44,6 +47,7 @@ class Live:
         self.paused = False
         self._health = Health()
         self._error = ""
+        self._recorded = 0
         self._tail = Tail(files.events)
         self._blocks: deque[Batch] = deque()
         self._unread = _LineCount(files.events)
@@ -54,17 +58,17 @@ class Live:
 
     @property
     def health(self) -> Health:
-        """How the driver is."""
+        """What is known about the driver."""
         return self._health
 
     @property
     def waiting(self) -> int:
-        """Blocks that were read and not yet taken."""
+        """Number of blocks that were read and not yet drained."""
         return len(self._blocks)
 
     @property
     def held(self) -> int:
-        """Events that wait for the end of the pause."""
+        """Number of events that wait for the end of the pause."""
         if not self.paused:
             return 0
         return sum(len(block.events) for block in tuple(self._blocks)) + self._unread.lines
@@ -102,7 +106,7 @@ class Live:
             elif len(self._blocks) < WAITING_BLOCKS and self._read():
                 self.loading = None if self._tail.offset >= size else self._tail.offset / size
                 read = time.monotonic()
-                # The interpreter's lock goes to the view between blocks.
+                # Let the view have the interpreter's lock between blocks.
                 self._stop.wait(0.001)
                 continue
             elif not self._blocks:
@@ -119,21 +123,21 @@ class Live:
             return 1
 
     def _read(self) -> bool:
-        """Read a block; tell whether there was one."""
+        """Read a block; return whether there was one."""
         before = self._tail.offset
         try:
             facts = self.files.events.stat()
             if not stat.S_ISREG(facts.st_mode):
-                self._error = f"{self.files.events.name} can't be read: it is no file"
+                self._error = f"{self.files.events.name} can't be read: it is not a file"
                 return False
             if before == facts.st_size:
                 return False
             events = self._tail.read(max_bytes=BLOCK_BYTES)
             again = self._tail.offset < before
-            if again:  # cut off or replaced: what was read is void
+            if again:  # the file was cut off or replaced, so what was read is void
                 self._tail = Tail(self.files.events)
                 events = self._tail.read(max_bytes=BLOCK_BYTES)
-        except FileNotFoundError:  # not there yet, or gone: the health check says so
+        except FileNotFoundError:  # it does not exist yet, or no longer; `_examine` finds out
             return False
         except OSError as error:
             self._error = f"{self.files.events.name} can't be read: {error.strerror}"
@@ -145,12 +149,18 @@ class Live:
         return bool(events)
 
     def _examine(self) -> Health:
-        if not self.files.record.exists():
+        try:
+            written = self.files.record.stat().st_mtime_ns
+        except OSError:
             return Health(gone=True)
+        if written != self._recorded:
+            self._recorded = written
+            with contextlib.suppress(KdtuneError):  # what is known stays until it can be read again
+                self.record = RunRecord.read(self.files.record)
         beat = last_heartbeat(self.files)
         lost = False
         if beat is None or beat.age > LOST_AFTER_SECONDS:
-            # Only now: looking at the lock holds it for an instant, and a driver that starts must not stumble.
+            # Not before: this holds the lock for an instant, which could stop a driver that is just starting.
             with contextlib.suppress(OSError):
                 lost = not driver_seems_alive(self.files)
         return Health(lost=lost, stopping=requested_stop(self.files) is not None, error=self._error)
@@ -165,7 +175,7 @@ class Live:
 
 
 class _LineCount:
-    """How many lines a file has beyond a place, counted as they come."""
+    """The number of lines that a file has beyond an offset, counted as they come."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -174,7 +184,7 @@ class _LineCount:
         self._end = 0
 
     def count(self, start: int) -> None:
-        """Count on; from another start, or in a file that was cut off, anew."""
+        """Count the lines added since the last call; start anew for another offset, or if the file was cut off."""
         try:
             with open(self.path, "rb") as file:
                 size = file.seek(0, os.SEEK_END)

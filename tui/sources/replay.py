@@ -1,4 +1,4 @@
-"""A run played again by its own clock."""
+"""A run that is played again."""
 
 import bisect
 import threading
@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from kdtune.runs.jsonl import Record, Tail
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report, RunRecord
-from tui.sources.files import LogTail, ReportTails
-from tui.sources.live import BLOCK_BYTES
-from tui.sources.source import Batch, Health
+
+from .files import LogTail, ReportTails
+from .live import BLOCK_BYTES
+from .source import Batch, Health
 
 
 class Replay:
-    """A run played again: its events by their own clock, `speed` times as fast; long silences are skipped."""
+    """A run played again from its first event, `speed` times as fast; long silences are cut short."""
 
     SILENCE = 3.0
-    """Seconds, as the viewer's clock goes, after which a silence is cut short."""
+    """A silence longer than so many seconds of the viewer's time is cut short."""
 
     def __init__(self, files: RunFiles, record: RunRecord, speed: float = 20.0) -> None:
         self.files = files
@@ -43,7 +44,7 @@ class Replay:
         self._thread.start()
 
     def stop(self) -> None:
-        """End."""
+        """End the thread."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(2.0)
@@ -58,7 +59,7 @@ class Replay:
                 for event in block:
                     when = event.get("t")
                     if isinstance(when, int | float):
-                        # A clock that was set back must not stop the replay.
+                        # Times never fall, because a clock that was set back would stop the replay.
                         times.append(max(float(when), times[-1] if times else 0.0))
                         events.append(event)
                 self.loading = min(0.99, tail.offset / size)
@@ -72,12 +73,12 @@ class Replay:
         self.loading = None
 
     def now(self) -> float:
-        """Return the time within the run."""
+        """Return the time in the run that the replay has reached."""
         return self._time
 
     @property
     def held(self) -> int:
-        """Nothing waits: while it is paused, the replay's clock stands still."""
+        """Nothing waits, because the replay's clock stands still during a pause."""
         return 0
 
     @property
@@ -87,7 +88,7 @@ class Replay:
 
     @property
     def place(self) -> float:
-        """How far the replay has come, 0 to 1."""
+        """The share of the run's time that has been played, 0 to 1."""
         if not self._times or self._times[-1] == self._times[0]:
             return 1.0
         return min(1.0, (self._time - self._times[0]) / (self._times[-1] - self._times[0]))
@@ -99,11 +100,11 @@ class Replay:
 
     @property
     def ended(self) -> bool:
-        """Nothing is left to play."""
+        """Whether everything has been played."""
         return self.loading is None and self._at >= len(self._events)
 
     def drain(self) -> Batch | None:
-        """Return what happened since the last call, by the replay's clock."""
+        """Return the events since the last call, by the replay's clock."""
         moment = time.monotonic()
         passed, self._last = moment - self._last, moment
         if self.loading is not None:
@@ -127,7 +128,7 @@ class Replay:
             self._go(self._times[0] + max(0.0, min(1.0, place)) * (self._times[-1] - self._times[0]))
 
     def step(self, by: int) -> None:
-        """Go on, or back, by so many reports, and stand still there."""
+        """Go forward (or back) by so many reports, and pause there."""
         self.paused = True
         at = self._at
         while by > 0 and at < len(self._events):
@@ -149,7 +150,7 @@ class Replay:
         self._time = moment
 
     def reports(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
-        """Return the full reports; charts show them as far as the replay has come."""
+        """Return all full reports; charts show those that the replay has reached."""
         return self._reports.read(model_id, have)
 
     def log(self) -> Sequence[str] | None:

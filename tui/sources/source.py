@@ -10,13 +10,13 @@ from kdtune.runs.records import Report, RunRecord
 
 @dataclass(frozen=True)
 class Health:
-    """What the run directory says of its driver.
+    """What the run directory says about its driver.
 
     Attributes:
-        lost: no sign of life for too long.
-        gone: the run directory is not there any more.
-        stopping: a stop was requested and not yet obeyed.
-        error: why the events can't be read, empty where they can.
+        lost: the driver has given no sign of life for too long.
+        gone: the run directory no longer exists.
+        stopping: a stop was requested and has not happened yet.
+        error: why the events can't be read, empty if they can.
     """
 
     lost: bool = False
@@ -27,7 +27,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Batch:
-    """Events since the last one; with `reset` everything known before is void."""
+    """The events since the last batch; with `reset`, everything known before them is void."""
 
     events: Sequence[Record]
     reset: bool = False
@@ -38,9 +38,9 @@ class Source(Protocol):
 
     Attributes:
         record: what the run was asked for.
-        loading: share of what lay there that has been read; None when all has.
-        skipped: lines that were not JSON.
-        paused: `drain` gives nothing for now. Nothing is lost, and nothing piles up in memory.
+        loading: the share of the existing events that has been read, None once all of them have.
+        skipped: number of lines that were not JSON.
+        paused: whether `drain` holds events back; nothing is lost, and nothing piles up in memory.
     """
 
     record: RunRecord
@@ -50,25 +50,25 @@ class Source(Protocol):
 
     @property
     def health(self) -> Health:
-        """How the driver is."""
+        """What is known about the driver."""
         ...
 
     @property
     def held(self) -> int:
-        """How many events wait for the end of the pause."""
+        """Number of events that wait for the end of a pause."""
         ...
 
     @property
     def waiting(self) -> int:
-        """How many batches were read and not yet taken."""
+        """Number of batches that were read and not yet drained."""
         ...
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to read."""
         ...
 
     def stop(self) -> None:
-        """End; threads are gone when it returns."""
+        """Stop reading, and wait until the threads have ended."""
         ...
 
     def drain(self) -> Batch | None:
@@ -76,11 +76,11 @@ class Source(Protocol):
         ...
 
     def now(self) -> float:
-        """Return the time of what is shown, seconds since 1970."""
+        """Return the time of the latest events, seconds since 1970."""
         ...
 
     def reports(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
-        """Return a model's full reports, None if they are the same as `have`; called in a thread."""
+        """Return a model's full reports, None if they equal `have`; it is called in a thread."""
         ...
 
     def log(self) -> Sequence[str] | None:

@@ -1,1 +1,1 @@
-"""Widgets: thin, each draws cached rows."""
+"""Textual widgets: thin, because charts draw; each paints rows that it keeps."""

@@ -1,25 +1,23 @@
-"""The header with the run's state, and the footer with keys and messages."""
+"""The header with the run's state, and the footer with messages and keys."""
 
 import math
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import cast
 
 from kdtune.text import duration, plain
-from tui import raster
-from tui.action import footer
-from tui.canvas import Canvas
-from tui.session import Session
-from tui.standing import badges, state_name, time_left
-from tui.store import Store
-from tui.text import fit, width
-from tui.widgets.pane import Drawn
 
-if TYPE_CHECKING:
-    from tui.screens.board import Board
+from ..drawing import raster
+from ..drawing.canvas import Canvas
+from ..drawing.text import fit, width
+from ..host import HostBoard
+from ..session import Session
+from ..state.store import Store
+from ..status import badges, state_name, time_left, time_passed
+from .pane import Drawn
 
 SCREENS = (("live", "Live"), ("front", "Front"), ("classes", "Classes"), ("search", "Search"), ("log", "Log"))
 
-STATE_LOOK = {
+STATE_SIGNS = {
     "preparing": ("running", "warn"),
     "running": ("running", "good"),
     "finished": ("done", "good"),
@@ -31,22 +29,22 @@ STATE_LOOK = {
 }
 
 _ROOMY = 60
-"""Columns from which things are called by their names."""
+"""There is room for names from so many columns on."""
 
 _LEAST = 12
-"""Columns that the beginning of an error is worth."""
+"""An error is shown in part if there are more columns than these."""
 
 
 class Header(Drawn):
-    """Two rows: what the run does, and where one is."""
+    """Two rows: the state of the run, and the screens and panes."""
 
     @property
-    def board(self) -> "Board":
-        """The screen that it is the header of."""
-        return self.screen  # type: ignore[return-value]
+    def board(self) -> HostBoard:
+        """The screen that this is the header of."""
+        return cast(HostBoard, self.screen)
 
     def key(self) -> Hashable:
-        """Return what the header says."""
+        """Return everything that the header shows."""
         session, board = self.session, self.board
         return (
             *session.key("store"),
@@ -60,20 +58,20 @@ class Header(Drawn):
 
     def draw(self, width: int, height: int) -> Canvas:
         """Return the two rows."""
-        canvas = Canvas(width, height, ascii_only=self.session.look.ascii)
+        canvas = Canvas(width, height, ascii_only=self.session.glyphs.ascii)
         self._state_row(canvas)
         if height > 1:
             self._tabs_row(canvas)
         return canvas
 
     def _state_row(self, canvas: Canvas) -> None:
-        session, look = self.session, self.session.look
+        session, glyphs = self.session, self.session.glyphs
         store = session.store
         state = state_name(session)
-        glyph, style = STATE_LOOK.get(state, ("running", "dim"))
+        glyph, style = STATE_SIGNS.get(state, ("running", "dim"))
         right = canvas.width - 1
         for text, badge in reversed(badges(session)):
-            label = f" {look.text(text)} "
+            label = f" {glyphs.text(text)} "
             canvas.right(right, 0, label, badge)
             right -= width(label) + 1
         x = (
@@ -82,11 +80,11 @@ class Header(Drawn):
             )
             + 2
         )
-        x = canvas.text(x, 0, f"{look.glyph(glyph)} {state}", style) + 2
+        x = canvas.text(x, 0, f"{glyphs.glyph(glyph)} {state}", style) + 2
         x = self._progress(canvas, x, right)
         parts = _facts(session)
         for text, name in parts:
-            label = look.text(text)
+            label = glyphs.text(text)
             if x + width(label) > right:
                 if name == "bad" and right - x > _LEAST:
                     x = canvas.text(x, 0, fit(label, right - x), name) + 2
@@ -97,19 +95,19 @@ class Header(Drawn):
             canvas.right(right, 0, passed, "dim")
 
     def _progress(self, canvas: Canvas, x: int, right: int) -> int:
-        """Draw how much of the budget is spent; return the x after it."""
-        store, look = self.session.store, self.session.look
+        """Draw the share of the trials that have ended; return the x after it."""
+        store, glyphs = self.session.store, self.session.glyphs
         size = 16 if canvas.width >= 120 else 8 if canvas.width >= 80 else 0
         if not store.record.trials or not size or x + size >= right:
             return x
         share = min(1.0, (_ended(store) + _partial(store)) / store.record.trials)
-        filled = raster.bar(share * size, size, ascii_only=look.ascii)
+        filled = raster.bar(share * size, size, ascii_only=glyphs.ascii)
         end = canvas.text(x, 0, filled, "accent")
-        canvas.text(end, 0, look.glyph("track") * (x + size - end), "faint")
+        canvas.text(end, 0, glyphs.glyph("track") * (x + size - end), "faint")
         return x + size + 1
 
     def _tabs_row(self, canvas: Canvas) -> None:
-        board, look = self.board, self.session.look
+        board, glyphs = self.board, self.session.glyphs
         x = 1
         roomy = canvas.width >= _ROOMY
         for k, (mode, title) in enumerate(SCREENS):
@@ -123,7 +121,7 @@ class Header(Drawn):
         if len(names) < 2:
             return
         right = canvas.width - 1
-        labels = [look.text(name) for name in names]
+        labels = [glyphs.text(name) for name in names]
         total = sum(width(label) + 2 for label in labels)
         if x + total + 6 > right:
             labels = [labels[active] + f" {active + 1}/{len(labels)}"]
@@ -138,7 +136,7 @@ class Header(Drawn):
 
 
 def _facts(session: Session) -> list[tuple[str, str]]:
-    """Return what the run has come to, each with its style: what should be seen first comes first."""
+    """Return the results of the run so far, each with its style, the most important first."""
     store, state = session.store, session.store.state
     counts = store.counts()
     failed = state_name(session) == "failed"
@@ -152,7 +150,7 @@ def _facts(session: Session) -> list[tuple[str, str]]:
     if counts["failed"]:
         found.append((f"{counts['failed']} failed", "bad"))
     if store.front:
-        found.append((f"{session.look.glyph('front')} {len(store.front)} on front", "front"))
+        found.append((f"{session.glyphs.glyph('front')} {len(store.front)} on front", "front"))
         found.append((f"hv {store.hypervolume:.4f}", "text"))
     if state.message and failed:
         found.append((plain(state.message), "bad"))
@@ -165,47 +163,46 @@ def _ended(store: Store) -> int:
 
 
 def _times(session: Session) -> str:
-    """Return how long the run has taken, and may take."""
-    state = session.store.state
-    if state.started is None or state.updated is None:
+    """Return how long the run has taken, and how long it may still take."""
+    seconds = time_passed(session)
+    if seconds is None:
         return ""
-    over = state_name(session) not in ("running", "preparing")
-    passed = duration((state.updated if over else max(state.updated, session.source.now())) - state.started)
+    passed = duration(seconds)
     left = time_left(session)
     return passed if left is None or not math.isfinite(left) else f"{passed}, about {duration(left)} left"
 
 
 def _partial(store: Store) -> float:
-    """Return the running trials' epochs as parts of trials."""
+    """Return the epochs of the running trials as a number of trials."""
     running = [t for t in store.state.trials.values() if t.state == "running" and t.epochs]
     return float(sum(t.epoch / t.epochs for t in running))
 
 
 class Footer(Drawn):
-    """One row: a message, or the filter, or the keys that matter here."""
+    """One row: a message or, after the filter, the most important keys."""
 
     @property
     def _has_header(self) -> bool:
-        return bool(self.monitor.board and self.monitor.board.header.display)
+        return bool(self.host.board and self.host.board.has_header)
 
-    def _standing(self, canvas: Canvas) -> int:
-        """Say how the run stands where there is no room for a header; return the x after it."""
+    def _run_status(self, canvas: Canvas) -> int:
+        """Draw the status of the run if there is no header; return the x after it."""
         if self._has_header:
             return 1
-        session, look = self.session, self.session.look
+        session, glyphs = self.session, self.session.glyphs
         state = state_name(session)
-        glyph, style = STATE_LOOK.get(state, ("running", "dim"))
+        glyph, style = STATE_SIGNS.get(state, ("running", "dim"))
         x = 1
         if canvas.width >= _ROOMY or state not in ("running", "finished"):
-            x = canvas.text(x, 0, f"{look.glyph(glyph)} {state}", style) + 2
+            x = canvas.text(x, 0, f"{glyphs.glyph(glyph)} {state}", style) + 2
         for text, badge in badges(session):
-            label = f" {look.text(text)} "
+            label = f" {glyphs.text(text)} "
             if x + width(label) < canvas.width:
                 x = canvas.text(x, 0, label, badge) + 1
         return x + 1 if x > 1 else x
 
     def key(self) -> Hashable:
-        """Return what the footer says."""
+        """Return everything that the footer shows."""
         session = self.session
         return (
             session.view.revision,
@@ -218,16 +215,16 @@ class Footer(Drawn):
 
     def draw(self, width_: int, height: int) -> Canvas:
         """Return the row."""
-        session, look = self.session, self.session.look
-        canvas = Canvas(width_, height, ascii_only=look.ascii)
+        session, glyphs = self.session, self.session.glyphs
+        canvas = Canvas(width_, height, ascii_only=glyphs.ascii)
         meter = session.meter.line()
         if meter:
-            canvas.text(1, 0, fit(look.text(meter), width_ - 2), "dim")
+            canvas.text(1, 0, fit(glyphs.text(meter), width_ - 2), "dim")
             return canvas
-        x = self._standing(canvas)
+        x = self._run_status(canvas)
         if session.message:
             text, style = session.message
-            canvas.text(x, 0, fit(look.text(plain(text)), width_ - x - 1), style)
+            canvas.text(x, 0, fit(glyphs.text(plain(text)), width_ - x - 1), style)
             return canvas
         if session.view.filter:
             found = f"{len(session.ids)} of {len(session.store.state.trials)}"
@@ -236,15 +233,16 @@ class Footer(Drawn):
                 x,
                 0,
                 fit(
-                    look.text(plain(session.view.filter)), min(width(plain(session.view.filter)), width_ // 2)
+                    glyphs.text(plain(session.view.filter)),
+                    min(width(plain(session.view.filter)), width_ // 2),
                 ),
                 "strong",
             )
             x = canvas.text(x + 2, 0, found, "dim") + 3
-        for action in footer(self.monitor.actions, replay=session.is_replay, readonly=session.readonly):
-            label = f"{look.text(action.shown)} {action.label}"
-            if x + width(label) > width_ - 1:
+        for shown, label in self.host.footer_keys:
+            key = glyphs.text(shown)
+            if x + width(f"{key} {label}") > width_ - 1:
                 continue
-            x = canvas.text(x, 0, look.text(action.shown), "key")
-            x = canvas.text(x + 1, 0, action.label, "dim") + 3
+            x = canvas.text(x, 0, key, "key")
+            x = canvas.text(x + 1, 0, label, "dim") + 3
         return canvas

@@ -1,8 +1,7 @@
-"""A pane: draws a chart's canvas, and draws it anew only when something that it shows has changed."""
+"""A pane: a chart in a frame, which is drawn again only if something that it shows has changed."""
 
 import time
-from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Sequence
 
 from textual import events
 from textual.geometry import Region, Size
@@ -10,23 +9,25 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.canvas import Canvas
-from tui.charts.frame import Frame
-from tui.look import Palette, colours_of
-from tui.plot import message
-
-if TYPE_CHECKING:
-    from tui.app import Monitor
-    from tui.session import Session
+from ..charts.frame import Frame
+from ..charts.table import table_rows
+from ..drawing.canvas import Canvas
+from ..drawing.palette import Palette
+from ..drawing.plot import message
+from ..host import Host, host_of
+from ..session import Session, WishOf
+from ..state.store import Store
+from .themes import colours_of
 
 Chart = Callable[[Frame], Canvas]
+Rows = Callable[[Store, Sequence[str]], Sequence[str]]
 
 
 class Drawn(Widget):
-    """A widget that is a canvas. Subclasses say what its contents depend on, and draw.
+    """A widget that shows a canvas; subclasses draw it, and say what it depends on.
 
     Attributes:
-        plots: where its charts lie, as the canvas says.
+        plots: left, top, width and height of its charts with a cross-hair.
     """
 
     DEFAULT_CSS = "Drawn { overflow: hidden; }"
@@ -41,17 +42,17 @@ class Drawn(Widget):
         self._palette_key: Hashable = None
 
     @property
-    def monitor(self) -> "Monitor":
+    def host(self) -> Host:
         """The app."""
-        return self.app  # type: ignore[return-value]
+        return host_of(self)
 
     @property
-    def session(self) -> "Session":
+    def session(self) -> Session:
         """The run, and how it is looked at."""
-        return self.monitor.session
+        return self.host.session
 
     def key(self) -> Hashable:
-        """Return what the contents depend on: equal keys, equal pictures."""
+        """Return everything that the picture depends on: equal keys mean equal pictures."""
         raise NotImplementedError
 
     def draw(self, width: int, height: int) -> Canvas:
@@ -59,7 +60,7 @@ class Drawn(Widget):
         raise NotImplementedError
 
     def update(self) -> bool:
-        """Draw anew if the contents have changed, repaint the rows that came out different; tell whether any did."""
+        """Draw again if the picture has changed, and repaint the rows that differ; return whether any do."""
         before, size = self._strips, self._drawn_size
         if not self.size or not self._redraw():
             return False
@@ -78,11 +79,11 @@ class Drawn(Widget):
 
     @property
     def palette(self) -> Palette:
-        """Colours of the theme on this widget's ground."""
+        """The colours of the theme on this widget's background."""
         base = self.rich_style
         key = (self.app.theme, base, self.app.no_color)
         if self._palette is None or key != self._palette_key:
-            self._palette = Palette(colours_of(self.app.current_theme), base, mono=self.session.look.mono)
+            self._palette = Palette(colours_of(self.app.current_theme), base, mono=self.session.glyphs.mono)
             self._palette_key = key
             self._drawn_key = None
         return self._palette
@@ -111,16 +112,16 @@ class Drawn(Widget):
         return True
 
     def notify_style_update(self) -> None:
-        """Forget the rows: their colours have changed."""
+        """Forget the rows, because their colours have changed."""
         super().notify_style_update()
         self._drawn_key = None
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        """Fill the width."""
+        """Return the width of the container, all of which is filled."""
         return container.width
 
     def render(self) -> str:
-        """Return nothing: rows come from `render_line`."""
+        """Return nothing, because rows come from `render_line`."""
         return ""
 
 
@@ -128,12 +129,16 @@ class Pane(Drawn, can_focus=True):
     """A chart in a frame.
 
     Attributes:
-        pane_name: by which the view keeps its scrolling; `place` its zoom and cross-hair.
+        pane_name: the name by which the view remembers how far it is scrolled.
+        place: the name by which the view remembers its zoom and cross-hair.
+        depends: what the picture depends on, as `Session.key` understands it.
         every: new data are shown once in so many frames.
+        scrolls: whether it holds a list of its own; in the others the keys move the cursor over the trials.
+        wish: returns what its chart wants computed.
     """
 
     class Clicked(Message):
-        """A place of a pane was clicked: a row of what it shows."""
+        """A place in a pane was clicked, x columns and y rows from its corner."""
 
         def __init__(self, pane: "Pane", x: int, y: int) -> None:
             super().__init__()
@@ -142,7 +147,7 @@ class Pane(Drawn, can_focus=True):
             self.y = y
 
     class Scrolled(Message):
-        """The wheel was turned over a pane: by so many rows."""
+        """The wheel was turned over a pane, by so many rows."""
 
         def __init__(self, pane: "Pane", by: int) -> None:
             super().__init__()
@@ -158,6 +163,9 @@ class Pane(Drawn, can_focus=True):
         depends: str = "store",
         shared: str | None = None,
         every: int = 1,
+        scrolls: bool = False,
+        rows: Rows = table_rows,
+        wish: WishOf | None = None,
     ) -> None:
         super().__init__(id=name, classes="pane")
         self.pane_name = name
@@ -167,37 +175,44 @@ class Pane(Drawn, can_focus=True):
         self.chart = chart
         self.depends = depends
         self.every = every
+        self.scrolls = scrolls
+        self.wish = wish
+        self._rows = rows
 
     def update(self) -> bool:
-        """Repaint if the contents have changed; the title names whose they are."""
+        """Repaint if the picture has changed; the title names the model that it shows."""
         view = self.session.view
         title, below = self.title, ""
         if self.depends == "reports" and view.cursor is not None:
-            title = self.session.look.text(f"{self.title} · {view.cursor}")
+            title = self.session.glyphs.text(f"{self.title} · {view.cursor}")
         elif self.pane_name == "table" and view.follow and self.session.store.state.state == "running":
             below = "follows the newest report"
-        # Setting either repaints the whole pane, whatever it was before.
+        # Not if they are the same, because setting either repaints the whole pane.
         if title != self.border_title:
             self.border_title = title
         if below != (self.border_subtitle or ""):
             self.border_subtitle = below
         return super().update()
 
+    def rows(self) -> Sequence[str]:
+        """Return the ids of what the cursor can be on, in the order in which the pane shows them."""
+        return self._rows(self.session.store, self.session.ids)
+
     def key(self) -> Hashable:
         """Return what the chart depends on."""
         return self.session.key(self.depends)
 
     def draw(self, width: int, height: int) -> Canvas:
-        """Return the chart; a chart that fails says so in its own pane, and the others go on."""
+        """Return the chart; one that fails is replaced by a message, and the other panes go on."""
         frame = self.session.frame(width, height)
         try:
             return self.chart(frame)
         except Exception as error:
-            self.monitor.log(f"{self.pane_name}: {error!r}")
-            self.monitor.failures.append((self.pane_name, error))
+            self.log(f"{self.pane_name}: {error!r}")
+            self.host.failures.append((self.pane_name, error))
             return message(
                 frame.canvas(),
-                frame.look,
+                frame.glyphs,
                 "this pane can't be drawn",
                 repr(error),
                 glyph="failed",
@@ -205,15 +220,15 @@ class Pane(Drawn, can_focus=True):
             )
 
     def on_click(self, event: events.Click) -> None:
-        """Tell the screen."""
+        """Post the click to the app."""
         self.post_message(self.Clicked(self, event.x, event.y))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Scroll the pane's list."""
+        """Post the turn of the wheel to the app."""
         event.stop()
         self.post_message(self.Scrolled(self, 3))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Scroll the pane's list."""
+        """Post the turn of the wheel to the app."""
         event.stop()
         self.post_message(self.Scrolled(self, -3))

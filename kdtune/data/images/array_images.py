@@ -1,25 +1,15 @@
 """The last steps of data sets whose images are few and small enough for one array: cut, limit, wrap up."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from torch import Tensor
 
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
 from kdtune.data.preparation import image_preparation
-from kdtune.data.split import stratified_cut
+from kdtune.data.seeds import derive_seed
+from kdtune.data.split import Sizes, at_most_per_class, stratified_cut
 from kdtune.errors import DataError
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How validation is cut from the training images, and how many of either are taken."""
-
-    validation: float
-    n_train: int | None
-    n_validation: int | None
-    seed: int
 
 
 def dataset_of_arrays(
@@ -37,6 +27,11 @@ def dataset_of_arrays(
     Raises:
         DataError: more is asked for than there is, or a class has no example.
     """
+    if sizes.limit_per_class is not None:
+        rows = at_most_per_class(
+            labels, None, sizes.limit_per_class, derive_seed(sizes.seed, "limit_per_class")
+        )
+        images, labels = images[rows], labels[rows]
     n = len(labels)
     if sizes.n_validation is not None and sizes.n_validation >= n:
         raise DataError(f"{name}: 'n_validation' asks for {sizes.n_validation} of {n} training images")

@@ -1,5 +1,6 @@
-"""Any image folder: `<split>/<class>/*.png|jpg`, or class folders cut by seed; attributes from a CSV."""
+"""Any image folder: `<split>/<class>/…`, or class folders cut by seed; sensitive attributes from a table."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,10 +20,16 @@ from kdtune.data.groups import (
     encode,
     settle_rare,
 )
-from kdtune.data.images.folder_scan import read_attributes, scan
+from kdtune.data.images.attributes import find_metadata, read_attributes
+from kdtune.data.images.folder_scan import Splits, scan
 from kdtune.data.images.image_files import ImageFiles, image_dataset
+from kdtune.data.images.pixels import Decoding
 from kdtune.data.registry import register_dataset
-from kdtune.errors import DataError
+from kdtune.data.tables.cells import Cells
+from kdtune.data.tables.coding import binned, edges_of
+from kdtune.data.tables.form import Form
+from kdtune.data.tables.raw_table import RawTable
+from kdtune.errors import DataError, did_you_mean
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -32,11 +39,14 @@ Count = Annotated[int, Field(ge=1)]
 def load_folder(
     *,
     path: str | Path,
+    splits: Splits = "auto",
     image_size: Annotated[int, Field(ge=4)] | None = None,
     channels: Literal[1, 3] = 3,
+    value_range: Annotated[Sequence[int | float], Field(min_length=2, max_length=2)] | None = None,
     sensitive: str | Sequence[str] | None = None,
-    attributes: str | Path | None = None,
+    attributes: str | Path | Sequence[str | Path] | None = None,
     groups: Mapping[str, Sequence[str | int]] | None = None,
+    bins: Mapping[str, Sequence[int | float]] | None = None,
     min_group: Count = 10,
     rare: Rare = "error",
     validation: Share = 0.15,
@@ -52,16 +62,24 @@ def load_folder(
     """Read an image folder; train and validation are decoded at once, test when it is opened.
 
     Where there is no folder for validation, it is cut from train, stratified by class and groups. Classes are
-    the folders' names, sorted.
+    the folders' names, sorted; images may lie in folders below them. docs/datasets.md says what is read and how
+    images become pixels.
 
     Args:
-        path: a folder with `train` and `test` (and `validation`, or `val`), each with a folder a class; or
+        path: a folder with `train` and `test` (and `validation`), each with a folder for each class; or
             with class folders alone, which are cut by seed.
+        splits: `auto`: a folder is a split if it is called like one and holds class folders; `none`: all folders
+            are classes, whatever they are called.
         image_size: scale the shorter side to so many pixels and cut out the centre; default: leave as it is.
         channels: 3 for colour, 1 for grey.
+        value_range: the values that are black and white in images with more than 8 bits; what is outside is clipped.
+            Default: 0 and 65535 for 16 bits, 0 and 1 for floating-point numbers; other values are refused.
         sensitive: columns of `attributes`, or intersections (`sex*race`), that are the groups.
-        attributes: a CSV with a column `file` (path relative to the folder, or bare name) and the attributes.
+        attributes: a table, or several, with the attributes and a column `file` (or `file_name`): the image's path, or
+            as much of its end as is unambiguous. Default: Hugging Face's `metadata.csv` or `.jsonl` in the folder.
         groups: column -> all its groups, in order; otherwise those that occur, sorted.
+        bins: numeric column -> ascending edges: `[25, 45]` makes `<25`, `25-45`, `>=45`; an edge belongs to the bin
+            above it.
         min_group: the fewest examples that a group may have in validation.
         rare: what becomes of smaller groups, and of values that are no declared group: `error`, `missing`
             (they belong to no group), or `other` (they are merged).
@@ -81,23 +99,19 @@ def load_folder(
     root = Path(path).expanduser()
     names = attribute_names(sensitive)
     columns = columns_of(names)
-    if columns and attributes is None:
-        raise DataError(
-            f"sensitive: {', '.join(columns)} must come from a CSV: give its path as `attributes`"
-        )
-    for column in groups or {}:
-        if column not in columns:
-            raise DataError(f"'groups' names {column!r}, which is not among the sensitive columns")
+    for key, named in {"groups": groups or {}, "bins": bins or {}}.items():
+        for column in named:
+            if column not in columns:
+                near = did_you_mean(column, columns)
+                raise DataError(f"{key!r} names {column!r}, which is not among the sensitive columns{near}")
+    decoding = Decoding(image_size, channels, _black_and_white(value_range))
 
-    listings = scan(root)
+    listings, notes = scan(root, splits)
     classes = tuple(sorted(set(listings["all" if "all" in listings else "train"].classes)))
     files = [file for listing in listings.values() for file in listing.files]
-    labels = torch.tensor([classes.index(name) for listing in listings.values() for name in listing.classes])
-    values = read_attributes(attributes, columns, files) if attributes is not None and columns else {}
-    codes, declared = {}, {}
-    for column in columns:
-        wanted = None if groups is None or column not in groups else [str(group) for group in groups[column]]
-        codes[column], declared[column] = encode(column, values[column], wanted, undeclared=rare)
+    number = {name: k for k, name in enumerate(classes)}
+    labels = torch.tensor([number[name] for listing in listings.values() for name in listing.classes])
+    codes, declared, told = _groups(root, attributes, columns, files, groups or {}, bins or {}, rare)
     everything = ImageFiles(root, tuple(files), labels, cross_codes(names, codes, declared))
 
     parts, start = {}, 0
@@ -132,12 +146,73 @@ def load_folder(
         classes,
         settled,
         parts,
-        image_size=image_size,
-        channels=channels,
+        decoding,
         crop=crop,
         flip=flip,
         stream=stream,
+        notes=(*notes, *told),
     )
+
+
+def _black_and_white(value_range: Sequence[int | float] | None) -> tuple[float, float] | None:
+    if value_range is None:
+        return None
+    black, white = map(float, value_range)
+    if not (math.isfinite(black) and math.isfinite(white)) or black == white:
+        raise DataError(
+            f"'value_range' must be two different numbers, black and white, not {list(value_range)}"
+        )
+    return black, white
+
+
+def _groups(
+    root: Path,
+    attributes: str | Path | Sequence[str | Path] | None,
+    columns: Sequence[str],
+    files: Sequence[str],
+    groups: Mapping[str, Sequence[str | int]],
+    bins: Mapping[str, Sequence[int | float]],
+    rare: Rare,
+) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Return column -> codes int64 [files], column -> groups, and what is worth telling of the tables."""
+    if not columns:
+        return {}, {}, ()
+    if attributes is None:
+        paths = find_metadata(root)
+    else:
+        given = [attributes] if isinstance(attributes, str | Path) else attributes
+        paths = [Path(item).expanduser() for item in given]
+    if not paths:
+        raise DataError(
+            f"sensitive: {', '.join(columns)} must come from a CSV: give its path as `attributes`"
+        )
+    listed = ", ".join(map(str, paths))
+    found = read_attributes(paths, columns, files, root)
+    codes, declared = {}, {}
+    for column in columns:
+        values: Sequence[str | None] = found.values[column]
+        wanted = [str(group) for group in groups[column]] if column in groups else None
+        if column in bins:
+            _require_numbers(listed, column, values, files)
+            table = RawTable.named_columns(listed, [column], [Cells.of_texts(values, Form().is_missing())])
+            cells, named = binned(table, column, edges_of(bins)[column], Form().decimal)
+            values = cells.texts()
+            wanted = wanted or list(named)
+        codes[column], declared[column] = encode(column, values, wanted, undeclared=rare)
+    told = [] if attributes is not None else [f"attributes from {listed}"]
+    if found.unused:
+        told.append(f"attributes: {found.unused:,} rows name no image of the folder")
+    return codes, declared, tuple(told)
+
+
+def _require_numbers(listed: str, column: str, values: Sequence[str | None], files: Sequence[str]) -> None:
+    for file, value in zip(files, values, strict=True):
+        try:
+            float(value or 0)
+        except ValueError:
+            raise DataError(
+                f"{listed}: {value!r} in column {column!r}, which has bins, is no number (image {file})"
+            ) from None
 
 
 def _settle(

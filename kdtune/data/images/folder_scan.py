@@ -1,20 +1,30 @@
-"""What is where in an image folder, without opening any image; and what a CSV says about each."""
+"""Which images of a folder belong to which split and class, without opening any."""
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from kdtune.data.images.images import SUFFIXES
-from kdtune.data.tables.reading import read_table, require_columns
+from kdtune.data.images.tree import Tree, walk
 from kdtune.errors import DataError, did_you_mean
+
+Splits = Literal["auto", "none"]
+"""Whether folders called `train`, `test` and so on may be splits: where they look like them, or never."""
 
 _SPLIT_NAMES = {
     "train": "train",
+    "training": "train",
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
+    "dev": "validation",
     "test": "test",
+    "testing": "test",
 }
+_NOT_A_SPLIT = "set `splits: none` if these folders are classes"
 
 
 @dataclass(frozen=True)
@@ -25,118 +35,160 @@ class Listing:
     classes: tuple[str, ...]
 
 
-def scan(root: Path) -> dict[str, Listing]:
-    """List the images of `root`: `<split>/<class>/*` by split, or all of `<class>/*` under "all".
+def scan(root: Path, splits: Splits = "auto") -> tuple[dict[str, Listing], tuple[str, ...]]:
+    """List the images of `root`: `<split>/<class>/…` by split, or all of `<class>/…` under "all".
+
+    Images may lie in folders below their class folder. A folder is a split if it is called like one and holds
+    class folders.
+
+    Returns:
+        Split -> its images; and what is worth telling: what was read, and what was left out.
 
     Raises:
-        DataError: the folder is not there, or its shape is neither of the two, or a class has no images.
+        DataError: the folder is not there, its shape is not clear, or a class has no images.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder")
-    folders = _folders(root)
-    splits = {_SPLIT_NAMES[name.lower()]: name for name in folders if name.lower() in _SPLIT_NAMES}
-    if not splits:
-        return {"all": list_classes(root, "")}
-    for needed in ("train", "test"):
-        if needed not in splits:
+        raise DataError(f"{root}: there is no such folder" if not root.exists() else f"{root}: is no folder")
+    tree = walk(root)
+    folders = _split_folders(root, tree) if splits == "auto" else {}
+    if folders:
+        listings = {split: _classes_in(root, tree, f"{name}/") for split, name in folders.items()}
+        _check_known(root, folders, listings)
+    else:
+        listings = {"all": _classes_in(root, tree, "")}
+    _check_one_folder(root, tree)
+    return listings, _told(tree, listings, folders)
+
+
+def list_classes(root: Path, prefix: str) -> Listing:
+    """List the images of the class folders under `prefix`, a path relative to `root` that ends with a slash.
+
+    Raises:
+        DataError: there are no class folders, or one has no images.
+    """
+    found = _classes_in(root / prefix, walk(root / prefix), "")
+    return Listing(tuple(f"{prefix}{file}" for file in found.files), found.classes)
+
+
+def _split_folders(root: Path, tree: Tree) -> dict[str, str]:
+    """Return split -> folder; nothing where all folders are classes.
+
+    Raises:
+        DataError: it is not clear, or a split is missing.
+    """
+    names = tree.top_folders()
+    images = {name: tree.below(f"{name}/") for name in names}
+    holds_folders = {name for name in names if any("/" in path for path in images[name])}
+    exact = {name: _SPLIT_NAMES[name.lower()] for name in names if name.lower() in _SPLIT_NAMES}
+    alike = {name: split for name in names if images[name] and (split := _split_in(name)) is not None}
+    if not holds_folders & exact.keys():
+        if len(set(alike.values())) < 2:
+            return {}  # `train` among `bus` and `car` is a class
+        if exact or not holds_folders >= alike.keys():
             raise DataError(
-                f"{root}: there is a folder {next(iter(splits.values()))!r} but no {needed!r}: "
-                "have both, or the class folders alone, to be cut by seed"
+                f"{root}: {_quoted(alike)} are called like splits, but don't hold a folder for each class: make "
+                f"folders <split>/<class>, or {_NOT_A_SPLIT}"
             )
-    listings = {split: list_classes(root, f"{name}/") for split, name in splits.items()}
+        exact = alike  # `training_set` and `test_set`, say
+    return _one_each(root, exact, others=[name for name in names if name not in exact])
+
+
+def _one_each(root: Path, found: Mapping[str, str], others: Sequence[str]) -> dict[str, str]:
+    folders = {split: name for name, split in found.items()}
+    for split in folders:
+        twice = [name for name in found if found[name] == split]
+        if len(twice) > 1:
+            raise DataError(
+                f"{root}: {_quoted(twice)} could each be {split}: take one out, or {_NOT_A_SPLIT}"
+            )
+    for needed in ("train", "test"):
+        if needed not in folders:
+            near = did_you_mean(needed, others)
+            raise DataError(
+                f"{root}: there is a folder {next(iter(folders.values()))!r} but no {needed!r}{near}: have both, or "
+                f"the class folders alone, to be cut by seed; {_NOT_A_SPLIT}"
+            )
+    return folders
+
+
+def _split_in(name: str) -> str | None:
+    """Return the split that a word of a folder's name means: `seg_train` and `test1` sound like splits."""
+    words = re.findall(r"[a-z]+", name.lower())
+    return next((_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES), None)
+
+
+def _classes_in(root: Path, tree: Tree, prefix: str) -> Listing:
+    """List the images of the class folders under `prefix`, a path relative to `root`."""
+    where = root / prefix
+    names = tree.top_folders(prefix)
+    if not names:
+        n = len(tree.below(prefix))
+        hint = f" (but {n} images: put those of each class into a folder of its own)" if n else ""
+        raise DataError(f"{where}: there are no class folders in it{hint}")
+    files: list[str] = []
+    classes: list[str] = []
+    folders: dict[str, str] = {}
+    for name in names:
+        images = tree.below(f"{prefix}{name}/")
+        if not images:
+            raise DataError(f"{where / name}: there is no image in it: {tree.what_is_in(f'{prefix}{name}/')}")
+        shown = unicodedata.normalize("NFC", name).strip()
+        if shown in folders:
+            raise DataError(
+                f"{where}: the folders {folders[shown]!r} and {name!r} differ only in blanks or in how Unicode "
+                "spells them: merge them, or rename one"
+            )
+        folders[shown] = name
+        files += [f"{prefix}{name}/{image}" for image in images]
+        classes += [shown] * len(images)
+    return Listing(tuple(files), tuple(classes))
+
+
+def _check_known(root: Path, folders: Mapping[str, str], listings: Mapping[str, Listing]) -> None:
     known = sorted(set(listings["train"].classes))
     for split, listing in listings.items():
         for name in dict.fromkeys(listing.classes):
             if name not in known:
                 raise DataError(
-                    f"{root / splits[split] / name}: class {name!r} is not in train"
+                    f"{root / folders[split] / name}: class {name!r} is not in train"
                     f"{did_you_mean(name, known)} (classes: {', '.join(known)})"
                 )
-    return listings
 
 
-def _folders(path: Path) -> list[str]:
-    return sorted(entry.name for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-
-
-def _entries(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
-
-
-def list_classes(root: Path, prefix: str, *, inside: str = "") -> Listing:
-    """List the images of the class folders under `prefix`, or of the folder `inside` each of those.
-
-    Raises:
-        DataError: there are no class folders, or one has no images.
-    """
-    names = _folders(root / prefix)
-    if not names:
-        raise DataError(f"{root / prefix}: there are no class folders in it")
-    files, classes = [], []
-    for name in names:
-        images = sorted(
-            entry.name
-            for entry in _entries(root / prefix / name / inside)
-            if entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".")
-        )
-        if not images:
-            raise DataError(f"{root / prefix / name}: there is no image in it ({', '.join(SUFFIXES)})")
-        files += [
-            f"{prefix}{name}/{inside}/{image}" if inside else f"{prefix}{name}/{image}" for image in images
-        ]
-        classes += [name] * len(images)
-    return Listing(tuple(files), tuple(classes))
-
-
-def read_attributes(
-    path: str | Path, columns: Sequence[str], files: Sequence[str]
-) -> dict[str, list[str | None]]:
-    """Read a CSV (or Parquet file) of attributes by file name.
-
-    Its column `file` holds a path relative to the image folder, or a bare name where that is unambiguous. An
-    empty cell means that the attribute is not known; a file without a row is an error.
-
-    Args:
-        path: the table.
-        columns: the attributes.
-        files: images, as paths relative to the image folder.
-
-    Returns:
-        Attribute -> one value a file, in the order of `files`.
-
-    Raises:
-        DataError: a column or the row of an image is missing, a file is named twice, or a name is ambiguous.
-    """
-    frame = read_table(path)
-    require_columns(frame, ["file", *columns], path=path, key="sensitive")
-    rows: dict[str, int] = {}
-    for row, name in enumerate(frame["file"].tolist()):
-        if name is None:
-            raise DataError(f"{path}, row {row + 1}: the column 'file' is empty")
-        key = name.replace("\\", "/").removeprefix("./")
-        if key in rows:
-            raise DataError(f"{path}, row {row + 1}: {name!r} is named twice (first in row {rows[key] + 1})")
-        rows[key] = row
-    names = [file.rsplit("/", 1)[-1] for file in files]
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    found, absent = [], []
-    for file, name in zip(files, names, strict=True):
-        if file in rows:
-            found.append(rows[file])
-        elif name in rows:
-            if counts[name] > 1:
-                raise DataError(
-                    f"{path}: {name!r} could be any of {counts[name]} images: "
-                    "give paths relative to the image folder"
-                )
-            found.append(rows[name])
-        else:
-            absent.append(file)
-    if absent:
+def _check_one_folder(root: Path, tree: Tree) -> None:
+    """Where there is one class folder only, with folders in it, the data set is probably one folder below."""
+    names = tree.top_folders()
+    if len(names) == 1 and (inner := tree.top_folders(f"{names[0]}/")):
         raise DataError(
-            f"{path}: {len(absent)} of {len(files)} images have no row ({', '.join(absent[:3])}"
-            f"{', …' if len(absent) > 3 else ''}): add rows, with empty cells where an attribute is not known"
+            f"{root}: there must be at least two classes, and {names[0]!r} is the only folder; it holds "
+            f"{_quoted(inner[:3])}: is `path` meant to be {root / names[0]}?"
         )
-    return {column: frame[column].iloc[found].tolist() for column in columns}
+
+
+def _told(tree: Tree, listings: Mapping[str, Listing], folders: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the line on what was read, and the one on what was left out."""
+    files = [file for listing in listings.values() for file in listing.files]
+    kinds = Counter(Path(file).suffix.lower() or "without a suffix" for file in files)
+    said = f"images: {', '.join(f'{n:,} {kind}' for kind, n in sorted(kinds.items()))}"
+    usual = 1 + bool(folders)
+    if deeper := sum(file.count("/") > usual for file in files):
+        said += f" ({deeper:,} of them in folders below their class folder)"
+    if not folders and (classes := [name for name in tree.top_folders() if name.lower() in _SPLIT_NAMES]):
+        said += f"; {_quoted(classes)} read as a class"
+    left_out = Counter(tree.system)
+    for kind, paths in tree.others.items():
+        left_out[kind] += sum(path.count("/") >= usual for path in paths)
+    read, misplaced = set(files), Counter[str]()
+    for image in tree.images:
+        if image not in read:
+            folder, slash, _ = image.partition("/")
+            misplaced[f"in {folder!r}" if slash else "in no folder"] += 1
+    listed = ", ".join(
+        [f"{n:,} {kind}" for kind, n in sorted(left_out.items()) if n]
+        + [f"{n:,} {'image' if n == 1 else 'images'} {where}" for where, n in sorted(misplaced.items())]
+    )
+    return (said, f"left out: {listed}") if listed else (said,)
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))

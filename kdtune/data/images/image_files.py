@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
-from kdtune.data.images.images import map_images, read_images
+from kdtune.data.images.images import ImagesError, map_images, read_images
+from kdtune.data.images.pixels import Decoding
+from kdtune.data.images.remarks import Remarks
 from kdtune.data.mapped import map_file
 from kdtune.data.preparation import image_preparation
-from kdtune.data.split import stratified_cut
+from kdtune.data.split import at_most_per_class, stratified_cut
 from kdtune.errors import DataError
 
 
@@ -41,14 +43,7 @@ class ImageFiles:
 
     def limited(self, per_class: int, seed: int) -> "ImageFiles":
         """Return at most so many images of each class, stratified by groups."""
-        rows = []
-        for label in sorted(set(self.labels.tolist())):
-            of_class = torch.nonzero(self.labels == label).flatten()
-            if len(of_class) > per_class:
-                groups = {name: codes[of_class] for name, codes in self.groups.items()}
-                of_class = of_class[stratified_cut(self.labels[of_class], groups, per_class, seed)[1]]
-            rows.append(of_class)
-        return self.take(torch.cat(rows).sort().values)
+        return self.take(at_most_per_class(self.labels, self.groups, per_class, seed))
 
 
 def image_dataset(
@@ -56,74 +51,90 @@ def image_dataset(
     classes: tuple[str, ...],
     attributes: Mapping[str, tuple[str, ...]],
     parts: Mapping[str, ImageFiles],
+    decoding: Decoding,
     *,
-    image_size: int | None,
-    channels: int,
     crop: int | None,
     flip: bool,
     stream: bool,
     normalisation: Normalisation | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Dataset:
     """Decode train and validation, and return the data set; test is decoded when it is opened.
 
     Args:
+        name: of the data set.
+        classes: their names.
+        attributes: sensitive attribute -> groups.
         parts: `train`, `validation` and `test`.
+        decoding: how files become pixels.
         crop: padding in pixels for random crops; None: 4 up to 64 pixels, a sixteenth of the side above.
+        flip: mirror images at random.
         stream: keep decoded images in a file that is mapped, instead of in memory.
         normalisation: that of the training images where it is None.
+        notes: what is worth telling of the files; what was done to their images is added.
 
     Raises:
-        DataError: an image cannot be decoded, or has another size than the others.
+        DataError: images cannot be decoded, or have another size than the others.
     """
-    train, validation = parts["train"], parts["validation"]
-    if stream:
-        decoded = tuple(_mapped(part, image_size, channels) for part in (train, validation))
-    else:
-        # Decoded together, so that the cache holds them once and images of another size are found.
-        n = len(train.files)
-        files = train.files + validation.files
-        pixels = read_images(train.root, files, image_size=image_size, channels=channels)
-        decoded = (
-            Split(pixels[:n], train.labels, train.groups),
-            Split(pixels[n:], validation.labels, validation.groups),
-        )
-    shape = tuple(decoded[0].inputs.shape[1:])
-    _check_shape(validation.root, "validation", tuple(decoded[1].inputs.shape[1:]), shape)
-    normalisation = normalisation or Normalisation.of(decoded[0].inputs)
+    train, validation, remarks = _decoded(parts["train"], parts["validation"], decoding, stream=stream)
+    shape = tuple(train.inputs.shape[1:])
+    _check_shape(parts["validation"].root, "validation", tuple(validation.inputs.shape[1:]), shape)
+    normalisation = normalisation or Normalisation.of(train.inputs)
     side = min(shape[1:])
     return Dataset(
         name=name,
         classes=classes,
         attributes=attributes,
-        train=decoded[0],
-        validation=decoded[1],
+        train=train,
+        validation=validation,
         normalisation=normalisation,
         augmentation=Augmentation(crop if crop is not None else 4 if side <= 64 else side // 16, flip),
-        preprocessing=image_preparation(decoded[0].inputs, normalisation),
-        fingerprint=fingerprint(decoded[0], decoded[1], classes, attributes),
-        open_test=partial(
-            _open_test, parts["test"], image_size=image_size, channels=channels, shape=shape, stream=stream
-        ),
+        preprocessing=image_preparation(train.inputs, normalisation, decoding.value_range),
+        fingerprint=fingerprint(train, validation, classes, attributes),
+        open_test=partial(_open_test, parts["test"], decoding, shape=shape, stream=stream),
+        notes=(*notes, *(f"images of train and validation: {line}" for line in remarks.sentences())),
     )
 
 
-def _mapped(part: ImageFiles, image_size: int | None, channels: int) -> Split:
-    file = map_images(part.root, part.files, image_size=image_size, channels=channels)
-    return Split(_tensor(file), part.labels, part.groups, file)
+def _decoded(
+    train: ImageFiles, validation: ImageFiles, decoding: Decoding, *, stream: bool
+) -> tuple[Split, Split, Remarks]:
+    if stream:
+        mapped, errors = [], []
+        for part in (train, validation):
+            try:
+                mapped.append(_mapped(part, decoding))
+            except ImagesError as error:
+                errors.append(error)
+        if errors:
+            raise ImagesError.joined(errors)
+        (first, first_remarks), (second, second_remarks) = mapped
+        return first, second, first_remarks + second_remarks
+    # Decoded together, so that the cache holds them once and images of another size are found.
+    n = len(train.files)
+    pixels, remarks = read_images(train.root, train.files + validation.files, decoding)
+    return (
+        Split(pixels[:n], train.labels, train.groups),
+        Split(pixels[n:], validation.labels, validation.groups),
+        remarks,
+    )
+
+
+def _mapped(part: ImageFiles, decoding: Decoding) -> tuple[Split, Remarks]:
+    file, remarks = map_images(part.root, part.files, decoding)
+    return Split(_tensor(file), part.labels, part.groups, file), remarks
 
 
 def _tensor(file: Path) -> Tensor:
-    # Copy on write, for torch wants memory that can be written; nothing ever is.
+    # Copy on write, because torch wants memory that can be written; nothing ever is.
     return torch.from_numpy(map_file(file, mode="c"))
 
 
-def _open_test(
-    part: ImageFiles, *, image_size: int | None, channels: int, shape: tuple[int, ...], stream: bool
-) -> Split:
+def _open_test(part: ImageFiles, decoding: Decoding, *, shape: tuple[int, ...], stream: bool) -> Split:
     if stream:
-        split = _mapped(part, image_size, channels)
+        split, _ = _mapped(part, decoding)
     else:
-        pixels = read_images(part.root, part.files, image_size=image_size, channels=channels)
+        pixels, _ = read_images(part.root, part.files, decoding)
         split = Split(pixels, part.labels, part.groups)
     _check_shape(part.root, "test", tuple(split.inputs.shape[1:]), shape)
     return split

@@ -1,12 +1,9 @@
-"""Decoding image files into one tensor, in parallel threads, kept decoded in the cache."""
+"""Many image files to one tensor, in parallel threads, kept decoded in the cache."""
 
 import hashlib
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,119 +11,164 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kdtune.data.cache import cached_tensors
-from kdtune.data.mapped import mapped_file
+from kdtune.data.images.pixels import Decoding, decode, without_warnings
+from kdtune.data.images.remarks import Remarks
+from kdtune.data.images.scale import ImageError, RangeError
+from kdtune.data.mapped import fill_rows, mapped_file
 from kdtune.errors import DataError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
+_VERSION = 2
+"""Part of every cache key: raise it whenever a pixel, or a remark, may come out differently."""
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
-"""What is decoded, whatever a file is called: Pillow knows more, and hands some of it (EPS) to other programs."""
-_MODES = {1: "L", 3: "RGB"}
+_LISTED = 10
+"""So many of the images that can't be used are named."""
+
+Failures = dict[str, ImageError]
+"""Image file -> why it can't be used."""
 
 
-def read_images(root: Path, files: Sequence[str], *, image_size: int | None, channels: int) -> Tensor:
-    """Decode `files`, paths relative to `root`, to uint8 [n, channels, height, width].
+class ImagesError(DataError):
+    """Some images of a folder can't be used: all of them are counted, the first ten are named."""
 
-    With `image_size`, the shorter side is scaled to it and the centre square is cut out; without, all images
-    must have one size. The result is kept in the cache under the files' names, sizes and times.
+    def __init__(self, root: Path, failures: Failures, total: int) -> None:
+        kinds: dict[str, list[str]] = {}
+        for file, failure in failures.items():
+            kinds.setdefault(failure.kind, []).append(file)
+        clauses = []
+        for kind, files in kinds.items():
+            first = failures[files[0]]
+            clause = f"{root / files[0]}: {kind}: {first.detail}"
+            if isinstance(first, RangeError):
+                clause += ": set `value_range: [black, white]`"
+            if len(files) > 1:
+                more = f", … ({len(files) - _LISTED} more)" if len(files) > _LISTED else ""
+                clause += f"; {len(files)} of {total} images in all: {', '.join(files[:_LISTED])}{more}"
+            clauses.append(clause)
+        super().__init__("; ".join(clauses))
+        self.root, self.failures, self.total = root, failures, total
+
+    @classmethod
+    def joined(cls, errors: Sequence["ImagesError"]) -> "ImagesError":
+        """Return one error for several splits of one folder."""
+        failures = {file: failure for error in errors for file, failure in error.failures.items()}
+        return cls(errors[0].root, failures, sum(error.total for error in errors))
+
+
+def read_images(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[Tensor, Remarks]:
+    """Decode `files`, paths relative to `root`, to uint8 [n, channels, height, width], with what is worth telling.
+
+    Without `image_size` all images must have one size. The result is kept in the cache under the files' names,
+    sizes and times.
 
     Raises:
-        DataError: a file is gone, does not decode, or has another size than the first.
+        ImagesError: images can't be used: all of them are found before it is raised.
+        DataError: an image has another size than the first.
     """
-    key = _key(root, files, image_size, channels)
-    make = partial(_decode_all, root.resolve(), files, image_size, channels)
-    return cached_tensors(key, lambda: {"inputs": make()})["inputs"]
+
+    def make() -> dict[str, Tensor]:
+        decoder = _Decoder(root.resolve(), files, decoding)
+        pixels = np.empty((len(files), *decoder.shape), dtype=np.uint8)
+        with without_warnings():
+            fill_rows(pixels, decoder.planes)
+        decoder.check()
+        return {"inputs": torch.from_numpy(pixels), **decoder.facts()}
+
+    kept = cached_tensors(_key(root, files, decoding), make)
+    return kept["inputs"], _remarks(kept)
 
 
-def map_images(root: Path, files: Sequence[str], *, image_size: int | None, channels: int) -> Path:
+def map_images(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[Path, Remarks]:
     """Decode `files` as `read_images` does, into a .npy file in the cache, and return its path.
 
     Raises:
-        DataError: as `read_images`, or the disk has no room for it.
+        ImagesError, DataError: as `read_images`, or the disk has no room for it.
     """
+    decoder = _Decoder(root.resolve(), files, decoding)
+    key = _key(root, files, decoding)
+    with without_warnings():
+        file = mapped_file(
+            key,
+            (len(files), *decoder.shape),
+            decoder.planes,
+            check=decoder.check,
+            remedy="set a smaller `image_size`",
+        )
+        return file, _remarks(cached_tensors(f"{key}-remarks", decoder.facts))
+
+
+def _key(root: Path, files: Iterable[str], decoding: Decoding) -> str:
     root = root.resolve()
-    height, width, _ = first = _decode(root / files[0], image_size, channels).shape
-
-    def row(number: int) -> NDArray[np.uint8]:
-        image = _decode(root / files[number], image_size, channels)
-        _check_size(image, first, root / files[number], files[0])
-        return image.transpose(2, 0, 1)
-
-    shape = (len(files), channels, height, width)
-    return mapped_file(
-        _key(root, files, image_size, channels), shape, row, remedy="set a smaller `image_size`"
-    )
-
-
-def _key(root: Path, files: Sequence[str], image_size: int | None, channels: int) -> str:
-    root = root.resolve()
-    digest = hashlib.sha256(f"{root}\0{image_size}\0{channels}".encode())
+    digest = hashlib.sha256(f"{_VERSION}\0{root}\0{decoding}".encode(errors="surrogateescape"))
     for file in files:
         try:
-            facts = os.stat(root / file)
-        except OSError as error:
-            raise DataError(f"{root / file}: cannot be read: {error.strerror}") from None
-        digest.update(f"\0{file}\0{facts.st_size}\0{facts.st_mtime_ns}".encode())
+            stat = os.stat(root / file)
+            facts = f"{stat.st_size}\0{stat.st_mtime_ns}"
+        except OSError:
+            facts = "gone"  # the decoder lists it with all others that can't be used
+        digest.update(f"\0{file}\0{facts}".encode(errors="surrogateescape"))
     return f"images/{digest.hexdigest()[:24]}"
 
 
-def _check_size(image: NDArray[np.uint8], first: tuple[int, ...], path: Path, first_file: str) -> None:
-    if image.shape != first:
-        sizes = [f"{shape[1]}x{shape[0]}" for shape in (image.shape, first)]
-        raise DataError(
-            f"{path} has {sizes[0]} pixels, but {first_file} has {sizes[1]}: "
-            "set `image_size` to bring all images to one size"
-        )
+def _remarks(kept: dict[str, Tensor]) -> Remarks:
+    return Remarks(kept["flags"].numpy(), kept["peaks"].numpy())
 
 
-def _decode_all(root: Path, files: Sequence[str], image_size: int | None, channels: int) -> Tensor:
-    first = _decode(root / files[0], image_size, channels)
-    images = torch.empty(len(files), *first.shape, dtype=torch.uint8)
-    rows = images.numpy()
+class _Decoder:
+    """Decodes files by their number, in any order and from several threads; collects what can't be used.
 
-    def fill(row: int) -> None:
-        image = _decode(root / files[row], image_size, channels)
-        _check_size(image, first.shape, root / files[row], files[0])
-        rows[row] = image
-
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for result in [pool.submit(fill, row) for row in range(len(files))]:
-            try:
-                result.result()
-            except DataError:
-                pool.shutdown(cancel_futures=True)
-                raise
-    return images.permute(0, 3, 1, 2).contiguous()
-
-
-def _decode(path: Path, image_size: int | None, channels: int) -> NDArray[np.uint8]:
-    """Return one image, [height, width, channels]."""
-    from PIL import Image
-
-    try:
-        with Image.open(path, formats=FORMATS) as file:
-            return prepared(file, image_size, channels)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = "the file is cut short" if "truncated" in str(error) else "it is no image, or a damaged one"
-        raise DataError(f"{path}: does not decode: {reason}") from None
-
-
-def prepared(file: "Image", image_size: int | None, channels: int) -> NDArray[np.uint8]:
-    """Return an opened image as pixels uint8 [height, width, channels].
-
-    With `image_size`, the shorter side is scaled to it and the centre square is cut out.
+    Attributes:
+        shape: of all images, (channels, height, width): that of the first that can be used.
     """
-    from PIL import Image
 
-    # A palette's transparent entries have no colour of their own before they are spelt out.
-    image = file.convert("RGBA") if file.mode == "P" else file
-    image = image.convert(_MODES[channels])
-    if image_size is not None and image.size != (image_size, image_size):
-        scale = image_size / min(image.size)
-        width, height = (max(image_size, round(side * scale)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.BICUBIC)
-        left, top = (width - image_size) // 2, (height - image_size) // 2
-        image = image.crop((left, top, left + image_size, top + image_size))
-    return np.asarray(image).reshape(image.height, image.width, channels)
+    def __init__(self, root: Path, files: Sequence[str], decoding: Decoding) -> None:
+        self._root, self._files, self._decoding = root, files, decoding
+        self._failures: Failures = {}
+        self._flags = np.zeros(len(files), dtype=np.uint8)
+        self._peaks = np.zeros(len(files), dtype=np.int32)
+        self._is_decoded = np.zeros(len(files), dtype=bool)
+        self._first = 0
+        while (first := self._decode(self._first)) is None:
+            self._first += 1
+            if self._first == len(files):
+                self.check()
+        self.shape = first.shape
+
+    def planes(self, number: int) -> NDArray[np.uint8]:
+        """Return an image, uint8 [channels, height, width]; zeros where it can't be used.
+
+        Raises:
+            DataError: it has another size than the first.
+        """
+        image = self._decode(number)
+        if image is None:
+            return np.zeros(self.shape, dtype=np.uint8)
+        if image.shape != self.shape:
+            sizes = [f"{shape[2]}x{shape[1]}" for shape in (image.shape, self.shape)]
+            raise DataError(
+                f"{self._root / self._files[number]} has {sizes[0]} pixels, but {self._files[self._first]} has "
+                f"{sizes[1]}: set `image_size` to bring all images to one size"
+            )
+        return image
+
+    def check(self) -> None:
+        """Raise an `ImagesError` if an image that was asked for can't be used."""
+        if self._failures:
+            failures = {file: self._failures[file] for file in self._files if file in self._failures}
+            raise ImagesError(self._root, failures, len(self._files))
+
+    def facts(self) -> dict[str, Tensor]:
+        """Return the remarks on all images, as tensors."""
+        for number in np.flatnonzero(~self._is_decoded).tolist():
+            self._decode(number)
+        return {"flags": torch.from_numpy(self._flags), "peaks": torch.from_numpy(self._peaks)}
+
+    def _decode(self, number: int) -> NDArray[np.uint8] | None:
+        file = self._files[number]
+        try:
+            found = decode(self._root / file, self._decoding)
+        except ImageError as error:
+            self._failures[file] = error
+            return None
+        self._flags[number], self._peaks[number] = found.remarks, found.peak
+        self._is_decoded[number] = True
+        return found.pixels.transpose(2, 0, 1)

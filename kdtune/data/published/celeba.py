@@ -13,6 +13,7 @@ from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Dataset
 from kdtune.data.groups import attribute_names, columns_of, cross_codes, cross_groups, settle_rare
 from kdtune.data.images.image_files import ImageFiles, image_dataset
+from kdtune.data.images.pixels import Decoding
 from kdtune.data.published.downloads import missing
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError, did_you_mean
@@ -36,6 +37,7 @@ def load_celeba(
     stream: bool = False,
     n_train: Count | None = None,
     n_validation: Count | None = None,
+    limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
     seed: int = 0,
@@ -55,6 +57,7 @@ def load_celeba(
         stream: keep the decoded images in a file and read them as they are needed.
         n_train: take so many images only, stratified.
         n_validation: take so many images only, stratified.
+        limit_per_class: take at most so many training images of each class, once classes are balanced.
         crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
         flip: mirror images at random.
         seed: the same seed undersamples alike.
@@ -86,6 +89,8 @@ def load_celeba(
         require_classes(f"{root}, {name}", classes, **{name: part.labels})
         if balance == "all":
             parts[name] = part.limited(int(torch.bincount(part.labels).min()), seed)
+    if limit_per_class is not None:
+        parts["train"] = parts["train"].limited(limit_per_class, seed + 3)
     if n_train is not None:
         parts["train"] = parts["train"].cut(n_train, seed + 1, "n_train")[1]
     if n_validation is not None:
@@ -96,8 +101,7 @@ def load_celeba(
         classes,
         declared,
         parts,
-        image_size=image_size,
-        channels=3,
+        Decoding(image_size, channels=3),
         crop=crop,
         flip=flip,
         stream=stream,

@@ -1,7 +1,10 @@
 """Fetching published archives, where the user asked for it; and what to say where that is not possible."""
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
+from kdtune.data.images.pixels import SUFFIXES
 from kdtune.errors import DataError
 
 
@@ -27,13 +30,33 @@ def fetch(url: str, md5: str, folder: Path, *, extract: bool) -> None:
         ) from None
 
 
-def missing(path: Path, source: str, *, download: bool) -> DataError:
+def missing(path: Path, source: str, *, download: bool, hint: str = "") -> DataError:
     """Return the error for a file that is not there.
 
     Args:
         path: the file.
         source: what the user is to put there.
         download: whether the option `download: true` would fetch it.
+        hint: what else may be meant.
     """
     fetching = ", or set `download: true`" if download else ""
-    return DataError(f"{path}: missing: put {source} there{fetching}")
+    return DataError(f"{path}: missing: put {source} there{fetching}{hint}")
+
+
+def image_folder_hint(root: Path) -> str:
+    """Return a hint for a message where `root` is an image folder, one or two levels deep; or an empty string."""
+    found = next(_images_near(root), None)
+    if found is None:
+        return ""
+    return f"; {found} is an image: for an image folder set `name: folder`"
+
+
+def _images_near(root: Path) -> Iterator[Path]:
+    """Look at few files only: `root` may be the wrong folder altogether."""
+    for pattern in ("*/*", "*/*/*"):
+        for item in islice(root.glob(pattern), _LOOKED_AT):
+            if item.suffix.lower() in SUFFIXES:
+                yield item
+
+
+_LOOKED_AT = 5000

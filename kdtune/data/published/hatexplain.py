@@ -22,7 +22,7 @@ from kdtune.data.dataset import MISSING, Augmentation, Dataset, Split, fingerpri
 from kdtune.data.groups import Rare, attribute_names, columns_of, cross_codes, cross_groups, settle_rare
 from kdtune.data.published.tokens import encode_all, encoder_of, text_preparation, wordpiece
 from kdtune.data.registry import register_dataset
-from kdtune.data.split import stratified_cut
+from kdtune.data.split import at_most_per_class, stratified_cut
 from kdtune.errors import DataError, did_you_mean
 
 CLASSES = ("normal", "toxic")
@@ -51,6 +51,7 @@ def load_hatexplain(
     rare: Rare = "error",
     n_train: Annotated[int, Field(ge=1)] | None = None,
     n_validation: Annotated[int, Field(ge=1)] | None = None,
+    limit_per_class: Annotated[int, Field(ge=1)] | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Read HateXplain as published, in its published splits; posts whose annotators do not agree are left out.
@@ -69,7 +70,8 @@ def load_hatexplain(
         rare: what becomes of smaller groups: `error`, `missing` (they belong to no group) or `other`.
         n_train: take so many posts only, stratified.
         n_validation: take so many posts only, stratified.
-        seed: of those two.
+        limit_per_class: take at most so many training posts of each class, before `n_train` is taken.
+        seed: of those three.
 
     Raises:
         DataError: a file is missing, damaged or not in the published form; the message names the entry.
@@ -94,6 +96,8 @@ def load_hatexplain(
     share = 1.0 if n_validation is None else min(1.0, n_validation / max(1, len(validation)))
     settled, tables = settle_rare(validation.groups, declared, share=share, min_group=min_group, rare=rare)
     recipe = _Recipe(root, names, recipe.preparation, tables)
+    if limit_per_class is not None:
+        train = train.take(at_most_per_class(train.labels, train.groups, limit_per_class, seed + 2))
     train, validation = (
         _cut(_settled(part, tables), n, seed + number, key)
         for number, (part, n, key) in enumerate(

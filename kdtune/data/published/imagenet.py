@@ -10,8 +10,11 @@ from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Dataset, Normalisation
 from kdtune.data.images.folder_scan import list_classes
 from kdtune.data.images.image_files import ImageFiles, image_dataset
+from kdtune.data.images.pixels import Decoding
 from kdtune.data.published.downloads import missing
+from kdtune.data.published.wordnet import class_words
 from kdtune.data.registry import register_dataset
+from kdtune.data.split import Sizes
 from kdtune.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -28,6 +31,8 @@ def load_imagenet(
     image_size: Annotated[int, Field(ge=8)] = 224,
     stream: bool = True,
     validation: Share = 0.04,
+    n_train: Count | None = None,
+    n_validation: Count | None = None,
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
@@ -37,12 +42,16 @@ def load_imagenet(
 
     Images are decoded once to `image_size`, into files in the cache that are read as needed: 193 GB at 224 pixels,
     16 GB at 64. Crops are padded ones, not the random resized crops that published ResNets were trained with.
+    Classes are in the order of their wnids; `words.txt` or Kaggle's `LOC_synset_mapping.txt` names them, where it is
+    there.
 
     Args:
         path: the folder with `train` and `val`.
         image_size: scale the shorter side to so many pixels and cut out the centre.
         stream: keep the decoded images in files; false: in memory.
         validation: the share of train that is validation; the published validation images are the test split.
+        n_train: take so many images only, stratified.
+        n_validation: take so many images only, stratified.
         limit_per_class: take at most so many training images of each class, before validation is cut off.
         crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
         flip: mirror images at random.
@@ -68,14 +77,13 @@ def load_imagenet(
         split: ImageFiles(root, listing.files, torch.tensor([number[name] for name in listing.classes]), {})
         for split, listing in {"train": train, "test": test}.items()
     }
-    _cut_validation(parts, validation, limit_per_class, seed, classes)
+    _cut_validation(parts, Sizes(validation, n_train, n_validation, limit_per_class, seed), classes)
     return image_dataset(
         "imagenet",
-        classes,
+        class_words(root, classes),
         {},
         parts,
-        image_size=image_size,
-        channels=3,
+        Decoding(image_size, channels=3),
         crop=crop,
         flip=flip,
         stream=stream,
@@ -90,6 +98,8 @@ def load_tinyimagenet(
     image_size: Annotated[int, Field(ge=8)] | None = None,
     stream: bool = False,
     validation: Share = 0.1,
+    n_train: Count | None = None,
+    n_validation: Count | None = None,
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
@@ -97,11 +107,16 @@ def load_tinyimagenet(
 ) -> Dataset:
     """Read Tiny ImageNet as published: `train/<wnid>/images`, and `val/images` with `val/val_annotations.txt`.
 
+    Classes are in the order of their wnids. Each is called by the first of its words in `words.txt`, where that file
+    is there.
+
     Args:
         path: the folder `tiny-imagenet-200`, or the one that holds it.
         image_size: scale to so many pixels; default: the 64 that they have.
         stream: keep the decoded images in files; by default they are in memory (1.2 GB).
         validation: the share of train that is validation; the published validation images are the test split.
+        n_train: take so many images only, stratified.
+        n_validation: take so many images only, stratified.
         limit_per_class: take at most so many training images of each class, before validation is cut off.
         crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
         flip: mirror images at random.
@@ -115,7 +130,7 @@ def load_tinyimagenet(
     source = "the content of tiny-imagenet-200.zip (cs231n.stanford.edu/tiny-imagenet-200.zip)"
     if not (root / "train").is_dir():
         raise missing(root / "train", source, download=False)
-    train = list_classes(root, "train/", inside="images")
+    train = list_classes(root, "train/")
     classes = tuple(sorted(set(train.classes)))
     number = {name: k for k, name in enumerate(classes)}
     files, wnids = _annotated(root / "val", number, source)
@@ -123,26 +138,27 @@ def load_tinyimagenet(
         "train": ImageFiles(root, train.files, torch.tensor([number[name] for name in train.classes]), {}),
         "test": ImageFiles(root, files, torch.tensor([number[name] for name in wnids]), {}),
     }
-    _cut_validation(parts, validation, limit_per_class, seed, classes)
+    _cut_validation(parts, Sizes(validation, n_train, n_validation, limit_per_class, seed), classes)
     return image_dataset(
         "tinyimagenet",
-        classes,
+        class_words(root, classes),
         {},
         parts,
-        image_size=image_size,
-        channels=3,
+        Decoding(image_size, channels=3),
         crop=crop,
         flip=flip,
         stream=stream,
     )
 
 
-def _cut_validation(
-    parts: dict[str, ImageFiles], share: float, limit: int | None, seed: int, classes: tuple[str, ...]
-) -> None:
-    if limit is not None:
-        parts["train"] = parts["train"].limited(limit, seed)
-    parts["train"], parts["validation"] = parts["train"].cut(share, seed + 1, "validation")
+def _cut_validation(parts: dict[str, ImageFiles], sizes: Sizes, classes: tuple[str, ...]) -> None:
+    if sizes.limit_per_class is not None:
+        parts["train"] = parts["train"].limited(sizes.limit_per_class, sizes.seed)
+    parts["train"], parts["validation"] = parts["train"].cut(
+        sizes.n_validation or sizes.validation, sizes.seed + 1, "n_validation"
+    )
+    if sizes.n_train is not None:
+        parts["train"] = parts["train"].cut(sizes.n_train, sizes.seed + 2, "n_train")[1]
     root = str(parts["train"].root)
     require_classes(root, classes, train=parts["train"].labels, validation=parts["validation"].labels)
 

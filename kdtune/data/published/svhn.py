@@ -10,9 +10,10 @@ from pydantic import Field
 from torch import Tensor
 
 from kdtune.data.dataset import Augmentation, Dataset, Split
-from kdtune.data.images.array_images import Sizes, dataset_of_arrays
-from kdtune.data.published.downloads import fetch, missing
+from kdtune.data.images.array_images import dataset_of_arrays
+from kdtune.data.published.downloads import fetch, image_folder_hint, missing
 from kdtune.data.registry import register_dataset
+from kdtune.data.split import Sizes
 from kdtune.errors import DataError
 
 CLASSES = tuple("0123456789")
@@ -33,6 +34,7 @@ def load_svhn(
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1,
     n_train: Count | None = None,
     n_validation: Count | None = None,
+    limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0, le=31)] = 4,
     flip: bool = False,
     seed: int = 0,
@@ -45,6 +47,7 @@ def load_svhn(
         validation: the share of the training images that is validation.
         n_train: take so many images only, stratified.
         n_validation: take so many images only, stratified.
+        limit_per_class: take at most so many training images of each class, before validation is cut off.
         crop: padding in pixels for random crops.
         flip: mirror images at random; digits are other things when mirrored.
         seed: the same seed cuts the same validation.
@@ -63,7 +66,7 @@ def load_svhn(
         images,
         labels,
         CLASSES,
-        sizes=Sizes(validation, n_train, n_validation, seed),
+        sizes=Sizes(validation, n_train, n_validation, limit_per_class, seed),
         augmentation=Augmentation(crop, flip),
         open_test=partial(_open_test, root),
     )
@@ -79,7 +82,12 @@ def _read(root: Path, split: str) -> tuple[Tensor, Tensor]:
 
     path = root / _FILES[split][0]
     if not path.is_file():
-        raise missing(path, f"{path.name} of {_HOME} (format 2, cropped digits)", download=True)
+        raise missing(
+            path,
+            f"{path.name} of {_HOME} (format 2, cropped digits)",
+            download=True,
+            hint=image_folder_hint(root),
+        )
     try:
         content = loadmat(path, variable_names=["X", "y"])
     except Exception as error:  # a damaged file makes the reader stumble in every way

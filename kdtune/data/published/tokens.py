@@ -29,7 +29,9 @@ def hashed(words: Sequence[str], *, vocabulary: int) -> list[int]:
         FIRST,
         *(
             2
-            + int.from_bytes(hashlib.blake2b(word.lower().encode(), digest_size=8).digest())
+            + int.from_bytes(
+                hashlib.blake2b(word.lower().encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            )
             % (vocabulary - 2)
             for word in words
         ),

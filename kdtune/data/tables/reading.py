@@ -1,4 +1,4 @@
-"""Reading CSV and Parquet files into columns of text, with one notion of what is missing."""
+"""Reading a table from a file, whatever its kind, into columns of text, with one notion of what is missing."""
 
 import hashlib
 import os
@@ -6,68 +6,62 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kdtune.data.tables.cells import MISSING_MARKERS
+from kdtune.data.tables.delimited import read_delimited
+from kdtune.data.tables.foreign import SAMPLE_BYTES, foreign_format
+from kdtune.data.tables.form import Form
+from kdtune.data.tables.parquet import MAGIC, read_parquet
+from kdtune.data.tables.raw_table import RawTable
 from kdtune.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING_MARKERS = ("?", "NA", "N/A", "NaN", "nan", "null", "NULL", "MissingValue")
-"""What stands for "not known" in many tables, beside the empty cell."""
+_PARQUET = (".parquet", ".pq")
+
+
+def open_table(path: str | os.PathLike[str], form: Form) -> RawTable:
+    """Read a Parquet file, or delimited text in this form.
+
+    Returns:
+        Each column as text: cells are stripped, and missing where empty or a mark of a missing value. A Parquet
+        number becomes the shortest text that reads back as the same number.
+
+    Raises:
+        DataError: the file is not there, of another kind, empty, or not readable for sure.
+    """
+    file = Path(path).expanduser()
+    try:
+        with open(file, "rb") as binary:
+            sample = binary.read(SAMPLE_BYTES)
+    except FileNotFoundError:
+        raise DataError(f"{file}: there is no such file{_nearest(file)}") from None
+    except IsADirectoryError:
+        raise DataError(f"{file}: is a folder: name a file in it") from None
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from None
+    if sample.startswith(MAGIC) or file.suffix.lower() in _PARQUET:
+        return read_parquet(file, form)
+    foreign = foreign_format(sample)
+    if foreign is not None:
+        raise DataError(f"{file}: cannot be read as a table: it is {foreign}")
+    return read_delimited(file, form)
+
+
+def _nearest(file: Path) -> str:
+    folder = file.parent
+    if not folder.is_dir():
+        return f": there is no folder {str(folder)!r}"
+    return did_you_mean(file.name, [entry.name for entry in folder.iterdir() if entry.is_file()])
 
 
 def read_table(path: str | os.PathLike[str], missing: Iterable[str] = MISSING_MARKERS) -> "pd.DataFrame":
-    """Read a CSV (.csv, or .tsv) or Parquet file, every column as text.
-
-    Returns:
-        One row an example; cells are stripped `str`, or `None` where empty or one of the markers `missing`. A
-        Parquet number becomes the shortest text that reads back as the same number.
+    """Read a table in the usual form as a DataFrame of `str` and None; see `open_table`.
 
     Raises:
-        DataError: the file is not there, of another kind, empty, or not readable.
+        DataError: as `open_table`; or two columns have the same name.
     """
-    import pandas as pd
-
-    file = Path(path).expanduser()
-    try:
-        if file.suffix.lower() in (".csv", ".tsv"):
-            separator = "\t" if file.suffix.lower() == ".tsv" else ","
-            frame = pd.read_csv(
-                file, sep=separator, dtype=object, keep_default_na=False, encoding="utf-8-sig"
-            )
-        elif file.suffix.lower() in (".parquet", ".pq"):
-            frame = pd.read_parquet(file)
-        else:
-            raise DataError(f"{file}: a table must be a .csv, .tsv or .parquet file")
-    except FileNotFoundError:
-        raise DataError(f"{file}: there is no such file") from None
-    except DataError:
-        raise
-    except Exception as error:  # a damaged file makes the readers stumble in every way
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f"{file}: cannot be read as a table: {reason[0]}") from None
-    if frame.empty:
-        raise DataError(f"{file}: the table has no rows")
-    frame.columns = frame.columns.map(lambda name: str(name).strip())
-    return pd.DataFrame(
-        {name: pd.Series(as_text(frame[name], missing), dtype=object) for name in frame.columns}
-    )
-
-
-def as_text(column: "pd.Series", missing: Iterable[str] = MISSING_MARKERS) -> list[str | None]:
-    """Return a column's cells as stripped text, None where not known; whole numbers have no decimal point."""
-    import pandas as pd
-
-    markers = {"", *missing}
-
-    def text(value: object) -> str | None:
-        if not isinstance(value, str):
-            if value is None or pd.isna(value):  # type: ignore[call-overload]
-                return None
-            value = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-        value = value.strip()
-        return None if value in markers else value
-
-    return [text(value) for value in column.tolist()]
+    return open_table(path, Form(missing=tuple(missing))).to_frame()
 
 
 def require_columns(frame: "pd.DataFrame", columns: Sequence[str], *, path: object, key: str) -> None:
@@ -76,13 +70,7 @@ def require_columns(frame: "pd.DataFrame", columns: Sequence[str], *, path: obje
     Raises:
         DataError: one is not; the message offers the nearest name.
     """
-    for column in columns:
-        if column not in frame.columns:
-            known = [str(name) for name in frame.columns]
-            raise DataError(
-                f"{path}: there is no column {column!r}, named by {key!r}{did_you_mean(column, known)} "
-                f"(columns: {', '.join(known)})"
-            )
+    RawTable(str(path), {}, order=tuple(map(str, frame.columns))).require(columns, key)
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:

@@ -1,16 +1,16 @@
 """The trained models of a run, read back from what it keeps: checkpoints of trials, weights of baselines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint
-from kdtune.distill.config import Distillation, Job, TrainConfig
+from kdtune.distill.config import Job
+from kdtune.distill.module import module_of
 from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import read_json
-from kdtune.models import build
 from kdtune.runs.paths import is_trial
 from kdtune.runs.reader import Run
 from kdtune.runs.records import Report
@@ -52,8 +52,8 @@ class Trained:
             RunError: the architecture is unknown, or the weights do not fit it.
         """
         try:
-            model = build(
-                self.architecture,
+            model = module_of(
+                self.job,
                 input_shape=run.record.dataset["input_shape"],
                 n_classes=len(run.record.classes),
             )
@@ -96,20 +96,14 @@ def load_trained(run: Run, model_id: str) -> Trained:
 
 
 def job_of(run: Run, model_id: str, config: Mapping[str, Any]) -> Job:
-    """Rebuild a model's training from its flat record.
+    """Rebuild a model's training from its record.
 
     Raises:
         RunError: the record is damaged.
     """
     try:
-        train = {item.name: config[item.name] for item in fields(TrainConfig)}
-        train["milestones"] = tuple(train["milestones"])
-        distillation = None
-        if config.get("teacher") is not None:
-            distillation = Distillation(**{item.name: config[item.name] for item in fields(Distillation)})
-        architecture = str(config.get("student") or config["architecture"])
-        return Job(architecture, TrainConfig(**train), config["seed"], config["view_seed"], distillation)
-    except (KeyError, TypeError, ValueError, InputError) as error:
+        return Job.from_dict(config["job"]) if "job" in config else Job.from_flat(config)
+    except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
         raise RunError(f"{run.files.config(model_id)}: damaged ({error!r}); {_REMEDY}") from None
 
 

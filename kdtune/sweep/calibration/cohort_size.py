@@ -15,55 +15,55 @@ from kdtune.distill.config import Job
 from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import fused_step, solo_step
 from kdtune.errors import RunError
-from kdtune.sweep.calibration.cache import Measured
+from kdtune.sweep.calibration.cache import Measurement
 from kdtune.sweep.calibration.precision import machine_name
 from kdtune.sweep.plan import Plan
 
 MARGIN = 1.15
-"""How many times faster students must be as one than one by one: less is noise, and costs the sampler its history."""
+"""How many times faster students must be as one than one by one: less may be noise, and costs the sampler history."""
 SIZES = (4, 8, 16)
 LEAST_BLOCKS = 4
-"""Blocks that a budget is cut into at least: the sampler learns from one block what to propose in the next."""
+"""Fewest blocks to cut a budget into: the sampler learns from one block what to propose in the next."""
 _STEPS = 2
 _REPEATS = 5
 _SECONDS = 3.0
 _LONGEST_STEP = 0.3
-"""Seconds of a common step above which none is tried: arithmetic alone fills it, and being one saves none of that."""
+"""Seconds per common step above which no size is tried: arithmetic dominates then, and cohorts save none of it."""
 
 
 @dataclass(frozen=True)
-class Fusing:
+class CohortChoice:
     """How a sweep forms cohorts.
 
     Attributes:
-        size: number of consecutive trials among which they are formed; 1 for none.
-        architectures: of the students that are trained as one.
+        size: number of consecutive trials among which cohorts are formed; 1 for no cohorts.
+        architectures: architectures whose students are trained as one.
     """
 
     size: int = 1
     architectures: tuple[str, ...] = ()
 
 
-def choose_fusing(plan: Plan, workers: int) -> Fusing:
+def choose_cohorts(plan: Plan, workers: int) -> CohortChoice:
     """Return what the space asks for, or what is fastest here."""
     asked = plan.space.resources.cohort
     names = tuple(dict.fromkeys(pair.student for pair in plan.space.pairs))
     if asked == 1:
-        return Fusing()
+        return CohortChoice()
     shape, n_classes = plan.dataset.input_shape, plan.dataset.n_classes
     if asked != "auto":
-        return _fusing(asked, tuple(name for name in names if is_stackable(name, shape, n_classes)))
+        return _cohort_choice(asked, tuple(name for name in names if is_stackable(name, shape, n_classes)))
     best = {name: best_size(name, plan) for name in names}
     fused = tuple(name for name in names if best[name] > 1)
     if not fused:
-        return Fusing()
+        return CohortChoice()
     # Trials of several architectures mix in a block.
     size = max(best.values()) * len(names)
-    return _fusing(block_size(size, plan.space.budget.trials, workers), fused)
+    return _cohort_choice(block_size(size, plan.space.budget.trials, workers), fused)
 
 
 def block_size(largest: int, trials: int | None, workers: int) -> int:
-    """Return a number of trials a block, at most `largest`, such that all workers get as many blocks."""
+    """Return the number of trials per block, at most `largest`, such that all workers get equally many blocks."""
     if trials is None:
         return largest
     largest = min(largest, math.ceil(trials / LEAST_BLOCKS))
@@ -72,14 +72,14 @@ def block_size(largest: int, trials: int | None, workers: int) -> int:
 
 
 def best_size(architecture: str, plan: Plan) -> int:
-    """Return how many students of this name train fastest as one; 1 where one by one is as fast."""
+    """Return how many students of this name train fastest as one; 1 if one by one is as fast."""
     shape, n_classes = plan.dataset.input_shape, plan.dataset.n_classes
     threads = min(max(1, int(plan.space.resources.cpus_per_trial)), os.cpu_count() or 1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     job = plan.student_job(architecture)
     settings = {key: value for key, value in job.to_dict()["train"].items() if key not in ("epochs", "lr")}
     facts = [machine_name(device), torch.__version__, architecture, list(shape), n_classes, threads, settings]
-    measured = Measured("fusing", facts)
+    measured = Measurement("fusing", facts)
     with contextlib.suppress(RunError, KeyError, TypeError, ValueError):
         return int(measured.recall()["size"])
     gains: dict[int, float] = {}
@@ -91,21 +91,21 @@ def best_size(architecture: str, plan: Plan) -> int:
     return size
 
 
-def _fusing(size: int, architectures: tuple[str, ...]) -> Fusing:
-    return Fusing(size, architectures) if size > 1 and architectures else Fusing()
+def _cohort_choice(size: int, architectures: tuple[str, ...]) -> CohortChoice:
+    return CohortChoice(size, architectures) if size > 1 and architectures else CohortChoice()
 
 
 def _measure(job: Job, plan: Plan, device: torch.device, threads: int) -> dict[int, float]:
     """Return, by number of students, how many times faster a step is as one than one by one.
 
-    On a CPU it is the process's own time that counts: what else the machine does must not decide.
+    On a CPU the process's own time counts, so that other work on the machine does not decide.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         data = _made_up(plan, job.train.batch_size, device)
         steps = {1: solo_step(job, data)}
-        best = {1: _seconds(steps[1], device)}  # and warm
+        best = {1: _seconds(steps[1], device)}  # also warms up
         best[1] = _seconds(steps[1], device)
         for size in SIZES:
             if size * best[1] > _LONGEST_STEP:

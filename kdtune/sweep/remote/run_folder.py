@@ -1,15 +1,13 @@
-"""The run's directory as a worker has it: itself where its disk is in reach, else copies by way of the desk."""
+"""The run's directory as a worker sees it: the directory itself if it is in reach, else copies from the registry."""
 
 import contextlib
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
-
-import ray
 
 from kdtune.files import write_bytes
 from kdtune.runs.paths import RunFiles
+from kdtune.sweep.remote.worker_registry import RegistryClient
 
 
 class RunFolder:
@@ -17,13 +15,12 @@ class RunFolder:
 
     Args:
         root: the run's directory on the driver's machine, absolute.
-        owner: what its lock file says: a directory of the same name without it is another one.
-        desk: handle of the `Desk`.
+        owner: what its lock file says; a directory of the same name with another owner is a different one.
     """
 
-    def __init__(self, root: Path, owner: str, desk: Any) -> None:
+    def __init__(self, root: Path, owner: str, registry: RegistryClient) -> None:
         self._root = root
-        self._desk = desk
+        self._registry = registry
         self._copies: Path | None = None
         self._known: dict[Path, tuple[int, int] | None] = {}
         try:
@@ -34,12 +31,12 @@ class RunFolder:
             self._copies = Path(tempfile.mkdtemp(prefix="kdtune-run-"))
 
     def fetch(self, path: Path) -> Path:
-        """Return where a file of the run is read and written here, with the content that it has there now."""
+        """Return where to read and write a file of the run on this machine, with its current content."""
         if self._copies is None:
             return path
         name = path.relative_to(self._root)
         here = self._copies / name
-        content = ray.get(self._desk.hand_out.remote(str(name)))
+        content = self._registry.read_file(str(name))
         if content is None:
             here.unlink(missing_ok=True)
         else:
@@ -48,12 +45,12 @@ class RunFolder:
         return here
 
     def send_changes(self) -> None:
-        """Bring to the run what was written here of the files that were fetched, and wait until it is there."""
+        """Send the fetched files that were changed here to the run, and wait until they are there."""
         for path, before in self._known.items():
             now = _version(path)
             if self._copies is not None and now is not None and now != before:
                 name = str(path.relative_to(self._copies))
-                ray.get(self._desk.hand_in.remote(name, path.read_bytes()))
+                self._registry.write_file(name, path.read_bytes())
                 self._known[path] = now
 
     def clear(self) -> None:
@@ -65,7 +62,7 @@ class RunFolder:
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    """Return what changes whenever a file is replaced."""
+    """Return a value that changes whenever the file is replaced."""
     with contextlib.suppress(OSError):
         facts = path.stat()
         return facts.st_ino, facts.st_mtime_ns

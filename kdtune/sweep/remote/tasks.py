@@ -1,5 +1,6 @@
-"""Models trained as Ray tasks beside each other: their reports as they come, their weights at the end."""
+"""Trains models as parallel Ray tasks: their reports arrive as they come, their weights at the end."""
 
+import contextlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -14,9 +15,9 @@ from kdtune.models import Builder
 from kdtune.runs.records import Report
 from kdtune.space.reading import Resources
 from kdtune.sweep.remote.cluster import TEACHER_GPU, Allotment
-from kdtune.sweep.remote.teacher_server import served_signal
+from kdtune.sweep.remote.teacher_server import TeacherClient, TrainedTeacher, serve_teachers
 from kdtune.sweep.remote.watchdog import watchdog
-from kdtune.sweep.remote.worker_registry import LOST, SignedIn, last_words
+from kdtune.sweep.remote.worker_registry import LOST, RegistryClient
 from kdtune.sweep.remote.worker_setup import prepare_process
 
 
@@ -27,23 +28,25 @@ def train_model(
     builders: Mapping[str, Builder],
     threads: int,
     extras: tuple[str, ...],
-    teachers: Any = None,
-    desk: Any = None,
+    teachers: TeacherClient | None = None,
+    registry: RegistryClient | None = None,
     number: int = 0,
 ) -> Iterator[tuple[str, Any]]:
     """Train one model as a task; yield each report as it comes, and the weights (safetensors) last.
 
-    A distilled student learns from `teachers`, the handle of a `TeacherServer` with the job's view seed. Where there is
-    a `desk`, the process signs in there, batch by batch, under the model's number.
+    A distilled student learns from `teachers`, which serve the job's view seed. If there is a `registry`, the process
+    reports to it batch by batch, under the model's number.
     """
     device = prepare_process(threads, builders)
     data = DeviceData(arrays, device, view_seed=job.view_seed, augment=job.train.augment)
-    signal = None if job.distillation is None else served_signal(teachers, job.distillation.teacher)
-    signed_in = None if desk is None else SignedIn(desk)
+    signal = None
+    if job.distillation is not None:
+        assert teachers is not None
+        signal = teachers.signal(job.distillation.teacher)
 
     def on_batch() -> None:
-        if signed_in is not None:
-            signed_in.go_on((number,))
+        if registry is not None:
+            registry.go_on((number,))
 
     on_batch()
     training = Training(job, data, teacher=signal, extras=extras, on_batch=on_batch)
@@ -51,8 +54,8 @@ def train_model(
         while not training.done:
             yield "report", training.step().to_dict()
     finally:
-        if signed_in is not None:
-            signed_in.end()
+        if registry is not None:
+            registry.end()
     state = {name: tensor.contiguous().cpu() for name, tensor in training.model.state_dict().items()}
     yield "weights", safetensors.torch.save(state)
 
@@ -62,8 +65,8 @@ class Outcome:
     """What became of one model.
 
     Attributes:
-        weights: safetensors; None where it could not be trained.
-        failure: why, then.
+        weights: safetensors; None if it could not be trained.
+        failure: why it could not be trained.
     """
 
     id: str
@@ -72,93 +75,125 @@ class Outcome:
     failure: str = ""
 
 
-def train_all(
-    jobs: Mapping[str, Job],
-    arrays: Any,
-    allotment: Allotment,
-    builders: Mapping[str, Builder],
-    extras: tuple[str, ...],
-    resources: Resources,
-    *,
-    desk: Any = None,
-    teachers: Any = None,
-    usual_epoch: float = 0.0,
-    on_report: Callable[[str, Report], object],
-    on_lost: Callable[[str, str], object],
-    stopping: Callable[[], bool],
-) -> Generator[Outcome]:
-    """Train models, and yield each as it ends; all that are at work are left behind where `stopping` says so.
+def _never() -> bool:
+    return False
 
-    A model whose worker dies is trained again, `max_failures` times at most. So is one whose worker hangs: no batch
-    ends for `stall_seconds`, and, where it may be waiting for its teacher, for ten epochs as long as the longest.
 
-    Args:
-        jobs: by any id.
+def _ignore(model_id: str, news: object) -> None:
+    """Ignore news of a model."""
+
+
+@dataclass(frozen=True)
+class TaskTrainer:
+    """Trains models as parallel Ray tasks, and holds what all models of a run need.
+
+    Attributes:
         arrays: reference to `Arrays`.
-        desk: handle of the `Desk`; without it, none is taken to hang.
-        teachers: handle of the `TeacherServer` of distilled students.
-        usual_epoch: the longest epoch that is known, in seconds.
-        on_report: is given each report as it comes; after a loss, earlier ones come again.
-        on_lost: is given each model that is trained again, and why.
+        builders: models that the user registered.
+        extras: measures in addition to the counts.
+        registry: where workers report; without it, no worker is assumed to hang.
+        stopping: returns whether the run was asked to stop; models at work are then abandoned.
     """
-    threads = max(1, int(allotment.total_cpus) // max(1, len(jobs)))
-    gpus = min(1.0, allotment.total_gpus / max(1, len(jobs)))
-    gpus = max(allotment.gpus, gpus * (1 - TEACHER_GPU))
-    task = train_model.options(
-        num_cpus=min(threads, allotment.total_cpus), num_gpus=gpus, num_returns="streaming"
-    )
-    numbers = {name: number for number, name in enumerate(jobs)}
-    streams: dict[Any, str] = {}
-    reports: dict[str, list[Report]] = {}
-    losses = dict.fromkeys(jobs, 0)
 
-    def begin(name: str) -> None:
-        reports[name] = []
-        stream = task.remote(arrays, jobs[name], builders, threads, extras, teachers, desk, numbers[name])
-        streams[stream] = name
+    arrays: Any
+    allotment: Allotment
+    builders: Mapping[str, Builder]
+    extras: tuple[str, ...]
+    resources: Resources
+    registry: RegistryClient | None = None
+    stopping: Callable[[], bool] = _never
 
-    def usual(_: Sequence[int]) -> float:
-        seen = [report.seconds for so_far in list(reports.values()) for report in list(so_far)]
-        return 0.0 if teachers is None else max([usual_epoch, *seen])
+    def serve(
+        self, teachers: Mapping[str, TrainedTeacher], *, view_seed: int, augment: bool
+    ) -> contextlib.AbstractContextManager[TeacherClient]:
+        """Run a process with these teachers, by architecture, until the block ends."""
+        return serve_teachers(
+            self.arrays, teachers, self.builders, self.allotment, view_seed=view_seed, augment=augment
+        )
 
-    def lost(name: str) -> str:
-        """Train a model again and return nothing, or return why it is given up."""
-        words = "" if desk is None else last_words(desk, (numbers[name],))
-        losses[name] += 1
-        if losses[name] <= resources.max_failures:
-            on_lost(name, f"{words or LOST}; it is trained again")
+    def train(
+        self,
+        jobs: Mapping[str, Job],
+        *,
+        planned: int | None = None,
+        teachers: TeacherClient | None = None,
+        usual_epoch: float = 0.0,
+        on_report: Callable[[str, Report], object] = _ignore,
+        on_lost: Callable[[str, str], object] = _ignore,
+    ) -> Generator[Outcome]:
+        """Train models by any id, and yield each as it ends.
+
+        A model whose worker dies is trained again, `max_failures` times at most. So is one whose worker hangs: no batch
+        ends for `stall_seconds` and, if it may be waiting for its teacher, for ten times the longest epoch.
+
+        Args:
+            planned: number of models among which the machine is divided, including those that an earlier driver
+                trained: the last bits of the weights depend on the number of threads, so that must not change with the
+                number of models that are left.
+            teachers: teachers of distilled students.
+            usual_epoch: the longest epoch that is known, in seconds.
+            on_report: called with each report as it comes; after a loss, earlier ones come again.
+            on_lost: called with each model that is trained again, and why.
+        """
+        shares = max(1, planned or len(jobs))
+        threads = max(1, int(min(self.allotment.total_cpus / shares, self.allotment.largest_node)))
+        gpus = min(1.0, self.allotment.total_gpus / shares)
+        gpus = max(self.allotment.gpus, gpus * (1 - TEACHER_GPU))
+        task = train_model.options(
+            num_cpus=min(threads, self.allotment.total_cpus), num_gpus=gpus, num_returns="streaming"
+        )
+        numbers = {name: number for number, name in enumerate(jobs)}
+        streams: dict[Any, str] = {}
+        reports: dict[str, list[Report]] = {}
+        losses = dict.fromkeys(jobs, 0)
+
+        def begin(name: str) -> None:
+            reports[name] = []
+            given = (self.arrays, jobs[name], self.builders, threads, self.extras, teachers, self.registry)
+            streams[task.remote(*given, numbers[name])] = name
+
+        def usual(_: Sequence[int]) -> float:
+            seen = [report.seconds for so_far in list(reports.values()) for report in list(so_far)]
+            return 0.0 if teachers is None else max([usual_epoch, *seen])
+
+        def lost(name: str) -> str:
+            """Train a model again and return an empty string, or return why it is given up."""
+            words = "" if self.registry is None else self.registry.pop_failure((numbers[name],))
+            losses[name] += 1
+            if losses[name] <= self.resources.max_failures:
+                on_lost(name, f"{words or LOST}; it is trained again")
+                begin(name)
+                return ""
+            return (words or LOST) + (f" ({losses[name]} times)" if losses[name] > 1 else "")
+
+        for name in jobs:
             begin(name)
-            return ""
-        return (words or LOST) + (f" ({losses[name]} times)" if losses[name] > 1 else "")
-
-    for name in jobs:
-        begin(name)
-    with watchdog(desk, usual, None if desk is None else resources.stall_seconds, what="batch"):
-        while streams and not stopping():
-            streaming: list[Any] = list(streams)
-            ready, _ = ray.wait(streaming, num_returns=1, timeout=0.5)
-            for stream in cast(list[Any], ready):
-                name = streams[stream]
-                weights, why = None, "its training ended without weights"
-                try:
-                    kind, value = ray.get(next(stream))
-                except StopIteration:
-                    pass
-                # Raised in training, it would be raised again; and without this machine's Ray nothing is trained again.
-                except (ray.exceptions.RayTaskError, ray.exceptions.LocalRayletDiedError) as error:
-                    why = reason(error)
-                except ray.exceptions.RayError:
-                    why = lost(name)
-                else:
-                    if kind == "report":
-                        report = Report.from_dict(value)
-                        reports[name].append(report)
-                        on_report(name, report)
-                        continue
-                    weights, why = value, ""
-                del streams[stream]
-                if weights is not None or why:
-                    yield Outcome(name, tuple(reports[name]), weights, why)
+        with watchdog(self.registry, usual, self.resources.stall_seconds, what="batch"):
+            while streams and not self.stopping():
+                streaming: list[Any] = list(streams)
+                ready, _ = ray.wait(streaming, num_returns=1, timeout=0.5)
+                for stream in cast(list[Any], ready):
+                    name = streams[stream]
+                    weights, why = None, "its training ended without weights"
+                    try:
+                        kind, value = ray.get(next(stream))
+                    except StopIteration:
+                        pass
+                    # An error in training would come again, and without Ray on this machine nothing can be trained.
+                    except (ray.exceptions.RayTaskError, ray.exceptions.LocalRayletDiedError) as error:
+                        why = reason(error)
+                    except ray.exceptions.RayError:
+                        why = lost(name)
+                    else:
+                        if kind == "report":
+                            report = Report.from_dict(value)
+                            reports[name].append(report)
+                            on_report(name, report)
+                            continue
+                        weights, why = value, ""
+                    del streams[stream]
+                    if weights is not None or why:
+                        yield Outcome(name, tuple(reports[name]), weights, why)
 
 
 def reason(error: Exception) -> str:

@@ -1,7 +1,7 @@
-"""The one process that runs teachers: each view of the data once, whoever asks first."""
+"""The one process that runs teachers: it computes each view of the data once, when it is first asked for."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,33 +12,13 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
 from kdtune.distill.config import Job
+from kdtune.distill.module import module_of
 from kdtune.distill.teacher import TeacherSignal, signal_of
-from kdtune.models import Builder, build
+from kdtune.models import Builder
 from kdtune.sweep.remote.cluster import TEACHER_GPU, Allotment
 from kdtune.sweep.remote.worker_setup import prepare_process
 
 _ATTEMPTS = 5
-
-
-def served_signal(server: Any, teacher: str) -> TeacherSignal:
-    """Return a teacher's signal as a `TeacherServer` gives it; the latest view is kept."""
-    kept: dict[int, torch.Tensor] = {}
-
-    def logits(view: int) -> torch.Tensor:
-        if view not in kept:
-            kept.clear()
-            kept[view] = tensor_of(_logits(server, teacher, view))
-        return kept[view]
-
-    return TeacherSignal(logits, ray.get(server.validation_predictions.remote(teacher)))
-
-
-def _logits(server: Any, teacher: str, view: int) -> np.ndarray:
-    """Fetch logits; where their process died between the answer and the fetch, its successor makes them anew."""
-    for _ in range(_ATTEMPTS - 1):
-        with contextlib.suppress(ray.exceptions.ObjectLostError):
-            return cast(np.ndarray, ray.get(ray.get(server.logits.remote(teacher, view))))
-    return cast(np.ndarray, ray.get(ray.get(server.logits.remote(teacher, view))))
 
 
 @dataclass(frozen=True)
@@ -51,7 +31,7 @@ class TrainedTeacher:
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
 class TeacherServer:
-    """Runs each teacher once on each view, whoever asks first, and keeps the logits in the object store.
+    """Runs each teacher once on each view, when it is first asked for, and keeps the logits in the object store.
 
     It holds no state that can't be computed again: if its node dies, Ray starts it elsewhere.
     """
@@ -71,9 +51,7 @@ class TeacherServer:
         data = DeviceData(arrays, device, view_seed=view_seed, augment=augment)
         self._signals = {}
         for name, teacher in teachers.items():
-            model = build(
-                teacher.job.architecture, input_shape=arrays.input_shape, n_classes=arrays.n_classes
-            )
+            model = module_of(teacher.job, input_shape=arrays.input_shape, n_classes=arrays.n_classes)
             model.load_state_dict(safetensors.torch.load(teacher.weights))
             self._signals[name] = signal_of(model.to(device), data, precision=teacher.job.train.precision)
         self._views: dict[tuple[str, int], Any] = {}
@@ -94,7 +72,47 @@ class TeacherServer:
         return list(self._views)
 
 
-def start_teachers(
+class TeacherClient:
+    """The client of the process with the teachers, for driver and workers; it is pickled on its way to workers.
+
+    Args:
+        handle: handle of the Ray actor.
+        needs: references to what a restart of the actor needs, held here because Ray does not hold them.
+    """
+
+    def __init__(self, handle: Any, needs: Sequence[Any] = ()) -> None:
+        self._handle = handle
+        self._needs = needs
+
+    def __reduce__(self) -> Any:
+        return TeacherClient, (self._handle,)
+
+    def signal(self, teacher: str) -> TeacherSignal:
+        """Return a teacher's signal; its latest view is kept."""
+        kept: dict[int, torch.Tensor] = {}
+
+        def logits(view: int) -> torch.Tensor:
+            if view not in kept:
+                kept.clear()
+                kept[view] = tensor_of(self._logits(teacher, view))
+            return kept[view]
+
+        return TeacherSignal(logits, ray.get(self._handle.validation_predictions.remote(teacher)))
+
+    def ready(self) -> Any:
+        """Return a reference that is resolved once the process can answer."""
+        return self._handle.views.remote()
+
+    def _logits(self, teacher: str, view: int) -> np.ndarray:
+        """Fetch logits; if their process died between the answer and the fetch, its successor computes them again."""
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(ray.exceptions.ObjectLostError):
+                return cast(np.ndarray, ray.get(ray.get(self._handle.logits.remote(teacher, view))))
+        return cast(np.ndarray, ray.get(ray.get(self._handle.logits.remote(teacher, view))))
+
+
+@contextlib.contextmanager
+def serve_teachers(
     arrays: Any,
     teachers: Mapping[str, TrainedTeacher],
     builders: Mapping[str, Builder],
@@ -102,17 +120,18 @@ def start_teachers(
     *,
     view_seed: int,
     augment: bool,
-) -> Any:
-    """Start the process with the teachers and return its handle; end it with `ray.kill`.
+) -> Iterator[TeacherClient]:
+    """Run a process with these teachers, by architecture, until the block ends.
 
-    `arrays` is a reference to `Arrays`. References travel inside a list: an argument that is one itself would be gone
-    when Ray starts the actor anew on another node.
+    `arrays` is a reference to `Arrays`. References travel inside a list: a reference that is itself an argument would
+    be gone when Ray restarts the actor on another node.
     """
     actor: Any = TeacherServer  # Ray's decorator adds `options`
     references = [arrays, ray.put(dict(teachers))]
     handle = actor.options(num_gpus=TEACHER_GPU if allotment.gpus else 0).remote(
         references, builders, allotment.threads, view_seed, augment
     )
-    # Ray itself does not keep what a restart needs: without this the weights would be gone by then.
-    handle.kdtune_needs = references
-    return handle
+    try:
+        yield TeacherClient(handle, references)
+    finally:
+        ray.kill(handle)

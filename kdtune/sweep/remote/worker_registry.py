@@ -1,6 +1,6 @@
-"""The driver's desk: where workers, on whichever machine, sign in, leave their last words, and hand in checkpoints.
+"""Where workers on any machine report that they are at work and why they die, and read and write the run's files.
 
-It is a process on the driver's own machine, beside the run directory.
+The registry is a process on the driver's machine, which has the run directory.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from kdtune.runs.paths import RunFiles
 
 @dataclass(frozen=True)
 class AtWork:
-    """A worker in the midst of an epoch, or, in a fleet, of a batch.
+    """A worker in the middle of an epoch of trials or, as a task, of a batch.
 
     Attributes:
-        numbers: of the trials that it trains; in a fleet, of the model.
+        numbers: numbers of the trials that it trains or, for a task, of its model.
         node: Ray's id of its machine.
-        since: when that began, by the clock of the driver's machine.
+        since: when the epoch or batch began, by the clock of the driver's machine.
     """
 
     numbers: tuple[int, ...]
@@ -35,13 +35,13 @@ class AtWork:
     since: float
 
 
-class Desk:
-    """What the desk does, without Ray."""
+class WorkerRegistry:
+    """The registry itself; it does not need Ray."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
         self._at_work: dict[tuple[int, str], AtWork] = {}
-        self._last_words: dict[tuple[int, ...], str] = {}
+        self._failures: dict[tuple[int, ...], str] = {}
 
     def begin(self, numbers: Sequence[int], pid: int, node: str) -> None:
         """Note that a worker begins an epoch."""
@@ -55,28 +55,28 @@ class Desk:
         """Return who is at work."""
         return list(self._at_work.values())
 
-    def last_words(self, numbers: Sequence[int], words: str) -> None:
-        """Note what a worker is about to die of."""
-        self._strike_off(numbers)
-        self._last_words[tuple(numbers)] = words
+    def report_failure(self, numbers: Sequence[int], words: str) -> None:
+        """Note why a worker is about to die."""
+        self._remove(numbers)
+        self._failures[tuple(numbers)] = words
 
-    def take_last_words(self, numbers: Sequence[int]) -> str:
-        """Return what a worker that died said of it, once; empty where it said nothing."""
-        self._strike_off(numbers)
-        return self._last_words.pop(tuple(numbers), "")
+    def pop_failure(self, numbers: Sequence[int]) -> str:
+        """Return, only once, the reason that a dead worker gave; empty if it gave none."""
+        self._remove(numbers)
+        return self._failures.pop(tuple(numbers), "")
 
-    def hand_in(self, name: str, content: bytes) -> None:
+    def write_file(self, name: str, content: bytes) -> None:
         """Write a file of the run; `name` is relative to its directory."""
         write_bytes(self._path(name), content)
 
-    def hand_out(self, name: str) -> bytes | None:
+    def read_file(self, name: str) -> bytes | None:
         """Return a file of the run, or None where there is none."""
         try:
             return self._path(name).read_bytes()
         except FileNotFoundError:
             return None
 
-    def _strike_off(self, numbers: Sequence[int]) -> None:
+    def _remove(self, numbers: Sequence[int]) -> None:
         gone = [key for key, worker in self._at_work.items() if worker.numbers == tuple(numbers)]
         for key in gone:
             del self._at_work[key]
@@ -84,62 +84,92 @@ class Desk:
     def _path(self, name: str) -> Path:
         path = (self._root / name).resolve()
         if not path.is_relative_to(self._root):
-            raise RunError(f"{name!r} is no file of the run {self._root}")
+            raise RunError(f"{name!r} is not a file of the run {self._root}")
         return path
 
 
 LOST = "its worker process, or its machine, was lost"
-"""What is said of a worker that died without a word."""
+"""The reason recorded for a worker that gave none."""
 
 
-@contextlib.contextmanager
-def open_desk(files: RunFiles) -> Iterator[Any]:
-    """Hold a desk on this machine, and yield its handle."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Desk)
-    desk = actor.options(scheduling_strategy=here).remote(files.root)
-    try:
-        yield desk
-    finally:
-        ray.kill(desk)
+class RegistryClient:
+    """The client of the registry, for driver, watchdog and workers; it is pickled on its way to workers.
 
+    Args:
+        handle: handle of the Ray actor.
+    """
 
-def last_words(desk: Any, numbers: Sequence[int]) -> str:
-    """Return what a worker that died said of it; empty where it said nothing, or the desk was lost with it."""
-    try:
-        return str(ray.get(desk.take_last_words.remote(tuple(numbers))))
-    except ray.exceptions.RayError:
-        return ""
-
-
-class SignedIn:
-    """A worker's side of the desk."""
-
-    def __init__(self, desk: Any) -> None:
-        self._desk = desk
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
         self._said = 0.0
-        self._me = (os.getpid(), ray.get_runtime_context().get_node_id())
+
+    def __reduce__(self) -> Any:
+        return RegistryClient, (self._handle,)
+
+    # ---- a worker's side ----
 
     def begin(self, numbers: Sequence[int]) -> None:
-        """Say that this process begins an epoch of these trials; it does not wait."""
-        self._desk.begin.remote(tuple(numbers), *self._me)
+        """Report that this process begins an epoch of these trials, without waiting."""
+        self._begin(numbers)
 
     def go_on(self, numbers: Sequence[int]) -> None:
-        """Say that this process gets on, once a second at most.
+        """Report that this process makes progress, at most once a second.
 
-        The first time it waits until that is heard: a process that stops at once would not be missed otherwise.
+        The first call waits until the report has arrived: otherwise nobody would miss a process that hangs at once.
         """
         if time.monotonic() - self._said >= 1:
-            said = self._desk.begin.remote(tuple(numbers), *self._me)
+            said = self._begin(numbers)
             if not self._said:
                 ray.get(said)
             self._said = time.monotonic()
 
     def end(self) -> None:
-        """Say that the epoch has ended; it does not wait."""
-        self._desk.end.remote(*self._me)
+        """Report that the epoch has ended, without waiting."""
+        self._handle.end.remote(*_this_process())
 
-    def last_words(self, numbers: Sequence[int], words: str) -> None:
-        """Say what this process is about to die of, and wait a while until it is heard."""
-        with contextlib.suppress(Exception):  # who dies can do nothing about it
-            ray.get(self._desk.last_words.remote(tuple(numbers), words), timeout=5)
+    def report_failure(self, numbers: Sequence[int], words: str) -> None:
+        """Report why the process that trains these models is about to die, and wait a few seconds for it to arrive."""
+        with contextlib.suppress(Exception):  # a dying process can do nothing about it
+            ray.get(self._handle.report_failure.remote(tuple(numbers), words), timeout=5)
+
+    def read_file(self, name: str) -> bytes | None:
+        """Return a file of the run, or None where there is none; `name` is relative to its directory."""
+        content: bytes | None = ray.get(self._handle.read_file.remote(name))
+        return content
+
+    def write_file(self, name: str, content: bytes) -> None:
+        """Write a file of the run, and wait until it is there."""
+        ray.get(self._handle.write_file.remote(name, content))
+
+    def _begin(self, numbers: Sequence[int]) -> Any:
+        return self._handle.begin.remote(tuple(numbers), *_this_process())
+
+    # ---- the driver's side ----
+
+    def at_work(self) -> list[AtWork]:
+        """Return who is at work."""
+        found: list[AtWork] = ray.get(self._handle.at_work.remote())
+        return found
+
+    def pop_failure(self, numbers: Sequence[int]) -> str:
+        """Return why a worker died; empty if it gave no reason, or the registry was lost with it."""
+        try:
+            return str(ray.get(self._handle.pop_failure.remote(tuple(numbers))))
+        except ray.exceptions.RayError:
+            return ""
+
+
+@contextlib.contextmanager
+def open_registry(files: RunFiles) -> Iterator[RegistryClient]:
+    """Run a registry on this machine until the block ends."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    actor: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(WorkerRegistry)
+    handle = actor.options(scheduling_strategy=here).remote(files.root)
+    try:
+        yield RegistryClient(handle)
+    finally:
+        ray.kill(handle)
+
+
+def _this_process() -> tuple[int, str]:
+    return os.getpid(), ray.get_runtime_context().get_node_id()

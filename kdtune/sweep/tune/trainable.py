@@ -12,44 +12,43 @@ import torch
 from ray import tune
 
 from kdtune.distill.arrays import Arrays, DeviceData
-from kdtune.distill.cohort import Cohort, Member, open_cohort
+from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
+from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.errors import DiskError, KdtuneError
 from kdtune.files import read_json
 from kdtune.models import Builder
 from kdtune.sweep.remote.memory_guard import MemoryGuard
 from kdtune.sweep.remote.run_folder import RunFolder
-from kdtune.sweep.remote.teacher_server import served_signal
-from kdtune.sweep.remote.worker_registry import SignedIn
+from kdtune.sweep.remote.teacher_server import TeacherClient
+from kdtune.sweep.remote.worker_registry import RegistryClient
 from kdtune.sweep.remote.worker_setup import prepare_process
 from kdtune.sweep.trials.proposal import Proposal
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What all trials share, by reference: the objects lie in Ray's object store, once a node.
+    """What all trials share, by reference: the objects are in Ray's object store, once per node.
 
     Attributes:
         arrays: reference to `Arrays`.
-        teachers: handle of the `TeacherServer`.
         builders: models that the user registered, so that workers know them too.
-        threads: of each trial.
-        extras: measures beside the counts, taken after the last epoch and at `rungs`.
+        threads: threads of each trial.
+        extras: measures in addition to the counts, computed after the last epoch and at `rungs`.
         rungs: epochs after which early stopping judges.
-        desk: handle of the `Desk`.
         run: the run's directory on the driver's machine.
-        owner: what its lock file says.
+        owner: what the run's lock file says.
         memory: bytes that each trial may take.
     """
 
     arrays: Any
-    teachers: Any
+    teachers: TeacherClient
     builders: Mapping[str, Builder]
     threads: int
     extras: tuple[str, ...]
     rungs: tuple[int, ...]
-    desk: Any
+    registry: RegistryClient
     run: Path
     owner: str
     memory: int
@@ -62,17 +61,17 @@ class CohortTrial(tune.Trainable):
     _sent: dict[int, int]
 
     def setup(self, config: dict[str, Any], shared: Shared | None = None) -> None:
-        """Take the shared objects, once for each process."""
+        """Load the shared objects, once per process."""
         assert shared is not None
         self._shared = shared
         self._device = prepare_process(shared.threads, shared.builders)
         self._arrays: Arrays = ray.get(shared.arrays)
         self._data: dict[tuple[int, bool], DeviceData] = {}
         self._signals: dict[str, TeacherSignal] = {}
-        self._signed_in = SignedIn(shared.desk)
-        self._folder = RunFolder(shared.run, shared.owner, shared.desk)
+        self._registry = shared.registry
+        self._folder = RunFolder(shared.run, shared.owner, shared.registry)
         self._begin(config)
-        MemoryGuard(shared.memory, lambda words: self._signed_in.last_words(self._proposal.numbers, words))
+        MemoryGuard(shared.memory, lambda words: self._registry.report_failure(self._proposal.numbers, words))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Go on to the next cohort in the same process."""
@@ -80,14 +79,13 @@ class CohortTrial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch and return what is new of each student.
+        """Train one epoch and return what is new for each student.
 
-        A cohort that is taken up first says what it holds: reports that the driver may have missed, on which it may
-        still decide before the next epoch. A cohort that can't be trained ends with `failed`: what is wrong with it
-        now is wrong again in a retry. What may be otherwise the next time (an error of Ray's, of the disk, of a GPU
-        that others fill too) ends the process.
+        A resumed cohort first returns the reports that it holds: the driver may have missed them, and may still decide
+        on them before the next epoch. A cohort that can't be trained ends with `failed`, because a retry would fail
+        too. An error that may not recur (from Ray, the disk, or a GPU that others fill too) ends the process.
         """
-        self._signed_in.begin(self._proposal.numbers)
+        self._registry.begin(self._proposal.numbers)
         try:
             ended = self._ended()
             cohort = self._cohort
@@ -108,22 +106,22 @@ class CohortTrial(tune.Trainable):
         except MemoryError:
             return {"done": True, "failed": "out of memory"}
         except (ray.exceptions.RayError, OSError, torch.OutOfMemoryError) as error:
-            self._signed_in.last_words(self._proposal.numbers, _said(error))
+            self._registry.report_failure(self._proposal.numbers, _said(error))
             raise
         except Exception as error:
             return {"done": True, "failed": _said(error), "traceback": traceback.format_exc()}
         finally:
-            self._signed_in.end()
+            self._registry.end()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Keep nothing for Tune: students keep their own checkpoints, under their own ids."""
+        """Save nothing for Tune: students save their own checkpoints, under their own ids."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Load nothing."""
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._proposal = Proposal.from_config(config)
-        self._signed_in.begin(self._proposal.numbers)
+        self._registry.begin(self._proposal.numbers)
         self._folder.clear()
         self._cohort = None
         self._sent = dict.fromkeys(self._proposal.numbers, 0)
@@ -149,7 +147,7 @@ class CohortTrial(tune.Trainable):
             assert student.job.distillation is not None
             signal = self._signal(student.job.distillation.teacher)
             checkpoint = self._folder.fetch(student.checkpoint)
-            members.append(Member(student.number, student.job, signal, checkpoint))
+            members.append(CohortMember(student.number, student.job, signal, checkpoint))
         data = self._device_data(members[0].job)
         state = None if self._proposal.state is None else self._folder.fetch(self._proposal.state)
         return open_cohort(members, data, state=state, extras=self._shared.extras, rungs=self._shared.rungs)
@@ -169,7 +167,7 @@ class CohortTrial(tune.Trainable):
 
     def _signal(self, teacher: str) -> TeacherSignal:
         if teacher not in self._signals:
-            self._signals[teacher] = served_signal(self._shared.teachers, teacher)
+            self._signals[teacher] = self._shared.teachers.signal(teacher)
         return self._signals[teacher]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdtune.data import names
 
-TEXT = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text(encoding="utf-8")
 
 
 def test_every_data_set_is_in_the_table() -> None:

@@ -1,11 +1,11 @@
-"""The losses of several students are those of each."""
+"""The losses of several students at once equal the loss of each alone."""
 
 import pytest
 import torch
 
-from kdtune.distill._loss import kd_loss
 from kdtune.distill.config import Distillation
 from kdtune.distill.fused.loss import LossSettings, kd_losses
+from kdtune.distill.loss import kd_loss
 
 SETTINGS = [
     Distillation("t", 1.0, 0.5), Distillation("t", 40.0, 1.0), Distillation("t", 4.0, 0.0),
@@ -14,7 +14,7 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize("teachers", [1, 4])
-def test_each_is_the_plain_loss(teachers: int) -> None:
+def test_each_loss_equals_the_loss_of_one_alone(teachers: int) -> None:
     generator = torch.Generator().manual_seed(0)
     student = torch.randn(4, 9, 5, generator=generator, requires_grad=True)
     teacher = 3 * torch.randn(teachers, 9, 5, generator=generator)

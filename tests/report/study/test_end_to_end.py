@@ -12,7 +12,7 @@ from kdtune.report.study.command import report_study
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from kdtune.space.reading import parse_space
-from kdtune.sweep.driver import Request, run_sweep
+from kdtune.sweep.driver import SweepRequest, run_sweep
 
 SPACE: dict[str, Any] = {
     "dataset": {
@@ -37,7 +37,7 @@ SPACE: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def study(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = RunFiles(tmp_path_factory.mktemp("runs") / "tiny")
-    run_sweep(Request(files, parse_space(SPACE, "space"), kind="study"))
+    run_sweep(SweepRequest(files, parse_space(SPACE, "space"), kind="study"))
     report_study(files.root)
     return files.root
 
@@ -86,7 +86,7 @@ def test_gone_on_after_a_kill(study: Path, tmp_path: Path) -> None:
     flipped = {name: files.weights(name).read_bytes() for name in ("teacher-mlp-16-s1", "t0002")}
     for name, content in flipped.items():  # the disk lost a bit
         files.weights(name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    run_sweep(Request(files, None))
+    run_sweep(SweepRequest(files, None))
     assert files.weights("t0004").read_bytes() == weights
     assert {name: files.weights(name).read_bytes() for name in flipped} == flipped
     assert files.weights("t0001").stat().st_mtime_ns == kept

@@ -12,7 +12,7 @@ from kdtune.cli import main
 from kdtune.errors import DataError
 from kdtune.runs.paths import RunFiles
 from kdtune.space.reading import parse_space
-from kdtune.sweep.driver import Request, run_sweep
+from kdtune.sweep.driver import SweepRequest, run_sweep
 
 SPACE: dict[str, Any] = {"dataset": {"name": "trifeature"}, "pairs": ["resnet8->lenet5"]}
 
@@ -117,7 +117,7 @@ def test_what_the_data_show(tmp_path: Path, dataset: str, make: Callable[[Path],
     pair = "bert-tiny->bert-tiny" if dataset == "hatexplain" else "resnet8->lenet5"
     space = {"dataset": {"name": dataset, "path": str(tmp_path / "data")}, "pairs": [pair]}
     with pytest.raises(DataError, match=said) as caught:
-        run_sweep(Request(RunFiles(tmp_path / "run"), parse_space(space, "space"), kind="study"))
+        run_sweep(SweepRequest(RunFiles(tmp_path / "run"), parse_space(space, "space"), kind="study"))
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run" / "run.json").exists()

@@ -20,21 +20,21 @@ from kdtune.runs.jsonl import read_records
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from kdtune.space.reading import Resources, parse_space
-from kdtune.sweep.driver import Request, run_sweep
+from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.sweep.remote.cluster import allot
-from kdtune.sweep.remote.tasks import Outcome, train_all
+from kdtune.sweep.remote.tasks import Outcome, TaskTrainer
 from kdtune.sweep.remote.user_models import user_builders
-from kdtune.sweep.remote.worker_registry import LOST, open_desk
+from kdtune.sweep.remote.worker_registry import LOST, open_registry
 from tests.sweep.blobs import blobs
 
-STALL = 40  # seconds: on a busy machine torch takes twenty until the first batch
+STALL = 40  # seconds; on a busy machine torch needs twenty until the first batch
 EPOCHS = 3
 
 
 def _builder(turns: Path, deed: str, times: int) -> Callable[..., torch.nn.Module]:
-    """Return the builder of a model that does its deed in its second epoch, the first times that a worker builds one.
+    """Return the builder of a model that does its deed in its second epoch, the first `times` times it is built.
 
-    It is made in a function: so it travels to the workers by value.
+    It is made in a function so that it is pickled by value for the workers.
     """
 
     class Model(torch.nn.Module):
@@ -74,7 +74,7 @@ def _builder(turns: Path, deed: str, times: int) -> Callable[..., torch.nn.Modul
 
 @pytest.fixture
 def bad(ray_session: None, tmp_path: Path) -> Iterator[Callable[[str, int], str]]:
-    """Yield a function that registers a model that does a deed so many times, and returns its name."""
+    """Yield a function that registers a model that does a deed this many times, and returns its name."""
     made: list[str] = []
 
     def make(deed: str, times: int = 1) -> str:
@@ -93,23 +93,18 @@ def bad(ray_session: None, tmp_path: Path) -> Iterator[Callable[[str, int], str]
 def trained(
     names: list[str], folder: Path, stall: float | None
 ) -> tuple[list[Outcome], dict[str, list[str]]]:
-    """Train models beside each other; return what became of each, and what was said of those trained again."""
+    """Train models in parallel; return each outcome, and the reasons of those trained again."""
     import ray
 
     resources = Resources(stall_seconds=stall, max_failures=1)
     again: dict[str, list[str]] = {name: [] for name in names}
-    with open_desk(RunFiles(folder)) as desk:
-        outcomes = train_all(
+    with open_registry(RunFiles(folder)) as registry:
+        trainer = TaskTrainer(
+            ray.put(Arrays.of(blobs())), allot(resources), user_builders(names), (), resources, registry
+        )
+        outcomes = trainer.train(
             {name: Job(name, TrainConfig(epochs=EPOCHS, batch_size=32), seed=0) for name in names},
-            ray.put(Arrays.of(blobs())),
-            allot(resources),
-            user_builders(names),
-            (),
-            resources,
-            desk=desk,
-            on_report=lambda name, report: None,
             on_lost=lambda name, why: again[name].append(why),
-            stopping=lambda: False,
         )
         with closing(outcomes):
             found = {outcome.id: outcome for outcome in outcomes}
@@ -150,12 +145,12 @@ def test_a_study_whose_teacher_hangs(bad: Any, tmp_path: Path) -> None:
         "study": {"temperatures": [1, 4], "seeds": 1},
     }
     files = RunFiles(tmp_path / "runs" / "it")
-    run_sweep(Request(files, parse_space(space, "space"), kind="study"))
+    run_sweep(SweepRequest(files, parse_space(space, "space"), kind="study"))
     state = open_run(files.root).state()
     assert [(model.state, model.failures) for model in state.baselines.values()] == [("done", 1)] * 2
     assert {model.state for model in state.trials.values()} == {"done"}
     said = [str(event.get("message")) for event in read_records(files.events) if event.get("failure")]
-    assert len(said) >= 2  # two students that begin at once may both find the count of turns empty
+    assert len(said) >= 2  # two students that begin at once may both find that nobody has had a turn
     assert all(
         "it was taken to hang (resources.stall_seconds); it is trained again" in words for words in said
     )

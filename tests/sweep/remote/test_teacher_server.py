@@ -10,11 +10,11 @@ import torch
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.training import Training
 from kdtune.sweep.remote.cluster import Allotment
-from kdtune.sweep.remote.teacher_server import TrainedTeacher, served_signal, start_teachers
+from kdtune.sweep.remote.teacher_server import TrainedTeacher, serve_teachers
 
 
 def kill_servers() -> int:
-    """Kill what runs teachers for this process; return how many there were."""
+    """Kill the processes that run teachers for this process; return how many there were."""
     found = [
         process
         for process in psutil.Process().children(recursive=True)
@@ -34,13 +34,10 @@ def test_logits_outlive_the_process_that_made_them(ray_session: None, plan_of: A
     teacher = TrainedTeacher(job, safetensors.torch.save(training.model.state_dict()))
     allotment = Allotment(1, 1, 0, 2, 0)
     shared = ray.put(arrays)
-    server = start_teachers(shared, {"mlp-16": teacher}, {}, allotment, view_seed=0, augment=False)
-    try:
-        before = served_signal(server, "mlp-16")
+    with serve_teachers(shared, {"mlp-16": teacher}, {}, allotment, view_seed=0, augment=False) as served:
+        before = served.signal("mlp-16")
         first = before.logits(0).clone()
         assert kill_servers() == 1
-        after = served_signal(server, "mlp-16")
+        after = served.signal("mlp-16")
         assert torch.equal(after.logits(0), first)
         assert (after.validation_predictions == before.validation_predictions).all()
-    finally:
-        ray.kill(server)

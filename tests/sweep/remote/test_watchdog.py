@@ -1,4 +1,4 @@
-"""What is taken to hang, and what a worker that takes too much memory says before it ends."""
+"""Which worker is assumed to hang, and what a worker that takes too much memory reports before it ends."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.remote.memory_guard import GB, memory_limit, memory_share, own_memory
 from kdtune.sweep.remote.run_folder import RunFolder
 from kdtune.sweep.remote.watchdog import is_stalled, usual_epoch
-from kdtune.sweep.remote.worker_registry import AtWork, Desk
+from kdtune.sweep.remote.worker_registry import AtWork, RegistryClient, WorkerRegistry
 
 
 def model(name: str, *, seconds: float = 0, epoch: int = 0, **config: str) -> ModelState:
@@ -54,7 +54,7 @@ def test_a_usual_epoch_is_the_slowest_of_its_kind(state: RunState) -> None:
         ((1,), 300.0, 71.0, False),
         ((1,), 300.0, 301.0, True),
         ((0, 1), 30.0, 71.0, False),
-        ((2,), 30.0, 31.0, True),  # nothing is known of it but the limit
+        ((2,), 30.0, 31.0, True),  # only the limit is known
     ],
 )
 def test_stalled(state: RunState, numbers: tuple[int, ...], limit: float, age: float, stalled: bool) -> None:
@@ -62,30 +62,30 @@ def test_stalled(state: RunState, numbers: tuple[int, ...], limit: float, age: f
     assert is_stalled(worker, usual_epoch(state, numbers), limit, 1000.0 + age) is stalled
 
 
-def test_the_desk_knows_who_is_at_work(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.begin((1, 2), 10, "a")
-    desk.begin((3,), 11, "a")
-    assert [worker.numbers for worker in desk.at_work()] == [(1, 2), (3,)]
-    desk.begin((4,), 10, "a")  # the same process, with other trials
-    assert sorted(worker.numbers for worker in desk.at_work()) == [(3,), (4,)]
-    desk.end(10, "a")
-    desk.last_words((3,), "tired")
-    assert desk.at_work() == []
-    assert desk.take_last_words((3,)) == "tired"
-    assert desk.take_last_words((3,)) == ""
+def test_the_registry_knows_who_is_at_work(tmp_path: Path) -> None:
+    registry = WorkerRegistry(tmp_path)
+    registry.begin((1, 2), 10, "a")
+    registry.begin((3,), 11, "a")
+    assert [worker.numbers for worker in registry.at_work()] == [(1, 2), (3,)]
+    registry.begin((4,), 10, "a")  # the same process, with other trials
+    assert sorted(worker.numbers for worker in registry.at_work()) == [(3,), (4,)]
+    registry.end(10, "a")
+    registry.report_failure((3,), "tired")
+    assert registry.at_work() == []
+    assert registry.pop_failure((3,)) == "tired"
+    assert registry.pop_failure((3,)) == ""
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "trials/../../outside"])
-def test_the_desk_writes_and_reads_in_the_run_only(tmp_path: Path, name: str) -> None:
-    desk = Desk(tmp_path / "run")
-    with pytest.raises(RunError, match="no file of the run"):
-        desk.hand_in(name, b"x")
-    with pytest.raises(RunError, match="no file of the run"):
-        desk.hand_out(name)
-    desk.hand_in("trials/t0000/checkpoint.pt", b"x")
-    assert desk.hand_out("trials/t0000/checkpoint.pt") == b"x"
-    assert desk.hand_out("trials/t0001/checkpoint.pt") is None
+def test_the_registry_writes_and_reads_in_the_run_only(tmp_path: Path, name: str) -> None:
+    registry = WorkerRegistry(tmp_path / "run")
+    with pytest.raises(RunError, match="not a file of the run"):
+        registry.write_file(name, b"x")
+    with pytest.raises(RunError, match="not a file of the run"):
+        registry.read_file(name)
+    registry.write_file("trials/t0000/checkpoint.pt", b"x")
+    assert registry.read_file("trials/t0000/checkpoint.pt") == b"x"
+    assert registry.read_file("trials/t0001/checkpoint.pt") is None
 
 
 def test_a_worker_without_the_run_s_disk_has_a_copy(ray_session: None, tmp_path: Path) -> None:
@@ -94,11 +94,11 @@ def test_a_worker_without_the_run_s_disk_has_a_copy(ray_session: None, tmp_path:
     files = RunFiles(tmp_path / "run")
     files.root.mkdir()
     files.lock.write_text("process 7 on here")
-    desk = ray.remote(num_cpus=0)(Desk).remote(files.root)
+    registry = ray.remote(num_cpus=0)(WorkerRegistry).remote(files.root)
     path = files.checkpoint("t0000")
-    near = RunFolder(files.root, "process 7 on here", desk)
+    near = RunFolder(files.root, "process 7 on here", RegistryClient(registry))
     assert near.fetch(path) == path
-    far = RunFolder(files.root, "process 7 on another machine", desk)
+    far = RunFolder(files.root, "process 7 on another machine", RegistryClient(registry))
     copy = far.fetch(path)
     assert copy != path
     assert not copy.exists()
@@ -108,11 +108,11 @@ def test_a_worker_without_the_run_s_disk_has_a_copy(ray_session: None, tmp_path:
     copy.write_bytes(b"epoch 1")
     far.send_changes()
     assert path.read_bytes() == b"epoch 1"
-    path.write_bytes(b"epoch 2")  # by another worker, after this one was taken for dead
+    path.write_bytes(b"epoch 2")  # by another worker, after this one was considered dead
     assert far.fetch(path).read_bytes() == b"epoch 2"
     path.unlink()
     assert not far.fetch(path).exists()
-    ray.kill(desk)
+    ray.kill(registry)
 
 
 _GREEDY = """

@@ -1,4 +1,4 @@
-"""Which checkpoints stay while trials end, and what a sweep says it needs."""
+"""Which checkpoints stay while trials end, and how much disk space a sweep says it needs."""
 
 import re
 from collections.abc import Callable
@@ -11,11 +11,11 @@ import pytest
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState, RunState
-from kdtune.sweep.trials.checkpoints import Keep, Keeper, room_needed, say_room, size
+from kdtune.sweep.trials.checkpoints import CheckpointRetention, Keep, room_needed, say_room, size
 
 
 def dominated(values: np.ndarray) -> list[bool]:
-    """Tell by comparing each with each; both are to be small."""
+    """Return which rows are dominated, by comparing each with each; both columns are minimised."""
     return [any((b <= a).all() and (b < a).any() for b in values) for a in values]
 
 
@@ -25,7 +25,7 @@ def test_after_every_trial_the_files_are_those_asked_for(tmp_path: Path, keep: K
     rng = np.random.default_rng(seed)
     files = RunFiles(tmp_path)
     state, values = RunState(), {}
-    keeper = Keeper(keep, files)
+    retention = CheckpointRetention(keep, files)
     for k in range(60):
         name = f"t{k:04d}"
         files.checkpoint(name).parent.mkdir(parents=True)
@@ -38,9 +38,9 @@ def test_after_every_trial_the_files_are_those_asked_for(tmp_path: Path, keep: K
         on = dominated(np.array(list(values.values()))) if values else []
         front = {n for n, out in zip(values, on, strict=True) if not out}
         if k % 7 == 3:  # a driver that died, and the next one
-            keeper = Keeper(keep, files)
-            keeper.settle(state, list(state.trials), front)
-        keeper.settle(state, [name], front)
+            retention = CheckpointRetention(keep, files)
+            retention.delete_superseded(state, list(state.trials), front)
+        retention.delete_superseded(state, [name], front)
         there = {path.parent.name for path in tmp_path.rglob("checkpoint.pt")}
         assert there == {"front": front, "all": set(state.trials), "none": set()}[keep]
     if keep != "all":
@@ -54,7 +54,7 @@ def test_a_trial_at_work_keeps_its_own(tmp_path: Path) -> None:
         state.trials[name] = ModelState(name, "student", {}, 1, how)
         files.checkpoint(name).parent.mkdir(parents=True)
         files.checkpoint(name).write_bytes(b"weights")
-    Keeper("none", files).settle(state, list(state.trials), ["t0002"])
+    CheckpointRetention("none", files).delete_superseded(state, list(state.trials), ["t0002"])
     assert {path.parent.name for path in tmp_path.rglob("checkpoint.pt")} == {"t0000", "t0001"}
 
 
@@ -63,7 +63,7 @@ def test_a_finished_run_has_the_checkpoints_of_its_front(small_run: Run) -> None
     assert there == set(small_run.front().index)
 
 
-def test_what_is_needed_is_what_is_written(small_run: Run) -> None:
+def test_the_estimate_matches_the_files(small_run: Run) -> None:
     """The estimate before the sweep, against the files after it."""
     from kdtune.report.evaluate.evaluation import load_data
     from kdtune.space.reading import parse_space
@@ -79,13 +79,13 @@ def test_what_is_needed_is_what_is_written(small_run: Run) -> None:
     assert records == pytest.approx(events + reports, rel=0.4)
 
 
-def test_one_line_says_it(
+def test_the_line_about_disk_space(
     plan_of: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = say_room(plan_of(budget={"trials": 1000, "epochs": 200}), 2, tmp_path)
     assert re.fullmatch(
-        r"disk: [\d.]+ .?B a checkpoint \(kept: at work and on the front\), [\d.]+ MB for the records of 1,000 trials; "
-        r"[\d.]+ .B are free",
+        r"disk: [\d.]+ .?B per checkpoint \(kept: at work and on the front\), "
+        r"[\d.]+ MB for the records of 1,000 trials; [\d.]+ .B are free",
         line,
     )
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10_000})())

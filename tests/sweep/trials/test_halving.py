@@ -1,4 +1,4 @@
-"""Successive halving against its definition in words, whatever the order, scale and direction of what is reported."""
+"""Successive halving against its definition in words, for any order, scale and direction of the reports."""
 
 import math
 import random
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kdtune.pareto import epsilon_net, non_dominated
 from kdtune.space.reading import EarlyStopping
-from kdtune.sweep.trials.halving import Halving, Referee
+from kdtune.sweep.trials.halving import EarlyStopper, Halving
 
 nan, inf = math.nan, math.inf
 DIRECTIONS = ("max", "min")
@@ -87,7 +87,7 @@ def test_the_undefined_never_ranks_above_the_defined(reports, defined):
 
 @given(REPORTS, REPORT)
 def test_the_better_of_two_is_not_stopped_where_the_worse_goes_on(reports, report):
-    """Along the measure alone; among several objectives the place within a rank may differ."""
+    """This holds for one measure; with several objectives the place within a rank may differ."""
     single = [((v[0],), c) for v, c in [*reports, report]]
     (value,), violations = single[-1]
     better = [*single[:-1], ((value + 0.25,), violations)]
@@ -132,11 +132,11 @@ def test_judged_at_rungs_alone_and_once():
     assert not halving.goes_on(1, 2, [1.0])
     assert halving.stopped(1)
     assert halving.goes_on(0, 2, [0.0])
-    assert halving.goes_on(2, 2, [0.85])  # of three the best two: what came again was not counted
+    assert halving.goes_on(2, 2, [0.85])  # of three the best two: the repeated report did not count
 
 
 def test_a_thousand_trials():
-    """About a half of what comes to each rung goes on, and the best at the end is among them."""
+    """About half of the trials at each rung go on, and the best at the end is among them."""
     rng = random.Random(0)
     quality = [rng.random() for _ in range(1000)]
     halving = Halving((2, 4, 8), 2, ("max",))
@@ -169,10 +169,10 @@ def test_what_a_space_asks_for(plan_of):
     found = {}
     for method in ("none", "asha", "moasha"):
         plan = plan_of(budget={"trials": 4, "epochs": 16}, early_stopping={"method": method})
-        referee = Referee(plan)
+        stopper = EarlyStopper(plan)
         for number, measures in enumerate(reports):
-            referee.take(number, 2, measures)
-        found[method] = [referee.goes_on(number) for number in range(4)]
+            stopper.record(number, 2, measures)
+        found[method] = [stopper.goes_on(number) for number in range(4)]
     assert found == {
         "none": [True] * 4, "asha": [True, False, True, False], "moasha": [True, False, True, True],
     }  # fmt: skip
@@ -190,14 +190,14 @@ def test_a_recalled_rung_judges_as_it_did(plan_of):
         for k in range(40)
     ]  # fmt: skip
     events[7]["values"]["eod"] = None
-    undisturbed, resumed = Referee(plan), Referee(plan)
+    undisturbed, resumed = EarlyStopper(plan), EarlyStopper(plan)
     for number, event in enumerate(events):
         values = {k: nan if v is None else v for k, v in event["values"].items()}
-        undisturbed.take(number, 2, values)
+        undisturbed.record(number, 2, values)
     baseline = {**events[0], "id": "nds-linear"}
     resumed.recall([{"kind": "run"}, baseline, *events], unfinished=range(20, 40))
     assert [resumed.goes_on(k) for k in range(20, 40)] == [undisturbed.goes_on(k) for k in range(20, 40)]
     last = {"accuracy": 0.9, "eod": 0.5}
-    for referee in (undisturbed, resumed):
-        referee.take(99, 2, last)
+    for stopper in (undisturbed, resumed):
+        stopper.record(99, 2, last)
     assert resumed.goes_on(99) == undisturbed.goes_on(99)

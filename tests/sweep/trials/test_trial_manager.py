@@ -1,4 +1,4 @@
-"""The sweep's books, with workers that are only played: every way a trial can end, and drivers that die."""
+"""The trial manager with simulated workers: every way a trial can end, and drivers that die."""
 
 import json
 import math
@@ -19,13 +19,13 @@ from kdtune.runs.writer import RunWriter
 from kdtune.sweep.trials import trial_manager as ledger_module
 from kdtune.sweep.trials.optuna_study import open_study
 from kdtune.sweep.trials.proposal import Proposal
-from kdtune.sweep.trials.trial_manager import Ledger
+from kdtune.sweep.trials.trial_manager import TrialManager
 
 PAIR = "mlp-16->linear"
 
 
 def report(epoch: int, right: int = 30, *, one_group: bool = False) -> Report:
-    """Return a report of 40 examples, of which `right` are classified rightly."""
+    """Return a report of 40 examples, of which `right` are classified correctly."""
     labels = np.arange(40) % 2
     guesses = np.where(np.arange(40) < right, labels, 1 - labels)
     sex = np.zeros(40, int) if one_group else np.arange(40) // 2 % 2
@@ -38,7 +38,7 @@ def report(epoch: int, right: int = 30, *, one_group: bool = False) -> Report:
 
 
 def news(proposal: Proposal | None, *reports: Report, failed: str = "", **more: Any) -> dict[str, Any]:
-    """Return what a worker says when each of its students has these reports."""
+    """Return a worker's result in which each of its students has these reports."""
     assert proposal is not None
     said = [r.to_dict() for r in reports]
     students = [{"number": n, "reports": said, "failed": failed} for n in proposal.numbers]
@@ -47,9 +47,9 @@ def news(proposal: Proposal | None, *reports: Report, failed: str = "", **more: 
 
 @dataclass
 class Sweep:
-    """A driver's life: its ledger, and the switches that a test turns."""
+    """A driver's life: its manager, and the switches that a test turns."""
 
-    ledger: Ledger
+    manager: TrialManager
     files: RunFiles
     writer: RunWriter
     study: Any
@@ -65,8 +65,8 @@ class Sweep:
     def train(self, proposal: Proposal | None, *, right: int = 30) -> None:
         assert proposal is not None
         for epoch in (1, 2):
-            self.ledger.take(proposal, news(proposal, report(epoch, right)))
-        self.ledger.close(proposal, {}, lost=None)
+            self.manager.record(proposal, news(proposal, report(epoch, right)))
+        self.manager.close(proposal, {}, lost=None)
 
 
 @pytest.fixture
@@ -91,8 +91,10 @@ def begin(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         study = open_study(files.journal, plan.objectives)
         asked = [False]
         references = {PAIR: References(report(1).counts[ALL], report(1).counts[ALL])}
-        books = Ledger(plan, files, writer, study, references, stopping=lambda: asked[0], deadline=deadline)
-        return Sweep(books, files, writer, study, asked, now)
+        manager = TrialManager(
+            plan, files, writer, study, references, stopping=lambda: asked[0], deadline=deadline
+        )
+        return Sweep(manager, files, writer, study, asked, now)
 
     yield start
     for writer in writers:
@@ -101,7 +103,7 @@ def begin(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def test_a_trial_that_is_trained_to_the_end_is_done(begin: Any) -> None:
     sweep = begin()
-    sweep.train(sweep.ledger.next_proposal())
+    sweep.train(sweep.manager.next_proposal())
     assert sweep.state(0) == "done"
     assert sweep.told() == ["COMPLETE"]
     [trial] = sweep.study.get_trials()
@@ -112,7 +114,7 @@ def test_a_trial_that_is_trained_to_the_end_is_done(begin: Any) -> None:
 
 def test_a_proposal_is_what_a_worker_needs(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_proposal()
+    proposal = sweep.manager.next_proposal()
     config = json.loads(json.dumps(proposal.to_config()))
     assert Proposal.from_config(config) == proposal
     [student] = proposal.students
@@ -125,28 +127,28 @@ def test_a_proposal_is_what_a_worker_needs(begin: Any) -> None:
 
 def test_the_budget_counts_every_trial_that_was_begun(begin: Any) -> None:
     sweep = begin(budget={"trials": 3, "epochs": 2})
-    proposals = [sweep.ledger.next_proposal() for _ in range(5)]
+    proposals = [sweep.manager.next_proposal() for _ in range(5)]
     assert [p.numbers[0] if p else None for p in proposals] == [0, 1, 2, None, None]
 
 
 def test_without_a_number_of_trials_time_is_the_budget(begin: Any) -> None:
     sweep = begin(budget={"trials": None, "minutes": 5, "epochs": 2}, deadline=1010.0)
-    first, second = sweep.ledger.next_proposal(), sweep.ledger.next_proposal()
-    sweep.ledger.take(second, news(second, report(1)))
+    first, second = sweep.manager.next_proposal(), sweep.manager.next_proposal()
+    sweep.manager.record(second, news(second, report(1)))
     sweep.now[0] = 1011.0
-    assert sweep.ledger.should_stop()
-    assert sweep.ledger.next_proposal() is None
+    assert sweep.manager.should_stop()
+    assert sweep.manager.next_proposal() is None
     sweep.train(first)
-    sweep.ledger.close(second, news(second, report(1)), lost=None)
+    sweep.manager.close(second, news(second, report(1)), lost=None)
     assert [sweep.state(0), sweep.state(1)] == ["done", "interrupted"]
     assert sweep.told() == ["COMPLETE", "RUNNING"]
 
 
 def test_a_failure_keeps_its_reason_and_is_no_result(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_proposal()
-    sweep.ledger.take(proposal, news(proposal, report(1)))
-    sweep.ledger.close(proposal, {"done": True, "failed": "loss is nan"}, lost=None)
+    proposal = sweep.manager.next_proposal()
+    sweep.manager.record(proposal, news(proposal, report(1)))
+    sweep.manager.close(proposal, {"done": True, "failed": "loss is nan"}, lost=None)
     assert sweep.state(0) == "failed"
     assert sweep.writer.state.trials["t0000"].message == "loss is nan"
     assert sweep.told() == ["FAIL"]
@@ -154,16 +156,16 @@ def test_a_failure_keeps_its_reason_and_is_no_result(begin: Any) -> None:
 
 def test_a_failure_in_the_last_epoch_is_not_taken_for_done(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_proposal()
-    sweep.ledger.take(proposal, news(proposal, report(1), report(2)))
-    sweep.ledger.close(proposal, {"failed": "no disk"}, lost=None)
+    proposal = sweep.manager.next_proposal()
+    sweep.manager.record(proposal, news(proposal, report(1), report(2)))
+    sweep.manager.close(proposal, {"failed": "no disk"}, lost=None)
     assert sweep.told() == ["FAIL"]
 
 
 def test_a_trial_that_the_scheduler_ends_is_stopped(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_proposal()
-    sweep.ledger.close(proposal, news(proposal, report(1)), lost=None)
+    proposal = sweep.manager.next_proposal()
+    sweep.manager.close(proposal, news(proposal, report(1)), lost=None)
     assert sweep.state(0) == "stopped"
     assert sweep.told() == ["PRUNED"]
     assert sweep.writer.state.hypervolume == []
@@ -171,61 +173,61 @@ def test_a_trial_that_the_scheduler_ends_is_stopped(begin: Any) -> None:
 
 def test_a_trial_whose_worker_dies_is_run_again_so_often_and_no_more(begin: Any) -> None:
     sweep = begin(resources={"max_failures": 2})
-    proposal = sweep.ledger.next_proposal()
-    sweep.ledger.take(proposal, news(proposal, report(1)))
+    proposal = sweep.manager.next_proposal()
+    sweep.manager.record(proposal, news(proposal, report(1)))
     for failures in (1, 2):
-        sweep.ledger.close(proposal, None, lost="took too much memory")
+        sweep.manager.close(proposal, None, lost="took too much memory")
         assert sweep.state(0) == "interrupted"
         assert sweep.writer.state.trials["t0000"].message == "took too much memory; it is run again"
         assert sweep.writer.state.trials["t0000"].failures == failures
         assert sweep.told() == ["RUNNING"]
-        assert sweep.ledger.next_proposal() == proposal
+        assert sweep.manager.next_proposal() == proposal
         assert sweep.state(0) == "running"
-    sweep.ledger.close(proposal, None, lost="took too much memory")
+    sweep.manager.close(proposal, None, lost="took too much memory")
     assert sweep.state(0) == "failed"
     assert sweep.writer.state.trials["t0000"].message == "took too much memory (3 times)"
     assert sweep.told() == ["FAIL"]
-    assert sweep.ledger.next_proposal().numbers == (1,)
+    assert sweep.manager.next_proposal().numbers == (1,)
 
 
 def test_failures_are_counted_over_a_resume(begin: Any) -> None:
     before = begin(resources={"max_failures": 1})
-    before.ledger.close(before.ledger.next_proposal(), None, lost="died")
+    before.manager.close(before.manager.next_proposal(), None, lost="died")
     before.writer.close()
     after = begin(resources={"max_failures": 1})
-    after.ledger.close(after.ledger.next_proposal(), None, lost="died")
+    after.manager.close(after.manager.next_proposal(), None, lost="died")
     assert after.state(0) == "failed"
 
 
 def test_without_retries_the_first_death_is_the_end(begin: Any) -> None:
     sweep = begin(resources={"max_failures": 0})
-    sweep.ledger.close(sweep.ledger.next_proposal(), None, lost="died")
+    sweep.manager.close(sweep.manager.next_proposal(), None, lost="died")
     assert sweep.writer.state.trials["t0000"].message == "died"
     assert sweep.told() == ["FAIL"]
 
 
 def test_a_worker_that_dies_while_the_sweep_stops_costs_its_trial_nothing(begin: Any) -> None:
     sweep = begin(resources={"max_failures": 0})
-    proposal = sweep.ledger.next_proposal()
+    proposal = sweep.manager.next_proposal()
     sweep.asked_to_stop[0] = True
-    sweep.ledger.close(proposal, None, lost="died")
+    sweep.manager.close(proposal, None, lost="died")
     assert sweep.state(0) == "interrupted"
     assert sweep.writer.state.trials["t0000"].failures == 0
 
 
 def test_a_cohort_whose_worker_dies_is_run_again_and_then_each_by_itself(begin: Any) -> None:
     sweep = begin(resources={"max_failures": 1}, cohort=3)
-    cohort = sweep.ledger.next_proposal()
+    cohort = sweep.manager.next_proposal()
     assert cohort.numbers == (0, 1, 2)
     one = {"students": json.dumps([{"number": 1, "reports": [], "failed": "loss is nan"}])}
-    sweep.ledger.take(cohort, one)
-    sweep.ledger.close(cohort, None, lost="died")
-    assert sweep.ledger.next_proposal() == cohort
+    sweep.manager.record(cohort, one)
+    sweep.manager.close(cohort, None, lost="died")
+    assert sweep.manager.next_proposal() == cohort
     assert [sweep.state(number) for number in range(3)] == ["running", "failed", "running"]
-    sweep.ledger.close(cohort, None, lost="died")
-    alone = [sweep.ledger.next_proposal() for _ in range(2)]
+    sweep.manager.close(cohort, None, lost="died")
+    alone = [sweep.manager.next_proposal() for _ in range(2)]
     assert [proposal.numbers for proposal in alone] == [(0,), (2,)]
-    sweep.ledger.close(alone[0], None, lost="died")
+    sweep.manager.close(alone[0], None, lost="died")
     sweep.train(alone[1])
     assert [sweep.state(number) for number in range(3)] == ["failed", "failed", "done"]
 
@@ -233,28 +235,28 @@ def test_a_cohort_whose_worker_dies_is_run_again_and_then_each_by_itself(begin: 
 def test_a_sweep_whose_first_trials_all_fail_gives_up_and_says_why(begin: Any) -> None:
     sweep = begin(resources={"give_up_after": 3})
     for _ in range(3):
-        assert not sweep.ledger.hopeless
-        proposal = sweep.ledger.next_proposal()
-        sweep.ledger.close(proposal, {"failed": "loss is nan"}, lost=None)
-    assert sweep.ledger.hopeless.startswith("the first 3 trials all failed")
-    assert sweep.ledger.hopeless.endswith("t0000: loss is nan")
-    assert sweep.ledger.should_stop()
-    assert sweep.ledger.next_proposal() is None
+        assert not sweep.manager.hopeless
+        proposal = sweep.manager.next_proposal()
+        sweep.manager.close(proposal, {"failed": "loss is nan"}, lost=None)
+    assert sweep.manager.hopeless.startswith("the first 3 trials all failed")
+    assert sweep.manager.hopeless.endswith("t0000: loss is nan")
+    assert sweep.manager.should_stop()
+    assert sweep.manager.next_proposal() is None
 
 
-def test_one_success_is_hope_enough(begin: Any) -> None:
+def test_one_success_keeps_the_sweep_going(begin: Any) -> None:
     sweep = begin(resources={"give_up_after": 3})
-    sweep.train(sweep.ledger.next_proposal())
+    sweep.train(sweep.manager.next_proposal())
     for _ in range(4):
-        sweep.ledger.close(sweep.ledger.next_proposal(), {"failed": "loss is nan"}, lost=None)
-    assert not sweep.ledger.hopeless
+        sweep.manager.close(sweep.manager.next_proposal(), {"failed": "loss is nan"}, lost=None)
+    assert not sweep.manager.hopeless
 
 
 def test_a_trial_that_ends_undefined_is_done_but_no_result(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_proposal()
+    proposal = sweep.manager.next_proposal()
     ended = news(proposal, report(1, one_group=True), report(2, one_group=True))
-    sweep.ledger.close(proposal, ended, lost=None)
+    sweep.manager.close(proposal, ended, lost=None)
     assert sweep.state(0) == "done"
     assert sweep.writer.state.trials["t0000"].message == "undefined: eod"
     assert math.isnan(sweep.writer.state.trials["t0000"].values["eod"])
@@ -264,11 +266,11 @@ def test_a_trial_that_ends_undefined_is_done_but_no_result(begin: Any) -> None:
 
 def test_reports_that_come_twice_count_once(begin: Any) -> None:
     sweep = begin()
-    proposal = sweep.ledger.next_proposal()
+    proposal = sweep.manager.next_proposal()
     for _ in range(3):
-        sweep.ledger.take(proposal, news(proposal, report(1)))
-    sweep.ledger.take(proposal, news(proposal, report(1), report(2)))
-    sweep.ledger.close(proposal, news(proposal, report(2)), lost=None)
+        sweep.manager.record(proposal, news(proposal, report(1)))
+    sweep.manager.record(proposal, news(proposal, report(1), report(2)))
+    sweep.manager.close(proposal, news(proposal, report(2)), lost=None)
     epochs = [record["epoch"] for record in read_records(sweep.files.reports("t0000"))]
     assert epochs == [1, 2]
     assert sweep.writer.state.trials["t0000"].seconds == pytest.approx(0.2)
@@ -276,25 +278,25 @@ def test_reports_that_come_twice_count_once(begin: Any) -> None:
 
 def test_asked_to_stop_nothing_new_begins_and_what_is_at_work_is_interrupted(begin: Any) -> None:
     sweep = begin()
-    first, _ = sweep.ledger.next_proposal(), sweep.ledger.next_proposal()
-    sweep.ledger.take(first, news(first, report(1)))
+    first, _ = sweep.manager.next_proposal(), sweep.manager.next_proposal()
+    sweep.manager.record(first, news(first, report(1)))
     sweep.asked_to_stop[0] = True
-    assert sweep.ledger.next_proposal() is None
-    sweep.ledger.close(first, news(first, report(1)), lost=None)
-    sweep.ledger.interrupt_rest()
+    assert sweep.manager.next_proposal() is None
+    sweep.manager.close(first, news(first, report(1)), lost=None)
+    sweep.manager.interrupt_rest()
     assert [sweep.state(0), sweep.state(1)] == ["interrupted", "interrupted"]
     assert sweep.told() == ["RUNNING", "RUNNING"]
 
 
 def test_the_next_driver_goes_on_with_what_was_interrupted(begin: Any) -> None:
     before = begin()
-    proposals = [before.ledger.next_proposal() for _ in range(2)]
-    before.ledger.take(proposals[0], news(proposals[0], report(1)))
+    proposals = [before.manager.next_proposal() for _ in range(2)]
+    before.manager.record(proposals[0], news(proposals[0], report(1)))
     before.asked_to_stop[0] = True
-    before.ledger.interrupt_rest()
+    before.manager.interrupt_rest()
     before.writer.close()
     after = begin()
-    again = [after.ledger.next_proposal() for _ in range(3)]
+    again = [after.manager.next_proposal() for _ in range(3)]
     assert [p.numbers[0] for p in again] == [0, 1, 2]
     assert again[:2] == proposals
     assert after.writer.state.trials["t0000"].epoch == 1
@@ -306,9 +308,9 @@ def test_the_next_driver_goes_on_with_what_was_interrupted(begin: Any) -> None:
 def test_killed_between_the_record_and_the_study(
     begin: Any, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    """The end is recorded, the study does not know: the next driver tells it, and does not train again."""
+    """The end is recorded, but the study does not know: the next driver tells it, and does not train again."""
     before = begin()
-    proposal = before.ledger.next_proposal()
+    proposal = before.manager.next_proposal()
 
     class Killed(BaseException):
         pass
@@ -316,38 +318,38 @@ def test_killed_between_the_record_and_the_study(
     def die(*_: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr(before.ledger, "_tell", die)
+    monkeypatch.setattr(before.manager, "_tell", die)
     last = {
         "done": news(proposal, report(1), report(2)), "stopped": news(proposal, report(1)),
         "failed": news(proposal, failed="loss is nan"),
     }[state]  # fmt: skip
     with pytest.raises(Killed):
-        before.ledger.close(proposal, last, lost=None)
+        before.manager.close(proposal, last, lost=None)
     before.writer.close()
     assert before.told() == ["RUNNING"]
     after = begin()
     assert after.told() == [{"done": "COMPLETE", "stopped": "PRUNED", "failed": "FAIL"}[state]]
     assert after.state(0) == state
-    assert after.ledger.next_proposal().numbers[0] == 1
+    assert after.manager.next_proposal().numbers[0] == 1
     assert [n for n, _ in after.writer.state.hypervolume] == ([1] if state == "done" else [])
 
 
 def test_killed_between_ask_and_record(begin: Any) -> None:
-    """The study knows of a trial that the run does not: it is taken up under its number."""
+    """The study knows a trial that the run does not know: it is resumed under its number."""
     from kdtune.sweep.trials.optuna_study import ask
 
     before = begin()
-    ask(before.study, before.ledger._plan.space, 0)
+    ask(before.study, before.manager._plan.space, 0)
     before.writer.close()
     after = begin()
-    assert after.ledger.next_proposal().numbers[0] == 0
-    assert after.ledger.next_proposal().numbers[0] == 1
+    assert after.manager.next_proposal().numbers[0] == 0
+    assert after.manager.next_proposal().numbers[0] == 1
 
 
 def test_infeasible_and_dominated_trials_do_not_raise_the_hypervolume(begin: Any) -> None:
     sweep = begin(constraints={"accuracy": ">= 0.6"})
     for right in (30, 20, 30):
-        sweep.train(sweep.ledger.next_proposal(), right=right)
+        sweep.train(sweep.manager.next_proposal(), right=right)
     values = [hypervolume for _, hypervolume in sweep.writer.state.hypervolume]
     assert values[0] > 0
     assert values == [values[0]] * 3
@@ -356,7 +358,7 @@ def test_infeasible_and_dominated_trials_do_not_raise_the_hypervolume(begin: Any
 
 def test_class_bias_is_taken_against_the_pair_s_own_models(begin: Any) -> None:
     sweep = begin(objectives=["accuracy", "class_bias_nds"])
-    sweep.train(sweep.ledger.next_proposal())
+    sweep.train(sweep.manager.next_proposal())
     assert sweep.writer.state.trials["t0000"].values["class_bias_nds"] == 0.0
     assert replace(report(1), epoch=2).counts[ALL] == report(1).counts[ALL]
 
@@ -366,53 +368,53 @@ HALVING = {"budget": {"trials": 6, "epochs": 4}, "early_stopping": {"method": "m
 
 def test_early_stopping_judges_each_trial_at_its_rung(begin: Any) -> None:
     sweep = begin(**HALVING)
-    first, second, third = (sweep.ledger.next_proposal() for _ in range(3))
-    assert sweep.ledger.take(first, news(first, report(1, 30), report(2, 30)))
-    assert sweep.ledger.take(second, news(second, report(1, 25)))
-    assert not sweep.ledger.take(second, news(second, report(2, 25)))
-    assert sweep.ledger.take(third, news(third, report(1, 32), report(2, 32)))
-    sweep.ledger.close(second, news(second, report(2, 25)), lost=None)
+    first, second, third = (sweep.manager.next_proposal() for _ in range(3))
+    assert sweep.manager.record(first, news(first, report(1, 30), report(2, 30)))
+    assert sweep.manager.record(second, news(second, report(1, 25)))
+    assert not sweep.manager.record(second, news(second, report(2, 25)))
+    assert sweep.manager.record(third, news(third, report(1, 32), report(2, 32)))
+    sweep.manager.close(second, news(second, report(2, 25)), lost=None)
     assert sweep.state(1) == "stopped"
     assert sweep.told() == ["RUNNING", "PRUNED", "RUNNING"]
 
 
 def test_the_next_driver_knows_the_rungs(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that was found to lag behind when the driver died is not trained further; the rung's content is kept."""
+    """A trial that lagged behind when the driver died is not trained further; the rung's content is kept."""
     before = begin(**HALVING)
-    proposals = [before.ledger.next_proposal() for _ in range(3)]
-    before.ledger.take(proposals[0], news(proposals[0], report(1, 32), report(2, 32)))
-    monkeypatch.setattr(before.ledger, "_lags", lambda _: False)  # it died before it could say so
-    before.ledger.take(proposals[1], news(proposals[1], report(1, 25), report(2, 25)))
-    before.ledger.take(proposals[2], news(proposals[2], report(1, 30)))
+    proposals = [before.manager.next_proposal() for _ in range(3)]
+    before.manager.record(proposals[0], news(proposals[0], report(1, 32), report(2, 32)))
+    monkeypatch.setattr(before.manager, "_lags", lambda _: False)  # it died before it could say so
+    before.manager.record(proposals[1], news(proposals[1], report(1, 25), report(2, 25)))
+    before.manager.record(proposals[2], news(proposals[2], report(1, 30)))
     before.writer.close()
     after = begin(**HALVING)
     assert after.state(1) == "stopped"
     assert after.told() == ["RUNNING", "PRUNED", "RUNNING"]
-    assert [after.ledger.next_proposal().numbers[0] for _ in range(2)] == [0, 2]
-    assert after.ledger.take(proposals[2], news(proposals[2], report(2, 28)))
-    again = after.ledger.next_proposal()
-    assert not after.ledger.take(again, news(again, report(1, 27), report(2, 27)))
+    assert [after.manager.next_proposal().numbers[0] for _ in range(2)] == [0, 2]
+    assert after.manager.record(proposals[2], news(proposals[2], report(2, 28)))
+    again = after.manager.next_proposal()
+    assert not after.manager.record(again, news(again, report(1, 27), report(2, 27)))
 
 
 def test_accuracy_alone_judges_where_it_is_asked_to(begin: Any) -> None:
     sweep = begin(**{**HALVING, "early_stopping": {"method": "asha"}})
-    # Equal accuracy, undefined EOD: nothing that ASHA looks at.
+    # Equal accuracy, undefined EOD: ASHA ignores the latter.
     for one_group in (False, True):
-        proposal = sweep.ledger.next_proposal()
-        assert sweep.ledger.take(proposal, news(proposal, report(1), report(2, one_group=one_group)))
+        proposal = sweep.manager.next_proposal()
+        assert sweep.manager.record(proposal, news(proposal, report(1), report(2, one_group=one_group)))
 
 
 def only(proposal: Proposal, number: int, *reports: Report, failed: str = "") -> dict[str, Any]:
-    """Return what a worker says of one student of a cohort."""
+    """Return a worker's result about one student of a cohort."""
     students = [s for s in proposal.students if s.number == number]
     return news(replace(proposal, students=tuple(students)), *reports, failed=failed)
 
 
 def test_a_block_of_trials_is_a_cohort(begin: Any) -> None:
     sweep = begin(cohort=4)
-    first, second = sweep.ledger.next_proposal(), sweep.ledger.next_proposal()
+    first, second = sweep.manager.next_proposal(), sweep.manager.next_proposal()
     assert [first.numbers, second.numbers] == [(0, 1, 2, 3), (4, 5)]  # the budget is six
-    assert sweep.ledger.next_proposal() is None
+    assert sweep.manager.next_proposal() is None
     assert first.state != second.state
     sweep.train(first)
     assert sweep.told() == ["COMPLETE"] * 4 + ["RUNNING"] * 2
@@ -421,7 +423,7 @@ def test_a_block_of_trials_is_a_cohort(begin: Any) -> None:
 def test_only_what_is_alike_is_trained_as_one(begin: Any) -> None:
     sweep = begin(cohort=6, search={"lr": {"low": 0.01, "high": 0.1}, "batch_size": [16, 32]})
     proposals = []
-    while proposal := sweep.ledger.next_proposal():
+    while proposal := sweep.manager.next_proposal():
         proposals.append(proposal)
     assert sorted(n for p in proposals for n in p.numbers) == list(range(6))
     sizes = [{s.job.train.batch_size for s in p.students} for p in proposals]
@@ -431,18 +433,18 @@ def test_only_what_is_alike_is_trained_as_one(begin: Any) -> None:
 
 def test_members_end_by_themselves(begin: Any) -> None:
     sweep = begin(cohort=3, **HALVING)
-    proposal = sweep.ledger.next_proposal()
-    assert sweep.ledger.take(proposal, news(proposal, report(1)))
+    proposal = sweep.manager.next_proposal()
+    assert sweep.manager.record(proposal, news(proposal, report(1)))
     assert not proposal.ended.exists()
-    sweep.ledger.take(proposal, only(proposal, 0, report(2, 30)))
-    sweep.ledger.take(proposal, only(proposal, 1, report(2, 22)))
-    assert sweep.ledger.take(proposal, only(proposal, 2, failed="loss is nan"))
+    sweep.manager.record(proposal, only(proposal, 0, report(2, 30)))
+    sweep.manager.record(proposal, only(proposal, 1, report(2, 22)))
+    assert sweep.manager.record(proposal, only(proposal, 2, failed="loss is nan"))
     assert [sweep.state(n) for n in range(3)] == ["running", "stopped", "failed"]
     assert json.loads(proposal.ended.read_text())["ended"] == [1, 2]
-    sweep.ledger.take(proposal, news(proposal, report(3)))  # a worker that had not heard of it yet
+    sweep.manager.record(proposal, news(proposal, report(3)))  # a worker that had not heard of it yet
     assert sweep.writer.state.trials["t0001"].epoch == 2
     proposal.state.write_bytes(b"state")
-    sweep.ledger.close(proposal, news(proposal, report(4)), lost=None)
+    sweep.manager.close(proposal, news(proposal, report(4)), lost=None)
     assert [sweep.state(n) for n in range(3)] == ["done", "stopped", "failed"]
     assert sweep.told() == ["COMPLETE", "PRUNED", "FAIL"]
     assert list(proposal.state.parent.iterdir()) == []
@@ -450,32 +452,32 @@ def test_members_end_by_themselves(begin: Any) -> None:
 
 def test_a_cohort_that_can_t_be_trained_is_tried_one_by_one(begin: Any) -> None:
     sweep = begin(cohort=3, budget={"trials": 3, "epochs": 2})
-    proposal = sweep.ledger.next_proposal()
-    sweep.ledger.take(proposal, only(proposal, 1, failed="loss is nan"))
-    sweep.ledger.close(proposal, {"failed": "out of memory"}, lost=None)
-    again = [sweep.ledger.next_proposal() for _ in range(3)]
+    proposal = sweep.manager.next_proposal()
+    sweep.manager.record(proposal, only(proposal, 1, failed="loss is nan"))
+    sweep.manager.close(proposal, {"failed": "out of memory"}, lost=None)
+    again = [sweep.manager.next_proposal() for _ in range(3)]
     assert [p.numbers if p else None for p in again] == [(0,), (2,), None]
     assert all(p.state is None for p in again[:2])
     sweep.train(again[0])
-    sweep.ledger.close(again[1], {"failed": "out of memory"}, lost=None)
+    sweep.manager.close(again[1], {"failed": "out of memory"}, lost=None)
     assert [sweep.state(n) for n in range(3)] == ["done", "failed", "failed"]
 
 
 def test_the_next_driver_forms_the_same_cohorts(begin: Any) -> None:
-    """Of a block that was cut off, ended members are left out, and those that were not asked for yet are added."""
+    """In an interrupted block, ended members are left out, and trials that are still missing are added."""
     undisturbed = begin(cohort=4, folder="undisturbed")
-    expected = [undisturbed.ledger.next_proposal(), undisturbed.ledger.next_proposal()]
+    expected = [undisturbed.manager.next_proposal(), undisturbed.manager.next_proposal()]
     before = begin(cohort=4)
-    proposal = before.ledger.next_proposal()
-    before.ledger.take(proposal, only(proposal, 2, failed="loss is nan"))
+    proposal = before.manager.next_proposal()
+    before.manager.record(proposal, only(proposal, 2, failed="loss is nan"))
     from kdtune.sweep.trials.optuna_study import ask
 
-    before.ledger._plan.student(
-        ask(before.study, before.ledger._plan.space, 4)
+    before.manager._plan.student(
+        ask(before.study, before.manager._plan.space, 4)
     )  # killed within the second block
     before.writer.close()
     after = begin(cohort=4)
-    again = [after.ledger.next_proposal(), after.ledger.next_proposal()]
+    again = [after.manager.next_proposal(), after.manager.next_proposal()]
     assert again[0].students == tuple(s for s in proposal.students if s.number != 2)
     assert again[0].state == proposal.state
     assert [s.job for s in again[1].students] == [s.job for s in expected[1].students]

@@ -1,4 +1,4 @@
-"""A worker and the books together, without Ray between them: sweeps of cohorts, killed at any epoch."""
+"""A worker and the trial manager together, without Ray between them: sweeps of cohorts, killed at any epoch."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,10 +20,10 @@ from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.remote.run_folder import RunFolder
-from kdtune.sweep.remote.worker_registry import Desk
+from kdtune.sweep.remote.worker_registry import WorkerRegistry
 from kdtune.sweep.trials.optuna_study import open_study
 from kdtune.sweep.trials.proposal import Proposal
-from kdtune.sweep.trials.trial_manager import Ledger
+from kdtune.sweep.trials.trial_manager import TrialManager
 from kdtune.sweep.tune.trainable import CohortTrial
 from tests.sweep.trials.test_trial_manager import ALL, report
 
@@ -49,7 +49,7 @@ class Killed(BaseException):
 
 
 class Played:
-    """One worker of Tune's, at the hands of a test."""
+    """One of Tune's workers, driven by a test."""
 
     def __init__(self, plan: Plan, files: RunFiles, teachers: dict[str, TeacherSignal]) -> None:
         self.files = files
@@ -65,7 +65,7 @@ class Played:
         counts = report(1).counts[ALL]
         references = {pair.pair: References(counts, counts) for pair in plan.space.pairs}
         study = open_study(files.journal, plan.objectives)
-        self.ledger = Ledger(
+        self.manager = TrialManager(
             plan, files, self.writer, study, references, stopping=lambda: False, deadline=None
         )
         self.worker: Any = object.__new__(CohortTrial)
@@ -74,12 +74,12 @@ class Played:
         self.worker._arrays = Arrays.of(dataset)
         self.worker._data, self.worker._signals = {}, teachers
         idle: Callable[..., None] = lambda *_: None  # noqa: E731
-        self.worker._signed_in = SimpleNamespace(begin=idle, end=idle, last_words=idle)
+        self.worker._registry = SimpleNamespace(begin=idle, end=idle, report_failure=idle)
         self.worker._folder = SimpleNamespace(fetch=lambda path: path, clear=idle, send_changes=idle)
 
     def run(self, results: int, *, unheard: bool = False) -> None:
-        """Train until the sweep ends, or it is killed after so many results, of which the last may go unheard."""
-        while proposal := self.ledger.next_proposal():
+        """Train until the sweep ends or this many results have come; with `unheard` the last one is lost."""
+        while proposal := self.manager.next_proposal():
             assert Proposal.from_config(proposal.to_config()) == proposal
             self.worker._begin(proposal.to_config())
             while True:
@@ -87,12 +87,12 @@ class Played:
                 results -= 1
                 if results == 0 and unheard:
                     raise Killed
-                goes_on = self.ledger.take(proposal, result)
+                goes_on = self.manager.record(proposal, result)
                 if results == 0:
                     raise Killed
                 if result.get("done") or not goes_on:
                     break
-            self.ledger.close(proposal, result, lost=None)
+            self.manager.close(proposal, result, lost=None)
 
 
 @pytest.fixture
@@ -134,8 +134,10 @@ def test_a_sweep_of_cohorts_ends_every_student(play: Any, cohort: int) -> None:
 
 
 @pytest.mark.parametrize(("cohort", "unheard"), [(1, True), (4, False), (4, True)])
-def test_killed_after_any_result_it_ends_as_undisturbed(play: Any, cohort: int, unheard: bool) -> None:
-    """Again and again, after two or three further results each time, the last of them heard or not."""
+def test_killed_after_any_result_it_ends_like_an_uninterrupted_sweep(
+    play: Any, cohort: int, unheard: bool
+) -> None:
+    """Killed again and again, each time after two or three more results, of which the last arrives or is lost."""
     undisturbed = play("undisturbed", cohort)
     undisturbed.run(10**6)
     deaths = 0
@@ -160,21 +162,18 @@ def test_killed_after_any_result_it_ends_as_undisturbed(play: Any, cohort: int, 
         assert got == expected
 
 
-def test_on_another_machine_it_is_as_on_the_driver_s(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the run's disk: who is to end early, states and checkpoints go by way of the desk."""
+def test_a_worker_without_the_run_s_disk_gives_the_same_results(play: Any) -> None:
+    """Without the run's disk: early stops, states and checkpoints go through the registry."""
     near, far = play("near", 4), play("far", 4)
     near.run(10**6)
-    desk = Desk(far.files.root)
+    registry = WorkerRegistry(far.files.root)
     asked: list[str] = []
 
-    def hand_out(name: str) -> bytes | None:
+    def read_file(name: str) -> bytes | None:
         asked.append(name)
-        return desk.hand_out(name)
+        return registry.read_file(name)
 
-    remote = SimpleNamespace(
-        hand_out=SimpleNamespace(remote=hand_out), hand_in=SimpleNamespace(remote=desk.hand_in)
-    )
-    monkeypatch.setattr("kdtune.sweep.remote.run_folder.ray", SimpleNamespace(get=lambda answer: answer))
+    remote: Any = SimpleNamespace(read_file=read_file, write_file=registry.write_file)
     folder = RunFolder(far.files.root.resolve(), "of another machine", remote)
     far.worker._folder = folder
     far.run(10**6)
@@ -187,8 +186,8 @@ def test_on_another_machine_it_is_as_on_the_driver_s(play: Any, monkeypatch: pyt
     assert not list(far.files.root.glob("cohorts/*"))
 
 
-def test_together_they_are_what_they_are_one_by_one(play: Any) -> None:
-    """Without early stopping and a sampler that learns, cohorts change nothing but the last digits."""
+def test_a_cohort_gives_the_results_of_single_students(play: Any) -> None:
+    """Without early stopping and a sampler that learns, cohorts change only the last digits."""
     plain = {"early_stopping": {"method": "none"}, "sampler": "random"}
     one, four = play("one", 1, **plain), play("four", 4, **plain)
     one.run(10**6)

@@ -1,0 +1,176 @@
+"""One image to pixels. Training and an exported student's `predict` both come through here, and nowhere else."""
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdtune.data.images.remarks import Remark
+from kdtune.data.images.scale import ImageError, scale_of
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP")
+"""What is decoded, whatever a file is called: Pillow knows more, and hands some of it (EPS) to other programs."""
+
+SUFFIXES = frozenset(
+    (
+        *(
+            ".png",
+            ".apng",
+            ".jpg",
+            ".jpeg",
+            ".jpe",
+            ".jfif",
+            ".bmp",
+            ".dib",
+            ".gif",
+            ".webp",
+            ".tif",
+            ".tiff",
+        ),
+        *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+    )
+)
+"""What files of these formats are called, in lower case."""
+
+_WITH_FRAMES = ("GIF", "PNG", "TIFF", "WEBP")
+_MODES = {1: "L", 3: "RGB"}
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How images become pixels.
+
+    Attributes:
+        image_size: the shorter side is scaled to so many pixels and the centre square is cut out; None leaves
+            the size as it is.
+        channels: 3 for colour, 1 for grey.
+        value_range: the values that become black and white in images with more than 8 bits, see `scale_of`.
+    """
+
+    image_size: int | None
+    channels: int
+    value_range: tuple[float, float] | None = None
+
+    @classmethod
+    def of_student(cls, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Self:
+        """Return what a student needs that was trained on images of `shape`, (channels, height, width)."""
+        channels, height, width = shape
+        value_range = preprocessing.get("value_range")
+        return cls(
+            height if height == width else None,
+            channels,
+            None if value_range is None else (float(value_range[0]), float(value_range[1])),
+        )
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Pixels uint8 [height, width, channels], what is worth telling, and the peak of a 16-bit image (else 0)."""
+
+    pixels: NDArray[np.uint8]
+    remarks: Remark
+    peak: int = 0
+
+
+def decode(path: str | Path, decoding: Decoding) -> Decoded:
+    """Read an image file; of several frames, the first.
+
+    Raises:
+        ImageError: the file does not decode, or nothing says which of its values are black and white.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=FORMATS) as file:
+            several = file.format in _WITH_FRAMES and getattr(file, "is_animated", False)
+            found = convert(file, decoding)
+    except ImageError:
+        raise
+    except Exception as error:  # a damaged file makes Pillow stumble in every way
+        raise ImageError("does not decode", _reason(error)) from None
+    return Decoded(found.pixels, found.remarks | Remark.FRAMES, found.peak) if several else found
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"it can't be read ({os.strerror(error.errno)})"
+    if "truncated" in str(error):
+        return "the file is cut short"
+    return "it is no image, a damaged one, or of a kind that Pillow does not read"
+
+
+def convert(image: "Image", decoding: Decoding) -> Decoded:
+    """Return the pixels of an open image, turned as its EXIF orientation says.
+
+    Every mode becomes 8-bit grey or colour by Pillow's own conversion. Transparency is dropped: the colours
+    below it count. Images with more than 8 bits are scaled first.
+
+    Raises:
+        ImageError: nothing says which of its values are black and white.
+    """
+    from PIL import ExifTags, Image, ImageOps
+
+    # Asked for before the image is loaded: Pillow turns TIFFs while it loads them, and forgets that it did.
+    is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+    _load(image)
+    remarks, peak = Remark.TURNED if is_turned else Remark.NONE, 0
+    scale = scale_of(image, decoding.value_range)
+    turned = ImageOps.exif_transpose(image)
+    if scale is not None:
+        values = np.asarray(turned)
+        grey, clipped = scale.apply(values)
+        turned = Image.fromarray(grey)
+        remarks |= Remark.DEEP | clipped
+        peak = int(values.max()) if scale.is_of_sixteen_bits else 0
+    elif turned.has_transparency_data:
+        # A palette's transparent entries have no colour of their own before they are spelt out.
+        turned = turned.convert("LA" if turned.mode == "La" else "RGBA")
+        remarks |= Remark.TRANSPARENT if np.asarray(turned.getchannel("A")).min() < 255 else Remark.NONE
+    elif turned.mode == "LAB":
+        turned = turned.convert("RGB")
+    turned = _sized(turned.convert(_MODES[decoding.channels]), decoding.image_size)
+    return Decoded(np.asarray(turned).reshape(turned.height, turned.width, decoding.channels), remarks, peak)
+
+
+def _load(image: "Image") -> None:
+    name = getattr(image, "filename", "")
+    if image.format != "TIFF" or not name:
+        image.load()
+        return
+    # Pillow maps plain files into memory by their name. It garbles TIFFs whose orientation swaps the axes, because
+    # it takes the height for the width.
+    image.filename = ""  # type: ignore[attr-defined]
+    try:
+        image.load()
+    finally:
+        image.filename = name  # type: ignore[attr-defined]
+
+
+def _sized(image: "Image", size: int | None) -> "Image":
+    """Scale the shorter side to `size` and cut out the centre square."""
+    from PIL import Image
+
+    if size is None or image.size == (size, size):
+        return image
+    scale = size / min(image.size)
+    width, height = (max(size, round(side * scale)) for side in image.size)
+    image = image.resize((width, height), Image.Resampling.BICUBIC)
+    left, top = (width - size) // 2, (height - size) // 2
+    return image.crop((left, top, left + size, top + size))
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Silence what Pillow says of odd metadata; to be entered by one thread, whose threads are quiet with it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,72 @@
+"""Published files where they lie: in a folder, or still in their tar archive."""
+
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdtune.errors import DataError
+
+_LARGEST = 2**30
+"""Bytes of a file, and of what is read of an archive to find it: more than that is no archive of CIFAR."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder, or a folder in a tar archive (`inside` is its path there)."""
+
+    path: Path
+    inside: str | None = None
+
+    def where(self, name: str) -> str:
+        """Return a file's place, for messages."""
+        return str(self.path / name) if self.inside is None else f"{self.path}, {self.inside}/{name}"
+
+    def read(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Return the content of files by name; what is not there is left out.
+
+        Raises:
+            DataError: one can't be read, or is larger than any of them may be.
+        """
+        if self.inside is not None:
+            return self._from_archive(names)
+        found = {}
+        for name in names:
+            path = self.path / name
+            if not path.is_file():
+                continue
+            if path.stat().st_size > _LARGEST:
+                raise DataError(f"{path}: is larger than {_LARGEST // 2**30} GB: it is another file")
+            try:
+                found[name] = path.read_bytes()
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+        return found
+
+    def _from_archive(self, names: Sequence[str]) -> dict[str, bytes]:
+        wanted = {f"{self.inside}/{name}": name for name in names}
+        found: dict[str, bytes] = {}
+        passed = 0
+        try:
+            with tarfile.open(self.path) as archive:
+                for member in archive:
+                    passed += member.size
+                    if passed > _LARGEST:
+                        raise DataError(
+                            f"{self.path}: holds more than {_LARGEST // 2**30} GB: it is another file"
+                        )
+                    name = wanted.get(member.name.removeprefix("./"))
+                    if name is not None and member.isfile():
+                        content = archive.extractfile(member)
+                        assert content is not None
+                        found[name] = content.read()
+                    if len(found) == len(wanted):
+                        break
+        except DataError:
+            raise
+        except Exception as error:  # a damaged archive makes the reader stumble in every way
+            raise DataError(
+                f"{self.path}: cannot be read as a tar archive ({type(error).__name__}): it is cut short or "
+                "damaged; copy it again"
+            ) from None
+        return found

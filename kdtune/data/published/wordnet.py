@@ -1,0 +1,33 @@
+"""What ImageNet's classes are called: their wnids ("n02123394") in words ("Persian cat")."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from kdtune.errors import DataError
+
+_FILES = ("words.txt", "LOC_synset_mapping.txt")
+"""Tiny ImageNet's list, and that of ImageNet at Kaggle: each line a wnid, blanks, and its words by commas."""
+
+
+def class_words(root: Path, wnids: Sequence[str]) -> tuple[str, ...]:
+    """Return the first word of each class by the list that lies in `root`; without a list, the wnids.
+
+    Classes that share their first word ("crane" is a bird and a machine) have the wnid beside it.
+
+    Raises:
+        DataError: the list can't be read as text.
+    """
+    path = next((root / name for name in _FILES if (root / name).is_file()), None)
+    if path is None:
+        return tuple(wnids)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not readable ({type(error).__name__}): copy it again") from None
+    words = {cells[0]: cells[1] for line in lines if len(cells := line.split(maxsplit=1)) == 2}
+    first = [words.get(wnid, wnid).split(",")[0].strip() or wnid for wnid in wnids]
+    times = Counter(first)
+    return tuple(
+        name if times[name] == 1 else f"{name} ({wnid})" for name, wnid in zip(first, wnids, strict=True)
+    )

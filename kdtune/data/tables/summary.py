@@ -1,0 +1,183 @@
+"""What was made of a table, in one line; and what a person may want to look at before trusting it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdtune.data.tables.cells import Cells
+from kdtune.data.tables.numbers import canonical
+from kdtune.data.tables.preprocessing import Category, Number
+from kdtune.data.tables.raw_table import RawTable
+
+Coded = tuple[Sequence[str], NDArray[np.int64]]
+"""Names, and each row's position among them."""
+
+_MOST_NAMES = 12
+"""A list names no more columns than this, and counts the rest."""
+
+_TELLING = 0.9
+"""A column that removes this share of the errors of a constant answer tells the label almost by itself."""
+
+_QUANTILES = 32
+"""Into so many parts a number is cut to see what it tells."""
+
+_FEWEST_IDS = 50
+"""With fewer rows, whole numbers may well all differ by chance."""
+
+_MOST_DIGITS = 10
+"""More numbers than this as classes are rather a quantity."""
+
+
+def summary_line(
+    table: RawTable,
+    columns: Sequence[Number | Category],
+    *,
+    label: str,
+    labels: Coded,
+    groups: Mapping[str, Coded],
+    left_out: Mapping[str, str],
+) -> str:
+    """Return one line of what was made of a table.
+
+    Args:
+        table: as read.
+        columns: the features.
+        label: its column.
+        labels: the classes, and each row's.
+        groups: sensitive attribute -> its groups, and each row's, -1 where it has none.
+        left_out: column -> why it is no feature.
+    """
+    numbers = [column.name for column in columns if isinstance(column, Number)]
+    categories = [
+        f"{column.name}: {len(table[column.name].present)}"
+        for column in columns
+        if isinstance(column, Category)
+    ]
+    kinds = [
+        _counted(numbers, "number", "numbers"),
+        _counted(categories, "category", "categories"),
+    ]
+    parts = [
+        "features: " + ", ".join(filter(None, kinds)),
+        f"label {label}: " + _sizes(*labels),
+    ]
+    without = [f"{name} ({why})" for name, why in left_out.items()] + list(table.left_out)
+    if without:
+        parts.append(f"left out: {_listed(without)}")
+    parts += [f"sensitive {attribute}: " + _sizes(*coded) for attribute, coded in groups.items()]
+    unknown = [(column.name, table[column.name].n_missing) for column in columns]
+    if any(count for _, count in unknown):
+        parts.append("missing cells: " + _listed([f"{name} {count}" for name, count in unknown if count]))
+    return "; ".join(parts)
+
+
+def _counted(names: Sequence[str], one: str, many: str) -> str:
+    return f"{len(names)} {one if len(names) == 1 else many} ({_listed(names)})" if names else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    return ", ".join([*names[:_MOST_NAMES], *more])
+
+
+def _sizes(names: Sequence[str], codes: NDArray[np.int64]) -> str:
+    counts = np.bincount(codes[codes >= 0], minlength=len(names)).tolist()
+    sizes = [f"{name} {count}" for name, count in zip(names, counts, strict=True)]
+    missing = int((codes < 0).sum())
+    return _listed([*sizes, f"missing {missing}"] if missing else sizes)
+
+
+def doubts(
+    table: RawTable,
+    columns: Sequence[Number | Category],
+    *,
+    label: str,
+    labels: Coded,
+    rows: NDArray[np.int64],
+    sensitive: Sequence[str],
+    decimal: str,
+) -> list[str]:
+    """Return one line for each thing that is allowed, but seldom meant.
+
+    Args:
+        table: as read.
+        columns: the features.
+        label: its column.
+        labels: the classes, and each row's.
+        rows: those of train, from which alone it is judged what tells the label.
+        sensitive: columns of groups.
+        decimal: the decimal sign of numbers.
+    """
+    lines = []
+    classes, codes = labels
+    for column in columns:
+        cells, is_number = table[column.name], isinstance(column, Number)
+        share = _tells(cells.take(rows), codes[rows], decimal if is_number else None)
+        if share is not None:
+            lines.append(
+                f"column {column.name!r} alone tells the label in {share:.1%} of the rows: if it is known only with "
+                "the label, name it under `drop`"
+            )
+        elif is_number and _is_id(cells):
+            lines.append(
+                f"column {column.name!r} is another whole number in every row: if it is an id, name it under `drop`"
+            )
+    if hint := bins_hint(label, classes):
+        lines.append(hint)
+    values = {label: list(classes), **{name: table[name].present for name in sensitive}}
+    for name, names in values.items():
+        lines += _alike(name, names)
+    return lines
+
+
+def bins_hint(label: str, classes: Sequence[str]) -> str:
+    """Return what to say of a label that may be a quantity; nothing where it is none."""
+    if len(classes) <= _MOST_DIGITS or not all(canonical(name) is not None for name in classes):
+        return ""
+    return (
+        f"label {label!r} has {len(classes)} numbers as classes: if it is a quantity, give "
+        f"`bins: {{{label}: [edge, …]}}`"
+    )
+
+
+def _tells(cells: Cells, labels: NDArray[np.int64], decimal: str | None) -> float | None:
+    """Return how often a column's value tells the label, if that is nearly always.
+
+    The most frequent class of each value, or part of a number's range, is learnt on every other row and judged on
+    the rest.
+    """
+    codes = cells.codes + 1
+    if decimal is not None:
+        numbers = cells.numbers(decimal)[cells.codes]
+        known = np.isfinite(numbers)
+        edges = np.unique(np.quantile(numbers[known], np.linspace(0, 1, _QUANTILES + 1)[1:-1]))
+        codes = np.where(known, np.searchsorted(edges, numbers, "right") + 1, 0)
+    n_classes = int(labels.max()) + 1
+    table = np.zeros((int(codes.max()) + 1, n_classes), dtype=np.int64)
+    np.add.at(table, (codes[::2], labels[::2]), 1)
+    constant = np.bincount(labels[::2], minlength=n_classes).argmax()
+    answers = np.where(table.sum(axis=1) > 0, table.argmax(axis=1), constant)
+    judged, codes = labels[1::2], codes[1::2]
+    if not len(judged):
+        return None
+    errors, guessed = np.mean(answers[codes] != judged), np.mean(constant != judged)
+    return float(1 - errors) if guessed and errors <= (1 - _TELLING) * guessed else None
+
+
+def _is_id(cells: Cells) -> bool:
+    """Tell whether every row has a whole number that no other has."""
+    n = len(cells)
+    return n >= _FEWEST_IDS and len(cells.present) == n and all(value.isdigit() for value in cells.values)
+
+
+def _alike(column: str, names: Sequence[str]) -> list[str]:
+    """Return a line for names that differ only in case or blanks."""
+    seen: dict[str, str] = {}
+    lines = []
+    for name in names:
+        folded = "".join(name.casefold().split())
+        if folded in seen:
+            lines.append(f"{seen[folded]!r} and {name!r} in column {column!r} are taken as different")
+        seen.setdefault(folded, name)
+    return lines

@@ -1,0 +1,68 @@
+"""The cache of teachers and non-distilled students: trained once for each data set and protocol."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+
+from kdtune.distill.config import Job
+from kdtune.errors import DiskError, KdtuneError
+from kdtune.files import cache_dir, dumps, replace_folder
+from kdtune.runs.jsonl import read_records
+from kdtune.runs.paths import baseline_id
+from kdtune.runs.records import Report
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A trained teacher or non-distilled student."""
+
+    id: str
+    role: str
+    job: Job
+    reports: tuple[Report, ...]
+    weights: bytes
+
+
+def _folder(key: str) -> Path:
+    return cache_dir() / "baselines" / key
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of a baseline's files in the cache: a flipped bit there would affect every student."""
+    names = ("model.safetensors", "reports.jsonl")
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+
+
+def from_cache(role: str, architecture: str, job: Job, key: str, extras: Sequence[str]) -> Baseline | None:
+    """Return a cached baseline, or None if there is none that is intact and has the requested measures."""
+    folder = _folder(key)
+    try:
+        if json.loads((folder / "sha256.json").read_bytes()) != _digests(folder):
+            return None
+        weights = (folder / "model.safetensors").read_bytes()
+        safetensors.torch.load(weights)
+        reports = tuple(Report.from_dict(record) for record in read_records(folder / "reports.jsonl"))
+    except (OSError, ValueError, RecursionError, safetensors.SafetensorError, KdtuneError):
+        return None
+    if len(reports) != job.train.epochs or any(name not in reports[-1].scalars for name in extras):
+        return None
+    return Baseline(baseline_id(role, architecture), role, job, reports, weights)
+
+
+def to_cache(baseline: Baseline, key: str) -> None:
+    """Keep a baseline in the cache, whole or not at all.
+
+    A cache that can't be written (full disk, read-only home) costs time, never the result.
+    """
+    with contextlib.suppress(OSError, DiskError), replace_folder(_folder(key)) as aside:
+        (aside / "model.safetensors").write_bytes(baseline.weights)
+        lines = "".join(dumps(report.to_dict()) + "\n" for report in baseline.reports)
+        (aside / "reports.jsonl").write_text(lines, encoding="utf-8")
+        (aside / "job.json").write_text(json.dumps(baseline.job.to_dict()) + "\n", encoding="utf-8")
+        (aside / "sha256.json").write_text(json.dumps(_digests(aside)) + "\n", encoding="utf-8")

@@ -1,0 +1,153 @@
+"""The search itself: baselines first, then trials that Ray Tune runs as Optuna proposes them."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import ray
+
+from kdtune.errors import SweepError
+from kdtune.runs.objectives import References
+from kdtune.runs.paths import RunFiles
+from kdtune.runs.writer import RunWriter
+from kdtune.sweep.baselines import make_baselines, planned_baselines, references_of
+from kdtune.sweep.plan import Plan
+from kdtune.sweep.recorded_models import RecordedModels
+from kdtune.sweep.remote.cluster import Allotment, workers_now
+from kdtune.sweep.remote.tasks import TaskTrainer
+from kdtune.sweep.remote.teacher_server import TeacherClient
+from kdtune.sweep.remote.worker_registry import RegistryClient
+from kdtune.sweep.trials.checkpoints import say_room
+
+
+def run_search(
+    plan: Plan,
+    files: RunFiles,
+    writer: RunWriter,
+    models: RecordedModels,
+    trainer: TaskTrainer,
+    registry: RegistryClient,
+) -> None:
+    """Train the baselines, then the trials until the budget is spent or a stop is asked for.
+
+    Raises:
+        SweepError: a baseline could not be trained, every trial failed, or a stop came before the first one.
+        DiskError: the run can't be written.
+    """
+    writer.run_state("preparing", say_room(plan, trainer.allotment.workers, files.root))
+    writer.run_state("preparing", "teachers and non-distilled students")
+    planned = planned_baselines(plan)
+    make_baselines(models, planned)
+    if trainer.stopping():
+        raise SweepError("stopped before the first trial")
+    references = references_of(plan, models, planned)
+    teachers = models.trained_teachers(planned)
+    augment = plan.space.train_config().augment
+    with trainer.serve(teachers, view_seed=plan.space.seed, augment=augment) as served:
+        _run_trials(plan, files, writer, references, trainer, registry, served)
+
+
+def _run_trials(
+    plan: Plan,
+    files: RunFiles,
+    writer: RunWriter,
+    references: Mapping[str, References],
+    trainer: TaskTrainer,
+    registry: RegistryClient,
+    teachers: TeacherClient,
+) -> None:
+    # These import Ray Tune. Doing it here uses the time in which the process with the teachers starts.
+    from kdtune.sweep.remote.memory_guard import memory_limit
+    from kdtune.sweep.remote.watchdog import usual_epoch, watchdog
+    from kdtune.sweep.trials.optuna_study import open_study
+    from kdtune.sweep.trials.trial_manager import TrialManager
+    from kdtune.sweep.tune.trainable import Shared
+
+    budget, resources = plan.space.budget, plan.space.resources
+    manager = TrialManager(
+        plan,
+        files,
+        writer,
+        open_study(files.journal, plan.objectives),
+        references,
+        stopping=trainer.stopping,
+        deadline=None if budget.minutes is None else time.time() + 60 * budget.minutes,
+    )
+    machines = sum(bool(node["Alive"]) for node in ray.nodes())
+    shared = Shared(
+        trainer.arrays,
+        teachers,
+        trainer.builders,
+        trainer.allotment.threads,
+        plan.extras,
+        plan.rungs,
+        registry=registry,
+        run=files.root.resolve(),
+        owner=files.lock.read_text(encoding="utf-8"),
+        memory=memory_limit(resources.memory_per_trial, -(-trainer.allotment.workers // machines)),
+    )
+    writer.run_state("running", f"{trainer.allotment.workers} trials at once")
+    usual = partial(usual_epoch, writer.state)
+    with watchdog(registry, usual, resources.stall_seconds, ready=teachers.ready()):
+        _fit(plan, trainer.allotment, manager, shared)
+    if manager.broken is not None:
+        raise manager.broken
+    manager.interrupt_rest()
+    manager.delete_superseded()
+    if not trainer.stopping():
+        _check_any_succeeded(manager, writer)
+
+
+def _check_any_succeeded(manager: Any, writer: RunWriter) -> None:
+    """Raise SweepError for a sweep that produced no student."""
+    if manager.hopeless:
+        raise SweepError(manager.hopeless)
+    failed = [trial for trial in writer.state.trials.values() if trial.state == "failed"]
+    if failed and len(failed) == len(writer.state.trials):
+        raise SweepError(f"all {len(failed)} trials failed; the first: {failed[0].message}")
+
+
+def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
+    """Let Tune run what the manager proposes; Tune's own records go to a folder that is deleted at the end."""
+    from ray import tune
+    from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
+
+    from kdtune.sweep.tune.scheduler import AskingScheduler
+    from kdtune.sweep.tune.searcher import StudySearcher
+    from kdtune.sweep.tune.stopper import StopWhen
+    from kdtune.sweep.tune.trainable import CohortTrial
+
+    scratch = tempfile.mkdtemp(prefix="kdtune-tune-")
+    trainable = tune.with_resources(
+        tune.with_parameters(CohortTrial, shared=shared), {"cpu": allotment.cpus, "gpu": allotment.gpus}
+    )
+    searcher = StudySearcher(
+        manager,
+        workers=lambda: workers_now(allotment, plan.space.resources),
+        why_lost=shared.registry.pop_failure,
+    )
+    tuner = Tuner(
+        trainable,
+        tune_config=TuneConfig(
+            search_alg=searcher,
+            scheduler=AskingScheduler(searcher.goes_on),
+            num_samples=-1,
+            reuse_actors=True,
+        ),
+        run_config=RunConfig(
+            name="sweep",
+            storage_path=scratch,
+            stop=StopWhen(manager.should_stop),
+            # By default Tune saves each trial at its end, and fails if a machine does not see the driver's disk.
+            checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
+            failure_config=FailureConfig(max_failures=0),  # the manager runs failed trials again
+            verbose=0,
+        ),
+    )
+    try:
+        tuner.fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

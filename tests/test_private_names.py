@@ -1,0 +1,44 @@
+"""The private names of other libraries that kdtune uses: each is here, so that a release without it fails by name.
+
+pyproject.toml keeps these libraries below their next minor version for this reason.
+"""
+
+import inspect
+from importlib import import_module
+
+import pytest
+import torch
+
+NAMES = [
+    ("ray._private.ray_constants", "ENABLE_RAY_CLUSTER"),
+    ("ray._private.node", "Node.start_monitor"),
+    ("ray._private.node", "Node.start_log_monitor"),
+    ("ray._private.node", "Node.start_api_server"),
+    ("optuna.storages", "BaseStorage.get_trial_id_from_study_id_trial_number"),
+]
+
+
+@pytest.mark.parametrize(("module", "name"), NAMES, ids=lambda value: value)
+def test_name(module: str, name: str) -> None:
+    found = import_module(module)
+    for part in name.split("."):
+        assert hasattr(found, part), f"{module}.{name} is gone"
+        found = getattr(found, part)
+
+
+def test_an_optuna_study_names_its_storage_and_itself_in_it() -> None:
+    import optuna
+
+    study = optuna.create_study()
+    trial = study.ask()
+    assert study._storage.get_trial_id_from_study_id_trial_number(study._study_id, 0) == trial._trial_id
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.AdamW])
+def test_an_optimizer_s_step_can_be_unwrapped(optimizer: type[torch.optim.Optimizer]) -> None:
+    assert list(inspect.signature(inspect.unwrap(optimizer.step)).parameters) == ["self", "closure"]
+
+
+@pytest.mark.parametrize("name", ["add_param_group", "zero_grad", "state_dict", "load_state_dict"])
+def test_a_method_that_asks_the_compiler_wraps_its_own(name: str) -> None:
+    assert hasattr(getattr(torch.optim.Optimizer, name), "__wrapped__"), f"torch.optim.Optimizer.{name}"

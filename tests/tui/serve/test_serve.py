@@ -1,0 +1,120 @@
+"""`--serve`: a real server on loopback, its page and its websocket."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tui.serve import free_port, is_own
+from tui.sources.synthetic import Synthetic
+
+aiohttp = pytest.importorskip("aiohttp")
+pytest.importorskip("textual_serve")
+
+
+@pytest.fixture
+def served(tmp_path):
+    files = Synthetic(trials=6, epochs=2, classes=3).write(tmp_path / "run")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tui", str(files.root), "--serve", "--ascii"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    line = server.stderr.readline()
+    found = re.search(r"http://\S+", line)
+    assert found, line
+    yield found[0], server
+    server.send_signal(signal.SIGINT)
+    server.wait(20)
+    out, err = server.communicate()
+    assert (server.returncode, out, err) == (0, "", "")
+
+
+async def heard(socket_, pattern):
+    """Return what the terminal in the browser was sent up to a text."""
+    data = b""
+    while not re.search(pattern, data):
+        message = await socket_.receive(timeout=60)
+        assert message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT), message
+        data += message.data if isinstance(message.data, bytes) else message.data.encode()
+    return data
+
+
+async def test_the_page_and_the_monitor_behind_it(served):
+    url, _ = served
+    async with aiohttp.ClientSession() as session:
+        page = await (await session.get(url)).text()
+        assert "kdtune run" in page
+        # Nothing is asked of another host.
+        hosts = set(re.findall(r"(?:https?|wss?)://([^/\"]+)", page))
+        assert hosts == {url.removeprefix("http://")}
+        for path in re.findall(r"(?:src|href)=\"(http[^\"]+)\"|url\(\"([^\"]+)\"\)", page):
+            assert (await session.get("".join(path))).status == 200
+        place = re.search(r"data-session-websocket-url=\"([^\"]+)\"", page)[1]
+        async with session.ws_connect(f"{place}?width=120&height=36") as terminal:
+            first = await heard(terminal, rb"t0005")
+            assert first.isascii()
+            await terminal.send_json(["stdin", "2"])
+            await heard(terminal, rb"Hypervolume")
+            await terminal.send_json(["resize", {"width": 60, "height": 20}])
+            await terminal.send_json(["stdin", "1"])
+            await heard(terminal, rb"t0005")
+            await terminal.send_json(["stdin", "q"])
+            while (await terminal.receive(timeout=60)).type not in (
+                aiohttp.WSMsgType.CLOSE,
+                aiohttp.WSMsgType.CLOSED,
+                aiohttp.WSMsgType.CLOSING,
+            ):
+                pass
+
+
+async def test_other_pages_and_other_names_are_refused(served):
+    """A page on the internet may not look at a run through the user's browser, nor stop it."""
+    url, _ = served
+    place = url.replace("http", "ws") + "/ws?width=80&height=24"
+    async with aiohttp.ClientSession() as session:
+        for headers in (
+            {"Origin": "http://evil.example"},
+            {"Origin": "http://localhost:1"},
+            {"Origin": "null"},
+            {"Host": "evil.example:8000"},
+        ):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await session.ws_connect(place, headers=headers)
+            assert refused.value.status == 403, headers
+        assert (await session.get(url, headers={"Host": "evil.example"})).status == 403
+        async with session.ws_connect(place, headers={"Origin": url}) as terminal:
+            await heard(terminal, rb"t0005")
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "own"),
+    [
+        ("localhost:8000", None, True),
+        ("localhost:8000", "http://localhost:8000", True),
+        ("localhost:8000", "http://127.0.0.1:8000", True),
+        ("[::1]:8000", "http://[::1]:8000", True),
+        ("localhost:8000", "https://localhost.evil.example:8000", False),
+        ("localhost:8000", "http://localhost", False),
+        ("localhost.evil.example:8000", None, False),
+        ("", None, False),
+        ("localhost:x", None, False),
+    ],
+)
+def test_who_is_let_in(host, origin, own):
+    assert is_own(host, origin) is own
+
+
+def test_a_port_that_is_taken_is_passed_over():
+    first = free_port()
+    with socket.socket() as taken:
+        taken.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # the server of the test before may linger
+        taken.bind(("localhost", first))
+        taken.listen()
+        assert free_port() > first

@@ -1,0 +1,95 @@
+"""Charts: what they show, their axes, cross-hair and zoom; and their contents, copied as text."""
+
+import time
+
+from ..charts.search import sliced
+from ..host import Host
+from ..state.view import EPOCH
+
+DOUBLE_SECONDS = 0.4
+"""A key pressed twice within this time is one command."""
+
+
+def choose_measure(host: Host, by: int) -> None:
+    """Show the next measure, or the previous one."""
+    session = host.session
+    measures = session.store.measures
+    session.view.measure = (session.view.measure + by) % len(measures)
+    session.say(f"measure: {measures[session.view.measure]}")
+    _changed(host)
+
+
+def choose_setting(host: Host, by: int) -> None:
+    """Slice by the next setting, or the previous one."""
+    session = host.session
+    settings = sliced(session.store)
+    session.view.parameter = (session.view.parameter + by) % max(1, len(settings))
+    if settings:
+        session.say(f"slice by {settings[session.view.parameter]}")
+    _changed(host)
+
+
+def choose_reference(host: Host) -> None:
+    """Rank class bias against the other reference."""
+    session = host.session
+    to_nds = session.view.reference == "teacher"
+    session.view.reference = "nds" if to_nds else "teacher"
+    session.say("class bias is ranked against the " + ("non-distilled student" if to_nds else "teacher"))
+    _changed(host)
+
+
+def toggle_crosshair(host: Host) -> None:
+    """Turn the cross-hair on or off."""
+    view = host.session.view
+    view.crosshair = not view.crosshair
+    if view.crosshair:
+        host.session.say("cross-hair: the arrow keys move it, i hides it")
+    _changed(host)
+
+
+def zoom(host: Host, by: int) -> None:
+    """Zoom in (by = 1) or out (-1), or show the whole chart (0)."""
+    view = host.session.view
+    place = host.board.chart_pane.place if host.board is not None else EPOCH
+    if by == 0:
+        view.zoom.pop(place, None)
+        view.scroll = {name: row for name, row in view.scroll.items() if name == "table"}
+    else:
+        view.zoom_by(place, 1.5 if by > 0 else 1 / 1.5)
+    _changed(host)
+
+
+def toggle_log_axis(host: Host) -> None:
+    """Turn the logarithmic axis on or off; pressed twice, copy the pane as text instead."""
+    board, view = host.board, host.session.view
+    if board is None:
+        return
+    view.log ^= {board.pane.pane_name}
+    now = time.monotonic()
+    if now - host.log_axis_at < DOUBLE_SECONDS:
+        host.log_axis_at = float("-inf")
+        copy(host)
+    else:
+        host.log_axis_at = now
+    _changed(host)
+
+
+def copy(host: Host) -> None:
+    """Copy what the pane shows as text."""
+    if host.board is None:
+        return
+    pane = host.board.pane
+    text = "\n".join(line.rstrip() for line in pane.draw(*pane.size).lines()).strip("\n")
+    host.copy_to_clipboard(text + "\n")
+    host.session.say(f"copied {pane.title.lower()}, {len(text.splitlines())} lines")
+
+
+def smooth(host: Host) -> None:
+    """Smooth curves more, and after the strongest step not at all."""
+    host.session.view.smoothing = (host.session.view.smoothing + 1) % 4
+    _changed(host)
+
+
+def _changed(host: Host) -> None:
+    host.session.view.changed()
+    host.repaint()

@@ -1,0 +1,94 @@
+"""Trials: selecting, pinning, sorting and filtering them, and one in detail."""
+
+from collections.abc import Callable
+
+from ..host import Host
+from ..screens.detail import Detail
+from ..screens.dialog import Prompt
+from ..state.filter import complete
+from ..state.order import columns
+from ..state.view import COMPARED
+
+FILTER_HINT = (
+    "state:running  pair:lenet5  T>=4  eod<0.05  front  !failed     tab completes, enter applies, esc cancels"
+)
+
+
+def select(host: Host) -> None:
+    """Compare the trial under the cursor, or stop comparing it."""
+    _toggle(host, host.session.view.toggle_selected)
+
+
+def pin(host: Host) -> None:
+    """Pin the trial under the cursor, or unpin it."""
+    _toggle(host, host.session.view.toggle_pinned)
+
+
+def _toggle(host: Host, toggle: Callable[[str], bool]) -> None:
+    session = host.session
+    if session.view.cursor is None:
+        return
+    session.view.follow = False
+    if not toggle(session.view.cursor):
+        session.say(f"{COMPARED} trials are compared already: esc clears the selection", "warn")
+    session.sort(now=True)
+    host.repaint()
+
+
+def sort(host: Host, by: int) -> None:
+    """Sort by the next column, the best values first."""
+    session = host.session
+    store, view = session.store, session.view
+    names = columns(store)
+    at = names.index(view.sort) if view.sort in names else 0
+    view.sort = names[(at + by) % len(names)]
+    view.descending = view.sort in store.measures and store.direction(view.sort) == "max"
+    _resorted(host)
+
+
+def reverse(host: Host) -> None:
+    """Reverse the order."""
+    host.session.view.descending = not host.session.view.descending
+    _resorted(host)
+
+
+def _resorted(host: Host) -> None:
+    session = host.session
+    session.view.changed()
+    session.sort(now=True)
+    session.say(
+        f"sorted by {session.view.sort}, {'largest' if session.view.descending else 'smallest'} first"
+    )
+    host.repaint()
+
+
+def filter_trials(host: Host) -> None:
+    """Ask for a filter, which acts while it is typed."""
+    session = host.session
+    before = session.view.filter
+
+    def check(text: str) -> str:
+        wrong = session.set_filter(text)
+        host.repaint()
+        return wrong
+
+    def ended(text: str | None) -> None:
+        check(before if text is None else text)
+
+    host.push_screen(
+        Prompt(
+            "Filter",
+            session.glyphs.text(FILTER_HINT),
+            value=before,
+            check=check,
+            complete=lambda text: complete(text, session.store),
+        ),
+        ended,
+    )
+
+
+def detail(host: Host) -> None:
+    """Show everything known about the trial under the cursor."""
+    model = host.session.store.model(host.session.view.cursor)
+    if model is not None:
+        host.push_screen(Detail(model))

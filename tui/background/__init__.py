@@ -1,0 +1,1 @@
+"""Work that would hold up the keys: a thread reads full reports, a process computes intervals."""

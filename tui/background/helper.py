@@ -1,0 +1,121 @@
+"""The helper process: it computes intervals, chance floors and importance, tens of milliseconds each.
+
+Parent and child speak over a pipe, one pickled message at a time each way. `concurrent.futures` would not do: its
+worker looks for modules in the folder where the monitor was opened, and outlives a monitor that is killed.
+"""
+
+import contextlib
+import os
+import pickle
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from kdtune.runs.records import Report
+from kdtune.runs.summary import Doubt
+
+from ..state.importance import importance
+from .questions import DoubtOf, Question
+
+FAILURES = (OSError, EOFError, ValueError, pickle.PickleError, struct.error)
+"""What `ask` raises when the process has died or does not answer in our language."""
+
+_GRACE_SECONDS = 2.0
+
+
+class Helper:
+    """The process, as its parent sees it; it ends when its parent does."""
+
+    def __init__(self) -> None:
+        package = __package__ or ""  # `tui.background` in a clone, `kdtune.tui.background` in a wheel
+        root = str(Path(__file__).resolve().parents[package.count(".") + 1])
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+        self.process = subprocess.Popen(
+            # -P: the folder in which the monitor was opened may hold anything.
+            [sys.executable, "-P", "-m", f"{package}.helper"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+            start_new_session=True,  # a Ctrl-C in the terminal concerns the view alone
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.questions: IO[bytes] = self.process.stdin
+        self.answers: IO[bytes] = self.process.stdout
+
+    def ask(self, question: Question, attributes: list[str]) -> Any:
+        """Return the answer, None if there is none; `attributes` are the run's sensitive attributes.
+
+        Raises:
+            FAILURES: the process can't answer any more.
+        """
+        if isinstance(question, DoubtOf):
+            _send(self.questions, ("doubt", question.key[2], attributes, question.report))
+        else:
+            _send(self.questions, ("importance", question.columns, question.values))
+        return _receive(self.answers)
+
+    def kill(self) -> None:
+        """End the process at once; an `ask` that waits in another thread raises."""
+        self.process.kill()
+
+    def close(self) -> None:
+        """Close the pipes, and wait until the process has ended."""
+        for pipe in (self.questions, self.answers):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_GRACE_SECONDS)
+
+
+def _send(pipe: IO[bytes], message: Any) -> None:
+    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    pipe.write(struct.pack("<Q", len(body)) + body)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> Any:
+    head = pipe.read(8)
+    if len(head) < 8:
+        raise EOFError
+    return pickle.loads(pipe.read(struct.unpack("<Q", head)[0]))
+
+
+def main() -> None:
+    """Answer the parent until it closes the pipe, which the system does for a parent that is killed."""
+    from kdtune.errors import KdtuneError
+
+    with contextlib.suppress(OSError):
+        os.nice(10)
+    questions, answers = sys.stdin.buffer, sys.stdout.buffer
+    while True:
+        try:
+            kind, *matter = _receive(questions)
+        except (EOFError, OSError):
+            return
+        try:
+            answer = _ANSWERS[kind](*matter)
+        except (KdtuneError, KeyError, ValueError):
+            answer = None
+        try:
+            _send(answers, answer)
+        except OSError:
+            return
+
+
+def _doubt(name: str, attributes: list[str], report: Report) -> Doubt:
+    from kdtune.runs.objectives import Objective
+    from kdtune.runs.summary import doubt
+
+    return doubt(report, Objective.parse(name, attributes))
+
+
+_ANSWERS: dict[str, Callable[..., Any]] = {"doubt": _doubt, "importance": importance}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What can be asked of the helper process."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kdtune.runs.records import Report
+
+DoubtKey = tuple[str, int, str]
+"""A model, an epoch, and a gap's name: `eod`, `dpd@race`."""
+
+
+@dataclass(frozen=True)
+class DoubtOf:
+    """The question how far a gap in a report can be trusted."""
+
+    key: DoubtKey
+    report: Report
+
+
+@dataclass(frozen=True)
+class RankingOf:
+    """The question which settings a measure goes with.
+
+    Attributes:
+        state: stands for the contents of the columns: equal states have equal answers.
+        columns, values: the arguments of `importance`.
+    """
+
+    measure: str
+    state: Hashable
+    columns: Mapping[str, Sequence[object]]
+    values: npt.NDArray[np.float64]
+
+
+Question = DoubtOf | RankingOf
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a chart wants computed.
+
+    Attributes:
+        state: stands for the questions: equal states have equal ones.
+        questions: returns them, the most important first.
+    """
+
+    state: Hashable
+    questions: Callable[[], Sequence[Question]]

@@ -1,0 +1,141 @@
+"""A grid of cells with named styles: charts draw on it, and widgets turn it into segments."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from rich.cells import get_character_cell_size
+from rich.segment import Segment
+from rich.style import Style
+
+from .glyphs import to_ascii
+from .text import fit
+
+Chars = npt.NDArray[np.str_]
+
+
+class Canvas:
+    """Cells [height, width], each with a character and the name of a style.
+
+    A wide character fills two cells: the second holds the empty string, so that a joined row has the right width.
+
+    Attributes:
+        plots: left, top, width and height of the charts on it that have a cross-hair.
+    """
+
+    def __init__(self, width: int, height: int, *, ascii_only: bool = False) -> None:
+        self._ascii = ascii_only
+        self.plots: list[tuple[int, int, int, int]] = []
+        self.width = max(0, width)
+        self.height = max(0, height)
+        self.chars: Chars = np.full((self.height, self.width), " ", "<U1")
+        self.style = np.zeros((self.height, self.width), np.int32)
+        self._names = ["text"]
+        self._index = {"text": 0}
+
+    def index(self, name: str) -> int:
+        """Return the number that stands for a style on this canvas."""
+        found = self._index.get(name)
+        if found is None:
+            found = self._index[name] = len(self._names)
+            self._names.append(name)
+        return found
+
+    def text(self, x: int, y: int, text: str, style: str = "text") -> int:
+        """Write text that starts at (x, y), cut at the edges; return the x after it."""
+        if not 0 <= y < self.height:
+            return x + len(text)
+        number = self.index(style)
+        if self._ascii and not text.isascii():
+            text = to_ascii(text)
+        if text.isascii():
+            start, end = max(x, 0), min(x + len(text), self.width)
+            if start < end:
+                self.chars[y, start:end] = list(text[start - x : end - x])
+                self.style[y, start:end] = number
+            return x + len(text)
+        for char in text:
+            size = get_character_cell_size(char)
+            if size == 0:
+                continue
+            if x >= 0 and x + size <= self.width:
+                self.chars[y, x] = char
+                self.style[y, x] = number
+                if size == 2:
+                    self.chars[y, x + 1] = ""
+                    self.style[y, x + 1] = number
+            x += size
+        return x
+
+    def right(self, x: int, y: int, text: str, style: str = "text") -> None:
+        """Write text that ends before x."""
+        self.text(x - sum(map(get_character_cell_size, text)), y, text, style)
+
+    def centred(self, y: int, text: str, style: str = "text") -> None:
+        """Write text in the middle of a row, cut to its width."""
+        size = sum(map(get_character_cell_size, text))
+        if size > self.width:
+            text, size = fit(text, self.width), self.width
+        self.text((self.width - size) // 2, y, text, style)
+
+    def put(self, x: int, y: int, char: str, style: str = "text") -> None:
+        """Set one cell; nothing happens off the canvas."""
+        if 0 <= x < self.width and 0 <= y < self.height:
+            self.chars[y, x] = to_ascii(char) if self._ascii else char
+            self.style[y, x] = self.index(style)
+
+    def style_at(self, x: int, y: int) -> str:
+        """Return the name of a cell's style."""
+        return self._names[int(self.style[y, x])]
+
+    def paint(self, x: int, y: int, chars: npt.NDArray[np.str_] | str, styles: npt.NDArray[np.int64]) -> None:
+        """Set a run of cells at once, cut at the right edge: one character or one per cell, and numbers of styles."""
+        if 0 <= y < self.height and 0 <= x < self.width:
+            room = min(len(styles), self.width - x)
+            self.chars[y, x : x + room] = chars if isinstance(chars, str) else chars[:room]
+            self.style[y, x : x + room] = styles[:room]
+
+    def stamp(self, x: int, y: int, chars: Chars, style: str) -> None:
+        """Lay a block of characters at (x, y); what lies below shows through its blanks (" ")."""
+        x0, y0 = max(x, 0), max(y, 0)
+        x1, y1 = min(x + chars.shape[1], self.width), min(y + chars.shape[0], self.height)
+        if x0 >= x1 or y0 >= y1:
+            return
+        block = chars[y0 - y : y1 - y, x0 - x : x1 - x]
+        inked = block != " "
+        self.chars[y0:y1, x0:x1][inked] = block[inked]
+        self.style[y0:y1, x0:x1][inked] = self.index(style)
+
+    def highlight(self, y: int, style: str, x0: int = 0, x1: int | None = None) -> None:
+        """Give cells of a row another background: `style` is added to the style that they have."""
+        if not 0 <= y < self.height:
+            return
+        row = self.style[y, x0 : self.width if x1 is None else x1]
+        for number in sorted(set(row.tolist())):
+            row[row == number] = self.index(f"{self._names[number]}|{style}")
+
+    def rows(self, style_of: Callable[[str], Style]) -> list[list[Segment]]:
+        """Return the cells as rows of segments."""
+        styles = [style_of(name) for name in self._names]
+        result: list[list[Segment]] = []
+        make = tuple.__new__
+        for chars, numbers in zip(self.chars.tolist(), self.style, strict=True):
+            if not len(numbers):
+                result.append([])
+                continue
+            cuts = np.flatnonzero(numbers[1:] != numbers[:-1]) + 1
+            starts = [0, *cuts.tolist()]
+            ends = [*cuts.tolist(), self.width]
+            kinds = numbers[starts].tolist()
+            # A heat map makes thousands of segments: `tuple.__new__` halves the time that the named tuple needs.
+            result.append(
+                [
+                    make(Segment, ("".join(chars[a:b]), styles[kind], None))
+                    for a, b, kind in zip(starts, ends, kinds, strict=True)
+                ]
+            )
+        return result
+
+    def lines(self) -> list[str]:
+        """Return the cells as plain text."""
+        return ["".join(row) for row in self.chars.tolist()]

@@ -1,0 +1,214 @@
+"""A plot: its axes, ticks, guides and cross-hair; and the message of a pane that has nothing to show."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..state.view import Zoom
+from . import raster
+from .canvas import Canvas
+from .glyphs import Glyphs
+from .raster import Dots, Scale
+from .text import fit, width
+
+
+def message(
+    canvas: Canvas, glyphs: Glyphs, title: str, hint: str = "", *, glyph: str = "empty", style: str = "dim"
+) -> Canvas:
+    """Write in the middle of a pane why it shows nothing, and what will change that."""
+    height = canvas.height
+    if height < 1 or canvas.width < 1:
+        return canvas
+    rows = [(glyphs.glyph(glyph), "faint")] if height >= 5 else []
+    rows.append((glyphs.text(title), style))
+    below = "faint" if style == "dim" else "dim"
+    rows.extend((line, below) for line in _wrap(glyphs.text(hint), max(10, canvas.width - 4)))
+    top = max(0, (height - len(rows)) // 2)
+    for k, (text, name) in enumerate(rows[:height]):
+        canvas.centred(top + k, text, name)
+    return canvas
+
+
+def _wrap(text: str, cells: int) -> list[str]:
+    lines: list[str] = []
+    for word in text.split():
+        if lines and width(lines[-1]) + 1 + width(word) <= cells:
+            lines[-1] += " " + word
+        else:
+            lines.append(word)
+    return lines
+
+
+class Plot:
+    """A rectangle of a canvas with two scales; everything drawn on it is given in the units of the data."""
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        glyphs: Glyphs,
+        x: Scale,
+        y: Scale,
+        *,
+        box: tuple[int, int, int, int] | None = None,
+        x_label: str = "",
+        y_label: str = "",
+        whole_x: bool = False,
+        zoom: Zoom | None = None,
+    ) -> None:
+        self.canvas = canvas
+        self.glyphs = glyphs
+        if zoom is not None and zoom.factor != 1.0:
+            x, y = x.zoomed(zoom.x, zoom.factor), y.zoomed(zoom.y, zoom.factor)
+        self.x, self.y = x, y
+        left, top, wide, high = box or (0, 0, canvas.width, canvas.height)
+        label_rows = 1 if y_label else 0
+        inner = high - label_rows - (2 if high >= 6 else 1)
+        marks = raster.ticks(y.low, y.high, max(2, inner // 3), log=y.log)
+        step = marks[1] - marks[0] if len(marks) > 1 and not y.log else (0.001 if y.log else 0.01)
+        labels = [raster.tick_label(v, 0 if y.log else step) for v in marks]
+        gutter = min(max((len(text) for text in labels), default=0), max(0, wide - 8))
+        self.left = left + gutter + 1
+        self.top = top + label_rows
+        self.width = max(0, wide - gutter - 1)
+        self.height = max(0, inner)
+        if self.width < 2 or self.height < 1:
+            return
+        canvas.plots.append((self.left, self.top, self.width, self.height))
+        self._y_axis(left, top, gutter, marks, labels, y_label)
+        self._x_axis(wide, x_label, whole=whole_x, with_labels=high >= 6)
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is room to draw."""
+        return self.width >= 2 and self.height >= 1
+
+    def _y_axis(
+        self, left: int, top: int, gutter: int, marks: Sequence[float], labels: Sequence[str], label: str
+    ) -> None:
+        canvas, glyphs = self.canvas, self.glyphs
+        for row in range(self.height):
+            canvas.put(self.left - 1, self.top + row, glyphs.glyph("vline"), "axis")
+        for value, text in zip(marks, labels, strict=True):
+            place = self.row(value)
+            if place is not None:
+                canvas.right(left + gutter, place, text, "label")
+                canvas.put(self.left - 1, place, glyphs.glyph("ltick"), "axis")
+        if label:
+            canvas.text(left, top, fit(glyphs.text(label), gutter + 1 + self.width), "label")
+
+    def _x_axis(self, wide: int, label: str, *, whole: bool, with_labels: bool) -> None:
+        canvas, glyphs = self.canvas, self.glyphs
+        row = self.top + self.height
+        canvas.put(self.left - 1, row, glyphs.glyph("corner"), "axis")
+        for k in range(self.width):
+            canvas.put(self.left + k, row, glyphs.glyph("hline"), "axis")
+        if not with_labels:
+            return
+        label = glyphs.text(label)
+        room = self.width - width(label) - 2 if label else self.width
+        marks = raster.ticks(self.x.low, self.x.high, max(2, self.width // 9), log=self.x.log)
+        if whole:
+            marks = [v for v in marks if abs(v - round(v)) < 1e-6]
+        step = marks[1] - marks[0] if len(marks) > 1 and not self.x.log else (0.001 if self.x.log else 0.01)
+        end = -1
+        for value in marks:
+            column = self.column(value)
+            text = raster.tick_label(value, 0 if self.x.log else (1 if whole else step))
+            if column is None:
+                continue
+            start = max(self.left - 1, min(column - len(text) // 2, self.left + self.width - len(text)))
+            if start > end and start + len(text) <= self.left + room:
+                canvas.put(column, row, glyphs.glyph("tick"), "axis")
+                canvas.text(start, row + 1, text, "label")
+                end = start + len(text)
+        if label and width(label) <= self.width:
+            canvas.right(self.left + self.width, row + 1, label, "label")
+
+    # ---- places ----
+
+    def column(self, value: float) -> int | None:
+        """Return the canvas column of an x value, None if it is off the plot."""
+        dot = raster.dot(self.x.place(value), raster.DOTS_X * self.width)
+        return None if dot < 0 else self.left + dot // raster.DOTS_X
+
+    def row(self, value: float) -> int | None:
+        """Return the canvas row of a y value, None if it is off the plot."""
+        dot = raster.dot(1 - self.y.place(value), raster.DOTS_Y * self.height)
+        return None if dot < 0 else self.top + dot // raster.DOTS_Y
+
+    # ---- drawing ----
+
+    def _stamp(self, dots: Dots, style: str) -> None:
+        self.canvas.stamp(
+            self.left, self.top, raster.characters(raster.masks(dots), ascii_only=self.glyphs.ascii), style
+        )
+
+    def curve(self, x: object, y: object, style: str) -> None:
+        """Draw a line; a NaN breaks it."""
+        self._stamp(raster.line(self.x(x), self.y(y), self.width, self.height), style)  # type: ignore[arg-type]
+
+    def cloud(self, x: object, y: object, style: str = "cloud") -> None:
+        """Draw points as single dots."""
+        self._stamp(raster.points(self.x(x), self.y(y), self.width, self.height), style)  # type: ignore[arg-type]
+
+    def many(self, curves: Sequence[tuple[object, object]], style: str) -> None:
+        """Draw many lines in one style at once."""
+        gap = np.array([np.nan])
+        xs = [part for x, _ in curves for part in (np.asarray(x, np.float64), gap)]
+        ys = [part for _, y in curves for part in (np.asarray(y, np.float64), gap)]
+        if xs:
+            self.curve(np.concatenate(xs), np.concatenate(ys), style)
+
+    def marker(self, x: float, y: float, char: str, style: str) -> tuple[int, int] | None:
+        """Put one marker, a cell large; return its column and row, None if it is off the plot."""
+        column, row = self.column(x), self.row(y)
+        if column is None or row is None:
+            return None
+        self.canvas.put(column, row, char, style)
+        return column, row
+
+    def horizontal(self, y: float, style: str, label: str = "") -> None:
+        """Draw a dotted guide at a y value, with its label at the right end."""
+        row = self.row(y)
+        if row is None:
+            return
+        for column in range(self.left, self.left + self.width, 2):
+            # A guide is drawn over the curves in the background.
+            if self.canvas.chars[row, column] == " " or self.canvas.style_at(column, row) == "axis":
+                self.canvas.put(column, row, self.glyphs.glyph("dotted"), style)
+        label = self.glyphs.text(label)
+        end = self.left + self.width
+        if label and width(label) < self.width - 4:
+            # If there is a label already, this one goes to its left.
+            while end - width(label) > self.left and str(self.canvas.chars[row, end - 1]).isalpha():
+                end -= 1
+            self.canvas.right(end - 2 * (end < self.left + self.width), row, label, style)
+
+    def vertical(self, x: float, style: str, label: str = "") -> None:
+        """Draw a dotted guide at an x value, with its label at the top."""
+        column = self.column(x)
+        if column is None:
+            return
+        for row in range(self.top, self.top + self.height):
+            if self.canvas.chars[row, column] == " ":
+                self.canvas.put(column, row, self.glyphs.glyph("vdotted"), style)
+        label = self.glyphs.text(label)
+        if label and width(label) < self.width - 2:
+            start = (
+                column + 1 if column + 1 + width(label) <= self.left + self.width else column - width(label)
+            )
+            self.canvas.text(start, self.top, label, style)
+
+    def cross(self, place: tuple[float, float]) -> tuple[float, float]:
+        """Draw a cross-hair at a place on [0, 1]²; return the x and y values there."""
+        column = self.left + int(raster.pixel([place[0]], self.width)[0])
+        row = self.top + int(raster.pixel([1 - place[1]], self.height)[0])
+        for k in range(self.left, self.left + self.width):
+            if self.canvas.chars[row, k] == " ":
+                self.canvas.put(k, row, self.glyphs.glyph("hline"), "faint")
+        for k in range(self.top, self.top + self.height):
+            if self.canvas.chars[k, column] == " ":
+                self.canvas.put(column, k, self.glyphs.glyph("vline"), "faint")
+        if self.canvas.chars[row, column] in (self.glyphs.glyph("hline"), self.glyphs.glyph("vline"), " "):
+            self.canvas.put(column, row, "+" if self.glyphs.ascii else "┼", "accent")
+        return self.x.inverse(place[0]), self.y.inverse(place[1])
