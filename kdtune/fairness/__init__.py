@@ -1,5 +1,6 @@
 """Fairness quantities, all derived from integer counts per group and class."""
 
+from kdtune.fairness._adjustment import holm
 from kdtune.fairness._classes import class_bias, disagreement, mean_class_bias
 from kdtune.fairness._comparison import Comparison, compare, corrected
 from kdtune.fairness._counting import count
@@ -37,6 +38,7 @@ __all__ = [
     "count",
     "disagreement",
     "gap_interval",
+    "holm",
     "individual_fairness",
     "mean_class_bias",
     "wilson",
