@@ -121,10 +121,11 @@ def _planned(
 ) -> "Plan":
     """Load the data and hold the space, and the record of a run that is resumed, against them: without Ray."""
     from kdtune.data import load
-    from kdtune.sweep.plan import make_plan
+    from kdtune.sweep.plan import check_names, make_plan
 
-    writer.run_state("preparing", f"data: {space.dataset.name}")
     import_modules(space.imports)
+    check_names(space)
+    writer.run_state("preparing", f"data: {space.dataset.name}")
     dataset = load(space.dataset.name, **space.dataset.options)
     _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
