@@ -62,6 +62,12 @@ class FromFile(Strict):
         """Return the file of an architecture, or None where it has none."""
         return self.weights.get(architecture) if isinstance(self.weights, dict) else self.weights
 
+    def files(self) -> list[str]:
+        """Return all files that are named."""
+        if isinstance(self.weights, dict):
+            return list(self.weights.values())
+        return [] if self.weights is None else [self.weights]
+
     def with_absolute_paths(self) -> Self:
         """Return it with its files as absolute paths."""
         files = self.weights

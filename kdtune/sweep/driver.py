@@ -121,10 +121,11 @@ def _planned(
 ) -> "Plan":
     """Load the data and check the space, and the record of a resumed run, against them; Ray is not needed."""
     from kdtune.data import load
-    from kdtune.sweep.plan import make_plan
+    from kdtune.sweep.plan import check_names, make_plan
 
-    writer.run_state("preparing", f"data: {space.dataset.name}")
     import_modules(space.imports)
+    check_names(space)
+    writer.run_state("preparing", f"data: {space.dataset.name}")
     dataset = load(space.dataset.name, **space.dataset.options)
     _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 import yaml
-from scipy.optimize import linear_sum_assignment
 
 from kdtune import models
 from kdtune.data.dataset import Dataset
@@ -152,6 +151,8 @@ def _hits(job: Job, data: DeviceData) -> tuple[int, np.ndarray]:
 
 def _hint(job: Job, file: Weights, data: DeviceData, outputs: np.ndarray, classes: Sequence[str]) -> str:
     """Return what would make a teacher know the data, where something usual does; else an empty string."""
+    from scipy.optimize import linear_sum_assignment
+
     labels = data.arrays.validation_labels
     n = len(labels)
     enough = (n + int(np.bincount(labels).max())) / 2  # halfway from saying one class to saying all right

@@ -1,13 +1,14 @@
 """What a space means on a data set: the objectives and bounds, the baselines, and the job of each trial."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 
 from kdtune import models
+from kdtune.data import check_options
 from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import inputs_of
@@ -18,6 +19,7 @@ from kdtune.errors import DataError, SpaceError
 from kdtune.fairness import count
 from kdtune.pareto import Constraint, parse_constraint
 from kdtune.runs.objectives import Objective, References
+from kdtune.space.questions import check_bound
 from kdtune.space.reading import Choice, Pair, Range, Space
 from kdtune.sweep.from_files import check_fit, weights_of
 
@@ -125,6 +127,19 @@ class Plan:
         return train.with_options(**options)
 
 
+def check_names(space: Space) -> None:
+    """Refuse what is wrong with a space whatever the data hold, before they are read.
+
+    Raises:
+        InputError: an unknown data set, option or model, or weights that can't be read.
+    """
+    check_options(space.dataset.name, space.dataset.options)
+    for name in dict.fromkeys(name for pair in space.pairs for name in (pair.teacher, pair.student)):
+        models.check(name)
+    for file in [*space.teacher.files(), *space.student.files()]:
+        Weights.of(file)
+
+
 def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None = None) -> Plan:
     """Check a space against its data.
 
@@ -146,7 +161,11 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     symbols = {"majority": dataset.majority, "chance": 1 / len(dataset.classes)}
     constraints = []
     for name, text in space.constraints.items():
-        constraints.append(parse_constraint(Objective.parse(name, attributes).name, text, symbols=symbols))
+        bounded = Objective.parse(name, attributes)
+        constraint = parse_constraint(bounded.name, text, symbols=symbols)
+        check_bound(bounded.measure, constraint, text)
+        constraints.append(constraint)
+    _check_parameters(space, dataset, constraints)
     _check_size(dataset)
     for name in dict.fromkeys([*(o.name for o in objectives), *(c.name for c in constraints)]):
         _check_defined(Objective.parse(name, attributes), dataset)
@@ -155,6 +174,24 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         if (file := plan.file(role, name)) is not None:
             check_fit(name, file, dataset)
     return plan
+
+
+def _check_parameters(space: Space, dataset: Dataset, constraints: Iterable[Constraint]) -> None:
+    """Refuse a bound on the number of weights that no student keeps."""
+    for constraint in constraints:
+        if constraint.name == "parameters":
+            sizes = {pair.student: parameters(pair.student, dataset) for pair in space.pairs}
+            if all(constraint.violation(size) > 0 for size in sizes.values()):
+                told = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+                raise SpaceError(
+                    f"constraints: {constraint} can never be met: the students have {told} weights"
+                )
+
+
+def parameters(architecture: str, dataset: Dataset) -> int:
+    """Return the number of weights of a model on these data."""
+    model = models.build(architecture, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
+    return models.parameter_count(model)
 
 
 def _check_size(dataset: Dataset) -> None:
