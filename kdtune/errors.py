@@ -43,6 +43,21 @@ class RunError(InputError):
     """A run directory is missing, of another kind, of a newer version, or busy."""
 
 
+class UnreadableError(RunError, OSError):
+    """A file of a run is there, and can't be read."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # not `[Errno …]`, as an OSError with a number and a reason would say
+
+    @classmethod
+    def of(cls, error: OSError, path: str | os.PathLike[str]) -> "UnreadableError":
+        """Return an error that says what the system reported about a file."""
+        reason = error.strerror or str(error)
+        raised = cls(f"{os.fspath(path)}: not readable ({reason})")
+        raised.errno, raised.strerror = error.errno, reason
+        return raised
+
+
 class SweepError(KdtuneError):
     """A sweep could not go on; what was recorded so far is kept."""
 

@@ -23,6 +23,7 @@ from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import RunState
+from kdtune.space.questions import check_question
 from kdtune.space.reading import Space, read_space
 from kdtune.sweep.remote.cluster import prepare_environment
 from kdtune.terminal.console import narrate, print_summary
@@ -66,6 +67,7 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
     else:
         space, stem = _space(options, kind)
         check_named(space.imports, options.imports, options.space or stem)
+        check_question(space, options.imports)
         compile_once()  # it takes seconds: a Ctrl-C meanwhile leaves no run behind
         files = create_run(runs_dir(options.runs_dir), options.name, stem)
     request = {

@@ -21,6 +21,12 @@ def state_name(session: Session) -> str:
     return "lost" if state in ("preparing", "running") and source.health.lost else state
 
 
+def resume_command(session: Session) -> str:
+    """Return the command that continues the run."""
+    record = session.store.record
+    return f"kdtune {'study' if record.kind == 'study' else 'search'} --resume {record.name}"
+
+
 def badges(session: Session) -> list[tuple[str, str]]:
     """Return what must not be overlooked, each with its style: a replay, a pause, an error, a silence."""
     source = session.source

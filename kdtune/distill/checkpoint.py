@@ -5,6 +5,8 @@ was killed). It is read with `weights_only=True`: tensors and plain values, neve
 """
 
 import io
+import math
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,10 @@ from kdtune.runs.records import Report
 
 FORM = 1
 """Version of the checkpoint format."""
+
+_SYNC_SECONDS = 5.0
+"""A process waits for the disk once in this time: a power cut costs so much training, and the waiting under one per
+cent of it. What a finished model left is made durable when it is recorded as done."""
 
 
 class CheckpointError(KdtuneError):
@@ -42,7 +48,16 @@ def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write a checkpoint's content; a reader sees the old file or the new one, never a mixture."""
     buffer = io.BytesIO()
     torch.save({"form": FORM, **content}, buffer)
-    write_bytes(path, buffer.getvalue())
+    durable = time.monotonic() - _Synced.at >= _SYNC_SECONDS
+    write_bytes(path, buffer.getvalue(), durable=durable)
+    if durable:
+        _Synced.at = time.monotonic()
+
+
+class _Synced:
+    """When this process last waited for the disk."""
+
+    at = -math.inf
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def read_state(path: Path) -> State:
     if isinstance(content, Mapping):
         state = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
     if not state:
-        raise InputError(f"{path}: holds no tensors by name, so it is no checkpoint of a model")
+        raise InputError(f"{path}: holds no named tensors, so it is not a checkpoint of a model")
     return state
 
 
@@ -129,7 +129,7 @@ def _fitting(state: State, wanted: State) -> State:
         f"{len(keys)} {what} ({keys[0]})"
         for keys, what in (
             (missing, "of its tensors are not in the file"),
-            (extra, "in the file are not its own"),
+            (extra, "in the file do not belong to it"),
         )
         if keys
     ]

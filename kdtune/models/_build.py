@@ -32,10 +32,11 @@ def build(name: str, *, input_shape: Sequence[int], n_classes: int) -> nn.Module
     return builder(shape, n_classes)
 
 
-def check(name: str, *, input_shape: Sequence[int]) -> None:
-    """Raise what `build` would raise for this name and shape, without building anything."""
+def check(name: str, *, input_shape: Sequence[int] | None = None) -> None:
+    """Raise what `build` would raise for this name, and this shape if there is one, without building anything."""
     _find(name)
-    _checked_shape(name, input_shape)
+    if input_shape is not None:
+        _checked_shape(name, input_shape)
 
 
 def _find(name: str) -> Builder:

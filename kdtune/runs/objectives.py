@@ -38,6 +38,7 @@ class Measure:
         of_counts: computes the value from the counts of one attribute (or of all examples) and the references; None
             if a report holds the value itself.
         badness: places a value on [0, 1]: 0 is the best there is, 1 the worst.
+        range: the smallest and the largest value that there can be.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Measure:
     of_counts: Callable[[Counts, References], float] | None
     badness: Callable[[float], float]
     need: Need | None = None
+    range: tuple[float, float] = (0.0, 1.0)
 
 
 def _one_minus(value: float) -> float:
@@ -106,6 +108,7 @@ MEASURES: Mapping[str, Measure] = {
             _bias_against_teacher,
             _saturating,
             "teacher",
+            range=(0.0, math.inf),
         ),
         Measure(
             "class_bias_nds",
@@ -114,6 +117,7 @@ MEASURES: Mapping[str, Measure] = {
             _bias_against_nds,
             _saturating,
             "nds",
+            range=(0.0, math.inf),
         ),
         Measure(
             "eod",
@@ -161,14 +165,16 @@ MEASURES: Mapping[str, Measure] = {
             "mean change of the output over the distance of the inputs, over pairs of examples",
             None,
             _saturating,
+            range=(0.0, math.inf),
         ),
-        Measure("parameters", "min", "number of weights", None, _log_scale(1e2, 1e9)),
+        Measure("parameters", "min", "number of weights", None, _log_scale(1e2, 1e9), range=(1.0, math.inf)),
         Measure(
             "latency",
             "min",
             "milliseconds to classify one example alone, median",
             None,
             _log_scale(1e-3, 1e4),
+            range=(0.0, math.inf),
         ),
     )
 }

@@ -11,7 +11,7 @@ import numpy as np
 
 from kdtune.errors import RunError
 from kdtune.pareto import Constraint
-from kdtune.runs.events import read_state
+from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import find_run
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
@@ -65,6 +65,11 @@ class Run:
         """The run's name."""
         return self.files.root.name
 
+    @property
+    def resuming(self) -> str:
+        """The command that goes on with the run."""
+        return f"kdtune {'study' if self.record.kind == 'study' else 'search'} --resume {self.name}"
+
     @cached_property
     def record(self) -> RunRecord:
         """What the run was asked for."""
@@ -104,6 +109,15 @@ class Run:
         """Return the full report of a model's first epoch; None if there is none yet."""
         record = next(read_records(self._reports_file(model_id)), None)
         return None if record is None else Report.from_dict(record)
+
+    def weights_digest(self, model_id: str) -> str:
+        """Return the SHA-256 (hex) that the run recorded of a model's file of weights; empty if it recorded none."""
+        model = self._followed.update().model(model_id)
+        return "" if model is None else model.weights
+
+    @cached_property
+    def _followed(self) -> StateReader:
+        return StateReader(self.files.events)
 
     def _reports_file(self, model_id: str) -> Path:
         if not self.files.model(model_id).is_dir():

@@ -16,7 +16,7 @@ class ModelState:
         seconds: training and evaluation so far.
         message: why it failed, if it did.
         failures: how often its worker failed and it was run again.
-        weights: SHA-256 of its weights in the run; empty if none is recorded.
+        weights: SHA-256 of its file of weights in the run (a trial's checkpoint); empty if none is recorded.
     """
 
     id: str
@@ -123,6 +123,8 @@ class RunState:
             )
             models[model.id] = model
         model.state = str(event["state"])
+        if event.get("anew", False):  # what it reported is void
+            model.epoch, model.values = 0, {}
         model.failures += bool(event.get("failure", False))
         model.message = str(event.get("message", ""))
         model.weights = str(event.get("weights", ""))

@@ -5,7 +5,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast
 
 from kdtune.errors import RunError
-from kdtune.fairness import base_rate_gap, chance_floor, class_bias, gap_interval
+from kdtune.fairness import (
+    Counts,
+    base_rate_gap,
+    chance_floor,
+    class_bias,
+    class_bias_chance,
+    class_bias_interval,
+    gap_interval,
+    mean_class_bias,
+)
 from kdtune.runs.objectives import Objective
 from kdtune.runs.reader import Run, Status
 from kdtune.runs.records import ALL, Report
@@ -18,17 +27,19 @@ GAPS: tuple[Gap, ...] = ("eod", "dpd")
 
 @dataclass(frozen=True)
 class Doubt:
-    """How far a gap between groups can be trusted at these group sizes.
+    """How far a gap between groups, or the class bias, can be trusted at these sizes.
 
     Attributes:
-        low, high: 95 % bootstrap interval.
-        chance: mean value for a model that ignores the group.
-        base_rate_gap: gap in the labels themselves, for DPD: a DPD below it costs wrong answers.
+        low, high: bootstrap interval, 95 %.
+        chance: mean that a model would show that has equal rates in all groups, or for class bias none.
+        chance_high: value that such a model stays below in 95 of 100 data sets of these sizes.
+        base_rate_gap: of the labels, for DPD: a smaller DPD requires wrong answers.
     """
 
     low: float
     high: float
     chance: float
+    chance_high: float
     base_rate_gap: float | None
 
 
@@ -37,8 +48,9 @@ class Member:
     """A model of the run with its values: a trial, or a baseline.
 
     Attributes:
-        doubts: by measure, for the objectives that are gaps.
-        class_bias: of a student, by class, against its `teacher` and against `nds`, its non-distilled twin.
+        doubts: by measure, for the objectives that are gaps or class bias.
+        class_bias: by class, of a student against its `teacher` and against `nds`, the same network without a teacher;
+            of an NDS against the teacher, if there is one only.
     """
 
     id: str
@@ -102,31 +114,47 @@ def doubt(report: Report, objective: Objective) -> Doubt:
     quantity = cast(Gap, objective.measure.name)
     low, high = gap_interval(counts, quantity=quantity)
     gap = base_rate_gap(counts).value if quantity == "dpd" else None
-    return Doubt(low, high, chance_floor(counts, quantity=quantity).mean, gap)
+    chance = chance_floor(counts, quantity=quantity)
+    return Doubt(low, high, chance.mean, chance.high, gap)
+
+
+def bias_doubt(counts: Counts, reference: Counts) -> Doubt:
+    """Return the doubt of the class bias of a model against a reference, from counts over all examples."""
+    low, high = class_bias_interval(counts, reference)
+    chance = class_bias_chance(counts, reference)
+    return Doubt(low, high, chance.mean, chance.high, None)
 
 
 def _member(run: Run, model: ModelState, state: RunState) -> Member:
-    gaps = [objective for objective in run.objectives if objective.measure.name in GAPS]
     # The report of the same epoch as the values: meanwhile there may be a later one.
     report = run.report(model.id, model.epoch) if model.epoch else None
     if report is None:
         return _plain_member(model)
+    doubts = {o.name: doubt(report, o) for o in run.objectives if o.measure.name in GAPS}
+    counts, references = report.counts[ALL], _references(run, model, state)
+    values = dict(model.values)
+    for kind, reference in references.items():
+        name = f"class_bias_{kind}"
+        if name in run.record.objectives:
+            doubts[name] = bias_doubt(counts, reference)
+            values.setdefault(name, mean_class_bias(counts, reference))
     return replace(
         _plain_member(model),
-        doubts={objective.name: doubt(report, objective) for objective in gaps},
-        class_bias={} if model.kind != "student" else _class_bias(run, model, report, state),
+        values=values,
+        doubts=doubts,
+        class_bias={kind: class_bias(counts, other).tolist() for kind, other in references.items()},
     )
 
 
-def _class_bias(run: Run, model: ModelState, report: Report, state: RunState) -> dict[str, list[float]]:
+def _references(run: Run, model: ModelState, state: RunState) -> dict[str, Counts]:
+    """Return the counts that a model is compared with: a student's teacher and NDS, the teacher of an NDS."""
     found = {}
-    for kind in ("teacher", "nds"):
+    for kind in {"student": ("teacher", "nds"), "nds": ("teacher",)}.get(model.kind, ()):
         reference = state.reference(model, kind)
-        other = (
-            run.report(reference.id, reference.epoch) if reference is not None and reference.epoch else None
-        )
-        if other is not None:
-            found[kind] = class_bias(report.counts[ALL], other.counts[ALL]).tolist()
+        if reference is not None and reference.epoch:
+            report = run.report(reference.id, reference.epoch)
+            if report is not None:
+                found[kind] = report.counts[ALL]
     return found
 
 

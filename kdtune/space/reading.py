@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from kdtune.errors import InputError, SpaceError, did_you_mean
 from kdtune.space.choices import FORMS, SEARCHABLE, Choice, Pair, Range, extremes
+from kdtune.space.files import FromFile, OwnNormalisation
 from kdtune.space.schema import Budget, EarlyStopping, Resources, Space
 from kdtune.space.study import IndividualSpec, StudySpec
 
@@ -91,6 +92,8 @@ def _model_at(path: Sequence[str | int]) -> type[BaseModel]:
         "early_stopping": EarlyStopping,
         "resources": Resources,
         "pairs": Pair,
+        "student": FromFile,
+        "teacher": OwnNormalisation,
         "study": IndividualSpec if len(path) > 2 else StudySpec,
     }
     return models.get(path[0], Space) if len(path) > 1 else Space

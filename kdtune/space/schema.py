@@ -1,7 +1,8 @@
 """The search space as pydantic checks it, key by key, before anything runs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from kdtune.distill.config import TrainConfig
 from kdtune.errors import InputError, did_you_mean
 from kdtune.space.choices import Choice, Pair, Range, Strict, check_search
+from kdtune.space.files import FromFile, TeacherSpec
 from kdtune.space.study import StudySpec
 
 _PATH_OPTIONS = ("path", "attributes", "wordpiece_file", "test", "root")
@@ -120,7 +122,8 @@ class Space(Strict):
     constraints: dict[str, str] = Field(default={})
     budget: Budget = Budget()
     train: dict[str, Any] = Field(default={})
-    teacher: dict[str, Any] = Field(default={})
+    teacher: TeacherSpec = TeacherSpec()
+    student: FromFile = FromFile()
     sampler: Literal["tpe", "nsgaii", "gp", "random"] = "tpe"
     early_stopping: EarlyStopping = EarlyStopping()
     resources: Resources = Resources()
@@ -138,7 +141,8 @@ class Space(Strict):
             raise ValueError("an objective is listed twice")
         if "epochs" in self.train:
             raise ValueError("train.epochs: the length of a student's training is budget.epochs")
-        _check_weights(self.teacher.get("weights"), [pair.teacher for pair in self.pairs])
+        self.teacher.check_names("teacher", [pair.teacher for pair in self.pairs])
+        self.student.check_names("student", [pair.student for pair in self.pairs])
         for where, search in [
             ("search", self.search),
             *((f"pairs.{p.pair}.search", p.search) for p in self.pairs),
@@ -154,19 +158,15 @@ class Space(Strict):
 
     def teacher_config(self, **options: Any) -> TrainConfig:
         """Return the teachers' protocol: the students', with what `teacher` replaces."""
+        settings, known = self.teacher.settings, [f.name for f in fields(TrainConfig)]
+        for name in settings:
+            if name not in known:
+                near = did_you_mean(name, [*known, *TeacherSpec.model_fields])
+                raise InputError(f"teacher.{name} is not a setting{near} (known: {', '.join(known)})")
         try:
-            settings = {key: value for key, value in self.teacher.items() if key != "weights"}
             return self.train_config(**{**_settings(settings), **options})
         except InputError as error:
             raise InputError(str(error).replace("train.", "teacher.", 1)) from None
-
-    def teacher_weights(self, architecture: str) -> str | None:
-        """Return the checkpoint that a teacher is taken from, or None where it is trained.
-
-        `teacher: {weights: FILE}` is for all teachers, `{weights: {architecture: FILE}}` for those it names.
-        """
-        weights = self.teacher.get("weights")
-        return weights.get(architecture) if isinstance(weights, dict) else weights
 
     def pair(self, name: str) -> Pair:
         """Return the pair with this name."""
@@ -177,7 +177,7 @@ class Space(Strict):
         return {**self.search, **pair.search}
 
     def with_absolute_paths(self) -> "Space":
-        """Return the space with the files and folders that its data set and teachers name as absolute paths.
+        """Return the space with the files and folders that its data set and models name as absolute paths.
 
         A run is resumed and exported from any folder, not only from where it began.
         """
@@ -187,13 +187,12 @@ class Space(Strict):
             for key, value in options.items()
             if key in _PATH_OPTIONS and isinstance(value, str) and Path(value).exists()
         }
-        teacher = dict(self.teacher)
-        if isinstance(weights := teacher.get("weights"), str):
-            teacher["weights"] = str(Path(weights).expanduser().absolute())
-        elif isinstance(weights, dict):
-            teacher["weights"] = {k: str(Path(v).expanduser().absolute()) for k, v in weights.items()}
         dataset = DatasetSpec(name=self.dataset.name, **{**options, **paths})
-        return self.model_copy(update={"dataset": dataset, "teacher": teacher})
+        models = {
+            "teacher": self.teacher.with_absolute_paths(),
+            "student": self.student.with_absolute_paths(),
+        }
+        return self.model_copy(update={"dataset": dataset, **models})
 
     def as_study(self) -> "Space":
         """Return the space with its study filled in, and the number of distilled students as its budget."""
@@ -205,19 +204,6 @@ class Space(Strict):
     def to_dict(self) -> dict[str, Any]:
         """Return plain YAML values that `Space` accepts again."""
         return self.model_dump(mode="json")
-
-
-def _check_weights(weights: Any, teachers: Sequence[str]) -> None:
-    if weights is None or isinstance(weights, str):
-        return
-    if not isinstance(weights, dict) or not all(isinstance(file, str) for file in weights.values()):
-        raise ValueError("teacher.weights: neither a file, nor a file by architecture")
-    for name in weights:
-        if name not in teachers:
-            raise ValueError(
-                f"teacher.weights.{name}: no pair has this teacher{did_you_mean(str(name), teachers)} "
-                f"(teachers: {', '.join(dict.fromkeys(teachers))})"
-            )
 
 
 def _settings(section: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What a sweep compares its students with: their teachers, and the same students without a teacher."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 
-from kdtune.errors import SweepError
+from kdtune.errors import InputError, SweepError
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import baseline_id
 from kdtune.sweep.plan import Plan
@@ -27,6 +28,46 @@ def make_baselines(models: RecordedModels, planned: list[PlannedModel]) -> None:
     if failed:
         model_id, message = next(iter(failed.items()))
         raise SweepError(f"{model_id} could not be trained: {message}")
+
+
+def check_teachers(
+    plan: Plan, models: RecordedModels, baselines: Sequence[PlannedModel], say: Callable[[str], object]
+) -> None:
+    """Hold each teacher against saying the most frequent class, and against its students trained without it.
+
+    Of a teacher that was trained here a line says so; one from a file is more likely misread than bad. Of several seeds
+    the means are compared.
+
+    Raises:
+        InputError: a teacher from a file does worse, and the space does not say that this is meant.
+    """
+    accuracies: dict[tuple[str, str], list[float]] = {}
+    for model in baselines:
+        accuracy = models.last_counts(model).accuracy
+        accuracies.setdefault((model.role, model.job.architecture), []).append(accuracy)
+    means = {key: fmean(values) for key, values in accuracies.items()}
+    for pair in plan.space.pairs:
+        accuracy, without = means["teacher", pair.teacher], means["nds", pair.student]
+        better = [
+            f"{what} {value:.3f}"
+            for what, value in (
+                ("saying the most frequent class alone gives", plan.dataset.majority),
+                (f"{pair.student} trained without it has", without),
+            )
+            if accuracy < value
+        ]
+        if not better:
+            continue
+        file = plan.file("teacher", pair.teacher)
+        told = f"teacher {pair.teacher}{'' if file is None else f' ({file.path})'}: accuracy {accuracy:.3f}"
+        if file is None or not plan.space.teacher.check:
+            say(f"{told}, and {better[0]}: there may be little to learn from it")
+            continue
+        raise InputError(
+            f"{told} of {plan.dataset.n_classes} classes: are its classes in another order, its inputs normalised "
+            f"otherwise? On validation {', and '.join(better)}. teacher.classes says what its outputs mean, "
+            "teacher.normalisation what its inputs were; a new run with --set teacher.check=false goes on all the same"
+        )
 
 
 def references_of(

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kdtune.errors import DiskError, KdtuneError, RunError, SweepError, is_disk_error
@@ -101,6 +102,8 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
     if kind == "study":
         space = space.as_study()
     plan = _planned(space, record, writer, liveness, files)
+    if record is None:
+        _check_files(plan, writer)
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
         allotment = allot(space.resources)
@@ -118,15 +121,26 @@ def _planned(
 ) -> "Plan":
     """Load the data and check the space, and the record of a resumed run, against them; Ray is not needed."""
     from kdtune.data import load
-    from kdtune.sweep.plan import make_plan
+    from kdtune.sweep.plan import check_names, make_plan
 
-    writer.run_state("preparing", f"data: {space.dataset.name}")
     import_modules(space.imports)
+    check_names(space)
+    writer.run_state("preparing", f"data: {space.dataset.name}")
     dataset = load(space.dataset.name, **space.dataset.options)
     _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
         raise RunError(f"{files.root}: the data have changed since the run began: start a new run")
     return make_plan(space, dataset, _recorded_speeds(record))
+
+
+def _check_files(plan: "Plan", writer: RunWriter) -> None:
+    """Refuse models from files that do not know the data: seconds here save a sweep that learns from nonsense."""
+    from kdtune.sweep.from_files import check_knows
+
+    for role, architecture in plan.architectures:
+        if plan.file(role, architecture) is not None:
+            job = plan.baseline_job(role, architecture)
+            check_knows(plan.space, role, job, plan.dataset, partial(writer.run_state, "preparing"))
 
 
 def _calibrated(
@@ -190,7 +204,7 @@ def _train(
         )
         models = RecordedModels(plan, files, writer, trainer)
         if kind == "study":
-            run_study(study_models(plan), models, trainer, writer)
+            run_study(plan, study_models(plan), models, trainer, writer)
         else:
             run_search(plan, files, writer, models, trainer, registry)
     if liveness.stopping():

@@ -1,25 +1,27 @@
 """What a space means on a data set: the objectives and bounds, the baselines, and the job of each trial."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 
 from kdtune import models
+from kdtune.data import check_options
 from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import inputs_of
 from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
 from kdtune.distill.extras import EXTRAS
-from kdtune.distill.pretrained import load_weights
 from kdtune.distill.weights import Weights
 from kdtune.errors import DataError, SpaceError
 from kdtune.fairness import count
 from kdtune.pareto import Constraint, parse_constraint
 from kdtune.runs.objectives import Objective, References
+from kdtune.space.questions import check_bound
 from kdtune.space.reading import Choice, Pair, Range, Space
+from kdtune.sweep.from_files import check_fit, weights_of
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,15 @@ class Plan:
 
     def baseline_job(self, role: str, architecture: str) -> Job:
         """Return the training of a teacher or a non-distilled student: hard labels, the same protocol."""
-        train = self.space.teacher_config() if role == "teacher" else self.space.train_config()
-        weights = self.space.teacher_weights(architecture) if role == "teacher" else None
-        if weights is not None:
+        file, is_teacher = self.file(role, architecture), role == "teacher"
+        train = self.space.teacher_config() if is_teacher else self.space.train_config()
+        if is_teacher and file is not None:
             train = train.with_options(epochs=1)
         return Job(
             architecture=architecture,
-            weights=None if weights is None else Weights.of(weights),
-            train=self._fast(train, architecture, self.space.teacher if role == "teacher" else {}),
+            weights=file if is_teacher else None,
+            initial=None if is_teacher else file,
+            train=self._fast(train, architecture, self.space.teacher.settings if is_teacher else {}),
             seed=derive_seed(self.space.seed, role, architecture) % 2**31,
             view_seed=self.space.seed,
         )
@@ -100,7 +103,12 @@ class Plan:
         )
         train = self._fast(self.space.train_config(**values), pair.student, {})
         seed = derive_seed(self.space.seed, "trial", trial.number) % 2**31
-        return pair, Job(pair.student, train, seed, self.space.seed, distillation)
+        file = self.file("nds", pair.student)
+        return pair, Job(pair.student, train, seed, self.space.seed, distillation, initial=file)
+
+    def file(self, role: str, architecture: str) -> Weights | None:
+        """Return the file that a teacher is taken from, or that a student begins from; None where there is none."""
+        return weights_of(self.space, role, architecture, self.dataset)
 
     def student_job(self, architecture: str) -> Job:
         """Return the training of a student of this name with the settings that the search leaves alone."""
@@ -119,6 +127,19 @@ class Plan:
         return train.with_options(**options)
 
 
+def check_names(space: Space) -> None:
+    """Refuse what is wrong with a space whatever the data hold, before they are read.
+
+    Raises:
+        InputError: an unknown data set, option or model, or weights that can't be read.
+    """
+    check_options(space.dataset.name, space.dataset.options)
+    for name in dict.fromkeys(name for pair in space.pairs for name in (pair.teacher, pair.student)):
+        models.check(name)
+    for file in [*space.teacher.files(), *space.student.files()]:
+        Weights.of(file)
+
+
 def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None = None) -> Plan:
     """Check a space against its data.
 
@@ -128,10 +149,6 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     for pair in space.pairs:
         for name in (pair.teacher, pair.student):
             models.check(name, input_shape=dataset.input_shape)
-    for name in dict.fromkeys(pair.teacher for pair in space.pairs):
-        if (weights := space.teacher_weights(name)) is not None:
-            model = models.build(name, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
-            load_weights(model, Weights.of(weights), name)
     attributes = list(dataset.attributes)
     objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
     asked: dict[str, str] = {}
@@ -144,11 +161,37 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     symbols = {"majority": dataset.majority, "chance": 1 / len(dataset.classes)}
     constraints = []
     for name, text in space.constraints.items():
-        constraints.append(parse_constraint(Objective.parse(name, attributes).name, text, symbols=symbols))
+        bounded = Objective.parse(name, attributes)
+        constraint = parse_constraint(bounded.name, text, symbols=symbols)
+        check_bound(bounded.measure, constraint, text)
+        constraints.append(constraint)
+    _check_parameters(space, dataset, constraints)
     _check_size(dataset)
     for name in dict.fromkeys([*(o.name for o in objectives), *(c.name for c in constraints)]):
         _check_defined(Objective.parse(name, attributes), dataset)
-    return Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
+    plan = Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
+    for role, name in plan.architectures:
+        if (file := plan.file(role, name)) is not None:
+            check_fit(name, file, dataset)
+    return plan
+
+
+def _check_parameters(space: Space, dataset: Dataset, constraints: Iterable[Constraint]) -> None:
+    """Refuse a bound on the number of weights that no student keeps."""
+    for constraint in constraints:
+        if constraint.name == "parameters":
+            sizes = {pair.student: parameters(pair.student, dataset) for pair in space.pairs}
+            if all(constraint.violation(size) > 0 for size in sizes.values()):
+                told = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+                raise SpaceError(
+                    f"constraints: {constraint} can never be met: the students have {told} weights"
+                )
+
+
+def parameters(architecture: str, dataset: Dataset) -> int:
+    """Return the number of weights of a model on these data."""
+    model = models.build(architecture, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
+    return models.parameter_count(model)
 
 
 def _check_size(dataset: Dataset) -> None:

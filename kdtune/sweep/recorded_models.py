@@ -12,8 +12,8 @@ import safetensors.torch
 from kdtune.distill.config import Job
 from kdtune.errors import KdtuneError, SweepError
 from kdtune.fairness import Counts
-from kdtune.files import write_bytes
-from kdtune.runs.jsonl import read_records
+from kdtune.files import LARGEST_WEIGHTS, read_regular, write_bytes
+from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report
@@ -66,13 +66,22 @@ class RecordedModels:
             references: what a student's class bias is measured against, by its id.
         """
         missing = [model for model in models if not self.has(model)]
+        for model in missing:
+            state = self._writer.state.model(model.id)
+            if state is not None and state.state == "done":
+                why = f"what the run keeps of {model.id} is missing, damaged, or not what was recorded"
+                self._writer.run_state("preparing", f"{why}: it is trained again")
+                self._writer.start_over(model.id, why)
         todo = {model.id: model for model in missing if not self._from_cache(model)}
         return self._train(todo, len(models), teachers, references or {}) if todo else {}
 
     def has(self, model: PlannedModel) -> bool:
-        """Return whether a model is done and its weights are intact."""
+        """Tell whether a model is done, and its weights and its last report are whole."""
         state = self._writer.state.model(model.id)
-        return state is not None and state.state == "done" and self._weights(model) is not None
+        if state is None or state.state != "done" or self._weights(model) is None:
+            return False
+        last = next(read_backwards(self._files.reports(model.id)), None)
+        return last is not None and last.get("epoch") == state.epoch
 
     def trained_teachers(self, models: Sequence[PlannedModel]) -> dict[str, TrainedTeacher]:
         """Return the teachers among these models, by architecture."""
@@ -182,7 +191,7 @@ class RecordedModels:
         """Return a model's weights; None if they are missing, damaged, or differ in any bit from those recorded."""
         state = self._writer.state.model(model.id)
         try:
-            weights = self._files.weights(model.id).read_bytes()
+            weights = read_regular(self._files.weights(model.id), limit=LARGEST_WEIGHTS)
             safetensors.torch.load(weights)
         except (OSError, ValueError, safetensors.SafetensorError):
             return None

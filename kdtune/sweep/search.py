@@ -13,7 +13,7 @@ from kdtune.errors import SweepError
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.baselines import make_baselines, planned_baselines, references_of
+from kdtune.sweep.baselines import check_teachers, make_baselines, planned_baselines, references_of
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.recorded_models import RecordedModels
 from kdtune.sweep.remote.cluster import Allotment, workers_now
@@ -43,6 +43,7 @@ def run_search(
     make_baselines(models, planned)
     if trainer.stopping():
         raise SweepError("stopped before the first trial")
+    check_teachers(plan, models, planned, partial(writer.run_state, "preparing"))
     references = references_of(plan, models, planned)
     teachers = models.trained_teachers(planned)
     augment = plan.space.train_config().augment

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from kdtune.runs.summary import Doubt, Member, Summary, summarise
 from kdtune.text import duration, number, plain, plain_lines, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140
+_WIDE = 115
+"""A narrower terminal shows neither chance values nor settings other than T and α, so that no number is cut off."""
 
 
 def narrate(text: str) -> None:
@@ -45,38 +47,42 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     budget = f" of {status.budget}" if status.budget else ""
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
     console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{left}")
-    console.print(_front_table(summary))
+    console.print(_front_table(summary, wide=console.width >= _WIDE))
     for line in _notes(summary):
         console.print(plain(line), style="dim")
     if status.front:
         narrate(f"next: {run.record.concluding} {status.name}    (or: kdtune watch {status.name})")
 
 
-def _front_table(summary: Summary) -> Table:
+def _front_table(summary: Summary, *, wide: bool) -> Table:
     table = Table(
         title=f"Pareto front: {len(summary.front)} students (validation)",
         title_justify="left",
         pad_edge=False,
     )
-    settings = _varying(summary.front)
-    names = list(dict.fromkeys([*summary.objectives, "accuracy"]))
+    settings = _varying(summary.front) if wide else ["temperature", "alpha"]
+    measures = list(dict.fromkeys([*summary.objectives, "accuracy"]))
+    doubtful = {name for member in (*summary.front, *summary.baselines) for name in member.doubts}
     for heading in ("model", *(_short(name) for name in settings)):
         table.add_column(plain(heading), no_wrap=True)
-    for name in names:
-        table.add_column(
-            plain(name) + (" (95 %)" if _has_doubt(summary, name) else ""), justify="right", no_wrap=True
-        )
+    for name in measures:
+        heading = plain(name) + (" (95 %)" if name in doubtful else "")
+        table.add_column(heading, justify="right", no_wrap=True)
+        if wide and name in doubtful:
+            table.add_column("by chance", justify="right", no_wrap=True)
     for member in summary.front:
         table.add_row(
             plain(member.id),
             *(plain(setting(member.config.get(name, ""))) for name in settings),
-            *_cells(member, names),
+            *_cells(member, measures, doubtful if wide else ()),
         )
     table.add_section()
     for member in summary.baselines:
         seed = f" seed {member.config['study_seed']}" if "study_seed" in member.config else ""
         label = plain(f"{member.role} {member.config.get('architecture', member.id)}{seed}")
-        table.add_row(label, *([""] * len(settings)), *_cells(member, names), style="dim")
+        table.add_row(
+            label, *([""] * len(settings)), *_cells(member, measures, doubtful if wide else ()), style="dim"
+        )
     return table
 
 
@@ -99,16 +105,15 @@ def _varying(members: Sequence[Member]) -> list[str]:
     return always + others
 
 
-def _has_doubt(summary: Summary, name: str) -> bool:
-    return any(name in member.doubts for member in (*summary.front, *summary.baselines))
-
-
-def _cells(member: Member, names: Sequence[str]) -> list[str]:
+def _cells(member: Member, measures: Sequence[str], by_chance: Collection[str]) -> list[str]:
+    """Return the cells of a model: its measures, and after those in `by_chance` their chance values."""
     cells = []
-    for name in names:
+    for name in measures:
         text = number(member.values[name]) if name in member.values else "–"
         doubt = member.doubts.get(name)
         cells.append(text if doubt is None else f"{text} [{number(doubt.low)}, {number(doubt.high)}]")
+        if name in by_chance:
+            cells.append("" if doubt is None else f"{number(doubt.chance)}, {number(doubt.chance_high)}")
     return cells
 
 
@@ -118,17 +123,12 @@ def _notes(summary: Summary) -> list[str]:
         notes.append(f"feasible: {'; '.join(summary.constraints)}")
     for attribute, sizes in summary.group_sizes.items():
         notes.append(f"{attribute}: " + ", ".join(f"{group} {n:,}" for group, n in sizes.items()))
-    doubts: dict[str, list[Doubt]] = {}
-    for member in (*summary.front, *summary.baselines):
-        for name, doubt in member.doubts.items():
-            doubts.setdefault(name, []).append(doubt)
-    for name, found in doubts.items():
-        chances = [doubt.chance for doubt in found]
-        notes.append(
-            f"{name}: at these group sizes a model with the same rates in every group would show {_span(chances)} by "
-            "chance, on average"
-        )
-        gaps = [doubt.base_rate_gap for doubt in found if doubt.base_rate_gap is not None]
+    for name in summary.objectives:
+        doubts = [m.doubts[name] for m in (*summary.front, *summary.baselines) if name in m.doubts]
+        if not doubts:
+            continue
+        notes.append(f"{name} by chance: {_by_chance(name, doubts[0])}")
+        gaps = [doubt.base_rate_gap for doubt in doubts if doubt.base_rate_gap is not None]
         if gaps:
             notes.append(
                 f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value requires wrong answers"
@@ -136,9 +136,16 @@ def _notes(summary: Summary) -> list[str]:
     return notes
 
 
-def _span(values: Sequence[float]) -> str:
-    low, high = number(min(values)), number(max(values))
-    return low if low == high else f"{low} to {high}"
+def _by_chance(name: str, first: Doubt) -> str:
+    """Say what the two chance values of a measure mean, with those of the first model as the example."""
+    if name.startswith("class_bias"):
+        model, sizes = "a student without any class bias", "these class sizes"
+    else:
+        model, sizes = "a model with equal rates in all groups", "these group sizes"
+    return (
+        f"{model} shows {number(first.chance)} on average, up to {number(first.chance_high)} in 95 of 100 data sets of "
+        f"{sizes} (at the rates of the first row)"
+    )
 
 
 def print_runs(folder: Path, *, as_json: bool) -> None:

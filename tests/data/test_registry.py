@@ -1,3 +1,4 @@
+import inspect
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -46,6 +47,14 @@ def test_options_reach_the_loader(toy):
 def test_wrong_options_are_refused_before_anything_is_loaded(toy, options, message):
     with pytest.raises(DataError, match=message):
         check_options(toy, options)
+
+
+SIZES = {"n_train", "n_validation", "limit_per_class"}
+
+
+@pytest.mark.parametrize("name", sorted(set(names()) - {"trifeature"}))
+def test_sizes_have_one_name_in_all_loaders(name):
+    assert set(inspect.signature(datasets.get(name)).parameters) >= SIZES
 
 
 def test_a_name_is_given_once(toy):

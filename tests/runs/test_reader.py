@@ -187,6 +187,7 @@ def test_open_run_reads_the_record_at_once(finished: Run, tmp_path: Path) -> Non
 
 
 def test_liveness(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_CHANGE_SECONDS", 0.3)
     files, writer = make_run()
     writer.run_state("running")
     run = Run(files)

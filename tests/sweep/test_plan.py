@@ -134,6 +134,15 @@ def test_extras_are_those_that_somebody_asked_for(plan_of: Any) -> None:
         ({"constraints": {"acc": ">= 0.5"}}, "'acc'"),
         ({"constraints": {"accuracy": "> 0.5"}}, "cannot read '> 0.5'"),
         ({"constraints": {"accuracy": ">= majorty"}}, "did you mean 'majority'"),
+        (
+            {"constraints": {"accuracy": ">= majority + 0.6"}},
+            "'>= majority + 0.6', 1.1 on these data, can never be",
+        ),
+        ({"constraints": {"worst_class_accuracy": ">= chance - 0.5"}}, "0 on these data, is always met"),
+        (
+            {"constraints": {"parameters": "<= 9"}},
+            "parameters <= 9 can never be met: the students have linear 10",
+        ),
         ({"pairs": ["mlp-16->liner"]}, "unknown model 'liner'"),
         ({"pairs": ["mlp-16->lenet5"]}, "lenet5"),
     ],

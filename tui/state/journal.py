@@ -122,11 +122,11 @@ class Journal:
         if volume > self._volume and self._latest:
             gain = volume - self._volume
             by = "front begun by" if not self._volume else "front grew by"
-            self._add(time, f"{by} {self._latest} (hypervolume +{gain:.3g})", "front", self._latest)
+            self._add(time, f"{by} {self._latest} (hypervolume +{gain:.2g})", "front", self._latest)
         self._volume = max(self._volume, volume)
 
 
 def steps_with_times(steps: Sequence[Step], end: float) -> list[tuple[Step, float]]:
     """Return each step and the seconds that it took; the last one goes on until `end`."""
-    ends = [*(step.time for step in steps[1:]), end]
+    ends = [step.time for step in steps[1:]] + [end] * bool(steps)
     return [(step, max(0.0, until - step.time)) for step, until in zip(steps, ends, strict=True)]

@@ -62,6 +62,7 @@ class Store:
         self._front: tuple[list[ModelState], npt.NDArray[np.bool_]] = ([], np.zeros(0, bool))
         self._hypervolume = 0.0
         self._front_ids: frozenset[str] = frozenset()
+        self._infeasible: frozenset[str] = frozenset()
         self._earlier: dict[tuple[int, float], list[ModelState]] = {}
         self._counts_at = -1
         self._counts: dict[str, int] = {}
@@ -226,6 +227,7 @@ class Store:
         except KdtuneError:
             done, mask = [], np.zeros(0, bool)
         self._front = (done, mask)
+        self._infeasible = frozenset(trial.id for trial in done if not self.feasible(trial))
         self._front_ids = frozenset(trial.id for trial, on in zip(done, mask, strict=True) if on)
         values = objective_values(done, self.record.objectives)
         self._hypervolume = front_hypervolume(values[mask], self.objectives) if done else 0.0
@@ -255,6 +257,12 @@ class Store:
             (self._front_at, share): [trial for trial, on in zip(members, mask, strict=True) if on]
         }
         return self._earlier[self._front_at, share]
+
+    @property
+    def infeasible(self) -> frozenset[str]:
+        """The ids of the trials that are done and break a constraint."""
+        self._refresh_front()
+        return self._infeasible
 
     def feasible(self, model: ModelState) -> bool:
         """Return whether a model meets the constraints."""

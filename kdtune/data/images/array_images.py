@@ -1,4 +1,4 @@
-"""The last steps of data sets whose images are few and small enough for one array: cut, limit, wrap up."""
+"""Data sets whose images are few and small enough for one array: the steps after reading."""
 
 from collections.abc import Callable
 

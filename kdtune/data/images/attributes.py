@@ -1,4 +1,4 @@
-"""Sensitive attributes of image files, from tables that name them: kdtune's own form, and Hugging Face's."""
+"""Sensitive attributes of image files, from tables that name the files: in kdtune's form and in Hugging Face's."""
 
 import json
 import os
@@ -22,10 +22,10 @@ NAME_COLUMNS = ("file", "file_name")
 """The column that names an image: kdtune's name for it, and Hugging Face's."""
 
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-"""What Hugging Face calls such tables; one may lie in the folder, or in each folder of a split."""
+"""What Hugging Face calls such tables; they are in the image folder, or in the folder of each split."""
 
 _COMPARED = 10_000
-"""So many of a table's names are searched for one that is near, because comparing them all takes seconds."""
+"""At most this many names of a table are compared with a missing one, because comparing all takes seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class ImageTable(RawTable):
 
 
 def find_metadata(root: Path) -> list[Path]:
-    """Return the tables that lie in an image folder, or in the folders of it, by Hugging Face's names."""
+    """Return the tables with Hugging Face's names in an image folder, or in the folders inside it."""
     folders = [root, *sorted(item for item in root.iterdir() if item.is_dir())]
     return [folder / name for folder in folders for name in METADATA if (folder / name).is_file()]
 
@@ -57,10 +57,10 @@ def find_metadata(root: Path) -> list[Path]:
 def read_attributes(
     paths: Sequence[Path], columns: Sequence[str], files: Sequence[str], root: Path, form: Form
 ) -> ImageTable:
-    """Read what tables say of images, by file name.
+    """Read the attributes of images from tables, by file name.
 
-    A row names its image by a path, relative to `root` or to the folder of its table, by a longer path that
-    ends so (an absolute one), or by so much of the path's end as is unambiguous; its suffix may be left out.
+    A row names its image by a path relative to `root` or to the folder of its table, by a longer path that ends
+    with it (an absolute one), or by as much of the path's end as is unambiguous. The suffix may be left out.
     Names are compared in Unicode's composed form. An empty cell means that the attribute is not known.
 
     Args:
@@ -136,7 +136,7 @@ def _check_complete(
 
 
 class _Names:
-    """Finds images by what a table calls them: by their whole name first, then by the one without its suffix."""
+    """Finds images by the names that a table gives them: first by the whole name, then by the one without suffix."""
 
     def __init__(self, files: Sequence[str]) -> None:
         self._files = [_composed(file) for file in files]
@@ -146,7 +146,7 @@ class _Names:
         )
 
     def find(self, name: str, base: str) -> list[int]:
-        """Return the numbers of the images that `name` may mean; `base` is the folder of its table, or ""."""
+        """Return the numbers of the images that `name` may mean; `base` is the folder of its table, or empty."""
         path = re.sub(r"^(\./)+", "", _composed(name).replace("\\", "/"))
         return next((found for index in self._indices if (found := index.find(path, base))), [])
 
@@ -189,7 +189,7 @@ def _last(path: str) -> str:
 
 
 def _base(path: Path, root: Path) -> str:
-    """Return the folder of a table that lies below `root`, with a slash at its end; "" for all others."""
+    """Return the folder of a table below `root`, with a slash at its end; empty for a table elsewhere."""
     try:
         inside = path.resolve().parent.relative_to(root.resolve()).as_posix()
     except ValueError:

@@ -61,17 +61,17 @@ def load_folder(
     """Read an image folder; train and validation are decoded at once, test when it is opened.
 
     Where there is no folder for validation, it is cut from train, stratified by class and groups. Classes are
-    the folders' names, sorted; images may lie in folders below them. docs/datasets.md says what is read and how
-    images become pixels.
+    the folders' names, sorted; images may lie in folders below them. See docs/datasets.md for the
+    files that are read, and for how images become pixels.
 
     Args:
         path: a folder with `train` and `test` (and `validation`), each with a folder for each class; or
             with class folders alone, which are cut by seed.
         splits: `auto`: a folder is a split if it is called like one and holds class folders; `none`: all folders
-            are classes, whatever they are called.
-        image_size: scale the shorter side to so many pixels and cut out the centre; default: leave as it is.
+            are classes, whatever their names.
+        image_size: scale the shorter side to this many pixels and cut out the centre; default: keep the size.
         channels: 3 for colour, 1 for grey.
-        value_range: the values that are black and white in images with more than 8 bits; what is outside is clipped.
+        value_range: the values that are black and white in images with more than 8 bits; values outside are clipped.
             Default: 0 and 65535 for 16 bits, 0 and 1 for floating-point numbers; other values are refused.
         sensitive: columns of `attributes`, or intersections (`sex*race`), that are the groups.
         attributes: a table, or several, with the attributes and a column `file` (or `file_name`): the image's path, or
@@ -81,16 +81,16 @@ def load_folder(
         bins: numeric column -> ascending edges: `[25, 45]` makes `<25`, `25-45`, `>=45`; an edge belongs to the bin
             above it.
         min_group: the fewest examples that a group may have in validation.
-        rare: what becomes of smaller groups, and of values that are no declared group: `error`, `missing`
+        rare: what happens to smaller groups, and to values that are no declared group: `error`, `missing`
             (they belong to no group), or `other` (they are merged).
         validation: the share of train that is validation, where it has no folder.
         test: the share that is the test split, where there are class folders alone.
-        n_train: take so many images only, stratified.
-        n_validation: take so many images only, stratified.
-        limit_per_class: take at most so many images of each class, before validation is cut off.
+        n_train: use only this many images, stratified.
+        n_validation: use only this many images, stratified.
+        limit_per_class: use at most this many images of each class, before validation is cut off.
         crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
         flip: mirror images at random.
-        stream: keep the decoded images in a file and read them as they are needed, for more than fit into memory.
+        stream: keep decoded images in a file and read them as needed: for more images than fit into memory.
         seed: the same seed cuts the same splits.
 
     Raises:
@@ -192,7 +192,7 @@ def _read_table(
     files: Sequence[str],
     form: Form,
 ) -> tuple[ImageTable, tuple[str, ...]]:
-    """Return the sensitive columns of each image, and what is worth telling of the tables."""
+    """Return the sensitive columns of each image, and notes on the tables."""
     if attributes is None:
         paths = find_metadata(root)
     else:
@@ -216,7 +216,7 @@ def _settle(
     min_group: int,
     rare: Rare,
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Tensor]]:
-    """Settle groups that are too small, by their number in validation, or in what it will be cut from."""
+    """Settle groups that are too small, by their size in validation or in the images that it will be cut from."""
     source = parts.get("validation", parts["train"])
     n = len(source.files)
     share = size if isinstance(size, float) else min(1.0, size / n)

@@ -94,10 +94,10 @@ def load_table(
         comment: lines that begin with this text are left out.
         test: the share of rows that is the test split, or the path of another file.
         validation: the share of the remaining rows that is validation.
-        n_train: take so many training rows only, stratified.
-        n_validation: take so many rows for validation, stratified, instead of the share.
-        limit_per_class: take at most so many rows of each class, before validation is cut off.
-        limit: take so many rows only, of all splits together, stratified.
+        n_train: use only this many training rows, stratified.
+        n_validation: use this many rows for validation, stratified, instead of the share.
+        limit_per_class: use at most this many rows of each class, before validation is cut off.
+        limit: use only this many rows, of all splits together, stratified.
         seed: the same seed cuts the same splits.
 
     Raises:

@@ -1,5 +1,6 @@
 """The trained models of a run, read back from what it keeps: checkpoints of trials, weights of baselines."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from kdtune.distill.checkpoint import CheckpointError, read_checkpoint
 from kdtune.distill.config import Job
 from kdtune.distill.module import module_of
 from kdtune.errors import InputError, RunError, UnknownNameError
-from kdtune.files import read_json
+from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular, sha256_of
 from kdtune.runs.paths import is_trial
 from kdtune.runs.reader import Run
 from kdtune.runs.records import Report
@@ -65,8 +66,8 @@ class Trained:
             model.load_state_dict(dict(self.state))
         except RuntimeError:
             raise RunError(
-                f"{run.files.model(self.id)}: its weights do not fit a {self.architecture} for these data: "
-                "leave it out with --pick, or run the search again"
+                f"{run.files.model(self.id)}: its weights are not those of a {self.architecture} for these data: "
+                f"{_remedy(run)}"
             ) from None
         return model.eval()
 
@@ -104,26 +105,29 @@ def job_of(run: Run, model_id: str, config: Mapping[str, Any]) -> Job:
     try:
         return Job.from_dict(config["job"]) if "job" in config else Job.from_flat(config)
     except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
-        raise RunError(f"{run.files.config(model_id)}: damaged ({error!r}); {_REMEDY}") from None
+        raise RunError(f"{run.files.config(model_id)}: damaged ({error!r}); {_remedy(run)}") from None
 
 
-_REMEDY = "leave it out with --pick, or run the search again"
+def _remedy(run: Run) -> str:
+    return f"leave it out with --pick, or train it again: {run.resuming}"
 
 
 def _checkpoint(run: Run, model_id: str, job: Job, last: Report) -> dict[str, Tensor]:
     path = run.files.checkpoint(model_id)
     if not path.exists():
-        raise RunError(f"{path}: missing: the run has no weights of {model_id}; {_REMEDY}")
+        raise RunError(f"{path}: missing: the run kept no weights of {model_id}; {_remedy(run)}")
     try:
+        if run.weights_digest(model_id) not in ("", sha256_of(path)):
+            raise CheckpointError(f"{path}: not bit by bit what the run recorded (another SHA-256)")
         content = read_checkpoint(path)
         reports = [Report.from_dict(record) for record in content["reports"]]
         state: dict[str, Tensor] = content["model"]
         fits = Job.from_dict(content["job"]) == job and all(isinstance(t, Tensor) for t in state.values())
-    except (CheckpointError, InputError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"{str(error).rstrip('.')}; {_REMEDY}") from None
+    except (CheckpointError, InputError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{str(error).rstrip('.')}; {_remedy(run)}") from None
     if not fits or not reports or reports[-1].epoch != last.epoch or reports[-1].counts != last.counts:
         raise RunError(
-            f"{path}: not the checkpoint of the {last.epoch} epochs that {model_id} reported; {_REMEDY}"
+            f"{path}: not the checkpoint of the {last.epoch} epochs that {model_id} reported; {_remedy(run)}"
         )
     return state
 
@@ -134,8 +138,14 @@ def _weights(run: Run, model_id: str) -> dict[str, Tensor]:
 
     path = run.files.weights(model_id)
     try:
-        return safetensors.torch.load(path.read_bytes())
+        content = read_regular(path, limit=LARGEST_WEIGHTS)
+        if run.weights_digest(model_id) not in ("", hashlib.sha256(content).hexdigest()):
+            raise RunError(
+                f"{path}: damaged: not bit by bit the weights that the run recorded (another SHA-256); "
+                f"{run.resuming} trains them again"
+            )
+        return safetensors.torch.load(content)
     except OSError as error:
-        raise RunError(f"{path}: not readable ({error.strerror}): run the search again") from None
+        raise RunError(f"{path}: not readable ({error.strerror}): {run.resuming} trains them again") from None
     except (safetensors.SafetensorError, ValueError) as error:
-        raise RunError(f"{path}: damaged ({error}): run the search again") from None
+        raise RunError(f"{path}: damaged ({error}): {run.resuming} trains them again") from None

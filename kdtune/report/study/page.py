@@ -9,8 +9,9 @@ from kdtune.report.study import published
 from kdtune.report.study.results.reading import Series, Study
 from kdtune.report.study.statistics import quantities
 from kdtune.report.study.statistics.quantities import spread
-from kdtune.report.study.statistics.significance import NULLS, Null, expected_floor, tally
+from kdtune.report.study.statistics.significance import FEW_CLASSES, NULLS, Null, expected_floor, tally
 from kdtune.report.study.tables.cells import percent
+from kdtune.report.study.tables.classes import FEW_CLASSES_WARNING
 from kdtune.report.study.tables.rendering import Table
 
 
@@ -100,6 +101,12 @@ def doubts(study: Study, null: Null) -> list[str]:
         "Welch's test assumes that class accuracies are normally distributed. Near 100 % they are not, and a few seeds "
         "can't show it.",
     ]
+    lines.append(
+        "All models are tested on the same examples, so #SC and #TC speak of these test examples: they say that "
+        "training changed how many of them are right, not that it would on other examples of the class."
+    )
+    if null == "ratio" and len(study.record.classes) < FEW_CLASSES:
+        lines.append(f"{FEW_CLASSES_WARNING} The counts by class accuracy alone stand beside.")
     lines += list(study.spec.warnings)
     if study.missing:
         shown = "; ".join(study.missing[:8]) + (

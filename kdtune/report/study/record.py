@@ -96,7 +96,16 @@ def _affected(study: Study, series: Series, null: Null) -> list[dict[str, Any]]:
     for t in series.temperatures:
         for test, reference in (("SC", series.nds), ("TC", series.teachers)):
             found = tally(reference, series.students[t], null=null, level=study.spec.level)
-            rows.append({**_series(series), "temperature": t, "test": test, **_tally(found)})
+            alone = tally(reference, series.students[t], null="raw", level=study.spec.level)
+            rows.append(
+                {
+                    **_series(series),
+                    "temperature": t,
+                    "test": test,
+                    **_tally(found),
+                    "uncorrected_by_class_accuracy": alone.n_raw,
+                }
+            )
     return rows
 
 

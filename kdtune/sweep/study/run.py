@@ -1,24 +1,31 @@
 """Trains the models of a study as Ray tasks, and continues where an earlier driver ended."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from kdtune.errors import SweepError
 from kdtune.runs.objectives import References
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.baselines import make_baselines
+from kdtune.sweep.baselines import check_teachers, make_baselines
+from kdtune.sweep.plan import Plan
 from kdtune.sweep.recorded_models import RecordedModels
 from kdtune.sweep.remote.tasks import TaskTrainer
 from kdtune.sweep.study.plan import StudyModel
 
 
 def run_study(
-    planned: Sequence[StudyModel], models: RecordedModels, trainer: TaskTrainer, writer: RunWriter
+    plan: Plan,
+    planned: Sequence[StudyModel],
+    models: RecordedModels,
+    trainer: TaskTrainer,
+    writer: RunWriter,
 ) -> None:
     """Train what is not trained yet: teachers and students without one, then the distilled students seed by seed.
 
     A distilled student that can't be trained is recorded as failed, and the study goes on without it.
 
     Raises:
+        InputError: a teacher from a file does not know the data.
         SweepError: a baseline could not be trained, or no distilled student could.
     """
     writer.run_state("preparing", "teachers and non-distilled students")
@@ -26,6 +33,7 @@ def run_study(
     make_baselines(models, list(baselines))
     if trainer.stopping():
         return
+    check_teachers(plan, models, baselines, partial(writer.run_state, "preparing"))
     students = [model for model in planned if model.role == "student"]
     writer.run_state("running", f"{trainer.allotment.workers} students at once")
     failed: dict[str, str] = {}

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from kdtune.data.dataset import Dataset
+from kdtune.distill.checkpoint import read_checkpoint
+from kdtune.errors import KdtuneError
 from kdtune.fairness import count
+from kdtune.files import read_json, sha256_of
 from kdtune.models import build
+from kdtune.runs.jsonl import read_backwards
 from kdtune.runs.paths import RunFiles
-from kdtune.runs.state import RunState
+from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.plan import Plan
 
 Keep = Literal["all", "front", "none"]
@@ -51,6 +55,35 @@ class CheckpointRetention:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
         self._there &= kept
+
+
+def why_lost(files: RunFiles, model: ModelState, *, checkpoint: bool) -> str:
+    """Return why an export could not read what is kept of a finished student; empty if it could.
+
+    Args:
+        checkpoint: whether its weights are kept.
+    """
+    try:
+        read_json(files.config(model.id))
+        last = next(read_backwards(files.reports(model.id)), None)
+        if last is None or last.get("epoch") != model.epoch:
+            return f"{files.reports(model.id).name} lacks its last report"
+        if not checkpoint:
+            return ""
+        if model.weights and model.weights != sha256_of(files.checkpoint(model.id)):
+            return f"{files.checkpoint(model.id).name} is not what was recorded"
+        read_checkpoint(files.checkpoint(model.id))
+    except (KdtuneError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def checkpoint_digest(files: RunFiles, model_id: str) -> str:
+    """Return the SHA-256 (hex) of a student's checkpoint; empty where there is none."""
+    try:
+        return sha256_of(files.checkpoint(model_id))
+    except OSError:
+        return ""
 
 
 def room_needed(plan: Plan, workers: int) -> tuple[int, int, int]:

@@ -6,6 +6,7 @@ The journal alone decides which trials exist: a resumed sweep reads from it what
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import optuna
@@ -139,12 +140,21 @@ def unfinished(study: optuna.Study) -> list[int]:
     ]
 
 
+def is_told(study: optuna.Study, number: int) -> bool:
+    """Return whether the study knows how a trial ended."""
+    return study.get_trials(deepcopy=False)[number].state.is_finished()
+
+
 def take_up(study: optuna.Study, space: Space, number: int) -> optuna.Trial:
     """Return an unfinished trial, to be run (again) under its own number with its own parameters.
 
-    If the driver was killed between two parameters, those already drawn stay, and the sampler is brought to the same
-    point: parameters are drawn in order, so the others are what they would have been.
+    One that the study knows as finished is trained anew with the parameters that it had.
+
+    Where the driver was killed between two parameters, those that were drawn stay, and the sampler is brought to where
+    it was: drawing is in order, so the others come out as they would have.
     """
+    if is_told(study, number):
+        return cast(optuna.Trial, study.trials[number])  # it suggests what it holds
     study.sampler = make_sampler(space, number)
     trial = _trial(study, number)
     known = study.trials[number]

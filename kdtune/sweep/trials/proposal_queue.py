@@ -1,6 +1,6 @@
 """What is to be trained next: trials that an earlier driver left unfinished, new ones of the study, and retries."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import optuna
 
@@ -27,6 +27,10 @@ class ProposalQueue:
     def unfinished(self) -> list[int]:
         """Numbers of the trials that an earlier driver began, and that are still to be proposed again."""
         return list(self._unfinished)
+
+    def take_up(self, numbers: Collection[int]) -> None:
+        """Propose these trials of the study again too: they were begun, or what was kept of them is lost."""
+        self._unfinished = sorted({*self._unfinished, *(n for n in numbers if n < self._begun)})
 
     def drop(self, number: int) -> None:
         """Propose an unfinished trial no more: how it ended is known."""

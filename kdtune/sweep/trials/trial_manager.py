@@ -16,13 +16,13 @@ from kdtune.errors import DiskError
 from kdtune.files import write_json
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.objectives import References, front_hypervolume
-from kdtune.runs.paths import RunFiles, trial_id
+from kdtune.runs.paths import RunFiles, trial_id, trial_number
 from kdtune.runs.reader import front_members, objective_values
 from kdtune.runs.records import Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials import optuna_study
-from kdtune.sweep.trials.checkpoints import CheckpointRetention
+from kdtune.sweep.trials.checkpoints import CheckpointRetention, checkpoint_digest, why_lost
 from kdtune.sweep.trials.halving import EarlyStopper
 from kdtune.sweep.trials.proposal import Proposal, ProposedStudent
 from kdtune.sweep.trials.proposal_queue import ProposalQueue
@@ -52,6 +52,7 @@ class TrialManager:
         deadline: float | None,
     ) -> None:
         self._plan = plan
+        self._files = files
         self._writer = writer
         self._study = study
         self._references = references
@@ -64,6 +65,7 @@ class TrialManager:
         self._early_stopper.recall(read_records(files.events), self._queue.unfinished)
         self.hopeless = ""
         self._tell_what_is_known()
+        self._start_over_what_is_lost()
         self.delete_superseded()
 
     def should_stop(self) -> bool:
@@ -191,8 +193,9 @@ class TrialManager:
 
     def _end(self, number: int, state: str, message: str = "") -> None:
         model_id = trial_id(number)
-        # First the run's record, then the study: if this driver is killed in between, the next one tells the study.
-        self._writer.model_state(model_id, state, message)
+        # First the run's record, then the study: a driver killed in between finds the record and tells the study.
+        kept = checkpoint_digest(self._files, model_id) if state == "done" else ""
+        self._writer.model_state(model_id, state, message, weights=kept)
         self._tell(number)
         if state == "done":
             self._record_front()
@@ -217,6 +220,8 @@ class TrialManager:
         self._writer.front(len(done), front_hypervolume(values[on_front], self._plan.objectives))
 
     def _tell(self, number: int) -> None:
+        if optuna_study.is_told(self._study, number):  # of a trial that was trained anew
+            return
         model = self._writer.state.trials[trial_id(number)]
         optuna_study.tell(self._study, number, model, self._plan.objectives, self._plan.constraints)
 
@@ -238,3 +243,20 @@ class TrialManager:
         recorded = self._writer.state.hypervolume[-1][0] if self._writer.state.hypervolume else 0
         if recorded < sum(model.state == "done" for model in self._writer.state.trials.values()):
             self._record_front()
+
+    def _start_over_what_is_lost(self) -> None:
+        """Train those members of the front anew whose files can't be read, as after a power cut or a repaired disk.
+
+        The study keeps what it was told of them. Its front is asked for, not the run's: while one of its members is
+        trained anew, the run's has others, whose checkpoints were deleted.
+        """
+        front = {trial_id(trial.number) for trial in self._study.best_trials}
+        for model in list(self._writer.state.trials.values()):
+            if model.state == "done" and model.id in front:
+                why = why_lost(self._files, model, checkpoint=self._plan.space.keep != "none")
+                if why:
+                    self._writer.run_state("preparing", f"{model.id}: {why}: it is trained again")
+                    self._writer.start_over(model.id, why)
+        told = [m for m in self._writer.state.trials.values() if m.ended is None]
+        begun = {number for model in told if (number := trial_number(model.id)) is not None}
+        self._queue.take_up(begun)

@@ -1,5 +1,6 @@
 """What runs on Ray's workers as Tune trials: students, alone or several as one."""
 
+import contextlib
 import json
 import traceback
 from collections.abc import Collection, Mapping
@@ -16,7 +17,7 @@ from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
 from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teacher import TeacherSignal
-from kdtune.errors import DiskError, KdtuneError
+from kdtune.errors import DiskError, KdtuneError, RunError
 from kdtune.files import read_json
 from kdtune.models import Builder
 from kdtune.sweep.remote.memory_guard import MemoryGuard
@@ -157,7 +158,10 @@ class CohortTrial(tune.Trainable):
         if self._proposal.ended is None:
             return []
         path = self._folder.fetch(self._proposal.ended)
-        return [int(number) for number in read_json(path)["ended"]] if path.exists() else []
+        # A machine that lost its power may have left an empty file; the driver knows who ended in any case.
+        with contextlib.suppress(RunError):
+            return [int(number) for number in read_json(path)["ended"]]
+        return []
 
     def _device_data(self, job: Job) -> DeviceData:
         key = (job.view_seed, job.train.augment)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kdtune.distill.checkpoint import write_checkpoint
 from kdtune.fairness import count
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.objectives import References
@@ -66,6 +67,8 @@ class Sweep:
         assert proposal is not None
         for epoch in (1, 2):
             self.manager.record(proposal, news(proposal, report(epoch, right)))
+        for student in proposal.students:
+            write_checkpoint(student.checkpoint, {})
         self.manager.close(proposal, {}, lost=None)
 
 
@@ -318,6 +321,7 @@ def test_killed_between_the_record_and_the_study(
     def die(*_: Any) -> None:
         raise Killed
 
+    write_checkpoint(proposal.students[0].checkpoint, {})
     monkeypatch.setattr(before.manager, "_tell", die)
     last = {
         "done": news(proposal, report(1), report(2)), "stopped": news(proposal, report(1)),
@@ -481,3 +485,58 @@ def test_the_next_driver_forms_the_same_cohorts(begin: Any) -> None:
     assert again[0].students == tuple(s for s in proposal.students if s.number != 2)
     assert again[0].state == proposal.state
     assert [s.job for s in again[1].students] == [s.job for s in expected[1].students]
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def other(path: Path) -> None:
+    """Leave a file of the same form with another content."""
+    write_checkpoint(path, {"model": {"weight": 0.05}})
+
+
+LOST = [(ruin, name) for ruin in (Path.unlink, empty, cut) for name in ("checkpoint", "reports", "config")]
+
+
+@pytest.mark.parametrize(("ruin", "name"), [*LOST, (other, "checkpoint")])
+def test_a_member_of_the_front_whose_files_are_lost_is_trained_again(
+    begin: Any, ruin: Callable[[Path], None], name: str
+) -> None:
+    """As a machine leaves them that lost its power: the next driver says so, and so does the one after a kill."""
+    before = begin()
+    for right in (36, 30, 20):
+        before.train(before.manager.next_proposal(), right=right)
+    front = before.manager._front()
+    assert front == ["t0000"]
+    params = before.study.get_trials()[0].params
+    before.writer.close()
+    ruin(getattr(before.files, name)("t0000"))
+    begin().writer.close()  # killed before it trains
+    after = begin()
+    said = [e["message"] for e in read_records(after.files.events) if e.get("state") == "preparing"]
+    assert len(said) == 1
+    assert said[0].startswith("t0000: ")
+    assert said[0].endswith(": it is trained again")
+    assert after.state(0) == "interrupted"
+    proposal = after.manager.next_proposal()
+    assert proposal.numbers == (0,), "others that look like the front meanwhile are left alone"
+    assert proposal.students[0].job.distillation.temperature == params["temperature"]
+    after.train(proposal, right=36)
+    assert after.told() == ["COMPLETE"] * 3
+    assert after.manager._front() == ["t0000"]
+    assert [r["epoch"] for r in read_records(after.files.reports("t0000"))] == [1, 2]
+    assert after.manager.next_proposal().numbers == (3,)
+
+
+def test_where_no_weights_are_kept_none_are_missed(begin: Any) -> None:
+    before = begin(keep="none")
+    before.train(before.manager.next_proposal())
+    before.writer.close()
+    after = begin(keep="none")
+    assert after.state(0) == "done"
+    assert after.manager.next_proposal().numbers == (1,)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kdtune.fairness import ChanceFloor
 from kdtune.report.drawing.picture import Picture, picture
 from kdtune.report.drawing.style import COLOURS, INK, MARKERS, MUTED, NDS, TEACHER, WIDE, new_figure
 from kdtune.report.study.results.reading import Series
@@ -26,14 +27,14 @@ class Panel:
     """One quantity against T.
 
     Attributes:
-        floor: what chance alone would give; NaN for none.
+        chance: what a model with equal rates in all groups shows; None if that makes no sense.
         labels: what the labels themselves give; NaN for none.
         published: the paper's values of its distilled students by T, in the unit of the axis.
     """
 
     label: str
     value: Value
-    floor: float = math.nan
+    chance: ChanceFloor | None = None
     labels: float = math.nan
     published: Mapping[float, float] = field(default_factory=dict)
 
@@ -76,8 +77,12 @@ def _draw(series: Sequence[Series], panels: Sequence[Panel], scale: float, width
                 label=f"distilled, {name}",
                 zorder=3,
             )
-        if not math.isnan(panel.floor):
-            ax.axhline(scale * panel.floor, color=MUTED, linestyle=":", label="by chance", zorder=1)
+        if panel.chance is not None and not math.isnan(panel.chance.mean):
+            for level, dash, name in (
+                (panel.chance.mean, ":", "by chance, mean"),
+                (panel.chance.high, (0, (1, 4)), "by chance, 95 %"),
+            ):
+                ax.axhline(scale * level, color=MUTED, linestyle=dash, label=name, zorder=1)
         if not math.isnan(panel.labels):
             ax.axhline(scale * panel.labels, color=MUTED, linestyle="-.", label="labels", zorder=1)
         published_points(

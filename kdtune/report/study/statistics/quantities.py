@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kdtune.fairness import base_rate_gap, chance_floor
+from kdtune.fairness import ChanceFloor, base_rate_gap, chance_floor
 from kdtune.report.study.results.evaluate import SHARED
 from kdtune.report.study.results.reading import ModelOnTest, Series, Study
 from kdtune.report.study.statistics.trend import Trend, trend
@@ -59,13 +59,13 @@ def individual_value(series: Series) -> Value:
     return value
 
 
-def chance(models: Sequence[ModelOnTest], attribute: str, quantity: Gap) -> float:
-    """Return the mean gap that these models would show if their rates were the same in every group."""
-    floors = [
-        chance_floor(m.counts[attribute], quantity=quantity, resamples=_RESAMPLES).mean for m in models[:5]
-    ]
-    defined = [floor for floor in floors if not np.isnan(floor)]
-    return float(np.mean(defined)) if defined else float("nan")
+def chance(models: Sequence[ModelOnTest], attribute: str, quantity: Gap) -> ChanceFloor:
+    """Return the gap that these models would show with equal rates in all groups; means over the models."""
+    floors = np.array(
+        [chance_floor(m.counts[attribute], quantity=quantity, resamples=_RESAMPLES) for m in models[:5]]
+    ).reshape(-1, 2)
+    defined = floors[~np.isnan(floors).any(axis=1)]
+    return ChanceFloor(*defined.mean(axis=0).tolist()) if len(defined) else ChanceFloor(np.nan, np.nan)
 
 
 def label_gap(study: Study, attribute: str) -> float:

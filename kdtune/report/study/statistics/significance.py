@@ -21,6 +21,9 @@ NULLS: dict[Null, str] = {
 }
 """The quantity that is equal for a class that is not affected."""
 CORRECTIONS: tuple[Correction, ...] = (None, "holm", "bh")
+FEW_CLASSES = 10
+"""With fewer classes than this, a change in one class moves the ratios of all others noticeably."""
+
 _MOST_SPLITS = 500
 _SIMULATIONS = 400
 
@@ -33,6 +36,7 @@ class Tally:
         tests: by correction; p-values by class.
         n_raw, n_holm, n_bh: numbers of affected classes; None if no test is possible.
         better, worse: number of affected classes, uncorrected, on which the second model is better or worse.
+        note: why tests are missing; empty if none is.
     """
 
     tests: dict[Correction, AffectedClasses]
@@ -74,9 +78,10 @@ def tally(a: Sequence[ModelOnTest], b: Sequence[ModelOnTest], *, null: Null, lev
     """Test which classes differ from models a to models b."""
     if not a or not b:
         return Tally({}, None, None, None, None, None, "no model is done")
+    totals = accuracies(a), accuracies(b)
+    sizes = a[0].counts[ALL].examples[0]
     tests = {
-        c: _test(class_accuracies(a), class_accuracies(b), accuracies(a), accuracies(b), null, level, c)
-        for c in CORRECTIONS
+        c: _test(class_accuracies(a), class_accuracies(b), totals, null, level, c, sizes) for c in CORRECTIONS
     }
     plain = tests[None]
     if len(a) < 2 or len(b) < 2:
@@ -88,11 +93,16 @@ def tally(a: Sequence[ModelOnTest], b: Sequence[ModelOnTest], *, null: Null, lev
 
 def measured_floor(models: Sequence[ModelOnTest], *, null: Null, level: float) -> Floor | None:
     """Compare seeds of one model with its other seeds, in all splits into halves; None with fewer than 4 seeds."""
-    return floor_of(class_accuracies(models), accuracies(models), null=null, level=level) if models else None
+    if not models:
+        return None
+    sizes = models[0].counts[ALL].examples[0]
+    return floor_of(class_accuracies(models), accuracies(models), null=null, level=level, sizes=sizes)
 
 
-def floor_of(by_class: np.ndarray, totals: np.ndarray, *, null: Null, level: float) -> Floor | None:
-    """Return the same from class accuracies [seeds, C] and accuracies [seeds]."""
+def floor_of(
+    by_class: np.ndarray, totals: np.ndarray, *, null: Null, level: float, sizes: np.ndarray | None = None
+) -> Floor | None:
+    """Return the same from class accuracies [seeds, C], accuracies [seeds] and class sizes [C]."""
     n = len(by_class)
     if n < 4:
         return None
@@ -104,7 +114,7 @@ def floor_of(by_class: np.ndarray, totals: np.ndarray, *, null: Null, level: flo
         left = np.zeros(n, dtype=bool)
         left[list(chosen)] = True
         tests = [
-            _test(by_class[left], by_class[~left], totals[left], totals[~left], null, level, c)
+            _test(by_class[left], by_class[~left], (totals[left], totals[~left]), null, level, c, sizes)
             for c in CORRECTIONS
         ]
         counts.append([int(test.affected.sum()) for test in tests])
@@ -139,12 +149,12 @@ def expected_floor(n_classes: int, n_a: int, n_b: int, level: float) -> Floor | 
 def _test(
     a: np.ndarray,
     b: np.ndarray,
-    total_a: np.ndarray,
-    total_b: np.ndarray,
+    totals: tuple[np.ndarray, np.ndarray],
     null: Null,
     level: float,
     correction: Correction,
+    sizes: np.ndarray | None,
 ) -> AffectedClasses:
     return affected_classes(
-        a, b, null=null, level=level, correction=correction, model_accuracy=(total_a, total_b)
+        a, b, null=null, level=level, correction=correction, model_accuracy=totals, class_sizes=sizes
     )

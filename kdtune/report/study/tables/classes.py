@@ -1,5 +1,6 @@
 """The tables of a study about classes: Table 1 of the paper, its noise floors, and the values behind them."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from kdtune.report.study.statistics import quantities
 from kdtune.report.study.statistics.quantities import spread, spread_of
 from kdtune.report.study.statistics.significance import (
     CORRECTIONS,
+    FEW_CLASSES,
     NULLS,
     Floor,
     Null,
@@ -24,6 +26,11 @@ from kdtune.report.study.tables.cells import PUBLISHED, percent
 from kdtune.report.study.tables.rendering import Table
 from kdtune.runs.records import ALL
 
+FEW_CLASSES_WARNING = (
+    "With few classes, a class that changes moves the model's accuracy, and with it the ratios of all other classes, "
+    "which then seem affected too."
+)
+
 MOST_ON_PAGE = 40
 """A table of more classes than this is written only as a file."""
 
@@ -31,21 +38,26 @@ MOST_ON_PAGE = 40
 def classes_table(study: Study, series: Series, null: Null) -> Table:
     """Return Table 1 of the paper: accuracy, #SC and #TC, with the counts after correction."""
     theirs = published.classes_of(study.record.dataset, series.pair)
+    few = null == "ratio" and len(study.record.classes) < FEW_CLASSES
     head = ["model", "accuracy, %", "seeds"]
     for test in ("#SC", "#TC"):
         head += [test, f"{test} better / worse", f"{test} Holm", f"{test} BH"]
+        head += [f"{test}, class accuracy"] if few else []
     if theirs is not None:
         head += [f"accuracy, {PUBLISHED}", f"#SC, {PUBLISHED}", f"#TC, {PUBLISHED}"]
     rows = []
     for name, models in series.rows:
         row = [name, percent(spread(models, quantities.accuracy)), str(len(models))]
         if name in ("teacher", "NDS"):
-            row += ["–"] * 8
+            row += ["–"] * (10 if few else 8)
             if theirs is not None:
                 row += [f"{theirs.teacher if name == 'teacher' else theirs.nds:.2f}", "–", "–"]
         else:
             for reference in (series.nds, series.teachers):
                 row += _tally_cells(tally(reference, models, null=null, level=study.spec.level))
+                if few:
+                    alone = tally(reference, models, null="raw", level=study.spec.level)
+                    row.append("no test" if alone.n_raw is None else str(alone.n_raw))
             if theirs is not None:
                 values = theirs.students.get(float(name.removeprefix("T = ")))
                 row += ["–"] * 3 if values is None else [f"{values[0]:.2f}", str(values[1]), str(values[2])]
@@ -57,10 +69,12 @@ def classes_table(study: Study, series: Series, null: Null) -> Table:
         "#SC and #TC are uncorrected; better / worse: that quantity is higher or lower in the distilled student. "
         f"α = {study.spec.alpha:g}, {'with' if series.scaled else 'without'} T² in the loss."
     )
+    if few:
+        caption += f" {FEW_CLASSES_WARNING} The columns 'class accuracy' test that alone, uncorrected."
     if any("*" in cell for row in rows for cell in row):
         caption += (
-            " * Some classes do not vary over the seeds of either model: "
-            "their p is a limit, 0 or 1, and no evidence."
+            " * Some classes do not vary over the seeds of either model: no test of them is possible, and they are not "
+            "counted."
         )
     return Table(
         f"table-1-classes-{series.key}", f"Affected classes, {series.title} (Table 1)", caption, head, rows
@@ -165,14 +179,16 @@ def tests_table(study: Study, null: Null) -> Table:
                 if not found.tests:
                     continue
                 for k, label in enumerate(study.record.classes):
-                    p = [f"{found.tests[c].p[k]:.6g}" for c in CORRECTIONS]
+                    p = [_p_cell(float(found.tests[c].p[k])) for c in CORRECTIONS]
                     test = found.tests[None]
                     direction = "better" if test.better[k] else "worse"
-                    rows.append(
-                        [series.title, f"{t:g}", name, label, *p, direction, str(bool(test.degenerate[k]))]
-                    )
-    head = ["series", "T", "test", "class", "p", "p Holm", "p BH", "direction", "degenerate"]
+                    rows.append([series.title, f"{t:g}", name, label, *p, direction])
+    head = ["series", "T", "test", "class", "p", "p Holm", "p BH", "direction"]
     return Table("class-tests", "Every test of a class", "", head, rows, text=4, page=False)
+
+
+def _p_cell(p: float) -> str:
+    return "no test" if math.isnan(p) else f"{p:.6g}"
 
 
 def disagreement_table(study: Study) -> Table:

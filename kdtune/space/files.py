@@ -1,0 +1,109 @@
+"""Models that come from files of the user's own: which file, and how it was trained to be read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from kdtune.errors import did_you_mean
+from kdtune.space.choices import Strict
+
+
+def _file_or_files(value: Any) -> Any:
+    files = value.values() if isinstance(value, dict) else [] if value is None else [value]
+    if not all(isinstance(file, str) for file in files):
+        raise ValueError("neither a file, nor a file by architecture")
+    return value
+
+
+def _class_names(value: Any) -> Any:
+    if value is None:
+        return None
+    if not isinstance(value, list) or any(not isinstance(name, str | int | float) for name in value):
+        raise ValueError("not a list of class names")
+    if any(isinstance(name, bool) for name in value):
+        raise ValueError("YAML reads yes, no, true and false as no names: put them in quotes")
+    return [str(name) for name in value]
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _absolute(file: str) -> str:
+    return str(Path(file).expanduser().absolute())
+
+
+class FromFile(Strict):
+    """Models whose weights lie in files.
+
+    Attributes:
+        weights: a file for all, or a file by architecture.
+        classes: what the outputs in the file mean, in their order; left out, they are in the order of the data.
+        check: stop where such a model does worse than it would by saying the most frequent class.
+    """
+
+    weights: Annotated[str | dict[str, str] | None, BeforeValidator(_file_or_files)] = None
+    classes: Annotated[list[str] | None, BeforeValidator(_class_names)] = None
+    check: bool = True
+
+    @model_validator(mode="after")
+    def _of_a_file(self) -> "FromFile":
+        for name in ("classes", "normalisation"):
+            if self.weights is None and getattr(self, name, None) is not None:
+                raise ValueError(f"{name} without weights: it says how those of a file are to be read")
+        return self
+
+    def file(self, architecture: str) -> str | None:
+        """Return the file of an architecture, or None where it has none."""
+        return self.weights.get(architecture) if isinstance(self.weights, dict) else self.weights
+
+    def files(self) -> list[str]:
+        """Return all files that are named."""
+        if isinstance(self.weights, dict):
+            return list(self.weights.values())
+        return [] if self.weights is None else [self.weights]
+
+    def with_absolute_paths(self) -> Self:
+        """Return it with its files as absolute paths."""
+        files = self.weights
+        if isinstance(files, str):
+            files = _absolute(files)
+        elif files is not None:
+            files = {name: _absolute(file) for name, file in files.items()}
+        return self.model_copy(update={"weights": files})
+
+    def check_names(self, section: str, known: Sequence[str]) -> None:
+        """Raise ValueError where a file is named for an architecture that is not in `known`."""
+        for name in self.weights if isinstance(self.weights, dict) else ():
+            if name not in known:
+                raise ValueError(
+                    f"{section}.weights.{name}: no pair has this {section}{did_you_mean(name, known)} "
+                    f"({section}s: {', '.join(dict.fromkeys(known))})"
+                )
+
+
+class OwnNormalisation(Strict):
+    """The mean and the standard deviation of a file's inputs, on the 0..1 scale: one for all channels, or one each."""
+
+    mean: Annotated[list[Finite], BeforeValidator(_as_list, json_schema_input_type=float | list[float])]
+    std: Annotated[
+        list[Annotated[Finite, Field(gt=0)]],
+        BeforeValidator(_as_list, json_schema_input_type=float | list[float]),
+    ]
+
+
+class TeacherSpec(FromFile):
+    """Teachers: those from files, and what differs in the training of the others, as any setting of `train`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    normalisation: OwnNormalisation | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is set of the protocol."""
+        return dict(self.model_extra or {})

@@ -1,0 +1,74 @@
+"""What can be told of a question before the data are read: names that are none, bounds without sense, lost files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kdtune.errors import InputError, SpaceError, UnknownNameError
+from kdtune.pareto import Constraint, parse_constraint
+from kdtune.runs.objectives import MEASURES, Measure
+from kdtune.space.schema import Space
+
+_SYMBOLS = ("majority", "chance")
+"""Names that a bound may use; their values are the data's."""
+
+
+def check_question(space: Space, imports: Sequence[str] = ()) -> None:
+    """Refuse what no data could make right.
+
+    Args:
+        imports: modules of the user's own, which may register more measures.
+
+    Raises:
+        InputError: an objective or a bound on a quantity that there is not, a bound that can't be met or always is, or
+            a file of weights that is not there.
+    """
+    for name in [*space.objectives, *space.constraints]:
+        if _measure(name) is None and not (imports or space.imports):
+            raise UnknownNameError("objective", name.partition("@")[0], MEASURES)
+    for name, text in space.constraints.items():
+        bound = parse_constraint(name, text, symbols=dict.fromkeys(_SYMBOLS, 0.5))
+        measure = _measure(name)
+        if measure is not None and _is_plain(text):
+            check_bound(measure, bound, text)
+    for section in (space.teacher, space.student):
+        for file in section.files():
+            if not Path(file).expanduser().is_file():
+                raise InputError(f"{file}: weights cannot be read: No such file")
+
+
+def _measure(name: str) -> Measure | None:
+    return MEASURES.get(name.partition("@")[0])
+
+
+def _is_plain(text: str) -> bool:
+    """Tell a bound whose value is the same on all data."""
+    return not any(symbol in text for symbol in _SYMBOLS)
+
+
+def check_bound(measure: Measure, constraint: Constraint, text: str) -> None:
+    """Refuse a bound that no model can meet, or that every model meets.
+
+    Args:
+        text: what the person wrote; its value may depend on the data.
+
+    Raises:
+        SpaceError: saying which values there are.
+    """
+    low, high = measure.range
+    least = constraint.direction == ">="
+    never = constraint.bound > high if least else constraint.bound < low
+    always = constraint.bound <= low if least else constraint.bound >= high
+    if not (never or always):
+        return
+    plain = _is_plain(text)
+    told = f"{text!r}" if plain else f"{text!r}, {constraint.bound:.4g} on these data,"
+    lies = (
+        f"{measure.name} is a share in [0, 1]"
+        if (low, high) == (0, 1)
+        else f"{measure.name} is {low:g} or more"
+    )
+    percent = plain and high == 1 and 2 <= constraint.bound <= 100
+    remedy = f"did you mean {constraint.bound / 100:.2f}?" if percent else "move the bound, or leave it out"
+    raise SpaceError(
+        f"constraints: {constraint.name}: {told} {'is always' if always else 'can never be'} met: {lies}: {remedy}"
+    )
