@@ -133,6 +133,13 @@ def cut(name: str, keep: int) -> Arrange:
     return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:keep])
 
 
+def without_copy(folder: Path) -> None:
+    """Take the copy of the record out of the events, which older versions did not write."""
+    events = folder / "events.jsonl"
+    lines = events.read_text().splitlines(keepends=True)
+    events.write_text("".join(line for line in lines if '"kind":"record"' not in line))
+
+
 def link(name: str) -> Arrange:
     """Replace a part of the run with a link to a folder outside."""
 
@@ -245,8 +252,9 @@ CASES: dict[str, Case] = {
     "a taken name": Case(f"{SEARCH} --name r", "exists: choose another --name", both(space(), run())),
     "a run of a newer form": Case("status r", "written by a newer kdtune", run(ruin=edit("run.json", schema=99))),
     "watch a run of a newer form": Case("watch r", "written by a newer kdtune", run(ruin=edit("run.json", schema=99))),
-    "a record that is cut": Case("status r", "run.json: not readable as JSON", run(ruin=cut("run.json", 40))),
-    "a record that is a list": Case("status r", "run.json: holds a list", run(ruin=write("[]", "run.json"))),
+    "a record that is cut": Case("status r", "run.json: not readable as JSON", run(ruin=both(cut("run.json", 40), without_copy))),
+    "a record that is a list": Case("status r", "run.json: holds a list", run(ruin=both(write("[]", "run.json"), without_copy))),
+    "a record that a power cut emptied": Case("status r", "", run(ruin=cut("run.json", 0)), 0),
     "a record of another kind of data": Case("runs", "", run(ruin=edit("run.json", dataset={}, created=None)), 0),
     "an export of a record that lacks its data": Case("export r", "run.json: damaged: says nothing of its data", run(dataset={"name": "x", "fingerprint": "f"})),
     "a log that is a link": Case("search --resume r", "driver.log: is a link", run(ruin=link("driver.log"))),

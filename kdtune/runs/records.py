@@ -6,10 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from kdtune.errors import InputError, RunError
+from kdtune.errors import InputError, RunError, UnreadableError
 from kdtune.fairness import Counts
 from kdtune.files import read_json
 from kdtune.pareto import Constraint
+from kdtune.runs.jsonl import read_records
 from kdtune.runs.paths import SCHEMA
 from kdtune.text import plain
 
@@ -147,12 +148,25 @@ class RunRecord:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read `run.json`.
+        """Read `run.json`; where that can't be read, as after a power cut, the copy that the events hold.
 
         Raises:
             RunError: the file is missing or damaged, or a newer kdtune wrote it.
         """
-        record = read_json(path)
+        try:
+            record = read_json(path)
+        except UnreadableError:  # there is something else in its place
+            raise
+        except RunError as error:
+            copies = [
+                event["record"] for event in read_records(path.with_name("events.jsonl")) if _is_copy(event)
+            ]
+            if not copies:
+                raise RunError(
+                    f"{error}; the events hold no copy of it, so this run can't be opened: weights and reports are "
+                    f"still in {path.parent}"
+                ) from None
+            record = copies[-1]
         schema = record.get("schema")
         if not isinstance(schema, int) or isinstance(schema, bool):
             raise RunError(f"{path}: no 'schema': not a run's record")
@@ -174,6 +188,10 @@ class RunRecord:
             return cls(**values)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
             raise RunError(f"{path}: damaged ({error!r})") from None
+
+
+def _is_copy(event: Mapping[str, Any]) -> bool:
+    return event.get("kind") == "record" and isinstance(event.get("record"), dict)
 
 
 _TEXT, _WHOLE, _NUMBER, _KEYS = (str,), (int,), (int, float), (dict,)

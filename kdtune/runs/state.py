@@ -105,6 +105,8 @@ class RunState:
                 model.seconds += float(event.get("seconds") or 0.0)
             case "front":
                 self.hypervolume.append((int(event["done"]), float(event["hypervolume"])))
+            case "record":
+                pass
             case _:
                 self.unknown += 1
         self.updated = time

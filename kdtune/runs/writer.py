@@ -34,8 +34,9 @@ class RunWriter:
         self.state: RunState = read_state(files.events)
 
     def record(self, record: RunRecord) -> None:
-        """Write `run.json`."""
+        """Write `run.json`, and a copy of it into the events."""
         self._attributes = tuple(record.attributes)
+        self._emit({"kind": "record", "record": record.to_dict()})
         write_json(self.files.record, record.to_dict(), durable=True)
         sync(self.files.root.parent)
 

@@ -130,3 +130,16 @@ def test_a_damaged_record_is_a_run_error_and_nothing_else(
     path.write_text(json.dumps(record))
     with contextlib.suppress(RunError):
         RunRecord.read(path)
+
+
+def test_a_record_that_is_lost_is_read_from_the_events(make_run: Any) -> None:
+    """The last copy counts: a resume with a larger budget writes another."""
+    files, writer = make_run()
+    record = RunRecord.read(files.record)
+    writer.record(replace(record, trials=99))
+    writer.close()
+    files.record.write_bytes(b"")
+    assert RunRecord.read(files.record).trials == 99
+    files.events.write_bytes(b"")
+    with pytest.raises(RunError, match=r"run\.json: not readable as JSON .* hold no copy of it"):
+        RunRecord.read(files.record)
