@@ -97,7 +97,8 @@ def _heading(frame: Frame, canvas: Canvas, epoch: int, label: int, shown: list[s
         return 0
     left = label + 1
     share = (canvas.width - left) // len(shown)
-    canvas.text(0, 0, fit(f"e{epoch}", label), "dim")
+    if label > len(f"{epoch}"):
+        canvas.text(0, 0, f"e{epoch}", "dim")
     for n, kind in enumerate(shown):
         title = f"{_OF_WHAT}, {_TITLES[kind]}"
         if width(title) > share - 1:

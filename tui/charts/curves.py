@@ -57,7 +57,7 @@ def _legend(frame: Frame, canvas: Canvas) -> int:
         for kind, name in REFERENCES.items()
         if cursor is not None and frame.store.reference(cursor, kind) is not None
     ]
-    others = sum(model_id not in frame.view.compared for model_id in frame.ids)
+    others = len(set(frame.ids).difference(frame.view.compared))
     if others:
         shown = f"{BACKGROUND_CURVES} of {others:,}" if others > BACKGROUND_CURVES else str(others)
         items.append((glyphs.glyph("hline"), f"{shown} others", "cloud"))
@@ -118,9 +118,10 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
 
 def _behind(frame: Frame) -> list[str]:
     """Return the trials drawn behind the compared: the front, and of the others the latest."""
-    others = [i for i in frame.ids if i not in frame.view.compared]
-    front = [i for i in others if i in frame.store.front][-BACKGROUND_CURVES:]
-    rest = [i for i in others if i not in frame.store.front]
+    compared, members = set(frame.view.compared), frame.store.front
+    others = [i for i in frame.ids if i not in compared]
+    front = [i for i in others if i in members][-BACKGROUND_CURVES:]
+    rest = [i for i in others if i not in members]
     return [*rest[len(rest) - min(len(rest), BACKGROUND_CURVES - len(front)) :], *front]
 
 

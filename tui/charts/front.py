@@ -46,8 +46,9 @@ def axes(frame: Frame) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class _Cloud:
-    """The trials that pass the filter: their places [n], and masks [n] of what they are."""
+    """The trials that pass the filter: their rows in the store and places, [n], and masks [n] of what they are."""
 
+    rows: npt.NDArray[np.int64]
     names: tuple[str, str]
     xs: Floats
     ys: Floats
@@ -64,7 +65,7 @@ class _Cloud:
         done = store.in_state(rows, "done")
         member = store.on_front(rows) & done
         infeasible = done & np.isin(rows, store.rows(list(store.infeasible)))
-        return cls(names, xs, ys, store.in_state(rows, "running"), done, member, infeasible)
+        return cls(rows, names, xs, ys, store.in_state(rows, "running"), done, member, infeasible)
 
 
 def front(frame: Frame) -> Canvas:
@@ -72,7 +73,7 @@ def front(frame: Frame) -> Canvas:
     store, view = frame.store, frame.view
     cloud = _Cloud.of(frame)
     name_x, name_y = cloud.names
-    shown = cloud.running | cloud.done | np.isin(store.rows(frame.ids), store.rows(view.compared))
+    shown = cloud.running | cloud.done | np.isin(cloud.rows, store.rows(view.compared))
     if not (np.isfinite(cloud.xs) & np.isfinite(cloud.ys))[shown].any():
         if np.isfinite(cloud.xs)[shown].any():
             return frame.no_trials(f"{short(name_y)} is undefined for all trials", "v shows another measure")
@@ -258,7 +259,7 @@ def _names(frame: Frame, plot: Plot, places: Mapping[str, tuple[int, int]], name
         model = frame.store.model(model_id)
         style = model.kind if model is not None and model_id in names else "front"
         style = f"series{frame.view.slot(model_id)}" if compared and model_id not in names else style
-        for start, line in _beside(column, row, cells):
+        for start, line in _beside(column, row, cells, far=compared or model_id in names):
             inside = plot.left <= start - 1 and start + cells + 1 <= plot.left + plot.width
             if not inside or not plot.top <= line < plot.top + plot.height:
                 continue
@@ -275,10 +276,16 @@ def _names(frame: Frame, plot: Plot, places: Mapping[str, tuple[int, int]], name
                 break
 
 
-def _beside(column: int, row: int, cells: int) -> list[tuple[int, int]]:
-    """Return where a name of so many cells may begin, the best place first: beside its point, then rows off."""
+def _beside(column: int, row: int, cells: int, *, far: bool) -> list[tuple[int, int]]:
+    """Return where a name of so many cells may begin, the best place first: beside its point, then rows off.
+
+    Args:
+        far: more than one row off too, so that the name is written in any case; others would seem to be elsewhere.
+    """
     return [
-        (start, row + off) for off in (0, -1, 1, -2, 2, -3, 3) for start in (column + 2, column - 1 - cells)
+        (start, row + off)
+        for off in ((0, -1, 1, -2, 2, -3, 3) if far else (0, -1, 1))
+        for start in (column + 2, column - 1 - cells)
     ]
 
 

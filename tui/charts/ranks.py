@@ -18,5 +18,6 @@ def front_rows(store: Store, ids: Sequence[str]) -> list[str]:
 def front_order(store: Store, ids: Sequence[str]) -> list[str]:
     """Return the trials that are on the front, the best by the first objective first."""
     objective = store.objectives[0]
-    members = [model_id for model_id in ids if model_id in store.front]
+    front = store.front
+    members = [model_id for model_id in ids if model_id in front] if front else []
     return sorted(members, key=lambda i: objective.measure.badness(store.value(i, objective.name)))

@@ -110,8 +110,9 @@ def parallel(frame: Frame) -> Canvas:
 
 def _drawn(frame: Frame) -> tuple[list[ModelState], int]:
     """Return the trials to draw, those of the front last, and how many are left out."""
-    front = [trial for trial in frame.done if trial.id in frame.store.front]
-    rest = [trial for trial in frame.done if trial.id not in frame.store.front]
+    done, members = frame.done, frame.store.front
+    front = [trial for trial in done if trial.id in members]
+    rest = [trial for trial in done if trial.id not in members]
     kept = max(0, _LINES - len(front))
     return [*rest[max(0, len(rest) - kept) :], *front], max(0, len(rest) - kept)
 
@@ -170,13 +171,14 @@ def slice_(frame: Frame) -> Canvas:
     if not np.isfinite(ys).any():
         return frame.nothing(f"{short(measure)} is undefined for all trials", "v shows another measure")
     plot.spots(xs, ys, [trial.id for trial in done])
-    front = np.array([trial.id in store.front for trial in done])
+    members = store.front
+    front = np.array([trial.id in members for trial in done])
     if (~front).sum() > CLOUD_FROM:
         plot.cloud(xs[~front], ys[~front], "cloud")
-    for k, (x, value) in enumerate(zip(xs.tolist(), ys.tolist(), strict=True)):
-        if front[k] or (~front).sum() <= CLOUD_FROM:
-            style = "front" if front[k] else "cloud"
-            plot.marker(x, value, glyphs.glyph("front" if front[k] else "dot"), style)
+    marked = front if (~front).sum() > CLOUD_FROM else np.ones(len(done), bool)
+    for k in np.flatnonzero(marked).tolist():
+        sign, style = ("front", "front") if front[k] else ("dot", "cloud")
+        plot.marker(float(xs[k]), float(ys[k]), glyphs.glyph(sign), style)
     index = {trial.id: k for k, trial in enumerate(done)}
     for model_id in reversed(view.compared):
         if model_id in index:
