@@ -92,9 +92,7 @@ class Plan:
         pair = self.space.pair(str(name))
         values: dict[str, Any] = {}
         for key, choice in sorted(self.space.search_of(pair).items()):
-            # An entry of one pair only is a parameter of its own: its range may differ from its namesake's.
-            label = f"{key} ({pair.pair})" if key in pair.search else key
-            values[key] = _suggest(trial, label, key, choice)
+            values[key] = _suggest(trial, pair.label(key), key, choice)
         distillation = Distillation(
             teacher=pair.teacher,
             temperature=float(values.pop("temperature", 4.0)),
