@@ -90,6 +90,17 @@ class Pair(Strict):
         """Architecture of the student."""
         return self.pair.split("->")[1].strip()
 
+    def searched(self, common: Mapping[str, Choice]) -> dict[str, Choice]:
+        """Return what is searched for this pair: the common part, replaced by its own entries of the same name."""
+        return {**common, **self.search}
+
+    def label(self, key: str) -> str:
+        """Return what an entry of `search` is called in the study.
+
+        One of this pair only is a parameter of its own: its range may differ from its namesake's.
+        """
+        return f"{key} ({self.pair})" if key in self.search else key
+
     @model_validator(mode="after")
     def _has_arrow(self) -> "Pair":
         sides = [side.strip() for side in self.pair.split("->")]
@@ -109,6 +120,8 @@ def check_search(where: str, search: Mapping[str, Choice]) -> None:
             )
         if isinstance(choice, list) and not choice:
             raise ValueError(f"{where}.{name}: an empty list leaves nothing to choose from")
+        if isinstance(choice, list) and len(set(choice)) < len(choice):
+            raise ValueError(f"{where}.{name}: a value is listed twice: once is enough")
         for value in extremes(choice):
             _check_value(where, name, value)
         if isinstance(choice, Range) and name == "batch_size" and not float(choice.step or 1).is_integer():

@@ -10,9 +10,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from kdtune.distill.config import TrainConfig
 from kdtune.errors import InputError, did_you_mean
-from kdtune.space.choices import Choice, Pair, Range, Strict, check_search
+from kdtune.space.choices import Choice, Pair, Range, Scalar, Strict, check_search
 from kdtune.space.files import FromFile, TeacherSpec
 from kdtune.space.study import StudySpec
+from kdtune.space.trials import check_enqueue
 
 _PATH_OPTIONS = ("path", "attributes", "wordpiece_file", "test", "root")
 """Options of data sets that may name a file or a folder."""
@@ -118,6 +119,7 @@ class Space(Strict):
     search: dict[str, Choice] = Field(
         default={"temperature": Range(low=1, high=40, log=True), "alpha": Range(low=0, high=1)}
     )
+    enqueue: list[dict[str, Scalar]] = Field(default=[])
     objectives: list[str] = Field(default=["accuracy", "eod"], min_length=1)
     constraints: dict[str, str] = Field(default={})
     budget: Budget = Budget()
@@ -148,6 +150,7 @@ class Space(Strict):
             *((f"pairs.{p.pair}.search", p.search) for p in self.pairs),
         ]:
             check_search(where, search)
+        check_enqueue(self.enqueue, self.pairs, self.search)
         return self
 
     def train_config(self, **options: Any) -> TrainConfig:
@@ -173,8 +176,8 @@ class Space(Strict):
         return next(pair for pair in self.pairs if pair.pair == name)
 
     def search_of(self, pair: Pair) -> dict[str, Choice]:
-        """Return what is searched for a pair: the common part, replaced by its own entries of the same name."""
-        return {**self.search, **pair.search}
+        """Return what is searched for a pair."""
+        return pair.searched(self.search)
 
     def with_absolute_paths(self) -> "Space":
         """Return the space with the files and folders that its data set and models name as absolute paths.

@@ -92,9 +92,7 @@ class Plan:
         pair = self.space.pair(str(name))
         values: dict[str, Any] = {}
         for key, choice in sorted(self.space.search_of(pair).items()):
-            # A choice for a single pair is a parameter of its own, because its range may differ from the general one.
-            label = f"{key} ({pair.pair})" if key in pair.search else key
-            values[key] = _suggest(trial, label, key, choice)
+            values[key] = _suggest(trial, pair.label(key), key, choice)
         distillation = Distillation(
             teacher=pair.teacher,
             temperature=float(values.pop("temperature", 4.0)),

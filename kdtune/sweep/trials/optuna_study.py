@@ -23,6 +23,8 @@ from kdtune.runs.jsonl import cut_torn_tail
 from kdtune.runs.objectives import Objective
 from kdtune.runs.state import ModelState
 from kdtune.space.reading import Space
+from kdtune.space.trials import combinations, given
+from kdtune.sweep.trials.sampling import TrialSampler
 
 STUDY_NAME = "kdtune"
 STARTUP_TRIALS = 10
@@ -71,12 +73,21 @@ def _opened(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
 
 
 def make_sampler(space: Space, number: int) -> BaseSampler:
-    """Return the sampler that proposes the trial with this number.
+    """Return the sampler that proposes the trial with this number: as the space says it, or as it is enqueued.
 
     Each trial gets a new sampler that depends only on the seed, the number and the study's history, so that a sweep
     that was killed and resumed proposes what an uninterrupted one would have proposed.
     """
     seed = derive_seed(space.seed, "sampler", number) % 2**32
+    told = given(space.enqueue[number], space.pairs) if number < len(space.enqueue) else {}
+    finite = combinations(space.pairs, space.search) or []
+    base = _sampler(space, seed)
+    if not told and len(finite) < 2:
+        return base
+    return TrialSampler(base, given=told, combinations=finite if len(finite) > 1 else [], seed=seed)
+
+
+def _sampler(space: Space, seed: int) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         match space.sampler:

@@ -149,6 +149,9 @@ class Killed(BaseException):
         ("tpe", 12, "apart"),
         ("nsgaii", 22, "apart"),
         ("gp", 11, "alike"),
+        ("tpe", 14, "finite"),
+        ("random", 14, "finite"),
+        ("tpe", 12, "enqueued"),
     ],
 )
 def test_killed_between_two_parameters(
@@ -156,9 +159,18 @@ def test_killed_between_two_parameters(
 ) -> None:
     """Each driver dies after drawing one more parameter; the parameters are those of an uninterrupted study."""
     own = {"lr": {"low": 0.001, "high": 0.1, "log": True}} if pairs == "apart" else {}
+    search: dict[str, Any] = {
+        **SEARCH,
+        "momentum": {"low": 0, "high": 0.9},
+        "optimizer": ["sgd", "adamw"],
+    }
+    if pairs == "finite":
+        search = {"temperature": [1, 4], "alpha": [0.1, 0.5, 0.9]}
+    enqueue = [{"alpha": 0.25}, {"temperature": 4, "pair": "linear->mlp-16"}] if pairs == "enqueued" else []
     plan = plan_of(
-        search={**SEARCH, "momentum": {"low": 0, "high": 0.9}, "optimizer": ["sgd", "adamw"]},
+        search=search,
         pairs=["mlp-16->linear", {"pair": "linear->mlp-16", "search": own}],
+        enqueue=enqueue,
         sampler=sampler,
         seed=3,
     )
