@@ -4,6 +4,7 @@ A run of n trials is written as a driver would have left it (events and Optuna's
 manager, study, halving and run directory, and continued with simulated workers.
 """
 
+import itertools
 import json
 import random
 import statistics
@@ -23,7 +24,8 @@ from optuna.trial import TrialState
 
 from benchmarks.simulated import play
 from benchmarks.tables import table
-from kdtune.files import dumps
+from kdtune.files import dumps, write_json
+from kdtune.pareto import non_dominated
 from kdtune.runs.paths import RunFiles, trial_id
 from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Plan, make_plan
@@ -123,6 +125,7 @@ def _plan(trials: int, sampler: str) -> Plan:
         },
         "constraints": {"accuracy": ">= 0.55"},
         "budget": {"trials": trials, "epochs": EPOCHS},
+        "keep": "none",  # simulated students have no checkpoints
         "sampler": sampler,
         "early_stopping": {"method": "moasha"},
     }
@@ -195,6 +198,7 @@ def _write_run(files: RunFiles, n: int) -> None:
     logs = memory.logs
     lines = [{"t": 0.0, "kind": "run", "state": "running", "message": ""}]
     done = 0
+    ended: dict[str, list[float]] = {}
     for number in range(n):
         parameters = {
             "alpha": rng.random(),
@@ -207,6 +211,8 @@ def _write_run(files: RunFiles, n: int) -> None:
         # As Optuna writes them; adding 100,000 trials through the study would take minutes.
         template = templates[complete]
         values = [accuracy, eod] if complete else None
+        if values:
+            ended[trial_id(number)] = values
         logs.append({**template, "params": parameters, "values": values})
         start = {"model": "student", "config": {"pair": "mlp-16->linear", **parameters}, "epochs": EPOCHS}
         lines.append({"t": 0.0, "kind": "trial", "id": trial_id(number), **start, "state": "running"})
@@ -221,6 +227,11 @@ def _write_run(files: RunFiles, n: int) -> None:
             lines.append({"t": 0.0, "kind": "front", "done": done, "hypervolume": 0.5})
     files.events.write_text("".join(dumps(line) + "\n" for line in lines), encoding="utf-8")
     files.journal.write_text("".join(json.dumps(log) + "\n" for log in logs), encoding="utf-8")
+    # A driver that resumes looks whether the files of the front are there; a member without them is trained again.
+    on_front = non_dominated(np.array(list(ended.values())), ["max", "min"]) if ended else ()
+    for name in itertools.compress(ended, on_front):
+        write_json(files.config(name), {"id": name})
+        files.reports(name).write_text(dumps({"epoch": EPOCHS}) + "\n", encoding="utf-8")
 
 
 def report(found: Sequence[Mapping[str, Any]]) -> str:

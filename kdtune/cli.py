@@ -330,12 +330,13 @@ def _study(options: argparse.Namespace) -> int:
 
 def _stop(options: argparse.Namespace) -> int:
     from kdtune.runs.finding import find_run
-    from kdtune.runs.lock import driver_seems_alive, request_stop
+    from kdtune.runs.lock import driver_seems_alive, request_stop, signer_lives
     from kdtune.runs.records import RunRecord
     from kdtune.text import plain
 
     files = find_run(options.target, options.runs_dir, recorded=False)
-    if not driver_seems_alive(files):
+    is_prepared = not files.record.exists() and signer_lives(files)
+    if not (is_prepared or driver_seems_alive(files)):
         raise InputError(f"run {files.root.name!r} is not running: there is nothing to stop")
     request_stop(files, "now" if options.now else "clean")
     if not files.record.exists():

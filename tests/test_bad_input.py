@@ -256,7 +256,7 @@ CASES: dict[str, Case] = {
     "a record that is a list": Case("status r", "run.json: holds a list", run(ruin=both(write("[]", "run.json"), without_copy))),
     "a record that a power cut emptied": Case("status r", "", run(ruin=cut("run.json", 0)), 0),
     "a record of another kind of data": Case("runs", "", run(ruin=edit("run.json", dataset={}, created=None)), 0),
-    "an export of a record that lacks its data": Case("export r", "run.json: damaged: says nothing of its data", run(dataset={"name": "x", "fingerprint": "f"})),
+    "an export of a record that lacks its data": Case("export r", "run.json: damaged: it does not describe its data", run(dataset={"name": "x", "fingerprint": "f"})),
     "a log that is a link": Case("search --resume r", "driver.log: is a link", run(ruin=link("driver.log"))),
     "a trial's folder that is a link": Case("search --resume r", "trials/t0007: is a link", run(ruin=link("trials/t0007"))),
     "a study's folder that is a link": Case("study --figures-only r", "study: is a link", run(kind="study", ruin=link("study"))),

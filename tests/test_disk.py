@@ -316,7 +316,7 @@ def test_tune_never_hears_of_a_disk_that_fails(monkeypatch: pytest.MonkeyPatch) 
             self.calls += 1
             raise DiskError("run/events.jsonl: can't be written")
 
-        next_proposal = take = close = fail
+        next_proposal = record = close = fail
 
     for name, call in {
         "suggest": lambda s: s.suggest("a"),

@@ -110,7 +110,11 @@ def summarise(run: Run) -> Summary:
 
 def doubt(report: Report, objective: Objective) -> Doubt:
     """Return how far a gap in a report can be trusted."""
-    counts = report.counts[objective.attribute]
+    counts = report.counts.get(objective.attribute)
+    if counts is None:
+        raise RunError(
+            f"a report of epoch {report.epoch} is damaged: it has no counts by {objective.attribute!r}"
+        )
     quantity = cast(Gap, objective.measure.name)
     low, high = gap_interval(counts, quantity=quantity)
     gap = base_rate_gap(counts).value if quantity == "dpd" else None

@@ -37,7 +37,7 @@ def with_doubts(frame: Frame, margin: float) -> Frame:
     """Give every model intervals of the same width."""
     models = [*frame.store.trials, *frame.store.baselines]
     doubts = {
-        (m.id, m.epoch, "eod"): Doubt(m.values["eod"] - margin, m.values["eod"] + margin, 0.02, None)
+        (m.id, m.epoch, "eod"): Doubt(m.values["eod"] - margin, m.values["eod"] + margin, 0.02, 0.04, None)
         for m in models
         if "eod" in m.values
     }

@@ -112,7 +112,7 @@ def test_a_driver_that_died_is_lost(run):
     source = Live(files, RunRecord.read(files.record))
     source.start()
     try:
-        until(lambda: source.health.lost)
+        until(lambda: source.health.lost, seconds=30)  # it is watched whether another heartbeat comes
     finally:
         source.stop()
 
