@@ -24,7 +24,7 @@ def run(tmp_path):
     return world.write(tmp_path / "run"), world
 
 
-def until(condition, seconds=5.0):
+def until(condition, seconds=20.0):
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, "it took too long"
