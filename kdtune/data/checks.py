@@ -13,6 +13,9 @@ from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, kin
 from kdtune.data.groups import few_groups
 from kdtune.errors import DataError
 
+_MOST_CHANNELS = 4
+"""A last dimension of up to this size holds channels, if the second one is larger."""
+
 _BLOCK = 65_536
 """How many examples are checked at a time, because a copy of all may not fit into memory."""
 
@@ -122,17 +125,30 @@ class Expected:
                 if len(wrong):
                     row, column = int(wrong[0, 0]) + start, int(wrong[0, 1])
                     raise DataError(f"{where}: inputs[{row}, {column}] is {inputs[row, column].item()}")
-        elif inputs.dtype == torch.uint8 and inputs.dim() != 4:
-            raise DataError(
-                f"{where}: uint8 inputs are images [n, channels, height, width], not {list(inputs.shape)}: make "
-                "tables float32 [n, features]"
-            )
+        elif inputs.dtype == torch.uint8:
+            _check_image_shape(where, inputs)
         elif self.vocabulary is not None and int(inputs.max()) >= self.vocabulary:
             row, column = (inputs >= self.vocabulary).nonzero()[0].tolist()
             raise DataError(
                 f"{where}: inputs[{row}, {column}] is {int(inputs[row, column])}, but token ids go from 0 to "
                 f"{self.vocabulary - 1}"
             )
+
+
+def _check_image_shape(where: str, images: Tensor) -> None:
+    shape = list(images.shape)
+    if len(shape) != 4:
+        raise DataError(
+            f"{where}: uint8 inputs are images [n, channels, height, width], not {shape}: make tables float32 "
+            "[n, features]"
+        )
+    if min(shape[1:]) == 0:
+        raise DataError(f"{where}: images are {shape}: there is no pixel in them")
+    if shape[1] > _MOST_CHANNELS >= shape[3]:
+        raise DataError(
+            f"{where}: images are {shape}, with the channels last, but must be [n, channels, height, width]: take "
+            "images.permute(0, 3, 1, 2)"
+        )
 
 
 def _check_names(source: str, dataset: Dataset) -> None:
@@ -208,7 +224,10 @@ def _float_images(inputs: Tensor) -> str:
     """Return what is wrong with float inputs of more than two dimensions, and the remedy."""
     shape = f"float32 {list(inputs.shape)}"
     if inputs.dim() != 4:
-        return f"inputs are {shape}; float32 inputs are tables, [n, features]: flatten them"
+        return (
+            f"inputs are {shape}, but float32 inputs are tables, [n, features]: flatten them, or make images uint8 "
+            "[n, channels, height, width]"
+        )
     low, high = float(inputs.min()), float(inputs.max())
     if low >= 0 and high <= 1:
         remedy = "(images * 255).round().to(torch.uint8)"
