@@ -1,7 +1,7 @@
 """Measures and writes RESULTS.md: `uv run python -m benchmarks [SECTION ...]`; all sections if none is named.
 
-A section that is not measured keeps what was measured last on this machine. `--quick` measures nothing: it checks, in
-seconds, the equalities on which the comparisons rest.
+A section that is not measured keeps its last results from this machine. `--quick` measures nothing: in seconds, it
+checks the equalities on which the comparisons rest.
 """
 
 import argparse
@@ -16,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kdtune.data.cache import cache_dir
+from kdtune.bytecode import compile_once, keep_bytecode
+from kdtune.files import cache_dir
 
 HERE = Path(__file__).parent
 SECTIONS = ("front", "sweeps", "streams", "start", "scale", "memory")
@@ -25,15 +26,23 @@ SECTIONS = ("front", "sweeps", "streams", "start", "scale", "memory")
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").strip())
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", help=f"what to measure: {', '.join(SECTIONS)}"
+    )
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of real data sets")
     parser.add_argument(
-        "--only", nargs="*", default=[], metavar="NAME", help="begin so: sweeps, streams, data"
+        "--only",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="only sweeps, streams and data whose names begin like this",
     )
-    parser.add_argument("--small", action="store_true", help="smaller sweeps, where an hour is too long")
-    parser.add_argument("--repeats", type=int, default=3, help="of kdtune's sweeps")
+    parser.add_argument("--small", action="store_true", help="smaller sweeps, for when an hour is too long")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each of kdtune's sweeps")
     parser.add_argument("--quick", action="store_true", help="check the equalities, time nothing")
     options = parser.parse_args()
+    keep_bytecode()  # for both sides of a comparison
+    compile_once()
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))} (known: {', '.join(SECTIONS)})")
     if options.quick:
@@ -54,7 +63,7 @@ def _measure(section: str, options: argparse.Namespace) -> None:
     load = os.getloadavg()[0]
 
     def keep(found: list[dict[str, Any]]) -> None:
-        """Write what is measured so far: a run that is broken off has not been for nothing."""
+        """Write what is measured so far, so that an interrupted run is not wasted."""
         content = {"found": found, "began": began, "seconds": time.time() - began, "load": load}
         path = _stored(section)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +134,9 @@ def _results() -> str:
 
 def _when(kept: dict[str, Any]) -> str:
     day = datetime.datetime.fromtimestamp(kept["began"], datetime.UTC).strftime("%Y-%m-%d %H:%M")
-    return f"Measurement {day} UTC in {kept['seconds'] / 60:.0f} minutes; load average at its start {kept['load']:.1f}."
+    return (
+        f"Measured {day} UTC in {kept['seconds'] / 60:.0f} minutes; load average before: {kept['load']:.1f}."
+    )
 
 
 def _machine() -> str:

@@ -1,8 +1,8 @@
-"""Recorded students: every configuration of a table trained to the end once, then looked up as often as one likes.
+"""Recorded students: every configuration of a table is trained to the end once, and can then be looked up often.
 
 A sampler proposes points of the whole space; each is answered with the recorded curve of the nearest configuration of
-the table. What a search does with such a table depends on the search alone, so that searches can be compared on many
-seeds at the cost of a look-up.
+the table. The outcome with such a table depends only on the search, so that searches can be compared on many seeds at
+the cost of a look-up.
 """
 
 import contextlib
@@ -19,9 +19,8 @@ import numpy as np
 from scipy.stats import qmc
 
 from kdtune.data import load
-from kdtune.data.cache import cache_dir
 from kdtune.distill.config import Distillation, Job
-from kdtune.files import dumps
+from kdtune.files import cache_dir, dumps
 from kdtune.space.reading import Range, Space
 from kdtune.sweep.plan import Plan, make_plan
 
@@ -34,7 +33,7 @@ class Bank:
 
     Attributes:
         points: [n, 3], T, α and learning rate of each curve, placed on [0, 1] within the space's ranges.
-        curves: n lists of reports as JSON, one an epoch.
+        curves: n lists of reports as JSON, one per epoch.
     """
 
     plan: Plan
@@ -50,7 +49,7 @@ class Bank:
 
     @cached_property
     def seconds(self) -> float:
-        """Seconds of one epoch, median over all that were recorded."""
+        """Seconds of one epoch, the median over all recorded ones."""
         return float(np.median([report["seconds"] for curve in self.curves for report in curve]))
 
 
@@ -73,7 +72,7 @@ def _value(r: Range, place: float) -> float:
 
 
 def record(space: Space, n: int) -> Bank:
-    """Return the bank of a space's only pair with n Sobol points; trained now, or taken from the cache."""
+    """Return the bank of a space's only pair with n Sobol points, trained now or read from the cache."""
     plan = make_plan(space, load(space.dataset.name, **space.dataset.options))
     content = space.to_dict()
     protocol = [content[key] for key in ("pairs", "search", "train", "teacher", "seed")]

@@ -1,10 +1,10 @@
-"""What one would write without kdtune: Ray Tune's own pattern, as its guides show it.
+"""What one would write without kdtune: Ray Tune's own pattern, as in its guides.
 
-A function trainable in a fresh actor for each trial, a DataLoader that transforms image by image, the teacher in every
-step, float32, `OptunaSearch`, fairlearn after each epoch, Tune's defaults for everything else.
+It has a function trainable in a fresh actor for each trial, a DataLoader that transforms image by image, the teacher in
+every step, float32, `OptunaSearch`, fairlearn after each epoch, and Tune's defaults for everything else.
 """
 
-# Ray carries these functions by value, without what only annotations name.
+# Ray pickles these functions by value, without the names that only annotations use.
 from __future__ import annotations
 
 import json
@@ -116,7 +116,7 @@ def make_optimizer(student: Any, lr: float, task: dict[str, Any]) -> Any:
 
 
 def datasets(data: Any, task: dict[str, Any]) -> tuple[Any, Any]:
-    """Return training and validation data: images by way of PIL, tables as they are."""
+    """Return training and validation data: images through PIL, tables unchanged."""
     import torch
     from PIL import Image
     from torch.utils.data import Dataset, TensorDataset

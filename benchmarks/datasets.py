@@ -1,4 +1,4 @@
-"""Data sets of the benchmarks, registered as a user would register his own."""
+"""Data sets of the benchmarks, registered as a user would register their own."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The floor of a sweep: the students' steps alone, on tensors that are there, as many at once as there are cores."""
+"""The floor of a sweep: the students' steps alone, on tensors in memory, as many at once as there are cores."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""To the same front: how much of the full sweep's hypervolume a search reaches, and for how many of its epochs."""
+"""To the same front: how much of the full sweep's hypervolume a search reaches, and with how many of its epochs."""
 
 import itertools
 import math
@@ -23,12 +23,12 @@ SAMPLERS = ("random", "tpe", "nsgaii")
 METHODS = ("none", "asha", "moasha")
 WORKERS = 2
 TEXT = """\
-Each search is played by kdtune's own manager, Optuna study and halving on recorded students: a table of
-configurations (Sobol points of T, α and learning rate), each trained to its last epoch once. What a sampler
-proposes is answered with the curve of the nearest configuration. Two workers, simulated time. Shares are of the
-full sweep: same sampler, same seed, nobody stopped. `no stopping, same epochs` is that full sweep's own front at
-the time when it had trained as many epochs. `asha` ranks by accuracy, `moasha` by the objectives (accuracy, EOD).
-Hypervolume is kdtune's: of the unit square, against the worst corner. The second table says why stopping early
+kdtune's own trial manager, Optuna study and halving run each search on recorded students: a table of
+configurations (Sobol points of T, α and learning rate), each trained once to its last epoch. Each proposal of a
+sampler is answered with the curve of the nearest configuration. There are two workers, and time is simulated. Shares
+are relative to the full sweep: same sampler, same seed, no early stopping. `no stopping, same epochs` is the front of
+that full sweep when it had trained as many epochs. `asha` ranks by accuracy, `moasha` by the objectives (accuracy,
+EOD). Hypervolume is kdtune's: of the unit square, against the worst corner. The second table shows why early stopping
 costs what it does: Spearman's rank correlation between an early epoch and the last one, over the recorded students
 that meet the constraint in the end."""
 RANGES = {
@@ -39,7 +39,7 @@ RANGES = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is recorded and played."""
+    """How much is recorded and simulated."""
 
     curves: int = 128
     trials: int = 48
@@ -52,7 +52,7 @@ QUICK = Sizes(curves=6, trials=8, epochs=4, seeds=1, examples=320)
 
 
 def spaces(sizes: Sizes, data: Path) -> dict[str, dict[str, Any]]:
-    """Return the searches by name: digits, and people in a table where that is at hand."""
+    """Return the searches by name: digits, and people in a table if that is available."""
     budget = {"trials": sizes.trials, "epochs": sizes.epochs}
     lr = {"low": 1e-3, "high": 1e-1, "log": True}
     found = {
@@ -87,7 +87,7 @@ class Outcome:
     """One way to search, over all seeds; shares are of the full sweep: same sampler, no early stopping.
 
     Attributes:
-        hypervolume: share of the full sweep's, one a seed.
+        hypervolume: share of the full sweep's, one per seed.
         epochs, seconds: share of the full sweep's.
         full_then: hypervolume share of the full sweep when it had trained as many epochs.
         total: hypervolume itself.
@@ -104,7 +104,7 @@ class Outcome:
 
 
 def measure(sizes: Sizes, data: Path, names: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
-    """Record the banks, play every search on every seed, and yield the outcomes as JSON.
+    """Record the banks, simulate every search on every seed, and yield the outcomes as JSON.
 
     Args:
         names: how the names of the data begin; all if there are none.
@@ -125,7 +125,7 @@ def measure(sizes: Sizes, data: Path, names: Sequence[str] = ()) -> Iterator[dic
 
 
 def foresight(bank: Bank) -> dict[str, dict[str, float]]:
-    """Return by share of the epochs, and objective, how well its ranking then predicts that at the end."""
+    """Return, by share of the epochs and objective, how well the ranking at that time predicts the final one."""
     from scipy.stats import spearmanr
 
     plan, epochs = bank.plan, bank.plan.space.budget.epochs

@@ -1,8 +1,8 @@
-"""Tells all about one GPU in one command: `python -m benchmarks.gpu`. Needs torch and numpy; no Ray, Optuna, Textual.
+"""Measures one GPU in one command: `python -m benchmarks.gpu`. It needs torch and numpy, but no Ray, Optuna or Textual.
 
 First it compares training on the GPU with training on the CPU. Then, for each student, it times a training step one
 student at a time (`solo`), several processes at a time (`packed`), several students as one network (`fused`), and both
-captured as CUDA graphs (`solo+graph`, `fused+graph`), beside the time that arithmetic and memory traffic would take.
+captured as CUDA graphs (`solo+graph`, `fused+graph`), next to the time that arithmetic and memory traffic would take.
 On a machine without a GPU it tests itself on the CPU, where graphs are left out.
 """
 
@@ -37,10 +37,10 @@ class Row:
     """One way of training one architecture.
 
     Attributes:
-        ms: median milliseconds a step, of all its students together.
-        students_an_hour: of EPOCHS epochs on IMAGES images.
+        ms: median milliseconds per step of all its students together.
+        students_an_hour: trainings per hour of EPOCHS epochs on IMAGES images.
         of_roofline: the least time that the measured peak of arithmetic and memory traffic allows, over `ms`.
-        launches: kernels a step and student; None on a CPU.
+        launches: kernels per step and student; None on a CPU.
         mb: peak memory beyond the data; None on a CPU.
     """
 
@@ -75,7 +75,7 @@ def data_on(device: torch.device, size: int, n: int) -> DeviceData:
 
 
 def largest_difference(architecture: str, device: torch.device, size: int, batch: int) -> dict[str, float]:
-    """Train an epoch of four steps here and on the CPU; return how far losses and validation logits are apart."""
+    """Train an epoch of four steps here and on the CPU; return how far apart losses and validation logits are."""
     from kdtune.distill.evaluate import predict_logits
     from kdtune.distill.teacher import TeacherSignal
 
@@ -145,7 +145,7 @@ def launches(step: Step, device: torch.device) -> float | None:
 
 
 class Traffic(TorchDispatchMode):
-    """Counts the bytes that operations read and write, each tensor once an operation; views move none."""
+    """Counts the bytes that operations read and write, each tensor once per operation; views move none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ def least_ms(step: Step, peak: dict[str, float], precision: str) -> float:
 
 
 def peaks(device: torch.device, n: int) -> dict[str, float]:
-    """Return the operations a second of a matrix product, by precision, and the bytes a second of a copy."""
+    """Return the operations per second of a matrix product, by precision, and the bytes per second of a copy."""
     found = {}
     for precision in ("float32", "bfloat16"):
         a = torch.randn(n, n, device=device, dtype=getattr(torch, precision))
@@ -182,7 +182,7 @@ def peaks(device: torch.device, n: int) -> dict[str, float]:
 
 
 def packed_worker(job: Job, size: int, seconds: float, ready: Any, rates: Any) -> None:
-    """Train in a process of its own as long as the others do, and tell how many steps a second it made."""
+    """Train in a process of its own as long as the others do, and report its steps per second."""
     torch.set_num_threads(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     step = solo_step(job, data_on(device, size, job.train.batch_size))
@@ -198,7 +198,7 @@ def packed_worker(job: Job, size: int, seconds: float, ready: Any, rates: Any) -
 
 
 def packed_rate(job: Job, size: int, processes: int, seconds: float) -> float:
-    """Return the steps a second of several processes together."""
+    """Return the steps per second of several processes together."""
     context = multiprocessing.get_context("spawn")
     ready, rates = context.Barrier(processes), context.Queue()
     workers = [
@@ -280,11 +280,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--students", nargs="+", default=["resnet20", "lenet5", "cnn8"], metavar="NAME")
     parser.add_argument("--precision", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--size", type=int, default=32, help="pixels a side")
+    parser.add_argument("--size", type=int, default=32, help="pixels per side")
     parser.add_argument("--fused", nargs="*", type=int, default=[4, 16, 64], metavar="K")
     parser.add_argument("--packed", nargs="*", type=int, default=[2, 4, 8], metavar="P")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each row")
-    parser.add_argument("--json", metavar="FILE", help="write everything there too")
+    parser.add_argument("--json", metavar="FILE", help="also write everything to this file")
     parser.add_argument("--quick", action="store_true", help="a small size that tests this program")
     options = parser.parse_args(arguments)
     if options.quick:

@@ -20,12 +20,12 @@ from benchmarks.tables import table
 SIDE, IMAGES = 64, 24_000
 MIB = 2**20
 TEXT = """\
-A sweep of four MLPs for an epoch on images that are made up for it, sampled ten times a second while it runs
-(Linux counts for each process what is its own, and what it maps: shared memory, files). `object store`: shared memory
-of all processes together, each page counted once, in times the training and validation images: one copy serves all
-workers of a machine. `own`: what a process does not share; of several workers the largest. Augmented by crop and
-mirror, a worker on a CPU keeps a copy of its own, padded and mirrored. Streamed, images stay in a file that is mapped:
-the system reads what is asked for, and drops it when memory is short."""
+A sweep of four MLPs trains for one epoch on generated images, and its memory is sampled ten times a second (Linux
+counts each process's private memory, shared memory and mapped files). `object store`: shared memory of all processes
+together, each page counted once, as a multiple of the training and validation images: one copy serves all workers of
+a machine. `own`: private memory of a process; for several workers, the largest. With augmentation by crop and mirror,
+a worker on a CPU has a copy of its own, padded and mirrored. Streamed images stay in a file that is mapped: the
+system reads them when needed, and drops them when memory is short."""
 
 
 @dataclass
@@ -33,9 +33,9 @@ class Peaks:
     """The most that was seen, in bytes.
 
     Attributes:
-        driver, teacher, worker: of such a process, what is its own.
-        mapped: files that a worker maps.
-        store: shared memory, of all processes together.
+        driver, teacher, worker: private memory of such a process.
+        mapped: memory of files that a worker maps.
+        store: shared memory of all processes together.
     """
 
     driver: int = 0
@@ -45,7 +45,7 @@ class Peaks:
     store: int = 0
 
     def see(self, root: psutil.Process) -> None:
-        """Glyphs at a process and all that came of it."""
+        """Look at a process and all its descendants."""
         shared = 0
         for process in root.children(recursive=True):
             try:
@@ -97,7 +97,7 @@ def report(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _write_images(folder: Path) -> Path:
-    """Write two classes of noise, as PNG files that are quick to decode, and who is in which group."""
+    """Write two classes of noise as PNG files that are quick to decode, and a file with their groups."""
     from PIL import Image
 
     rng = np.random.default_rng(0)

@@ -30,7 +30,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: ours, what it should be at most, and the naive build's."""
+    """One figure: ours, its upper target, and the naive build's."""
 
     what: str
     unit: str
@@ -172,7 +172,7 @@ def idle_cpu(run: Path, seconds: float) -> float:
 
 
 def opening(run: Path) -> tuple[float, float, float]:
-    """Return seconds to the first paint with trials, to the whole, and the memory then."""
+    """Return the seconds to the first paint with trials, the seconds until all is read, and the memory then."""
     terminal = Terminal("ours", run)
     first = terminal.wait(r"t0\d\d\d")
     whole = terminal.wait("finished", timeout=120)
@@ -231,7 +231,7 @@ def _median(call: Any) -> float:
 
 
 def measure(folder: Path, rounds: int, seconds: float, say: Callable[[Row], None]) -> None:
-    """Run everything; rows are said as they are known."""
+    """Run everything and call `say` with each row as soon as it is known."""
     from tui.sources.synthetic import Synthetic
 
     Synthetic(trials=40, epochs=10, classes=10).write(folder / "small")
@@ -324,7 +324,8 @@ def markdown(rows: list[Row], where: str, rounds: int) -> str:
         "|---|--:|--:|---|--:|--:|",
         *("| " + " | ".join(row.cells()) + " |" for row in rows),
         "",
-        f"Measurement on {where}. Where the naive build has a figure, {rounds} rounds of both took turns; medians.",
+        f"Measured on {where}. Where the naive build has a figure, both took turns in {rounds} rounds; "
+        "the figures are medians.",
     ]
     return "\n".join(lines)
 

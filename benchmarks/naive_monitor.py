@@ -1,7 +1,4 @@
-"""The monitor as one would write it first: a DataTable and textual-plotext, one repaint a report.
-
-What ours is measured against.
-"""
+"""The monitor as one would write it first, as a comparison: a DataTable and textual-plotext, one repaint per report."""
 
 import json
 import threading

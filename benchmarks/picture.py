@@ -113,7 +113,7 @@ def _cell(draw: ImageDraw.ImageDraw, char: str, x: int, y: int, w: int, h: int, 
 
 
 def rows_of(app: Any) -> list[list[Segment]]:
-    """Return what a running app shows, as rows of segments."""
+    """Return what a running app shows as rows of segments."""
     return [list(strip) for strip in app.screen._compositor.render_strips()]
 
 

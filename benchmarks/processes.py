@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 ATTEMPTS = 4
-"""Ray gives its own processes 30 seconds to start, which a machine full of other work may not."""
+"""Ray gives its own processes 30 seconds to start, which may not be enough on a busy machine."""
 
 
 _SECONDS = 0.1
@@ -26,9 +26,9 @@ class Cost:
 
     Attributes:
         wall: seconds from its start to its end.
-        cpu: processor seconds, user and system, of it and all that it started; less noisy where others use the machine.
+        cpu: processor seconds, user and system, of it and its descendants; less noisy if others use the machine.
         began: seconds since 1970 at its start.
-        processes: what `cpu` was spent on: processor seconds by how processes call themselves.
+        processes: what `cpu` was spent on: processor seconds by the names of the processes.
     """
 
     wall: float
@@ -38,7 +38,7 @@ class Cost:
 
 
 def run(command: Sequence[str], log: Path, **environment: str) -> Cost:
-    """Run a command to its end; Ray's workers are not nicer than it, lest other people's work decides what is timed.
+    """Run a command to its end; Ray's workers get the same priority, so that other work does not decide what is timed.
 
     Raises:
         RuntimeError: it failed; the end of its output is in the message.
@@ -73,9 +73,9 @@ def cores() -> int:
 
 @contextlib.contextmanager
 def _watched(mark: str) -> Iterator[dict[int, tuple[str, float]]]:
-    """Glyphs, ten times a second, at what each process that carries the mark has used so far: its kind and its seconds.
+    """Sample, ten times a second, the kind of each process with the mark and the seconds it has used so far.
 
-    What the system adds up for a parent is not enough: Ray's raylet lets its workers go without asking what they took.
+    What the system adds up for a parent is not enough, because Ray's raylet does not wait for its workers.
     """
     used: dict[int, tuple[str, float]] = {}
     strangers = set(psutil.pids())
@@ -88,7 +88,7 @@ def _watched(mark: str) -> Iterator[dict[int, tuple[str, float]]]:
                 if pid not in used and process.environ().get(_MARK) != mark:
                     continue
                 times = process.cpu_times()
-                kind = _kind(process) or used.get(pid, ("", 0.0))[0]  # one that ends says nothing
+                kind = _kind(process) or used.get(pid, ("", 0.0))[0]  # a process that is ending has no name
                 used[pid] = kind, times.user + times.system
 
     def watch() -> None:
@@ -106,7 +106,7 @@ def _watched(mark: str) -> Iterator[dict[int, tuple[str, float]]]:
 
 
 def _kind(process: psutil.Process) -> str:
-    """Return how a process calls itself: Ray names its workers by what they run."""
+    """Return the name that a process gives itself: Ray names its workers by what they run."""
     command = process.cmdline()
     first = Path(command[0].split(" ")[0]).name if command else ""
     if first.startswith("python"):

@@ -27,7 +27,7 @@ class Terminal:
 
     Args:
         kind: `ours` or `naive`.
-        plainly: start ours as a user does, `kdtune watch`; else it counts for the benchmark what it received.
+        plainly: start ours as a user does, with `kdtune watch`; otherwise it counts what it received.
     """
 
     def __init__(self, kind: str, run: Path, *, ssh: bool = False, plainly: bool = False) -> None:

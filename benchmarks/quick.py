@@ -1,4 +1,4 @@
-"""What the comparisons rest on, checked in seconds: both sides do the same work, and the games played are exact."""
+"""Checks in seconds what the comparisons rest on: both sides do the same work, and the simulations are exact."""
 
 import json
 import tempfile
@@ -15,7 +15,7 @@ def check(data: Path) -> Iterator[str]:
     """Yield a line for each equality that holds.
 
     Raises:
-        AssertionError: one does not.
+        AssertionError: an equality does not hold.
     """
     with tempfile.TemporaryDirectory(prefix="kdtune-quick-") as folder:
         difference, metrics = same_training(Path(folder))
@@ -26,7 +26,7 @@ def check(data: Path) -> Iterator[str]:
         yield f"by hand and kdtune report the same {name}: {ours:.4f}"
     outcomes = [found for found in front.measure(front.QUICK, data) if "method" in found]
     people = [outcome for outcome in outcomes if outcome["data"].startswith("COMPAS")]
-    # In seconds the digits are learnt too little to tell their students apart.
+    # In seconds the students learn too little about the digits to differ.
     assert not people or min(min(outcome["epochs"]) for outcome in people) < 1, "early stopping stops nobody"
     for outcome in outcomes:
         if outcome["method"] == "none":
@@ -59,7 +59,7 @@ def same_training(folder: Path) -> tuple[float, dict[str, tuple[float, float]]]:
         "trifeature", label="shape", sensitive="color", shapes=3, colors=2, n_train=48, n_validation=60, n_test=6
     )  # fmt: skip
     arrays = Arrays.of(dataset)
-    # One batch an epoch, so that the order in it matters for rounding only.
+    # One batch per epoch, so that the order within it only affects rounding.
     train = TrainConfig(
         epochs=3, batch_size=len(dataset.train), optimizer="adamw", lr=0.003, weight_decay=0.01
     )

@@ -1,7 +1,7 @@
 """Scale, without training: what a decision costs the driver after many trials and with many workers.
 
-A run of n trials is written as a driver would have left it (events and Optuna's journal), taken up by kdtune's own
-manager, study, halving and run directory, and played on by workers that only pretend.
+A run of n trials is written as a driver would have left it (events and Optuna's journal), resumed by kdtune's own
+manager, study, halving and run directory, and continued with simulated workers.
 """
 
 import json
@@ -31,11 +31,11 @@ from kdtune.sweep.trials.optuna_study import STUDY_NAME
 
 EPOCHS = 8
 TEXT = """\
-No training: a run of so many trials is taken up by kdtune's own manager, Optuna study, halving and run directory,
-and twenty more trials (or two a worker) are played by workers that only pretend. `propose` is a median, `report` a
-mean that takes in what ends a trial. `take up` reads the whole run, as `--resume` does; `memory` is what that and
-the trials after it took. `trials a second`: what the driver so can feed its workers at most, of eight epochs each. TPE
-breaks first: it looks at every trial before it proposes one."""
+Nothing is trained: kdtune's own trial manager, Optuna study, halving and run directory resume a run with this many
+trials, and simulated workers run twenty more trials (or two per worker). `propose` is a median, `report` a mean that
+includes the end of a trial. `take up` reads the whole run, as `--resume` does; `memory` is what this and the trials
+after it took. `trials a second`: the most trials, of eight epochs each, that the driver can give to its workers. TPE
+reaches its limit first, because it looks at every trial before it proposes one."""
 CELLS = [
     *((n, 2, "tpe") for n in (10, 100, 1_000, 10_000, 100_000)),
     *((1_000, w, "tpe") for w in (1, 100, 1_000)),
@@ -43,11 +43,11 @@ CELLS = [
 ]
 QUICK = [(10, 2, "tpe"), (20, 8, "random")]
 LIMIT = 400.0
-"""Seconds that a cell may take; one that takes longer is cut, and said to be."""
+"""Seconds that a cell may take; one that takes longer is cut, and the report says so."""
 
 
 def measure(cells: Sequence[tuple[int, int, str]] = CELLS) -> Iterator[dict[str, Any]]:
-    """Play each cell in a process of its own, so that its memory is its own, and yield what it took as JSON."""
+    """Run each cell in a process with its own memory, and yield what it took as JSON."""
     for n, workers, sampler in cells:
         command = [sys.executable, "-m", "benchmarks.scale", str(n), str(workers), sampler]
         print(f"  {n:,} trials, {workers} workers, {sampler}", file=sys.stderr, flush=True)
@@ -69,10 +69,10 @@ def measure(cells: Sequence[tuple[int, int, str]] = CELLS) -> Iterator[dict[str,
 
 
 def cell(n: int, workers: int, sampler: str, more: int | None = None) -> dict[str, Any]:
-    """Take up a run of n trials, play more of them, and return what that took.
+    """Resume a run of n trials, simulate more of them, and return what that took.
 
     Args:
-        more: trials to play; by default twice the workers, and at least 20.
+        more: trials to simulate; by default twice the workers, and at least 20.
     """
     more = more or max(20, 2 * workers)
     plan = _plan(n + more, sampler)
@@ -130,7 +130,7 @@ def _plan(trials: int, sampler: str) -> Plan:
 
 
 def _counts(rng: random.Random) -> list[list[int]]:
-    """Return right answers of ten, by group and class."""
+    """Return the right answers out of ten, by group and class."""
     return [[rng.randint(5, 10), rng.randint(5, 10)] for _ in range(2)]
 
 
@@ -155,7 +155,7 @@ def _curve(rng: random.Random) -> list[dict[str, Any]]:
 
 
 class _Memory(BaseJournalBackend):
-    """Optuna's journal before it is a file: writing it line by line would take the most of the time."""
+    """Optuna's journal before it is a file: writing it line by line would take most of the time."""
 
     def __init__(self) -> None:
         self.logs: list[dict[str, Any]] = []
@@ -204,7 +204,7 @@ def _write_run(files: RunFiles, n: int) -> None:
         ends = rng.choice([2, 2, 4, EPOCHS])
         accuracy, eod = 0.5 + 0.4 * rng.random(), 0.3 * rng.random()
         complete = ends == EPOCHS
-        # As Optuna writes them; through the study, 100,000 would take minutes.
+        # As Optuna writes them; adding 100,000 trials through the study would take minutes.
         template = templates[complete]
         values = [accuracy, eod] if complete else None
         logs.append({**template, "params": parameters, "values": values})

@@ -1,4 +1,4 @@
-"""A sweep without training: kdtune's own searcher, scheduler, manager, study and run directory; the workers are played.
+"""A sweep without training: kdtune's own searcher, scheduler, manager, study and run directory, with simulated workers.
 
 Only Ray's loop and torch are left out. Time is simulated for the workers and measured for the driver.
 """
@@ -25,18 +25,18 @@ from kdtune.sweep.tune.scheduler import AskingScheduler
 from kdtune.sweep.tune.searcher import StudySearcher
 
 Curve = Callable[[ProposedStudent], Sequence[dict[str, Any]]]
-"""Gives a trial's reports, one an epoch, as JSON; fewer than the epochs where training diverges."""
+"""Returns a trial's reports as JSON, one per epoch; fewer than the epochs if training diverges."""
 
 
 @dataclass
 class Trace:
-    """What a sweep has come to, each time that a trial ended.
+    """The state of a sweep each time that a trial ended.
 
     Attributes:
-        epochs: trained so far by all trials.
+        epochs: number of epochs trained so far by all trials.
         seconds: simulated time of the workers so far.
-        hypervolume: of the front then.
-        opened: seconds to take up what was in the run directory.
+        hypervolume: hypervolume of the front at that time.
+        opened: seconds to resume from the run directory.
         decisions: seconds that the driver took for each proposal, report and end.
     """
 
@@ -49,14 +49,14 @@ class Trace:
     )
 
     def at(self, epochs: float) -> float:
-        """Return the hypervolume of the front when so many epochs were trained."""
+        """Return the hypervolume of the front when this many epochs were trained."""
         return max(
             (h for e, h in zip(self.epochs, self.hypervolume, strict=True) if e <= epochs), default=0.0
         )
 
 
 @contextmanager
-def books(plan: Plan, folder: Path) -> Iterator[tuple[TrialManager, RunWriter]]:
+def manager_of(plan: Plan, folder: Path) -> Iterator[tuple[TrialManager, RunWriter]]:
     """Yield the manager of a new run in a folder, and its writer."""
     files = RunFiles(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,10 +78,10 @@ def books(plan: Plan, folder: Path) -> Iterator[tuple[TrialManager, RunWriter]]:
 
 
 def play(plan: Plan, curve: Curve, *, workers: int, folder: Path, epoch_seconds: float) -> Trace:
-    """Play a whole sweep, of students that are trained one by one, and return what came of it."""
+    """Simulate a whole sweep of students that are trained one by one, and return its trace."""
     trace = Trace()
     started = time.perf_counter()
-    with books(plan, folder) as (manager, writer):
+    with manager_of(plan, folder) as (manager, writer):
         trace.opened = time.perf_counter() - started
         searcher = StudySearcher(manager, workers=lambda: workers, why_lost=lambda _: "")
         scheduler = AskingScheduler(searcher.goes_on)
@@ -99,10 +99,10 @@ def play(plan: Plan, curve: Curve, *, workers: int, folder: Path, epoch_seconds:
             if isinstance(config, dict):
                 [student] = Proposal.from_config(config).students
                 carrier = len(trace.decisions["propose"]) - 1
-                carried[carrier] = student.number
+                numbers[carrier] = student.number
                 heapq.heappush(at_work, (clock + epoch_seconds, carrier, 0, curve(student)))
 
-        carried: dict[int, int] = {}
+        numbers: dict[int, int] = {}
         for _ in range(workers):
             begin()
         while at_work:
@@ -110,7 +110,7 @@ def play(plan: Plan, curve: Curve, *, workers: int, folder: Path, epoch_seconds:
             trained += 1
             diverged = epoch == len(reports)
             news = {
-                "number": carried[carrier],
+                "number": numbers[carrier],
                 "reports": [] if diverged else [reports[epoch]],
                 "failed": "diverged" if diverged else "",
             }

@@ -1,4 +1,4 @@
-"""How soon a sweep begins, and what a trial costs beside its training: the command, its first report, 1,000 trials."""
+"""How soon a sweep begins, and what a trial costs in addition to its training: command, first report, 1,000 trials."""
 
 import statistics
 import sys
@@ -18,16 +18,17 @@ from kdtune.runs.reader import Run
 TRIALS, PART = 1_000, 100
 REPEATS = 5
 TEXT = """\
-`first report`: from the command to the first report of a trial, of a sweep whose data, teachers and measurements are in
-the cache; the longest of five. `a trial`: a thousand students that train for a moment, in as many processes as there
-are cores; the time that a process needs for each beside its epochs: proposing, starting, checkpoint, records. The first
-hundred are left out of it, for they wait for the processes to start; `growth` is how long the last hundred took, in
-times the second hundred. Of the time to the first report most goes into starting Ray, and into importing torch and Ray
-Tune in the driver and in each process that trains: see the processor time of whole sweeps, above."""
+`first report`: time from the command to the first report of a trial, for a sweep whose data, teachers and measurements
+are in the cache; the longest of five. `a trial`: a thousand students train for a moment, in as many processes as there
+are cores; this is the time that a process needs for each in addition to its epochs: proposing, starting, checkpoint,
+records. The first hundred do not count, because they wait for the processes to start; `growth` is the time of the last
+hundred divided by that of the second hundred. Most of the time to the first report goes into starting Ray, and into
+importing torch and Ray Tune in the driver and in each process that trains: see the processor time of whole sweeps,
+above."""
 
 
 def measure() -> Iterator[dict[str, Any]]:
-    """Yield what was measured, what it came to, and what it should be at most, as JSON."""
+    """Yield what was measured, its value and its upper target, as JSON."""
     with tempfile.TemporaryDirectory(prefix="kdtune-start-") as name:
         folder = Path(name)
         helped = [
@@ -43,7 +44,7 @@ def measure() -> Iterator[dict[str, Any]]:
             "what": "first report, s",
             "found": max(reported[1:]),
             "goal": 20,
-        }  # the first filled the cache
+        }  # the first run filled the cache
         print(f"  {TRIALS:,} trials", file=sys.stderr, flush=True)
         many, _ = search(_workload(TRIALS, 64, 1), folder, "many", {})
         trials = sorted(many.state().trials.values(), key=lambda trial: trial.ended or 0.0)
@@ -71,7 +72,7 @@ def _workload(trials: int, examples: int, epochs: int) -> Workload:
 
 
 def _first_report(done: Run) -> float:
-    """Return when a trial reported first, in seconds since 1970."""
+    """Return when the first trial reported, in seconds since 1970."""
     return next(
         float(event["t"])
         for event in read_records(done.files.events)

@@ -20,20 +20,20 @@ STREAMS = 4
 METRICS = ("accuracy", "eod")
 TEXT = """\
 kdtune shows all students of a sweep the same views of the examples in the same order (each keeps its own initial
-weights), so that they differ by their settings and not by luck. What luck there is in that one stream of batches moves
-them all together: their mean is less certain than their number suggests. Here the students of each sweep are trained
-again on other streams: the mean over the configurations for each, and the standard deviation of these means. By hand
-each trial draws its own."""
+weights), so that they differ by their settings and not by luck. The luck of that one stream of batches moves all of
+them together, so that their mean is less certain than their number suggests. Here the students of each sweep are
+trained again on other streams: the table shows the mean over the configurations for each stream, and the standard
+deviation of these means. By hand, each trial draws its own stream."""
 
 
 def measure(data: Path, names: Sequence[str] = (), *, small: bool = False) -> Iterator[dict[str, Any]]:
     """Run each workload once, train its students on other streams of batches, and yield their means, as JSON.
 
     Args:
-        names: how the names of those to run begin; all if there are none.
+        names: how the names of the workloads to run begin; all if there are none.
 
     Raises:
-        AssertionError: on its own stream a sweep's students come out otherwise here than in the sweep.
+        AssertionError: on a sweep's own stream, students come out different from those in the sweep.
     """
     with tempfile.TemporaryDirectory(prefix="kdtune-streams-") as folder:
         for k, workload in enumerate(workloads(data, Path(folder), small=small)):
@@ -54,7 +54,7 @@ def measure(data: Path, names: Sequence[str] = (), *, small: bool = False) -> It
 
 
 def _means(task: tuple[str, dict[str, Any], int]) -> dict[str, float]:
-    """Train the students of a run on one stream, and return the means of what the last epoch shows."""
+    """Train the students of a run on one stream, and return the means of the last epoch's measures."""
     import torch
 
     import benchmarks.datasets  # noqa: F401 (it registers them)

@@ -1,4 +1,4 @@
-"""Whole sweeps, start-up included: kdtune against what one would write by hand, on the same configurations."""
+"""Whole sweeps, including start-up: kdtune against what one would write by hand, on the same configurations."""
 
 import json
 import math
@@ -25,16 +25,16 @@ TEXT = """\
 By hand: Ray Tune's own pattern (`by_hand.py`): a function trainable in a fresh actor for each trial, a DataLoader
 with transforms of single images, the teacher in every step, float32, `OptunaSearch`, fairlearn after each epoch,
 Tune's defaults. kdtune: `kdtune search` from the command line. Both sides start as new processes, on the same
-configurations, data, epochs and cores, in turns; from the start of the command to its end. Teachers are trained
-before, and counted for neither side. `processor` compares the processor time of all processes, which says less of
-the wait and is less disturbed by other work on the machine; where the load average was well above the number of
+configurations, data, epochs and cores, in turns, and are timed from the start of the command to its end. Teachers are
+trained before, and count for neither side. `processor` compares the processor time of all processes, which says less
+about the wait but is less disturbed by other work on the machine; if the load average was well above the number of
 cores, the wall-clock says little. n: runs of kdtune / by hand; medians.
 
-The second table is the last epoch's mean over the configurations, and kdtune minus by hand, in standard errors (SE)
-of the paired differences; where the section on streams has the workload, with the standard deviation over streams of
-batches added in (see there). The third divides kdtune's wall-clock: before the first trial, in epochs (evaluation and
-checkpoint included), between them, after the last; `floor` is the students' steps alone, on tensors that are there,
-on all cores. The fourth divides kdtune's processor time by what its processes do; each that trains or runs teachers
+The second table shows the last epoch's mean over the configurations, and kdtune minus by hand, in standard errors (SE)
+of the paired differences; if the section on streams has the workload, the standard deviation over streams of batches
+is added (see there). The third divides kdtune's wall-clock: before the first trial, in epochs (including evaluation
+and checkpoint), between them, after the last; `floor` is the students' steps alone, on tensors in memory, on all
+cores. The fourth divides kdtune's processor time by what its processes do; each process that trains or runs teachers
 imports torch, which takes seconds."""
 PROCESSES = {
     "students": ("ray::CohortTrial", "ray::Resource"),
@@ -42,12 +42,12 @@ PROCESSES = {
     "driver": ("kdtune.sweep", "ray::WorkerRegistry"),
     "command line": ("kdtune.cli",),
 }
-"""What kdtune's processes do, and what is in their names; all others are Ray's own."""
+"""Kinds of kdtune's processes, and what their names contain; all others are Ray's own."""
 VARIANTS: dict[str, dict[str, Any]] = {
     "solo": {"resources": {"cohort": 1}},
     "fused": {"resources": {"cohort": 8}},
 }
-"""Ways in which kdtune can train the students, one by one and eight as one: what each adds to the space."""
+"""Ways in which kdtune can train the students, one by one or eight as one, and what each adds to the space."""
 if "cohort" not in Resources.model_fields:
     VARIANTS = {"solo": {}}
 
@@ -58,8 +58,9 @@ def measure(
     """Run workloads by hand and by kdtune, interleaved, and yield what each took, as JSON.
 
     Args:
-        small, repeats: of the workloads (see there), and of kdtune's sweeps.
-        names: how the names of those to run begin; all if there are none.
+        small: smaller workloads (see `workloads`).
+        repeats: runs of each of kdtune's sweeps.
+        names: how the names of the workloads to run begin; all if there are none.
     """
     with tempfile.TemporaryDirectory(prefix="kdtune-sweeps-") as folder:
         for k, workload in enumerate(workloads(data, Path(folder), small=small)):
@@ -183,7 +184,7 @@ def _task(workload: Workload, folder: Path, prepared: Run, configs: list[dict[st
 def agreement(
     ours: Sequence[Mapping[str, float]], theirs: Sequence[Mapping[str, float]]
 ) -> dict[str, dict[str, float]]:
-    """Compare two sweeps on the same configurations: mean difference, and in standard errors."""
+    """Compare two sweeps on the same configurations: the mean difference, also in standard errors."""
     by_alpha = {row["alpha"]: row for row in theirs}
     pairs = [(row, by_alpha[row["alpha"]]) for row in ours if row["alpha"] in by_alpha]
     found = {}
@@ -277,7 +278,7 @@ def report(found: Sequence[Mapping[str, Any]], streams: Mapping[str, Mapping[str
 
 
 def _difference(found: Mapping[str, float], stream: float | None) -> str:
-    """Say how far kdtune is from by hand, in standard errors: of the pairs, and of the one stream that they share."""
+    """Return how far kdtune is from by hand, in standard errors of the pairs and of the stream that they share."""
     text = f"{found['ours']:.3f}, {found['difference']:+.4f} ({found['errors']:.1f} SE"
     if stream is not None:
         error = abs(found["difference"]) / found["errors"] if found["errors"] else 0.0
@@ -286,7 +287,7 @@ def _difference(found: Mapping[str, float], stream: float | None) -> str:
 
 
 def _spent(costs: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Return the shares of the processor time that processes of each kind took."""
+    """Return the share of the processor time for each kind of process."""
     totals = dict.fromkeys([*PROCESSES, "Ray"], 0.0)
     for cost in costs:
         for name, seconds in cost["processes"].items():

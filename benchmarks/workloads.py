@@ -1,4 +1,4 @@
-"""The sweeps that are timed: what is trained, on what, and how much of it."""
+"""The sweeps that are timed: what they train, on which data, and how much."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,8 @@ class Workload:
     """One sweep.
 
     Attributes:
-        goal: how many times faster than by hand it is to be: solo, fused; None where none is set.
-        repeats: of the sweep by hand; kdtune's are repeated three times.
+        goal: how many times faster than by hand it should be: solo, fused; None if there is no goal.
+        repeats: runs of the sweep by hand; kdtune's are repeated three times.
     """
 
     name: str
@@ -29,10 +29,10 @@ class Workload:
 
 
 def workloads(data: Path, folder: Path, *, small: bool = False) -> list[Workload]:
-    """Return the workloads; those on real data where `data` holds it. `folder` may be written to.
+    """Return the workloads; those on real data only if `data` contains it. `folder` may be written to.
 
     Args:
-        small: sixteen trials each, on fewer images: where the machine is not one's own for an hour.
+        small: sixteen trials each, on fewer images, for when an hour is too long.
     """
     from benchmarks.datasets import write_brightness
 
@@ -112,7 +112,7 @@ def _workload(
             "budget": {"trials": trials, "epochs": epochs},
             "train": {**protocol, "batch_size": batch_size},
             "teacher": {"epochs": 2, "lr": 0.005 if protocol is ADAMW else 0.05},
-            # The same configurations on both sides, every time; and none is stopped early.
+            # The same configurations on both sides, every time, and no early stopping.
             "sampler": "random",
             "early_stopping": {"method": "none"},
         },

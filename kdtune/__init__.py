@@ -4,7 +4,7 @@
     run = kdtune.open_run("runs/default-1")    # .trials(), .front(), .reports(trial_id), .status()
     student = kdtune.load_student("runs/default-1/export/t0007")    # .logits(x), .predict(x), .module, .metrics
 
-Names are looked up when they are used, so that `import kdtune` is quick.
+Names are resolved when they are used, so that `import kdtune` is quick.
 """
 
 from importlib import import_module
@@ -27,7 +27,7 @@ _HOMES = {
     "register_dataset": "kdtune.data",
     "register_model": "kdtune.models",
 }
-_ROOMS = ("data", "distill", "fairness", "models", "pareto")
+_PACKAGES = ("data", "distill", "fairness", "models", "pareto")
 
 __all__ = [
     "Run",
@@ -46,7 +46,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
+    if name in _PACKAGES:
         return import_module(f"kdtune.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)

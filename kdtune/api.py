@@ -22,13 +22,13 @@ def search(
 ) -> Run:
     """Run a sweep in this process, wait for its end, and return the run.
 
-    Data sets and models registered in the calling program are known to it, and to its workers.
+    The sweep and its workers know the data sets and models that the calling program has registered.
 
     Args:
         space: a ready space's name, a YAML file, or its content.
-        name: of the run; by default the space's name and a number.
+        name: name of the run; by default the space's name and a number.
         trials, minutes, seed: replace those of the space.
-        address: of a running Ray cluster (host:port).
+        address: address of a running Ray cluster (host:port).
         directory: where runs are kept; by default `KDTUNE_RUNS`, or `./runs`.
 
     Raises:

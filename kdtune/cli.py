@@ -1,4 +1,4 @@
-"""The command line. Thin: it reads arguments and calls the rooms below; imports wait until a command needs them."""
+"""The command line: a thin layer that reads arguments and calls other packages, which it imports only when needed."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kdtune.bytecode import keep_bytecode
 from kdtune.errors import InputError, KdtuneError, is_disk_error
 
 EXIT_INTERRUPTED = 130
@@ -14,6 +15,7 @@ EXIT_INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     options = _parser().parse_args(arguments)
+    keep_bytecode()
     try:
         return int(options.run(options) or 0)
     except KdtuneError as error:
@@ -23,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away
+    except BrokenPipeError:  # nobody reads our output any more
         sys.stderr.close()
         return 0
     except OSError as error:
@@ -77,14 +79,14 @@ def _add_search(commands: Any) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="replace a value of the space, as in budget.epochs=20",
+        help="replace a value of the space, such as budget.epochs=20",
     )
     command.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster to join")
     _add_import(command)
     command.add_argument(
         "--keep",
         choices=("front", "all", "none"),
-        help="whose weights stay when a student is trained: those an export can ask for (front), all, or none",
+        help="which trained students' weights to keep: those that an export can ask for (front), all, or none",
     )
     command.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
     command.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
@@ -100,13 +102,13 @@ def _add_watch(commands: Any) -> None:
     _add_run(command)
     command.add_argument("--replay", action="store_true", help="play a run from its beginning")
     command.add_argument(
-        "--speed", type=_positive(float), default=20.0, metavar="X", help="of a replay (default: 20)"
+        "--speed", type=_positive(float), default=20.0, metavar="X", help="how fast to replay (default: 20)"
     )
-    command.add_argument("--readonly", action="store_true", help="without the key that stops the sweep")
+    command.add_argument("--readonly", action="store_true", help="leave out the key that stops the sweep")
     command.add_argument("--ascii", action="store_true", help="for fonts without braille")
-    command.add_argument("--theme", metavar="NAME", help="a Textual theme, as in textual-light")
+    command.add_argument("--theme", metavar="NAME", help="a Textual theme, such as textual-light")
     command.add_argument(
-        "--serve", action="store_true", help="in a browser, on this machine (needs kdtune[serve])"
+        "--serve", action="store_true", help="show it in a browser on this machine (needs kdtune[serve])"
     )
     command.set_defaults(run=_watch)
     _add_runs_dir(command)
@@ -135,7 +137,9 @@ def _add_export(commands: Any) -> None:
         metavar="WHICH",
         help="knee, a bound (accuracy>=0.9), an id (t0003), or a number; repeat for more (default: the whole front)",
     )
-    command.add_argument("--list", action="store_true", help="show the front and stop; test stays closed")
+    command.add_argument(
+        "--list", action="store_true", help="only show the front; the test split is not opened"
+    )
     command.add_argument(
         "--replicates", type=_natural, default=0, metavar="N", help="train the front with N more seeds"
     )
@@ -164,7 +168,7 @@ def _add_study(commands: Any) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="replace a value of the space, as in study.seeds=10",
+        help="replace a value of the space, such as study.seeds=10",
     )
     command.add_argument(
         "--null",
@@ -179,7 +183,7 @@ def _add_study(commands: Any) -> None:
         nargs="?",
         const="",
         metavar="RUN",
-        help="train nothing: tables and figures again from what a study kept (default: the newest run)",
+        help="train nothing: make tables and figures again from a study's run (default: the newest run)",
     )
     command.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
     command.add_argument("--json", action="store_true", help="what was found as JSON on standard output")
@@ -190,13 +194,13 @@ def _add_study(commands: Any) -> None:
 def _add_stop(commands: Any) -> None:
     command = commands.add_parser("stop", help="ask a running sweep to stop; it can be resumed")
     command.add_argument("target", metavar="RUN", help="name or path of a run")
-    command.add_argument("--now", action="store_true", help="at once, not after the epochs at work")
+    command.add_argument("--now", action="store_true", help="stop at once, not after the current epochs")
     command.set_defaults(run=_stop)
     _add_runs_dir(command)
 
 
 def _add_runs(commands: Any) -> None:
-    command = commands.add_parser("runs", help="list what has been run")
+    command = commands.add_parser("runs", help="list the runs")
     command.add_argument("--json", action="store_true", help="as JSON")
     command.set_defaults(run=_runs)
     _add_runs_dir(command)
@@ -222,8 +226,8 @@ def _add_runs_dir(command: argparse.ArgumentParser) -> None:
 
 
 _SEARCH = """Sweep temperature, alpha and teacher->student pairs; end with the Pareto front.
-The sweep runs in a process of its own: closing the terminal does not end it. Ctrl-C asks it to stop after the epochs
-at work, a second Ctrl-C stops it at once; 'kdtune search --resume RUN' goes on."""
+The sweep runs in a process of its own: closing the terminal does not end it. Ctrl-C asks it to stop after the current
+epochs, a second Ctrl-C stops it at once; 'kdtune search --resume RUN' goes on."""
 
 
 _EXPORT = """Write the Pareto front's students, evaluated once on the test split, with tables, figures and a report.
@@ -231,7 +235,7 @@ Members are chosen by their values on validation."""
 
 
 _STUDY = """Train teachers, students without one, and distilled students over temperatures and seeds; test which
-classes and groups distillation affects, beside what chance alone gives. Judged on the test split, as the paper does."""
+classes and groups distillation affects, compared with chance alone. It is judged on the test split, as in the paper."""
 
 
 class _Version(argparse.Action):

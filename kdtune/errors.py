@@ -1,6 +1,6 @@
-"""What can go wrong that a person can put right: one small tree of exceptions.
+"""Errors that a person can fix: one small tree of exceptions.
 
-The command line prints `str(error)` and exits with `error.exit_code`; everything else that escapes is a defect.
+The command line prints `str(error)` and exits with `error.exit_code`; any other exception that escapes is a bug.
 """
 
 import difflib
@@ -43,16 +43,31 @@ class RunError(InputError):
     """A run directory is missing, of another kind, of a newer version, or busy."""
 
 
+class UnreadableError(RunError, OSError):
+    """A file of a run is there, and can't be read."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # not `[Errno …]`, as an OSError with a number and a reason would say
+
+    @classmethod
+    def of(cls, error: OSError, path: str | os.PathLike[str]) -> "UnreadableError":
+        """Return an error that says what the system reported about a file."""
+        reason = error.strerror or str(error)
+        raised = cls(f"{os.fspath(path)}: not readable ({reason})")
+        raised.errno, raised.strerror = error.errno, reason
+        return raised
+
+
 class SweepError(KdtuneError):
     """A sweep could not go on; what was recorded so far is kept."""
 
 
 class DiskError(KdtuneError, OSError):
-    """A file can't be written: the disk is full, read-only or gone; what was written before is whole."""
+    """A file can't be written: the disk is full, read-only or gone; what was written before is intact."""
 
     @classmethod
     def of(cls, error: OSError, path: str | os.PathLike[str]) -> "DiskError":
-        """Say what the system said of a file, and what to do."""
+        """Return an error that says what the system reported about a file, and what to do."""
         remedy = _DISK.get(error.errno or 0, "is the disk still there?")
         raised = cls(f"{os.fspath(path)}: can't be written ({error.strerror or error}): {remedy}")
         raised.errno = error.errno
@@ -61,17 +76,17 @@ class DiskError(KdtuneError, OSError):
 
 _DISK = {
     errno.ENOSPC: "make room on that disk",
-    errno.EDQUOT: "make room: your share of that disk is used up",
+    errno.EDQUOT: "make room: your quota on that disk is used up",
     errno.EFBIG: "files may not grow that large here",
     errno.EROFS: "the disk is read-only; name another folder",
     errno.EACCES: "you may not write there; name another folder",
     errno.EPERM: "you may not write there; name another folder",
-    errno.EIO: "the disk fails",
+    errno.EIO: "the disk is failing",
 }
 
 
 def is_disk_error(error: OSError) -> bool:
-    """Tell what a disk does from what a program does wrong."""
+    """Return whether an error comes from the disk, not from a mistake in the program."""
     return error.errno in _DISK or error.errno in (errno.ESTALE, errno.ENODEV, errno.ENXIO)
 
 

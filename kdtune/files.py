@@ -1,16 +1,93 @@
-"""The one door to the disk: strict JSON, and files and folders that are replaced in one step."""
+"""The one door to the disk: opens regular files only, replaces files and folders in one step, makes them durable.
+
+A file that is replaced is the old one or the new one for every reader. What a machine that loses its power keeps of it
+is another matter: only what was synced is sure to be there again, under its name and with its content.
+"""
 
 import contextlib
+import errno
+import hashlib
+import io
 import json
 import math
 import os
+import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kdtune.errors import DiskError, InputError, KdtuneError, RunError
+from kdtune.errors import DiskError, InputError, KdtuneError, RunError, UnreadableError
+
+LARGEST_JSON = 1 << 26
+"""Bytes of a JSON document that a run or an export may hold; kdtune's own have some kilobytes."""
+
+LARGEST_WEIGHTS = 1 << 35
+"""Bytes of a file of weights."""
+
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NOT_SYNCED = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.ENOSYS)
+"""What file systems answer that have no notion of syncing a folder."""
+
+_KINDS = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def open_regular(path: str | Path, *, limit: int | None = None) -> io.BufferedReader:
+    """Open a file for reading, unless it is something else than a file.
+
+    A folder from elsewhere may hold a FIFO, which keeps its reader waiting for ever, or a device, which never ends.
+
+    Args:
+        limit: bytes that the file may have.
+
+    Raises:
+        OSError: it is missing, can't be read, is no regular file, or is larger than the limit.
+    """
+    _check_regular(os.stat(path), path, limit)  # first, because opening a device may do things
+    descriptor = os.open(path, _READ)
+    try:
+        _check_regular(os.fstat(descriptor), path, limit)
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check_regular(facts: os.stat_result, path: str | Path, limit: int | None) -> None:
+    if stat.S_ISDIR(facts.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(facts.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(facts.st_mode), "something else")
+        raise OSError(errno.EINVAL, f"{kind}, not a file", str(path))
+    if limit is not None and facts.st_size > limit:
+        raise OSError(errno.EINVAL, f"{facts.st_size:,} bytes, and {limit:,} are the most", str(path))
+
+
+def read_regular(path: str | Path, *, limit: int = LARGEST_JSON) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        OSError: see `open_regular`.
+    """
+    with open_regular(path, limit=limit) as file:
+        return file.read(os.fstat(file.fileno()).st_size)  # no more, should it grow
+
+
+def cache_dir() -> Path:
+    """Return the folder for things that can be made again: `KDTUNE_CACHE`, or the user's cache folder."""
+    asked = os.environ.get("KDTUNE_CACHE")
+    if asked:
+        return Path(asked).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("kdtune"))
 
 
 def dumps(record: Any) -> str:
@@ -19,7 +96,7 @@ def dumps(record: Any) -> str:
         line = json.dumps(record, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     except ValueError:
         line = json.dumps(_without_nan(record), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    # A file name that is no valid text holds lone surrogates, which UTF-8 has not: JSON has an escape for them.
+    # A file name that is not valid text has lone surrogates; UTF-8 can't encode them, but JSON can escape them.
     return line.encode("utf-8", "backslashreplace").decode()
 
 
@@ -33,6 +110,16 @@ def _without_nan(value: Any) -> Any:
     return value
 
 
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file.
+
+    Raises:
+        OSError: see `open_regular`.
+    """
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file.
 
@@ -40,11 +127,11 @@ def read_json(path: Path) -> dict[str, Any]:
         RunError: the file is missing, or does not hold a JSON object.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_regular(path))
     except FileNotFoundError:
         raise RunError(f"{path}: missing") from None
     except OSError as error:
-        raise RunError(f"{path}: not readable ({error.strerror})") from None
+        raise UnreadableError.of(error, path) from None
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path}: not readable as JSON ({error})") from None
     if not isinstance(value, dict):
@@ -52,55 +139,94 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file in one step: a reader sees the old one or the new one, whole."""
-    write_bytes(path, (dumps(value) + "\n").encode())
+def write_json(path: Path, value: Any, *, durable: bool = False) -> None:
+    """Replace a JSON file in one step; see `write_bytes`."""
+    write_bytes(path, (dumps(value) + "\n").encode(), durable=durable)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file in one step.
+def write_bytes(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Replace a file in one step: a reader sees the whole old file or the whole new one.
+
+    Args:
+        durable: whether to wait until the disk has it, and its name.
 
     Raises:
-        DiskError: it can't be written; it is what it was before.
+        DiskError: it can't be written; its old content is intact.
     """
+    aside = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(os.open(aside, _NEW, 0o666), "wb") as file:  # the user's umask says who may read it
                 file.write(content)
-            os.chmod(aside, 0o644)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             os.replace(aside, path)
         except BaseException:
             with contextlib.suppress(OSError):
-                Path(aside).unlink(missing_ok=True)
+                aside.unlink(missing_ok=True)
             raise
+        if durable:
+            sync(path.parent)
     except OSError as error:
         raise DiskError.of(error, path) from error
 
 
+def sync(*paths: Path) -> None:
+    """Wait until the disk has the content of these files, and the names in these folders.
+
+    Raises:
+        DiskError: the disk reports an error.
+    """
+    for path in paths:
+        try:
+            descriptor = os.open(path, _READ)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if error.errno not in _NOT_SYNCED:
+                raise DiskError.of(error, path) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has all files in a folder, with their names, and the name of the folder itself.
+
+    Raises:
+        DiskError: the disk reports an error.
+    """
+    for root, _, names in os.walk(folder, topdown=False):
+        paths = [Path(root, name) for name in sorted(names)]
+        sync(*(path for path in paths if path.is_file() and not path.is_symlink()), Path(root))
+    sync(folder.parent)
+
+
 @contextlib.contextmanager
 def replace_folder(folder: Path, *, overwrite: bool = True) -> Iterator[Path]:
-    """Give an empty folder to write into, which takes the place of `folder` when the block ends without an error.
+    """Yield an empty folder to write into; it replaces `folder` when the block ends without an error, and is durable.
 
-    Nobody ever sees a folder that is half written: what is there is the old one or the new one, or, for a moment
-    while one replaces the other, none. After an error the old one is untouched and the new one is gone. When two
+    Nobody ever sees a half-written folder, only the old one or the new one or, for a moment while one replaces the
+    other, none. After an error the old one is untouched and the new one is gone. When two
     processes fill the same place at once, the folder of one of them stays, whole, and neither gets an error.
 
     Args:
-        overwrite: whether a folder that is there and not empty is replaced.
+        overwrite: whether an existing folder that is not empty is replaced.
 
     Raises:
         InputError: a file is in the way, or a folder that may not be overwritten.
         DiskError: something can't be written.
     """
+    aside = folder.parent / f".{folder.name}-incomplete-{secrets.token_hex(4)}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-incomplete-"))
+        aside.mkdir()
         try:
             yield aside
-            aside.chmod(0o755)
+            sync_folder(aside)
             _move_into_place(aside, folder, overwrite=overwrite)
+            sync(folder.parent)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     except KdtuneError:
@@ -111,7 +237,7 @@ def replace_folder(folder: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
 def _move_into_place(new: Path, folder: Path, *, overwrite: bool) -> None:
     try:
-        new.rename(folder)  # fails if a folder is there that is not empty
+        new.rename(folder)  # fails if the folder exists and is not empty
     except OSError:
         if folder.exists() and not (overwrite and folder.is_dir()):
             raise InputError(f"{folder}: is in the way: move it away, or name another folder") from None

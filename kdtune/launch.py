@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from kdtune.bytecode import compile_once
 from kdtune.errors import InputError
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import create_run, find_run, runs_dir
@@ -34,7 +35,7 @@ _FINAL = ("finished", "stopped", "failed")
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 _COMMANDS = {"sweep": "search", "study": "study"}
-"""Kind of a run -> the command that makes such."""
+"""Kind of run -> the command that makes it."""
 
 
 def launch(options: argparse.Namespace) -> int:
@@ -43,7 +44,7 @@ def launch(options: argparse.Namespace) -> int:
 
 
 def launch_study(options: argparse.Namespace) -> int:
-    """Run `kdtune study`: as a search is run, with the tables and figures at its end; return the exit code."""
+    """Run `kdtune study`: like a search, with tables and figures at its end; return the exit code."""
     from kdtune.report.study.command import report_study
 
     def conclude(files: RunFiles, *, evaluate: bool = True) -> None:
@@ -53,7 +54,7 @@ def launch_study(options: argparse.Namespace) -> int:
 
     if options.figures_only is not None:
         if options.space is not None or options.resume is not None:
-            raise InputError("--figures-only draws a run that is there: leave out SPACE and --resume")
+            raise InputError("--figures-only draws an existing run: leave out SPACE and --resume")
         conclude(find_run(options.figures_only or None, options.runs_dir), evaluate=False)
         return 0
     return _launch(options, "study", conclude)
@@ -62,10 +63,12 @@ def launch_study(options: argparse.Namespace) -> int:
 def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles], None]) -> int:
     if options.resume is not None:
         files, space = _resumed(options, kind), None
+        compile_once()
     else:
         space, stem = _space(options, kind)
         check_named(space.imports, options.imports, options.space or stem)
         check_question(space, options.imports)
+        compile_once()  # it takes seconds: a Ctrl-C meanwhile leaves no run behind
         files = create_run(runs_dir(options.runs_dir), options.name, stem)
     request = {
         "run": str(files.root.resolve()),
@@ -137,12 +140,12 @@ def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
 
 
 def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]":
-    """Start the driver as the leader of its own session: a closed terminal or a Ctrl-C there does not reach it."""
+    """Start the driver as the leader of its own session, so that neither Ctrl-C nor a closed terminal reaches it."""
     prepare_environment()
-    files.stop_request.unlink(missing_ok=True)  # an earlier driver's; what comes from now on is for this one
+    files.stop_request.unlink(missing_ok=True)  # it was for an earlier driver
     with open_to_append(files.log) as log:
         driver = subprocess.Popen(
-            [sys.executable, "-P", "-m", "kdtune.sweep"],  # -P: the folder it starts in may hold anything
+            [sys.executable, "-P", "-m", "kdtune.sweep"],  # -P: no modules from the current folder
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -169,7 +172,7 @@ def _follow(
         asked += 1
         request_stop(files, "now" if asked > 1 else "clean")
         narrate(
-            "stopping after the epochs at work; Ctrl-C again stops at once"
+            "stopping after the current epochs; Ctrl-C again stops at once"
             if asked == 1
             else "stopping at once"
         )
@@ -213,7 +216,7 @@ def _conclude(
     if code == InputError.exit_code and state.state != "failed":
         raise busy(
             files
-        )  # another driver took the run while this one was starting: what was seen is its doing
+        )  # another driver took the run while this one was starting, and the events are from that driver
     if state.state not in _FINAL:
         narrate(f"the driver of {name} died (code {code}); the end of {files.log}:\n{_log_tail(files.log)}")
         narrate(f"nothing recorded is lost; go on with: {command} --resume {name}")
@@ -232,7 +235,7 @@ def _conclude(
 
 
 class _RefusedError(InputError):
-    """What the driver said when it ended, with its exit code."""
+    """The last message of a driver that ended, with its exit code."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)

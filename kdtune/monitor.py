@@ -1,4 +1,4 @@
-"""Finds the monitor, whose folder `tui` lies beside `kdtune` in a clone and inside it where a wheel was installed."""
+"""Finds the monitor: its folder `tui` is beside `kdtune` in a clone, and inside it in an installed wheel."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Names for things that users may add to: by a decorator in their own module, or by an entry point."""
+"""Things by name, to which users can add: by a decorator in their own module, or by an entry point."""
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoints, entry_points
@@ -12,7 +12,7 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """A mapping from names to things, filled by `register` and by the entry points of `group`.
 
-    An installed plug-in is imported when it is asked for by its name: it costs nothing to those who do not name it.
+    An installed plug-in is imported only when it is asked for by name: otherwise it costs nothing.
     """
 
     def __init__(self, kind: str, *, group: str | None = None) -> None:
@@ -21,7 +21,7 @@ class Registry(Generic[T]):
         self._items: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Return a decorator that files its argument under `name`.
+        """Return a decorator that registers its argument under `name`.
 
         Raises:
             InputError: the name is taken by something else.

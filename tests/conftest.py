@@ -8,11 +8,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A busy machine is slow at drawing examples too; that says nothing of what is tested.
+from kdtune.bytecode import compile_once, keep_bytecode
+
+# Before the cache is another one, and before what is tested is imported.
+keep_bytecode()
+compile_once()
+
+# A busy machine is also slow at drawing examples; that says nothing about the code under test.
 settings.register_profile("kdtune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kdtune")
 
-os.environ.setdefault("RAY_worker_niceness", "0")  # tests must not wait for whatever else the machine does
+os.environ.setdefault("RAY_worker_niceness", "0")  # tests must not wait for other work on the machine
 
 SMALL_SPACE: dict[str, Any] = {
     "dataset": {
@@ -50,7 +56,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: what is small is faster so, and sums come out the same."""
+    """Let torch compute on one thread: small sizes are faster that way, and sums are reproducible."""
     import torch
 
     before = torch.get_num_threads()

@@ -1,6 +1,6 @@
-"""Every wrong input that a person may give, in one table: the command, its exit code, and what it says.
+"""Every wrong input that a person may give, in one table: the command, its exit code, and its message.
 
-The commands run in this process, the driver of a search too: what is refused is refused before Ray starts.
+The commands run in this process, including the driver of a search: everything is refused before Ray starts.
 """
 
 import contextlib
@@ -91,7 +91,7 @@ def images(*, broken: bool = False, attributes: str | None = None, **changes: An
 def run(
     *, ruin: Arrange = lambda folder: None, states: tuple[str, ...] = ("done",), **changes: Any
 ) -> Arrange:
-    """Make runs/r: trials that ended so, with reports and without weights; then ruin it."""
+    """Make runs/r: trials that ended in these states, with reports and without weights; then damage it."""
 
     def make(folder: Path) -> None:
         files = RunFiles(folder / "runs" / "r")
@@ -134,7 +134,7 @@ def cut(name: str, keep: int) -> Arrange:
 
 
 def link(name: str) -> Arrange:
-    """Put a link to a folder outside in the place of something of the run's."""
+    """Replace a part of the run with a link to a folder outside."""
 
     def make(folder: Path) -> None:
         outside = folder.parents[1] / "precious"
@@ -150,7 +150,7 @@ def nothing(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A command line, what lies in the folder, and what must be said of it."""
+    """A command line, the content of the folder, and the expected message."""
 
     command: str
     says: str
@@ -203,7 +203,7 @@ CASES: dict[str, Case] = {
     "half a pair": Case(SEARCH, "'lenet5' is not a pair: write 'teacher->student'", space(pairs=["lenet5"])),
     "no pair": Case(SEARCH, "my.yaml: pairs", space(pairs=[])),
     "the same pair twice": Case(SEARCH, "is listed 2 times", space(pairs=["lenet5->lenet5"] * 2)),
-    "a setting with a typo": Case(SEARCH, "train.momentun is no setting; did you mean", space(train={"momentun": 1})),
+    "a setting with a typo": Case(SEARCH, "train.momentun is not a setting; did you mean", space(train={"momentun": 1})),
     "T of zero": Case(SEARCH, "search.temperature: temperature is 0", space(search={"temperature": 0})),
     "α above one": Case(SEARCH, "search.alpha: alpha is 1.5", space(search={"alpha": 1.5})),
     "a number that YAML takes for text": Case(SEARCH, "write 1.0e-03", write("dataset: {name: x}\npairs: [a->b]\nsearch: {lr: 1e-3}")),
@@ -233,7 +233,7 @@ CASES: dict[str, Case] = {
     "a table that is not there": Case(SEARCH, "people.csv", space(dataset=TABLE)),
     "a table without its label": Case(SEARCH, "'y'", table(label="yy")),
     "a table without its sensitive column": Case(SEARCH, "'rce'", table(sensitive="rce")),
-    "a row without a label": Case(SEARCH, "rows 17, counting from the first row of data", table(hole=16)),
+    "a row without a label": Case(SEARCH, "people.csv, line 18 (row 17): there is no label in column 'y'", table(hole=16)),
     "a group too small for a rate": Case(SEARCH, "'b'", table(small=1)),
     "a table that is cut short": Case(SEARCH, "people.parquet", both(table(), write(b"PAR1\x00\x00", "people.parquet"), space(dataset={**TABLE, "path": "people.parquet"}))),
     "weights that are none": Case(SEARCH, "not readable as weights", both(space(teacher={"weights": "t.pt"}), write(b"\x80\x04junk", "t.pt"))),
@@ -284,7 +284,7 @@ class _Ended:
 
 @pytest.fixture
 def driver_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run drivers in this process; one that gets as far as to start Ray has accepted what should be refused."""
+    """Run drivers in this process; one that would start Ray has accepted what it should refuse."""
     from kdtune.sweep import __main__ as driver
     from kdtune.sweep.remote import cluster
 
@@ -338,7 +338,7 @@ def test_bad_input(
 
 
 def files_in(folder: Path) -> dict[Path, int]:
-    """Return all files and their sizes, without what a driver that is refused touches in a run of earlier days."""
+    """Return all files and their sizes, except those that a refused driver touches in an existing run."""
     touched = ("driver.log", "lock", "heartbeat.json", "events.jsonl")
     return {
         path: path.stat().st_size

@@ -1,4 +1,4 @@
-"""The command line as a person meets it: real processes, real files, every wrong input of a newcomer."""
+"""The command line as a person uses it: real processes and real files."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, or gone: real small file systems, where this machine lets one be mounted."""
+"""Disks that are full, read-only, or gone: real small file systems, if this machine can mount them."""
 
 import json
 import os
@@ -25,7 +25,7 @@ Mount = Callable[[str], Path]
 
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Mount]:
-    """Return a function that mounts a file system in memory of a size; skips where only root may."""
+    """Return a function that mounts a file system in memory; skip the test if that is not allowed."""
     mounted: list[Path] = []
 
     def make(size: str) -> Path:
@@ -99,7 +99,7 @@ except DiskError as error:
 
 
 def test_a_file_that_may_not_grow_stays_whole(tmp_path: Path) -> None:
-    """The same with a limit on the file's size: needs no rights, and stands in where nothing can be mounted."""
+    """The same with a limit on the file's size, which needs no rights, in case nothing can be mounted."""
     path = tmp_path / "x.jsonl"
     command = [sys.executable, "-c", LIMITED, str(path)]
     number, said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -242,7 +242,7 @@ def test_the_lock_that_optuna_leaves_when_a_driver_is_killed_is_no_such_link(tmp
     left = [path for path in tmp_path.iterdir() if path.is_symlink()]
     assert left, "Optuna's lock is a link"
     check_no_links(files)
-    left[0].rename(tmp_path / f"{left[0].name}0123.rename")  # killed while it let go of it
+    left[0].rename(tmp_path / f"{left[0].name}0123.rename")  # killed while releasing it
     check_no_links(files)
 
 
@@ -305,10 +305,10 @@ def reports(events: Path) -> int:
 
 
 def test_tune_never_hears_of_a_disk_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would take the failure for the trial's; the sweep ends instead, and nothing more is recorded."""
+    """Tune would mistake it for a failure of the trial; the sweep ends instead, and nothing more is recorded."""
     from kdtune.sweep.tune.searcher import StudySearcher
 
-    class Books:
+    class BrokenManager:
         broken: OSError | None = None
         calls = 0
 
@@ -323,11 +323,11 @@ def test_tune_never_hears_of_a_disk_that_fails(monkeypatch: pytest.MonkeyPatch) 
         "goes_on": lambda s: s.goes_on("b", {}),
         "complete": lambda s: s.on_trial_complete("b", {}),
     }.items():
-        books = Books()
-        searcher = StudySearcher(books, workers=lambda: 2, why_lost=lambda numbers: "")  # type: ignore[arg-type]
+        manager = BrokenManager()
+        searcher = StudySearcher(manager, workers=lambda: 2, why_lost=lambda numbers: "")  # type: ignore[arg-type]
         monkeypatch.setattr(searcher, "_live", {"b": type("Proposal", (), {"numbers": (0,)})()})
         assert not call(searcher), name
-        assert isinstance(books.broken, DiskError)
+        assert isinstance(manager.broken, DiskError)
         assert searcher.goes_on("b", {}) is False if name != "complete" else True
         assert searcher.suggest("c") in (None, "FINISHED")
-        assert books.calls == 1, "after the first failure nothing is recorded"
+        assert manager.calls == 1, "after the first failure nothing is recorded"

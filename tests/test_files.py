@@ -1,12 +1,18 @@
 """Strict JSON, and files replaced in one step."""
 
 import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kdtune.errors import DiskError, InputError, RunError
-from kdtune.files import read_json, replace_folder, write_json
+from kdtune.files import open_regular, read_json, read_regular, replace_folder, write_bytes, write_json
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,6 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
             (new / "a").write_text(content)
         assert (folder / "a").read_text() == content
         assert os.listdir(folder.parent) == ["kept"]
-    assert oct(folder.stat().st_mode)[-3:] == "755"
 
 
 def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None:
@@ -118,3 +123,104 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(DiskError, match="kept: can't be written"):
         write()
+
+
+_WRITE = """
+import os, sys
+from pathlib import Path
+from kdtune.files import replace_folder, write_bytes
+os.umask(int(sys.argv[2], 8))
+write_bytes(Path(sys.argv[1]) / "file", b"x")
+with replace_folder(Path(sys.argv[1]) / "folder") as new:
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [("077", 0o600, 0o700), ("002", 0o664, 0o775), ("022", 0o644, 0o755)]
+)
+def test_the_umask_says_who_may_read(tmp_path: Path, umask: str, file: int, folder: int) -> None:
+    subprocess.run([sys.executable, "-c", _WRITE, str(tmp_path), umask], check=True)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == file
+    assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == folder
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of what the disk was waited for, and `->` for each time that a file took its name."""
+    done: list[str] = []
+    real_fsync, real_replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        done.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        real_fsync(descriptor)
+
+    def replace(source: Path, target: Path) -> None:
+        done.append("->")
+        real_replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    return done
+
+
+def test_a_durable_file_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, synced: list[str]) -> None:
+    write_bytes(tmp_path / "a", b"x")
+    assert synced == ["->"], "others need not wait for the disk"
+    synced.clear()
+    write_bytes(tmp_path / "a", b"x", durable=True)
+    content, renamed, folder = synced
+    assert content.startswith(".a.")
+    assert (renamed, folder) == ("->", tmp_path.name)
+
+
+def test_a_folder_is_on_the_disk_with_all_that_is_in_it(tmp_path: Path, synced: list[str]) -> None:
+    with replace_folder(tmp_path / "kept") as new:
+        (new / "inner").mkdir()
+        (new / "inner" / "a").write_text("x")
+        (new / "b").write_text("x")
+        assert synced == []
+    assert synced[:2] == ["a", "inner"]
+    assert synced[2] == "b"
+    assert synced[-1] == tmp_path.name
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def bound(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [(fifo, "a FIFO"), (bound, "a socket"), (device, "a device"), (Path.mkdir, "Is a directory")],
+)
+def test_what_is_no_file_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the path of a socket is short
+    make(Path("x"))
+    begun = time.monotonic()
+    with pytest.raises(OSError, match=kind):
+        open_regular(Path("x"))
+    with pytest.raises(RunError, match="x: not readable"):
+        read_json(Path("x"))
+    assert time.monotonic() - begun < 1
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with open(tmp_path / "x", "wb") as file:
+        file.truncate(1 << 40)  # takes no room
+    with pytest.raises(RunError, match=r"1,099,511,627,776 bytes, and .* are the most"):
+        read_json(tmp_path / "x")
+    (tmp_path / "y").write_bytes(b"123")
+    assert read_regular(tmp_path / "y", limit=3) == b"123"
+    with pytest.raises(OSError, match="3 bytes, and 2 are the most"):
+        read_regular(tmp_path / "y", limit=2)

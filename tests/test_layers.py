@@ -1,4 +1,4 @@
-"""No module imports itself back. What orders the rooms are import-linter's contracts: see test_checks.py."""
+"""No module imports itself indirectly. Import-linter's contracts order the packages: see test_checks.py."""
 
 import graphlib
 
@@ -13,7 +13,7 @@ def cycle_in(graph: grimp.ImportGraph, package: str) -> list[str]:
     try:
         graphlib.TopologicalSorter(imports).prepare()
     except graphlib.CycleError as error:
-        return list(reversed(error.args[1]))  # it names who is imported first
+        return list(reversed(error.args[1]))  # it names the imported module first
     return []
 
 

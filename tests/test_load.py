@@ -123,7 +123,7 @@ def test_many_runs_are_listed_in_two_seconds(tmp_path: Path) -> None:
 
 
 def test_no_more_is_read_than_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same, as counts: of the full reports status reads one of each front member, and one for the group sizes."""
+    """The same, as counts: status reads one full report of each front member, and one for the group sizes."""
     files = large_run(tmp_path / "r", 40, 12, 5)
     run = open_run(files.root)
     read = []

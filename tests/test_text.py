@@ -1,4 +1,4 @@
-"""Names from data on every surface: nothing drives a terminal, a browser, a spreadsheet, a card or LaTeX."""
+"""Names from data, wherever they are shown: none can control a terminal, browser, spreadsheet, card or LaTeX."""
 
 import csv
 import io
@@ -207,7 +207,7 @@ def test_errors_print_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_figure_takes_such_names(tmp_path: Path) -> None:
-    """matplotlib would set `$...$` as mathematics, and stop at what is none."""
+    """matplotlib would typeset `$...$` as mathematics, and fail if it is not."""
     import xml.etree.ElementTree as ET
 
     from kdtune.report.drawing.style import look, new_figure, svg

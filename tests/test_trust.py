@@ -1,4 +1,4 @@
-"""Every file that kdtune reads, damaged and made with intent: it is read or refused, and nothing in it runs."""
+"""Every file that kdtune reads, damaged or malicious: it is read or refused, and nothing in it runs."""
 
 import copy
 import json
@@ -34,7 +34,7 @@ from kdtune.runs.summary import summarise
 from kdtune.space.reading import read_space
 from kdtune.student.student import load_student
 from kdtune.terminal.console import print_runs, print_summary
-from tests.data import published
+from tests.data import published_forms as published
 from tests.test_bad_input import run as make_run
 
 DEEP = 3_000
@@ -69,7 +69,7 @@ def in_run(name: str) -> Callable[[Path], Path]:
 
 
 def all_of_a_run(path: Path) -> None:
-    """All that status and the tables ask of the run that a file belongs to."""
+    """Read all that status and the tables need from the run that a file belongs to."""
     root = next(parent for parent in path.parents if parent.name == "r")
     run = open_run(root)
     summarise(run).to_dict()
@@ -274,7 +274,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def tried(reader: Reader, path: Path) -> None:
-    """Read, or be refused; anything else that is raised fails the test."""
+    """Read a file or be refused; any other exception fails the test."""
     said = "read"
     try:
         reader.read(path)
@@ -345,7 +345,7 @@ STRUCTURED = [name for name in READERS if "json" in name.lower()]
 def test_a_value_of_another_kind_is_read_or_refused(
     name: str, data: st.DataObject, fresh: Callable[[str], Path]
 ) -> None:
-    """Whole JSON, in which one value is not what it should be, or is missing: names that lead elsewhere among them."""
+    """Valid JSON in which one value is wrong or missing; some values are names that lead elsewhere."""
     reader = READERS[name]
     path = fresh(name)
     lines = path.read_text().splitlines()
@@ -448,11 +448,14 @@ def test_a_model_s_name_leads_nowhere_else(model: str, tmp_path: Path) -> None:
 
 
 def test_the_source_unpickles_and_evaluates_nothing() -> None:
-    """What could is named here, each with its reason; a new one must be, too."""
+    """Calls that could are listed here, each with its reason; a new one must be listed too."""
     import re
 
     allowed = {
-        ("report/formats.py", "torch.export.load"),  # reads the bytes it wrote in the line before
+        (
+            "report/export/bundle/formats.py",
+            "torch.export.load",
+        ),  # reads the bytes it wrote in the line before
         ("background/helper.py", "pickle.loads("),  # from a pipe to a child that it started itself
     }
     pattern = re.compile(

@@ -16,7 +16,7 @@ from textual.timer import Timer
 from .actions import moving
 from .actions.action import bindings, footer
 from .actions.table import ACTIONS
-from .drawing.glyphs import Glyphs
+from .drawing.glyphs import Glyphs, to_ascii
 from .screens.board import Board
 from .screens.contents import BOARDS
 from .screens.dialog import Dialog
@@ -125,7 +125,9 @@ class Monitor(App[None]):
         else:
             dialog = self.screen
             wishes = dialog.wishes if isinstance(dialog, Dialog) else ()
-            self.session.update(wishes or board.wishes, log=board.shows_log)
+            self.session.update(
+                wishes or board.wishes, log=board.shows("log"), machine=board.shows("machine")
+            )
             board.update_panes(self._turns)
         self.session.meter.queue = source.waiting
         self.session.meter.tick(time.perf_counter() - begun)
@@ -152,9 +154,12 @@ class Monitor(App[None]):
         if driver is not None:
             write = driver.write
 
+            ascii_only = self.session.glyphs.ascii
+
             def counted(data: str) -> None:
                 self.session.meter.wrote(len(data))
-                write(data)
+                # Textual's own dialogs draw with other characters too.
+                write(to_ascii(data, keep_width=True) if ascii_only else data)
 
             driver.write = counted  # type: ignore[method-assign]
 
@@ -197,8 +202,14 @@ class Monitor(App[None]):
     @property
     def footer_keys(self) -> Sequence[tuple[str, str]]:
         """Keys and what they do, in two words, the most important first."""
-        shown = footer(ACTIONS, replay=self.session.is_replay, readonly=self.session.readonly)
+        board = self.board
+        pane = "" if board is None else board.pane.pane_name
+        shown = footer(ACTIONS, replay=self.session.is_replay, readonly=self.session.readonly, pane=pane)
         return [(action.shown, action.label) for action in shown]
+
+    def do_labelled(self, label: str) -> None:
+        """Do the action of this name."""
+        next(action for action in ACTIONS if action.label == label).do(self)
 
     def on_pane_clicked(self, event: Pane.Clicked) -> None:
         """Put the cursor where the click was."""
@@ -210,7 +221,8 @@ class Monitor(App[None]):
 
     def action_help_quit(self) -> None:
         """Answer Ctrl-C: say how to leave."""
-        self.session.say("q leaves, and the sweep goes on; Q stops the sweep", "warn")
+        over = self.session.store.state.state not in ("preparing", "running")
+        self.session.say("q leaves" if over else "q leaves, and the sweep goes on; Q stops the sweep", "warn")
         self.repaint()
 
     def action_focus_next(self) -> None:

@@ -31,6 +31,9 @@ class HostPane(Protocol):
     def size(self) -> Size:
         """Its inner size in cells."""
 
+    def model_at(self, x: int, y: int) -> str | None:
+        """Return the id of the model that is drawn at a cell of its inside, None if there is none."""
+
     @property
     def gutter(self) -> Spacing:
         """Its frame and padding."""
@@ -54,6 +57,10 @@ class HostBoard(Protocol):
     NAME: ClassVar[str]
     active: int
     maximised_pane: bool
+
+    @property
+    def panes(self) -> Sequence[HostPane]:
+        """Its panes, the most important first."""
 
     @property
     def pane(self) -> HostPane:
@@ -92,6 +99,10 @@ class Host(Protocol):
     log_axis_at: float
 
     @property
+    def size(self) -> Size:
+        """The terminal's size in cells."""
+
+    @property
     def board(self) -> HostBoard | None:
         """The screen of panes that is in sight, or under a dialog."""
 
@@ -102,6 +113,9 @@ class Host(Protocol):
     @property
     def footer_keys(self) -> Sequence[tuple[str, str]]:
         """Keys and what they do, in two words, the most important first."""
+
+    def do_labelled(self, label: str) -> None:
+        """Do the action of this name."""
 
     def turn(self) -> None:
         """Apply what the source has read, and repaint what it changed."""

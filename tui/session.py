@@ -3,19 +3,21 @@
 It knows nothing of Textual; the app updates it by its clock.
 """
 
+import socket
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from kdtune.runs.paths import RunFiles
 
 from .background.intervals import BackgroundIntervals
+from .background.machine import Meters
 from .background.questions import Wish
 from .background.reading import Reader
 from .charts.frame import Frame
 from .drawing.glyphs import Glyphs
 from .meter import Meter
 from .sources import Batch, Replay, Source
-from .state.filter import Filter, FilterError, parse
+from .state.filter import Filter, FilterError, parse, split
 from .state.order import ordered
 from .state.store import Store
 from .state.view import View
@@ -58,7 +60,8 @@ class Session:
         self.readonly = readonly
         self.meter = Meter()
         self.reader = Reader(source)
-        self.intervals = BackgroundIntervals(list(source.record.attributes))
+        self.intervals = BackgroundIntervals(list(source.record.attributes), source.report)
+        self.meters = Meters()
         self.files: RunFiles | None = getattr(source, "files", None)
         self.ids: list[str] = []
         self.message: tuple[str, str] | None = None
@@ -91,13 +94,16 @@ class Session:
 
     # ---- what has been read ----
 
-    def update(self, wishes: Sequence[WishOf] = (), *, log: bool = False) -> None:
+    def update(self, wishes: Sequence[WishOf] = (), *, log: bool = False, machine: bool = False) -> None:
         """Apply what the source has read since the last time, and ask for what the screen needs.
 
         Args:
             wishes: what the charts on the screen want computed.
             log: whether the screen shows the driver's log.
+            machine: whether it shows what the machine does.
         """
+        if self.source.record is not self.store.record:
+            self.store.renew(self.source.record)
         limit = time.perf_counter() + DRAIN_SECONDS
         while time.perf_counter() < limit and (batch := self.source.drain()) is not None:
             self._apply(batch)
@@ -109,6 +115,8 @@ class Session:
         if log and (lines := self.source.log()) is not None:
             self.log_lines = lines
             self._log_revision += 1
+        if machine and not self.is_replay:
+            self.meters.measure()
         self._ask(wishes)
         if self.message and self._clock() > self._message_until:
             self.message = None
@@ -160,11 +168,18 @@ class Session:
         if self.view.cursor is None and self.ids:
             self.move_to(self.ids[0])
 
-    def set_filter(self, text: str) -> str:
-        """Use a filter; return what is wrong with it, empty if nothing is."""
+    def set_filter(self, text: str, *, typing: bool = False) -> str:
+        """Use a filter; return what is wrong with it, empty if nothing is.
+
+        Args:
+            typing: use the terms before a last one that is wrong, because it may be half typed.
+        """
         try:
             self._filter = parse(text, self.store, self.view) if text.strip() else None
         except FilterError as error:
+            complete = " ".join(split(text)[:-1])
+            if typing:
+                self.set_filter(complete)
             return str(error)
         self.view.filter = text.strip()
         self.view.changed()
@@ -196,14 +211,18 @@ class Session:
             loading=self.source.loading,
             error="the run directory is gone" if self.source.health.gone else self.source.health.error,
             now=self.source.now(),
+            machine=None if self.is_replay else self.meters.latest,
+            elsewhere=""
+            if self.source.health.host in ("", socket.gethostname())
+            else self.source.health.host,
         )
 
     def key(self, depends: str) -> tuple[Hashable, ...]:
         """Return the values that a picture depends on.
 
         Args:
-            depends: `store`; `done`, the trials that have ended; `reports`, those of the model under the cursor;
-                `rankings`; `log`.
+            depends: `store`; `done`, the trials that have ended; `doubts`, these and intervals; `reports`, those of
+                the model under the cursor; `rankings`; `machine`; `log`.
         """
         shared = (
             self.view.revision,
@@ -212,18 +231,18 @@ class Session:
             self.source.health.gone,
             self.source.health.error,
         )
-        match depends:
-            case "reports":
-                cursor = self.store.model(self.view.cursor)
-                epoch = 0 if cursor is None else cursor.epoch
-                return (*shared, self.reader.revision, self.intervals.revision, epoch)
-            case "log":
-                return (*shared, self._log_revision)
-            case "done":
-                return (*shared, self.store.done_revision)
-            case "rankings":
-                return (*shared, self.store.done_revision, self.intervals.revision)
-        return (*shared, self.store.revision, self.source.loading)
+        store, intervals = self.store, self.intervals.revision
+        cursor = store.model(self.view.cursor)
+        more: Mapping[str, tuple[Hashable, ...]] = {
+            "store": (store.revision, intervals, self.source.loading),
+            "done": (store.done_revision,),
+            "doubts": (store.done_revision, intervals),
+            "rankings": (store.done_revision, intervals),
+            "reports": (self.reader.revision, intervals, 0 if cursor is None else cursor.epoch),
+            "machine": (store.revision, self.meters.revision, int(self.source.now()) // 2),
+            "log": (self._log_revision,),
+        }
+        return (*shared, *more[depends])
 
     def say(self, text: str, style: str = "accent") -> None:
         """Show a message in the footer for a while."""

@@ -21,6 +21,12 @@ def state_name(session: Session) -> str:
     return "lost" if state in ("preparing", "running") and source.health.lost else state
 
 
+def resume_command(session: Session) -> str:
+    """Return the command that continues the run."""
+    record = session.store.record
+    return f"kdtune {'study' if record.kind == 'study' else 'search'} --resume {record.name}"
+
+
 def badges(session: Session) -> list[tuple[str, str]]:
     """Return what must not be overlooked, each with its style: a replay, a pause, an error, a silence."""
     source = session.source
@@ -40,10 +46,19 @@ def badges(session: Session) -> list[tuple[str, str]]:
         found.append(("stopping", "badge-warn"))
     last = session.store.last_report
     if state == "running" and last is not None and not session.is_replay and not source.paused:
-        silent = source.now() - last
+        silent = source.now() - max(last, session.store.state.trials_started or last)
         if silent > STALE_SECONDS:
             found.append((f"no report for {duration(silent // 60 * 60)}", "badge-warn"))
     return found
+
+
+def time_passed(session: Session) -> float | None:
+    """Return the seconds in which drivers have worked on the run; None before the first one has begun."""
+    store = session.store
+    if store.journal.began is None:
+        return None
+    works = state_name(session) in ("running", "preparing")
+    return store.journal.elapsed(store.state, session.source.now() if works else None)
 
 
 def time_left(session: Session) -> float | None:

@@ -2,24 +2,18 @@
 
 import os
 import sys
-import time
 from pathlib import Path
 
 from textual.theme import BUILTIN_THEMES
 
 from kdtune.errors import InputError, did_you_mean
-from kdtune.runs.finding import runs_dir as runs_folder
-from kdtune.runs.lock import is_driven
-from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 
 from .app import Monitor
 from .drawing.glyphs import Glyphs
 from .sources import Live, Replay, Source
+from .waiting import await_record
 from .widgets.themes import THEMES
-
-STARTING_SECONDS = 10.0
-"""A folder without record and driver for so long is no run."""
 
 
 def watch(
@@ -55,7 +49,7 @@ def watch(
         raise InputError(
             f"no theme {theme!r}{did_you_mean(theme, themes)} (there are: {', '.join(sorted(themes))})"
         )
-    _await_record(run, runs_dir)
+    await_record(run, runs_dir)
     opened = open_run(run, runs_dir=runs_dir)
     if serve:
         from .serve import serve_run
@@ -76,22 +70,3 @@ def watch(
     app = Monitor(source, glyphs=glyphs, readonly=readonly, theme=theme)
     app.run()
     return app.return_code or 0
-
-
-def _await_record(run: str | Path | None, base: Path | None) -> None:
-    """Wait for the record of a sweep that has just begun: a driver holds its folder, and has yet to write one."""
-    if run is None:
-        return
-    folder = next((path for path in (runs_folder(base) / run, Path(run)) if path.is_dir()), None)
-    if folder is None:
-        return
-    files = RunFiles(folder)
-    limit = time.monotonic() + STARTING_SECONDS
-    said = False
-    while not files.record.exists() and time.monotonic() < limit:
-        if is_driven(files):
-            limit = time.monotonic() + STARTING_SECONDS
-        if not said:
-            print(f"kdtune: {folder.name} is being prepared ...", file=sys.stderr, flush=True)
-            said = True
-        time.sleep(0.2)

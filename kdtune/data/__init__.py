@@ -1,6 +1,5 @@
 """Data sets as in-memory tensors with labels, groups and three splits; one file per source."""
 
-from kdtune.data.cache import cache_dir
 from kdtune.data.dataset import (
     MISSING,
     Augmentation,
@@ -20,6 +19,7 @@ from kdtune.data.registry import check_options, datasets, load, names, register_
 from kdtune.data.split import stratified_cut
 from kdtune.data.tables import table as _table  # noqa: F401
 from kdtune.data.trifeature import generator as _trifeature  # noqa: F401
+from kdtune.files import cache_dir
 
 __all__ = [
     "MISSING",

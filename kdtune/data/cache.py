@@ -1,4 +1,4 @@
-"""Where kdtune keeps what it can make again, and how it writes there."""
+"""The cache of what kdtune can make again: where it is, and how it is written."""
 
 import os
 import zlib
@@ -8,15 +8,7 @@ from tempfile import NamedTemporaryFile
 
 from torch import Tensor
 
-
-def cache_dir() -> Path:
-    """Return the folder for things that can be made again: `KDTUNE_CACHE`, or the user's cache folder."""
-    asked = os.environ.get("KDTUNE_CACHE")
-    if asked:
-        return Path(asked).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("kdtune"))
+from kdtune.files import cache_dir
 
 
 def cached_tensors(key: str, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -54,7 +46,7 @@ def _read(path: Path) -> dict[str, Tensor] | None:
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write aside and rename: a reader, or a killed writer, never leaves half a file under the final name."""
+    """Write aside and rename, so that there is never half a file under the final name, even if the writer is killed."""
     from safetensors.torch import save
 
     try:

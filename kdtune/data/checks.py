@@ -1,11 +1,20 @@
-"""What every data set must hold before it is worth training on."""
+"""Checks every data set before anything is trained on it, whoever made it."""
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, kind_of
+from kdtune.data.groups import few_groups
 from kdtune.errors import DataError
+
+_BLOCK = 65_536
+"""How many examples are checked at a time, because a copy of all may not fit into memory."""
 
 
 def require_classes(source: str, classes: Sequence[str], **splits: Tensor) -> None:
@@ -24,3 +33,195 @@ def require_classes(source: str, classes: Sequence[str], **splits: Tensor) -> No
                     f"{source}: class {name!r} has no example in {split}: "
                     "give it more examples, leave it out, or make that split larger"
                 )
+
+
+def check_dataset(name: str, dataset: object) -> Dataset:
+    """Check what a loader made and return it: each tensor by itself, and all of them together.
+
+    Raises:
+        DataError: it is not a data set, or something in it is wrong; the message names the part and the index.
+    """
+    if not isinstance(dataset, Dataset):
+        raise DataError(
+            f"data set {name!r}: its loader returned {kind_of(dataset)}, not a kdtune.data.Dataset: return one"
+        )
+    source = f"data set {name!r}"
+    _check_names(source, dataset)
+    form = Expected.of(source, dataset)
+    for what, split in (("train", dataset.train), ("validation", dataset.validation)):
+        form.check(what, split)
+    require_classes(source, dataset.classes, train=dataset.train.labels, validation=dataset.validation.labels)
+    _check_normalisation(source, dataset)
+    return dataset
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What each split of a data set must look like.
+
+    Attributes:
+        source: name for messages.
+        shape: of one input.
+        groups: sensitive attribute -> number of groups.
+        vocabulary: number of token ids, for text.
+    """
+
+    source: str
+    n_classes: int
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    groups: Mapping[str, int]
+    vocabulary: int | None
+
+    @classmethod
+    def of(cls, source: str, dataset: Dataset) -> "Expected":
+        """Derive it from a data set's names and its training split."""
+        return cls(
+            source,
+            len(dataset.classes),
+            tuple(dataset.train.inputs.shape[1:]),
+            dataset.train.inputs.dtype,
+            {name: len(groups) for name, groups in dataset.attributes.items()},
+            dataset.vocabulary,
+        )
+
+    def check(self, what: str, split: object) -> Split:
+        """Check a split and return it; `what` names it in messages.
+
+        Raises:
+            DataError: it is not as expected; the message names the part and the index.
+        """
+        where = f"{self.source}, {what}"
+        if not isinstance(split, Split):
+            raise DataError(f"{where}: {kind_of(split)} is not a kdtune.data.Split")
+        if not len(split):
+            raise DataError(f"{where}: there is no example in it")
+        inputs = split.inputs
+        if inputs.dtype != self.dtype or tuple(inputs.shape[1:]) != self.shape:
+            raise DataError(
+                f"{where}: one input is {_described(inputs.dtype, inputs.shape[1:])}, but in train it is "
+                f"{_described(self.dtype, self.shape)}"
+            )
+        _check_codes(f"{where}: labels", split.labels, 0, self.n_classes, "classes")
+        if set(split.groups) != set(self.groups):
+            raise DataError(
+                f"{where}: groups are given of {_names(split.groups)}, but the attributes are {_names(self.groups)}"
+            )
+        for attribute, codes in split.groups.items():
+            _check_codes(f"{where}: groups of {attribute!r}", codes, -1, self.groups[attribute], "groups")
+        if split.file is None:
+            self._check_inputs(where, inputs)
+        return split
+
+    def _check_inputs(self, where: str, inputs: Tensor) -> None:
+        if inputs.dtype == torch.float32:
+            if inputs.dim() != 2:
+                raise DataError(f"{where}: {_float_images(inputs)}")
+            for start in range(0, len(inputs), _BLOCK):
+                wrong = (~torch.isfinite(inputs[start : start + _BLOCK])).nonzero()
+                if len(wrong):
+                    row, column = int(wrong[0, 0]) + start, int(wrong[0, 1])
+                    raise DataError(f"{where}: inputs[{row}, {column}] is {inputs[row, column].item()}")
+        elif inputs.dtype == torch.uint8 and inputs.dim() != 4:
+            raise DataError(
+                f"{where}: uint8 inputs are images [n, channels, height, width], not {list(inputs.shape)}: make "
+                "tables float32 [n, features]"
+            )
+        elif self.vocabulary is not None and int(inputs.max()) >= self.vocabulary:
+            row, column = (inputs >= self.vocabulary).nonzero()[0].tolist()
+            raise DataError(
+                f"{where}: inputs[{row}, {column}] is {int(inputs[row, column])}, but token ids go from 0 to "
+                f"{self.vocabulary - 1}"
+            )
+
+
+def _check_names(source: str, dataset: Dataset) -> None:
+    _check_distinct(f"{source}: classes", dataset.classes)
+    for attribute, groups in dataset.attributes.items():
+        what = f"{source}: groups of {attribute!r}"
+        _check_distinct(what, groups)
+        if len(groups) < 2:
+            raise DataError(f"{source}: {few_groups(attribute, groups)}: leave it out")
+    if not isinstance(dataset.fingerprint, str) or not dataset.fingerprint:
+        raise DataError(
+            f"{source}: the fingerprint is {dataset.fingerprint!r}: take kdtune.data.fingerprint(…)"
+        )
+    if not callable(dataset.open_test):
+        raise DataError(
+            f"{source}: open_test is {kind_of(dataset.open_test)}, not a function that returns a Split"
+        )
+    if not isinstance(dataset.augmentation, Augmentation):
+        raise DataError(
+            f"{source}: augmentation is {kind_of(dataset.augmentation)}, no kdtune.data.Augmentation"
+        )
+    try:
+        json.dumps(dataset.preprocessing, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{source}: preprocessing is not plain JSON ({error})") from None
+    if not isinstance(dataset.preprocessing, dict):
+        raise DataError(f"{source}: preprocessing is {kind_of(dataset.preprocessing)}, not a dict")
+
+
+def _check_distinct(what: str, names: object) -> None:
+    if not isinstance(names, tuple) or not all(isinstance(name, str) and name for name in names):
+        raise DataError(f"{what} must be a tuple of names, not {names!r}")
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"{what}: {name!r} is named twice")
+
+
+def _check_codes(what: str, codes: Tensor, low: int, n: int, of: str) -> None:
+    wrong = ((codes < low) | (codes >= n)).nonzero()
+    if len(wrong):
+        k = int(wrong[0, 0])
+        unknown = ", or -1 where it is not known" if low < 0 else ""
+        raise DataError(
+            f"{what}[{k}] is {int(codes[k])}, but there are {n} {of}, 0 to {n - 1}{unknown}"
+            + (f" ({len(wrong) - 1:,} more such)" if len(wrong) > 1 else "")
+        )
+
+
+def _check_normalisation(source: str, dataset: Dataset) -> None:
+    normalisation, inputs = dataset.normalisation, dataset.train.inputs
+    if normalisation is None:
+        return
+    if not isinstance(normalisation, Normalisation):
+        raise DataError(
+            f"{source}: normalisation is {kind_of(normalisation)}, not a kdtune.data.Normalisation"
+        )
+    if inputs.dtype == torch.int64:
+        raise DataError(
+            f"{source}: token ids have no mean and standard deviation: give None as normalisation"
+        )
+    n = inputs.shape[1]
+    if len(normalisation.mean) != n or len(normalisation.std) != n:
+        raise DataError(
+            f"{source}: the normalisation has {len(normalisation.mean)} means and {len(normalisation.std)} standard "
+            f"deviations for {n} {'channels' if inputs.dim() == 4 else 'features'}"
+        )
+    for k, (mean, std) in enumerate(zip(normalisation.mean, normalisation.std, strict=True)):
+        if not (math.isfinite(mean) and math.isfinite(std) and std > 0):
+            raise DataError(f"{source}: normalisation[{k}] has mean {mean} and standard deviation {std}")
+
+
+def _float_images(inputs: Tensor) -> str:
+    """Return what is wrong with float inputs of more than two dimensions, and the remedy."""
+    shape = f"float32 {list(inputs.shape)}"
+    if inputs.dim() != 4:
+        return f"inputs are {shape}; float32 inputs are tables, [n, features]: flatten them"
+    low, high = float(inputs.min()), float(inputs.max())
+    if low >= 0 and high <= 1:
+        remedy = "(images * 255).round().to(torch.uint8)"
+    elif low >= 0 and high <= 255:
+        remedy = "images.round().to(torch.uint8)"
+    else:
+        remedy = "undo their normalisation first"
+    return f"images are {shape} from {low:g} to {high:g}, but must be uint8 from 0 to 255: {remedy}"
+
+
+def _described(dtype: torch.dtype, shape: Sequence[int]) -> str:
+    return f"{str(dtype).removeprefix('torch.')} {list(shape)}"
+
+
+def _names(names: Mapping[str, Any]) -> str:
+    return ", ".join(map(repr, names)) or "none"

@@ -37,16 +37,22 @@ class Split:
     file: Path | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.groups, Mapping):
+            raise DataError(f"groups are {kind_of(self.groups)}, not a dict of attribute -> int64 [n]")
+        for what, tensor in {"inputs": self.inputs, "labels": self.labels, **self.groups}.items():
+            _check_tensor(str(what), tensor)
         if self.inputs.dtype not in (torch.uint8, torch.float32, torch.int64):
             raise DataError(
                 "inputs must be uint8 (images), float32 (tables) or int64 (token ids), not "
                 f"{self.inputs.dtype}"
             )
+        if self.inputs.dim() < 2:
+            raise DataError(f"inputs must be [n, …], an example a row, not {list(self.inputs.shape)}")
         if self.inputs.dtype == torch.int64 and (self.inputs.dim() != 2 or bool((self.inputs < 0).any())):
             raise DataError(f"token ids must be [n, length] and not negative, not {list(self.inputs.shape)}")
         for what, tensor in {"labels": self.labels, **self.groups}.items():
             if tensor.dtype != torch.int64:
-                raise DataError(f"{what} must be int64, not {tensor.dtype}")
+                raise DataError(f"{what} must be int64, a position for each example, not {tensor.dtype}")
             if tensor.shape != (len(self.inputs),):
                 raise DataError(
                     f"{what} has shape {tuple(tensor.shape)}, but there are {len(self.inputs)} inputs"
@@ -61,6 +67,20 @@ class Split:
         return Split(self.inputs[indices], self.labels[indices], groups)
 
 
+def _check_tensor(what: str, tensor: object) -> None:
+    """Refuse a tensor that numpy can't share."""
+    if not isinstance(tensor, Tensor):
+        raise DataError(f"{what} must be a torch.Tensor, not {kind_of(tensor)}: take torch.as_tensor(…)")
+    if tensor.device.type != "cpu" or tensor.layout != torch.strided or tensor.requires_grad:
+        raise DataError(f"{what} must be a plain tensor in memory: take .detach().cpu() (and .to_dense())")
+
+
+def kind_of(thing: object) -> str:
+    """Return the type of something, for messages."""
+    name = type(thing).__name__
+    return "nothing" if thing is None else f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
 @dataclass(frozen=True)
 class Normalisation:
     """Per-channel mean and standard deviation of the training images, on the 0..1 scale."""
@@ -70,14 +90,14 @@ class Normalisation:
 
     @classmethod
     def of(cls, images: Tensor) -> "Normalisation":
-        """Compute it from uint8 [n, channels, height, width], exactly, from the histogram of each channel.
+        """Compute it exactly for uint8 [n, channels, height, width], from the histogram of each channel.
 
         A constant channel gets standard deviation 1, so that dividing by it is harmless.
         """
         levels = np.arange(256) / 255.0
         mean, std = [], []
         for channel in range(images.shape[1]):
-            # In blocks: a channel of everything need not fit into memory.
+            # In blocks, because one channel of all images may not fit into memory.
             counts = np.zeros(256, dtype=np.int64)
             for start in range(0, len(images), 4096):
                 block = images[start : start + 4096, channel].flatten()
@@ -104,8 +124,8 @@ class Dataset:
     `attributes` maps each sensitive attribute to its *declared* groups, so that an absent one is missing, not
     forgotten. `preprocessing` is plain JSON: what a loaded student needs to prepare raw input. `fingerprint`
     is the SHA-256 of the content (see `fingerprint`). `open_test` is picklable if the data set is to be sent
-    anywhere. `vocabulary` is the number of token ids, for text only. `notes` are lines that say what was made of
-    the user's files, and what was left out.
+    anywhere. `vocabulary` is the number of token ids, for text only. `notes` are lines for a person: what the loader
+    made of the files, what it left out, and what it doubts.
     """
 
     name: str
@@ -122,7 +142,21 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for what, split in (("train", self.train), ("validation", self.validation)):
+            if not isinstance(split, Split):
+                raise DataError(
+                    f"data set {self.name!r}: {what} must be a kdtune.data.Split, not {kind_of(split)}"
+                )
+        if not isinstance(self.attributes, Mapping):
+            raise DataError(
+                f"data set {self.name!r}: attributes must be a dict of attribute -> groups, not "
+                f"{kind_of(self.attributes)}"
+            )
         for attribute in self.attributes:
+            if not isinstance(attribute, str):
+                raise DataError(
+                    f"data set {self.name!r}: the sensitive attribute {attribute!r} is not a text"
+                )
             if not attribute.isprintable():
                 raise DataError(
                     f"data set {self.name!r}: the sensitive attribute {attribute!r} has characters that do not print: "
@@ -146,7 +180,7 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one input, without the batch: (channels, height, width), (features,), or for token ids
-        (length, vocabulary), which is what they would have one-hot."""
+        (length, vocabulary), the shape that they would have one-hot."""
         shape = tuple(self.train.inputs.shape[1:])
         return shape if self.vocabulary is None else (*shape, self.vocabulary)
 
@@ -156,7 +190,7 @@ class Dataset:
         return int(torch.bincount(self.validation.labels).max()) / len(self.validation)
 
     def describe(self) -> dict[str, Any]:
-        """Return name, classes, groups and the sizes of train and validation as plain JSON (see
+        """Return name, classes, groups, notes and the sizes of train and validation as plain JSON (see
         `group_sizes`)."""
         return {
             "name": self.name,
@@ -178,7 +212,7 @@ def group_sizes(
     """Count the examples of a split by class, and by group and class, as plain JSON.
 
     Returns `{"n": int, "classes": {class: n}, "groups": {attribute: {group: {class: n}}}, "missing":
-    {attribute: n}}`; a declared group without examples is there, with zeros.
+    {attribute: n}}`; a declared group without examples is included, with zeros.
     """
     C = len(classes)
 
@@ -203,7 +237,7 @@ def fingerprint(
 
     It covers every input, label and group of both splits, in order, and the names of classes and groups.
     Neither paths nor options count, nor the order in which attributes are named, nor the machine's byte
-    order. Of inputs that are mapped from a file it covers the file, whose hash is kept beside it.
+    order. For inputs that are mapped from a file it covers the file, whose hash is stored beside it.
     """
     digest = hashlib.sha256()
     names = {"classes": list(classes), "attributes": {k: list(v) for k, v in attributes.items()}}

@@ -16,7 +16,10 @@ Rare = Literal["error", "missing", "other"]
 CROSS = "*"
 OTHER = "other"
 MOST_GROUPS = 50
-"""More distinct values than this are hardly groups of people: a number, or a name, was meant to be binned."""
+"""More distinct values than this are hardly groups of people: they are numbers to be binned, or names."""
+
+_MOST_LISTED = 8
+"""A message lists no more groups than this."""
 
 
 def attribute_names(sensitive: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -51,16 +54,18 @@ def encode(
     Args:
         column: its name, for messages.
         values: length n; None where it is not known.
-        declared: all groups there may be, in order; None takes those that occur, sorted.
+        declared: all groups there may be, in order; None takes those that occur, sorted, numbers by value.
         undeclared: what becomes of a value that is no declared group: an `error`, `missing`, or `other`.
 
     Returns:
         int64 [n], `MISSING` where not known, and the groups that the codes stand for.
 
     Raises:
-        DataError: a value is not a declared group, or there are too many values for groups.
+        DataError: a value is not a declared group, there are too many values for groups, or none at all.
     """
-    occurring = sorted({value for value in values if value is not None})
+    occurring = _in_order({value for value in values if value is not None})
+    if not occurring:
+        raise DataError(f"column {column!r} is sensitive but blank in every row: choose another column")
     if declared is None:
         if len(occurring) > MOST_GROUPS:
             raise DataError(
@@ -85,8 +90,15 @@ def encode(
     return torch.tensor(coded, dtype=torch.int64), groups
 
 
+def _in_order(values: set[str]) -> list[str]:
+    try:
+        return sorted(values, key=float)
+    except ValueError:
+        return sorted(values)
+
+
 def with_other(groups: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
-    """Return the groups with one called `other` among them, in whatever case, and its position."""
+    """Return the groups, with one called `other` (in upper or lower case) added if need be, and its position."""
     for position, name in enumerate(groups):
         if name.lower() == OTHER:
             return groups, position
@@ -112,7 +124,7 @@ def cross_codes(
 ) -> dict[str, Tensor]:
     """Return the codes, int64 [n], of the attributes `a` or `a*b*…`, given those of the columns.
 
-    Who is missing in one of the columns is missing in their intersection.
+    An example that is missing in one of the columns is missing in their intersection.
     """
     crossed = {}
     for name in names:
@@ -135,21 +147,22 @@ def settle_rare(
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Tensor]]:
     """Decide what becomes of groups that are too small for a rate in validation.
 
-    A declared group without any example is kept: it is absent, and shown as that.
+    A declared group without any example is kept, and shown as absent.
 
     Args:
         codes: attribute -> int64 [n], of all examples from which validation is cut.
         groups: attribute -> declared groups.
         share: validation's share of them.
         min_group: the fewest examples that a group may have in validation.
-        rare: `error`; or `missing`, for their examples to be of unknown group; or `other`, to merge them.
+        rare: `error`; or `missing`, to treat their groups as unknown; or `other`, to merge them.
 
     Returns:
         Attribute -> the groups left, and attribute -> int64 [groups + 1], the new code for each old one;
         the last entry, reached by index -1, is for the missing: `table[codes]` translates.
 
     Raises:
-        DataError: a group is too small and `rare` is `error`, or they are too small even when merged.
+        DataError: a group is too small and `rare` is `error`, they are too small even when merged, or fewer than
+            two groups are left.
     """
     new_groups, tables = {}, {}
     for name, declared in groups.items():
@@ -174,5 +187,31 @@ def settle_rare(
         if small and rare == "other":
             left, other = with_other(left)
             table[sorted(small)] = other
+        if len(left) < 2:
+            raise DataError(
+                _too_few(name, left, {declared[g]: sizes[g] for g in sorted(small)}, rare, min_group)
+            )
         new_groups[name], tables[name] = left, table
     return new_groups, tables
+
+
+def few_groups(attribute: str, groups: Sequence[str]) -> str:
+    """Return what to say of a sensitive attribute with fewer than two groups."""
+    if groups:
+        return f"{attribute!r} has one group only, {groups[0]!r}"
+    return f"{attribute!r} has no group"
+
+
+def _too_few(
+    attribute: str, left: Sequence[str], small: Mapping[str, int], rare: Rare, min_group: int
+) -> str:
+    text = few_groups(attribute, left)
+    if not small:
+        return f"{text}: choose another sensitive column"
+    listed = ", ".join(f"{group!r} {size}" for group, size in list(small.items())[:_MOST_LISTED])
+    listed += f" and {len(small) - _MOST_LISTED} more" if len(small) > _MOST_LISTED else ""
+    done = "merges" if rare == "other" else "leaves out"
+    return (
+        f"{text}: `rare: {rare}` {done} those with fewer than {min_group} examples in validation (in all: {listed}); "
+        "set a lower `min_group`, or take another column"
+    )

@@ -1,4 +1,4 @@
-"""Inputs that may not fit into memory: decoded once into a .npy file, which is mapped, and so read as needed."""
+"""Inputs that may not fit into memory: decoded once into a .npy file, which is mapped and read only as needed."""
 
 import contextlib
 import hashlib
@@ -13,22 +13,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kdtune.data.cache import cache_dir
 from kdtune.errors import DataError
+from kdtune.files import cache_dir
 
 
 def map_file(path: str | Path, *, mode: Literal["r", "c"] = "r") -> np.memmap:
     """Map a .npy file for reading (or copy-on-write, "c"); nothing is read before it is needed.
 
     Raises:
-        DataError: it is gone, or is no whole .npy file.
+        DataError: it is gone, or not a whole .npy file.
     """
     try:
         array = np.load(path, mmap_mode=mode, allow_pickle=False)
-    except Exception as error:  # a damaged header makes numpy's reader stumble in every way
-        raise DataError(f"{path}: cannot be mapped ({error}): delete it, it is made again") from None
+    except Exception as error:  # a damaged header can make numpy raise anything
+        raise DataError(f"{path}: cannot be mapped ({error}): delete it, and it will be made again") from None
     if not isinstance(array, np.memmap):
-        raise DataError(f"{path}: is no .npy file of an array: delete it, it is made again")
+        raise DataError(f"{path}: is not a .npy file of an array: delete it, and it will be made again")
     return array
 
 
@@ -79,7 +79,7 @@ def mapped_file(
 
 
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 (hex) of a mapped file; read through once, then kept beside it."""
+    """Return the SHA-256 (hex) of a mapped file; computed once, then stored beside it."""
     beside = path.with_suffix(".sha256")
     facts = path.stat()
     stamp = f"{facts.st_size} {facts.st_mtime_ns}"

@@ -1,13 +1,19 @@
 """Data sets by name: `load` finds the loader, checks its options, and calls it."""
 
 import inspect
+import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
 
-from kdtune.data.dataset import Dataset
-from kdtune.errors import DataError, did_you_mean
+from kdtune.data.checks import Expected, check_dataset
+from kdtune.data.dataset import Dataset, Split
+from kdtune.errors import DataError, KdtuneError, did_you_mean
 from kdtune.registry import Registry
 
 Loader = Callable[..., Dataset]
@@ -16,7 +22,7 @@ datasets: Registry[Loader] = Registry("data set", group="kdtune.datasets")
 """Loaders by name; installed packages add to it through the entry-point group `kdtune.datasets`."""
 
 register_dataset = datasets.register
-"""Decorator: `@register_dataset("mine")` files a loader, a function of keyword options that returns a
+"""Decorator: `@register_dataset("mine")` registers a loader, a function of keyword options that returns a
 `Dataset`."""
 
 
@@ -28,19 +34,42 @@ def names() -> list[str]:
 def load(name: str, **options: Any) -> Dataset:
     """Load the data set `name` with the options of its loader.
 
+    What a loader returns is checked, and so is its test split when it is opened.
+
     Raises:
         UnknownNameError: there is no such data set.
         DataError: an option is unknown or of the wrong type, or the data cannot be used.
     """
     check_options(name, options)
-    return datasets.get(name)(**options)
+    loader = datasets.get(name)
+    try:
+        made = loader(**options)
+    except KdtuneError:
+        raise
+    except Exception as error:
+        if loader.__module__.startswith("kdtune."):
+            raise
+        raise DataError(f"data set {name!r}: its loader failed: {_told(error)}") from error
+    dataset = check_dataset(name, made)
+    form = Expected.of(f"data set {name!r}", dataset)
+    return replace(dataset, open_test=partial(_checked_test, dataset.open_test, form))
+
+
+def _checked_test(open_test: Callable[[], Split], form: Expected) -> Split:
+    return form.check("test", open_test())
+
+
+def _told(error: Exception) -> str:
+    """Return an error with the place in the user's code where it was raised."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:
     """Check the options of a data set against its loader's signature, without loading anything.
 
     Types are checked strictly where they are annotated: `"32"` is not a number, `true` is not 1; an integer
-    will do for a float. A loader with `**kwargs` takes any name.
+    is accepted for a float. A loader with `**kwargs` takes any name.
 
     Raises:
         UnknownNameError: there is no such data set.
@@ -48,7 +77,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     """
     loader = datasets.get(name)
     parameters = inspect.signature(loader).parameters
-    hints = get_type_hints(loader, include_extras=True)
+    hints = _hints(loader)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     known = [key for key, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     for key, value in options.items():
@@ -62,9 +91,25 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
             raise DataError(f"data set {name!r} needs the option {key!r}")
 
 
+def _hints(loader: Loader) -> dict[str, Any]:
+    """Return the types of a loader's options; none if its annotations name something that is not imported."""
+    try:
+        return get_type_hints(loader, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return {}
+
+
 def _check_type(name: str, key: str, value: object, hint: Any) -> None:
     try:
         TypeAdapter(hint, config=ConfigDict(strict=True, arbitrary_types_allowed=True)).validate_python(value)
+    except PydanticUserError:  # a type of the user's own that pydantic can't check
+        return
     except ValidationError as error:
-        reasons = dict.fromkeys(detail["msg"].removeprefix("Input ") for detail in error.errors())
+        reasons = dict.fromkeys(_reason(detail) for detail in error.errors())
         raise DataError(f"data set {name!r}, option {key!r} = {value!r}: {', or '.join(reasons)}") from None
+
+
+def _reason(detail: Mapping[str, Any]) -> str:
+    if detail["type"] == "sequence_str" or detail.get("ctx", {}).get("class") == "Sequence":
+        return "should be a list, as in [a, b]"
+    return str(detail["msg"]).removeprefix("Input ")

@@ -1,4 +1,4 @@
-"""Cutting one part out of a data set, by class and group alike."""
+"""Cuts one part out of a data set, stratified by class and group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kdtune.data.seeds import derive_seed
 from kdtune.errors import DataError
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How validation is cut from the training images, and how many of either are taken.
+    """How validation is cut from the training examples, and how many of either are taken: the loaders' options.
 
     `limit_per_class` comes first, then `n_validation` or the share `validation`, then `n_train`.
     """
@@ -77,3 +78,46 @@ def at_most_per_class(labels: Tensor, groups: Mapping[str, Tensor] | None, n: in
             rows = rows[stratified_cut(labels[rows], of_class, n, seed)[1]]
         chosen.append(rows)
     return torch.cat(chosen).sort().values
+
+
+def cut_training(
+    source: str, labels: Tensor, groups: Mapping[str, Tensor] | None, sizes: Sizes
+) -> tuple[Tensor, Tensor]:
+    """Cut validation from the training examples, and take as many of either as was asked for.
+
+    Args:
+        source: name of the data, for messages.
+        labels: int64 [n].
+        groups: as for `stratified_cut`.
+        sizes: what was asked for.
+
+    Returns:
+        Indices of train and of validation, each ascending.
+
+    Raises:
+        DataError: more is asked for than there is.
+    """
+    rows = torch.arange(len(labels))
+    if sizes.limit_per_class is not None:
+        limit_seed = derive_seed(sizes.seed, "limit_per_class")
+        rows = at_most_per_class(labels, groups, sizes.limit_per_class, limit_seed)
+    if sizes.n_validation is not None and sizes.n_validation >= len(rows):
+        raise DataError(
+            f"{source}: 'n_validation' asks for {sizes.n_validation} of {len(rows)} training examples"
+        )
+    kept, cut = _cut(labels, groups, rows, sizes.n_validation or sizes.validation, sizes.seed)
+    if sizes.n_train is not None:
+        if sizes.n_train > len(kept):
+            raise DataError(
+                f"{source}: 'n_train' asks for {sizes.n_train} examples, {len(kept)} are left for it"
+            )
+        kept = _cut(labels, groups, kept, sizes.n_train, sizes.seed + 1)[1]
+    return kept, cut
+
+
+def _cut(
+    labels: Tensor, groups: Mapping[str, Tensor] | None, rows: Tensor, size: float | int, seed: int
+) -> tuple[Tensor, Tensor]:
+    of_rows = {name: codes[rows] for name, codes in (groups or {}).items()}
+    kept, cut = stratified_cut(labels[rows], of_rows, size, seed)
+    return rows[kept], rows[cut]

@@ -1,6 +1,6 @@
-"""Distillation: the loss, training that can be resumed, frozen teachers. Knows nothing of Ray or Optuna.
+"""Distillation: the loss, training that can be resumed, and frozen teachers. Uses neither Ray nor Optuna.
 
-Names are looked up when they are used: reading a protocol (`TrainConfig`) does not import torch.
+Names are resolved when they are used: reading a protocol (`TrainConfig`) does not import torch.
 """
 
 from importlib import import_module

@@ -25,8 +25,8 @@ class Arrays:
         mean, std: per channel, or None for tables and text.
         vocabulary: number of token ids, for text only.
 
-    Inputs that are mapped from a file travel as its path, and are mapped again where they arrive: all nodes must
-    see the file under that path.
+    Inputs that are mapped from a file travel as its path, and the receiver maps the file again: all nodes must
+    see it under that path.
     """
 
     train_inputs: np.ndarray
@@ -50,12 +50,12 @@ class Arrays:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
-            # The class is frozen for everybody else.
+            # The class is frozen; unpickling has to set its fields nevertheless.
             object.__setattr__(self, name, map_file(value.path) if isinstance(value, _Mapped) else value)
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
-        """Take what training needs from a data set."""
+        """Return what training needs of a data set."""
         normalisation = dataset.normalisation
         return cls(
             train_inputs=inputs_of(dataset.train),
@@ -74,13 +74,13 @@ class Arrays:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one example, as `Dataset.input_shape` has it."""
+        """Shape of one example, as in `Dataset.input_shape`."""
         shape = tuple(self.train_inputs.shape[1:])
         return shape if self.vocabulary is None else (*shape, self.vocabulary)
 
     @property
     def is_image(self) -> bool:
-        """Tell images from tables and text."""
+        """Whether the inputs are images, not a table or text."""
         return self.train_inputs.ndim == 4
 
 
@@ -92,7 +92,7 @@ class _Mapped:
 
 
 def inputs_of(split: Split) -> np.ndarray:
-    """Return a split's inputs; mapped from their file where they have one."""
+    """Return a split's inputs, mapped from their file if they have one."""
     return split.inputs.numpy() if split.file is None else map_file(split.file)
 
 
@@ -123,7 +123,7 @@ class DeviceData:
         return len(self.labels)
 
     def view(self, epoch: int) -> int:
-        """Return the view that the epoch (from 0) sees: its own where views differ."""
+        """Return the view that an epoch (from 0) sees: a view of its own if views differ, else always view 0."""
         return epoch if self.train.varies else 0
 
 

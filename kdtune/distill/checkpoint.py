@@ -1,10 +1,12 @@
 """A training's state in one file, replaced in one step: weights, optimiser, and the reports so far.
 
-The reports are inside, so that an epoch whose report was lost on its way (the driver was killed) can be reported again.
-Read with `weights_only=True`: tensors and plain values, never code.
+The file includes the reports, so that an epoch can be reported again if its report never arrived (because the driver
+was killed). It is read with `weights_only=True`: tensors and plain values, never code.
 """
 
 import io
+import math
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,11 @@ from kdtune.files import write_bytes
 from kdtune.runs.records import Report
 
 FORM = 1
-"""Version of the form of checkpoints."""
+"""Version of the checkpoint format."""
+
+_SYNC_SECONDS = 5.0
+"""A process waits for the disk once in this time: a power cut costs so much training, and the waiting under one per
+cent of it. What a finished model left is made durable when it is recorded as done."""
 
 
 class CheckpointError(KdtuneError):
@@ -39,10 +45,19 @@ def save_checkpoint(
 
 
 def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Write a checkpoint's content; a reader sees the file before or after, never in between."""
+    """Write a checkpoint's content; a reader sees the old file or the new one, never a mixture."""
     buffer = io.BytesIO()
     torch.save({"form": FORM, **content}, buffer)
-    write_bytes(path, buffer.getvalue())
+    durable = time.monotonic() - _Synced.at >= _SYNC_SECONDS
+    write_bytes(path, buffer.getvalue(), durable=durable)
+    if durable:
+        _Synced.at = time.monotonic()
+
+
+class _Synced:
+    """When this process last waited for the disk."""
+
+    at = -math.inf
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -52,7 +67,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: the file is missing, cut short, damaged, or holds more than tensors and plain values.
     """
     try:
-        with zipfile.ZipFile(path) as archive:  # torch itself does not look at the checksums it wrote
+        with zipfile.ZipFile(path) as archive:  # torch itself does not verify the checksums it wrote
             if damaged := archive.testzip():
                 raise CheckpointError(f"{path}: {damaged!r} in it is damaged (its checksum differs)")
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -60,7 +75,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: missing") from None
     except CheckpointError:
         raise
-    except Exception as error:  # a damaged file makes the reader stumble in every way
+    except Exception as error:  # a damaged file can raise anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: not readable as a checkpoint ({reason})") from None
     if not isinstance(content, dict) or content.get("form") != FORM:
@@ -69,7 +84,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_checkpoint(path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Report]:
-    """Put a checkpoint's state into a model and its optimiser, and return the reports so far.
+    """Load a checkpoint's state into a model and its optimiser, and return the reports so far.
 
     Raises:
         CheckpointError: it can't be read, or was written for another job.

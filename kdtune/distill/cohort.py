@@ -1,4 +1,4 @@
-"""Students that are trained as one, or a single one: what a worker trains, epoch by epoch."""
+"""What a worker trains, epoch by epoch: a single student, or several that are trained as one."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class CohortMember:
     """One student of a cohort.
 
     Attributes:
-        number: names it among the members.
-        checkpoint: where its state is kept: after each epoch where it is trained by itself, else when it ends.
+        number: identifies it among the members.
+        checkpoint: file for its state, written after each epoch if it is trained by itself, else when it ends.
     """
 
     number: int
@@ -28,8 +28,8 @@ class Cohort(ABC):
     """Students in training that share each batch.
 
     Attributes:
-        reports: of each member, one for each epoch trained, those before a resume included.
-        failures: why members gave no model, by number.
+        reports: those of each member, by number: one per trained epoch, including epochs before a resume.
+        failures: why a member produced no model, by number.
     """
 
     reports: dict[int, list[Report]]
@@ -38,11 +38,11 @@ class Cohort(ABC):
     @property
     @abstractmethod
     def live(self) -> tuple[int, ...]:
-        """Members that are trained further."""
+        """Numbers of the members whose training continues."""
 
     @abstractmethod
     def step(self) -> None:
-        """Train one epoch of all live members, evaluate them, and keep their state."""
+        """Train all live members for one epoch, evaluate them, and save their state."""
 
     @abstractmethod
     def drop(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""How a model is trained: every setting of the protocol, checked where it is made."""
+"""How a model is trained: every setting of the protocol, checked when it is made."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ class TrainConfig:
 
     Attributes:
         epochs: passes over the training data.
-        batch_size: examples a step.
+        batch_size: examples per step.
         optimizer: `sgd` (Nesterov momentum) or `adamw`.
         lr: learning rate after warm-up.
         momentum: of SGD.
@@ -28,7 +28,7 @@ class TrainConfig:
         schedule: `cosine` to zero, `step` (times `gamma` at each milestone), or `constant`.
         warmup: share of all steps over which the rate rises linearly.
         milestones: of `step`, as shares of all steps.
-        augment: crop and flip as the data set allows them; without, every epoch sees the images as they are.
+        augment: crop and flip images as the data set allows; otherwise every epoch sees them unchanged.
         precision: of the forward and backward pass; weights, losses and measures are float32.
         channels_last: memory layout of images and convolutions.
     """
@@ -73,20 +73,20 @@ class TrainConfig:
         """Return a copy with some settings replaced.
 
         Raises:
-            InputError: a name is no setting, or a value is out of range.
+            InputError: a name is not a setting, or a value is out of range.
         """
         known = [field.name for field in fields(self)]
         for name in options:
             if name not in known:
                 raise InputError(
-                    f"train.{name} is no setting{did_you_mean(name, known)} (known: {', '.join(known)})"
+                    f"train.{name} is not a setting{did_you_mean(name, known)} (known: {', '.join(known)})"
                 )
         return replace(self, **options)
 
 
 _KINDS = {
     int: "a whole number",
-    float: "a finite number (in YAML 0.001 or 1.0e-3: it reads 1e-3 as text)",
+    float: "a finite number (in YAML 0.001 or 1.0e-3: YAML reads 1e-3 as text)",
     bool: "true or false",
     str: "a name",
     tuple: "a list of numbers",
@@ -123,13 +123,13 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Job:
-    """One model to train: what `Training` needs beside the data.
+    """One model to train: what `Training` needs in addition to the data.
 
     Attributes:
         architecture: name in `kdtune.models`.
         seed: of the initial weights.
         view_seed: of the order of the examples and their augmentation; students that share it see the same batches
-            of the same crops, and so the same teacher logits.
+            of the same crops, and therefore the same teacher logits.
         distillation: None for hard labels only (a teacher, or a non-distilled student).
         weights: of a model that is not trained but taken from a file; its one epoch is an evaluation.
         initial: weights in a file that training begins from.
@@ -155,7 +155,7 @@ class Job:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Self:
-        """Read it back."""
+        """Return the job that `to_dict` describes."""
         train = dict(record["train"])
         train["milestones"] = tuple(train["milestones"])
         distillation = record["distillation"]
@@ -170,7 +170,7 @@ class Job:
         )
 
     def flat(self) -> dict[str, Any]:
-        """Return one level of plain values: the row that a person reads; the epochs are not in it."""
+        """Return the job, without its epochs, as one flat row of plain values for people to read."""
         train = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self.train).items()}
         del train["epochs"]
         soft = self.distillation
@@ -188,7 +188,7 @@ class Job:
 
     @classmethod
     def from_flat(cls, row: Mapping[str, Any]) -> Self:
-        """Read a row back: what `flat` returns, and `epochs`."""
+        """Return the job that such a row describes, given its `epochs` too."""
         train = {field.name: row[field.name] for field in fields(TrainConfig)}
         soft = None
         if row.get("teacher") is not None:
@@ -210,4 +210,4 @@ class Job:
 
 
 _RECIPE = 2
-"""Raised when the training loop changes what the same job gives, so that cached baselines are trained anew."""
+"""Increased when a change to the training loop changes a job's result, so that cached baselines are retrained."""

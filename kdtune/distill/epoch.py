@@ -21,8 +21,8 @@ class Batch(NamedTuple):
     """Examples of one step.
 
     Attributes:
-        factor: of the learning rate, as the schedule has it at this step.
-        indices: int64 [n], among all training examples.
+        factor: multiplies the learning rate at this step, according to the schedule.
+        indices: int64 [n], positions among all training examples.
         inputs: float32 [n, ...] on the device, in the memory layout of the job.
     """
 
@@ -57,7 +57,7 @@ def batches(job: Job, data: DeviceData, epoch: int) -> Iterator[Batch]:
 
 
 def is_channels_last(job: Job, data: DeviceData) -> bool:
-    """Tell whether a job's images and convolutions have their channels last."""
+    """Return whether a job's images and convolutions have their channels last."""
     return job.train.channels_last and data.arrays.is_image
 
 
@@ -88,10 +88,10 @@ def report_of(
 
 
 def why_diverged(job: Job, epoch: int, loss: float, logits: Tensor) -> str:
-    """Return why an epoch (from 1) gave no model: what is not finite; empty where all is."""
+    """Return why an epoch (from 1) produced no model: what is not finite, or an empty string if everything is."""
     where = f"epoch {epoch} at learning rate {job.train.lr:.3g}"
     if not math.isfinite(loss) and job.weights is None:
         return f"loss is {loss} in {where}"
-    if not bool(torch.isfinite(logits).all()):  # its largest entry would be no class at all
+    if not bool(torch.isfinite(logits).all()):  # the largest of NaNs is not a class
         return f"outputs are not finite after {where}"
     return ""

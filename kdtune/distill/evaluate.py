@@ -14,7 +14,7 @@ from kdtune.runs.records import LARGEST_CELLS
 
 _BATCH, _SMALLEST = 500, 16
 _VALUES = 2**21
-"""Values of one batch on a CPU: hundreds of large images at once take no less time, and hundreds of MB more."""
+"""Input values per batch on a CPU: hundreds of large images at once are no faster, and take hundreds of MB more."""
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
@@ -40,7 +40,7 @@ def predict_logits(
     view: int | None = None,
     precision: str = "float32",
 ) -> Tensor:
-    """Return the model's logits, float32 [n, classes]: on one view of the inputs, or on them as they are."""
+    """Return the model's logits, float32 [n, classes]: on one view of the inputs, or on the unchanged inputs."""
     outputs = []
     for indices in torch.arange(len(views), device=device).split(evaluation_batch(views)):
         batch = views.plain(indices) if view is None else views.batch(view, indices)

@@ -1,4 +1,4 @@
-"""Measures that counts do not give: number of weights, latency, individual fairness."""
+"""Measures that can't be derived from counts: number of weights, latency, individual fairness."""
 
 import statistics
 import time
@@ -18,7 +18,7 @@ EXTRAS = ("parameters", "latency", "individual_fairness")
 def measure_extras(
     names: tuple[str, ...], model: nn.Module, data: DeviceData, logits: Tensor
 ) -> dict[str, float]:
-    """Return the measures asked for, of a trained model and its validation logits [m, classes].
+    """Return the requested measures of a trained model with these validation logits [m, classes].
 
     `individual_fairness` compares probabilities over the cosine distance of the raw validation inputs, on
     sampled pairs.

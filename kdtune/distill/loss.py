@@ -16,19 +16,19 @@ def kd_loss(
     alpha: float,
     scale_by_t2: bool = True,
 ) -> Tensor:
-    """Return alpha * T² * KL(teacher_T || student_T) + (1 - alpha) * cross-entropy, a a scalar, batch mean.
+    """Return alpha * T² * KL(teacher_T || student_T) + (1 - alpha) * cross-entropy, a scalar: the batch mean.
 
     Both softmaxes of the KL are at temperature T, the cross-entropy at 1. `alpha` weighs the distillation
-    term (elsewhere the same letter weighs the other one). T² keeps the size of the term's gradient at high T
-    (Hinton et al., section 2); `scale_by_t2=False` leaves it out, which is the formula as Mohammadshahi and
-    Ioannou (2025) print it.
+    term (elsewhere the same letter weighs the other term). T² keeps the size of the term's gradient at high T
+    (Hinton et al., section 2); `scale_by_t2=False` leaves it out, as in the formula that Mohammadshahi and
+    Ioannou (2025) print.
 
-    Logits are [n, C] of any float type, labels int64 [n]; the result is float32, or float64 for such logits.
+    Logits are [n, C] of any float type, labels int64 [n]; the result is float32, or float64 for float64 logits.
     A term of weight zero is not computed: teacher_logits may be None at alpha = 0, labels at alpha = 1.
 
     Raises:
-        InputError: temperature is not above zero or not finite, alpha is not within 0..1, or what a term
-            needs is missing.
+        InputError: temperature is not above zero or not finite, alpha is not within 0..1, or an input
+            that a term needs is missing.
     """
     if not 0 < temperature < float("inf"):
         raise InputError(f"temperature must be above zero and finite, not {temperature}")
@@ -59,5 +59,5 @@ def _divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
 
 def _at_least_float32(logits: Tensor) -> Tensor:
-    # At high T the classes differ by little: bfloat16 keeps 8 bits, and would round the soft targets away.
+    # At high T the classes differ by little: bfloat16 has 8 bits, and would round the soft targets away.
     return logits if logits.dtype == torch.float64 else logits.float()

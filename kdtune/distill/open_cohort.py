@@ -1,4 +1,4 @@
-"""Opens a cohort in the form that its members need: as one network, or a single one by itself."""
+"""Opens a cohort: several members as one network, a single one by itself."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +16,11 @@ def open_cohort(
     extras: tuple[str, ...] = (),
     rungs: tuple[int, ...] = (),
 ) -> Cohort:
-    """Return members ready to train: from what was kept of them where it is whole, else from the start.
+    """Return members ready to train: from their saved state if it is intact, else from the start.
 
     Args:
-        state: where the common state of those that are trained as one is kept; None for a single one.
-        extras: measures beside the counts, taken after the last epoch and at `rungs`.
+        state: file for the common state of those that are trained as one; None for a single one.
+        extras: measures in addition to the counts, computed after the last epoch and at `rungs`.
     """
     if state is not None:
         from kdtune.distill.fused.training import Fused

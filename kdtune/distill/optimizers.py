@@ -1,8 +1,8 @@
 """torch's SGD and AdamW, without the compiler that torch loads for them.
 
-The methods of `torch.optim` ask torch's compiler to pass them by, and load it for that (`torch._dynamo`, triton): as
-long again as torch itself takes, and 170 MB, in each process that trains, though nothing is compiled. The classes here
-are torch's own, with those requests taken out; where a version of torch has none, nothing is.
+The methods of `torch.optim` ask torch's compiler to skip them, and that request loads the compiler (`torch._dynamo`,
+triton). In each process that trains this takes as long again as loading torch, and 170 MB, although nothing is
+compiled. The classes here are torch's own without those requests; if a version of torch has none, nothing changes.
 """
 
 import inspect
@@ -42,7 +42,7 @@ class _AdamW(torch.optim.AdamW):
 
 
 def _pass_by() -> None:
-    """Answer, for each method that asks whether the compiler passes it by, with the method itself."""
+    """Mark each method that asks the compiler to skip it as already skipped, so that the compiler is not loaded."""
     for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
         asked = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
         if asked is not None and not hasattr(asked, "__dynamo_disable"):

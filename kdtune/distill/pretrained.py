@@ -42,9 +42,9 @@ _OPTIONAL = ("num_batches_tracked", "position_ids")
 
 
 def load_weights(model: nn.Module, weights: Weights, name: str) -> None:
-    """Put a checkpoint's weights into a model; `name` is its architecture, for messages.
+    """Load a checkpoint's weights into a model; `name` is its architecture, for messages.
 
-    Read are .safetensors, and what torch.load reads with `weights_only`: nothing in a file is run. The state may lie in
+    It reads .safetensors, and what torch.load reads with `weights_only`: no code in a file is run. The state may lie in
     a container, and its names may have prefixes that all of them share. Weights of half precision become float32.
     Names of published checkpoints: see `kdtune.distill.published`. Classes are put in the order that is asked for.
 
@@ -80,7 +80,7 @@ def read_state(path: Path) -> State:
         else:
             with torch.serialization.safe_globals(_inert()):
                 content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes the readers stumble in every way
+    except Exception as error:  # a damaged file can raise anything
         pickled = re.search(r"GLOBAL ([\w.]+)", str(error))
         holds = f"it holds a pickled {pickled[1]}, and reading that could run code" if pickled else ""
         raise InputError(
@@ -93,7 +93,7 @@ def read_state(path: Path) -> State:
     if isinstance(content, Mapping):
         state = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
     if not state:
-        raise InputError(f"{path}: holds no tensors by name, so it is no checkpoint of a model")
+        raise InputError(f"{path}: holds no named tensors, so it is not a checkpoint of a model")
     return state
 
 
@@ -129,7 +129,7 @@ def _fitting(state: State, wanted: State) -> State:
         f"{len(keys)} {what} ({keys[0]})"
         for keys, what in (
             (missing, "of its tensors are not in the file"),
-            (extra, "in the file are not its own"),
+            (extra, "in the file do not belong to it"),
         )
         if keys
     ]

@@ -21,10 +21,10 @@ def learning_rate(
 ) -> float:
     """Return the learning rate of optimiser step `step`, counted from 0 to total_steps - 1.
 
-    The first `warmup_steps` rise in a line: base / warmup_steps, 2 base / warmup_steps, ..., base. Then
+    The first `warmup_steps` rise linearly: base / warmup_steps, 2 base / warmup_steps, ..., base. Then
 
-    - `cosine`: base (1 + cos(pi s / S)) / 2, with s the steps since the warm-up and S all those after
-      it; it starts at base and would reach 0 at total_steps;
+    - `cosine`: base (1 + cos(pi s / S)) / 2, with s the steps since the warm-up and S the number of
+      steps after it; the rate starts at base and would reach 0 at total_steps;
     - `step`: base gamma^k, with k the number of `milestones` that were reached, each a fraction of
       total_steps, rounded to a step;
     - `constant`: base.
@@ -38,7 +38,7 @@ def learning_rate(
         return base * (step + 1) / warmup_steps
     if schedule == "cosine":
         after = total_steps - warmup_steps
-        # A step is left after the warm-up only where step = total_steps = warmup_steps: the end, hence 0.
+        # Without steps after the warm-up, this is reached only at step = total_steps: the end, hence 0.
         return base * (1 + math.cos(math.pi * (step - warmup_steps) / after)) / 2 if after else 0.0
     if schedule == "step":
         return base * gamma ** sum(step >= round(fraction * total_steps) for fraction in milestones)

@@ -1,4 +1,4 @@
-"""One training step as a function: of a student alone, and of several as one. What is timed, here and on a GPU."""
+"""One training step as a function, of a student alone and of several as one: what calibration and benchmarks time."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ Step = Callable[[], None]
 
 
 def solo_step(job: Job, data: DeviceData) -> Step:
-    """Return a step of one student on all of the training data as one batch, with a teacher's logits of noise."""
+    """Return a step of one student on all of the training data as one batch, with noise as teacher logits."""
     model = initial_model(job, data)
     optimizer = make_optimizer(model.parameters(), job.train)
     inputs, soft = _batch(job, data)
@@ -45,7 +45,7 @@ def fused_step(job: Job, data: DeviceData, students: int) -> Step:
 
 
 def noise_logits(data: DeviceData) -> Tensor:
-    """Return made-up logits of a teacher [n, C]: the same ones on every device."""
+    """Return made-up teacher logits [n, C]: the same on every device."""
     generator = torch.Generator().manual_seed(1)
     return (3 * torch.randn(len(data), data.arrays.n_classes, generator=generator)).to(data.device)
 

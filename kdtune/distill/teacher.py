@@ -12,9 +12,9 @@ from kdtune.distill.evaluate import predict_logits
 
 
 class FrozenTeacher(nn.Module):
-    """A model that gives logits and nothing else: no gradients, and in evaluation mode for good.
+    """A model that gives logits and nothing else: it has no gradients and stays in evaluation mode.
 
-    `train()` on a module that holds it does not wake it: batch statistics stay those of its own training.
+    `train()` on a module that contains it does not reach it: batch statistics stay those of its own training.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -48,7 +48,7 @@ class TeacherSignal:
 
 
 def signal_of(model: nn.Module, data: DeviceData, *, precision: str = "float32") -> TeacherSignal:
-    """Return a teacher's signal, computed when asked and kept for the view at hand."""
+    """Return a teacher's signal; its logits are computed when asked for, and those of the latest view are kept."""
     teacher = FrozenTeacher(model).to(data.device)
     kept: dict[int, Tensor] = {}
 

@@ -1,8 +1,8 @@
 """Trains one model, epoch by epoch, and reports counts on validation after each.
 
-Initial weights are a pure function of the seed; the order of the examples and the views, of (view seed, epoch). A
-training that goes on from a checkpoint therefore needs no state of a random generator, and on CPU gives the numbers of
-an undisturbed one.
+Initial weights are a pure function of the seed; the order of the examples and their views are a pure function of (view
+seed, epoch). A training that resumes from a checkpoint therefore needs no state of a random generator, and on a CPU it
+gives the same numbers as an uninterrupted one.
 """
 
 import math
@@ -31,7 +31,7 @@ from kdtune.runs.records import Report
 
 
 class DivergedError(KdtuneError):
-    """The loss left the finite numbers: this configuration gives no model."""
+    """The loss or an output is not finite: this configuration gives no model."""
 
 
 class Training:
@@ -41,13 +41,13 @@ class Training:
         job: what to train.
         data: on the device that trains.
         teacher: what a distilled student learns from; None where the job has no distillation.
-        checkpoint: where to keep the state after each epoch, and to take it up from; None to keep nothing.
-        extras: names of measures beside the counts (see `kdtune.distill.extras`), taken after the last epoch.
-        rungs: epochs after which they are taken too.
+        checkpoint: file to save the state to after each epoch, and to resume from; None to save nothing.
+        extras: measures in addition to the counts (see `kdtune.distill.extras`), computed after the last epoch.
+        rungs: epochs after which the extras are computed too.
         on_batch: called after each batch.
 
     Attributes:
-        reports: one for each epoch trained, those before a resume included.
+        reports: one per trained epoch, including those before a resume.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class Training:
 
     @property
     def done(self) -> bool:
-        """Tell whether the last epoch is trained."""
+        """Whether the last epoch is trained."""
         return self.epoch >= self.job.train.epochs
 
     def step(self) -> Report:
-        """Train one epoch, evaluate, keep a checkpoint, and return the report; with given weights only evaluate.
+        """Train one epoch, evaluate, save a checkpoint, and return the report; given weights are only evaluated.
 
         Raises:
             DivergedError: the loss, or an output on validation, is not finite.

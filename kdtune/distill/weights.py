@@ -64,6 +64,6 @@ class Weights:
 
 
 @lru_cache(maxsize=16)
-def _sha256(file: Path, size: int, changed: int) -> str:  # noqa: ARG001 (they tell whether it is the same file)
+def _sha256(file: Path, size: int, changed: int) -> str:  # noqa: ARG001 (they are part of the cache's key)
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

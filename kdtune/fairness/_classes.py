@@ -6,7 +6,7 @@ import numpy.typing as npt
 from kdtune.errors import InputError
 from kdtune.fairness._arrays import check_same_length, classes
 from kdtune.fairness._counts import Counts
-from kdtune.fairness._rates import Floats, Ints, ratio
+from kdtune.fairness._rates import Floats, Ints, relative
 
 
 def class_bias(student: Counts, reference: Counts) -> Floats:
@@ -25,8 +25,10 @@ def class_bias(student: Counts, reference: Counts) -> Floats:
         raise InputError(
             f"class bias compares like with like: {student.n_classes} and {reference.n_classes} classes"
         )
-    relative = [ratio(counts.class_accuracy, counts.accuracy) for counts in (student, reference)]
-    return np.asarray(relative[0] - relative[1])
+    first, second = (
+        relative(counts.class_accuracy, counts.examples.sum(axis=0)) for counts in (student, reference)
+    )
+    return np.asarray(first - second)
 
 
 def mean_class_bias(student: Counts, reference: Counts) -> float:

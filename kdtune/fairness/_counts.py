@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kdtune.errors import InputError
-from kdtune.fairness._rates import Floats, Ints, equalized_odds_gap, gap, over_classes, ratio
+from kdtune.fairness._rates import Floats, Ints, equalized_odds_gap, gap, lowest, over_classes, ratio
 
 _TABLES = ("examples", "predicted", "hits")
 
@@ -148,7 +148,7 @@ class Counts:
     @property
     def worst_class_accuracy(self) -> float:
         """Lowest class accuracy among the classes that have examples; NaN without any."""
-        return _lowest(self.class_accuracy)
+        return float(lowest(self.class_accuracy, axis=0))
 
     @property
     def class_gap(self) -> float:
@@ -163,7 +163,7 @@ class Counts:
     @property
     def worst_group_accuracy(self) -> float:
         """Lowest group accuracy among the groups that have examples; NaN without any."""
-        return _lowest(self.group_accuracy)
+        return float(lowest(self.group_accuracy, axis=0))
 
     @property
     def tpr(self) -> Floats:
@@ -243,11 +243,6 @@ class Counts:
             cells = np.argwhere(np.isnan(values)).tolist()
             found += [(rate, g, c, reason) for g, c in cells if c == 1 or not binary]
         return found
-
-
-def _lowest(values: Floats) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.min()) if defined.size else float("nan")
 
 
 def _names(kind: str, names: Sequence[str] | None, n: int) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""How sure a rate or a gap is: intervals, and what a gap amounts to by chance or by the labels alone."""
+"""How certain a rate or a gap is: intervals, and the gap that chance or the labels alone would give."""
 
 from statistics import NormalDist
 from typing import Literal, NamedTuple
@@ -7,21 +7,22 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.errors import InputError
+from kdtune.fairness._classes import mean_class_bias
 from kdtune.fairness._counts import Counts
-from kdtune.fairness._rates import Floats, Ints, equalized_odds_gap, gap, over_classes, ratio
+from kdtune.fairness._rates import Floats, Ints, equalized_odds_gap, gap, over_classes, ratio, relative
 
 Quantity = Literal["eod", "dpd"]
 
 
 class Interval(NamedTuple):
-    """Both ends of a confidence interval; NaN where the quantity is undefined."""
+    """Both ends of a confidence interval; NaN if the quantity is undefined."""
 
     low: float
     high: float
 
 
 class ChanceFloor(NamedTuple):
-    """What a gap shows by chance: its mean, and the value that it exceeds in one sample of twenty."""
+    """What a measure shows by chance: its mean, and the value that 95 of 100 data sets of these sizes stay below."""
 
     mean: float
     high: float
@@ -39,16 +40,16 @@ def wilson(hits: npt.ArrayLike, n: npt.ArrayLike, level: float = 0.95) -> tuple[
 
     Args:
         hits: counts, any shape.
-        n: counts that `hits` are out of; shapes broadcast.
+        n: numbers of cases; shapes broadcast.
         level: coverage.
 
     Returns:
-        Lower and upper ends in [0, 1]; NaN where n is 0.
+        Lower and upper ends in [0, 1]; NaN if n is 0.
 
     Raises:
-        InputError: not 0 <= hits <= n, or the level is not between 0 and 1.
+        InputError: hits are not between 0 and n, or the level is not between 0 and 1.
     """
-    _check_level(level)
+    _check_numbers(level)
     k, size = np.broadcast_arrays(np.asarray(hits, np.float64), np.asarray(n, np.float64))
     if not ((k >= 0) & (k <= size)).all():
         raise InputError("an interval of a share needs 0 <= hits <= n everywhere")
@@ -80,15 +81,14 @@ def gap_interval(
     wide).
 
     TPR and FPR of each class in each group are drawn as binomials given the class labels, selection rates
-    given the group sizes, around (k + 1/2) / (n + 1), so that 10 hits of 10 do not pass for certainty.
-    Classes are drawn
-    independently: counts do not say which classes are taken for which.
+    given the group sizes, around (k + 1/2) / (n + 1), so that 10 hits of 10 do not count as certainty. Classes are
+    drawn independently, because counts do not say which class is mistaken for which.
 
     Raises:
         InputError: an unknown quantity, a level not between 0 and 1, or no resamples.
     """
-    _check(quantity, resamples)
-    _check_level(level)
+    _check(quantity)
+    _check_numbers(level, resamples)
     measured = counts.eod if quantity == "eod" else counts.dpd
     if np.isnan(measured):
         return Interval(float("nan"), float("nan"))
@@ -109,19 +109,20 @@ def gap_interval(
 def chance_floor(
     counts: Counts, *, quantity: Quantity = "eod", resamples: int = 1000, seed: int = 0
 ) -> ChanceFloor:
-    """Return the EOD or DPD that a model with the same rates in every group shows at these group sizes.
+    """Return the EOD or DPD that a model with the same rates in every group would show at these group sizes.
 
     Hits and false alarms of each class are drawn as binomials with the TPR and FPR of all groups together,
-    given how many examples of the class each group has. So the DPD of this model holds the gap of the label
-    base rates too. NaN where the quantity is undefined.
+    given how many examples of the class each group has. The DPD of this model therefore includes the gap of the
+    label base rates. NaN if the quantity is undefined.
 
-    Exact for two classes. With more, the counts do not say which classes are taken for which: classes are
-    drawn independently, and false alarms are taken to ignore which of the other classes the example has.
+    Exact for two classes. With more, the counts do not say which class is mistaken for which: classes are drawn
+    independently, and false alarms are assumed not to depend on the true class.
 
     Raises:
         InputError: an unknown quantity, or no resamples.
     """
-    _check(quantity, resamples)
+    _check(quantity)
+    _check_numbers(0.95, resamples)
     measured = counts.eod if quantity == "eod" else counts.dpd
     if np.isnan(measured):
         return ChanceFloor(float("nan"), float("nan"))
@@ -139,36 +140,93 @@ def chance_floor(
     return ChanceFloor(float(values.mean()), float(np.quantile(values, 0.95)))
 
 
+def class_bias_interval(
+    student: Counts, reference: Counts, *, level: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> Interval:
+    """Return a confidence interval of `mean_class_bias`, by a parametric bootstrap of the errors of class accuracies.
+
+    As in `gap_interval`, the measured bias lies no further from the true one than the bias of the errors alone. Hits
+    are drawn as binomials given the class sizes, independently for the two models: counts do not say on which
+    examples both are right. Models that share their errors have a narrower interval (see `compare`).
+
+    Raises:
+        InputError: numbers of classes differ, a level not between 0 and 1, or no resamples.
+    """
+    _check_numbers(level, resamples)
+    measured = mean_class_bias(student, reference)
+    if np.isnan(measured):
+        return Interval(float("nan"), float("nan"))
+    rng = np.random.default_rng(seed)
+    errors = []
+    for counts in (student.overall(), reference.overall()):
+        hits, sizes = counts.hits[0], counts.examples[0]
+        p = (hits + 0.5) / (sizes + 1)
+        errors.append(_drawn_relative(rng, sizes, p, resamples) - relative(p, sizes))
+    error = np.abs(errors[0] - errors[1]).mean(axis=-1)
+    margin = float(np.nanquantile(error, level))
+    return Interval(max(0.0, measured - margin), measured + margin)
+
+
+def class_bias_chance(
+    student: Counts, reference: Counts, *, resamples: int = 1000, seed: int = 0
+) -> ChanceFloor:
+    """Return the `mean_class_bias` that a student without any class bias would show at these class sizes.
+
+    Both models are drawn with the same relative class accuracies, the mean of the measured ones, independently of
+    each other. With 50 examples of each class and 69 % accuracy it is 0.10 on average. NaN if the bias is undefined.
+
+    Raises:
+        InputError: numbers of classes differ, or no resamples.
+    """
+    _check_numbers(0.95, resamples)
+    if np.isnan(mean_class_bias(student, reference)):
+        return ChanceFloor(float("nan"), float("nan"))
+    rng = np.random.default_rng(seed)
+    pair = (student.overall(), reference.overall())
+    common = np.mean([relative(counts.class_accuracy, counts.examples[0]) for counts in pair], axis=0)
+    drawn = [
+        _drawn_relative(rng, counts.examples[0], np.minimum(common * counts.accuracy, 1.0), resamples)
+        for counts in pair
+    ]
+    values = np.abs(drawn[0] - drawn[1]).mean(axis=-1)
+    return ChanceFloor(float(np.nanmean(values)), float(np.nanquantile(values, 0.95)))
+
+
 def base_rate_gap(counts: Counts) -> BaseRateGap:
     """Return the gap of the label base rates: the DPD of a classifier that is always right.
 
-    A DPD below it takes errors: the labels themselves are not independent of the group.
+    A DPD below it requires errors, because the labels themselves depend on the group.
     """
     perfect = Counts(counts.examples, counts.examples, counts.examples)
     return BaseRateGap(perfect.dpd, perfect.dpd_by_class)
 
 
+def _drawn_relative(rng: "np.random.Generator", sizes: Ints, p: Floats, resamples: int) -> Floats:
+    """Draw class accuracies over the accuracy: sizes [C], p [C] -> [resamples, C]."""
+    return relative(ratio(_draw(rng, sizes[None], p[None], resamples)[:, 0], sizes), sizes)
+
+
 def _draw(rng: "np.random.Generator", n: Ints, p: Floats, resamples: int) -> Ints:
     """Draw binomials: n [G, C], p [G, C] or [1, C] -> [resamples, G, C]; undefined rates go with n = 0."""
     n, p = np.broadcast_arrays(n, np.nan_to_num(p))
-    # Resamples last while drawing: numpy prepares its sampler anew whenever n or p change.
+    # Resamples come last here because numpy sets its sampler up again whenever n or p change.
     draws = rng.binomial(n[..., None], p[..., None], size=(*n.shape, resamples))
     return np.ascontiguousarray(np.moveaxis(draws, -1, 0))
 
 
 def _errors(rng: "np.random.Generator", k: Ints, n: Ints, resamples: int) -> Floats:
-    """Draw errors of the rates k / n: [G, C] -> [resamples, G, C]; NaN where n is 0."""
+    """Draw errors of the rates k / n: [G, C] -> [resamples, G, C]; NaN if n is 0."""
     p = (k + 0.5) / (n + 1)
     return ratio(_draw(rng, n, p, resamples), n) - p
 
 
-def _check(quantity: str, resamples: int) -> None:
+def _check(quantity: str) -> None:
     if quantity not in ("eod", "dpd"):
         raise InputError(f'quantity must be "eod" or "dpd", got {quantity!r}')
-    if resamples < 1:
-        raise InputError(f"resamples must be at least 1, got {resamples}")
 
 
-def _check_level(level: float) -> None:
+def _check_numbers(level: float, resamples: int = 1) -> None:
     if not 0 < level < 1:
         raise InputError(f"level must lie between 0 and 1, got {level}")
+    if resamples < 1:
+        raise InputError(f"resamples must be at least 1, got {resamples}")

@@ -26,6 +26,19 @@ def gap(rates: Floats, axis: int) -> Floats:
     return out
 
 
+def lowest(rates: Floats, axis: int) -> Floats:
+    """Return the minimum over the defined rates along an axis; NaN where none is defined."""
+    defined = ~np.isnan(rates)
+    found = np.where(defined, rates, np.inf).min(axis=axis, initial=np.inf)
+    return np.where(defined.any(axis=axis), found, np.nan)
+
+
+def relative(rates: Floats, sizes: Ints) -> Floats:
+    """Return class accuracies over the accuracy that they make together: [..., C], sizes [C] -> [..., C]."""
+    hits = np.where(sizes > 0, rates * sizes, 0).sum(axis=-1, keepdims=True)
+    return ratio(rates, ratio(hits, sizes.sum()))
+
+
 def over_classes(by_class: Floats) -> Floats:
     """Summarise a one-vs-rest quantity [..., C]: of class 1 if there are two, else the mean over the classes.
 

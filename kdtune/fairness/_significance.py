@@ -7,12 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.errors import InputError
+from kdtune.fairness._adjustment import benjamini_hochberg, holm
 from kdtune.fairness._rates import Floats, ratio
 
 Bools = npt.NDArray[np.bool_]
 
-# Seeds whose quantity differs by less than this share of its size are equal up to rounding: no variance to
-# test with.
+# A class whose seeds all agree may still hold one example that goes either way, as a fair coin would.
+_SPREAD_OF_ONE_EXAMPLE = 0.5
+
+# Seeds whose quantity differs by less than this share of its size are equal up to rounding, and have no variance.
 _ROUNDING = 1e-12
 
 
@@ -21,12 +24,12 @@ class AffectedClasses:
     """The outcome of `affected_classes`.
 
     Attributes:
-        p: [C], p-values, adjusted if a correction was asked for; NaN where no test is possible.
+        p: [C], p-values, adjusted if a correction was asked for; NaN if no test is possible.
         affected: bool [C], p <= level.
         better: bool [C], the mean of the tested quantity is higher in b than in a.
         p_uncorrected: [C], the p-values of the single tests.
-        degenerate: bool [C], neither model varies over its seeds, so p is the limit 0 or 1 and no evidence.
-        note: what a reader must know about the p-values; empty if nothing.
+        degenerate: bool [C], neither model varies over its seeds, so no test is possible.
+        note: why tests are missing; empty if none is.
         null: the quantity that was compared.
         level: the level of the test.
         correction: how p was adjusted for the number of classes, or None.
@@ -51,6 +54,7 @@ def affected_classes(
     level: float = 0.05,
     correction: Literal["holm", "bh"] | None = None,
     model_accuracy: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    class_sizes: npt.ArrayLike | None = None,
 ) -> AffectedClasses:
     """Test for each class whether its accuracy differs between two models by more than their seeds do.
 
@@ -58,9 +62,13 @@ def affected_classes(
     affected: "ratio", class accuracy / model accuracy (Mohammadshahi and Ioannou 2025); "difference", class
     accuracy - model accuracy (Hooker et al. 2020); "raw", class accuracy.
 
-    Defined limits: with fewer than two seeds in a or b, or an undefined accuracy, p is NaN and the class not
-    affected. If neither a nor b varies over its seeds, p is 1 for equal means and 0 for different ones, and
-    the class is marked `degenerate`. A correction leaves NaN out and counts the other classes only.
+    No test is possible with fewer than two seeds in a or b, with an undefined accuracy, or if neither a nor b varies
+    over its seeds (`degenerate`): p is NaN and the class not affected. A correction leaves such classes out.
+
+    A few seeds may agree by luck, and a variance of almost nothing would make any difference significant. With
+    `class_sizes`, no model's standard deviation counts as less than half an example of the class. In simulations of
+    classes near 100 % this keeps false alarms at or below the level. An exact permutation test does so too, but with
+    three seeds it can find nothing, and with five nothing that survives a correction for ten classes.
 
     Args:
         a: class accuracies [seeds of a, C], a row a seed.
@@ -70,6 +78,7 @@ def affected_classes(
         correction: None; "holm" (family-wise error); "bh" (Benjamini-Hochberg, false discovery rate).
         model_accuracy: ([seeds of a], [seeds of b]), needed where classes differ in size; left out, the mean
             over the classes whose accuracy is defined.
+        class_sizes: examples of each class [C], which accuracies (as shares) are out of.
 
     Raises:
         InputError: shapes do not agree, or a name is unknown.
@@ -92,17 +101,26 @@ def affected_classes(
         )
 
     tested = [_tested(x, total, null) for x, total in zip(accuracies, totals, strict=True)]
+    least = np.zeros((2, accuracies[0].shape[1]))
+    if class_sizes is not None:
+        sizes = np.asarray(class_sizes, dtype=np.float64)
+        if sizes.shape != least.shape[1:]:
+            raise InputError(
+                f"class_sizes must be [{least.shape[1]}], one a class, got the shape {sizes.shape}"
+            )
+        step = ratio(_SPREAD_OF_ONE_EXAMPLE, sizes)
+        least = np.stack([ratio(step, total.mean()) if null == "ratio" else step for total in totals])
     # Differences come from accuracies and share their rounding, however small they are themselves.
     scale = np.fmax.reduce(np.abs(np.concatenate(tested if null == "ratio" else accuracies)), axis=None)
-    p, degenerate = _welch(*tested, rounding=float(_ROUNDING * scale))
-    adjusted = _adjust(p, correction)
+    p, degenerate = _welch(*tested, rounding=float(_ROUNDING * scale), least=least)
+    adjusted = holm(p) if correction == "holm" else benjamini_hochberg(p) if correction == "bh" else p.copy()
     notes = []
     if len(tested[0]) < 2 or len(tested[1]) < 2:
         notes.append("a test needs at least two seeds of each model: no class can be called affected")
     if degenerate.any():
         notes.append(
-            f"{int(degenerate.sum())} classes do not vary over the seeds of either model: "
-            "their p is a limit (0 or 1), not evidence"
+            f"no test of {int(degenerate.sum())} classes is possible, because they do not vary over the seeds of "
+            "either model"
         )
     better = tested[1].mean(axis=0) > tested[0].mean(axis=0)
     return AffectedClasses(
@@ -147,7 +165,8 @@ def _tested(accuracies: Floats, total: Floats, null: str) -> Floats:
     return accuracies
 
 
-def _welch(a: Floats, b: Floats, *, rounding: float) -> tuple[Floats, Bools]:
+def _welch(a: Floats, b: Floats, *, rounding: float, least: Floats) -> tuple[Floats, Bools]:
+    """Return p [C] and where no test is possible because nothing varies; `least` [2, C]: least standard deviations."""
     from scipy import stats  # takes seconds to load, and most commands do without
 
     n_classes = a.shape[1]
@@ -156,29 +175,10 @@ def _welch(a: Floats, b: Floats, *, rounding: float) -> tuple[Floats, Bools]:
     mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
     std_a, std_b = (np.where(np.ptp(x, axis=0) <= rounding, 0.0, x.std(axis=0, ddof=1)) for x in (a, b))
     degenerate = np.asarray((std_a == 0) & (std_b == 0))
-    p = np.where(np.abs(mean_a - mean_b) <= rounding, 1.0, 0.0)
+    p = np.full(n_classes, np.nan)
     rest = ~degenerate
+    std_a, std_b = (np.fmax(std, floor) for std, floor in zip((std_a, std_b), least, strict=True))
     p[rest] = stats.ttest_ind_from_stats(
         mean_a[rest], std_a[rest], len(a), mean_b[rest], std_b[rest], len(b), equal_var=False
     ).pvalue
     return p, degenerate
-
-
-def _adjust(p: Floats, correction: str | None) -> Floats:
-    adjusted = p.copy()
-    tested = ~np.isnan(p)
-    if correction is None or not tested.any():
-        return adjusted
-    if correction == "bh":
-        from scipy import stats
-
-        adjusted[tested] = stats.false_discovery_control(p[tested], method="bh")
-        return adjusted
-    # Holm 1979: the k-th smallest of m is multiplied by m - k + 1, and never falls below the one before it.
-    values = p[tested]
-    order = np.argsort(values)
-    steps = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    holm = np.empty_like(values)
-    holm[order] = np.minimum(steps, 1.0)
-    adjusted[tested] = holm
-    return adjusted

@@ -1,8 +1,8 @@
-"""Small BERTs in plain torch: `bert-tiny` and `bert-mini`, for text without weights or further packages.
+"""Small BERTs in plain torch: `bert-tiny` and `bert-mini`, for text, without pretrained weights or extra packages.
 
 Sizes are those of Turc et al. 2019 (arXiv 1908.08962). As in BERT: learned positions, layer norm after each
 sublayer, GELU, the first token's output through a tanh layer to the classes, weights from N(0, 0.02). There is no
-dropout, so that a training that is taken up again gives the numbers of an undisturbed one.
+dropout, so that a resumed training gives the same numbers as an uninterrupted one.
 """
 
 import torch
@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from kdtune.models._registry import Builder, register_model
 
 PAD = 0
-"""The token id that stands for nothing."""
+"""The token id of padding."""
 
 SIZES = {"bert-tiny": (2, 128), "bert-mini": (4, 256)}
-"""Layers and width; a head for every 64 of the width."""
+"""Layers and width; there is one head per 64 units of width."""
 
 
 class SmallBert(nn.Module):
@@ -40,7 +40,7 @@ class SmallBert(nn.Module):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
-        for encoder_layer in self.encoder.layers:  # copies of one layer would start alike
+        for encoder_layer in self.encoder.layers:  # otherwise all layers would start as copies of one
             nn.init.normal_(encoder_layer.self_attn.in_proj_weight, std=0.02)
         with torch.no_grad():
             self.words.weight[PAD].zero_()

@@ -1,7 +1,7 @@
 """The residual networks of He et al. (2015), section 4.2, for CIFAR-10: depth 6n + 2, widths 16, 32, 64.
 
-The shortcut is option A of the paper: where the width grows, every other pixel with zeros for the new
-channels, which has no parameters. It gives the paper's 0.27 M and 0.85 M at depths 20 and 56 (269,722 and
+The shortcut is option A of the paper: where the width grows, it takes every other pixel, and zeros for the
+new channels, and so needs no parameters. It gives the paper's 0.27 M and 0.85 M at depths 20 and 56 (269,722 and
 853,018 for ten classes of colour images); option B, a 1x1 convolution, gives 0.86 M at 56. Convolutions and
 the output layer start from He et al.'s normal distribution (arXiv 1502.01852), biases from zero.
 
@@ -28,7 +28,7 @@ class _Block(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.stride = stride
         self.new_channels = channels - channels_in
-        self.copies = 1  # of the network side by side in the channels, where several are trained as one
+        self.copies = 1  # number of networks side by side in the channels, when several are trained as one
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
@@ -45,8 +45,7 @@ class _Block(nn.Module):
 class CifarResNet(nn.Module):
     """A 3x3 convolution, three stages of n blocks, global average pooling, a linear output.
 
-    The average is over whatever is left of the image, so that any size works, and 1 or 3 channels (or
-    others).
+    The average is over whatever is left of the image, so that any size works, with any number of channels.
     """
 
     def __init__(self, depth: int, channels: int, n_classes: int) -> None:

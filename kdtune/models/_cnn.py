@@ -7,7 +7,7 @@ from kdtune.models._registry import register_model
 
 @register_model("cnn8", inputs="images")
 def _cnn8(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
-    """Two 3x3 convolutions (16, 32), then 64 and the classes; made for 8x8, averaged to 4x4 above."""
+    """Two 3x3 convolutions (16, 32), then 64 and the classes; made for 8x8, larger images are averaged to 4x4."""
     return nn.Sequential(
         nn.Conv2d(input_shape[0], 16, 3, padding=1),
         nn.ReLU(),

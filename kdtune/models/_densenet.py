@@ -1,7 +1,7 @@
 """torchvision's DenseNet-121 and 169, untrained, with a stem that is sized to the data.
 
-From 64 pixels on it is the stem of the original: 7x7, stride 2, max pooling. Below, where that would leave one pixel of
-32, it is 3x3, stride 1, without pooling, as for the ResNets; the paper's CIFAR-100 variant is not published.
+From 64 pixels on it is the stem of the original: 7x7, stride 2, max pooling. That would reduce 32 pixels to one, so
+smaller images get 3x3, stride 1, without pooling, as for the ResNets; the paper's CIFAR-100 variant is not published.
 """
 
 from torch import nn
@@ -21,7 +21,7 @@ def _builder(name: str) -> Builder:
         if small or channels != 3:
             kernel, stride = (3, 1) if small else (7, 2)
             stem = nn.Conv2d(channels, 64, kernel, stride=stride, padding=kernel // 2, bias=False)
-            nn.init.kaiming_normal_(stem.weight)  # as torchvision starts its own
+            nn.init.kaiming_normal_(stem.weight)  # as torchvision initialises its own
             features.add_module("conv0", stem)
         if small:
             features.add_module("pool0", nn.Identity())

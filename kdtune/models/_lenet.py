@@ -7,13 +7,13 @@ from torch.nn import functional
 from kdtune.models._registry import register_model
 
 _FIELD = 32
-"""The field that LeNet-5 was drawn for: 32 -> 28 -> 14 -> 10 -> 5."""
+"""The image size that LeNet-5 was designed for: 32 -> 28 -> 14 -> 10 -> 5."""
 
 
 class LeNet5(nn.Module):
     """Two 5x5 convolutions (6, 16) with max pooling, then 120, 84 and the classes.
 
-    Any image size has the same parameters. Smaller images stand in the middle of a 32x32 field of zeros, as
+    Any image size has the same parameters. Smaller images are placed in the middle of a 32x32 field of zeros, as
     LeCun's 28x28 digits did; larger ones are averaged to 5x5 after the last pooling, which does nothing at
     32x32.
     """

@@ -1,6 +1,6 @@
 """Fully connected networks: `linear` (logistic regression) and `mlp-<width>[-<width>...]`.
 
-Images are flattened, so that these serve as the plainest students of any data set.
+Images are flattened, so that these serve as the simplest students for any data set.
 """
 
 import math

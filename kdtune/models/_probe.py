@@ -1,4 +1,4 @@
-"""What can be asked of any module, built here or by a user."""
+"""Properties of any module, built here or by a user."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ def parameter_count(model: nn.Module) -> int:
 def penultimate(model: nn.Module, x: Tensor) -> Tensor:
     """Return the features [n, D] from which the model's last `Linear` computes the logits of x.
 
-    The last one is the one that runs last, whatever its place in the module. The model runs in the mode
-    it is in: put it into eval mode first, or batch norms learn from x.
+    The last one is the one that runs last, wherever it is in the module. The model runs in its current mode:
+    put it into eval mode first, or x changes the statistics of batch norms.
 
     Raises:
         InputError: no `Linear` runs in the model.

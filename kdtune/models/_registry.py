@@ -26,7 +26,7 @@ def register_model(
     """Return a decorator that files a builder `(input_shape, n_classes) -> Module` under `name`.
 
     With `inputs="images"` or `"text"` anything else is refused by `kdtune.models.check`, before anything is
-    built; text is for models that say so. The module maps float32 [n, *input_shape], or token ids int64
+    built; only models registered for text get text. The module maps float32 [n, *input_shape], or token ids int64
     [n, length], to logits [n, n_classes]; its penultimate features are the input of its last `Linear`.
 
     Raises:

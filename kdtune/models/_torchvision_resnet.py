@@ -1,8 +1,8 @@
 """torchvision's ResNet-18, 34 and 50, untrained, with a stem that is sized to the data.
 
 From 64 pixels on it is the stem of the original: 7x7, stride 2, max pooling, a quarter of the size. On
-smaller images that would leave nothing to see (32 pixels end as 1x1), so that theirs is 3x3, stride 1,
-without pooling.
+smaller images that would leave too little (32 pixels end as 1x1), so they get 3x3, stride 1, without
+pooling.
 """
 
 from torch import nn
@@ -23,7 +23,7 @@ def _builder(name: str) -> Builder:
         if small or channels != 3:
             kernel, stride = (3, 1) if small else (7, 2)
             stem = nn.Conv2d(channels, 64, kernel, stride=stride, padding=kernel // 2, bias=False)
-            # As torchvision starts its own convolutions.
+            # As torchvision initialises its own convolutions.
             nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
             model.conv1 = stem
         if small:

@@ -35,8 +35,8 @@ def _library(name: str) -> Any:
         import transformers
     except ImportError:
         raise InputError(
-            f"model {name!r} needs the package transformers: pip install 'kdtune[text]', or take bert-tiny or "
-            "bert-mini, which need nothing"
+            f"model {name!r} needs the package transformers: pip install 'kdtune[text]', or use bert-tiny or "
+            "bert-mini, which need no extra package"
         ) from None
     return transformers
 

@@ -26,7 +26,7 @@ def _vit_b_16(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
 def _tinyvit(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
     """TinyViT-5M (Wu et al. 2022), timm's `tiny_vit_5m_224`: sides that are multiples of 32, of 3 channels.
 
-    Its stochastic depth is switched off: it would make a training that is taken up again another one.
+    Its stochastic depth is switched off, because a resumed training would differ from an uninterrupted one.
     """
     _check("tinyvit", input_shape, _TINYVIT_STEP)
     try:

@@ -20,12 +20,12 @@ _GRAMMAR = re.compile(
 
 @dataclass(frozen=True)
 class Constraint:
-    """A bound that the quantity `name` must keep for a trial to be feasible.
+    """A bound that the quantity `name` must meet for a trial to be feasible.
 
     Attributes:
         name: the quantity.
         direction: ">=" or "<=".
-        bound: the number it is held against, in the quantity's own unit.
+        bound: the number it is compared with, in the quantity's own unit.
     """
 
     name: str

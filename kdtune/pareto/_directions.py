@@ -1,4 +1,4 @@
-"""Directions: everything below them minimises."""
+"""Directions of quantities; internally everything is minimised."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ def minimised(values: npt.ArrayLike, directions: Sequence[str]) -> Floats:
     """Return values [n, d] as float64 with the columns to be maximised negated; [] becomes [0, d].
 
     Raises:
-        InputError: an unknown direction, or values whose columns are not as many as the directions.
+        InputError: a direction is unknown, or there are not as many columns as directions.
     """
     if isinstance(directions, str) or len(directions) == 0:
         raise InputError(f'directions must be a sequence of "max" or "min", got {directions!r}')

@@ -14,11 +14,11 @@ Bools = npt.NDArray[np.bool_]
 def non_dominated(
     values: npt.ArrayLike, directions: Sequence[str], feasible: npt.ArrayLike | None = None
 ) -> Bools:
-    """Say which rows no other row dominates.
+    """Return which rows no other row dominates.
 
     A row dominates another if it is at least as good in every column and better in one; equal rows do not
-    dominate each other, so ties stay in together. A row with a NaN, or an infeasible one, is never in and
-    dominates nothing.
+    dominate each other, so ties are all non-dominated. A row with a NaN, or an infeasible one, is never
+    non-dominated and dominates nothing.
 
     Args:
         values: [n, d]; infinities are ordinary values.
@@ -50,7 +50,7 @@ def non_dominated(
 
 
 def front_of_distinct(losses: Floats) -> Bools:
-    """Say which of n > 0 distinct rows (minimised, in lexicographic order) are non-dominated: [n, d] -> [n].
+    """Return which of n > 0 distinct rows (minimised, in lexicographic order) are non-dominated: [n, d] -> [n].
 
     In this order a row can be dominated only by one before it.
     """

@@ -21,7 +21,7 @@ def hypervolume(values: npt.ArrayLike, directions: Sequence[str], reference: npt
     """Return the volume that the points dominate, up to the reference point.
 
     A point that is not strictly better than the reference in every column adds nothing, nor does a row with a
-    NaN. No points: 0. A contributing infinity: infinity.
+    NaN. Without points the volume is 0, with a contributing infinity it is infinite.
 
     Args:
         values: [n, d], in any order, dominated points included.
@@ -34,7 +34,7 @@ def hypervolume(values: npt.ArrayLike, directions: Sequence[str], reference: npt
     losses = minimised(values, directions)
     corner = np.asarray(reference, dtype=np.float64)
     if corner.shape != (len(directions),) or np.isnan(corner).any():
-        raise InputError(f"reference must be {len(directions)} numbers, one a column, got {reference!r}")
+        raise InputError(f"reference must be {len(directions)} numbers, one per column, got {reference!r}")
     limit = minimised(corner[None], directions)[0]
 
     losses = losses[(losses < limit).all(axis=1)]  # false for NaN
@@ -59,7 +59,7 @@ def _volume(front: Floats, limit: Floats) -> float:
 
 
 def _distinct(values: Floats) -> Floats:
-    """Return the distinct rows in order; asked for the index too, NumPy does not load its masked arrays."""
+    """Return the distinct rows in order; without `return_index`, NumPy would load its masked arrays."""
     return np.unique(values, axis=0, return_index=True)[0]
 
 

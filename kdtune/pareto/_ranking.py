@@ -59,9 +59,9 @@ def _ranks_of_distinct(losses: Floats) -> Indices:
 
 
 def epsilon_net(values: npt.ArrayLike, directions: Sequence[str]) -> Indices:
-    """Order rows so that every beginning of the order covers them evenly: the place of each row, from 0.
+    """Return each row's place (from 0) in an order whose every beginning covers the rows evenly.
 
-    The best row in the first column comes first; then, again and again, the row farthest from all before it, in the
+    The best row in the first column comes first; next is always the row farthest from all before it, in units of the
     columns' own spans (the ε-net of Salinas et al., 2021, arXiv 2106.05680; Schmucker et al., 2021, arXiv 2106.12639,
     order a non-dominated rank by it). Equal rows share a place, that of the first of them, and the rows after them
     are moved back by their number. Where two rows are equally far, the lexicographically better one comes first, so

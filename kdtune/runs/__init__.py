@@ -1,4 +1,4 @@
-"""The run directory: its form, its writer, its readers. Knows nothing of torch, Ray or Textual."""
+"""The run directory: its format, its writer, its readers. Uses neither torch nor Ray nor Textual."""
 
 from kdtune.runs.finding import create_run, find_run, list_runs, runs_dir
 from kdtune.runs.objectives import MEASURES, Measure, Objective, References

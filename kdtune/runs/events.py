@@ -1,8 +1,8 @@
-"""Folds the events in a run directory, as they grow, into the run's state: a hundred thousand reports in a second.
+"""Folds a run's growing file of events into the run's state: a hundred thousand reports per second.
 
-Of a model's reports only the last one's measures are of any interest; of those before it only what adds up. So a line
-in the writer's own form is taken apart by one pattern, and its measures are parsed once it is clear that they count.
-Whatever has another form goes the usual way: the result is that of `fold`, event by event.
+Only the measures of a model's last report matter; earlier reports only add to its totals. Therefore one pattern splits
+a line in the writer's own format, and the measures are parsed only once it is clear that they matter. A line in any
+other format is parsed as JSON. The result is the same as that of `fold` for every event.
 """
 
 import json
@@ -20,14 +20,14 @@ _REPORT = re.compile(
     rb'"seconds":(' + _POSITIVE + rb'),"values":(\{(?:' + _VALUE + rb"(?:," + _VALUE + rb")*+)?+\})\}",
     re.ASCII,
 )
-"""The form in which `RunWriter` writes a report; whatever else is JSON is parsed as such."""
+"""The format in which `RunWriter` writes a report; any other line is parsed as JSON."""
 
 
 class StateReader:
-    """Keeps the state that a growing events file leads to.
+    """Follows a growing events file and keeps the run's state up to date.
 
     Attributes:
-        tail: where it has come to.
+        tail: the position reached in the file.
         state: the fold of all events read so far.
     """
 
@@ -36,7 +36,7 @@ class StateReader:
         self.state = RunState()
 
     def update(self) -> RunState:
-        """Take in what was added since the last call, and return the state."""
+        """Apply the events added since the last call, and return the state."""
         while True:
             before = self.tail.offset
             lines = self.tail.lines(max_bytes=_BLOCK)
@@ -69,7 +69,7 @@ class StateReader:
         self._set_values(pending)
 
     def _set_values(self, pending: dict[bytes, bytes]) -> None:
-        """Parse the measures of each model's last report, and forget that they were to be parsed."""
+        """Parse the measures of each model's last report, and empty `pending`."""
         for name, values in pending.items():
             model = self.state.model(name.decode())
             assert model is not None
@@ -81,5 +81,5 @@ class StateReader:
 
 
 def read_state(path: Path) -> RunState:
-    """Return the state that an events file leads to now."""
+    """Return the state that an events file now describes."""
     return StateReader(path).update()

@@ -1,12 +1,14 @@
-"""How a run is made, and how it is found by name."""
+"""Creates runs, and finds them by name."""
 
+import contextlib
 import os
 import re
 import shutil
 from pathlib import Path
 
 from kdtune.errors import DiskError, RunError, did_you_mean
-from kdtune.runs.lock import is_driven
+from kdtune.files import write_bytes
+from kdtune.runs.lock import driver_seems_alive, signer_lives, this_process
 from kdtune.runs.paths import RunFiles
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -35,30 +37,41 @@ def _create_run(base: Path, name: str | None, stem: str) -> RunFiles:
     if name is not None:
         if not _NAME.fullmatch(name):
             raise RunError(f"{name!r} can't name a run: use letters, digits, '.', '_' and '-'")
-        if _never_began(base / name):
+        if never_began(base / name):
             shutil.rmtree(base / name)
         try:
-            (base / name).mkdir()
+            return _signed(base / name)
         except FileExistsError:
             raise RunError(
                 f"run {str(base / name)!r} exists: choose another --name, or go on with it: --resume {name}"
             ) from None
-        return RunFiles(base / name)
     number = 1
     while True:
-        try:
-            (base / f"{stem}-{number}").mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return RunFiles(base / f"{stem}-{number}")
+        with contextlib.suppress(FileExistsError):
+            return _signed(base / f"{stem}-{number}")
+        number += 1
 
 
-def _never_began(folder: Path) -> bool:
-    """Tell whether a folder is that of a run whose driver was killed before it recorded what was asked."""
+def _signed(folder: Path) -> RunFiles:
+    """Make a folder that says whose it is from its first moment, before its driver holds the lock."""
+    folder.mkdir()
     files = RunFiles(folder)
-    own = {files.lock, files.log, files.events, files.heartbeat, files.stop_request}
-    return files.lock.is_file() and not is_driven(files) and own.issuperset(folder.iterdir())
+    write_bytes(files.lock, this_process().encode())
+    return files
+
+
+def never_began(folder: Path) -> bool:
+    """Return whether a folder is that of a run whose driver was killed before it wrote `run.json`."""
+    files = RunFiles(folder)
+    if not folder.is_dir() or folder.is_symlink() or driver_seems_alive(files) or signer_lives(files):
+        return False
+    own = {path.name for path in (files.lock, files.log, files.events, files.heartbeat, files.stop_request)}
+    aside = re.compile(rf"\.({'|'.join(map(re.escape, {*own, files.record.name}))})\.[0-9a-z_]+")
+    lease = f"{files.lock.name}.lease"
+    return all(
+        item.name in own or item.name.startswith(lease) or aside.fullmatch(item.name)
+        for item in folder.iterdir()
+    )
 
 
 def list_runs(base: Path) -> list[RunFiles]:
@@ -68,13 +81,13 @@ def list_runs(base: Path) -> list[RunFiles]:
 
 
 def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool = True) -> RunFiles:
-    """Return the run that a name or a path means; the newest one where `run` is None.
+    """Return the run that a name or a path refers to; the newest one if `run` is None.
 
     Args:
-        recorded: whether it must have its `run.json`: until its data are loaded, a run has only a driver.
+        recorded: whether the run must have its `run.json`: until its data are loaded, a run has only a lock file.
 
     Raises:
-        RunError: there is no such run; the message says where it was looked for, and what is there.
+        RunError: there is no such run; the message says which folder was searched, and which runs are there.
     """
     folder = runs_dir(base)
     known = list_runs(folder) if folder.is_dir() else []
@@ -89,6 +102,11 @@ def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool
         if found.record.is_file() or (not recorded and found.lock.is_file()):
             return found
     if (folder / run).is_dir() and str(run):
+        if never_began(folder / run):
+            raise RunError(
+                f"{folder / run}: its driver was ended before it recorded anything: begin anew, under the same --name "
+                "if you like"
+            )
         raise RunError(
             f"{folder / run}: no run.json there: the run is still being prepared (try again in a moment), "
             "or this is not a run"

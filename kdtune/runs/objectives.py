@@ -1,6 +1,6 @@
 """The measures that a search can optimise or bound, each derived from a report by one function.
 
-A measure knows its direction, what it needs of the data, and how to place a value on [0, 1] with 0 the best. That scale
+A measure knows its direction, what data it needs, and how to place a value on [0, 1] with 0 the best. That scale
 is fixed by the measure, never by the data at hand, so that hypervolumes of different runs can be compared.
 """
 
@@ -34,9 +34,9 @@ class Measure:
 
     Attributes:
         meaning: one line for people.
-        need: what must be there for it to be defined, or None.
-        of_counts: the value from the counts of one attribute (or of all examples) and the references; None where a
-            report carries the value itself.
+        need: what it needs to be defined, or None.
+        of_counts: computes the value from the counts of one attribute (or of all examples) and the references; None
+            if a report holds the value itself.
         badness: places a value on [0, 1]: 0 is the best there is, 1 the worst.
         range: the smallest and the largest value that there can be.
     """
@@ -69,7 +69,7 @@ def _log_scale(best: float, worst: float) -> Callable[[float], float]:
 
 
 def _saturating(value: float) -> float:
-    """Place a value without an upper end, so that every better one still counts: x / (1 + x), and 1 at infinity."""
+    """Place a value that has no upper bound, so that every improvement counts: x / (1 + x), and 1 at infinity."""
     return 1.0 - 1.0 / (1.0 + value)
 
 
@@ -84,7 +84,9 @@ def _bias_against_nds(counts: Counts, references: References) -> float:
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure
     for measure in (
-        Measure("accuracy", "max", "share of examples classified right", lambda c, _: c.accuracy, _one_minus),
+        Measure(
+            "accuracy", "max", "share of examples classified correctly", lambda c, _: c.accuracy, _one_minus
+        ),
         Measure(
             "worst_class_accuracy",
             "max",
@@ -180,7 +182,7 @@ MEASURES: Mapping[str, Measure] = {
 
 @dataclass(frozen=True)
 class Objective:
-    """A measure, of one sensitive attribute where it needs groups: `accuracy`, `eod`, `eod@race`."""
+    """A measure, for one sensitive attribute if it needs groups: `accuracy`, `eod`, `eod@race`."""
 
     name: str
     measure: Measure
@@ -188,9 +190,9 @@ class Objective:
 
     @classmethod
     def parse(cls, name: str, attributes: Sequence[str]) -> "Objective":
-        """Find the measure and the attribute that a name means; the first attribute where it names none.
+        """Find the measure and the attribute that a name refers to; the first attribute if it names none.
 
-        Of the first attribute the measure goes by its bare name, however it was asked for: as in `all_measures`.
+        For the first attribute, the measure has its bare name, even if the attribute was named: as in `all_measures`.
 
         Raises:
             UnknownNameError: no such measure, or no such attribute.
@@ -203,7 +205,7 @@ class Objective:
         if measure.need != "groups":
             if at:
                 raise InputError(
-                    f"objective {name!r}: {base} is not taken over groups: leave out {at + attribute!r}"
+                    f"objective {name!r}: {base} is not computed over groups: leave out {at + attribute!r}"
                 )
             return cls(name, measure, ALL)
         if not attributes:
@@ -234,7 +236,7 @@ def all_measures(report: Report, references: References, attributes: Sequence[st
 
 
 def applicable(report: Report, references: References, attributes: Sequence[str]) -> list[str]:
-    """Return the names of the measures for which a report, its references and its groups have what is needed."""
+    """Return the names of the measures that a report, its references and its groups suffice to compute."""
     names = []
     for measure in MEASURES.values():
         present = {
@@ -253,7 +255,7 @@ def applicable(report: Report, references: References, attributes: Sequence[str]
 def front_mask(
     values: np.ndarray, objectives: Sequence[Objective], feasible: np.ndarray | None = None
 ) -> np.ndarray:
-    """Tell which rows are non-dominated: values [n, objectives], feasible bool [n] -> bool [n]."""
+    """Return which rows are non-dominated: values [n, objectives], feasible bool [n] -> bool [n]."""
     return pareto.non_dominated(values, [objective.measure.direction for objective in objectives], feasible)
 
 

@@ -1,4 +1,4 @@
-"""Where the parts of a run lie, and what its models are called."""
+"""The paths of a run's parts, and the ids of its models."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from kdtune.errors import RunError
 
 SCHEMA = 1
-"""Version of the run directory's form; a reader refuses what is newer than itself."""
+"""Version of the run directory's format; a reader refuses a newer one."""
 
 _JOURNAL_LOCK = "study.journal.lock"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -22,7 +22,7 @@ class RunFiles:
 
     @property
     def record(self) -> Path:
-        """What was asked: `run.json`."""
+        """What the run was asked for: `run.json`."""
         return self.root / "run.json"
 
     @property
@@ -52,7 +52,7 @@ class RunFiles:
 
     @property
     def stop_request(self) -> Path:
-        """Written by whoever wants the sweep to stop; read and removed by the driver."""
+        """Written to ask the sweep to stop; read and deleted by the driver."""
         return self.root / "stop"
 
     @property
@@ -75,11 +75,11 @@ class RunFiles:
         return self.model(model_id) / "config.json"
 
     def checkpoint(self, model_id: str) -> Path:
-        """Return the file with the weights and what is needed to go on training."""
+        """Return the file with the weights and what is needed to continue training."""
         return self.model(model_id) / "checkpoint.pt"
 
     def cohort(self, name: str) -> Path:
-        """Return the file with the state of students that are trained as one; it is gone when they have ended."""
+        """Return the file with the state of students that are trained as one; it is deleted when they have ended."""
         return self.root / "cohorts" / f"{name}.pt"
 
     def weights(self, model_id: str) -> Path:
@@ -107,18 +107,18 @@ def trial_number(model_id: str) -> int | None:
 
 
 def is_trial(model_id: str) -> bool:
-    """Tell a trial's id from a baseline's."""
+    """Return whether an id is a trial's, not a baseline's."""
     return re.fullmatch(r"t\d{4,}", model_id) is not None
 
 
 def check_no_links(files: RunFiles) -> None:
-    """Refuse to write into a run that holds links: one from elsewhere may lead to files which are not the run's.
+    """Refuse to write into a run that contains links: in a run from elsewhere they may lead to files outside it.
 
-    Looked at are the run directory and the folders in which others are made; what lies deeper is replaced, not
-    written through.
+    This checks the run directory and the folders in which others are made; anything deeper is replaced, so that
+    nothing is written through a link.
 
     Raises:
-        RunError: naming the link. The run directory itself may be one.
+        RunError: there is a link; the message names it. The run directory itself may be one.
     """
     parents = [files.root, *(files.root / name for name in ("trials", "baselines", "cohorts", "replicates"))]
     for folder in parents:
@@ -126,10 +126,10 @@ def check_no_links(files: RunFiles) -> None:
             continue
         with os.scandir(folder) as entries:
             links = [entry for entry in entries if entry.is_symlink()]
-        # Optuna's own lock is a link, which nothing is written through, and a driver that is killed leaves it.
+        # Optuna's own lock is a link that nothing is written through, and a killed driver leaves it behind.
         link = next((entry.path for entry in links if not entry.name.startswith(_JOURNAL_LOCK)), None)
         if link is not None:
             raise RunError(
-                f"{link}: is a link, and a run is written only into files and folders of its own: put there what it "
-                "leads to"
+                f"{link}: is a link, and kdtune writes only into files and folders of the run itself: replace it with "
+                "what it leads to"
             )

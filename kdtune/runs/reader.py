@@ -1,4 +1,4 @@
-"""Reads a run: what was asked, what is known, and the front. Never writes, so that any number may read at once."""
+"""Reads a run: what was asked for, what is known, and the front. It never writes, so any number may read at once."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from kdtune.errors import RunError
 from kdtune.pareto import Constraint
-from kdtune.runs.events import read_state
+from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import find_run
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Status:
-    """A run at one moment, as `kdtune status` tells it.
+    """A run at one moment, as `kdtune status` shows it.
 
     Attributes:
-        state: as recorded, or `lost` where the driver died without a word.
+        state: as recorded, or `lost` if the driver died without recording an end.
         trials: number of trials in each state.
         hypervolume: of the front so far, on the objectives' unit cube.
         front: ids of the trials on it.
-        seconds_left: estimate from the trials done so far; None where there is none.
+        seconds_left: estimate from the trials so far; None if there is none.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Status:
 
 
 class Run:
-    """One run directory, read when asked: each call tells what is known at that time."""
+    """One run directory: each call reads what is known at that time."""
 
     def __init__(self, files: RunFiles) -> None:
         self.files = files
@@ -65,9 +65,14 @@ class Run:
         """The run's name."""
         return self.files.root.name
 
+    @property
+    def resuming(self) -> str:
+        """The command that goes on with the run."""
+        return f"kdtune {'study' if self.record.kind == 'study' else 'search'} --resume {self.name}"
+
     @cached_property
     def record(self) -> RunRecord:
-        """What was asked."""
+        """What the run was asked for."""
         return RunRecord.read(self.files.record)
 
     @cached_property
@@ -76,7 +81,7 @@ class Run:
         return tuple(Objective.parse(name, list(self.record.attributes)) for name in self.record.objectives)
 
     def state(self) -> RunState:
-        """Return all that the events say now."""
+        """Return the state that the events describe now."""
         return read_state(self.files.events)
 
     def reports(self, model_id: str) -> list[Report]:
@@ -88,9 +93,9 @@ class Run:
         return [Report.from_dict(record) for record in read_records(self._reports_file(model_id))]
 
     def report(self, model_id: str, epoch: int | None = None) -> Report | None:
-        """Return the full report of an epoch, by default the last one; None where it is not there.
+        """Return the full report of an epoch, by default the last one; None if there is no such report.
 
-        It is looked for from the end of the file, so that the last ones cost the same however many there are.
+        The file is searched from its end, so that late reports cost the same however many there are.
 
         Raises:
             RunError: the run has no such trial or baseline.
@@ -101,9 +106,18 @@ class Run:
         return None
 
     def first_report(self, model_id: str) -> Report | None:
-        """Return the full report of a model's first epoch; None where there is none yet."""
+        """Return the full report of a model's first epoch; None if there is none yet."""
         record = next(read_records(self._reports_file(model_id)), None)
         return None if record is None else Report.from_dict(record)
+
+    def weights_digest(self, model_id: str) -> str:
+        """Return the SHA-256 (hex) that the run recorded of a model's file of weights; empty if it recorded none."""
+        model = self._followed.update().model(model_id)
+        return "" if model is None else model.weights
+
+    @cached_property
+    def _followed(self) -> StateReader:
+        return StateReader(self.files.events)
 
     def _reports_file(self, model_id: str) -> Path:
         if not self.files.model(model_id).is_dir():
@@ -111,7 +125,7 @@ class Run:
         return self.files.reports(model_id)
 
     def trials(self) -> "pandas.DataFrame":
-        """Return the trials, one a row: id, state, epoch, what was searched, measures, feasible, front."""
+        """Return the trials, one per row: id, state, epoch, what was searched, measures, feasible, front."""
         return self._table(self.state())
 
     def front(self) -> "pandas.DataFrame":
@@ -120,11 +134,11 @@ class Run:
         return self._table(state).loc[[trial.id for trial in self.front_states(state)]]
 
     def baselines(self) -> "pandas.DataFrame":
-        """Return teachers and non-distilled students, one a row."""
+        """Return teachers and non-distilled students, one per row."""
         return _table([_row(model) for model in self.state().baselines.values()], self.record.objectives)
 
     def status(self, state: RunState | None = None) -> Status:
-        """Return the run's progress and front: now, or in a state that was read before."""
+        """Return the run's progress and front: now, or in a state that was read earlier."""
         state = self.state() if state is None else state
         done, on_front = self.front_of(state)
         values = objective_values(done, self.record.objectives)
@@ -190,7 +204,7 @@ def front_members(
 
 
 def is_feasible(model: ModelState, constraints: Sequence[Constraint]) -> bool:
-    """Tell whether a model meets every constraint; an undefined value meets none."""
+    """Return whether a model meets every constraint; an undefined value meets none."""
     return all(c.violation(model.values.get(c.name, float("nan"))) <= 0 for c in constraints)
 
 
@@ -201,10 +215,10 @@ def objective_values(models: Sequence[ModelState], names: Sequence[str]) -> np.n
 
 
 def seconds_left(state: RunState, record: RunRecord, now: float) -> float | None:
-    """Estimate the time to the end of the trials: epochs to go, times the mean epoch, over the trials at work.
+    """Estimate the seconds until the trials end: epochs to go, times the mean epoch, over the trials at work.
 
-    None before the first epoch is trained. It counts epochs, not trials: the first estimate comes long before the
-    first trial is done.
+    It is None before the first epoch is trained. It counts epochs, not trials, so that the first estimate comes long
+    before the first trial is done.
     """
     if state.state != "running" or state.trials_started is None:
         return None
@@ -221,7 +235,7 @@ def seconds_left(state: RunState, record: RunRecord, now: float) -> float | None
 
 
 def _carriers(state: RunState, record: RunRecord) -> float:
-    """Return how many trainings are at work: students that are trained as one are one."""
+    """Return how many trainings are at work: students that are trained as one count as one."""
     cohort = record.machine.get("cohort") or {}
     size, fused = max(1, cohort.get("size", 1)), cohort.get("architectures", ())
     running = [trial for trial in state.trials.values() if trial.state == "running"]
@@ -240,7 +254,7 @@ def open_run(run: str | Path | None = None, *, runs_dir: Path | None = None) -> 
 
 
 def _table(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> "pandas.DataFrame":
-    """Return rows by id; the columns that everybody asks for are there before there is anything to fill them."""
+    """Return rows by id; the usual columns exist even while there is nothing to fill them."""
     import pandas
 
     table = pandas.DataFrame(list(rows), columns=None if rows else list(_row(ModelState("", "", {}, 0))))

@@ -1,4 +1,4 @@
-"""The records of a run as frozen dataclasses, and their one form in JSON."""
+"""The records of a run as frozen dataclasses, and their JSON format."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,10 +20,10 @@ ModelKind = Literal["teacher", "nds", "student"]
 """A teacher, a non-distilled student (hard labels only), or a distilled student (a trial)."""
 
 TRIAL_STATES = ("running", "done", "stopped", "failed", "interrupted")
-"""Of a model: at work; trained to the last epoch; ended early by the scheduler; gave no result; will go on."""
+"""Of a model, in order: at work; trained to the last epoch; ended early; gave no result; will be continued."""
 
 RUN_STATES = ("preparing", "running", "finished", "stopped", "failed")
-"""Of a run: data and baselines; the sweep; budget spent; ended on request; could not go on."""
+"""Of a run, in order: data and baselines; the sweep; budget spent; ended on request; could not continue."""
 
 
 LARGEST_CELLS = 500
@@ -32,7 +32,7 @@ LARGEST_CELLS = 500
 
 @dataclass(frozen=True)
 class Report:
-    """What one epoch of training gave, on validation: integer counts, from which every rate is derived.
+    """The result of one epoch, on validation: integer counts, from which every rate is derived.
 
     Attributes:
         epoch: number of epochs trained, from 1.
@@ -43,7 +43,7 @@ class Report:
         validation_loss: mean cross-entropy on validation.
         learning_rate: at the end of the epoch.
         disagreement: (teacher's class, student's class, number of examples), the largest cells first.
-        scalars: measures that counts do not give (`individual_fairness`, `parameters`, `latency`).
+        scalars: measures that can't be derived from counts (`individual_fairness`, `parameters`, `latency`).
     """
 
     epoch: int
@@ -72,7 +72,7 @@ class Report:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """Read it back; null stands for an undefined number.
+        """Return the report that `to_dict` describes; null stands for an undefined number.
 
         Raises:
             RunError: a field is missing or has another type.
@@ -99,10 +99,10 @@ def _number(value: Any) -> float:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What was asked of a run, and on what: the content of `run.json`.
+    """What a run was asked for, and on which data: the content of `run.json`.
 
     Attributes:
-        dataset: name, fingerprint, sizes and options of the data set; plain JSON.
+        dataset: name, fingerprint, sizes, options and notes of the data set; plain JSON.
         classes: names of the classes, in the order of the counts' columns.
         attributes: sensitive attribute -> its declared groups, in the order of the counts' rows.
         objectives: names of measures (`eod`, `eod@race`), in the order of Optuna's values.
@@ -110,7 +110,7 @@ class RunRecord:
         epochs: full length of a trial's training.
         trials: number of trials to finish, or None for no limit.
         minutes: time to spend, or None for no limit.
-        space: the resolved search space; `kdtune search` accepts it as it stands.
+        space: the resolved search space; `kdtune search` accepts it as it is.
     """
 
     name: str
@@ -137,8 +137,13 @@ class RunRecord:
 
     @property
     def concluding(self) -> str:
-        """The command that makes tables and figures of such a run, but for the run's name."""
+        """The command that makes tables and figures of such a run, without the run's name."""
         return "kdtune study --figures-only" if self.kind == "study" else "kdtune export"
+
+    @property
+    def data_notes(self) -> tuple[str, ...]:
+        """What the loader made of the data, what it left out and what it doubts, a line each; none of old runs."""
+        return tuple(map(plain, self.dataset.get("notes", ())))
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -158,7 +163,7 @@ class RunRecord:
         try:
             _check_kinds(record)
             values = dict(record)
-            # Names come from data, and from here go to every screen, table and page.
+            # Names come from data, and every screen, table and page shows them.
             values["classes"] = tuple(map(plain, record["classes"]))
             values["attributes"] = {str(k): tuple(map(plain, v)) for k, v in record["attributes"].items()}
             if not all(name.isprintable() for name in values["attributes"]):
@@ -178,12 +183,12 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "trials": _WHOLE + _NOTHING, "minutes": _NUMBER + _NOTHING, "space": _KEYS, "versions": _KEYS, "machine": _KEYS,
 }  # fmt: skip
 _OF_DATA = {"name": _TEXT, "fingerprint": _TEXT}
-_OF_DATA_WHERE_KNOWN = {"options": _KEYS, "input_shape": (list,), "splits": _KEYS}
+_OF_DATA_WHERE_KNOWN = {"options": _KEYS, "input_shape": (list,), "splits": _KEYS, "notes": (list,)}
 _LARGEST = 2**53
 
 
 def _check_kinds(record: Mapping[str, Any]) -> None:
-    """Raise ValueError where a value is not of the kind that readers rely on."""
+    """Raise ValueError if a value does not have the type that readers rely on."""
     _check("", record, _KINDS)
     datetime.fromtimestamp(record["created"])
     data, machine = record["dataset"], record["machine"]

@@ -1,4 +1,4 @@
-"""A run's events folded into what is known of it now: one fold for status, monitor, and a driver that resumes."""
+"""Folds a run's events into its current state: one fold for status, monitor, and a driver that resumes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ class ModelState:
     Attributes:
         values: measures by name, of the last epoch reported; NaN where undefined.
         seconds: training and evaluation so far.
-        message: why it failed, where it did.
-        failures: how often its worker failed, and it was run again.
-        weights: SHA-256 of the weights that the run keeps of it; empty where it says none.
+        message: why it failed, if it did.
+        failures: how often its worker failed and it was run again.
+        weights: SHA-256 of its file of weights in the run (a trial's checkpoint); empty if none is recorded.
     """
 
     id: str
@@ -37,13 +37,13 @@ class ModelState:
 
 @dataclass
 class RunState:
-    """All that the events say.
+    """Everything that the events say about a run.
 
     Attributes:
         state: one of `kdtune.runs.records.RUN_STATES`.
-        message: what the driver does, or why it stopped.
-        trials_started: when the driver at work, or the last one, began with the trials.
-        hypervolume: of the front so far, with the number of trials done at that time.
+        message: what the driver is doing, or why it stopped.
+        trials_started: when the current or last driver began with the trials.
+        hypervolume: of the front over time: (number of trials done, hypervolume then).
     """
 
     state: str = "preparing"
@@ -76,7 +76,7 @@ class RunState:
         return of_kind[0] if len(of_kind) == 1 and model.kind != kind else None
 
     def apply(self, event: Record) -> None:
-        """Take one event in; one that is not understood (a later version's, or damaged) is counted and passed over."""
+        """Apply one event; count and skip one that is not understood (from a later version, or damaged)."""
         try:
             self._apply(event)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
@@ -123,6 +123,8 @@ class RunState:
             )
             models[model.id] = model
         model.state = str(event["state"])
+        if event.get("anew", False):  # what it reported is void
+            model.epoch, model.values = 0, {}
         model.failures += bool(event.get("failure", False))
         model.message = str(event.get("message", ""))
         model.weights = str(event.get("weights", ""))
@@ -130,7 +132,7 @@ class RunState:
 
 
 def fold(events: Iterable[Record]) -> RunState:
-    """Return the state that a run's events lead to."""
+    """Return the state that a run's events describe."""
     state = RunState()
     for event in events:
         state.apply(event)

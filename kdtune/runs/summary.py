@@ -1,11 +1,20 @@
-"""A run in numbers, each with its doubt: what `kdtune status` prints, what the monitor shows, what `--json` gives."""
+"""A run in numbers, each with its uncertainty: what `kdtune status`, the monitor and `--json` show."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast
 
 from kdtune.errors import RunError
-from kdtune.fairness import base_rate_gap, chance_floor, class_bias, gap_interval
+from kdtune.fairness import (
+    Counts,
+    base_rate_gap,
+    chance_floor,
+    class_bias,
+    class_bias_chance,
+    class_bias_interval,
+    gap_interval,
+    mean_class_bias,
+)
 from kdtune.runs.objectives import Objective
 from kdtune.runs.reader import Run, Status
 from kdtune.runs.records import ALL, Report
@@ -13,22 +22,24 @@ from kdtune.runs.state import ModelState, RunState
 
 Gap = Literal["eod", "dpd"]
 GAPS: tuple[Gap, ...] = ("eod", "dpd")
-"""Measures that small groups shift upwards: shown with an interval and the value that chance alone gives."""
+"""Measures that small groups bias upwards: shown with an interval and the value that chance alone gives."""
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """How far a gap between groups can be trusted at these group sizes.
+    """How far a gap between groups, or the class bias, can be trusted at these sizes.
 
     Attributes:
         low, high: bootstrap interval, 95 %.
-        chance: mean that a model which ignores the group would show.
-        base_rate_gap: of the labels, for DPD: a smaller DPD is bought with wrong answers.
+        chance: mean that a model would show that has equal rates in all groups, or for class bias none.
+        chance_high: value that such a model stays below in 95 of 100 data sets of these sizes.
+        base_rate_gap: of the labels, for DPD: a smaller DPD requires wrong answers.
     """
 
     low: float
     high: float
     chance: float
+    chance_high: float
     base_rate_gap: float | None
 
 
@@ -37,8 +48,9 @@ class Member:
     """A model of the run with its values: a trial, or a baseline.
 
     Attributes:
-        doubts: by measure, for the objectives that are gaps.
-        class_bias: of a student, by class, against its `teacher` and against `nds`, its non-distilled twin.
+        doubts: by measure, for the objectives that are gaps or class bias.
+        class_bias: by class, of a student against its `teacher` and against `nds`, the same network without a teacher;
+            of an NDS against the teacher, if there is one only.
     """
 
     id: str
@@ -60,6 +72,7 @@ class Summary:
     """Progress, front and baselines of a run at one moment.
 
     Attributes:
+        data: what was made of the data, what was left out and what is in doubt, a line each.
         group_sizes: validation examples by sensitive attribute and group.
         trials: all of them, without doubts and class bias.
     """
@@ -67,6 +80,7 @@ class Summary:
     status: Status
     objectives: tuple[str, ...]
     constraints: tuple[str, ...]
+    data: tuple[str, ...]
     group_sizes: Mapping[str, Mapping[str, int]]
     classes: tuple[str, ...]
     baselines: tuple[Member, ...]
@@ -85,6 +99,7 @@ def summarise(run: Run) -> Summary:
         status=run.status(state),
         objectives=run.record.objectives,
         constraints=tuple(str(constraint) for constraint in run.record.constraints),
+        data=run.record.data_notes,
         group_sizes=_group_sizes(run, state),
         classes=run.record.classes,
         baselines=tuple(_member(run, model, state) for model in state.baselines.values()),
@@ -94,36 +109,52 @@ def summarise(run: Run) -> Summary:
 
 
 def doubt(report: Report, objective: Objective) -> Doubt:
-    """Return the doubt of a gap in a report."""
+    """Return how far a gap in a report can be trusted."""
     counts = report.counts[objective.attribute]
     quantity = cast(Gap, objective.measure.name)
     low, high = gap_interval(counts, quantity=quantity)
     gap = base_rate_gap(counts).value if quantity == "dpd" else None
-    return Doubt(low, high, chance_floor(counts, quantity=quantity).mean, gap)
+    chance = chance_floor(counts, quantity=quantity)
+    return Doubt(low, high, chance.mean, chance.high, gap)
+
+
+def bias_doubt(counts: Counts, reference: Counts) -> Doubt:
+    """Return the doubt of the class bias of a model against a reference, from counts over all examples."""
+    low, high = class_bias_interval(counts, reference)
+    chance = class_bias_chance(counts, reference)
+    return Doubt(low, high, chance.mean, chance.high, None)
 
 
 def _member(run: Run, model: ModelState, state: RunState) -> Member:
-    gaps = [objective for objective in run.objectives if objective.measure.name in GAPS]
-    # Of the epoch that the values are of: meanwhile there may be a later one.
+    # The report of the same epoch as the values: meanwhile there may be a later one.
     report = run.report(model.id, model.epoch) if model.epoch else None
     if report is None:
         return _plain_member(model)
+    doubts = {o.name: doubt(report, o) for o in run.objectives if o.measure.name in GAPS}
+    counts, references = report.counts[ALL], _references(run, model, state)
+    values = dict(model.values)
+    for kind, reference in references.items():
+        name = f"class_bias_{kind}"
+        if name in run.record.objectives:
+            doubts[name] = bias_doubt(counts, reference)
+            values.setdefault(name, mean_class_bias(counts, reference))
     return replace(
         _plain_member(model),
-        doubts={objective.name: doubt(report, objective) for objective in gaps},
-        class_bias={} if model.kind != "student" else _class_bias(run, model, report, state),
+        values=values,
+        doubts=doubts,
+        class_bias={kind: class_bias(counts, other).tolist() for kind, other in references.items()},
     )
 
 
-def _class_bias(run: Run, model: ModelState, report: Report, state: RunState) -> dict[str, list[float]]:
+def _references(run: Run, model: ModelState, state: RunState) -> dict[str, Counts]:
+    """Return the counts that a model is compared with: a student's teacher and NDS, the teacher of an NDS."""
     found = {}
-    for kind in ("teacher", "nds"):
+    for kind in {"student": ("teacher", "nds"), "nds": ("teacher",)}.get(model.kind, ()):
         reference = state.reference(model, kind)
-        other = (
-            run.report(reference.id, reference.epoch) if reference is not None and reference.epoch else None
-        )
-        if other is not None:
-            found[kind] = class_bias(report.counts[ALL], other.counts[ALL]).tolist()
+        if reference is not None and reference.epoch:
+            report = run.report(reference.id, reference.epoch)
+            if report is not None:
+                found[kind] = report.counts[ALL]
     return found
 
 
@@ -153,7 +184,7 @@ def _group_sizes(run: Run, state: RunState) -> dict[str, dict[str, int]]:
             groups = run.record.attributes
             if any(len(n) != len(groups.get(name, ())) for name, n in sizes.items()):
                 raise RunError(
-                    f"{run.files.reports(model.id)}: other groups than those of {run.files.record}"
+                    f"{run.files.reports(model.id)}: its groups are not those of {run.files.record}"
                 )
             return {name: dict(zip(groups[name], n, strict=True)) for name, n in sizes.items()}
     return {}

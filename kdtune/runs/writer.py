@@ -1,11 +1,16 @@
-"""Writes a run's records. The driver holds the only one; trials write nothing but their checkpoints."""
+"""Writes a run's records. Only the driver has a writer; trials write nothing but their checkpoints.
+
+What the records say to be done is on the disk before they say it, so that a machine may lose its power at any moment.
+Before that, nothing waits for the disk: what is lost of a model in training is trained again.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kdtune.files import write_json
+from kdtune.errors import DiskError
+from kdtune.files import sync, sync_folder, write_json
 from kdtune.runs.events import read_state
 from kdtune.runs.jsonl import LineWriter, read_backwards
 from kdtune.runs.objectives import References, all_measures
@@ -15,10 +20,10 @@ from kdtune.runs.state import RunState
 
 
 class RunWriter:
-    """Appends to a run's events and reports, and keeps the state that they lead to.
+    """Appends to a run's events and reports, and keeps the resulting state.
 
     Attributes:
-        state: the fold of all events, those of earlier drivers of the same run included.
+        state: the fold of all events, including those of earlier drivers of the same run.
     """
 
     def __init__(self, files: RunFiles) -> None:
@@ -31,10 +36,12 @@ class RunWriter:
     def record(self, record: RunRecord) -> None:
         """Write `run.json`."""
         self._attributes = tuple(record.attributes)
-        write_json(self.files.record, record.to_dict())
+        write_json(self.files.record, record.to_dict(), durable=True)
+        sync(self.files.root.parent)
 
     def run_state(self, state: str, message: str = "") -> None:
-        """Say what the run does now."""
+        """Record what the run is doing now."""
+        sync(self.files.root)  # the names of what was made since the last time: events, journal
         self._emit({"kind": "run", "state": state, "message": message}, durable=True)
 
     def model_started(
@@ -47,11 +54,11 @@ class RunWriter:
         job: Mapping[str, Any] | None = None,
         cached: bool = False,
     ) -> None:
-        """Say that a model is at work (again), and what it is.
+        """Record that a model is at work (again), and what it is.
 
         Args:
             config: one level of plain values, for people.
-            job: the training itself, from which it can be done again.
+            job: the training itself, so that it can be repeated.
         """
         content = {"id": model_id, "model": kind, "epochs": epochs, **config}
         if job is not None:
@@ -60,16 +67,28 @@ class RunWriter:
         event = {"model": kind, "config": dict(config), "epochs": epochs, "state": "running"}
         if cached:
             event["cached"] = True
+        self._emit({"kind": _event_kind(model_id), "id": model_id, **event})
+
+    def start_over(self, model_id: str, why: str) -> None:
+        """Record that what a model left is of no use, and delete it: it is trained again from its first epoch."""
+        if reports := self._reports.pop(model_id, None):
+            reports.lines.close()
+        try:
+            for path in (self.files.reports, self.files.checkpoint, self.files.weights):
+                path(model_id).unlink(missing_ok=True)
+        except OSError as error:
+            raise DiskError.of(error, self.files.model(model_id)) from error
+        event = {"state": "interrupted", "message": f"{why}: it is trained again", "anew": True}
         self._emit({"kind": _event_kind(model_id), "id": model_id, **event}, durable=True)
 
     def model_state(
         self, model_id: str, state: str, message: str = "", *, failure: bool = False, weights: str = ""
     ) -> None:
-        """Say how a model ended, or that it was interrupted.
+        """Record how a model ended, or that it was interrupted.
 
         Args:
-            failure: it was interrupted because its worker failed.
-            weights: SHA-256 of those that the run keeps of it.
+            failure: whether it was interrupted because its worker failed.
+            weights: SHA-256 of its file of weights in the run.
         """
         event: dict[str, Any] = {"kind": _event_kind(model_id), "id": model_id, "state": state}
         if message:
@@ -78,24 +97,27 @@ class RunWriter:
             event["failure"] = True
         if weights:
             event["weights"] = weights
-        # Reports first: what is said to be done must not outlive them when the machine dies.
         if reports := self._reports.pop(model_id, None):
-            reports.lines.close(durable=True)
+            reports.lines.close(durable=state != "done")
+        if state == "done":
+            sync_folder(self.files.model(model_id))
+            sync(self.files.root)
         self._emit(event, durable=True)
 
     def report(self, model_id: str, report: Report, references: References) -> dict[str, float]:
-        """Record one epoch's report and return its measures; a report that is there already is not written twice.
+        """Record one epoch's report and return its measures; a report is not written twice.
 
-        The full report goes first: an event never points to a report that is not there.
+        The full report goes first, so that an event never refers to a missing report. A machine that loses its power
+        may lose the report and keep the event: then only the report is written.
         """
         values = all_measures(report, references, self._attributes)
-        model = self.state.model(model_id)
-        if model is not None and report.epoch <= model.epoch:
-            return values
         reports = self._reports.get(model_id)
         if reports is None:
             reports = self._reports[model_id] = _ReportFile(self.files.reports(model_id))
         reports.append(report)
+        model = self.state.model(model_id)
+        if model is not None and report.epoch <= model.epoch:
+            return values
         self._emit(
             {
                 "kind": "report",
@@ -108,7 +130,7 @@ class RunWriter:
         return values
 
     def front(self, done: int, hypervolume: float) -> None:
-        """Record the hypervolume after so many trials."""
+        """Record the hypervolume after `done` trials."""
         self._emit({"kind": "front", "done": done, "hypervolume": hypervolume})
 
     def close(self) -> None:

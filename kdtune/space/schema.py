@@ -165,7 +165,7 @@ class Space(Strict):
         for name in settings:
             if name not in known:
                 near = did_you_mean(name, [*known, *TeacherSpec.model_fields])
-                raise InputError(f"teacher.{name} is no setting{near} (known: {', '.join(known)})")
+                raise InputError(f"teacher.{name} is not a setting{near} (known: {', '.join(known)})")
         try:
             return self.train_config(**{**_settings(settings), **options})
         except InputError as error:

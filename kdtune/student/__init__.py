@@ -1,1 +1,1 @@
-"""A student loaded from an export, for inference alone: no Ray, no Optuna, no Textual."""
+"""Loads an exported student for inference, without Ray, Optuna, Textual or fairlearn."""

@@ -1,5 +1,6 @@
-"""Raw input of any kind to the tensors that a student was trained on: images, arrays, rows of a table, or texts."""
+"""Turns raw input (images, arrays, rows of a table, texts) into the tensors that a student was trained on."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -50,17 +51,19 @@ def input_kind(
 
 
 def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
-    import pandas
-
-    if isinstance(x, pandas.DataFrame):
+    of_table = preprocessing.get("kind") == "table"
+    if of_table and (isinstance(x, str | Path) or _is_a(x, "pandas", "DataFrame")):
         from kdtune.data.tables.preprocessing import TablePreprocessing
+        from kdtune.data.tables.reading import open_table
 
-        return torch.from_numpy(TablePreprocessing.from_dict(preprocessing).transform(x))
+        fitted = TablePreprocessing.from_dict(preprocessing)
+        table = open_table(x, fitted.form) if isinstance(x, str | Path) else x
+        return torch.from_numpy(fitted.transform(table))
     rows = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
     if not rows.is_floating_point() or rows.dim() != 2 or rows.shape[1] != shape[0]:
         raise DataError(
-            f"this student takes a DataFrame with the raw columns, or prepared features float32 [n, {shape[0]}]; "
-            f"got {_described(rows)}"
+            "this student reads the path of a table, a DataFrame with the raw columns, or prepared features float32 "
+            f"[n, {shape[0]}]; got {_described(rows)}"
         )
     return rows.to("cpu", torch.float32)
 
@@ -77,7 +80,7 @@ def _text(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> T
     fits = ids.dtype == torch.int64 and ids.dim() == 2 and ids.shape[1] == length
     if not fits or (len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < vocabulary):
         raise DataError(
-            f"this student takes texts (words apart by spaces), or token ids int64 [n, {length}] from 0 to "
+            f"this student reads texts (words separated by spaces), or token ids int64 [n, {length}] from 0 to "
             f"{vocabulary - 1}; got {_described(ids)}"
         )
     return ids.cpu()
@@ -93,7 +96,7 @@ def _images(x: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
     pixels = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
     if pixels.dtype != torch.uint8:
         raise DataError(
-            f"this student takes images, or pixels {wanted} with values 0 to 255; got {_described(pixels)}"
+            f"this student reads images, or pixels {wanted} with values 0 to 255; got {_described(pixels)}"
         )
     if pixels.dim() == 3:
         pixels = pixels[None]
@@ -101,15 +104,17 @@ def _images(x: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
         return pixels.cpu()
     if tuple(pixels.shape[1:]) == (height, width, channels):
         return pixels.permute(0, 3, 1, 2).contiguous().cpu()
-    raise DataError(f"this student takes pixels {wanted}; got {_described(pixels)}")
+    raise DataError(f"this student reads pixels {wanted}; got {_described(pixels)}")
 
 
 def _is_picture(x: Any) -> bool:
-    if isinstance(x, str | Path):
-        return True
-    from PIL import Image
+    return isinstance(x, str | Path) or _is_a(x, "PIL.Image", "Image")
 
-    return isinstance(x, Image.Image)
+
+def _is_a(x: Any, module: str, name: str) -> bool:
+    """Return whether x is of a class in a module that may not be installed; an object of it needs the module."""
+    imported = sys.modules.get(module)
+    return imported is not None and isinstance(x, getattr(imported, name))
 
 
 def _picture(item: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
@@ -127,7 +132,7 @@ def _picture(item: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
     _, height, width = shape
     if pixels.shape[:2] != (height, width):
         raise DataError(
-            f"an image has {pixels.shape[1]}x{pixels.shape[0]} pixels; this student takes {width}x{height}"
+            f"an image has {pixels.shape[1]}x{pixels.shape[0]} pixels; this student reads {width}x{height}"
         )
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 

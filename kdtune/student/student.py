@@ -1,6 +1,7 @@
-"""An exported student, loaded again: a module, how raw input becomes its input, and what was measured of it.
+"""An exported student, loaded again: its module, the preparation of raw input, and its measured values.
 
-Importing and using it needs torch and nothing of the sweep: no Ray, no Optuna, no teacher.
+It needs torch, numpy, safetensors and pydantic; Pillow for pictures, pandas for a DataFrame. It needs nothing of the
+sweep: no Ray, no Optuna, no teacher.
 """
 
 import hashlib
@@ -21,21 +22,21 @@ from kdtune.models import build
 from kdtune.student.raw_input import inputs_of
 
 FORM = 1
-"""Version of a bundle's form; what is newer is refused."""
+"""Version of a bundle's format; newer ones are refused."""
 
 KIND = "kdtune-student"
 WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
 
 
 class BundleError(RunError):
-    """A folder is no exported student, or one that is damaged, or was written by a newer version."""
+    """A folder is not an exported student, is damaged, or was written by a newer version."""
 
 
 class Student:
     """An exported student.
 
     Attributes:
-        module: in evaluation mode; float32 [n, *input_shape], prepared, to logits [n, classes].
+        module: in evaluation mode; maps prepared float32 [n, *input_shape] to logits [n, classes].
         config: content of `config.json`: architecture, classes, preprocessing, how it was trained.
         metrics: content of `metrics.json`: validation and test, by class and by group.
     """
@@ -61,7 +62,7 @@ class Student:
         Args:
             x: images (PIL, paths of image files, or a list of them), arrays or tensors (uint8 [n, c, h, w] or
                 [n, h, w, c]; float32 [n, features] for tables; int64 [n, length] for token ids), a DataFrame with the
-                raw columns, or texts.
+                raw columns, the path of a table in the form of the training file, or texts.
 
         Raises:
             DataError: this student was not trained on such input.
@@ -86,7 +87,7 @@ class Student:
 
 
 def views_of(inputs: Tensor, config: Mapping[str, Any]) -> Views:
-    """Return raw inputs (uint8 images or float32 tables) as the model sees them: normalised, not augmented."""
+    """Return raw inputs (uint8 images or float32 tables) as the model reads them: normalised, not augmented."""
     normalisation = config.get("normalisation") or {}
     return Views(inputs, mean=normalisation.get("mean"), std=normalisation.get("std"))
 
@@ -95,8 +96,8 @@ def load_student(path: str | Path) -> Student:
     """Open a student that `kdtune export` wrote.
 
     Raises:
-        BundleError: the folder is no such bundle, is damaged, was written by a newer kdtune, or has an
-            architecture that a program of yours registered and this one did not.
+        BundleError: the folder is not an exported student, is damaged, was written by a newer kdtune, or has an
+            architecture of your own that is not registered in this program.
     """
     folder = Path(path)
     config = read_config(folder)
@@ -122,10 +123,10 @@ def load_student(path: str | Path) -> Student:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Return a bundle's `config.json`, checked for kind and version.
+    """Return a student's `config.json`, checked for kind and version.
 
     Raises:
-        BundleError: there is none, or it is not of a version that this kdtune reads.
+        BundleError: there is none, or this kdtune can't read its version.
     """
     if not (folder / CONFIG).is_file():
         there = sorted(item.parent.name for item in folder.glob(f"*/{CONFIG}")) if folder.is_dir() else []
@@ -136,7 +137,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     except RunError as error:
         raise BundleError(str(error)) from None
     if config.get("kind") != KIND or not isinstance(config.get("form"), int):
-        raise BundleError(f"{folder / CONFIG}: not the configuration of a student that kdtune exported")
+        raise BundleError(f"{folder / CONFIG}: not the configuration of an exported student")
     if config["form"] > FORM:
         raise BundleError(
             f"{folder}: written by a newer kdtune (form {config['form']}, this one reads up to {FORM}): upgrade kdtune"
@@ -171,8 +172,8 @@ def _weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
     weights = config["weights"]
     if not isinstance(weights, dict) or digest(content) != weights.get("sha256"):
         raise BundleError(
-            f"{path}: not the weights that {CONFIG} was written for (another SHA-256): damaged, or of another "
-            "student; copy the whole folder, or export again"
+            f"{path}: not the weights that {CONFIG} was written for (the SHA-256 differs): they are damaged or "
+            "belong to another student; copy the whole folder again, or export again"
         )
     try:
         return safetensors.torch.load(content)

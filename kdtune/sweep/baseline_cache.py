@@ -10,10 +10,9 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 
-from kdtune.data.cache import cache_dir
 from kdtune.distill.config import Job
 from kdtune.errors import DiskError, KdtuneError
-from kdtune.files import dumps, replace_folder
+from kdtune.files import cache_dir, dumps, replace_folder
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.records import Report
@@ -35,13 +34,13 @@ def _folder(key: str) -> Path:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of what the cache keeps of a baseline: a bit that flips there would reach every student."""
+    """Return the SHA-256 of a baseline's files in the cache: a flipped bit there would affect every student."""
     names = ("model.safetensors", "reports.jsonl")
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
 def from_cache(role: str, architecture: str, job: Job, key: str, extras: Sequence[str]) -> Baseline | None:
-    """Return a cached baseline, or None where there is none that is whole and has the measures asked for."""
+    """Return a cached baseline, or None if there is none that is intact and has the requested measures."""
     folder = _folder(key)
     try:
         if json.loads((folder / "sha256.json").read_bytes()) != _digests(folder):

@@ -1,4 +1,4 @@
-"""What a sweep holds its students against: their teachers, and the same students without one."""
+"""What a sweep compares its students with: their teachers, and the same students without a teacher."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """A sweep or study to drive, or to go on with.
+    """A sweep or study to drive, or to resume.
 
     Attributes:
-        kind: `sweep` or `study`; that of the record where the run exists.
-        address: of a running Ray cluster (host:port), or None for one of this machine's own.
+        kind: `sweep` or `study`; if the run exists, its record decides.
+        address: address of a running Ray cluster (host:port), or None to start Ray on this machine.
         imports: the user's modules that register data sets and models.
         trials, minutes: replace the budget of a run that is resumed.
     """
@@ -42,7 +42,7 @@ class SweepRequest:
 
     @property
     def resumes(self) -> bool:
-        """Tell whether the run exists already."""
+        """Whether the run already exists."""
         return self.space is None
 
 
@@ -74,7 +74,7 @@ def _run(request: SweepRequest) -> None:
         with liveness.watch():
             _drive(request, writer, liveness)
     except DiskError as error:
-        with contextlib.suppress(DiskError):  # there may be room for these few bytes, or none
+        with contextlib.suppress(DiskError):  # there may be no room even for these few bytes
             writer.run_state("failed", str(error))
         raise
     except KdtuneError as error:
@@ -109,7 +109,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
         allotment = allot(space.resources)
         plan, recorded = _calibrated(plan, allotment, kind, record, writer, files)
         _heed(liveness)
-        # Only now is nothing left that could refuse what was asked: without a record, no run is left behind.
+        # From here on nothing can refuse the request. A run that is refused must have no record.
         writer.record(
             replace(recorded, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes)
         )
@@ -119,7 +119,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
 def _planned(
     space: Space, record: RunRecord | None, writer: RunWriter, liveness: Liveness, files: RunFiles
 ) -> "Plan":
-    """Load the data and hold the space, and the record of a run that is resumed, against them: without Ray."""
+    """Load the data and check the space, and the record of a resumed run, against them; Ray is not needed."""
     from kdtune.data import load
     from kdtune.sweep.plan import check_names, make_plan
 
@@ -151,7 +151,7 @@ def _calibrated(
     writer: RunWriter,
     files: RunFiles,
 ) -> "tuple[Plan, RunRecord]":
-    """Choose how models run fastest here and how cohorts are formed: for a run that is resumed, as it was begun."""
+    """Choose how models run fastest here and how cohorts are formed; a resumed run keeps its first choice."""
     from kdtune.sweep.run_record import record_of
 
     begun = record is not None
@@ -166,7 +166,7 @@ def _calibrated(
 
 
 def _heed(liveness: Liveness) -> None:
-    """End here, before anything is recorded, where a stop was asked for."""
+    """Raise SweepError, before anything is recorded, if a stop was asked for."""
     if liveness.stopping():
         raise SweepError("on request, before it began")
 
@@ -179,7 +179,7 @@ def _train(
     liveness: Liveness,
     kind: str,
 ) -> None:
-    """Train all that the plan asks for, on the Ray that is connected."""
+    """Train everything that the plan asks for on the connected Ray."""
     import ray
 
     from kdtune.distill.arrays import Arrays

@@ -1,4 +1,4 @@
-"""The driver's side of being alive: its heartbeat, and hearing that it should stop."""
+"""The driver's signs of life: it writes its heartbeat and listens for requests to stop."""
 
 import contextlib
 import os
@@ -16,10 +16,10 @@ EXIT_AT_ONCE = 130
 
 
 class Liveness:
-    """Beats while the sweep runs and notes requests to stop: by signal, or by the run's stop file.
+    """Writes heartbeats while the sweep runs and notes requests to stop: by signal, or by the run's stop file.
 
     The first request stops cleanly; the second, or a request for `now`, ends the process at once. Nothing is lost
-    either way: checkpoints are whole, and a resumed sweep goes on from them.
+    either way: checkpoints are intact, and a resumed sweep continues from them.
     """
 
     def __init__(self, files: RunFiles) -> None:
@@ -28,14 +28,14 @@ class Liveness:
         self._ended = threading.Event()
 
     def stopping(self) -> bool:
-        """Tell whether a stop was asked for."""
+        """Return whether a stop was asked for."""
         return self._asked.is_set()
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[None]:
-        """Beat and listen until the block ends; signals are heard in the main thread only.
+        """Write heartbeats and listen until the block ends; signals arrive in the main thread only.
 
-        A request that is there already counts: it came while this process was starting.
+        A request that is already there counts: it came while this process was starting.
         """
         beat(self._files)
         thread = threading.Thread(target=self._loop, name="kdtune-liveness", daemon=True)

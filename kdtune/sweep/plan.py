@@ -26,7 +26,7 @@ from kdtune.sweep.from_files import check_fit, weights_of
 
 @dataclass(frozen=True)
 class Speed:
-    """How an architecture runs fastest on this machine; measured once, then kept."""
+    """How an architecture runs fastest on this machine; measured once, then cached."""
 
     precision: Precision = "float32"
     channels_last: bool = False
@@ -52,7 +52,7 @@ class Plan:
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """Measures beside the counts that objectives and constraints need."""
+        """Measures in addition to the counts that objectives and constraints need."""
         wanted = {objective.measure.name for objective in self.objectives} | {
             c.name for c in self.constraints
         }
@@ -109,7 +109,7 @@ class Plan:
         return weights_of(self.space, role, architecture, self.dataset)
 
     def student_job(self, architecture: str) -> Job:
-        """Return the training of some student of this name: as trials have it where the search leaves it alone."""
+        """Return the training of a student of this name with the settings that the search leaves alone."""
         train = self._fast(self.space.train_config(), architecture, {})
         return Job(architecture, train, 0, self.space.seed, Distillation("teacher", 4.0, 0.5))
 
@@ -142,7 +142,7 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     """Check a space against its data.
 
     Raises:
-        InputError: an objective or a bound that these data do not give, or a model that does not fit them.
+        InputError: these data do not define an objective or a bound, or a model does not fit them.
     """
     for pair in space.pairs:
         for name in (pair.teacher, pair.student):
@@ -220,7 +220,7 @@ def _check_defined(objective: Objective, dataset: Dataset) -> None:
         raise DataError(
             f"objective {objective.name!r} is undefined for every model: in validation, of {attribute!r}, "
             f"{'; '.join(reasons[:3])}{f'; and {len(reasons) - 3} more' if len(reasons) > 3 else ''}: "
-            "merge groups that are too small or leave them out, or take more examples for validation"
+            "merge groups that are too small or leave them out, or use more examples for validation"
         )
 
 
@@ -236,7 +236,7 @@ def _check_distances(name: str, dataset: Dataset) -> None:
             return
     raise DataError(
         f"objective or constraint {name!r} is undefined for every model: of {len(dataset.validation)} validation "
-        f"inputs {with_direction} are not all zeros, and it takes two: leave it out, or look at the data"
+        f"inputs {with_direction} are not all zeros, and it needs two: leave it out, or look at the data"
     )
 
 

@@ -1,4 +1,4 @@
-"""Models that a run records and keeps: found in it or in the cache, else trained as tasks."""
+"""The recorded models of a run: found in the run or in the cache, else trained as tasks."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ import safetensors.torch
 from kdtune.distill.config import Job
 from kdtune.errors import KdtuneError, SweepError
 from kdtune.fairness import Counts
-from kdtune.files import write_bytes
-from kdtune.runs.jsonl import read_records
+from kdtune.files import LARGEST_WEIGHTS, read_regular, write_bytes
+from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report
@@ -30,7 +30,7 @@ class PlannedModel:
 
     Attributes:
         role: `teacher`, `nds` or `student`.
-        config: what `config.json` and the events say of it, one level of plain values.
+        config: what `config.json` and the events say about it, one level of plain values.
     """
 
     id: str
@@ -40,10 +40,10 @@ class PlannedModel:
 
 
 class RecordedModels:
-    """Makes the teachers, non-distilled students and study's students of a run, and hands them out.
+    """Makes the teachers, the non-distilled students and, in a study, the students of a run, and returns them.
 
-    What is said to be done has its weights in the run, with their digest in the events; what is not there any more, or
-    is not bit by bit what was recorded, is made again.
+    The weights of a model that is recorded as done are in the run, and their digest is in the events. A model whose
+    weights are missing, or differ in any bit from those recorded, is made again.
     """
 
     def __init__(self, plan: Plan, files: RunFiles, writer: RunWriter, trainer: TaskTrainer) -> None:
@@ -59,20 +59,29 @@ class RecordedModels:
         teachers: TeacherClient | None = None,
         references: Mapping[str, References] | None = None,
     ) -> dict[str, str]:
-        """Make those that the run does not have, until a stop is asked for; return what failed, and why.
+        """Make the models that the run lacks, until a stop is asked for; return which failed, and why.
 
         Args:
-            teachers: of distilled students.
-            references: what a student's class bias is taken against, by its id.
+            teachers: teachers of distilled students.
+            references: what a student's class bias is measured against, by its id.
         """
         missing = [model for model in models if not self.has(model)]
+        for model in missing:
+            state = self._writer.state.model(model.id)
+            if state is not None and state.state == "done":
+                why = f"what the run keeps of {model.id} is missing, damaged, or not what was recorded"
+                self._writer.run_state("preparing", f"{why}: it is trained again")
+                self._writer.start_over(model.id, why)
         todo = {model.id: model for model in missing if not self._from_cache(model)}
         return self._train(todo, len(models), teachers, references or {}) if todo else {}
 
     def has(self, model: PlannedModel) -> bool:
-        """Tell whether a model is done and its weights are whole."""
+        """Tell whether a model is done, and its weights and its last report are whole."""
         state = self._writer.state.model(model.id)
-        return state is not None and state.state == "done" and self._weights(model) is not None
+        if state is None or state.state != "done" or self._weights(model) is None:
+            return False
+        last = next(read_backwards(self._files.reports(model.id)), None)
+        return last is not None and last.get("epoch") == state.epoch
 
     def trained_teachers(self, models: Sequence[PlannedModel]) -> dict[str, TrainedTeacher]:
         """Return the teachers among these models, by architecture."""
@@ -99,7 +108,7 @@ class RecordedModels:
             raise SweepError(f"{path}: {error}") from None
 
     def _from_cache(self, model: PlannedModel) -> bool:
-        """Take a baseline that another run trained; tell whether there is one."""
+        """Record a cached baseline that another run trained; return whether there is one."""
         if model.role == "student":
             return False
         job = model.job
@@ -124,7 +133,7 @@ class RecordedModels:
         failed: dict[str, str] = {}
 
         def begin(model_id: str) -> PlannedModel:
-            # With the first word of a task: those that wait for their turn are not at work.
+            # Called at the first sign of a task: models that wait for their turn are not at work.
             if model_id not in begun:
                 begun.add(model_id)
                 self._begin(todo[model_id])
@@ -174,15 +183,15 @@ class RecordedModels:
         )
 
     def _keep(self, model: PlannedModel, weights: bytes) -> None:
-        # Weights first: what is said to be done has them.
+        # Weights first: a model that is recorded as done must have them.
         write_bytes(self._files.weights(model.id), weights)
         self._writer.model_state(model.id, "done", weights=hashlib.sha256(weights).hexdigest())
 
     def _weights(self, model: PlannedModel) -> bytes | None:
-        """Return a model's weights; None where they are missing, damaged, or not bit by bit those recorded."""
+        """Return a model's weights; None if they are missing, damaged, or differ in any bit from those recorded."""
         state = self._writer.state.model(model.id)
         try:
-            weights = self._files.weights(model.id).read_bytes()
+            weights = read_regular(self._files.weights(model.id), limit=LARGEST_WEIGHTS)
             safetensors.torch.load(weights)
         except (OSError, ValueError, safetensors.SafetensorError):
             return None

@@ -1,6 +1,6 @@
 """Trains models of a run again with other seeds: a single seed is a single draw.
 
-Each finished replicate is kept in the run, under `replicates/<model>-s<number>`, so that what was interrupted goes on.
+Each finished replicate is kept in the run, under `replicates/<model>-s<number>`, so that an interrupted call can go on.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ class Source:
 
     Attributes:
         job: what it was trained with.
-        weights: safetensors; of a teacher, whose signal its students' replicates learn from too.
+        weights: safetensors; the students' replicates learn from those of their teacher.
     """
 
     id: str
@@ -42,9 +42,9 @@ class Replicate:
     """A model trained again.
 
     Attributes:
-        number: of the seed, from 1.
-        weights: safetensors; None where this seed could not be trained.
-        failure: why, then.
+        number: number of the seed, from 1.
+        weights: safetensors; None if this seed could not be trained.
+        failure: why it could not be trained.
     """
 
     source: str
@@ -58,7 +58,7 @@ class Replicate:
 def replicated_job(source: Source, number: int, seed: int) -> Job:
     """Return a model's training with another seed.
 
-    All models share the views of a number, so that a teacher runs once on each of them.
+    All models with the same number share their views, so that a teacher runs once on each view.
     """
     return replace(
         source.job,
@@ -79,10 +79,10 @@ def replicate(
     address: str | None = None,
     say: Callable[[str], None],
 ) -> list[Replicate]:
-    """Train every source with n further seeds, as Ray tasks; what is there already is not trained again.
+    """Train every source with n more seeds, as Ray tasks, unless the run has the replicate already.
 
-    Teachers and non-distilled students are also taken from the cache of baselines, and kept there. A student whose
-    training fails at a seed is told as failed; students learn from the run's own teachers.
+    Teachers and non-distilled students also come from the cache of baselines, and are added to it. A student whose
+    training fails at a seed is returned as failed; students learn from the run's own teachers.
 
     Raises:
         InputError: there is no Ray cluster at the address.
@@ -116,7 +116,7 @@ def replicate(
 
 @dataclass(frozen=True)
 class _Cache:
-    """The cache of baselines, for those of the sources that are baselines."""
+    """The cache of baselines, for those sources that are baselines."""
 
     fingerprint: str
     extras: tuple[str, ...]
@@ -173,7 +173,7 @@ def _train(
 
 
 def _read(files: RunFiles, source: str, number: int, job: Job) -> Replicate | None:
-    """Return a replicate that is kept whole, and was trained as asked."""
+    """Return the run's replicate if it is intact and was trained as asked, else None."""
     folder = files.replicate(source, number)
     try:
         config = json.loads((folder / "config.json").read_bytes())
@@ -187,7 +187,7 @@ def _read(files: RunFiles, source: str, number: int, job: Job) -> Replicate | No
 
 
 def _write(files: RunFiles, item: Replicate) -> None:
-    """Keep a replicate in the run, whole or not at all."""
+    """Write a replicate into the run, whole or not at all."""
     weights = item.weights or b""
     content: dict[str, Any] = {
         "id": item.source,

@@ -1,4 +1,4 @@
-"""What is recorded of a run when it begins: data, objectives, space, and the software and machine it began on."""
+"""What a run records when it begins: data, objectives, space, and the software and machine."""
 
 import importlib.metadata
 import os
@@ -12,7 +12,7 @@ _PACKAGES = ("kdtune", "torch", "ray", "optuna", "numpy", "fairlearn")
 
 
 def record_of(plan: Plan, name: str, kind: str) -> RunRecord:
-    """Return the record of a run that begins now; kind: `sweep` or `study`."""
+    """Return the record of a run that begins now; `kind` is `sweep` or `study`."""
     space = plan.space
     return RunRecord(
         name=name,

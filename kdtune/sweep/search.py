@@ -60,7 +60,7 @@ def _run_trials(
     registry: RegistryClient,
     teachers: TeacherClient,
 ) -> None:
-    # Only now: with them comes Ray Tune, and meanwhile the process with the teachers starts.
+    # These import Ray Tune. Doing it here uses the time in which the process with the teachers starts.
     from kdtune.sweep.remote.memory_guard import memory_limit
     from kdtune.sweep.remote.watchdog import usual_epoch, watchdog
     from kdtune.sweep.trials.optuna_study import open_study
@@ -103,7 +103,7 @@ def _run_trials(
 
 
 def _check_any_succeeded(manager: Any, writer: RunWriter) -> None:
-    """Refuse to call a sweep finished that gave no student."""
+    """Raise SweepError for a sweep that produced no student."""
     if manager.hopeless:
         raise SweepError(manager.hopeless)
     failed = [trial for trial in writer.state.trials.values() if trial.state == "failed"]
@@ -112,7 +112,7 @@ def _check_any_succeeded(manager: Any, writer: RunWriter) -> None:
 
 
 def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
-    """Let Tune run what the manager proposes; Tune's own records go to a folder that is thrown away."""
+    """Let Tune run what the manager proposes; Tune's own records go to a folder that is deleted at the end."""
     from ray import tune
     from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 
@@ -142,9 +142,9 @@ def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
             name="sweep",
             storage_path=scratch,
             stop=StopWhen(manager.should_stop),
-            # Left to itself Tune saves each trial at its end, and fails where a machine does not see the driver's disk.
+            # By default Tune saves each trial at its end, and fails if a machine does not see the driver's disk.
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
-            failure_config=FailureConfig(max_failures=0),  # the manager runs again what failed
+            failure_config=FailureConfig(max_failures=0),  # the manager runs failed trials again
             verbose=0,
         ),
     )

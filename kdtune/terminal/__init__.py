@@ -1,1 +1,1 @@
-"""What a terminal shows beside the monitor: runs, their state and their fronts as text, and progress."""
+"""What kdtune prints in a terminal without the monitor: runs, their state, their fronts, and progress."""

@@ -1,8 +1,8 @@
-"""Tables on standard output, narration on standard error."""
+"""Prints tables on standard output and narration on standard error."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,17 @@ from kdtune.runs.summary import Doubt, Member, Summary, summarise
 from kdtune.text import duration, number, plain, plain_lines, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140
+_WIDE = 115
+"""A narrower terminal shows neither chance values nor settings other than T and α, so that no number is cut off."""
 
 
 def narrate(text: str) -> None:
-    """Tell a person something, on standard error."""
+    """Print a message for people, on standard error."""
     print(plain_lines(text), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
-    """Print a value as one line of JSON, in ASCII: a terminal that shows it obeys nothing in it."""
+    """Print a value as one line of JSON, in ASCII, so that it holds nothing that controls a terminal."""
     print(json.dumps(json.loads(dumps(value))))
 
 
@@ -45,38 +47,42 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     budget = f" of {status.budget}" if status.budget else ""
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
     console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{left}")
-    console.print(_front_table(summary))
+    console.print(_front_table(summary, wide=console.width >= _WIDE))
     for line in _notes(summary):
         console.print(plain(line), style="dim")
     if status.front:
         narrate(f"next: {run.record.concluding} {status.name}    (or: kdtune watch {status.name})")
 
 
-def _front_table(summary: Summary) -> Table:
+def _front_table(summary: Summary, *, wide: bool) -> Table:
     table = Table(
         title=f"Pareto front: {len(summary.front)} students (validation)",
         title_justify="left",
         pad_edge=False,
     )
-    settings = _varying(summary.front)
-    names = list(dict.fromkeys([*summary.objectives, "accuracy"]))
+    settings = _varying(summary.front) if wide else ["temperature", "alpha"]
+    measures = list(dict.fromkeys([*summary.objectives, "accuracy"]))
+    doubtful = {name for member in (*summary.front, *summary.baselines) for name in member.doubts}
     for heading in ("model", *(_short(name) for name in settings)):
         table.add_column(plain(heading), no_wrap=True)
-    for name in names:
-        table.add_column(
-            plain(name) + (" (95 %)" if _has_doubt(summary, name) else ""), justify="right", no_wrap=True
-        )
+    for name in measures:
+        heading = plain(name) + (" (95 %)" if name in doubtful else "")
+        table.add_column(heading, justify="right", no_wrap=True)
+        if wide and name in doubtful:
+            table.add_column("by chance", justify="right", no_wrap=True)
     for member in summary.front:
         table.add_row(
             plain(member.id),
             *(plain(setting(member.config.get(name, ""))) for name in settings),
-            *_cells(member, names),
+            *_cells(member, measures, doubtful if wide else ()),
         )
     table.add_section()
     for member in summary.baselines:
         seed = f" seed {member.config['study_seed']}" if "study_seed" in member.config else ""
         label = plain(f"{member.role} {member.config.get('architecture', member.id)}{seed}")
-        table.add_row(label, *([""] * len(settings)), *_cells(member, names), style="dim")
+        table.add_row(
+            label, *([""] * len(settings)), *_cells(member, measures, doubtful if wide else ()), style="dim"
+        )
     return table
 
 
@@ -85,7 +91,7 @@ def _short(name: str) -> str:
 
 
 def _varying(members: Sequence[Member]) -> list[str]:
-    """Return the settings worth a column: pair, T and α always, others where they differ along the front."""
+    """Return the settings that get a column: always pair, T and α; others if they differ along the front."""
     ignored = {"teacher", "student", "seed", "view_seed"}
     names = list(members[0].config) if members else ["pair", "temperature", "alpha"]
     always = [name for name in ("pair", "temperature", "alpha") if name in names]
@@ -99,46 +105,47 @@ def _varying(members: Sequence[Member]) -> list[str]:
     return always + others
 
 
-def _has_doubt(summary: Summary, name: str) -> bool:
-    return any(name in member.doubts for member in (*summary.front, *summary.baselines))
-
-
-def _cells(member: Member, names: Sequence[str]) -> list[str]:
+def _cells(member: Member, measures: Sequence[str], by_chance: Collection[str]) -> list[str]:
+    """Return the cells of a model: its measures, and after those in `by_chance` their chance values."""
     cells = []
-    for name in names:
+    for name in measures:
         text = number(member.values[name]) if name in member.values else "–"
         doubt = member.doubts.get(name)
         cells.append(text if doubt is None else f"{text} [{number(doubt.low)}, {number(doubt.high)}]")
+        if name in by_chance:
+            cells.append("" if doubt is None else f"{number(doubt.chance)}, {number(doubt.chance_high)}")
     return cells
 
 
 def _notes(summary: Summary) -> list[str]:
-    notes = []
+    notes = [f"data: {line}" for line in summary.data]
     if summary.constraints:
         notes.append(f"feasible: {'; '.join(summary.constraints)}")
     for attribute, sizes in summary.group_sizes.items():
         notes.append(f"{attribute}: " + ", ".join(f"{group} {n:,}" for group, n in sizes.items()))
-    doubts: dict[str, list[Doubt]] = {}
-    for member in (*summary.front, *summary.baselines):
-        for name, doubt in member.doubts.items():
-            doubts.setdefault(name, []).append(doubt)
-    for name, found in doubts.items():
-        chances = [doubt.chance for doubt in found]
-        notes.append(
-            f"{name}: at these group sizes a model that ignores the group would show {_span(chances)} by chance; "
-            "intervals are shifted up, for a gap is never below 0"
-        )
-        gaps = [doubt.base_rate_gap for doubt in found if doubt.base_rate_gap is not None]
+    for name in summary.objectives:
+        doubts = [m.doubts[name] for m in (*summary.front, *summary.baselines) if name in m.doubts]
+        if not doubts:
+            continue
+        notes.append(f"{name} by chance: {_by_chance(name, doubts[0])}")
+        gaps = [doubt.base_rate_gap for doubt in doubts if doubt.base_rate_gap is not None]
         if gaps:
             notes.append(
-                f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value is bought with errors"
+                f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value requires wrong answers"
             )
     return notes
 
 
-def _span(values: Sequence[float]) -> str:
-    low, high = number(min(values)), number(max(values))
-    return low if low == high else f"{low} to {high}"
+def _by_chance(name: str, first: Doubt) -> str:
+    """Say what the two chance values of a measure mean, with those of the first model as the example."""
+    if name.startswith("class_bias"):
+        model, sizes = "a student without any class bias", "these class sizes"
+    else:
+        model, sizes = "a model with equal rates in all groups", "these group sizes"
+    return (
+        f"{model} shows {number(first.chance)} on average, up to {number(first.chance_high)} in 95 of 100 data sets of "
+        f"{sizes} (at the rates of the first row)"
+    )
 
 
 def print_runs(folder: Path, *, as_json: bool) -> None:
@@ -170,19 +177,19 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
         narrate(f"no runs in {str(folder)!r}: start one with 'kdtune search'")
         return
     table = Table(pad_edge=False)
-    for heading in ("run", "state", "begun", "data", "objectives", "trials", "front", "hypervolume"):
+    for heading in ("run", "state", "started", "data", "objectives", "trials", "front", "hypervolume"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
         if row["state"] == "unreadable":
             table.add_row(plain(row["name"]), row["state"], "", plain(row["message"]))
             continue
-        begun = datetime.fromtimestamp(row["created"]).strftime("%Y-%m-%d %H:%M")
+        started = datetime.fromtimestamp(row["created"]).strftime("%Y-%m-%d %H:%M")
         done = f"{row['done']}/{row['trials']}" if row["trials"] else str(row["done"])
         objectives = ", ".join(row["objectives"])
         table.add_row(
             plain(row["name"]),
             plain(row["state"]),
-            begun,
+            started,
             plain(row["data"]),
             plain(objectives),
             done,
@@ -214,18 +221,18 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
         print_json([{"name": key, **space.to_dict()} for key, space in spaces.items()])
         return
     table = Table(pad_edge=False)
-    for heading in ("space", "what for, how long, what it needs"):
+    for heading in ("space", "purpose, duration, requirements"):
         table.add_column(heading)
     for key, space in spaces.items():
         table.add_row(key, space.about.strip())
     stdout_console().print(table)
-    narrate("print one to start from: kdtune spaces NAME > my.yaml; then: kdtune search my.yaml")
+    narrate("to start from one: kdtune spaces NAME > my.yaml; then: kdtune search my.yaml")
 
 
 def stdout_console() -> Console:
-    """Return a console on standard output; without a terminal, wide enough for the tables.
+    """Return a console on standard output; without a terminal, it is wide enough for the tables.
 
-    It takes text as text: what looks like its markup is a name.
+    It does not interpret markup, because names from the data may look like markup.
     """
     width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL
     return Console(highlight=False, markup=False, emoji=False, width=width)

@@ -1,4 +1,4 @@
-"""A sweep's progress in the terminal: redrawn in place, or plain lines where there is no terminal."""
+"""A sweep's progress in the terminal: redrawn in place, or as plain lines without a terminal."""
 
 import sys
 import time
@@ -18,11 +18,11 @@ from kdtune.runs.state import ModelState, RunState
 from kdtune.text import duration, number, plain
 
 _PLAIN_SECONDS = 10.0
-"""Without a terminal, at most one line of progress in this time."""
+"""Without a terminal, there is at most one line of progress in this time."""
 
 
 class Progress:
-    """Shows what a run's driver does, on standard error."""
+    """Shows what a run's driver is doing, on standard error."""
 
     def __init__(self, files: RunFiles, *, plain: bool) -> None:
         self._files = files
@@ -57,8 +57,8 @@ class Progress:
     def _lines(self, state: RunState) -> None:
         if self._record is not None:
             self._once(f"data {_data(self._record)}")
-            for note in _notes(self._record):
-                self._once(f"data {note}")
+            for note in self._record.data_notes:
+                self._once(f"data: {note}")
         if state.state == "preparing" and state.message:
             self._once(f"preparing: {state.message}")
         for model in state.baselines.values():
@@ -89,8 +89,8 @@ class Progress:
         rows.add_row("run", plain(self._files.root))
         if self._record is not None:
             rows.add_row("data", plain(_data(self._record)))
-            for note in _notes(self._record):
-                rows.add_row("", plain(note))
+            for note in self._record.data_notes:
+                rows.add_row("", note)
         if state.state == "preparing":
             rows.add_row("", Text(plain(state.message), style="dim"))
         for model in state.baselines.values():
@@ -111,11 +111,6 @@ def _data(record: RunRecord) -> str:
         f"{record.dataset['name']}: {sizes['train']['n']:,} train, {sizes['validation']['n']:,} validation, "
         f"{len(record.classes)} classes{'; ' + groups if groups else ''}"
     )
-
-
-def _notes(record: RunRecord) -> list[str]:
-    """Return what the data set says of itself; runs of older versions have none."""
-    return [str(note) for note in record.dataset.get("notes", ())]
 
 
 def _values(model: ModelState) -> str:

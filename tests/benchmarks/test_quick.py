@@ -1,4 +1,4 @@
-"""The benchmarks' `--quick` form: the equalities that their comparisons rest on; no time is looked at."""
+"""The benchmarks' `--quick` form checks the equalities that their comparisons rest on; it measures no time."""
 
 import subprocess
 import sys

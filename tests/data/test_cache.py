@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from kdtune.data.cache import cache_dir, cached_tensors
+from kdtune.data.cache import cached_tensors
+from kdtune.files import cache_dir
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
+import inspect
 import subprocess
 import sys
 from collections.abc import Sequence
 
 import pytest
+import torch
 
-from kdtune.data import check_options, datasets, load, names, register_dataset
+from kdtune.data import Augmentation, Dataset, Split, check_options, datasets, load, names, register_dataset
 from kdtune.errors import DataError, InputError, UnknownNameError
 
 
@@ -12,7 +14,8 @@ from kdtune.errors import DataError, InputError, UnknownNameError
 def toy():
     @register_dataset("toy-for-test")
     def load_toy(*, size: int, share: float = 0.5, tags: Sequence[str] = (), flip: bool = False):
-        return ("made", size, share)
+        split = Split(torch.full((2 * size, 3), float(share)), torch.arange(2 * size) % 2)
+        return Dataset("toy", ("a", "b"), {}, split, split, None, Augmentation(), {}, "0", lambda: split)
 
     yield "toy-for-test"
     del datasets._items["toy-for-test"]
@@ -25,7 +28,8 @@ def test_names_are_known():
 
 
 def test_options_reach_the_loader(toy):
-    assert load(toy, size=3, share=1) == ("made", 3, 1)
+    made = load(toy, size=3, share=1)
+    assert (len(made.train), made.train.inputs[0, 0].item()) == (6, 1)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,14 @@ def test_options_reach_the_loader(toy):
 def test_wrong_options_are_refused_before_anything_is_loaded(toy, options, message):
     with pytest.raises(DataError, match=message):
         check_options(toy, options)
+
+
+SIZES = {"n_train", "n_validation", "limit_per_class"}
+
+
+@pytest.mark.parametrize("name", sorted(set(names()) - {"trifeature"}))
+def test_sizes_have_one_name_in_all_loaders(name):
+    assert set(inspect.signature(datasets.get(name)).parameters) >= SIZES
 
 
 def test_a_name_is_given_once(toy):

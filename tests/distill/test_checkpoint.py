@@ -1,4 +1,4 @@
-"""Checkpoints: whatever is wrong with the file is a CheckpointError, and no code in it is run."""
+"""Checkpoints: anything wrong with the file is a CheckpointError, and no code in it is run."""
 
 import os
 import pickle
@@ -47,7 +47,7 @@ def test_truncated(path: Path, job: Job, data: DeviceData, share: float) -> None
 
 
 def test_a_flipped_bit_is_noticed_or_harmless(path: Path, job: Job, data: DeviceData) -> None:
-    """Anywhere in the file: an error that leads to a new start, never another one, never other weights."""
+    """Anywhere in the file: the CheckpointError that leads to a new start, no other error, no other weights."""
     content = path.read_bytes()
     good = read_checkpoint(path)["model"]
     generator = torch.Generator().manual_seed(0)
@@ -114,7 +114,7 @@ def test_a_part_that_does_not_fit_is_refused(path: Path, job: Job, data: DeviceD
         load(path, job, data)
 
 
-def test_missing_and_folder(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="missing"):
         read_checkpoint(tmp_path / "nothing.pt")
     with pytest.raises(CheckpointError):

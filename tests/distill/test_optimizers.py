@@ -30,7 +30,7 @@ def test_steps_and_state_are_those_of_torch_to_the_bit(train):
         model = nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 3))
         optimizer = make(model.parameters(), train)
         for k in range(6):
-            if k == 3:  # a checkpoint, taken up by another
+            if k == 3:  # a checkpoint, resumed by another optimiser
                 state = optimizer.state_dict()
                 optimizer = make(model.parameters(), train)
                 optimizer.load_state_dict(state)

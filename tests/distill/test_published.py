@@ -244,4 +244,4 @@ def test_shortcuts_with_weights_are_another_network(tmp_path: Path, name: str) -
 
 def test_another_depth_is_told_by_its_tensors(tmp_path: Path) -> None:
     said = refusal(tmp_path / "r.pt", Published(32, 10).state_dict())
-    assert "in the file are not its own" in said
+    assert "in the file do not belong to it" in said

@@ -1,4 +1,4 @@
-"""The teacher: frozen and in evaluation mode for good; its cached logits are its live ones."""
+"""The teacher is frozen and stays in evaluation mode; its cached logits equal its live ones."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ def test_cached_logits_are_those_of_the_live_teacher_on_the_student_s_pixels(
 def test_cached_logits_belong_to_their_examples_whatever_the_batch(
     model: nn.Module, data: DeviceData
 ) -> None:
-    """In batches of another size the sums may round differently; the example is the same."""
+    """With another batch size the sums may round differently; the example is the same."""
     signal = signal_of(model, data)
     for indices in torch.randperm(len(data)).split(7):
         live = FrozenTeacher(model)(data.train.batch(2, indices))
@@ -76,7 +76,7 @@ def test_another_process_with_the_same_seed_sees_the_same_views(model: nn.Module
     first, second = (DeviceData(arrays, cpu, view_seed=5, augment=True) for _ in range(2))
     other = DeviceData(arrays, cpu, view_seed=6, augment=True)
     indices = torch.arange(len(first))
-    second.train.batch(9, indices)  # what was asked before does not matter
+    second.train.batch(9, indices)  # earlier requests do not matter
     assert torch.equal(first.train.batch(4, indices), second.train.batch(4, indices))
     assert not torch.equal(first.train.batch(4, indices), other.train.batch(4, indices))
     assert torch.equal(signal_of(model, first).logits(4), signal_of(model, second).logits(4))
@@ -88,7 +88,7 @@ def test_without_augmentation_there_is_one_view(model: nn.Module, arrays: Arrays
 
 
 def test_the_cache_gives_what_no_cache_gives(model: nn.Module, data: DeviceData, make_job: Any) -> None:
-    """A student on cached logits and one on logits computed anew each time end with the same weights."""
+    """A student on cached logits and one on logits computed each time end with the same weights."""
     from kdtune.distill.teacher import TeacherSignal
 
     cached = signal_of(model, data)

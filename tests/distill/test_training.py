@@ -1,4 +1,4 @@
-"""Training: resumed to the bit, alpha 0 is the non-distilled student, what diverges says so."""
+"""Training: a resume is exact to the bit, alpha 0 is the non-distilled student, divergence is an error."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +42,7 @@ def assert_same(a: Training, b: Training) -> None:
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_resumed_after_any_epoch_equals_undisturbed(
+def test_resumed_after_any_epoch_equals_an_uninterrupted_training(
     data: DeviceData, signal: TeacherSignal, make_job: Any, tmp_path: Path, optimizer: str, stop: int
 ) -> None:
     job = make_job(alpha=0.7, optimizer=optimizer, schedule="cosine", warmup=0.2)
@@ -52,7 +52,7 @@ def test_resumed_after_any_epoch_equals_undisturbed(
     first = Training(job, data, teacher=signal, checkpoint=path)
     for _ in range(stop):
         first.step()
-    torch.manual_seed(999)  # what else the process does must not matter
+    torch.manual_seed(999)  # other work of the process must not matter
     second = Training(job, data, teacher=signal, checkpoint=path)
     assert second.epoch == stop
     second.run()
@@ -186,7 +186,7 @@ def test_a_loss_that_is_not_finite_says_where(data: DeviceData, make_job: Any, t
 
 
 def test_weights_that_are_not_finite_give_no_report(data: DeviceData, make_job: Any) -> None:
-    """The last step may spoil the weights after a finite loss: the first class would be taken for the answer."""
+    """The last step may spoil the weights after a finite loss: the first class would pass for the answer."""
     training = Training(make_job("mlp-16"), data)
     real, last = training.optimizer.step, len(data) // 16
 

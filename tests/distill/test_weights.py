@@ -225,7 +225,7 @@ def test_one_line_says_what_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_weights(model(2), weights, "resnet8")
     message = str(caught.value)
-    assert "do not fit 'resnet8': 1 in the file are not its own (head)" in message
+    assert "do not fit 'resnet8': 1 in the file do not belong to it (head)" in message
     assert "2 of another shape (fc.weight: [5, 64] in the file, [3, 64] in the model)" in message
     assert "\n" not in message
     with pytest.raises(InputError, match=r"of its tensors are not in the file \(conv\.weight\)"):
@@ -247,7 +247,7 @@ def test_files_that_are_no_weights(tmp_path: Path) -> None:
     (tmp_path / "p.pt").write_bytes(pickle.dumps(print))
     refused(tmp_path / "p.pt", "not readable as weights")
     saved(tmp_path / "n.pt", {"epoch": 3})
-    refused(tmp_path / "n.pt", "holds no tensors by name")
+    refused(tmp_path / "n.pt", "holds no named tensors")
 
 
 def test_a_file_that_changes_is_noticed(tmp_path: Path) -> None:

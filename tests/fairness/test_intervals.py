@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from kdtune.errors import InputError
-from kdtune.fairness import Counts, base_rate_gap, chance_floor, count, gap_interval, wilson
+from kdtune.fairness import (
+    Counts,
+    base_rate_gap,
+    chance_floor,
+    class_bias_chance,
+    class_bias_interval,
+    count,
+    gap_interval,
+    mean_class_bias,
+    wilson,
+)
 
 
 def equal_groups(n_groups, n_classes=2, per_class=50, hits=45):
@@ -184,6 +194,54 @@ def test_bad_input_is_refused(function):
         function(equal_groups(2), resamples=0)
     with pytest.raises(InputError, match="level"):
         gap_interval(equal_groups(2), level=95)
+
+
+# --- class bias
+
+
+def trained(rng, sizes, shares):
+    """Counts of one group: hits drawn, errors given to the class after."""
+    sizes = np.array(sizes)
+    hits = rng.binomial(sizes, shares)
+    return Counts(sizes[None], (hits + np.roll(sizes - hits, 1))[None], hits[None])
+
+
+def test_identical_models_show_a_class_bias_of_a_tenth():
+    """50 images of each of 10 classes at 69 %: the chance value, against models that are drawn alike."""
+    rng = np.random.default_rng(0)
+    pairs = [[trained(rng, [50] * 10, 0.69) for _ in range(2)] for _ in range(500)]
+    biases = [mean_class_bias(*pair) for pair in pairs]
+    assert np.mean(biases) == pytest.approx(0.10, abs=0.005)
+    floors = [class_bias_chance(*pair, resamples=300) for pair in pairs[:50]]
+    assert np.mean([floor.mean for floor in floors]) == pytest.approx(np.mean(biases), rel=0.03)
+    assert np.mean([floor.high for floor in floors]) == pytest.approx(np.quantile(biases, 0.95), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        pytest.param([0.69] * 10, id="no bias"),
+        pytest.param([0.9, 0.5] * 5, id="strong bias"),
+        pytest.param([0.95, 0.9, 0.9, 1.0], id="near certainty"),
+    ],
+)
+def test_intervals_of_class_bias_cover_the_truth(shares):
+    rng = np.random.default_rng(0)
+    true = np.abs(np.array(shares) / np.mean(shares) - 1).mean()
+    covered = 0
+    for seed in range(200):
+        student, reference = (trained(rng, [50] * len(shares), p) for p in (shares, 0.69))
+        low, high = class_bias_interval(student, reference, resamples=300, seed=seed)
+        covered += low - 1e-12 <= true <= high + 1e-12
+    assert covered >= 184
+
+
+def test_undefined_class_bias_has_no_interval():
+    empty = Counts(*[np.array([[10, 0]])] * 3)
+    assert np.isnan(class_bias_interval(empty, empty)).all()
+    assert np.isnan(class_bias_chance(empty, empty)).all()
+    with pytest.raises(InputError, match="resamples"):
+        class_bias_chance(empty, empty, resamples=0)
 
 
 # --- label base rates

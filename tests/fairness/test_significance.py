@@ -121,11 +121,11 @@ def test_no_variance():
     b = np.tile([0.9, 0.6, 0.7], (5, 1))
     b[:, 2] += [-0.1, 0.1, 0.0, 0.0, 0.05]
     result = affected_classes(a, b, null="raw")
-    assert result.p[:2].tolist() == [1.0, 0.0]
+    assert np.isnan(result.p[:2]).all()
     assert 0 < result.p[2] < 1
     assert result.degenerate.tolist() == [True, True, False]
-    assert result.affected.tolist() == [False, True, False]
-    assert "2 classes do not vary" in result.note
+    assert result.affected.tolist() == [False, False, False]
+    assert "no test of 2 classes is possible" in result.note
 
 
 @pytest.mark.parametrize("null", ["ratio", "difference", "raw"])
@@ -133,8 +133,40 @@ def test_rounding_is_no_variance(null):
     # 0.1 · 3 and 0.3 differ in the last bit, as accuracies computed in two ways do.
     a = np.array([[0.3, 0.3], [0.1 * 3, 0.3], [0.3, 0.1 * 3]])
     result = affected_classes(a, a[::-1], null=null)
-    assert result.p.tolist() == [1.0, 1.0]
+    assert np.isnan(result.p).all()
     assert result.degenerate.all()
+
+
+def near_ceiling(rng, seeds, flips, chance, size=50, classes=4000):
+    """Class accuracies near 100 %: each of a few examples is missed or not, anew for every seed."""
+    return 1 - rng.binomial(flips, chance, (seeds, classes)) / size
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("flips", [1, 3])
+@pytest.mark.parametrize("chance", [0.02, 0.1, 0.3, 0.5])
+def test_classes_that_hardly_vary_give_no_more_false_alarms_than_the_level(seeds, flips, chance):
+    rng = np.random.default_rng(0)
+    a, b = (near_ceiling(rng, seeds, flips, chance) for _ in range(2))
+    assert affected_classes(a, b, null="raw", class_sizes=np.full(4000, 50)).affected.mean() <= 0.05
+
+
+def test_a_variance_of_almost_nothing_proves_little():
+    """One seed is off by a hundredth of an example, all others agree."""
+    a, b = np.full((5, 1), 0.90), np.full((5, 1), 0.88)
+    b[0] += 0.0002
+    assert affected_classes(a, b, null="raw").p[0] < 1e-6
+    floored = affected_classes(a, b, null="raw", class_sizes=[50])
+    assert 0.005 < floored.p[0] < 0.05
+
+
+def test_class_sizes_do_not_matter_where_seeds_vary():
+    a, b = accuracies(0), accuracies(1, shift=0.05)
+    for null in ("ratio", "difference", "raw"):
+        with_sizes = affected_classes(a, b, null=null, class_sizes=[1000] * 6)
+        assert with_sizes.p == pytest.approx(affected_classes(a, b, null=null).p)
+    with pytest.raises(InputError, match="class_sizes"):
+        affected_classes(a, b, class_sizes=[10] * 5)
 
 
 @pytest.mark.parametrize("seeds", [(1, 5), (5, 1), (1, 1)])

@@ -26,7 +26,7 @@ def test_parameter_count(name: str, shape: tuple[int, ...], count: int) -> None:
     assert parameter_count(build(name, input_shape=shape, n_classes=3)) == count
 
 
-def test_is_what_it_says() -> None:
+def test_layers_are_those_of_the_name() -> None:
     torch.manual_seed(0)
     model = build("mlp-5-4", input_shape=(3,), n_classes=2)
     first, second, last = (m for m in model.modules() if isinstance(m, nn.Linear))

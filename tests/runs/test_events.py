@@ -1,4 +1,4 @@
-"""The state read from a file in one go equals the fold of its events one by one, whatever is in the file."""
+"""The state read from a file equals the fold of its single events, whatever the file contains."""
 
 import json
 import math
@@ -104,7 +104,7 @@ def test_lines_in_another_form_count_as_they_would_alone(tmp_path: Path, line: b
         assert same(read_state(path), fold(read_records(path)))
 
 
-def test_it_goes_on_where_it_came_to(tmp_path: Path) -> None:
+def test_reading_continues_where_it_stopped(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     reader = StateReader(path)
     assert same(reader.update(), RunState())
@@ -124,7 +124,7 @@ def test_it_goes_on_where_it_came_to(tmp_path: Path) -> None:
 
 
 def test_the_writers_own_lines_take_the_short_way() -> None:
-    """Otherwise the speed is gone without any other test noticing."""
+    """Otherwise reading would be slow, and no other test would notice."""
     values = {
         "accuracy": 1 / 3,
         "eod@sex*race": 1e-17,

@@ -1,5 +1,12 @@
-"""How a run is made and found: names, and messages that say what is there."""
+"""Creating and finding runs: names, and messages that say what is there."""
 
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -7,6 +14,7 @@ import pytest
 from kdtune.errors import RunError
 from kdtune.files import write_json
 from kdtune.runs.finding import create_run, find_run, list_runs, runs_dir
+from kdtune.runs.lock import beat
 from kdtune.runs.paths import RunFiles
 
 
@@ -17,14 +25,14 @@ def make(base: Path, name: str) -> RunFiles:
 
 
 @pytest.mark.parametrize("name", ["a", "A-1", "0.5_x", "x" * 100])
-def test_names_that_do(tmp_path: Path, name: str) -> None:
+def test_valid_run_names(tmp_path: Path, name: str) -> None:
     assert create_run(tmp_path, name, "x").root == tmp_path / name
 
 
 @pytest.mark.parametrize(
     "name", ["", ".", "..", ".hidden", "-x", "a/b", "../a", "a b", "ä", "x" * 101, "a\n"]
 )
-def test_names_that_do_not(tmp_path: Path, name: str) -> None:
+def test_invalid_run_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(RunError, match="can't name a run"):
         create_run(tmp_path, name, "x")
     assert list(tmp_path.iterdir()) == []
@@ -39,7 +47,7 @@ def test_a_taken_name_is_refused_with_both_ways_out(tmp_path: Path) -> None:
 def test_without_a_name_the_first_free_number_is_taken(tmp_path: Path) -> None:
     base = tmp_path / "deep" / "runs"
     assert [create_run(base, None, "sweep").root.name for _ in range(3)] == ["sweep-1", "sweep-2", "sweep-3"]
-    (base / "sweep-2").rmdir()
+    shutil.rmtree(base / "sweep-2")
     assert create_run(base, None, "sweep").root.name == "sweep-2"
 
 
@@ -87,7 +95,7 @@ def test_no_run_at_all_says_how_to_start(tmp_path: Path, folder: str) -> None:
         find_run("x", tmp_path / folder)
 
 
-def test_a_run_that_is_being_prepared_is_told_from_none(tmp_path: Path) -> None:
+def test_a_run_in_preparation_has_its_own_message(tmp_path: Path) -> None:
     create_run(tmp_path, "young", "x")
     with pytest.raises(RunError, match=r"no run\.json.*prepared"):
         find_run("young", tmp_path)
@@ -101,3 +109,55 @@ def test_runs_dir_is_the_one_given_then_the_variable_then_the_default(
     assert runs_dir() == Path("/elsewhere")
     monkeypatch.setenv("KDTUNE_RUNS", "")
     assert runs_dir() == Path("runs")
+
+
+_BEGIN = """
+import sys, time
+from pathlib import Path
+from kdtune.runs.finding import create_run
+create_run(Path(sys.argv[1]), "young", "x")
+print("made", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_run_killed_before_its_driver_held_the_lock_gives_its_name_back(tmp_path: Path) -> None:
+    """While whoever made the folder lives, it is his; `--resume` says that nothing was recorded."""
+    maker = subprocess.Popen([sys.executable, "-c", _BEGIN, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert maker.stdout is not None
+    assert maker.stdout.readline() == "made\n"
+    with pytest.raises(RunError, match="exists"):
+        create_run(tmp_path, "young", "x")
+    with pytest.raises(RunError, match="still being prepared"):
+        find_run("young", tmp_path)
+    os.kill(maker.pid, signal.SIGKILL)
+    time.sleep(0.2)  # not waited for yet: a zombie drives nothing
+    files = RunFiles(tmp_path / "young")
+    for left in (files.log, files.events):
+        left.touch()
+    for aside in (f".{files.record.name}.0a1b2c3d", f".{files.heartbeat.name}.k_7x9q2z"):
+        (files.root / aside).write_text("{")
+    beat(files)
+    with pytest.raises(RunError, match="ended before it recorded anything"):
+        find_run("young", tmp_path)
+    made = create_run(tmp_path, "young", "x")
+    assert [path.name for path in made.root.iterdir()] == ["lock"]
+    maker.communicate()
+
+
+def test_an_empty_folder_is_free_and_one_with_files_of_others_is_not(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    create_run(tmp_path, "empty", "x")
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "mine.txt").write_text("mine")
+    with pytest.raises(RunError, match="exists"):
+        create_run(tmp_path, "used", "x")
+
+
+def test_another_machine_may_take_minutes_to_prepare_a_run(tmp_path: Path) -> None:
+    files = create_run(tmp_path, "there", "x")
+    files.lock.write_text(f"process 1 on not-{socket.gethostname()}")
+    with pytest.raises(RunError, match="exists"):
+        create_run(tmp_path, "there", "x")
+    os.utime(files.lock, (time.time() - 1000, time.time() - 1000))
+    create_run(tmp_path, "there", "x")

@@ -1,4 +1,4 @@
-"""Append-only records: what a reader sees of a file that grows, is torn, or is cut off."""
+"""Append-only records: what a reader sees in a file that grows, is torn, or is cut off."""
 
 import json
 import math
@@ -89,7 +89,7 @@ def test_lines_that_are_no_objects_are_counted_and_passed_over(tmp_path: Path) -
 def test_a_growing_file_is_read_once_however_it_is_cut(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, str]], cuts: list[int], piece: int
 ) -> None:
-    """Whatever pieces the writes come in, and the reads, each record is seen once and in order."""
+    """However writes and reads are divided into pieces, each record is seen once and in order."""
     path = tmp_path_factory.mktemp("tail") / "x.jsonl"
     content = b"".join(dumps(record).encode() + b"\n" for record in records)
     tail = Tail(path)
@@ -133,7 +133,7 @@ def test_a_torn_tail_cut_under_the_reader_loses_and_repeats_nothing(tmp_path: Pa
 
 
 def test_a_write_that_falls_short_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A raw file may take only part of a line; the rest must follow, or the next record would be lost with it."""
+    """A raw file may accept only part of a line; the rest must follow, or the next record would be lost too."""
     writer = LineWriter(tmp_path / "x.jsonl")
 
     class Slow:

@@ -1,4 +1,4 @@
-"""Each measure against numpy by hand on random predictions; scales; names."""
+"""Each measure against a computation with numpy on random predictions; scales; names."""
 
 import math
 from typing import Any
@@ -109,7 +109,7 @@ def test_a_second_attribute_is_measured_under_its_own_name() -> None:
 
 @pytest.mark.parametrize("attributes", [["race"], ["race", "sex"]])
 def test_every_objective_is_found_in_the_values_under_its_own_name(attributes: list[str]) -> None:
-    """Also `eod@race` where race is the first attribute, whose values are filed as plain `eod`."""
+    """Also `eod@race` if race is the first attribute, whose values are called just `eod`."""
     labels, guesses, race = drawn(0, 3)
     all_counts = count(labels, guesses, n_classes=3)
     counts = {
@@ -146,7 +146,7 @@ def test_what_has_no_upper_end_is_worst_at_infinity(name: str) -> None:
 
 
 def test_class_bias_can_exceed_one_and_still_counts() -> None:
-    """A model that answers one rare class has relative class accuracy 1 / share: worse than 1 must be told apart."""
+    """A model that answers one rare class has relative class accuracy 1 / share: values above 1 must stay distinct."""
     bad, worse = MEASURES["class_bias_nds"].badness(2.0), MEASURES["class_bias_nds"].badness(20.0)
     assert bad < worse < 1
 
@@ -156,7 +156,7 @@ rows = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_siz
 
 @given(rows, rows)
 def test_hypervolume_does_not_depend_on_the_range_of_the_data(a: list[Any], b: list[Any]) -> None:
-    """More points never lower it, dominated ones never change it; so the scale is not taken from the points."""
+    """More points never lower it, dominated ones never change it; so the scale does not depend on the points."""
     objectives = [Objective.parse("accuracy", ["s"]), Objective.parse("eod", ["s"])]
     alone, both = (front_hypervolume(np.array(points), objectives) for points in (a, a + b))
     assert 0 <= alone <= both <= 1

@@ -1,4 +1,4 @@
-"""Where the parts of a run lie."""
+"""The paths of a run's parts."""
 
 from pathlib import Path
 

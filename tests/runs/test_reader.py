@@ -1,4 +1,4 @@
-"""What a run says of itself: the front, the tables, liveness, the time left."""
+"""What a run shows: the front, the tables, liveness, the time left."""
 
 import math
 import time
@@ -140,7 +140,7 @@ def test_summary_agrees_with_the_tables(finished: Run) -> None:
 
 
 def test_doubt_is_of_the_epoch_that_the_value_is_of(finished: Run, make_report: Any) -> None:
-    """A report may lie there before its event does: its interval must not be shown beside the older value."""
+    """A report may be written before its event: its interval must not be shown beside the older value."""
     before = summarise(finished).baselines[0].doubts
     with open(finished.files.reports("teacher-x"), "a") as file:
         file.write(dumps(make_report(3, seed=99).to_dict()) + "\n")
@@ -187,6 +187,7 @@ def test_open_run_reads_the_record_at_once(finished: Run, tmp_path: Path) -> Non
 
 
 def test_liveness(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_CHANGE_SECONDS", 0.3)
     files, writer = make_run()
     writer.run_state("running")
     run = Run(files)
@@ -265,7 +266,7 @@ def test_time_left_of_a_resumed_run_leaves_out_the_night_between() -> None:
 
 
 def test_a_driver_that_died_without_a_word_is_told_from_its_successor() -> None:
-    """After kill -9 the last word is `running`; the next driver says `preparing` first."""
+    """After kill -9 the last recorded state is `running`; the next driver records `preparing` first."""
     state = fold(
         [
             *events(begun=0, trials=[("done", 10)]),

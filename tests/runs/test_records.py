@@ -1,4 +1,4 @@
-"""Reports and run records survive the way to the disk and back; what is damaged or newer is refused."""
+"""Reports and run records survive a round trip to the disk; damaged or newer ones are refused."""
 
 import contextlib
 import json

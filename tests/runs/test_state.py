@@ -1,4 +1,4 @@
-"""Events folded into state: order, what is unknown or damaged, runs that were resumed."""
+"""Events folded into state: order, unknown or damaged events, resumed runs."""
 
 import math
 from typing import Any

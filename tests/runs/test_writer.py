@@ -1,7 +1,8 @@
-"""The driver's pen: order of writes, drivers that were killed between two of them."""
+"""The driver's writer: the order of writes, and drivers that are killed between two of them."""
 
 import json
 import math
+import os
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ def test_undefined_values_are_null_in_the_file(make_run: Any, make_report: Any) 
 
 
 def test_killed_between_report_and_event(make_run: Any, make_report: Any) -> None:
-    """The report is there, its event is not: the next driver announces it, and does not write it twice."""
+    """The report is there, its event is not: the next driver writes the event, and not the report again."""
     files, writer = make_run()
     writer.model_started("t0000", "student", {}, 3)
     writer.report("t0000", make_report(1), References())
@@ -130,15 +131,11 @@ def test_killed_while_a_report_was_written(make_run: Any, make_report: Any) -> N
     assert epochs_written(files) == epochs_announced(files) == [1, 2]
 
 
-def test_what_is_done_is_on_the_disk_with_its_reports(
+def test_what_is_done_is_on_the_disk_with_all_that_is_kept_of_it(
     make_run: Any, make_report: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A state change outlives the machine, and so must the reports that it speaks of."""
-    import os
-
-    _, writer = make_run()
-    writer.model_started("t0000", "student", {}, 1)
-    writer.report("t0000", make_report(1), References())
+    """A record outlives the machine; so must what it speaks of, with its name. Nothing waits for the disk before."""
+    files, writer = make_run()
     synced: list[str] = []
     real = os.fsync
 
@@ -147,6 +144,48 @@ def test_what_is_done_is_on_the_disk_with_its_reports(
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", note)
+    writer.model_started("t0000", "student", {}, 1)
+    writer.report("t0000", make_report(1), References())
+    files.checkpoint("t0000").write_bytes(b"x")
+    assert synced == []
     writer.model_state("t0000", "done")
     writer.close()
-    assert synced == ["reports.jsonl", "events.jsonl"]
+    kept = ["checkpoint.pt", "config.json", "reports.jsonl", "t0000", "trials", "r"]
+    assert synced == [*kept, "events.jsonl"]
+
+
+def test_a_report_that_a_power_cut_took_is_written_again(make_run: Any, make_report: Any) -> None:
+    """The disk had the events, and not yet the reports of a model in training."""
+    files, writer = make_run()
+    writer.model_started("t0000", "student", {}, 3)
+    for epoch in (1, 2):
+        writer.report("t0000", make_report(epoch), References())
+    writer.close()
+    files.reports("t0000").write_bytes(b"")
+    writer = again(files)
+    writer.model_started("t0000", "student", {}, 3)
+    for epoch in (1, 2, 3):
+        writer.report("t0000", make_report(epoch), References())
+    writer.close()
+    assert epochs_written(files) == epochs_announced(files) == [1, 2, 3]
+
+
+def test_a_model_that_starts_over_leaves_nothing_of_its_first_life(make_run: Any, make_report: Any) -> None:
+    files, writer = make_run()
+    for life in (1, 2):
+        writer.model_started("t0000", "student", {"alpha": 0.5}, 2)
+        for epoch in (1, 2):
+            writer.report("t0000", make_report(epoch, seed=life), References())
+        files.checkpoint("t0000").write_bytes(b"x")
+        writer.model_state("t0000", "done")
+        if life == 1:
+            writer.start_over("t0000", "checkpoint.pt: damaged")
+            model = writer.state.trials["t0000"]
+            assert (model.state, model.epoch, model.values) == ("interrupted", 0, {})
+            assert model.message == "checkpoint.pt: damaged: it is trained again"
+            assert not files.checkpoint("t0000").exists()
+    writer.close()
+    assert epochs_written(files) == [1, 2]
+    assert [r.counts for r in Run(files).reports("t0000")] == [make_report(1, seed=2).counts] * 2
+    assert Run(files).state() == fold(read_records(files.events)) == writer.state
+    assert Run(files).state().trials["t0000"].state == "done"

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import kdtune
+from kdtune.data.tables.form import Form
 from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.errors import DataError
 from kdtune.student.raw_input import inputs_of
@@ -70,6 +71,40 @@ def test_a_table_is_taken_raw_or_prepared() -> None:
         inputs_of(features[:, :2], state, [3])
     with pytest.raises(DataError, match="'job'"):
         inputs_of(frame[["age"]], state, [3])
+
+
+def test_a_table_is_read_from_a_file_as_in_training(tmp_path: Path) -> None:
+    frame = pandas.DataFrame({"age": [20.5, 30.0, None], "job": ["a", "b", None], "code": [1, 2, 1]})
+    form = Form(separator=";", decimal=",", encoding="utf-16", missing=("-",))
+    preprocessing = TablePreprocessing.fit(frame, categorical=["code"], form=form)
+    features = preprocessing.transform(frame)
+    state = json.loads(json.dumps(preprocessing.to_dict()))
+    path = tmp_path / "new.csv"
+    frame.to_csv(path, index=False, sep=";", decimal=",", encoding="utf-16", na_rep="-")
+    frame.to_parquet(tmp_path / "new.parquet")
+    as_read = pandas.read_csv(path, sep=";", decimal=",", encoding="utf-16", na_values="-")
+    as_text = pandas.read_csv(path, sep=";", dtype=str, encoding="utf-16")
+    for same in (
+        path,
+        str(path),
+        tmp_path / "new.parquet",
+        as_read,
+        as_text,
+        as_read.rename(columns={"job": " job "}),
+    ):
+        assert np.array_equal(inputs_of(same, state, [features.shape[1]]).numpy(), features)
+    path.write_text("age;job;code\n1,5;a;1\nold;a;1\n", encoding="utf-16")
+    with pytest.raises(DataError, match=r"new\.csv, line 3 \(row 2\): 'old' in column 'age' is no number"):
+        inputs_of(path, state, [features.shape[1]])
+    with pytest.raises(DataError, match="2 columns are called 'job'"):
+        inputs_of(as_read.assign(**{"job ": 1}), state, [features.shape[1]])
+
+
+def test_a_table_of_an_older_bundle_is_read(tmp_path: Path) -> None:
+    frame = pandas.DataFrame({"age": [20, 30, 50], "job": ["a", "b", "?"]})
+    preprocessing = TablePreprocessing.fit(frame)
+    state = {key: value for key, value in preprocessing.to_dict().items() if key != "reading"}
+    assert np.array_equal(inputs_of(frame, state, [4]).numpy(), preprocessing.transform(frame))
 
 
 def test_a_newer_bundle_is_refused(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A data set of numbers that a user might register: two classes around two points, and a group by turns."""
+"""A data set of numbers that a user might register: two classes around two points, with alternating groups."""
 
 import pytest
 import torch

@@ -1,7 +1,7 @@
-"""Kills parts of a sweep that really runs, at random moments: driver, worker, raylet, or everything at once.
+"""Kills parts of a real sweep at random moments: driver, worker, raylet, or everything at once.
 
-Every process of a sweep carries a mark in its environment, and descends from one that does: so it is found, and
-nobody else's Ray is touched.
+Every process of a sweep has a mark in its environment, or descends from one that has: so it is found, and nobody
+else's Ray is touched.
 """
 
 import os
@@ -20,7 +20,7 @@ _MARK = "KDTUNE_TEST_MARK"
 
 
 class Marked:
-    """The processes of one sweep, its command line, driver and Ray included; those seen once are remembered."""
+    """The processes of one sweep, including its command line, driver and Ray; those seen once are remembered."""
 
     def __init__(self) -> None:
         self._mark = uuid.uuid4().hex
@@ -53,13 +53,13 @@ class Marked:
         return [p for p in self.alive() if word in (line := _command(p)) and without not in line]
 
     def kill_all(self) -> None:
-        """Kill everything at once: what still runs is stopped first, so that nothing sees another die."""
+        """Kill everything at once: processes are stopped first, so that none sees another die."""
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for process in self.alive():
                 _send(process, number)
 
     def wait_until_gone(self, seconds: float) -> list[str]:
-        """Return what still lives after so long; [] as soon as nothing does."""
+        """Return what is still alive after this time; [] as soon as nothing is."""
         deadline = time.monotonic() + seconds
         while (left := self.alive()) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -67,7 +67,7 @@ class Marked:
 
 
 def kill(process: psutil.Process) -> bool:
-    """Send SIGKILL; False where the process was gone."""
+    """Send SIGKILL; return False if the process was gone."""
     return _send(process, signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""A table of two classes and two groups, and what a sweep knows of it before Ray comes in."""
+"""A table of two classes and two groups, and the plan of a sweep on it, without Ray."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +46,7 @@ def make_dataset() -> Callable[..., Dataset]:
 
 @pytest.fixture
 def plan_of(make_dataset: Callable[..., Dataset]) -> Callable[..., Plan]:
-    """Return a function that plans a space, given as changes of a small one, on the table."""
+    """Return a function that plans a space, given as changes to a small one, on the table."""
 
     def make(dataset: Dataset | None = None, **changes: Any) -> Plan:
         space = {

@@ -1,4 +1,4 @@
-"""A cluster of machines that share no disk: each a network namespace with its own address, /tmp and shared memory."""
+"""A cluster of machines without a common disk: network namespaces with their own address, /tmp and shared memory."""
 
 import contextlib
 import os
@@ -54,7 +54,7 @@ class Machine:
         return subprocess.Popen([*prefix, *command], env=environment, text=True, **options)
 
     def processes(self, *words: str) -> list[psutil.Process]:
-        """Return what runs there; with words, that whose command line holds one."""
+        """Return what runs there; with words, only processes whose command line contains one."""
         listed = _ip("netns", "pids", self.namespace).split()
         found = []
         for pid in map(int, listed):
@@ -108,7 +108,7 @@ class Cluster:
         return f"{self.head.address}:{self.port}"
 
     def add(self, *, cpus: int = 1, temporary: Path | None = None) -> Machine:
-        """Start one more machine, and Ray on it; with a folder for its temporary files, one that shares the disk."""
+        """Start one more machine, and Ray on it; with a folder for temporary files, the machine shares the disk."""
         machine = self._machine(hidden=None if temporary else self._folder, temporary=temporary)
         self._ray(machine, f"--address={self.address}", f"--num-cpus={cpus}")
         return machine
@@ -121,7 +121,7 @@ class Cluster:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Take everything down."""
+        """Stop everything and remove it."""
         for machine in self._machines:
             machine.die()
         for process in self._started:
@@ -164,7 +164,7 @@ class Cluster:
         return machine
 
     def _ray(self, machine: Machine, *options: str) -> None:
-        """Start Ray there; where the machine is so busy that Ray's 30 s do not do, again."""
+        """Start Ray there; try again if the machine is so busy that Ray's 30 s are not enough."""
         path = self._folder / f"{machine.namespace}.log"
         for _ in range(10):
             with open(path, "w", encoding="utf-8") as log:

@@ -1,4 +1,4 @@
-"""The cache of baselines: what is whole is found again, what is damaged is trained anew."""
+"""The cache of baselines: intact ones are found again, damaged ones are trained again."""
 
 from pathlib import Path
 from typing import Any

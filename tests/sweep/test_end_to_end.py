@@ -26,7 +26,7 @@ from tests.sweep.remote.test_user_models import lay_traps
 
 
 def assert_same_numbers(run: Any, other: Any) -> None:
-    """Compare all that two sweeps found, to the last bit; only the clock may differ."""
+    """Compare all results of two sweeps to the last bit; only the clock may differ."""
     tables = [r.trials().drop(columns=["seconds", "message"]) for r in (run, other)]
     pandas.testing.assert_frame_equal(*tables, check_exact=True)
 
@@ -88,7 +88,7 @@ def test_reports_say_where_student_and_teacher_disagree(small_run: Any) -> None:
         assert all(t != s and n > 0 for t, s, n in report.disagreement)
         if row["teacher"] != "resnet8":
             continue
-        # Where they disagree, the teacher's tally of predictions differs from the student's by in- and outflow.
+        # The teacher's count of predictions per class differs from the student's by what flows in and out.
         flow = np.zeros(3, dtype=int)
         for t, s, n in report.disagreement:
             flow[t] -= n
@@ -138,10 +138,10 @@ def epochs_reported(events: Path) -> int:
 
 
 def test_killed_and_resumed_equals_undisturbed(small_run: Any, space_file: Path, tmp_path: Path) -> None:
-    """Kill -9 the driver in the middle of a trial; the resumed sweep finds what the undisturbed one found.
+    """Kill -9 the driver in the middle of a trial; the resumed sweep finds what the uninterrupted one found.
 
-    So the same seed gives the same trials and numbers, in another process too, and its baselines come from the cache.
-    Neither the folder where it starts nor the run itself is a place where its processes look for modules.
+    So the same seed gives the same trials and numbers, also in another process, and the baselines come from the cache.
+    Its processes look for modules neither in the folder where it starts nor in the run.
     """
     ran = tmp_path / "ran"
     lay_traps(tmp_path, ran)
@@ -169,7 +169,7 @@ def test_killed_and_resumed_equals_undisturbed(small_run: Any, space_file: Path,
 def test_stopped_and_resumed_from_the_command_line(small_run: Any, space_file: Path, tmp_path: Path) -> None:
     """Ctrl-C stops cleanly: exit code 130, nothing lost, and --resume finishes the budget and prints the front.
 
-    The other commands say the same of the run.
+    The other commands agree about the run.
     """
     search = kdtune_cli("search", str(space_file), cwd=tmp_path)
     files = tmp_path / "runs" / "small-1"

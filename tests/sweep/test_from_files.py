@@ -207,7 +207,7 @@ def test_a_student_from_a_file_is_checked_alike(blank: Path, rolled: Path) -> No
             "unknown key 'teacher.normalisation.sdt'; did you mean 'std'?",
         ),
         ({"weights": None, "classes": ["a"]}, "teacher: classes without weights"),
-        ({"wieghts": "x"}, "teacher.wieghts is no setting; did you mean 'weights'?"),
+        ({"wieghts": "x"}, "teacher.wieghts is not a setting; did you mean 'weights'?"),
     ],
 )
 def test_what_can_t_be_is_refused(rolled: Path, teacher: dict[str, Any], expected: str) -> None:
@@ -217,7 +217,7 @@ def test_what_can_t_be_is_refused(rolled: Path, teacher: dict[str, Any], expecte
 
 
 def test_a_student_has_no_normalisation_of_its_own(rolled: Path) -> None:
-    with pytest.raises(InputError, match=r"unknown key .student\.normalisation."):
+    with pytest.raises(InputError, match=r"unknown key 'student\.normalisation'"):
         plan_of(rolled, student={"weights": str(rolled), "normalisation": {"mean": 0, "std": 1}})
     with pytest.raises(InputError, match=r"student\.weights\.lenet: no pair has this student"):
         plan_of(rolled, student={"weights": {"lenet": str(rolled)}})

@@ -1,4 +1,4 @@
-"""kill -9 of a sweep's processes at random moments, many times in one sweep, then --resume: as if nothing had been.
+"""kill -9 of a sweep's processes at random moments, many times in one sweep; after --resume nothing is different.
 
 One round of 20 kills takes ten minutes. More: KDTUNE_KILL_ROUNDS=20 uv run pytest -m slow tests/sweep/test_killed.py
 """
@@ -29,7 +29,7 @@ from tests.sweep.chaos import Marked, cli, kill, wait_for
 
 KILLS = 20
 KINDS = {"worker": 4, "driver": 1, "raylet": 1, "everything": 1}
-"""What is killed, how often beside the others: a worker dies more often than a machine."""
+"""What is killed, and its relative frequency: a worker dies more often than a machine."""
 TRIALS, EPOCHS = 64, 6
 SPACE: dict[str, Any] = {
     **SMALL_SPACE,
@@ -64,7 +64,7 @@ def undisturbed(space_file: Path, tmp_path_factory: pytest.TempPathFactory) -> A
 
 
 class Killer:
-    """Keeps one sweep going and kills it again and again; what it does is drawn from a seed, and printed."""
+    """Kills one sweep again and again and resumes it; a seed decides its choices, which are printed."""
 
     def __init__(self, seed: int, space_file: Path, folder: Path, undisturbed: Any) -> None:
         self.random = random.Random(seed)
@@ -72,8 +72,8 @@ class Killer:
         self.space_file = space_file
         self.files = folder / "runs" / "killed"
         self.marked = Marked()
-        # Baselines are made anew in each round, so that kills meet them too. What was measured of this machine is not:
-        # another outcome would be another sweep, as its record says.
+        # Each round trains its baselines, so that kills meet them too. The measurements of this machine are shared,
+        # because other measurements would make another sweep, as its record says.
         measured = undisturbed.files.root.parents[1] / "cache" / "fusing"
         shutil.copytree(measured, folder / "cache" / "fusing")
         self.environment = {**self.marked.environment, "KDTUNE_CACHE": str(folder / "cache")}
@@ -82,8 +82,8 @@ class Killer:
         self.search = self._start()
 
     def _start(self, *, whole: bool = True) -> "subprocess.Popen[str]":
-        """Begin or resume: with the command line, or the driver alone, which is what kills are about."""
-        if not (self.files / "run.json").exists():  # killed before it was recorded, a run begins anew
+        """Begin or resume, with the command line or with the driver alone, which is what the kills are aimed at."""
+        if not (self.files / "run.json").exists():  # a run killed before its record starts from the beginning
             if not (self.files / "lock").exists():
                 shutil.rmtree(self.files, ignore_errors=True)
             arguments = ("search", str(self.space_file), "--name", self.files.name)
@@ -102,7 +102,7 @@ class Killer:
             )  # fmt: skip
 
     def run(self, kills: int) -> None:
-        """Kill so often; then let the sweep end."""
+        """Kill this many times; then let the sweep end."""
         while self.kinds.total() < kills:
             kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
             moment = self._wait_for_a_moment()
@@ -116,7 +116,7 @@ class Killer:
         assert not self.marked.wait_until_gone(30), "the sweep left processes behind"
 
     def _wait_for_a_moment(self) -> str:
-        """Wait until a model is at work since the last kill, mostly, and a random time after it."""
+        """Wait, mostly until a model is at work since the last kill, and then for a random time."""
         early = self.random.random() < 0.15
         delay = self.random.uniform(0, 8) if early else self.random.expovariate(1 / 0.5)
         if not early:
@@ -147,7 +147,7 @@ class Killer:
         return bool(found) and kill(self.random.choice(found))
 
     def _begin_again(self, *, last: bool) -> None:
-        """See that all of it is gone, without help, and resume."""
+        """Check that everything is gone without help, and resume."""
         self.search.communicate(timeout=600)
         left = self.marked.wait_until_gone(300)
         assert not left, f"a kill left processes behind: {left}"
@@ -163,7 +163,7 @@ def journal_of(run: Any) -> list[Any]:
 
 
 def assert_nothing_lost(run: Any, other: Any) -> None:
-    """Hold a sweep that was killed against the undisturbed one: to the last bit, but for the clock."""
+    """Compare a sweep that was killed with the uninterrupted one, to the last bit except for the clock."""
     tables = [r.trials().drop(columns=["seconds", "message"]) for r in (run, other)]
     pandas.testing.assert_frame_equal(*tables, check_exact=True)
     assert list(run.front().index) == list(other.front().index)

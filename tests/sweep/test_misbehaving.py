@@ -27,7 +27,7 @@ RESOURCES = {"workers": 1, "cohort": 1, "max_failures": 1, "stall_seconds": 20, 
 def _naughty(turns: Path, script: tuple[str, ...]) -> Callable[..., torch.nn.Module]:
     """Return the builder of a student that does, each time one is built for a trial, what comes next in a script.
 
-    It is made in a function: so it travels to the workers by value.
+    It is made in a function so that it is pickled by value for the workers.
     """
 
     class Student(torch.nn.Module):

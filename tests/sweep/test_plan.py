@@ -1,4 +1,4 @@
-"""What a space means on data: objectives, bounds, and the training that a configuration stands for."""
+"""What a space means on data: objectives, bounds, and the training that a configuration describes."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -14,7 +14,7 @@ WORDS = ("tea", "cake", "rain", "sun", "bread", "milk")
 
 
 def write(folder: Path, n: int = 80) -> Path:
-    """Posts that are toxic where the word `bitter` is in them; women are named in every third."""
+    """Write posts that are toxic if they contain the word `bitter`; every third one mentions women."""
     posts = {}
     for number in range(3 * n):
         label = "offensive" if number % 2 else "normal"

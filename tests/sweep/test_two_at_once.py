@@ -52,7 +52,7 @@ def record_of(folder: Path) -> Any:
 
 @pytest.mark.slow
 def test_of_two_drivers_that_resume_one_run_at_once_one_is_refused(space_file: Path, tmp_path: Path) -> None:
-    """Both find the run without a driver; the lock decides, and what the winner does is not disturbed."""
+    """Both find the run without a driver; the lock decides, and the winner is not disturbed."""
     search = cli("search", str(space_file), "--name", "one", cwd=tmp_path)
     folder = tmp_path / "runs" / "one"
     wait_for(lambda: record_of(folder).exists() and (folder / "trials").exists(), 240, "the first trial")
@@ -80,7 +80,7 @@ def test_of_two_drivers_that_resume_one_run_at_once_one_is_refused(space_file: P
 def test_two_sweeps_share_an_empty_cache_at_once_while_ten_read(
     space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both make the same data, speeds and baselines at the same time; ten readers look at one of them all along."""
+    """Both make the same data, speeds and baselines at the same time; ten readers read one of them all the time."""
     monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
     sweeps = [cli("search", str(space_file), "--name", name, cwd=tmp_path) for name in ("left", "right")]
     folder = tmp_path / "runs" / "left"

@@ -51,7 +51,7 @@ async def read(pilot, app):
 async def every_screen(pilot, app):
     """Return the text of all screens, no chart of which may fail."""
     texts = []
-    for key in "12345":
+    for key in "123456":
         await pilot.press(key)
         await pilot.pause(0.2)
         strips = app.screen._compositor.render_strips()

@@ -58,18 +58,18 @@ async def text_of(name, size, keys=()):
         for key in keys:
             await pilot.press(key)
         cursor = app.session.view.cursor
-        for _ in range(200):
+        still = 0
+        for _ in range(2000):
             await pilot.pause(0.02)
-            if (
+            read = (
                 cursor is None
                 or cursor in app.session.reader.found
                 or not app.session.store.model(cursor).epoch
-            ):
+            )
+            ranked = app.current_mode != "search" or len(app.session.intervals.rankings) == 2
+            still = still + 1 if read and ranked and app.session.intervals.idle else 0
+            if still == 20:
                 break
-        for _ in range(1000):
-            if app.current_mode != "search" or len(app.session.intervals.rankings) == 2:
-                break
-            await pilot.pause(0.02)
         await pilot.pause(0.2)
         app.session.message = None
         app.board.update_panes()
@@ -93,6 +93,13 @@ async def test_states(name, size):
     check(f"{name.replace(' ', '-')}-{size[0]}x{size[1]}", await text_of(name, size))
 
 
-@pytest.mark.parametrize("key", ["2", "4", "5", "question_mark"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("key", ["2", "3", "4"])
+async def test_screens_in_smaller_windows(key: str, size: tuple[int, int]) -> None:
+    found = await text_of("finished", size, ("home", "j", "j", "j", "space", "j", key))
+    check(f"screen-{key}-{size[0]}x{size[1]}", found)
+
+
+@pytest.mark.parametrize("key", ["2", "3", "4", "5", "question_mark"])
 async def test_screens(key):
     check(f"screen-{key}", await text_of("finished", (160, 48), ("home", "j", "j", key)))

@@ -29,7 +29,7 @@ def monitor(run: RunFiles, *options: str, **settings: Any) -> Terminal:
 def test_without_colour_there_is_no_colour_in_the_output(run):
     terminal = monitor(run, NO_COLOR="1")
     terminal.until("t0004")
-    for key in "2345":
+    for key in "23456":
         terminal.press(key)
     assert terminal.leave() == 0
     colours = {*range(30, 39), *range(40, 49), *range(90, 98), *range(100, 108)}
@@ -43,7 +43,7 @@ def test_without_colour_there_is_no_colour_in_the_output(run):
 def test_without_utf_8_everything_is_ascii(run):
     terminal = monitor(run, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="ascii")
     terminal.until("t0004")
-    for key in "2345?":
+    for key in "23456?":
         terminal.press(key)
     terminal.press("\x1b")
     assert terminal.leave() == 0
@@ -69,7 +69,7 @@ def test_a_tiny_terminal_that_is_resized_while_it_paints(run):
     for k in range(60):
         terminal.resize(*sizes[k % len(sizes)])
         if k % 7 == 0:
-            terminal.press("12345"[k // 7 % 5])
+            terminal.press("123456"[k // 7 % 6])
         terminal.read(0.02)
     terminal.resize(100, 30)
     terminal.press("1")

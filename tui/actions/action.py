@@ -27,6 +27,7 @@ class Action:
         help: one line that says what it does.
         group: its heading in the help.
         footer: its place in the footer, the smallest first; 0 for none.
+        panes: names of the panes in whose footer it stands; () for all.
         needs: `write` if it changes the run, `replay` if only a replay can do it, else empty.
     """
 
@@ -38,6 +39,7 @@ class Action:
     group: str
     footer: int = 0
     needs: str = ""
+    panes: tuple[str, ...] = ()
 
 
 def bindings(actions: Sequence[Action]) -> list[Binding]:
@@ -70,15 +72,24 @@ def _missing(action: Action, replay: bool, readonly: bool) -> str:
     return "read-only" if action.needs == "write" and readonly else ""
 
 
-def footer(actions: Sequence[Action], *, replay: bool, readonly: bool) -> list[Action]:
-    """Return the footer's actions in order: leaving, help, in a replay those that move its time, and the rest."""
+def footer(actions: Sequence[Action], *, replay: bool, readonly: bool, pane: str = "") -> list[Action]:
+    """Return a pane's footer in order: leaving, help, in a replay what moves its time, the pane's own, the rest."""
     off = set() if replay else {"replay"}
     if readonly:
         off.add("write")
-    shown = [action for action in actions if action.footer and action.needs not in off]
+    shown = [
+        action
+        for action in actions
+        if action.footer and action.needs not in off and (not action.panes or pane in action.panes)
+    ]
     return sorted(
         shown,
-        key=lambda action: (action.footer > _ALWAYS, not replay or action.group != "Time", action.footer),
+        key=lambda action: (
+            action.footer > _ALWAYS,
+            not replay or action.group != "Time",
+            not action.panes,
+            action.footer,
+        ),
     )
 
 

@@ -2,6 +2,9 @@
 
 import time
 
+from kdtune.text import plain
+
+from ..charts.rates import RATES
 from ..charts.search import sliced
 from ..host import Host
 from ..state.view import EPOCH
@@ -35,6 +38,39 @@ def choose_reference(host: Host) -> None:
     to_nds = session.view.reference == "teacher"
     session.view.reference = "nds" if to_nds else "teacher"
     session.say("class bias is ranked against the " + ("non-distilled student" if to_nds else "teacher"))
+    _changed(host)
+
+
+def choose_rate(host: Host) -> None:
+    """Show the next rate by group first."""
+    view = host.session.view
+    view.rate = (view.rate + 1) % len(RATES)
+    host.session.say(f"rate by group: {RATES[view.rate]}")
+    _changed(host)
+
+
+def choose_attribute(host: Host) -> None:
+    """Show the groups of the next sensitive attribute."""
+    session = host.session
+    names = list(session.store.record.attributes)
+    if not names:
+        session.say("these data have no groups", "dim")
+    else:
+        session.view.attribute = (session.view.attribute + 1) % len(names)
+        session.say(f"groups by {plain(names[session.view.attribute])}")
+    _changed(host)
+
+
+def choose_class(host: Host, by: int) -> None:
+    """Show the rates of the next class, or the previous one; past the last, of the class with the largest gap."""
+    session = host.session
+    view, classes = session.view, session.store.record.classes
+    place = -1 if view.chosen_class is None else view.chosen_class
+    place = (place + 1 + by) % (len(classes) + 1) - 1
+    view.chosen_class = None if place < 0 else place
+    session.say(
+        "rates of " + ("the class with the largest gap" if place < 0 else f"class {plain(classes[place])}")
+    )
     _changed(host)
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
+from ..charts.table import columns
 from ..host import Host
 from ..screens.detail import Detail
 from ..screens.dialog import Prompt
 from ..state.filter import complete
-from ..state.order import columns
 from ..state.view import COMPARED
+from .moving import sort_by
 
 FILTER_HINT = (
     "state:running  pair:lenet5  T>=4  eod<0.05  front  !failed     tab completes, enter applies, esc cancels"
@@ -36,30 +37,21 @@ def _toggle(host: Host, toggle: Callable[[str], bool]) -> None:
 
 
 def sort(host: Host, by: int) -> None:
-    """Sort by the next column, the best values first."""
+    """Sort by the next column of the table that is in sight, the best values first."""
     session = host.session
-    store, view = session.store, session.view
-    names = columns(store)
-    at = names.index(view.sort) if view.sort in names else 0
-    view.sort = names[(at + by) % len(names)]
-    view.descending = view.sort in store.measures and store.direction(view.sort) == "max"
-    _resorted(host)
+    board = host.board
+    pane = next((pane for pane in board.panes if pane.pane_name == "table"), None) if board else None
+    size = pane.size if pane is not None and pane.size else host.size
+    shown = [column.name for column in columns(session.frame(*size)) if not column.name.startswith("#")]
+    names = ["id", "state", *(name for name in shown if name != "id")]
+    at = names.index(session.view.sort) if session.view.sort in names else 0
+    if len(names) > 1:
+        sort_by(host, names[(at + by) % len(names)])
 
 
 def reverse(host: Host) -> None:
     """Reverse the order."""
-    host.session.view.descending = not host.session.view.descending
-    _resorted(host)
-
-
-def _resorted(host: Host) -> None:
-    session = host.session
-    session.view.changed()
-    session.sort(now=True)
-    session.say(
-        f"sorted by {session.view.sort}, {'largest' if session.view.descending else 'smallest'} first"
-    )
-    host.repaint()
+    sort_by(host, host.session.view.sort)
 
 
 def filter_trials(host: Host) -> None:
@@ -68,7 +60,7 @@ def filter_trials(host: Host) -> None:
     before = session.view.filter
 
     def check(text: str) -> str:
-        wrong = session.set_filter(text)
+        wrong = session.set_filter(text, typing=True)
         host.repaint()
         return wrong
 

@@ -1,10 +1,13 @@
 """Moving: between screens and panes, from trial to trial, in a list, in a chart."""
 
-from ..charts.table import front_order, visible
+from ..charts.table import column_at, columns
 from ..host import Host, HostPane
 
 _FAR = 1_000_000
 """More rows than any list has."""
+
+_FROM_THE_END = ("log", "journal")
+"""Lists that are read from their end."""
 
 
 def go_to_screen(host: Host, screen: str) -> None:
@@ -58,7 +61,7 @@ def move(host: Host, by: int) -> None:
             session.view.nudge(pane.place, pane.size, 0, -by)
             host.repaint()
             return
-        if pane.pane_name == "log":
+        if pane.pane_name in _FROM_THE_END:
             scroll(host, pane, by)
             return
     rows = pane.rows()
@@ -95,31 +98,52 @@ def scroll(host: Host, pane: HostPane, by: int) -> None:
     view = host.session.view
     name = pane.pane_name
     last = view.last.get(name, 0) if pane.scrolls else 0
-    if not last and name != "log":
+    if not last and name not in _FROM_THE_END:
         move(host, by)
         return
-    sign = -1 if name == "log" else 1  # the log is read from its end
+    sign = -1 if name in _FROM_THE_END else 1
     view.scroll[name] = max(0, min(view.scroll.get(name, 0) + sign * by, last))
     view.changed()
     host.repaint()
 
 
 def click(host: Host, pane: HostPane, x: int, y: int) -> None:
-    """Put the cursor on the trial that was clicked in a table, or the cross-hair on the place in a chart."""
+    """Put the cursor on the trial that was clicked, or the cross-hair on the place; sort by the head of a column."""
     session = host.session
     x, y = x - pane.gutter.left, y - pane.gutter.top
-    if pane.pane_name in ("table", "front_table"):
-        ids = session.ids if pane.pane_name == "table" else front_order(session.store, session.ids)
-        rows = visible(session.frame(pane.size.width, pane.size.height), ids)
-        if 0 <= y - 1 < len(rows):
-            session.view.follow = False
-            session.move_to(rows[y - 1])
+    clicked = pane.model_at(x, y)
+    if pane.pane_name == "table" and y == 0:
+        column = column_at(columns(session.frame(pane.size.width, pane.size.height)), x)
+        if column is not None and not column.name.startswith("#"):
+            sort_by(host, column.name)
+    if clicked is not None:
+        session.view.follow = False
+        session.move_to(clicked)
+        host.repaint()
+        return
     for left, top, width, height in pane.plots:
         if left <= x < left + width and top <= y < top + height:
             place = (x - left) / max(1, width - 1), 1 - (y - top) / max(1, height - 1)
             session.view.crosshair = True
             session.view.cross[pane.place] = place
             session.view.changed()
+    host.repaint()
+
+
+def sort_by(host: Host, column: str) -> None:
+    """Sort by a column, the best values first; by the same column again, in reverse."""
+    session = host.session
+    store, view = session.store, session.view
+    if view.sort == column:
+        view.descending = not view.descending
+    else:
+        view.sort = column
+        view.descending = column in store.measures and store.direction(column) == "max"
+    session.view.changed()
+    session.sort(now=True)
+    session.say(
+        f"sorted by {session.view.sort}, {'largest' if session.view.descending else 'smallest'} first"
+    )
     host.repaint()
 
 

@@ -7,7 +7,7 @@ from kdtune.runs.lock import request_stop
 
 from ..host import Host
 from ..screens.confirm import ConfirmStop
-from ..status import state_name
+from ..status import resume_command, state_name
 
 
 def export(host: Host) -> None:
@@ -73,8 +73,6 @@ def stop_run(host: Host) -> None:
                     session.say(f"can't ask the sweep to stop: {error}", "bad")
             host.repaint()
 
-        record = session.store.record
-        command = "study" if record.kind == "study" else "search"
-        host.push_screen(ConfirmStop(record.name, f"kdtune {command} --resume {record.name}"), ended)
+        host.push_screen(ConfirmStop(session.store.record.name, resume_command(session)), ended)
         return
     host.repaint()

@@ -6,6 +6,9 @@ from ..host import Host
 from ..screens.dialog import Prompt
 from ..sources import Replay
 
+MOST_SPEED = 100_000.0
+"""A replay is never played faster."""
+
 
 def pause(host: Host) -> None:
     """Pause the view, or let it go on."""
@@ -20,6 +23,16 @@ def step(host: Host, by: int) -> None:
     if source is not None:
         source.step(by)
         host.turn()
+
+
+def change_speed(host: Host, factor: float) -> None:
+    """Play faster or slower."""
+    source = _replay(host, "change its speed")
+    if source is not None:
+        source.speed = min(MOST_SPEED, max(1 / MOST_SPEED, source.speed * factor))
+        host.session.say(f"{source.speed:g} times as fast")
+        host.session.view.changed()
+        host.repaint()
 
 
 def seek(host: Host) -> None:

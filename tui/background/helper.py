@@ -54,6 +54,8 @@ class Helper:
             FAILURES: the process can't answer any more.
         """
         if isinstance(question, DoubtOf):
+            if question.report is None:
+                return None
             _send(self.questions, ("doubt", question.key[2], attributes, question.report))
         else:
             _send(self.questions, ("importance", question.columns, question.values))

@@ -1,9 +1,11 @@
 """Intervals, chance floors and importance, computed in a helper process: keys must not wait for them."""
 
 import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from kdtune.runs.records import Report
 from kdtune.runs.summary import Doubt
 
 from ..state.importance import Importance
@@ -20,18 +22,25 @@ MOST_FAILURES = 3
 class BackgroundIntervals:
     """Intervals and chance floors by (model, epoch, gap), and settings by importance, as far as they are known.
 
+    Args:
+        attributes: the run's sensitive attributes.
+        read: reads a model's report of an epoch, for questions that come without it; None if there is none.
+
     Attributes:
         doubts: the intervals and chance floors that have been computed.
         rankings: the last answer by measure; it may belong to a state a little older than the one asked for.
         revision: grows when either does.
     """
 
-    def __init__(self, attributes: Sequence[str]) -> None:
+    def __init__(
+        self, attributes: Sequence[str], read: Callable[[str, int], Report | None] = lambda *_: None
+    ) -> None:
         self.doubts: dict[DoubtKey, Doubt] = {}
         self.rankings: dict[str, Sequence[Importance]] = {}
         self.revision = 0
         self._ranked: dict[str, Hashable] = {}
         self._attributes = list(attributes)
+        self._read = read
         self._todo: list[Question] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -39,6 +48,7 @@ class BackgroundIntervals:
         self._helper: Helper | None = None
         self._thread: threading.Thread | None = None
         self._failed = 0
+        self._asking = False
 
     def want(self, questions: Sequence[Question]) -> None:
         """Ask these questions, the most important first; those asked before and not begun are dropped."""
@@ -50,6 +60,11 @@ class BackgroundIntervals:
                 self._thread = threading.Thread(target=self._run, name="intervals", daemon=True)
                 self._thread.start()
             self._wake.set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether every question has its answer."""
+        return not self._todo and not self._asking
 
     def _knows(self, question: Question) -> bool:
         if isinstance(question, DoubtOf):
@@ -72,6 +87,7 @@ class BackgroundIntervals:
         while not self._stopped:
             with self._lock:
                 question = self._todo.pop(0) if self._todo else None
+                self._asking = question is not None
                 if question is None:
                     self._wake.clear()
             if question is None:
@@ -80,6 +96,8 @@ class BackgroundIntervals:
             try:
                 if self._helper is None:
                     self._helper = Helper()
+                if isinstance(question, DoubtOf) and question.report is None:
+                    question = replace(question, report=self._read(question.key[0], question.key[1]))
                 answer = self._helper.ask(question, self._attributes)
             except FAILURES:
                 self._failed += 1

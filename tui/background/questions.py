@@ -14,10 +14,14 @@ DoubtKey = tuple[str, int, str]
 
 @dataclass(frozen=True)
 class DoubtOf:
-    """The question how far a gap in a report can be trusted."""
+    """The question how far a gap in a report can be trusted.
+
+    Attributes:
+        report: None if it has yet to be read.
+    """
 
     key: DoubtKey
-    report: Report
+    report: Report | None = None
 
 
 @dataclass(frozen=True)

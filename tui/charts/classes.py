@@ -1,5 +1,8 @@
 """Single classes: their accuracy by epoch, and where student and teacher disagree."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +12,7 @@ from kdtune.text import plain
 from ..drawing import raster
 from ..drawing.canvas import Canvas
 from ..drawing.text import fit, number, width
+from ..state.view import EPOCH
 from .bias import window
 from .frame import Frame
 
@@ -16,8 +20,48 @@ _MATRIX_CLASSES = 24
 """Disagreement of up to so many classes is drawn as a matrix; of more, its largest cells are drawn as bars."""
 
 _LEVELS = 16
+
+_NUMBER = 6
+"""Columns for the last accuracy."""
+
+_AXIS_FROM = 6
+"""There is an axis below from so many rows on."""
+
 _TALLEST = 3
 """Most rows that a class is given where there is room."""
+
+
+@dataclass(frozen=True)
+class _Map:
+    """The heat map's layout: two classes a row where there are more classes than rows.
+
+    Attributes:
+        label, cell: columns of a name, and of an epoch.
+        shown: the epochs shown, as indices.
+    """
+
+    half: bool
+    label: int
+    cell: int
+    rows: int
+    shown: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, frame: Frame, names: Sequence[str], reports: int) -> "_Map":
+        rows = frame.height - 1 - (1 if frame.height >= _AXIS_FROM else 0)
+        half = len(names) > rows and not frame.glyphs.ascii and not frame.glyphs.mono
+        longest = max(map(width, names), default=4)
+        label = min(longest, max(6, frame.width // 5), 20)
+        if half:  # each row names both of its classes
+            label = min(2 * longest + 1, max(13, frame.width // 3), 33)
+        model = frame.cursor
+        epochs = max(reports, model.epochs if model is not None else 1)
+        room = max(1, frame.width - label - 1 - _NUMBER)
+        shown = np.arange(reports)
+        if epochs > room:
+            count = max(1, round(room * reports / epochs))
+            shown = np.unique(np.linspace(0, reports - 1, count).round().astype(int))
+        return cls(half, label, max(1, min(12, room // epochs)), rows, shown)
 
 
 def class_map(frame: Frame) -> Canvas:
@@ -25,64 +69,50 @@ def class_map(frame: Frame) -> Canvas:
     reports, canvas = _reports(frame)
     if canvas is not None:
         return canvas
-    canvas = frame.canvas()
-    glyphs = frame.glyphs
+    canvas, glyphs = frame.canvas(), frame.glyphs
     table = np.array([report.counts[ALL].class_accuracy for report in reports]).T  # [C, epochs]
-    names = [plain(name) for name in frame.store.record.classes]
+    names = [glyphs.text(plain(name)) for name in frame.store.record.classes]
     order = np.argsort(np.nan_to_num(table[:, -1], nan=2.0), kind="stable")
-    label = min(max(map(width, names), default=4), max(6, canvas.width // 5), 20)
-    left, right = label + 1, 6
-    room = canvas.width - left - right
-    if room < 2 or canvas.height < 2:
+    plan = _Map.of(frame, names, len(reports))
+    left = plan.label + 1
+    if canvas.width - left - _NUMBER < 2 or canvas.height < 2:
         return canvas
-    model = frame.cursor
-    epochs = max(len(reports), model.epochs if model is not None else 1)
-    cell = max(1, min(12, room // epochs))
-    shown = np.arange(len(reports))
-    if epochs > room:
-        shown = np.unique(
-            np.linspace(0, len(reports) - 1, max(1, round(room * len(reports) / epochs))).round().astype(int)
-        )
     _ramp(frame, canvas, left, "accuracy 0", "1")
-    footer = 1 if canvas.height >= 6 else 0
-    rows = canvas.height - 1 - footer
-    half = len(names) > rows and not glyphs.ascii and not glyphs.mono
-    per_row = 2 if half else 1
+    per_row = 2 if plan.half else 1
     pairs = (len(names) + per_row - 1) // per_row
-    visible, hidden = window(pairs, rows, frame.scrolled("class_map", pairs - rows))
-    shades = raster.levels(table[:, shown], 0.0, 1.0, _LEVELS)
-    canvas.plots.append((left, 1, cell * len(shown), rows))
-    tall = max(1, min(_TALLEST, rows // max(1, len(visible)))) if not hidden else 1
+    visible, hidden = window(pairs, plan.rows, frame.scrolled("class_map", pairs, plan.rows))
+    shades = raster.levels(table[:, plan.shown], 0.0, 1.0, _LEVELS)
+    canvas.plots.append((left, 1, plan.cell * len(plan.shown), plan.rows))
+    tall = max(1, min(_TALLEST, plan.rows // max(1, len(visible)))) if not hidden else 1
     for k, place in enumerate(visible):
         y = 1 + k * tall
         if place < 0:
-            canvas.text(
-                0,
-                y,
-                fit(glyphs.text(f"{glyphs.glyph('more')} {hidden * per_row} classes between"), canvas.width),
-                "faint",
-            )
+            said = f"{glyphs.glyph('more')} {hidden * per_row} classes between"
+            canvas.text(0, y, fit(glyphs.text(said), canvas.width), "dim")
             continue
-        upper = int(order[place * per_row])
+        classes = [int(c) for c in order[place * per_row : (place + 1) * per_row]]
         middle = y + (tall - 1) // 2
-        canvas.text(0, middle, fit(glyphs.text(names[upper]), label), "text")
-        canvas.right(left + room + right, middle, glyphs.text(number(float(table[upper, -1]), 2)), "dim")
-        if half:
-            lower = int(order[place * 2 + 1]) if place * 2 + 1 < len(names) else None
-            _half_row(canvas, left, y, shades[upper], None if lower is None else shades[lower], cell)
+        _name_classes(canvas, middle, [names[c] for c in classes], plan)
+        canvas.right(canvas.width, middle, glyphs.text(number(float(table[classes[0], -1]), 2)), "dim")
+        if plan.half:
+            _half_row(
+                canvas, left, y, shades[classes[0]], shades[classes[1]] if classes[1:] else None, plan.cell
+            )
         else:
             for extra in range(tall):
-                _row(frame, canvas, left, y + extra, shades[upper], cell)
-    if footer:
-        _epoch_axis(canvas, 1 + len(visible) * tall, left, cell, len(shown), int(shown[-1]) + 1)
+                _row(frame, canvas, left, y + extra, shades[classes[0]], plan.cell)
+    if canvas.height >= _AXIS_FROM:
+        last = int(plan.shown[-1]) + 1
+        _epoch_axis(canvas, 1 + len(visible) * tall, left, plan.cell, len(plan.shown), last)
     if frame.view.crosshair:
         _map_read_out(frame, canvas, reports, names, order)
     return canvas
 
 
-def map_rows(classes: int) -> int:
-    """Return how many rows a chart of classes can use: three per class, two headings above, an axis below."""
-    return 3 + _TALLEST * classes
+def _name_classes(canvas: Canvas, y: int, names: Sequence[str], plan: _Map) -> None:
+    each = (plan.label - 1) // 2 if plan.half else plan.label
+    for k, name in enumerate(names):
+        canvas.text(k * (each + 1), y, fit(name, each), "dim" if k else "text")
 
 
 def _reports(frame: Frame) -> tuple[list[Report], Canvas | None]:
@@ -168,7 +198,7 @@ def _epoch_axis(canvas: Canvas, y: int, x: int, cell: int, columns: int, last: i
 def _map_read_out(
     frame: Frame, canvas: Canvas, reports: list[Report], names: list[str], order: npt.NDArray[np.int64]
 ) -> None:
-    x, y = frame.view.cross.get("class_map", (1.0, 1.0))
+    x, y = frame.view.cross.get(EPOCH, (1.0, 1.0))
     epoch = 1 + round(x * (len(reports) - 1))
     index = int(order[round((1 - y) * (len(order) - 1))])
     counts = reports[epoch - 1].counts[ALL]
@@ -203,8 +233,8 @@ def disagreement(frame: Frame) -> Canvas:
         said = f"{total:,} of {n:,} differ in the {cells} largest cells alone"
     canvas.text(0, 0, fit(f"{said}  epoch {report.epoch}", canvas.width), "dim")
     longest = max(map(width, names), default=4)
-    label = min(longest, max(5, canvas.width // 5), 16)
-    cell = min(10, (canvas.width - label - 1) // max(1, len(names)))
+    label = min(max(longest, 7), max(7, canvas.width // 5), 16)
+    cell = min(max(8, longest + 2), (canvas.width - label - 1) // max(1, len(names)))
     if len(names) <= _MATRIX_CLASSES and cell >= 4 and canvas.height >= len(names) + 3:
         _matrix(frame, canvas, report, names, label, cell)
     else:
@@ -244,7 +274,7 @@ def _matrix(frame: Frame, canvas: Canvas, report: Report, names: list[str], labe
 def _largest(frame: Frame, canvas: Canvas, report: Report, names: list[str]) -> None:
     glyphs = frame.glyphs
     rows = canvas.height - 1
-    start = frame.scrolled("disagreement", len(report.disagreement) - rows)
+    start = frame.scrolled("disagreement", len(report.disagreement), rows)
     cells = report.disagreement[start : start + rows]
     label = max(6, min(14, (canvas.width - 14) // 2))
     peak = report.disagreement[0][2]

@@ -5,15 +5,18 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from kdtune.text import plain
+
 from ..drawing.canvas import Canvas
-from ..drawing.plot import Plot
+from ..drawing.plot import Plot, legend
 from ..drawing.raster import Scale
-from ..drawing.text import fit, number, short, width
+from ..drawing.text import fit, number, short
 from ..state.view import EPOCH
 from .frame import REFERENCES, Frame
+from .front import OPEN_SCALES
 
 BACKGROUND_CURVES = 60
-"""So many of the latest curves are drawn behind the compared ones; more would merge into a grey area."""
+"""So many curves, of the front and the latest, are drawn behind the compared; more would merge into a grey area."""
 
 _TWO_FROM = 15
 """Two measures are drawn, one above the other, from so many rows on."""
@@ -43,19 +46,22 @@ def _legend(frame: Frame, canvas: Canvas) -> int:
     """Name the compared models in one row; return how many rows that took."""
     if canvas.height < 7:
         return 0
-    x = 0
-    for model_id in frame.view.compared:
-        slot = frame.view.slot(model_id)
-        label = f"{frame.glyphs.series(slot)} {frame.glyphs.text(model_id)}"
-        if x + width(label) > canvas.width:
-            canvas.text(max(0, canvas.width - 1), 0, "…" if not frame.glyphs.ascii else "~", "dim")
-            break
-        x = canvas.text(x, 0, label, f"series{slot}") + 3
+    glyphs = frame.glyphs
+    items = [
+        (glyphs.series(slot := frame.view.slot(model_id)), glyphs.text(plain(model_id)), f"series{slot}")
+        for model_id in frame.view.compared
+    ]
     cursor = frame.cursor
-    if cursor is not None:
-        for kind in REFERENCES:
-            if frame.store.reference(cursor, kind) is not None:
-                x = frame.name_reference(canvas, x, 0, kind)
+    items += [
+        (glyphs.glyph(kind) + glyphs.glyph("dotted"), name, kind)
+        for kind, name in REFERENCES.items()
+        if cursor is not None and frame.store.reference(cursor, kind) is not None
+    ]
+    others = sum(model_id not in frame.view.compared for model_id in frame.ids)
+    if others:
+        shown = f"{BACKGROUND_CURVES} of {others:,}" if others > BACKGROUND_CURVES else str(others)
+        items.append((glyphs.glyph("hline"), f"{shown} others", "cloud"))
+    legend(canvas, 0, 0, items)
     return 1
 
 
@@ -64,7 +70,7 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
     if height < 3 or canvas.width < 10:
         return
     compared = [model_id for model_id in view.compared if store.model(model_id)]
-    behind = [model_id for model_id in frame.ids if model_id not in compared][-BACKGROUND_CURVES:]
+    behind = _behind(frame)
     lines = {
         model_id: smoothed(store.series(model_id, measure), view.smoothing)
         for model_id in [*behind, *compared]
@@ -78,8 +84,8 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
                 guides.append((kind, store.value(reference.id, measure)))
     pool = [np.zeros(0), *lines.values(), np.array([value for _, value in guides])]
     log = measure in view.log or "curves" in view.log
-    y = Scale.over(np.concatenate(pool), log=log, margin=0.06)
-    if not log and not measure.startswith(("parameters", "latency", "individual")):
+    y, beyond = Scale.robust(np.concatenate(pool), log=log, margin=0.06)
+    if not log and not measure.startswith(OPEN_SCALES):
         y = y.clamp(0.0, 1.0)
     epochs = max([store.record.epochs, *(len(line) for line in lines.values())])
     arrow = "↑ better" if store.direction(measure) == "max" else "↓ better"
@@ -93,9 +99,9 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
         frame.glyphs,
         Scale(1.0, float(max(epochs, 2))),
         y,
-        box=(0, top, canvas.width, height),
+        box=(0, top, canvas.width - 2, height),
         x_label="epoch",
-        y_label=f"{name}  {arrow}",
+        y_label=f"{name}  {arrow}" + (f"  ({beyond:,} values off the axis)" if beyond else ""),
         whole_x=True,
         zoom=view.zoom.get(EPOCH),
     )
@@ -103,11 +109,19 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
         return
     plot.many([(np.arange(1, len(lines[i]) + 1), lines[i]) for i in behind], "axis")
     for kind, value in guides:
-        plot.horizontal(value, kind, REFERENCES[kind])
+        plot.horizontal(value, kind, REFERENCES[kind], sign=frame.glyphs.glyph(kind))
     for model_id in reversed(compared):
         _curve(frame, plot, model_id, lines[model_id])
     if view.crosshair:
         _read_out(frame, canvas, plot, lines, compared, top)
+
+
+def _behind(frame: Frame) -> list[str]:
+    """Return the trials drawn behind the compared: the front, and of the others the latest."""
+    others = [i for i in frame.ids if i not in frame.view.compared]
+    front = [i for i in others if i in frame.store.front][-BACKGROUND_CURVES:]
+    rest = [i for i in others if i not in frame.store.front]
+    return [*rest[len(rest) - min(len(rest), BACKGROUND_CURVES - len(front)) :], *front]
 
 
 def _curve(frame: Frame, plot: Plot, model_id: str, line: npt.NDArray[np.float64]) -> None:
@@ -117,7 +131,7 @@ def _curve(frame: Frame, plot: Plot, model_id: str, line: npt.NDArray[np.float64
     known = np.flatnonzero(np.isfinite(line))
     if len(known):
         last = int(known[-1])
-        plot.marker(float(epochs[last]), float(line[last]), frame.glyphs.series(slot), f"series{slot}")
+        plot.end(float(epochs[last]), float(line[last]), frame.glyphs.series(slot), f"series{slot}")
 
 
 def _read_out(
@@ -136,8 +150,7 @@ def _read_out(
         value = float(line[epoch - 1]) if epoch <= len(line) else float("nan")
         parts.append(f"{model_id} {number(value)}")
     text = frame.glyphs.text("  ".join(parts))
-    text = fit(text, min(width(text), plot.width))
-    canvas.right(plot.left + plot.width, top, text, "accent")
+    canvas.text(0, top, fit(text, canvas.width), "accent")
 
 
 def smoothed(line: npt.NDArray[np.float64], strength: int) -> npt.NDArray[np.float64]:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kdtune.runs.records import Report
+import numpy as np
+
+from kdtune.runs.records import ALL, Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import Doubt
 
@@ -11,6 +13,7 @@ from ..drawing.canvas import Canvas
 from ..drawing.glyphs import Glyphs
 from ..drawing.plot import message
 from ..state.importance import Importance
+from ..state.machine import Machine
 from ..state.store import Store
 from ..state.view import View
 
@@ -35,6 +38,10 @@ class Frame:
         loading: the share of the run that has been read so far, None once all of it has.
         error: why the run can't be read.
         now: seconds since 1970, by the clock of the view (a replay has its own).
+        machine: what this machine does; None if that says nothing about the run.
+        elsewhere: the name of the machine that the driver is on, if it is another.
+        subject: the model that is drawn, if it is not the one under the cursor.
+        pair: the two models that are drawn side by side, which share their axes.
     """
 
     store: Store
@@ -51,26 +58,65 @@ class Frame:
     loading: float | None = None
     error: str = ""
     now: float = 0.0
+    machine: Machine | None = None
+    elsewhere: str = ""
+    subject: str | None = None
+    pair: tuple[str, ...] = ()
+
+    @property
+    def examples(self) -> int:
+        """The number of validation examples; 0 while it is not known."""
+        splits = self.store.record.dataset.get("splits", {})
+        if "validation" in splits:
+            return int(splits["validation"]["n"])
+        known = (self.reports.get(i) for i in (*self.view.compared, *self.store.state.baselines))
+        return next((found[-1].counts[ALL].n for found in known if found), 0)
 
     def canvas(self) -> Canvas:
         """Return an empty canvas of this size."""
         return Canvas(self.width, self.height, ascii_only=self.glyphs.ascii)
 
-    def name_reference(self, canvas: Canvas, x: int, y: int, kind: str) -> int:
-        """Name a reference and its line in a legend; return the next free column, `x` if there was no room."""
-        label = f"{self.glyphs.glyph('dotted')} {REFERENCES[kind]}"
-        return canvas.text(x, y, label, kind) + 3 if x + len(label) <= canvas.width else x
-
-    def scrolled(self, name: str, last: int) -> int:
-        """Return the first row to show of a list that scrolls up to `last`, and correct the view if it is beyond."""
+    def scrolled(self, name: str, rows: int, room: int) -> int:
+        """Return the first of so many rows to show where there is room for some, and correct the view's."""
+        last = rows - max(0, room)
         self.view.last[name] = max(0, last)
+        self.view.rows[name] = rows
         self.view.scroll[name] = max(0, min(self.view.scroll.get(name, 0), last))
         return self.view.scroll[name]
 
     @property
     def cursor(self) -> ModelState | None:
-        """The model under the cursor."""
-        return self.store.model(self.view.cursor)
+        """The model that is drawn: the one under the cursor, or its neighbour beside it."""
+        return self.store.model(self.subject or self.view.cursor)
+
+    def references(self) -> list[ModelState]:
+        """Return the teacher and the NDS of the model that is drawn, as far as it has them."""
+        model = self.cursor
+        found = [None if model is None else self.store.reference(model, kind) for kind in REFERENCES]
+        return [item for item in found if item is not None and item is not model]
+
+    @property
+    def second(self) -> str | None:
+        """The model to draw beside the one under the cursor: the one that was selected or pinned last."""
+        chosen = [i for i in (*self.view.pinned, *self.view.selected) if i != self.view.cursor]
+        return next((i for i in reversed(chosen) if self.store.model(i) is not None), None)
+
+    @property
+    def attribute(self) -> str:
+        """The sensitive attribute that charts of one attribute show."""
+        names = list(self.store.record.attributes)
+        return names[self.view.attribute % len(names)]
+
+    def chosen_class(self, attribute: str) -> int:
+        """Return the class whose rates are shown: the one chosen, else the one with the largest EOD."""
+        classes = len(self.store.record.classes)
+        if self.view.chosen_class is not None:
+            return self.view.chosen_class % classes
+        model = self.store.model(self.view.cursor)
+        found = () if model is None else self.reports_of(model.id)
+        if classes == 2 or not found or attribute not in found[-1].counts:
+            return classes - 1 if classes == 2 else 0
+        return int(np.argmax(np.nan_to_num(found[-1].counts[attribute].eod_by_class, nan=-1.0)))
 
     @property
     def done(self) -> list[ModelState]:
@@ -98,6 +144,17 @@ class Frame:
         if self.loading is not None:
             return message(canvas, self.glyphs, f"reading the run: {self.loading:.0%}")
         return message(canvas, self.glyphs, title, hint)
+
+    def no_done(self, hint: str) -> Canvas:
+        """Return the canvas of a chart of trials that are done, where there are none; it says why."""
+        counts = self.store.counts()
+        if counts["done"] and not self.view.filter:
+            return self.nothing("no trial to draw", hint)
+        if not self.store.state.trials:
+            return self.no_trials("no trial has started", hint)
+        ended = {name: counts[name] for name in ("failed", "stopped") if counts[name]}
+        said = "".join(f", {count} {name}" for name, count in ended.items())
+        return self.no_trials(f"no trial is done{said}", hint)
 
     def no_trials(self, title: str, hint: str = "") -> Canvas:
         """Return the canvas of a chart that has no trial to draw; if the filter lets none through, it says so."""

@@ -1,7 +1,8 @@
-"""The Pareto front, the trials behind it and the front halfway through; and the hypervolume as it grew."""
+"""The Pareto front, the trials behind it, the front halfway through, and every baseline."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,19 +12,25 @@ from kdtune.text import plain
 
 from ..drawing import raster
 from ..drawing.canvas import Canvas
-from ..drawing.plot import Plot
+from ..drawing.plot import LegendItem, Plot, legend
 from ..drawing.raster import Scale
 from ..drawing.text import fit, number, short, width
+from .doubt import front_steps, interval
 from .frame import Frame
+from .ranks import front_order
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
-_OPEN_SCALES = ("parameters", "latency", "individual_fairness")
-_CLOUD_FROM = 250
+OPEN_SCALES = ("parameters", "latency", "individual_fairness", "class_bias")
+CLOUD_FROM = 250
 """From so many trials on they are single braille dots: larger marks would hide each other, fewer dots are not seen."""
 
 _LABELS = 16
 """So many members of the front are named in the plot; more names would hide the points."""
+
+_SHARE = 0.6
+"""An axis reaches to a baseline only if the trials keep this share of it; farther ones stand at the border."""
 
 
 def axes(frame: Frame) -> tuple[str, str]:
@@ -37,80 +44,119 @@ def axes(frame: Frame) -> tuple[str, str]:
     return first, others[0] if others else first
 
 
+@dataclass(frozen=True)
+class _Cloud:
+    """The trials that pass the filter: their places [n], and masks [n] of what they are."""
+
+    names: tuple[str, str]
+    xs: Floats
+    ys: Floats
+    running: Bools
+    done: Bools
+    member: Bools
+    infeasible: Bools
+
+    @classmethod
+    def of(cls, frame: Frame) -> "_Cloud":
+        store, names = frame.store, axes(frame)
+        rows = store.rows(frame.ids)
+        xs, ys = (store.column(rows, name) for name in names)
+        done = store.in_state(rows, "done")
+        member = store.on_front(rows) & done
+        infeasible = done & np.isin(rows, store.rows(list(store.infeasible)))
+        return cls(names, xs, ys, store.in_state(rows, "running"), done, member, infeasible)
+
+
 def front(frame: Frame) -> Canvas:
     """Draw all trials in the plane of two measures, the front as points on a staircase."""
-    store, view, glyphs = frame.store, frame.view, frame.glyphs
-    rows = store.rows(frame.ids)
-    name_x, name_y = axes(frame)
-    xs, ys = store.column(rows, name_x), store.column(rows, name_y)
-    if not np.isfinite(xs).any():
+    store, view = frame.store, frame.view
+    cloud = _Cloud.of(frame)
+    name_x, name_y = cloud.names
+    shown = cloud.running | cloud.done | np.isin(store.rows(frame.ids), store.rows(view.compared))
+    if not (np.isfinite(cloud.xs) & np.isfinite(cloud.ys))[shown].any():
+        if np.isfinite(cloud.xs)[shown].any():
+            return frame.no_trials(f"{short(name_y)} is undefined for all trials", "v shows another measure")
         return frame.no_trials("no point yet", "the first point appears with the first trial's report")
-    done = store.in_state(rows, "done")
-    member = store.on_front(rows) & done
-    cursor = frame.cursor
-    guides = (
-        []
-        if cursor is None
-        else [r for k in ("teacher", "nds") if (r := store.reference(cursor, k)) is not None]
-    )
     canvas = frame.canvas()
-    x_scale = _scale(frame, name_x, xs)
-    y_scale = _scale(frame, name_y, ys)
     arrows = {"max": ("→ better", "↑ better"), "min": ("← better", "↓ better")}
     plot = Plot(
         canvas,
-        glyphs,
-        x_scale,
-        y_scale,
+        frame.glyphs,
+        _scale(frame, name_x, cloud.xs[shown]),
+        _scale(frame, name_y, cloud.ys[shown]),
         box=(0, 1, canvas.width, canvas.height - 1),
         x_label=f"{short(name_x)}  {arrows[store.direction(name_x)][0]}",
-        y_label=f"{short(name_y)}  {arrows[store.direction(name_y)][1]}",
+        y_label=f"{short(name_y)}  {arrows[store.direction(name_y)][1]}{_projection(frame, name_x, name_y)}",
         zoom=view.zoom.get("front"),
     )
-    plane = {name_x, name_y} == set(store.record.objectives)
-    earlier = store.rows([trial.id for trial in store.front_after(0.5)] if plane else [])
-    _legend(
-        frame,
-        canvas,
-        {
-            "NDS": len(guides) > 1,
-            "running": store.counts()["running"] > 0,
-            "front halfway": len(earlier) > 0,
-        },
-    )
+    there = set(frame.ids)
+    plane = set(cloud.names) == set(store.record.objectives)
+    halfway = [trial.id for trial in store.front_after(0.5) if trial.id in there] if plane else []
+    if not view.crosshair:
+        legend(canvas, 0, 0, _signs(frame, cloud, halfway=bool(halfway)))
     if not plot.usable:
         return canvas
     if plane:
-        _stairs(
-            frame, plot, store.column(earlier, name_x), store.column(earlier, name_y), name_x, name_y, "faint"
-        )
-    rest = done & ~member
-    if rest.sum() > _CLOUD_FROM:
+        earlier = store.rows(halfway)
+        xs, ys = (store.column(earlier, name) for name in cloud.names)
+        _stairs(frame, plot, xs, ys, cloud.names, "faint")
+    _draw_trials(frame, plot, cloud, stairs=plane)
+    _draw_models(frame, plot, cloud)
+    if view.crosshair:
+        _read_out(frame, canvas, plot, cloud)
+    return canvas
+
+
+def _draw_trials(frame: Frame, plot: Plot, cloud: _Cloud, *, stairs: bool) -> None:
+    glyphs, xs, ys = frame.glyphs, cloud.xs, cloud.ys
+    plot.spots(xs, ys, frame.ids)
+    rest = cloud.done & ~cloud.member
+    if rest.sum() > CLOUD_FROM:
         plot.cloud(xs[rest], ys[rest], "cloud")
     else:
-        _markers(plot, xs[rest], ys[rest], glyphs.glyph("dot"), "cloud")
-    if plane:
-        _stairs(frame, plot, xs[member], ys[member], name_x, name_y, "accent")
-    _guides(frame, plot, guides, name_x, name_y)
-    running = store.in_state(rows, "running")
-    _markers(plot, xs[running], ys[running], glyphs.glyph("hollow"), "warn")
+        feasible = rest & ~cloud.infeasible
+        _markers(plot, xs[feasible], ys[feasible], glyphs.glyph("dot"), "cloud")
+        _markers(plot, xs[cloud.infeasible], ys[cloud.infeasible], glyphs.glyph("infeasible"), "cloud")
+    if stairs:
+        _stairs(frame, plot, xs[cloud.member], ys[cloud.member], cloud.names, "accent")
+    _guides(frame, plot, *cloud.names)
+    _markers(plot, xs[cloud.running], ys[cloud.running], glyphs.glyph("running"), "warn")
+
+
+def _draw_models(frame: Frame, plot: Plot, cloud: _Cloud) -> None:
+    """Draw what has a name: the baselines, the front, and the compared with their intervals."""
+    store, view, glyphs = frame.store, frame.view, frame.glyphs
+    name_x, name_y = cloud.names
+    compared = [m for i in reversed(view.compared) if (m := store.model(i)) is not None and m.values]
+    for model in compared:
+        _error_bars(frame, plot, model, name_x, name_y)
     places: dict[str, tuple[int, int]] = {}
-    for k in np.flatnonzero(member).tolist():
-        where = plot.marker(float(xs[k]), float(ys[k]), glyphs.glyph("point"), "front")
+    names: dict[str, str] = {}
+    for model in store.baselines:
+        where, label = _baseline(frame, plot, model, name_x, name_y)
+        if where is not None:
+            places[model.id], names[model.id] = where, label
+    for k in np.flatnonzero(cloud.member).tolist():
+        where = plot.marker(float(cloud.xs[k]), float(cloud.ys[k]), glyphs.glyph("front"), "front")
         if where is not None:
             places[frame.ids[k]] = where
-    for model_id in reversed(view.compared):
-        model = store.model(model_id)
-        if model is not None and model.values:
-            slot = view.slot(model_id)
-            where = plot.marker(_of(model, name_x), _of(model, name_y), glyphs.series(slot), f"series{slot}")
-            if where is not None:
-                places.pop(model_id, None)
-                places = {model_id: where, **places}
-    _names(frame, canvas, plot, places)
-    if view.crosshair:
-        _read_out(frame, canvas, plot, xs, ys, name_x, name_y)
-    return canvas
+    for model in compared:
+        slot = view.slot(model.id)
+        if model.kind in ("teacher", "nds"):
+            continue
+        where = plot.marker(_of(model, name_x), _of(model, name_y), glyphs.series(slot), f"series{slot}")
+        if where is not None:
+            places.pop(model.id, None)
+            places = {model.id: where, **places}
+    _names(frame, plot, places, names)
+
+
+def _projection(frame: Frame, x: str, y: str) -> str:
+    """Say that what is on the front can lie inside the cloud: it is a front of other measures than those shown."""
+    names = frame.store.record.objectives
+    if {x, y} == set(names):
+        return ""
+    return f"   a projection: the front is of {', '.join(map(short, names))}"
 
 
 def _markers(plot: Plot, xs: Floats, ys: Floats, glyph: str, style: str) -> None:
@@ -123,17 +169,25 @@ def _of(model: ModelState, name: str) -> float:
 
 
 def _scale(frame: Frame, name: str, values: Floats) -> Scale:
-    """Return an axis with room for all trials and baselines, so that it does not change when the cursor moves."""
+    """Return an axis with room for all trials, and for the baselines that leave them most of it."""
     log = name in frame.view.log or ("front" in frame.view.log and name == axes(frame)[1])
-    scale = Scale.over(
-        np.append(values, [_of(model, name) for model in frame.store.baselines]), log=log, margin=0.07
-    )
-    bounded = not name.startswith(_OPEN_SCALES) and not log
+    known = values[np.isfinite(values)]
+    beside = [_of(model, name) for model in frame.store.baselines]
+    if known.size:
+        core = float(np.ptp(known)) or 0.05
+        low, high = float(known.min()), float(known.max())
+        beside.sort(key=lambda value: max(low - value, value - high))
+        for value in beside:
+            if not math.isnan(value) and max(high, value) - min(low, value) <= core / _SHARE:
+                low, high = min(low, value), max(high, value)
+                known = np.append(known, value)
+    scale = Scale.over(known, log=log, margin=0.07)
+    bounded = not name.startswith(OPEN_SCALES) and not log
     return scale.clamp(-0.02, 1.02) if bounded else scale
 
 
-def _stairs(frame: Frame, plot: Plot, xs: Floats, ys: Floats, x: str, y: str, style: str) -> None:
-    signs = [-1.0 if frame.store.direction(name) == "max" else 1.0 for name in (x, y)]
+def _stairs(frame: Frame, plot: Plot, xs: Floats, ys: Floats, names: tuple[str, str], style: str) -> None:
+    signs = [-1.0 if frame.store.direction(name) == "max" else 1.0 for name in names]
     points = sorted(set(zip((signs[0] * xs).tolist(), (signs[1] * ys).tolist(), strict=True)))
     if not points:
         return
@@ -145,109 +199,116 @@ def _stairs(frame: Frame, plot: Plot, xs: Floats, ys: Floats, x: str, y: str, st
     plot.curve(signs[0] * stairs_x, signs[1] * stairs_y, style)
 
 
-def _guides(frame: Frame, plot: Plot, guides: Sequence[ModelState], x: str, y: str) -> None:
+def _guides(frame: Frame, plot: Plot, x: str, y: str) -> None:
     for constraint in frame.store.record.constraints:
         label = plain(str(constraint))
         if constraint.name == x:
             plot.vertical(constraint.bound, "warn", label)
         elif constraint.name == y:
             plot.horizontal(constraint.bound, "warn", label)
-    for model in guides:
+    for model in frame.references():
         plot.vertical(_of(model, x), model.kind)
         plot.horizontal(_of(model, y), model.kind)
-    for model in guides:
-        plot.marker(_of(model, x), _of(model, y), frame.glyphs.glyph(model.kind), model.kind)
 
 
-def _names(frame: Frame, canvas: Canvas, plot: Plot, places: Mapping[str, tuple[int, int]]) -> None:
-    """Write names beside points where the canvas is empty."""
+def _error_bars(frame: Frame, plot: Plot, model: ModelState, x: str, y: str) -> None:
+    """Draw the 95 % intervals of a model in both measures."""
+    slot = frame.view.slot(model.id)
+    style = f"series{slot}" if slot else "cloud"
+    at_x, at_y = _of(model, x), _of(model, y)
+    if (around := interval(frame, model, x)) is not None:
+        plot.bar(around, (at_y, at_y), style)
+    if (around := interval(frame, model, y)) is not None:
+        plot.bar((at_x, at_x), around, style)
+
+
+def _baseline(
+    frame: Frame, plot: Plot, model: ModelState, x: str, y: str
+) -> tuple[tuple[int, int] | None, str]:
+    """Draw a baseline, at the border if it lies beyond; return its place, and its name with where it lies."""
+    at_x, at_y = _of(model, x), _of(model, y)
+    place_x, place_y = plot.x.place(at_x), plot.y.place(at_y)
+    if math.isnan(place_x) or math.isnan(place_y):
+        return None, ""
+    label = plain(model.id)
+    if place_x < 0 or place_x > 1:
+        label += f" {'←' if place_x < 0 else '→'} {number(at_x)}"
+    if place_y < 0 or place_y > 1:
+        label += f" {'↓' if place_y < 0 else '↑'} {number(at_y)}"
+    inside = (min(1.0, max(0.0, place)) for place in (place_x, place_y))
+    where = plot.marker(
+        plot.x.inverse(next(inside)), plot.y.inverse(next(inside)), frame.glyphs.glyph(model.kind), model.kind
+    )
+    if where is not None:
+        plot.canvas.spots.append((np.array([where[0]]), np.array([where[1]]), [model.id]))
+    return where, label
+
+
+def _names(frame: Frame, plot: Plot, places: Mapping[str, tuple[int, int]], names: Mapping[str, str]) -> None:
+    """Write names beside points where there is nothing but ground and lines; that of the cursor comes first."""
+    canvas = plot.canvas
     ground = (" ", frame.glyphs.glyph("dotted"), frame.glyphs.glyph("vdotted"))
-    for model_id, (column, row) in list(places.items())[:_LABELS]:
-        label = frame.glyphs.text(plain(model_id))
+    taken = set(places.values())
+    for x, y, _ in canvas.spots:
+        taken |= set(zip(x.tolist(), y.tolist(), strict=True)) if len(x) <= CLOUD_FROM else set()
+    for model_id, (column, row) in list(places.items())[: _LABELS + len(names)]:
+        label = frame.glyphs.text(names.get(model_id) or plain(model_id))
         cells = width(label)
         compared = model_id in frame.view.compared
-        style = f"series{frame.view.slot(model_id)}" if compared else "front"
+        model = frame.store.model(model_id)
+        style = model.kind if model is not None and model_id in names else "front"
+        style = f"series{frame.view.slot(model_id)}" if compared and model_id not in names else style
         for start, line in _beside(column, row, cells):
+            inside = plot.left <= start - 1 and start + cells + 1 <= plot.left + plot.width
+            if not inside or not plot.top <= line < plot.top + plot.height:
+                continue
+            below = canvas.chars[line, start - 1 : start + cells + 1].tolist()
+            hides = any((x, line) in taken for x in range(start, start + cells))
+            lines_only = (compared or model_id in names) and not any(char.isalnum() for char in below)
             if (
-                plot.left <= start - 1
-                and start + cells + 1 <= plot.left + plot.width
-                and plot.top <= line < plot.top + plot.height
+                not hides
+                and canvas.free(start, line, cells)
+                and (lines_only or all(c in ground for c in below))
             ):
-                below = canvas.chars[line, start - 1 : start + cells + 1].tolist()
-                forced = model_id == frame.view.cursor and (start, line) == (column + 2, row)
-                if forced or all(char in ground for char in below):
-                    canvas.text(start, line, label, style)
-                    break
+                canvas.text(start, line, label, style)
+                canvas.hold(start, line, cells)
+                break
 
 
 def _beside(column: int, row: int, cells: int) -> list[tuple[int, int]]:
-    """Return where a name of so many cells may begin, the best place first: beside its point, then one row off."""
-    return [(start, row + off) for off in (0, -1, 1) for start in (column + 2, column - 1 - cells)]
-
-
-def _legend(frame: Frame, canvas: Canvas, there: Mapping[str, bool]) -> None:
-    """Name what is drawn, except what `there` says is not."""
-    glyphs = frame.glyphs
-    items = [
-        (glyphs.glyph("point"), "front", "front"),
-        ("─" if not glyphs.ascii else "-", "front halfway", "faint"),
-        (glyphs.series(0), "cursor", "series0"),
-        (glyphs.glyph("hollow"), "running", "warn"),
-        (glyphs.glyph("dot"), "done", "cloud"),
-        (glyphs.glyph("teacher"), "teacher", "teacher"),
-        (glyphs.glyph("nds"), "NDS", "nds"),
+    """Return where a name of so many cells may begin, the best place first: beside its point, then rows off."""
+    return [
+        (start, row + off) for off in (0, -1, 1, -2, 2, -3, 3) for start in (column + 2, column - 1 - cells)
     ]
-    x = 0
-    for glyph, label, style in items:
-        if not there.get(label, True):
-            continue
-        if x + len(label) + 2 > canvas.width:
-            break
-        x = canvas.text(x, 0, glyph, style)
-        x = canvas.text(x + 1, 0, label, "dim") + 3
 
 
-def _read_out(frame: Frame, canvas: Canvas, plot: Plot, xs: Floats, ys: Floats, x: str, y: str) -> None:
+def _signs(frame: Frame, cloud: _Cloud, *, halfway: bool) -> list[LegendItem]:
+    """Return the legend: what is drawn, and nothing else."""
+    glyphs = frame.glyphs
+    kinds = {model.kind for model in frame.store.baselines}
+    members = front_order(frame.store, frame.ids)
+    steps = front_steps(frame, members)
+    told = f", {steps[-1] + 1} told apart" if steps and steps[-1] + 1 < len(members) else ""
+    items: list[tuple[bool, LegendItem]] = [
+        (bool(members), (glyphs.glyph("front"), f"front: {len(members)}{told}", "front")),
+        (True, (glyphs.series(0), "cursor", "series0")),
+        (bool(cloud.running.any()), (glyphs.glyph("running"), "running", "warn")),
+        (True, (glyphs.glyph("dot"), "done", "cloud")),
+        (bool(cloud.infeasible.any()), (glyphs.glyph("infeasible"), "infeasible", "cloud")),
+        ("teacher" in kinds, (glyphs.glyph("teacher"), "teacher", "teacher")),
+        ("nds" in kinds, (glyphs.glyph("nds"), "NDS", "nds")),
+        (halfway, (glyphs.glyph("hline"), "front halfway", "cloud")),
+    ]
+    return [item for there, item in items if there]
+
+
+def _read_out(frame: Frame, canvas: Canvas, plot: Plot, cloud: _Cloud) -> None:
+    x, y = cloud.names
     place = frame.view.cross.get("front", (0.5, 0.5))
     at_x, at_y = plot.cross(place)
-    distance = np.hypot(plot.x(xs) - place[0], plot.y(ys) - place[1])
+    distance = np.hypot(plot.x(cloud.xs) - place[0], plot.y(cloud.ys) - place[1])
     text = f"{short(x)} {number(at_x)}  {short(y)} {number(at_y)}"
     if np.isfinite(distance).any():
         k = int(np.nanargmin(distance))
-        text += f"  nearest {frame.ids[k]} {number(float(xs[k]))} / {number(float(ys[k]))}"
+        text += f"  nearest {frame.ids[k]} {number(float(cloud.xs[k]))} / {number(float(cloud.ys[k]))}"
     canvas.text(0, 0, fit(frame.glyphs.text(text), canvas.width), "accent")
-
-
-def hypervolume(frame: Frame) -> Canvas:
-    """Draw the hypervolume over the number of trials done."""
-    store = frame.store
-    history = store.state.hypervolume
-    if not history:
-        return frame.nothing("no hypervolume yet", "it starts with the first trial that is done")
-    canvas = frame.canvas()
-    done = np.array([float(n) for n, _ in history])
-    volume = np.array([v for _, v in history])
-    y = Scale.over(volume, log="hypervolume" in frame.view.log, margin=0.08)
-    end = float(max(store.record.trials or 0, done[-1], 2))
-    plot = Plot(
-        canvas,
-        frame.glyphs,
-        Scale(0.0, end),
-        y if y.log else y.clamp(0.0, 1.0),
-        x_label="trials done",
-        y_label=f"hypervolume {store.hypervolume:.4f}  ↑ better",
-        whole_x=True,
-        zoom=frame.view.zoom.get("hypervolume"),
-    )
-    if not plot.usable:
-        return canvas
-    steps_x = np.repeat(done, 2)[1:]
-    steps_y = np.repeat(volume, 2)[:-1]
-    plot.curve(steps_x, steps_y, "accent")
-    plot.marker(float(done[-1]), float(volume[-1]), frame.glyphs.glyph("point"), "front")
-    if frame.view.crosshair:
-        at, _ = plot.cross(frame.view.cross.get("hypervolume", (0.5, 0.5)))
-        before = volume[done <= round(at)]
-        text = f"{round(at)} trials  hv {number(float(before[-1]), 4) if len(before) else '–'}"
-        canvas.right(canvas.width, 0, frame.glyphs.text(text), "accent")
-    return canvas

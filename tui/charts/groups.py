@@ -11,7 +11,7 @@ from kdtune.text import plain
 
 from ..drawing import raster
 from ..drawing.canvas import Canvas
-from ..drawing.text import fit, number, short
+from ..drawing.text import fit, number, short, width
 from .frame import REFERENCES, Frame
 from .gaps import gap_names, no_gaps
 
@@ -29,7 +29,7 @@ def groups(frame: Frame) -> Canvas:
     canvas = frame.canvas()
     report = reports[-1]
     y = 0
-    label = 12
+    label = _label(frame)
     names = gap_names(frame)
     values = [v for name in names for v in _extent(frame, model, report.epoch, name)]
     top = max([0.05, *(v for v in values if not math.isnan(v))])
@@ -47,6 +47,13 @@ def groups(frame: Frame) -> Canvas:
         y += 1
         y = _class_rows(frame, canvas, y, label, attribute, report)
     return canvas
+
+
+def _label(frame: Frame) -> int:
+    """Return the columns for the names of gaps and groups."""
+    groups = [plain(name) for names in frame.store.record.attributes.values() for name in names]
+    longest = max([8, *map(width, groups), *(width(short(name)) for name in gap_names(frame))])
+    return min(longest + 1, max(9, frame.width // 4))
 
 
 def _legend(frame: Frame) -> str:
@@ -108,7 +115,9 @@ def _gap_row(
                     only_free=False,
                 )
         _mark(canvas, left, y, room, value / top, glyphs.glyph("point"), "series0", only_free=False)
-    canvas.text(canvas.width - numbers, y, fit(glyphs.text(text), numbers), "text")
+    # An interval that leaves out what chance alone would show is more than noise.
+    sure = doubt is not None and doubt.low > doubt.chance
+    canvas.text(canvas.width - numbers, y, fit(glyphs.text(text), numbers), "loss" if sure else "text")
 
 
 def _interval(frame: Frame, canvas: Canvas, x: int, y: int, room: int, low: float, high: float) -> None:

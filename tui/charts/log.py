@@ -15,7 +15,7 @@ def log(frame: Frame) -> Canvas:
     if not lines:
         return frame.nothing("the log is empty", "what Ray and the driver print appears here")
     canvas = frame.canvas()
-    back = frame.scrolled("log", len(lines) - canvas.height)
+    back = frame.scrolled("log", len(lines), canvas.height)
     rows: list[tuple[str, str]] = []
     for line in reversed(lines[: len(lines) - back]):
         style = _style(line)

@@ -16,10 +16,10 @@ from ..drawing.raster import Scale
 from ..drawing.text import fit, number, short, width
 from ..state.store import Store, config_value, numeric
 from .frame import REFERENCES, Frame
-from .front import axes
+from .front import CLOUD_FROM, axes
 
 _LINES = 120
-"""So many of the latest trials are drawn as lines; more would merge into a grey area."""
+"""So many trials, those of the front and the latest, are drawn as lines; more would merge into a grey area."""
 
 _WIDE = 20
 """If the space does not say, a setting's axis is logarithmic from this ratio of largest to smallest on."""
@@ -57,7 +57,7 @@ def _spread(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDA
 def parallel(frame: Frame) -> Canvas:
     """Draw each trial as a line across its settings and objectives: the front in colour, the others behind."""
     store, view, glyphs = frame.store, frame.view, frame.glyphs
-    done = frame.done[-_LINES:]
+    done, left_out = _drawn(frame)
     compared = [
         m
         for m in (store.model(i) for i in view.compared)
@@ -65,16 +65,15 @@ def parallel(frame: Frame) -> Canvas:
     ]
     trials = done + [m for m in compared if m not in done]
     if not trials:
-        return frame.no_trials(
-            "no trial is done", "each trial will be a line across its settings and results"
-        )
+        return frame.no_done("each trial will be a line across its settings and results")
     canvas = frame.canvas()
     names = [*store.varied, *store.record.objectives]
     most = max(2, canvas.width // 9)
     if len(names) > most:
         keep = list(store.record.objectives)
         names = [*store.varied[: max(0, most - len(keep))], *keep]
-    top, height = 2, canvas.height - 3
+    told = f"the front and the latest: {len(done)} of {len(done) + left_out:,} trials" if left_out else ""
+    top, height = 2, canvas.height - 3 - bool(told)
     if height < 2 or canvas.width < 12 or len(names) < 2:
         return canvas
     places, lows, highs = zip(*(_axis_values(frame, trials, name) for name in names), strict=True)
@@ -104,7 +103,17 @@ def parallel(frame: Frame) -> Canvas:
     _ends(frame, canvas, 0, columns, [short(name) for name in names], "strong")
     _ends(frame, canvas, 1, columns, highs, "label")
     _ends(frame, canvas, top + height, columns, lows, "label")
+    if told:
+        canvas.text(0, canvas.height - 1, fit(told, canvas.width), "dim")
     return canvas
+
+
+def _drawn(frame: Frame) -> tuple[list[ModelState], int]:
+    """Return the trials to draw, those of the front last, and how many are left out."""
+    front = [trial for trial in frame.done if trial.id in frame.store.front]
+    rest = [trial for trial in frame.done if trial.id not in frame.store.front]
+    kept = max(0, _LINES - len(front))
+    return [*rest[max(0, len(rest) - kept) :], *front], max(0, len(rest) - kept)
 
 
 def _ends(
@@ -133,7 +142,9 @@ def slice_(frame: Frame) -> Canvas:
     done = frame.done
     settings = sliced(store)
     if not done or not settings:
-        return frame.no_trials("no trial is done", "each trial will be a point here")
+        if done:
+            return frame.nothing("all trials have the same settings", "there is nothing to slice by")
+        return frame.no_done("each trial will be a point here")
     name = settings[view.parameter % len(settings)]
     measure = axes(frame)[1]
     canvas = frame.canvas()
@@ -153,14 +164,19 @@ def slice_(frame: Frame) -> Canvas:
     if not plot.usable:
         return canvas
     _name_ticks(frame, canvas, plot, ticks)
-    for kind, name in REFERENCES.items():
-        cursor = frame.cursor
-        reference = None if cursor is None else store.reference(cursor, kind)
-        if reference is not None:
-            plot.horizontal(store.value(reference.id, measure), kind, name)
-    for trial, x, value in zip(done, xs.tolist(), ys.tolist(), strict=True):
-        front = trial.id in store.front
-        plot.marker(x, value, glyphs.glyph("point" if front else "dot"), "front" if front else "cloud")
+    for model in frame.references():
+        title = REFERENCES[model.kind]
+        plot.horizontal(store.value(model.id, measure), model.kind, title, sign=glyphs.glyph(model.kind))
+    if not np.isfinite(ys).any():
+        return frame.nothing(f"{short(measure)} is undefined for all trials", "v shows another measure")
+    plot.spots(xs, ys, [trial.id for trial in done])
+    front = np.array([trial.id in store.front for trial in done])
+    if (~front).sum() > CLOUD_FROM:
+        plot.cloud(xs[~front], ys[~front], "cloud")
+    for k, (x, value) in enumerate(zip(xs.tolist(), ys.tolist(), strict=True)):
+        if front[k] or (~front).sum() <= CLOUD_FROM:
+            style = "front" if front[k] else "cloud"
+            plot.marker(x, value, glyphs.glyph("front" if front[k] else "dot"), style)
     index = {trial.id: k for k, trial in enumerate(done)}
     for model_id in reversed(view.compared):
         if model_id in index:
@@ -169,15 +185,26 @@ def slice_(frame: Frame) -> Canvas:
                 float(xs[k]), float(ys[k]), glyphs.series(view.slot(model_id)), f"series{view.slot(model_id)}"
             )
     if view.crosshair:
-        place = view.cross.get("slice", (0.5, 0.5))
-        at_x, at_y = plot.cross(place)
-        distance = np.hypot(plot.x(xs) - place[0], plot.y(ys) - place[1])
-        text = f"{short(name)} {setting(at_x)}  {short(measure)} {number(at_y)}"
-        if np.isfinite(distance).any():
-            k = int(np.nanargmin(distance))
-            text += f"  nearest {done[k].id}: {setting(config_value(done[k], name))} / {number(float(ys[k]))}"
-        canvas.text(0, 0, fit(glyphs.text(text), canvas.width), "accent")
+        _read_out(frame, plot, done, (xs, ys), (name, measure))
     return canvas
+
+
+def _read_out(
+    frame: Frame,
+    plot: Plot,
+    done: Sequence[ModelState],
+    places: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    names: tuple[str, str],
+) -> None:
+    (xs, ys), (name, measure) = places, names
+    place = frame.view.cross.get("slice", (0.5, 0.5))
+    at_x, at_y = plot.cross(place)
+    distance = np.hypot(plot.x(xs) - place[0], plot.y(ys) - place[1])
+    text = f"{short(name)} {setting(at_x)}  {short(measure)} {number(at_y)}"
+    if np.isfinite(distance).any():
+        k = int(np.nanargmin(distance))
+        text += f"  nearest {done[k].id}: {setting(config_value(done[k], name))} / {number(float(ys[k]))}"
+    plot.canvas.text(0, 0, fit(frame.glyphs.text(text), plot.canvas.width), "accent")
 
 
 def _name_ticks(frame: Frame, canvas: Canvas, plot: Plot, ticks: Sequence[tuple[float, str]]) -> None:

@@ -39,6 +39,7 @@ def timeline(frame: Frame) -> Canvas:
     span = max(end - begin, 1e-9)
     for k, trial in enumerate(trials[start : start + rows]):
         style = STATE_STYLES.get(trial.state, "text")
+        canvas.row_ids[k] = trial.id
         stop = trial.ended if trial.ended is not None else end
         a = int(raster.pixel([(trial.started - begin) / span], room)[0])
         b = int(raster.pixel([min(1.0, (stop - begin) / span)], room)[0])

@@ -1,6 +1,7 @@
 """A grid of cells with named styles: charts draw on it, and widgets turn it into segments."""
 
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from .glyphs import to_ascii
 from .text import fit
 
 Chars = npt.NDArray[np.str_]
+Ints = npt.NDArray[np.int64]
 
 
 class Canvas:
@@ -21,15 +23,20 @@ class Canvas:
 
     Attributes:
         plots: left, top, width and height of the charts on it that have a cross-hair.
+        row_ids: the models that whole rows are about, by row.
+        spots: where models are drawn: columns [n], rows [n] (-1 off the canvas), and their ids.
     """
 
     def __init__(self, width: int, height: int, *, ascii_only: bool = False) -> None:
         self._ascii = ascii_only
         self.plots: list[tuple[int, int, int, int]] = []
+        self.spots: list[tuple[Ints, Ints, Sequence[str]]] = []
+        self.row_ids: dict[int, str] = {}
         self.width = max(0, width)
         self.height = max(0, height)
         self.chars: Chars = np.full((self.height, self.width), " ", "<U1")
         self.style = np.zeros((self.height, self.width), np.int32)
+        self._held = np.zeros((self.height, self.width), bool)
         self._names = ["text"]
         self._index = {"text": 0}
 
@@ -46,11 +53,13 @@ class Canvas:
         if not 0 <= y < self.height:
             return x + len(text)
         number = self.index(style)
-        if self._ascii and not text.isascii():
-            text = to_ascii(text)
+        if not text.isascii():
+            # A cell holds one character: an accent that is a character of its own must become part of its letter.
+            text = to_ascii(text) if self._ascii else unicodedata.normalize("NFC", text)
         if text.isascii():
             start, end = max(x, 0), min(x + len(text), self.width)
             if start < end:
+                self._open(start, end, y)
                 self.chars[y, start:end] = list(text[start - x : end - x])
                 self.style[y, start:end] = number
             return x + len(text)
@@ -59,6 +68,7 @@ class Canvas:
             if size == 0:
                 continue
             if x >= 0 and x + size <= self.width:
+                self._open(x, x + size, y)
                 self.chars[y, x] = char
                 self.style[y, x] = number
                 if size == 2:
@@ -66,6 +76,14 @@ class Canvas:
                     self.style[y, x + 1] = number
             x += size
         return x
+
+    def _open(self, start: int, end: int, y: int) -> None:
+        """Blank the other halves of wide characters that are about to be overwritten in part."""
+        row = self.chars[y]
+        if start > 0 and row[start] == "":
+            row[start - 1] = " "
+        if end < self.width and row[end] == "":
+            row[end] = " "
 
     def right(self, x: int, y: int, text: str, style: str = "text") -> None:
         """Write text that ends before x."""
@@ -81,8 +99,41 @@ class Canvas:
     def put(self, x: int, y: int, char: str, style: str = "text") -> None:
         """Set one cell; nothing happens off the canvas."""
         if 0 <= x < self.width and 0 <= y < self.height:
+            self._open(x, x + 1, y)
             self.chars[y, x] = to_ascii(char) if self._ascii else char
             self.style[y, x] = self.index(style)
+
+    def hold(self, x: int, y: int, cells: int) -> None:
+        """Keep cells of a row from the curves that are stamped later."""
+        if 0 <= y < self.height:
+            self._held[y, max(0, x) : max(0, x + cells)] = True
+
+    def free(self, x: int, y: int, cells: int) -> bool:
+        """Return whether cells of a row are on the canvas, and none of them is held."""
+        inside = 0 <= y < self.height and x >= 0 and x + cells <= self.width
+        return inside and not self._held[y, x : x + cells].any()
+
+    def model_at(self, x: int, y: int, *, reach: int = 2) -> str | None:
+        """Return the id of the model drawn within `reach` columns and a row of a cell, or that its row is about."""
+        best, found = 2.0, None
+        for xs, ys, ids in self.spots:
+            if len(xs):
+                far = np.maximum(np.abs(xs - x) / reach, np.abs(ys - y))
+                k = int(np.argmin(np.where(xs < 0, np.inf, far)))
+                if xs[k] >= 0 and far[k] <= 1.0 and far[k] < best:
+                    best, found = float(far[k]), ids[k]
+        return found or self.row_ids.get(y)
+
+    def join(self, other: "Canvas", x: int, y: int = 0) -> None:
+        """Lay another canvas at (x, y), with its styles, plots and spots."""
+        numbers = np.array([self.index(name) for name in other._names], np.int32)
+        high, wide = max(0, min(self.height - y, other.height)), max(0, min(self.width - x, other.width))
+        self.chars[y : y + high, x : x + wide] = other.chars[:high, :wide]
+        self.style[y : y + high, x : x + wide] = numbers[other.style[:high, :wide]]
+        self.spots += [
+            (np.where(xs < 0, xs, xs + x), np.where(ys < 0, ys, ys + y), ids) for xs, ys, ids in other.spots
+        ]
+        self.plots += [(left + x, top + y, width, height) for left, top, width, height in other.plots]
 
     def style_at(self, x: int, y: int) -> str:
         """Return the name of a cell's style."""
@@ -102,7 +153,7 @@ class Canvas:
         if x0 >= x1 or y0 >= y1:
             return
         block = chars[y0 - y : y1 - y, x0 - x : x1 - x]
-        inked = block != " "
+        inked = (block != " ") & ~self._held[y0:y1, x0:x1]
         self.chars[y0:y1, x0:x1][inked] = block[inked]
         self.style[y0:y1, x0:x1][inked] = self.index(style)
 

@@ -2,14 +2,22 @@
 
 from dataclasses import dataclass
 
+from rich.cells import get_character_cell_size
+
 _ASCII = str.maketrans(
-    "…·–−×→←↑↓│─━╸╺┄┊┼├┤┴└●◎○◦•▲▼■◆◇★✚▶✓✗◼◌▌▪αρη≥≤▴▾∞ ▀█▁▂▃▄▅▆▇",
-    "~.--x><^v|-===.:+[]++o@o..^v#+<*+>+x-~>!arn><^v8 ##_.-=+*O",
+    "…·–−±×→←↑↓│─━╸╺┄┊╌┼├┤┴└●◎○◦•▲▼■◆◇✚▶◀◐◪✓✗◼◌▌▪⊘αρη≥≤▴▾∞ ▀█▁▂▃▄▅▆▇▔",
+    "~.--~x><^v|-===.:~+[]++o@o..^v#+<+><%#+x-~>!%arn><^v8 ##_.-=+*O-",
 )
 
 
-def to_ascii(text: str) -> str:
-    """Return text in ASCII, one character for each, so that nothing moves; a character without a twin becomes `?`."""
+def to_ascii(text: str, *, keep_width: bool = False) -> str:
+    """Return text in ASCII, one character for each, so that nothing moves; a character without a twin becomes `?`.
+
+    Args:
+        keep_width: write two for a character that is two cells wide, and none for one without width.
+    """
+    if keep_width and not text.isascii():
+        text = "".join(c if c.isascii() else c * get_character_cell_size(c) for c in text)
     return text.translate(_ASCII).encode("ascii", "replace").decode()
 
 
@@ -30,8 +38,8 @@ class Glyphs:
         return GLYPHS[name][1 if self.ascii else 0]
 
     def series(self, slot: int) -> str:
-        """Return the marker of a compared model."""
-        return ("o*x+#@%&$" if self.ascii else "◎●▲■◆▼★✚▶")[slot % 9]
+        """Return the marker of a compared model: no sign of the front, of a state, or of a baseline."""
+        return ("@12345678" if self.ascii else "◎▲■▼▶◀✚◐◪")[slot % 9]
 
     def heat(self, level: int) -> str:
         """Return a character as dark as a heat map's level (0 to 15), for terminals without colour."""
@@ -47,16 +55,17 @@ class Glyphs:
         return to_ascii(text)
 
 
-_ASCII_WORDS = (("→", "->"), ("←", "<-"), ("≥", ">="), ("≤", "<="), ("∞", "inf"))
+_ASCII_WORDS = (("±", "+-"), ("→", "->"), ("←", "<-"), ("≥", ">="), ("≤", "<="), ("∞", "inf"))
 """Characters that are clearer as several ASCII characters."""
 
 GLYPHS = {
-    "running": ("●", "*"),
+    "running": ("○", "o"),
     "done": ("✓", "+"),
     "stopped": ("◼", "-"),
     "failed": ("✗", "x"),
     "interrupted": ("◌", "~"),
-    "front": ("★", "*"),
+    "front": ("●", "*"),
+    "infeasible": ("⊘", "%"),
     "pinned": ("▪", "!"),
     "cursor": ("▌", ">"),
     "hline": ("─", "-"),
@@ -67,11 +76,11 @@ GLYPHS = {
     "tick": ("┴", "+"),
     "ltick": ("┤", "+"),
     "point": ("●", "o"),
-    "hollow": ("○", "o"),
     "dot": ("•", "."),
     "hollow_dot": ("·", "?"),
     "teacher": ("◆", "T"),
     "nds": ("◇", "N"),
+    "chance": ("╌", "~"),
     "zero": ("│", "|"),
     "cap_low": ("├", "["),
     "cap_high": ("┤", "]"),

@@ -10,19 +10,14 @@ from dataclasses import dataclass
 from rich.color import Color
 from rich.style import Style
 
-# Okabe and Ito's colours, the most visible on each background first; the last two are also those of NDS and teacher.
-_ON_DARK = ("#ffffff", "#56b4e9", "#e69f00", "#f0e442", "#e8743b", "#6f9bf5", "#b8bcc4", "#2bbd8f", "#d98cb9")
+# Okabe and Ito's colours, the most visible on each background first, without those of the front, teacher and NDS; the
+# last three are further ones, because eight models can be compared.
+_ON_DARK = (
+    "#ffffff", "#e69f00", "#f0e442", "#e8743b", "#6f9bf5", "#b8bcc4", "#c9a3ff", "#a3c940", "#c49a6c",
+)  # fmt: skip
 _ON_LIGHT = (
-    "#000000",
-    "#0072b2",
-    "#d55e00",
-    "#b87f00",
-    "#3d95cc",
-    "#6b5b00",
-    "#5f6670",
-    "#008a64",
-    "#b0578d",
-)
+    "#000000", "#d55e00", "#b87f00", "#3d95cc", "#6b5b00", "#5f6670", "#7a3fc0", "#557a00", "#8a4b2a",
+)  # fmt: skip
 
 # Cividis in 16 steps: its lightness grows evenly, and the colour-blind see it as others do.
 _HEAT = (
@@ -46,11 +41,13 @@ class Colours:
     cursor: str
     gain: str
     loss: str
+    teacher: str
+    nds: str
 
 
 DARK = Colours(
     text="#dfe5ec",
-    dim="#8b98a7",
+    dim="#98a5b3",
     faint="#46525f",
     accent="#56b4e9",
     good="#2bbd8f",
@@ -60,10 +57,12 @@ DARK = Colours(
     cursor="#1f3347",
     gain="#56b4e9",
     loss="#e8843b",
+    teacher="#d98cb9",
+    nds="#2bbd8f",
 )
 LIGHT = Colours(
     text="#1c232b",
-    dim="#5d6772",
+    dim="#56606b",
     faint="#b9bfc4",
     accent="#0072b2",
     good="#007a58",
@@ -73,6 +72,8 @@ LIGHT = Colours(
     cursor="#d6e6f2",
     gain="#0072b2",
     loss="#c8560a",
+    teacher="#b0578d",
+    nds="#008a64",
 )
 ANSI = Colours(
     text="default",
@@ -82,10 +83,22 @@ ANSI = Colours(
     good="green",
     bad="red",
     warn="yellow",
-    series=("default", "cyan", "yellow", "bright_yellow", "red", "blue", "white", "green", "magenta"),
+    series=(
+        "default",
+        "yellow",
+        "bright_yellow",
+        "red",
+        "blue",
+        "white",
+        "bright_blue",
+        "bright_green",
+        "bright_red",
+    ),
     cursor="default",
     gain="cyan",
     loss="yellow",
+    teacher="magenta",
+    nds="green",
 )
 
 _BOLD, _BADGE = Style(bold=True), Style(bold=True, reverse=True)
@@ -106,13 +119,13 @@ _NAMED: dict[str, tuple[str, Style]] = {
     "warn": ("warn", _BOLD),
     "gain": ("gain", Style()),
     "loss": ("loss", Style()),
-    "nds": ("7", Style()),
-    "teacher": ("8", Style()),
+    "nds": ("nds", Style()),
+    "teacher": ("teacher", Style()),
     "badge": ("accent", _BADGE),
     "badge-warn": ("warn", _BADGE),
     "badge-bad": ("bad", _BADGE),
 }
-"""Name of a style -> a field of `Colours` or the number of a series, and what is added to its colour."""
+"""Name of a style -> a field of `Colours`, and what is added to its colour."""
 
 
 class Palette:
@@ -150,8 +163,7 @@ class Palette:
             slot = int(first[6:])
             return Style(color=_colour(self.colours.series[slot % 9]), bold=slot == 0)
         field, extra = _NAMED.get(first, ("text", Style()))
-        colour = self.colours.series[int(field)] if field.isdigit() else getattr(self.colours, field)
-        return Style(color=_colour(colour)) + extra
+        return Style(color=_colour(getattr(self.colours, field))) + extra
 
     def _background(self, name: str) -> Style:
         if name == "cursor":

@@ -1,8 +1,10 @@
 """A plot: its axes, ticks, guides and cross-hair; and the message of a pane that has nothing to show."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from ..state.view import Zoom
 from . import raster
@@ -10,6 +12,22 @@ from .canvas import Canvas
 from .glyphs import Glyphs
 from .raster import Dots, Scale
 from .text import fit, width
+
+_SIGN_EVERY = 12
+"""Columns from one sign on a guide to the next."""
+
+LegendItem = tuple[str, str, str]
+"""A sign, what it means, and the sign's style."""
+
+
+def legend(canvas: Canvas, x: int, y: int, items: Sequence[LegendItem]) -> int:
+    """Write what signs mean, as many as there is room for; return the next free column."""
+    for sign, meaning, style in items:
+        if x + width(sign) + 1 + width(meaning) > canvas.width:
+            break
+        x = canvas.text(x, y, sign, style)
+        x = canvas.text(x + 1, y, meaning, "dim") + 2
+    return x
 
 
 def message(
@@ -20,9 +38,8 @@ def message(
     if height < 1 or canvas.width < 1:
         return canvas
     rows = [(glyphs.glyph(glyph), "faint")] if height >= 5 else []
-    rows.append((glyphs.text(title), style))
-    below = "faint" if style == "dim" else "dim"
-    rows.extend((line, below) for line in _wrap(glyphs.text(hint), max(10, canvas.width - 4)))
+    rows.append((glyphs.text(title), "text" if style == "dim" else style))
+    rows.extend((line, "dim") for line in _wrap(glyphs.text(hint), max(10, canvas.width - 4)))
     top = max(0, (height - len(rows)) // 2)
     for k, (text, name) in enumerate(rows[:height]):
         canvas.centred(top + k, text, name)
@@ -104,25 +121,36 @@ class Plot:
             canvas.put(self.left + k, row, glyphs.glyph("hline"), "axis")
         if not with_labels:
             return
-        label = glyphs.text(label)
-        room = self.width - width(label) - 2 if label else self.width
         marks = raster.ticks(self.x.low, self.x.high, max(2, self.width // 9), log=self.x.log)
         if whole:
             marks = [v for v in marks if abs(v - round(v)) < 1e-6]
         step = marks[1] - marks[0] if len(marks) > 1 and not self.x.log else (0.001 if self.x.log else 0.01)
-        end = -1
+        first, end = self.left - 1, self.left + self.width  # the columns that are free for labels
+        if (
+            whole and (last := math.floor(self.x.high + 1e-9)) >= self.x.low
+        ):  # the last epoch always has its number
+            start = self._tick(float(last), str(last), row, first, end)
+            end = end if start is None else start - 1
+        label = glyphs.text(label)
+        if label and width(label) <= end - first:
+            canvas.right(end, row + 1, label, "label")
+            end -= width(label) + 1
         for value in marks:
-            column = self.column(value)
             text = raster.tick_label(value, 0 if self.x.log else (1 if whole else step))
-            if column is None:
-                continue
-            start = max(self.left - 1, min(column - len(text) // 2, self.left + self.width - len(text)))
-            if start > end and start + len(text) <= self.left + room:
-                canvas.put(column, row, glyphs.glyph("tick"), "axis")
-                canvas.text(start, row + 1, text, "label")
-                end = start + len(text)
-        if label and width(label) <= self.width:
-            canvas.right(self.left + self.width, row + 1, label, "label")
+            start = self._tick(value, text, row, first, end)
+            first = first if start is None else start + len(text) + 1
+
+    def _tick(self, value: float, text: str, row: int, first: int, end: int) -> int | None:
+        """Draw a tick and its label if they fit between two columns; return where the label starts."""
+        column = self.column(value)
+        if column is None:
+            return None
+        start = max(self.left - 1, min(column - len(text) // 2, self.left + self.width - len(text)))
+        if start < first or start + len(text) > end:
+            return None
+        self.canvas.put(column, row, self.glyphs.glyph("tick"), "axis")
+        self.canvas.text(start, row + 1, text, "label")
+        return start
 
     # ---- places ----
 
@@ -167,37 +195,92 @@ class Plot:
         self.canvas.put(column, row, char, style)
         return column, row
 
-    def horizontal(self, y: float, style: str, label: str = "") -> None:
-        """Draw a dotted guide at a y value, with its label at the right end."""
+    def spots(self, x: npt.ArrayLike, y: npt.ArrayLike, ids: Sequence[str]) -> None:
+        """Note where models are drawn, so that they can be clicked."""
+        columns = raster.pixel(self.x(x), raster.DOTS_X * self.width)
+        rows = raster.pixel(1 - self.y(y), raster.DOTS_Y * self.height)
+        off = (columns < 0) | (rows < 0)
+        self.canvas.spots.append(
+            (
+                np.where(off, -1, self.left + columns // raster.DOTS_X),
+                np.where(off, -1, self.top + rows // raster.DOTS_Y),
+                ids,
+            )
+        )
+
+    def end(self, x: float, y: float, char: str, style: str) -> None:
+        """Put a curve's sign beside its last point: on it, the sign would stand up to half a row off the curve.
+
+        Where another curve's sign stands, it goes to the row above or below.
+        """
+        column, row = self.column(x), self.row(y)
+        if column is None or row is None:
+            return
+        column = min(column + 1, self.canvas.width - 1)
+        for off in (0, -1, 1):
+            if self.top <= row + off < self.top + self.height and self.canvas.free(column, row + off, 1):
+                self.canvas.put(column, row + off, char, style)
+                self.canvas.hold(column, row + off, 1)
+                return
+
+    def bar(self, x: tuple[float, float], y: tuple[float, float], style: str) -> None:
+        """Draw a line between two points, up to the border of the plot: an interval."""
+        if not any(map(math.isnan, (*x, *y))):
+            self.curve(list(x), list(y), style)
+
+    def dashes(self, x: Sequence[float], y: npt.ArrayLike, char: str, style: str) -> None:
+        """Draw a dotted curve, one character a column, where nothing else is."""
+        values = np.asarray(y, np.float64)
+        if not len(values) or not np.isfinite(values).any():
+            return
+        for column in range(self.left, self.left + self.width):
+            place = (column - self.left) / max(1, self.width - 1)
+            value = float(np.interp(self.x.inverse(place), x, values, left=np.nan, right=np.nan))
+            row = self.row(value)
+            if row is not None and self.canvas.chars[row, column] == " ":
+                self.canvas.put(column, row, char, style)
+
+    def horizontal(self, y: float, style: str, label: str = "", *, sign: str = "") -> None:
+        """Draw a dotted guide at a y value, with its label at the right end, and its sign between the dots."""
         row = self.row(y)
         if row is None:
             return
+        canvas = self.canvas
         for column in range(self.left, self.left + self.width, 2):
             # A guide is drawn over the curves in the background.
-            if self.canvas.chars[row, column] == " " or self.canvas.style_at(column, row) == "axis":
-                self.canvas.put(column, row, self.glyphs.glyph("dotted"), style)
+            if canvas.free(column, row, 1) and (
+                canvas.chars[row, column] == " " or canvas.style_at(column, row) == "axis"
+            ):
+                signed = sign and (column - self.left) % _SIGN_EVERY == _SIGN_EVERY // 2
+                canvas.put(column, row, sign if signed else self.glyphs.glyph("dotted"), style)
         label = self.glyphs.text(label)
-        end = self.left + self.width
+        start = self.left + self.width - width(label)
         if label and width(label) < self.width - 4:
-            # If there is a label already, this one goes to its left.
-            while end - width(label) > self.left and str(self.canvas.chars[row, end - 1]).isalpha():
-                end -= 1
-            self.canvas.right(end - 2 * (end < self.left + self.width), row, label, style)
+            while start > self.left and not canvas.free(start - 1, row, width(label) + 2):
+                start -= 1  # another label stands there
+            if start > self.left:
+                canvas.text(start, row, label, style)
+                canvas.hold(start, row, width(label))
 
     def vertical(self, x: float, style: str, label: str = "") -> None:
-        """Draw a dotted guide at an x value, with its label at the top."""
+        """Draw a dotted guide at an x value, with its label beside it, as high as there is room."""
         column = self.column(x)
         if column is None:
             return
+        canvas = self.canvas
         for row in range(self.top, self.top + self.height):
-            if self.canvas.chars[row, column] == " ":
-                self.canvas.put(column, row, self.glyphs.glyph("vdotted"), style)
+            if canvas.chars[row, column] == " ":
+                canvas.put(column, row, self.glyphs.glyph("vdotted"), style)
         label = self.glyphs.text(label)
-        if label and width(label) < self.width - 2:
-            start = (
-                column + 1 if column + 1 + width(label) <= self.left + self.width else column - width(label)
-            )
-            self.canvas.text(start, self.top, label, style)
+        if not label or width(label) >= self.width - 2:
+            return
+        fits = column + 1 + width(label) <= self.left + self.width
+        start = column + 1 if fits else column - width(label)
+        for row in range(self.top, self.top + self.height):
+            if canvas.free(start, row, width(label)):
+                canvas.text(start, row, label, style)
+                canvas.hold(start, row, width(label))
+                return
 
     def cross(self, place: tuple[float, float]) -> tuple[float, float]:
         """Draw a cross-hair at a place on [0, 1]²; return the x and y values there."""

@@ -4,6 +4,7 @@ A cell holds 2 × 4 pixels, the dots of braille; x grows to the right, y downwar
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,10 @@ Dots = npt.NDArray[np.bool_]
 Chars = npt.NDArray[np.str_]
 
 DOTS_X, DOTS_Y = 2, 4
+
+_ROBUST_FROM = 6
+"""Of fewer values none is far off."""
+
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint8)
 _BRAILLE = np.array([" ", *(chr(0x2800 + k) for k in range(1, 256))], "<U1")
 
@@ -61,6 +66,24 @@ class Scale:
         low, high = float(array.min()), float(array.max())
         pad = margin * (high - low) or max(abs(high) * 0.1, 0.05)
         return cls(low - pad, high + pad)
+
+    @classmethod
+    def robust(cls, values: npt.ArrayLike, *, log: bool = False, margin: float = 0.04) -> tuple["Scale", int]:
+        """Return a scale that far-off values do not stretch, and how many lie beyond it.
+
+        Far off is more than 1.5 times the distance of the 10 % and 90 % quantiles beyond them, as in a box plot; so
+        the first epochs do not squeeze the others.
+        """
+        array = np.asarray(values, np.float64).ravel()
+        array = array[np.isfinite(array)]
+        if array.size < _ROBUST_FROM or log:
+            return cls.over(array, log=log, margin=margin), 0
+        low, high = np.quantile(array, (0.1, 0.9))
+        reach = 1.5 * (high - low)
+        near = (array >= low - reach) & (array <= high + reach)
+        if not reach:
+            near[:] = True
+        return cls.over(array[near], margin=margin), int((~near).sum())
 
     def clamp(self, low: float, high: float) -> "Scale":
         """Return the part of the scale in which values can lie."""
@@ -212,34 +235,66 @@ def bar_left(cells: float, width: int, *, ascii_only: bool = False) -> str:
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
-def spark(values: Floats, width: int, low: float, high: float, *, ascii_only: bool = False) -> str:
-    """Return values as a row of small bars, evenly chosen where they are more than cells; blanks for NaN."""
+def spark(values: Floats, width: int, *, ascii_only: bool = False) -> str:
+    """Return values as a row of small bars between their own extremes; blanks for NaN.
+
+    Of more values than cells, evenly spaced ones are chosen.
+    """
     if not len(values) or width < 1:
         return " " * width
     if len(values) > width:
         values = values[np.linspace(0, len(values) - 1, width).round().astype(int)]
     table = "_.-=oO#@" if ascii_only else _SPARKS
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     return "".join(" " if k < 0 else table[k] for k in levels(values, low, high, 8)).ljust(width)
 
 
+_STEPS = (1, 2, 2.5, 5, 10, 20, 25, 50)
+
+
 def ticks(low: float, high: float, most: int, *, log: bool = False) -> list[float]:
-    """Return at most `most` round values inside [low, high], evenly spaced (with log: by powers)."""
+    """Return at most `most` round values inside [low, high], but two if the range has two.
+
+    They are evenly spaced; with log they are powers of ten or, if these are too few, 1, 2, 5 of each decade.
+    """
     if most < 1 or not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return []
-    if log:
-        first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
-        if last - first >= 1:
-            stride = max(1, math.ceil((last - first + 1) / most))
-            return [10.0**k for k in range(first, last + 1, stride)]
+    if log and len(found := _log_ticks(low, high, most)) >= 2:
+        return found[:most]
+    least = min(2, most)
     raw = (high - low) / most
     power = 10 ** math.floor(math.log10(raw))
-    for factor in (1, 2, 2.5, 5, 10, 20, 25, 50):
+    found = []
+    for factor in reversed((0.1, 0.2, 0.25, 0.5, *_STEPS)):
         step = factor * power
         first = math.ceil(low / step - 1e-9)
         last = math.floor(high / step + 1e-9)
-        if last - first + 1 <= most:
-            return [k * step for k in range(first, last + 1)]
-    return []
+        if last - first + 1 > most and len(found) >= least:
+            return found
+        found = [k * step for k in range(first, last + 1)]
+        if len(found) > most:
+            return found[:: len(found) - 1][:most]
+    return found
+
+
+def _log_ticks(low: float, high: float, most: int) -> list[float]:
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    if last - first > 1_000:
+        return []
+
+    def inside(steps: Sequence[int]) -> list[float]:
+        marks = [step * 10.0**k for k in range(first, last + 1) for step in steps]
+        return [mark for mark in marks if low * (1 - 1e-9) <= mark <= high * (1 + 1e-9)]
+
+    powers, thirds, all_ = inside((1,)), inside((1, 2, 5)), inside(range(1, 10))
+    if 3 <= len(thirds) <= most:
+        return thirds
+    if len(thirds) < 3 and 2 <= len(all_) <= most:
+        return all_
+    if len(powers) >= 2:
+        return powers[:: math.ceil(len(powers) / most)]
+    return thirds if len(thirds) <= most else [thirds[0], thirds[-1]]
 
 
 def tick_label(value: float, step: float) -> str:

@@ -28,12 +28,14 @@ class Board(Screen[None]):
 
     AUTO_FOCUS = ""
     NAME: ClassVar[str] = ""
+    BESIDE: ClassVar[int] = 1
+    """The pane that is shown with the first one, where there is room for two."""
 
     def __init__(self) -> None:
         super().__init__()
         self.panes: Sequence[Pane] = self.make_panes()
         self.active = 0
-        self.chart = min(1, len(self.panes) - 1)
+        self.chart = min(self.BESIDE, len(self.panes) - 1)
         self.maximised_pane = False
         self.header = Header(id="header")
         self.footer = Footer(id="footer")
@@ -58,10 +60,9 @@ class Board(Screen[None]):
         """What its charts want computed."""
         return tuple(dict.fromkeys(pane.wish for pane in self.panes if pane.wish is not None))
 
-    @property
-    def shows_log(self) -> bool:
-        """Whether one of its panes shows the driver's log."""
-        return any(pane.depends == "log" for pane in self.panes)
+    def shows(self, what: str) -> bool:
+        """Return whether one of its panes depends on this, as `Session.key` understands it."""
+        return any(pane.depends == what for pane in self.panes)
 
     def compose(self) -> ComposeResult:
         """Yield header, panes and footer."""
@@ -71,7 +72,7 @@ class Board(Screen[None]):
 
     def on_mount(self) -> None:
         """Lay out the panes, and put what has been read so far into the first paint."""
-        self.host.session.update(self.wishes, log=self.shows_log)
+        self.host.session.update(self.wishes, log=self.shows("log"), machine=self.shows("machine"))
         self.lay_out()
 
     def on_resize(self, event: events.Resize) -> None:

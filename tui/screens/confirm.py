@@ -25,7 +25,7 @@ class ConfirmStop(Dialog):
         with Vertical(classes="box") as box:
             box.border_title = f"Stop {self._name}?"
             yield Static(
-                "The sweep ends when the epochs in progress are done. Nothing is lost:\n"
+                "The sweep ends after the current epochs. Nothing is lost:\n"
                 f"{self._resume} goes on from there.\n"
                 "Type stop (or now, to end those epochs at once) and press enter.",
                 classes="hint",

@@ -1,17 +1,26 @@
-"""The five screens, and the panes that they hold."""
+"""The six screens, and the panes that they hold."""
 
 from collections.abc import Sequence
 
+from ..charts.beside import beside
 from ..charts.bias import bias, bias_rows
-from ..charts.classes import class_map, disagreement, map_rows
+from ..charts.bias_curves import bias_curves
+from ..charts.classes import class_map, disagreement
 from ..charts.curves import curves
-from ..charts.front import front, hypervolume
+from ..charts.doubt import front_wish
+from ..charts.front import front
 from ..charts.gaps import gap_curve, interval_wish
+from ..charts.group_classes import group_classes
 from ..charts.groups import groups
+from ..charts.hypervolume import hypervolume
+from ..charts.journal import journal
 from ..charts.log import log
+from ..charts.machine import machine
 from ..charts.ranking import importances, ranking_wish
+from ..charts.ranks import front_rows
+from ..charts.rates import group_rates
 from ..charts.search import parallel, slice_
-from ..charts.table import front_rows, front_table, table
+from ..charts.table import front_table, table, table_wish
 from ..charts.timeline import started_order, timeline
 from ..state.view import EPOCH
 from ..widgets.pane import Pane
@@ -29,7 +38,7 @@ class Live(Board):
     def make_panes(self) -> Sequence[Pane]:
         """Return the panes."""
         return (
-            Pane("table", "Trials", table, every=2),
+            Pane("table", "Trials", table, every=2, counts=True, wish=table_wish),
             Pane("curves", "Learning curves", curves, shared=EPOCH, every=3),
             Pane("bias", "Class bias", bias, depends="reports", every=2, scrolls=True),
         )
@@ -43,37 +52,73 @@ class Front(Board):
     """The front, the hypervolume, and the trials on the front."""
 
     NAME = "front"
+    BESIDE = 2  # what made each member
 
     def make_panes(self) -> Sequence[Pane]:
         """Return the panes."""
         return (
-            Pane("front", "Pareto front", front, every=3),
+            Pane("front", "Pareto front", front, every=3, wish=front_wish),
             Pane("hypervolume", "Hypervolume", hypervolume, depends="done"),
-            Pane("front_table", "On the front", front_table, depends="done", rows=front_rows),
+            Pane(
+                "front_table",
+                "On the front",
+                front_table,
+                depends="doubts",
+                counts=True,
+                rows=front_rows,
+                wish=front_wish,
+            ),
+        )
+
+
+class Groups(Board):
+    """Groups: the gaps between them, since when, and in which classes."""
+
+    NAME = "groups"
+
+    def make_panes(self) -> Sequence[Pane]:
+        """Return the panes."""
+        return (
+            Pane("groups", "Gaps between groups", beside(groups), depends="reports", wish=interval_wish),
+            Pane(
+                "group_classes",
+                "Who gets which class wrong",
+                beside(group_classes),
+                depends="reports",
+                scrolls=True,
+            ),
+            Pane(
+                "gap_curve",
+                "Gaps by epoch",
+                beside(gap_curve),
+                depends="reports",
+                shared=EPOCH,
+                wish=interval_wish,
+            ),
+            Pane("group_rates", "Rates by group", beside(group_rates), depends="reports", shared=EPOCH),
         )
 
 
 class Classes(Board):
-    """Classes and groups."""
+    """Classes: since when which of them loses, and to which one it is lost."""
 
     NAME = "classes"
 
     def make_panes(self) -> Sequence[Pane]:
         """Return the panes."""
         return (
-            Pane("class_map", "Class × epoch", class_map, depends="reports", scrolls=True),
+            Pane("bias_curves", "Class bias by epoch", beside(bias_curves), depends="reports", shared=EPOCH),
             Pane(
-                "disagreement", "Disagreement with the teacher", disagreement, depends="reports", scrolls=True
+                "class_map", "Class × epoch", beside(class_map), depends="reports", shared=EPOCH, scrolls=True
             ),
             Pane(
-                "gap_curve", "Gaps by epoch", gap_curve, depends="reports", shared=EPOCH, wish=interval_wish
+                "disagreement",
+                "Disagreement with the teacher",
+                beside(disagreement),
+                depends="reports",
+                scrolls=True,
             ),
-            Pane("groups", "Gaps between groups", groups, depends="reports", wish=interval_wish),
         )
-
-    def grid_rows(self, height: int) -> tuple[str, str] | None:
-        """Give the charts of classes the rows that they can use, and the gaps the rest."""
-        return str(min(height // 2, _FRAME + map_rows(len(self.host.session.store.record.classes)))), "1fr"
 
 
 class Search(Board):
@@ -87,18 +132,24 @@ class Search(Board):
             Pane("parallel", "Parallel coordinates", parallel, depends="done"),
             Pane("importance", "Importance", importances, depends="rankings", wish=ranking_wish),
             Pane("slice", "Slice", slice_, depends="done"),
-            Pane("timeline", "Timeline", timeline, every=3, rows=started_order),
+            Pane("timeline", "Timeline", timeline, every=3, counts=True, rows=started_order),
         )
 
 
-class Log(Board):
-    """What the driver prints."""
+class Journal(Board):
+    """What happened, what the machine does, and what the driver prints."""
 
-    NAME = "log"
+    NAME = "journal"
 
     def make_panes(self) -> Sequence[Pane]:
         """Return the panes."""
-        return (Pane("log", "driver.log", log, depends="log", scrolls=True),)
+        return (
+            Pane("journal", "Journal", journal, depends="done", scrolls=True),
+            Pane("machine", "Machine", machine, depends="machine"),
+            Pane("log", "driver.log", log, depends="log", scrolls=True),
+        )
 
 
-BOARDS: dict[str, type[Board]] = {board.NAME: board for board in (Live, Front, Classes, Search, Log)}
+BOARDS: dict[str, type[Board]] = {
+    board.NAME: board for board in (Live, Front, Groups, Classes, Search, Journal)
+}

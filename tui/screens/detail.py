@@ -106,13 +106,7 @@ class Detail(Dialog):
         )
         gaps = gap_names(frame)
         for name in frame.store.measures:
-            line = frame.store.series(model.id, name)
-            known = line[np.isfinite(line)]
-            best = (
-                (known.max() if frame.store.direction(name) == "max" else known.min())
-                if len(known)
-                else float("nan")
-            )
+            best = _best(frame, model, name)
             doubt = frame.doubts.get((model.id, model.epoch, name)) if name in gaps else None
             said = (
                 ""
@@ -123,6 +117,18 @@ class Detail(Dialog):
                 Text(glyphs.text(short(name)), style="" if name in frame.store.record.objectives else "dim"),
                 glyphs.text(number(model.values.get(name, float("nan")))),
                 Text(said, style="dim"),
-                Text(glyphs.text(number(float(best))), style="dim"),
+                Text(glyphs.text(best), style="dim"),
             )
         return table
+
+
+def _best(frame: Frame, model: ModelState, name: str) -> str:
+    """Return the best value with its epoch; none of what is better when small.
+
+    Such a measure is a gap, and the gap of a model that has hardly been trained is small without being good.
+    """
+    line = frame.store.series(model.id, name)
+    if frame.store.direction(name) != "max" or not np.isfinite(line).any():
+        return ""
+    epoch = int(np.nanargmax(line))
+    return f"{number(float(line[epoch]))} in epoch {epoch + 1}"

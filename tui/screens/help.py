@@ -80,6 +80,7 @@ class Help(Dialog):
         glyphs = self.session.glyphs
         signs = [
             (glyphs.glyph("front"), "on the Pareto front"),
+            (glyphs.glyph("infeasible"), "done, but breaks a constraint"),
             (glyphs.glyph("running"), "running"),
             (glyphs.glyph("done"), "done: trained to the last epoch"),
             (glyphs.glyph("stopped"), "stopped early by the scheduler"),
@@ -89,6 +90,8 @@ class Help(Dialog):
             (glyphs.glyph("nds"), "NDS: the student without distillation"),
             (glyphs.text("–"), "undefined: a rate without examples"),
             ("hv", "hypervolume: share of the objectives' square that the front dominates"),
+            ("±", "half of the 95 % interval, on its longer side; of class bias at most that"),
+            ("step", "members of the front that do not differ beyond noise share one"),
             ("chance", "what a model that ignores the group would show at these group sizes"),
         ]
         return [(Text(sign, style="bold"), Text(glyphs.text(meaning))) for sign, meaning in signs]

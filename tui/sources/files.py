@@ -10,11 +10,20 @@ import numpy as np
 from kdtune.errors import KdtuneError
 from kdtune.runs.jsonl import Tail
 from kdtune.runs.paths import RunFiles
+from kdtune.runs.reader import Run
 from kdtune.runs.records import Report
 from kdtune.text import plain, without_escapes
 
 LOG_BYTES = 256 * 1024
 LOG_LINES = 5_000
+
+
+def one_report(files: RunFiles, model_id: str, epoch: int) -> Report | None:
+    """Return a model's full report of an epoch, None if there is none or it can't be read."""
+    try:
+        return Run(files).report(model_id, epoch)
+    except (KdtuneError, OSError):
+        return None
 
 
 class ReportTails:

@@ -9,12 +9,13 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from kdtune.errors import KdtuneError
 from kdtune.runs.jsonl import Tail
-from kdtune.runs.lock import LOST_AFTER_SECONDS, driver_seems_alive, last_heartbeat, requested_stop
+from kdtune.runs.lock import driver_seems_alive, last_heartbeat, requested_stop
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report, RunRecord
 
-from .files import LogTail, ReportTails
+from .files import LogTail, ReportTails, one_report
 from .source import Batch, Health
 
 POLL_SECONDS = 0.1
@@ -34,7 +35,8 @@ COUNT_BYTES = 1 << 20
 class Live:
     """A run directory that a thread follows.
 
-    During a pause the thread only counts the new lines; it reads them afterwards.
+    During a pause the thread only counts the new lines; it reads them afterwards. The record is read again when it
+    changes, because a run that is resumed may get another budget.
     """
 
     def __init__(self, files: RunFiles, record: RunRecord) -> None:
@@ -45,6 +47,7 @@ class Live:
         self.paused = False
         self._health = Health()
         self._error = ""
+        self._recorded = 0
         self._tail = Tail(files.events)
         self._blocks: deque[Batch] = deque()
         self._unread = _LineCount(files.events)
@@ -146,19 +149,34 @@ class Live:
         return bool(events)
 
     def _examine(self) -> Health:
-        if not self.files.record.exists():
+        try:
+            written = self.files.record.stat().st_mtime_ns
+        except OSError:
             return Health(gone=True)
+        if written != self._recorded:
+            self._recorded = written
+            with contextlib.suppress(KdtuneError):  # what is known stays until it can be read again
+                self.record = RunRecord.read(self.files.record)
         beat = last_heartbeat(self.files)
         lost = False
-        if beat is None or beat.age > LOST_AFTER_SECONDS:
+        if beat is None or not beat.is_fresh:
             # Not before: this holds the lock for an instant, which could stop a driver that is just starting.
             with contextlib.suppress(OSError):
                 lost = not driver_seems_alive(self.files)
-        return Health(lost=lost, stopping=requested_stop(self.files) is not None, error=self._error)
+        return Health(
+            lost=lost,
+            stopping=requested_stop(self.files) is not None,
+            host="" if beat is None else beat.host,
+            error=self._error,
+        )
 
     def reports(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
         """Return the full reports, reading only what was added."""
         return self._reports.read(model_id, have)
+
+    def report(self, model_id: str, epoch: int) -> Report | None:
+        """Return one full report."""
+        return one_report(self.files, model_id, epoch)
 
     def log(self) -> Sequence[str] | None:
         """Return the driver's log."""

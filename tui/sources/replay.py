@@ -9,7 +9,7 @@ from kdtune.runs.jsonl import Record, Tail
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import Report, RunRecord
 
-from .files import LogTail, ReportTails
+from .files import LogTail, ReportTails, one_report
 from .live import BLOCK_BYTES
 from .source import Batch, Health
 
@@ -152,6 +152,10 @@ class Replay:
     def reports(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
         """Return all full reports; charts show those that the replay has reached."""
         return self._reports.read(model_id, have)
+
+    def report(self, model_id: str, epoch: int) -> Report | None:
+        """Return one full report."""
+        return one_report(self.files, model_id, epoch)
 
     def log(self) -> Sequence[str] | None:
         """Return the driver's log."""

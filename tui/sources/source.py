@@ -16,12 +16,14 @@ class Health:
         lost: the driver has given no sign of life for too long.
         gone: the run directory no longer exists.
         stopping: a stop was requested and has not happened yet.
+        host: the machine that the driver is or was on; empty if it is not known.
         error: why the events can't be read, empty if they can.
     """
 
     lost: bool = False
     gone: bool = False
     stopping: bool = False
+    host: str = ""
     error: str = ""
 
 
@@ -81,6 +83,10 @@ class Source(Protocol):
 
     def reports(self, model_id: str, have: Sequence[Report]) -> Sequence[Report] | None:
         """Return a model's full reports, None if they equal `have`; it is called in a thread."""
+        ...
+
+    def report(self, model_id: str, epoch: int) -> Report | None:
+        """Return a model's full report of an epoch, None if there is none; it is called in a thread."""
         ...
 
     def log(self) -> Sequence[str] | None:

@@ -59,10 +59,15 @@ def parse(text: str, store: Store, view: View) -> Filter:
     Raises:
         FilterError: a term names something that no trial has, or compares with something that is not a number.
     """
-    terms = _SPACED.sub(r"\1", text).split()
+    terms = split(text)
     if any(term.lower() == "or" for term in terms):
         raise FilterError("there is no 'or': a trial is shown if all terms hold")
     return Filter(text, tuple(_term(term, store, view) for term in terms if term.lower() != "and"))
+
+
+def split(text: str) -> list[str]:
+    """Return the terms of a filter."""
+    return _SPACED.sub(r"\1", text).split()
 
 
 def names(store: Store) -> list[str]:

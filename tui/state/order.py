@@ -11,11 +11,6 @@ from .store import Store, config_value, numeric
 from .view import View
 
 
-def columns(store: Store) -> list[str]:
-    """Return the names that the table can be sorted by, in the order of its columns."""
-    return ["id", "state", "epoch", *store.record.objectives, *store.settings]
-
-
 def ordered(store: Store, view: View, keep: Filter | None) -> list[str]:
     """Return the sorted ids of the trials that pass the filter, after the pinned ones, which always pass.
 

@@ -17,6 +17,8 @@ from kdtune.runs.reader import front_members, is_feasible, objective_values
 from kdtune.runs.records import TRIAL_STATES, RunRecord
 from kdtune.runs.state import ModelState, RunState
 
+from .journal import Journal
+
 Floats = npt.NDArray[np.float64]
 
 IGNORED_SETTINGS = ("seed", "view_seed", "teacher", "student")
@@ -35,6 +37,7 @@ class Store:
         last_report: time of the last one, seconds since 1970.
         newest: id of the model that reported last.
         dirty: ids of the models that changed since `pop_dirty`.
+        journal: what happened, and for how long drivers have worked.
     """
 
     def __init__(self, record: RunRecord) -> None:
@@ -43,6 +46,7 @@ class Store:
             Objective.parse(name, list(record.attributes)) for name in record.objectives
         )
         self.state = RunState()
+        self.journal = Journal()
         self.revision = 0
         self.done_revision = 0
         self.reports = 0
@@ -58,12 +62,19 @@ class Store:
         self._front: tuple[list[ModelState], npt.NDArray[np.bool_]] = ([], np.zeros(0, bool))
         self._hypervolume = 0.0
         self._front_ids: frozenset[str] = frozenset()
+        self._infeasible: frozenset[str] = frozenset()
         self._earlier: dict[tuple[int, float], list[ModelState]] = {}
         self._counts_at = -1
         self._counts: dict[str, int] = {}
         self._settings_at = -1
         self._settings: list[str] = []
         self._pairs: list[str] = []
+
+    def renew(self, record: RunRecord) -> None:
+        """Take over a record that was written again, as `--resume` does with a new budget."""
+        self.record = record
+        self.revision += 1
+        self.done_revision += 1
 
     # ---- events ----
 
@@ -74,9 +85,11 @@ class Store:
         self.revision += 1
 
     def _apply(self, event: Record) -> None:
-        known = self.state.unknown
+        known, before, updated = self.state.unknown, self.state.state, self.state.updated
         self.state.apply(event)
         kind = event.get("kind")
+        if kind != "report" and self.state.unknown == known:
+            self.journal.apply(event, self.state, before, updated)
         if kind == "report":
             if self.state.unknown == known:
                 self._report(event)
@@ -214,6 +227,7 @@ class Store:
         except KdtuneError:
             done, mask = [], np.zeros(0, bool)
         self._front = (done, mask)
+        self._infeasible = frozenset(trial.id for trial in done if not self.feasible(trial))
         self._front_ids = frozenset(trial.id for trial, on in zip(done, mask, strict=True) if on)
         values = objective_values(done, self.record.objectives)
         self._hypervolume = front_hypervolume(values[mask], self.objectives) if done else 0.0
@@ -243,6 +257,12 @@ class Store:
             (self._front_at, share): [trial for trial, on in zip(members, mask, strict=True) if on]
         }
         return self._earlier[self._front_at, share]
+
+    @property
+    def infeasible(self) -> frozenset[str]:
+        """The ids of the trials that are done and break a constraint."""
+        self._refresh_front()
+        return self._infeasible
 
     def feasible(self, model: ModelState) -> bool:
         """Return whether a model meets the constraints."""

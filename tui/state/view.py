@@ -38,6 +38,9 @@ class View:
         sort: column to sort by, with `descending`.
         measure: index into `Store.measures` of the measure that charts of one measure show.
         parameter: index of the setting that the slice shows.
+        attribute: index of the sensitive attribute that charts of one attribute show.
+        rate: index of the rate by group that is shown first.
+        chosen_class: index of the class whose rates are shown; None for the one with the largest gap.
         reference: what class bias is ranked against, `teacher` or `nds`.
         smoothing: strength of the smoothing of curves, 0 to 3.
         log: names of the panes, or of the measures, that have a logarithmic axis.
@@ -46,6 +49,7 @@ class View:
         zoom: the part shown of each chart that is zoomed.
         scroll: the first row shown in each pane that holds more than fits.
         last: how far each of those panes can scroll; 0 if everything fits.
+        rows: how many rows each of them has in all.
         revision: grows with every change.
     """
 
@@ -58,6 +62,9 @@ class View:
     descending: bool = False
     measure: int = 0
     parameter: int = 0
+    attribute: int = 0
+    rate: int = 0
+    chosen_class: int | None = None
     reference: str = "teacher"
     smoothing: int = 0
     log: set[str] = field(default_factory=set)
@@ -66,6 +73,7 @@ class View:
     zoom: dict[str, Zoom] = field(default_factory=dict)
     scroll: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
     revision: int = 0
 
     def changed(self) -> None:

@@ -1,8 +1,11 @@
 """The header with the run's state, and the footer with messages and keys."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import cast
+
+from textual import events
 
 from kdtune.text import duration, plain
 
@@ -12,10 +15,17 @@ from ..drawing.text import fit, width
 from ..host import HostBoard
 from ..session import Session
 from ..state.store import Store
-from ..status import badges, state_name, time_left
+from ..status import badges, resume_command, state_name, time_left, time_passed
 from .pane import Drawn
 
-SCREENS = (("live", "Live"), ("front", "Front"), ("classes", "Classes"), ("search", "Search"), ("log", "Log"))
+SCREENS = (
+    ("live", "Live"),
+    ("front", "Front"),
+    ("groups", "Groups"),
+    ("classes", "Classes"),
+    ("search", "Search"),
+    ("journal", "Journal"),
+)
 
 STATE_SIGNS = {
     "preparing": ("running", "warn"),
@@ -36,7 +46,9 @@ _LEAST = 12
 
 
 class Header(Drawn):
-    """Two rows: the state of the run, and the screens and panes."""
+    """Two rows: the state of the run, and the screens and panes, which can be clicked."""
+
+    _links: Sequence[tuple[tuple[int, int], Callable[[], object]]] = ()
 
     @property
     def board(self) -> HostBoard:
@@ -55,6 +67,12 @@ class Header(Drawn):
             board.taking_turns,
             board.active,
         )
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to the screen or pane whose name was clicked."""
+        for (start, end), go in self._links:
+            if event.y == 1 and start <= event.x < end:
+                go()
 
     def draw(self, width: int, height: int) -> Canvas:
         """Return the two rows."""
@@ -102,21 +120,26 @@ class Header(Drawn):
             return x
         share = min(1.0, (_ended(store) + _partial(store)) / store.record.trials)
         filled = raster.bar(share * size, size, ascii_only=glyphs.ascii)
-        end = canvas.text(x, 0, filled, "accent")
+        counts = store.counts()
+        in_vain = counts["failed"] > 0 and not counts["done"] + counts["stopped"]
+        end = canvas.text(x, 0, filled, "bad" if in_vain else "accent")
         canvas.text(end, 0, glyphs.glyph("track") * (x + size - end), "faint")
         return x + size + 1
 
     def _tabs_row(self, canvas: Canvas) -> None:
         board, glyphs = self.board, self.session.glyphs
+        links: list[tuple[tuple[int, int], Callable[[], object]]] = []
+        self._links = links
         x = 1
         roomy = canvas.width >= _ROOMY
         for k, (mode, title) in enumerate(SCREENS):
-            here = mode == board.NAME
+            here, start = mode == board.NAME, x
             if here:
                 x = canvas.text(x, 1, f" {k + 1} {title} ", "badge") + 1
             else:
                 x = canvas.text(x, 1, f" {k + 1}", "key")
                 x = canvas.text(x, 1, f" {title} " if roomy else " ", "dim") + 1
+            links.append(((start, x), partial(self.host.switch_mode, mode)))
         names, active = board.taking_turns, board.active
         if len(names) < 2:
             return
@@ -124,7 +147,9 @@ class Header(Drawn):
         labels = [glyphs.text(name) for name in names]
         total = sum(width(label) + 2 for label in labels)
         if x + total + 6 > right:
-            labels = [labels[active] + f" {active + 1}/{len(labels)}"]
+            place = f"{active + 1}/{len(labels)}"
+            whole = f"{labels[active]} {place}"
+            labels = [whole if x + width(whole) + 8 <= right else place]
             active = 0
             total = width(labels[0]) + 2
         start = right - total
@@ -132,6 +157,8 @@ class Header(Drawn):
             return
         canvas.right(start, 1, "tab ", "key")
         for k, label in enumerate(labels):
+            target = k if len(labels) > 1 else board.active + 1
+            links.append(((start, start + width(label)), partial(board.activate, target)))
             start = canvas.text(start, 1, label, "strong" if k == active else "dim") + 2
 
 
@@ -149,6 +176,8 @@ def _facts(session: Session) -> list[tuple[str, str]]:
         found.append((f"{counts['running']} running", "accent"))
     if counts["failed"]:
         found.append((f"{counts['failed']} failed", "bad"))
+    if state_name(session) in ("stopped", "lost"):
+        found.append((f"{resume_command(session)} goes on", "warn"))
     if store.front:
         found.append((f"{session.glyphs.glyph('front')} {len(store.front)} on front", "front"))
         found.append((f"hv {store.hypervolume:.4f}", "text"))
@@ -164,11 +193,10 @@ def _ended(store: Store) -> int:
 
 def _times(session: Session) -> str:
     """Return how long the run has taken, and how long it may still take."""
-    state = session.store.state
-    if state.started is None or state.updated is None:
+    seconds = time_passed(session)
+    if seconds is None:
         return ""
-    over = state_name(session) not in ("running", "preparing")
-    passed = duration((state.updated if over else max(state.updated, session.source.now())) - state.started)
+    passed = duration(seconds)
     left = time_left(session)
     return passed if left is None or not math.isfinite(left) else f"{passed}, about {duration(left)} left"
 
@@ -180,7 +208,16 @@ def _partial(store: Store) -> float:
 
 
 class Footer(Drawn):
-    """One row: a message or, after the filter, the most important keys."""
+    """One row: a message or, after the filter, the most important keys, which can be clicked."""
+
+    _links: Sequence[tuple[int, int, str]] = ()
+
+    def on_click(self, event: events.Click) -> None:
+        """Do what the key that was clicked does."""
+        for start, end, label in self._links:
+            if start <= event.x < end:
+                self.host.do_labelled(label)
+                return
 
     @property
     def _has_header(self) -> bool:
@@ -212,12 +249,14 @@ class Footer(Drawn):
             () if self._has_header else (state_name(session), badges(session)),
             self.app.theme,
             len(session.ids),
+            self.host.footer_keys,
         )
 
     def draw(self, width_: int, height: int) -> Canvas:
         """Return the row."""
         session, glyphs = self.session, self.session.glyphs
         canvas = Canvas(width_, height, ascii_only=glyphs.ascii)
+        self._links = ()
         meter = session.meter.line()
         if meter:
             canvas.text(1, 0, fit(glyphs.text(meter), width_ - 2), "dim")
@@ -240,10 +279,13 @@ class Footer(Drawn):
                 "strong",
             )
             x = canvas.text(x + 2, 0, found, "dim") + 3
+        links: list[tuple[int, int, str]] = []
+        self._links = links
         for shown, label in self.host.footer_keys:
             key = glyphs.text(shown)
             if x + width(f"{key} {label}") > width_ - 1:
                 continue
+            links.append((x, x + width(f"{key} {label}"), label))
             x = canvas.text(x, 0, key, "key")
             x = canvas.text(x + 1, 0, label, "dim") + 3
         return canvas

@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ..charts.frame import Frame
-from ..charts.table import table_rows
+from ..charts.ranks import table_rows
 from ..drawing.canvas import Canvas
 from ..drawing.palette import Palette
 from ..drawing.plot import message
@@ -18,6 +18,9 @@ from ..host import Host, host_of
 from ..session import Session, WishOf
 from ..state.store import Store
 from .themes import colours_of
+
+FROM_THE_END = ("log", "journal")
+"""Lists that are read from their end."""
 
 Chart = Callable[[Frame], Canvas]
 Rows = Callable[[Store, Sequence[str]], Sequence[str]]
@@ -35,6 +38,7 @@ class Drawn(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.plots: list[tuple[int, int, int, int]] = []
+        self._canvas: Canvas | None = None
         self._strips: list[Strip] = []
         self._drawn_key: Hashable = None
         self._drawn_size: Size | None = None
@@ -106,7 +110,7 @@ class Drawn(Widget):
         width, height = self.size
         canvas = self.draw(width, height)
         self._strips = [Strip(row, width) for row in canvas.rows(palette)]
-        self.plots = canvas.plots
+        self.plots, self._canvas = canvas.plots, canvas
         self._drawn_key, self._drawn_size = key, self.size
         self.session.meter.drew(self.id or type(self).__name__, time.perf_counter() - begun)
         return True
@@ -134,6 +138,7 @@ class Pane(Drawn, can_focus=True):
         depends: what the picture depends on, as `Session.key` understands it.
         every: new data are shown once in so many frames.
         scrolls: whether it holds a list of its own; in the others the keys move the cursor over the trials.
+        counts: whether its border says how many rows it has, and which of them the cursor is on.
         wish: returns what its chart wants computed.
     """
 
@@ -164,6 +169,7 @@ class Pane(Drawn, can_focus=True):
         shared: str | None = None,
         every: int = 1,
         scrolls: bool = False,
+        counts: bool = False,
         rows: Rows = table_rows,
         wish: WishOf | None = None,
     ) -> None:
@@ -176,17 +182,40 @@ class Pane(Drawn, can_focus=True):
         self.depends = depends
         self.every = every
         self.scrolls = scrolls
+        self.counts = counts
         self.wish = wish
         self._rows = rows
 
+    def model_at(self, x: int, y: int) -> str | None:
+        """Return the id of the model that is drawn at a cell of its inside, None if there is none."""
+        return None if self._canvas is None else self._canvas.model_at(x, y)
+
+    def _below(self) -> str:
+        """Return what stands in the lower border: the place in a list, the zoom, and that the cursor follows."""
+        view, said = self.session.view, []
+        if self.pane_name == "table" and view.follow and self.session.store.state.state == "running":
+            said.append("follows the newest report")
+        if self.scrolls:
+            last, rows = view.last.get(self.pane_name, 0), view.rows.get(self.pane_name, 0)
+            if last:
+                start = view.scroll.get(self.pane_name, 0)
+                start = last - start if self.pane_name in FROM_THE_END else start
+                said.append(f"rows {start + 1}–{start + rows - last} of {rows:,}")
+        elif self.counts:
+            rows_ = self.rows()
+            place = rows_.index(view.cursor) + 1 if view.cursor in rows_ else 0
+            said.append(f"{place:,} of {len(rows_):,}" if place else f"{len(rows_):,} rows")
+        zoom = view.zoom.get(self.place)
+        if zoom is not None and self.plots:
+            said.append(f"zoom {zoom.factor:.3g}×, 0 shows all")
+        return self.session.glyphs.text(" · ".join(said))
+
     def update(self) -> bool:
-        """Repaint if the picture has changed; the title names the model that it shows."""
+        """Repaint if the picture has changed; the title names the models that it shows."""
         view = self.session.view
-        title, below = self.title, ""
+        title, below = self.title, self._below()
         if self.depends == "reports" and view.cursor is not None:
             title = self.session.glyphs.text(f"{self.title} · {view.cursor}")
-        elif self.pane_name == "table" and view.follow and self.session.store.state.state == "running":
-            below = "follows the newest report"
         # Not if they are the same, because setting either repaints the whole pane.
         if title != self.border_title:
             self.border_title = title

@@ -1,1 +1,1 @@
-"""Images: folders and arrays of them, decoded once, augmented in batches."""
+"""Images: folders and arrays, decoded once and augmented in batches."""

@@ -1,54 +1,66 @@
-"""Sensitive attributes of image files, from tables that name them: kdtune's own form, and Hugging Face's."""
+"""Sensitive attributes of image files, from tables that name the files: in kdtune's form and in Hugging Face's."""
 
 import json
 import os
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kdtune.data.tables.reading import as_text, read_table, require_columns
+import numpy as np
+from numpy.typing import NDArray
+
+from kdtune.data.tables.cells import Cells, Missing
+from kdtune.data.tables.form import Form
+from kdtune.data.tables.frames import table_of_frame
+from kdtune.data.tables.raw_table import RawTable
+from kdtune.data.tables.reading import open_table
 from kdtune.errors import DataError, did_you_mean
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NAME_COLUMNS = ("file", "file_name")
 """The column that names an image: kdtune's name for it, and Hugging Face's."""
 
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-"""What Hugging Face calls such tables; one may lie in the folder, or in each folder of a split."""
+"""What Hugging Face calls such tables; they are in the image folder, or in the folder of each split."""
 
 _COMPARED = 10_000
-"""So many of a table's names are searched for one that is near, because comparing them all takes seconds."""
+"""At most this many names of a table are compared with a missing one, because comparing all takes seconds."""
 
 
-@dataclass(frozen=True)
-class Attributes:
-    """What tables say of images: attribute -> a value for each image, None where it is not known.
+@dataclass(frozen=True, eq=False)
+class ImageTable(RawTable):
+    """A table with a row for each image, taken from several tables.
 
-    `unused` is how many rows name no image.
+    Attributes:
+        sources: those tables.
+        places: of each image, int64 [n, 2]: its table, and its row there.
+        unused: number of rows that name no image.
     """
 
-    values: dict[str, list[str | None]]
-    unused: int
+    sources: tuple[RawTable, ...] = ()
+    places: NDArray[np.int64] | None = None
+    unused: int = 0
+
+    def at(self, row: int) -> str:
+        """Return where an image's row stands in its table."""
+        assert self.places is not None
+        return self.sources[int(self.places[row, 0])].at(int(self.places[row, 1]))
 
 
 def find_metadata(root: Path) -> list[Path]:
-    """Return the tables that lie in an image folder, or in the folders of it, by Hugging Face's names."""
+    """Return the tables with Hugging Face's names in an image folder, or in the folders inside it."""
     folders = [root, *sorted(item for item in root.iterdir() if item.is_dir())]
     return [folder / name for folder in folders for name in METADATA if (folder / name).is_file()]
 
 
 def read_attributes(
-    paths: Sequence[Path], columns: Sequence[str], files: Sequence[str], root: Path
-) -> Attributes:
-    """Read attributes by file name.
+    paths: Sequence[Path], columns: Sequence[str], files: Sequence[str], root: Path, form: Form
+) -> ImageTable:
+    """Read the attributes of images from tables, by file name.
 
-    A row names its image by a path, relative to `root` or to the folder of its table, by a longer path that
-    ends so (an absolute one), or by so much of the path's end as is unambiguous; its suffix may be left out.
+    A row names its image by a path relative to `root` or to the folder of its table, by a longer path that ends
+    with it (an absolute one), or by as much of the path's end as is unambiguous. The suffix may be left out.
     Names are compared in Unicode's composed form. An empty cell means that the attribute is not known.
 
     Args:
@@ -56,54 +68,75 @@ def read_attributes(
         columns: the attributes.
         files: images, as paths relative to `root`.
         root: the image folder.
+        form: how the tables are written.
+
+    Returns:
+        The columns, with a row for each image in the order of `files`.
 
     Raises:
         DataError: a column or the row of an image is missing, an image is named twice, or a name is ambiguous.
     """
     names = _Names(files)
-    values: dict[str, list[str | None]] = {column: [None] * len(files) for column in columns}
-    row_of: dict[int, str] = {}
+    tables = tuple(_read(path, form) for path in paths)
+    places = np.full((len(files), 2), -1, dtype=np.int64)
     strangers: list[str] = []
-    unused = 0
-    for path in paths:
-        frame = _read(path)
-        key = next((name for name in NAME_COLUMNS if name in frame.columns), NAME_COLUMNS[0])
-        require_columns(frame, [key], path=path, key=f"{NAME_COLUMNS[0]} or {NAME_COLUMNS[1]}")
-        require_columns(frame, columns, path=path, key="sensitive")
-        cells = [frame[column].tolist() for column in columns]
+    for k, (path, table) in enumerate(zip(paths, tables, strict=True)):
+        key = next((name for name in NAME_COLUMNS if name in table.order), NAME_COLUMNS[0])
+        table.require([key], " or ".join(NAME_COLUMNS))
+        table.require(columns, "sensitive")
         base = _base(path, root)
-        for row, name in enumerate(frame[key].tolist()):
-            where = f"{path}, row {row + 1}"
+        for row, name in enumerate(table[key].texts()):
             if name is None:
-                raise DataError(f"{where}: the column {key!r} is empty")
+                raise DataError(f"{table.at(row)}: the column {key!r} is empty")
             found = names.find(name, base)
             if len(found) > 1:
                 raise DataError(
-                    f"{where}: {name!r} could be any of {len(found)} images ({names.shown(found)}): give paths "
-                    "relative to the image folder"
+                    f"{table.at(row)}: {name!r} could be any of {len(found)} images ({names.shown(found)}): give "
+                    "paths relative to the image folder"
                 )
             if not found:
-                unused += 1
-                strangers += [name] * (len(strangers) < _COMPARED)
+                strangers.append(name)
                 continue
-            if found[0] in row_of:
-                raise DataError(f"{where}: {name!r} is named twice (first in {row_of[found[0]]})")
-            row_of[found[0]] = f"row {row + 1}" if len(paths) == 1 else where
-            for column, content in zip(columns, cells, strict=True):
-                values[column][found[0]] = content[row]
-    absent = [file for number, file in enumerate(files) if number not in row_of]
-    if absent:
-        near = did_you_mean(absent[0], strangers) or did_you_mean(_last(absent[0]), strangers)
-        raise DataError(
-            f"{', '.join(map(str, paths))}: {len(absent)} of {len(files)} images have no row "
-            f"({', '.join(absent[:3])}{', …' if len(absent) > 3 else ''}): add rows, with empty cells where an "
-            f"attribute is not known{near}"
-        )
-    return Attributes(values, unused)
+            (image,) = found
+            if places[image, 0] >= 0:
+                first = tables[places[image, 0]].at(int(places[image, 1]))
+                raise DataError(f"{table.at(row)}: {files[image]} is named twice (first in {first})")
+            places[image] = k, row
+    _check_complete(paths, files, places, strangers)
+    cells = [_gathered([table[column] for table in tables], places) for column in columns]
+    return ImageTable(
+        path=", ".join(map(str, paths)),
+        columns=dict(zip(columns, cells, strict=True)),
+        order=tuple(columns),
+        sources=tables,
+        places=places,
+        unused=len(strangers),
+    )
+
+
+def _gathered(parts: Sequence[Cells], places: NDArray[np.int64]) -> Cells:
+    texts = [part.texts() for part in parts]
+    # What is missing is so already; no mark may turn another value into one.
+    return Cells.of_texts([texts[table][row] for table, row in places.tolist()], Missing(()))
+
+
+def _check_complete(
+    paths: Sequence[Path], files: Sequence[str], places: NDArray[np.int64], strangers: Sequence[str]
+) -> None:
+    absent = [file for file, is_absent in zip(files, places[:, 0] < 0, strict=True) if is_absent]
+    if not absent:
+        return
+    known = strangers[:_COMPARED]
+    near = did_you_mean(absent[0], known) or did_you_mean(_last(absent[0]), known)
+    raise DataError(
+        f"{', '.join(map(str, paths))}: {len(absent)} of {len(files)} images have no row "
+        f"({', '.join(absent[:3])}{', …' if len(absent) > 3 else ''}): add rows, with empty cells where an "
+        f"attribute is not known{near}"
+    )
 
 
 class _Names:
-    """Finds images by what a table calls them: by their whole name first, then by the one without its suffix."""
+    """Finds images by the names that a table gives them: first by the whole name, then by the one without suffix."""
 
     def __init__(self, files: Sequence[str]) -> None:
         self._files = [_composed(file) for file in files]
@@ -113,7 +146,7 @@ class _Names:
         )
 
     def find(self, name: str, base: str) -> list[int]:
-        """Return the numbers of the images that `name` may mean; `base` is the folder of its table, or ""."""
+        """Return the numbers of the images that `name` may mean; `base` is the folder of its table, or empty."""
         path = re.sub(r"^(\./)+", "", _composed(name).replace("\\", "/"))
         return next((found for index in self._indices if (found := index.find(path, base))), [])
 
@@ -156,7 +189,7 @@ def _last(path: str) -> str:
 
 
 def _base(path: Path, root: Path) -> str:
-    """Return the folder of a table that lies below `root`, with a slash at its end; "" for all others."""
+    """Return the folder of a table below `root`, with a slash at its end; empty for a table elsewhere."""
     try:
         inside = path.resolve().parent.relative_to(root.resolve()).as_posix()
     except ValueError:
@@ -164,19 +197,13 @@ def _base(path: Path, root: Path) -> str:
     return "" if inside == "." else f"{inside}/"
 
 
-def _read(path: Path) -> "pd.DataFrame":
+def _read(path: Path, form: Form) -> RawTable:
     if path.suffix.lower() != ".jsonl":
-        return read_table(path)
+        return open_table(path, form)
     import pandas as pd
 
-    rows = []
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: can't be read as text ({type(error).__name__})") from None
-    for number, line in enumerate(lines, start=1):
+    rows, lines = [], []
+    for number, line in enumerate(_lines(path), start=1):
         if not line.strip():
             continue
         try:
@@ -186,8 +213,17 @@ def _read(path: Path) -> "pd.DataFrame":
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {number}: is no JSON object: one object a line is needed")
         rows.append(row)
+        lines.append(number)
     if not rows:
         raise DataError(f"{path}: the table has no rows")
-    frame = pd.DataFrame(rows, dtype=object)
-    frame.columns = [str(name).strip() for name in frame.columns]
-    return pd.DataFrame({name: pd.Series(as_text(frame[name]), dtype=object) for name in frame.columns})
+    table = table_of_frame(pd.DataFrame(rows, dtype=object), form)
+    return replace(table, path=str(path), lines=np.array(lines))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.expanduser().read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: can't be read as text ({type(error).__name__})") from None

@@ -11,21 +11,16 @@ from torch import Tensor
 
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Dataset
-from kdtune.data.groups import (
-    Rare,
-    attribute_names,
-    columns_of,
-    cross_codes,
-    cross_groups,
-    encode,
-    settle_rare,
-)
-from kdtune.data.images.attributes import find_metadata, read_attributes
+from kdtune.data.groups import Rare, attribute_names, columns_of, cross_groups, settle_rare
+from kdtune.data.images.attributes import ImageTable, find_metadata, read_attributes
 from kdtune.data.images.folder_scan import Splits, scan
 from kdtune.data.images.image_files import ImageFiles, image_dataset
 from kdtune.data.images.pixels import Decoding
 from kdtune.data.registry import register_dataset
-from kdtune.data.tables.coding import binned
+from kdtune.data.tables.cells import MISSING_MARKERS
+from kdtune.data.tables.coding import Coding, declared_groups, edges_of
+from kdtune.data.tables.form import Form
+from kdtune.data.tables.table import Written
 from kdtune.errors import DataError, did_you_mean
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -42,7 +37,14 @@ def load_folder(
     value_range: Annotated[Sequence[int | float], Field(min_length=2, max_length=2)] | None = None,
     sensitive: str | Sequence[str] | None = None,
     attributes: str | Path | Sequence[str | Path] | None = None,
-    groups: Mapping[str, Sequence[str | int]] | None = None,
+    separator: str | None = None,
+    encoding: str = "utf-8",
+    decimal: Literal[".", ","] = ".",
+    header: Literal["first", "none"] | bool | None = "first",
+    columns: Sequence[Written] | None = None,
+    comment: str | None = None,
+    missing: Sequence[Written] = MISSING_MARKERS,
+    groups: Mapping[str, Sequence[Written]] | None = None,
     bins: Mapping[str, Sequence[int | float]] | None = None,
     min_group: Count = 10,
     rare: Rare = "error",
@@ -59,35 +61,36 @@ def load_folder(
     """Read an image folder; train and validation are decoded at once, test when it is opened.
 
     Where there is no folder for validation, it is cut from train, stratified by class and groups. Classes are
-    the folders' names, sorted; images may lie in folders below them. docs/datasets.md says what is read and how
-    images become pixels.
+    the folders' names, sorted; images may lie in folders below them. See docs/datasets.md for the
+    files that are read, and for how images become pixels.
 
     Args:
         path: a folder with `train` and `test` (and `validation`), each with a folder for each class; or
             with class folders alone, which are cut by seed.
         splits: `auto`: a folder is a split if it is called like one and holds class folders; `none`: all folders
-            are classes, whatever they are called.
-        image_size: scale the shorter side to so many pixels and cut out the centre; default: leave as it is.
+            are classes, whatever their names.
+        image_size: scale the shorter side to this many pixels and cut out the centre; default: keep the size.
         channels: 3 for colour, 1 for grey.
-        value_range: the values that are black and white in images with more than 8 bits; what is outside is clipped.
+        value_range: the values that are black and white in images with more than 8 bits; values outside are clipped.
             Default: 0 and 65535 for 16 bits, 0 and 1 for floating-point numbers; other values are refused.
         sensitive: columns of `attributes`, or intersections (`sex*race`), that are the groups.
         attributes: a table, or several, with the attributes and a column `file` (or `file_name`): the image's path, or
             as much of its end as is unambiguous. Default: Hugging Face's `metadata.csv` or `.jsonl` in the folder.
+        separator, encoding, decimal, header, columns, comment, missing: how that table is written, as for `table`.
         groups: column -> all its groups, in order; otherwise those that occur, sorted.
         bins: numeric column -> ascending edges: `[25, 45]` makes `<25`, `25-45`, `>=45`; an edge belongs to the bin
             above it.
         min_group: the fewest examples that a group may have in validation.
-        rare: what becomes of smaller groups, and of values that are no declared group: `error`, `missing`
+        rare: what happens to smaller groups, and to values that are no declared group: `error`, `missing`
             (they belong to no group), or `other` (they are merged).
         validation: the share of train that is validation, where it has no folder.
         test: the share that is the test split, where there are class folders alone.
-        n_train: take so many images only, stratified.
-        n_validation: take so many images only, stratified.
-        limit_per_class: take at most so many images of each class, before validation is cut off.
+        n_train: use only this many images, stratified.
+        n_validation: use only this many images, stratified.
+        limit_per_class: use at most this many images of each class, before validation is cut off.
         crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
         flip: mirror images at random.
-        stream: keep the decoded images in a file and read them as they are needed, for more than fit into memory.
+        stream: keep decoded images in a file and read them as needed: for more images than fit into memory.
         seed: the same seed cuts the same splits.
 
     Raises:
@@ -95,12 +98,22 @@ def load_folder(
     """
     root = Path(path).expanduser()
     names = attribute_names(sensitive)
-    columns = columns_of(names)
-    for key, named in {"groups": groups or {}, "bins": bins or {}}.items():
-        for column in named:
-            if column not in columns:
-                near = did_you_mean(column, columns)
+    sensitive_columns = columns_of(names)
+    for key, option in {"groups": groups, "bins": bins}.items():
+        for column in option or {}:
+            if column not in sensitive_columns:
+                near = did_you_mean(column, sensitive_columns)
                 raise DataError(f"{key!r} names {column!r}, which is not among the sensitive columns{near}")
+    edges = edges_of(bins or {})
+    form = Form.checked(
+        separator=separator,
+        encoding=encoding,
+        decimal=decimal,
+        header=header,
+        columns=columns,
+        comment=comment,
+        missing=missing,
+    )
     decoding = Decoding(image_size, channels, _black_and_white(value_range))
 
     listings, notes = scan(root, splits)
@@ -108,8 +121,18 @@ def load_folder(
     files = [file for listing in listings.values() for file in listing.files]
     number = {name: k for k, name in enumerate(classes)}
     labels = torch.tensor([number[name] for listing in listings.values() for name in listing.classes])
-    codes, declared, told = _groups(root, attributes, columns, files, groups or {}, bins or {}, rare)
-    everything = ImageFiles(root, tuple(files), labels, cross_codes(names, codes, declared))
+    codes: dict[str, Tensor] = {}
+    declared: dict[str, tuple[str, ...]] = {}
+    if sensitive_columns:
+        table, told = _read_table(root, attributes, sensitive_columns, files, form)
+        listed = {
+            column: declared_groups(table, column, values, decimal)
+            for column, values in (groups or {}).items()
+        }
+        coding = Coding("", (), names, listed, edges, rare, decimal)
+        codes, declared = coding.encode_groups(table)
+        notes += told
+    everything = ImageFiles(root, tuple(files), labels, codes)
 
     parts, start = {}, 0
     for split, listing in listings.items():
@@ -147,7 +170,7 @@ def load_folder(
         crop=crop,
         flip=flip,
         stream=stream,
-        notes=(*notes, *told),
+        notes=notes,
     )
 
 
@@ -162,18 +185,14 @@ def _black_and_white(value_range: Sequence[int | float] | None) -> tuple[float, 
     return black, white
 
 
-def _groups(
+def _read_table(
     root: Path,
     attributes: str | Path | Sequence[str | Path] | None,
     columns: Sequence[str],
     files: Sequence[str],
-    groups: Mapping[str, Sequence[str | int]],
-    bins: Mapping[str, Sequence[int | float]],
-    rare: Rare,
-) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """Return column -> codes int64 [files], column -> groups, and what is worth telling of the tables."""
-    if not columns:
-        return {}, {}, ()
+    form: Form,
+) -> tuple[ImageTable, tuple[str, ...]]:
+    """Return the sensitive columns of each image, and notes on the tables."""
     if attributes is None:
         paths = find_metadata(root)
     else:
@@ -183,31 +202,11 @@ def _groups(
         raise DataError(
             f"sensitive: {', '.join(columns)} must come from a CSV: give its path as `attributes`"
         )
-    listed = ", ".join(map(str, paths))
-    found = read_attributes(paths, columns, files, root)
-    codes, declared = {}, {}
-    for column in columns:
-        values: Sequence[str | None] = found.values[column]
-        wanted = [str(group) for group in groups[column]] if column in groups else None
-        if column in bins:
-            _require_numbers(listed, column, values, files)
-            values, named = binned(listed, column, values, bins[column])
-            wanted = wanted or list(named)
-        codes[column], declared[column] = encode(column, values, wanted, undeclared=rare)
-    told = [] if attributes is not None else [f"attributes from {listed}"]
-    if found.unused:
-        told.append(f"attributes: {found.unused:,} rows name no image of the folder")
-    return codes, declared, tuple(told)
-
-
-def _require_numbers(listed: str, column: str, values: Sequence[str | None], files: Sequence[str]) -> None:
-    for file, value in zip(files, values, strict=True):
-        try:
-            float(value or 0)
-        except ValueError:
-            raise DataError(
-                f"{listed}: {value!r} in column {column!r}, which has bins, is no number (image {file})"
-            ) from None
+    table = read_attributes(paths, columns, files, root, form)
+    told = [] if attributes is not None else [f"attributes from {table.path}"]
+    if table.unused:
+        told.append(f"attributes: {table.unused:,} rows name no image of the folder")
+    return table, tuple(told)
 
 
 def _settle(
@@ -217,7 +216,7 @@ def _settle(
     min_group: int,
     rare: Rare,
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Tensor]]:
-    """Settle groups that are too small, by their number in validation, or in what it will be cut from."""
+    """Settle groups that are too small, by their size in validation or in the images that it will be cut from."""
     source = parts.get("validation", parts["train"])
     n = len(source.files)
     share = size if isinstance(size, float) else min(1.0, size / n)

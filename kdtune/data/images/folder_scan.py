@@ -1,4 +1,4 @@
-"""Which images of a folder belong to which split and class, without opening any."""
+"""Finds the split and the class of each image in a folder, without opening any."""
 
 import re
 import unicodedata
@@ -38,17 +38,21 @@ class Listing:
 def scan(root: Path, splits: Splits = "auto") -> tuple[dict[str, Listing], tuple[str, ...]]:
     """List the images of `root`: `<split>/<class>/…` by split, or all of `<class>/…` under "all".
 
-    Images may lie in folders below their class folder. A folder is a split if it is called like one and holds
+    Images may be in folders below their class folder. A folder is a split if it has the name of one and holds
     class folders.
 
     Returns:
-        Split -> its images; and what is worth telling: what was read, and what was left out.
+        Split -> its images; and notes: what was read, and what was left out.
 
     Raises:
         DataError: the folder is not there, its shape is not clear, or a class has no images.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder" if not root.exists() else f"{root}: is no folder")
+        raise DataError(
+            f"{root}: there is no such folder"
+            if not root.exists()
+            else f"{root}: is no folder: unpack it, and give the folder"
+        )
     tree = walk(root)
     folders = _split_folders(root, tree) if splits == "auto" else {}
     if folders:
@@ -71,7 +75,7 @@ def list_classes(root: Path, prefix: str) -> Listing:
 
 
 def _split_folders(root: Path, tree: Tree) -> dict[str, str]:
-    """Return split -> folder; nothing where all folders are classes.
+    """Return split -> folder, empty where all folders are classes.
 
     Raises:
         DataError: it is not clear, or a split is missing.
@@ -89,7 +93,7 @@ def _split_folders(root: Path, tree: Tree) -> dict[str, str]:
                 f"{root}: {_quoted(alike)} are called like splits, but don't hold a folder for each class: make "
                 f"folders <split>/<class>, or {_NOT_A_SPLIT}"
             )
-        exact = alike  # `training_set` and `test_set`, say
+        exact = alike  # for example `training_set` and `test_set`
     return _one_each(root, exact, others=[name for name in names if name not in exact])
 
 
@@ -112,7 +116,7 @@ def _one_each(root: Path, found: Mapping[str, str], others: Sequence[str]) -> di
 
 
 def _split_in(name: str) -> str | None:
-    """Return the split that a word of a folder's name means: `seg_train` and `test1` sound like splits."""
+    """Return the split that a word in a folder's name stands for, as in `seg_train` and `test1`."""
     words = re.findall(r"[a-z]+", name.lower())
     return next((_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES), None)
 
@@ -156,7 +160,7 @@ def _check_known(root: Path, folders: Mapping[str, str], listings: Mapping[str, 
 
 
 def _check_one_folder(root: Path, tree: Tree) -> None:
-    """Where there is one class folder only, with folders in it, the data set is probably one folder below."""
+    """Refuse a single class folder with folders in it: the data set is probably one level below."""
     names = tree.top_folders()
     if len(names) == 1 and (inner := tree.top_folders(f"{names[0]}/")):
         raise DataError(
@@ -166,7 +170,7 @@ def _check_one_folder(root: Path, tree: Tree) -> None:
 
 
 def _told(tree: Tree, listings: Mapping[str, Listing], folders: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the line on what was read, and the one on what was left out."""
+    """Return one line on what was read, and one on what was left out."""
     files = [file for listing in listings.values() for file in listing.files]
     kinds = Counter(Path(file).suffix.lower() or "without a suffix" for file in files)
     said = f"images: {', '.join(f'{n:,} {kind}' for kind, n in sorted(kinds.items()))}"

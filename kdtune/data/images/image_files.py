@@ -1,4 +1,4 @@
-"""Image files with labels and groups, before any is decoded; and the data set that they make."""
+"""Image files with labels and groups, before any is decoded, and the data set made from them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from kdtune.errors import DataError
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """A split that is not decoded yet: files, labels int64 [n], and attribute -> groups int64 [n]."""
+    """A split that is not decoded yet: files, labels int64 [n] and, for each attribute, groups int64 [n]."""
 
     root: Path
     files: tuple[str, ...]
@@ -35,14 +35,14 @@ class ImageFiles:
         )
 
     def cut(self, size: float | int, seed: int, key: str) -> tuple["ImageFiles", "ImageFiles"]:
-        """Cut a part off, stratified, whose size was asked for by the option `key`."""
+        """Cut off a stratified part; `key` is the option that asks for its size."""
         if isinstance(size, int) and size > len(self.files):
             raise DataError(f"{self.root}: {key!r} asks for {size} images, but there are {len(self.files)}")
         kept, part = stratified_cut(self.labels, self.groups, size, seed)
         return self.take(kept), self.take(part)
 
     def limited(self, per_class: int, seed: int) -> "ImageFiles":
-        """Return at most so many images of each class, stratified by groups."""
+        """Return at most `per_class` images of each class, stratified by groups."""
         return self.take(at_most_per_class(self.labels, self.groups, per_class, seed))
 
 
@@ -59,7 +59,7 @@ def image_dataset(
     normalisation: Normalisation | None = None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """Decode train and validation, and return the data set; test is decoded when it is opened.
+    """Decode train and validation and return the data set; test is decoded when it is opened.
 
     Args:
         name: of the data set.
@@ -70,8 +70,8 @@ def image_dataset(
         crop: padding in pixels for random crops; None: 4 up to 64 pixels, a sixteenth of the side above.
         flip: mirror images at random.
         stream: keep decoded images in a file that is mapped, instead of in memory.
-        normalisation: that of the training images where it is None.
-        notes: what is worth telling of the files; what was done to their images is added.
+        normalisation: None computes it from the training images.
+        notes: on the files; this function adds notes on what was done to their images.
 
     Raises:
         DataError: images cannot be decoded, or have another size than the others.

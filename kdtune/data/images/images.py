@@ -1,4 +1,4 @@
-"""Many image files to one tensor, in parallel threads, kept decoded in the cache."""
+"""Decodes many image files to one tensor, in parallel threads, and keeps the result in the cache."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ _VERSION = 2
 """Part of every cache key: raise it whenever a pixel, or a remark, may come out differently."""
 
 _LISTED = 10
-"""So many of the images that can't be used are named."""
+"""A message names at most this many of the images that can't be used."""
 
 Failures = dict[str, ImageError]
 """Image file -> why it can't be used."""
@@ -55,13 +55,13 @@ class ImagesError(DataError):
 
 
 def read_images(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[Tensor, Remarks]:
-    """Decode `files`, paths relative to `root`, to uint8 [n, channels, height, width], with what is worth telling.
+    """Decode `files`, paths relative to `root`, to uint8 [n, channels, height, width]; return remarks with them.
 
-    Without `image_size` all images must have one size. The result is kept in the cache under the files' names,
-    sizes and times.
+    Without `image_size` all images must have the same size. The result is kept in the cache under the files'
+    names, sizes and times.
 
     Raises:
-        ImagesError: images can't be used: all of them are found before it is raised.
+        ImagesError: images can't be used; all of them are found before it is raised.
         DataError: an image has another size than the first.
     """
 

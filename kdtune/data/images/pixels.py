@@ -1,4 +1,4 @@
-"""One image to pixels. Training and an exported student's `predict` both come through here, and nowhere else."""
+"""Turns one image into pixels. Training and the `predict` of an exported student both use this module."""
 
 import os
 import warnings
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP")
-"""What is decoded, whatever a file is called: Pillow knows more, and hands some of it (EPS) to other programs."""
+"""The formats that are decoded, whatever the name of the file. Pillow knows more, and gives some (EPS) to other
+programs."""
 
 SUFFIXES = frozenset(
     (
@@ -39,7 +40,7 @@ SUFFIXES = frozenset(
         *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
     )
 )
-"""What files of these formats are called, in lower case."""
+"""The suffixes of these formats, in lower case."""
 
 _WITH_FRAMES = ("GIF", "PNG", "TIFF", "WEBP")
 _MODES = {1: "L", 3: "RGB"}
@@ -47,11 +48,11 @@ _MODES = {1: "L", 3: "RGB"}
 
 @dataclass(frozen=True)
 class Decoding:
-    """How images become pixels.
+    """The options by which images become pixels.
 
     Attributes:
-        image_size: the shorter side is scaled to so many pixels and the centre square is cut out; None leaves
-            the size as it is.
+        image_size: the shorter side is scaled to this many pixels and the centre square is cut out; None keeps
+            the size.
         channels: 3 for colour, 1 for grey.
         value_range: the values that become black and white in images with more than 8 bits, see `scale_of`.
     """
@@ -62,7 +63,7 @@ class Decoding:
 
     @classmethod
     def of_student(cls, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Self:
-        """Return what a student needs that was trained on images of `shape`, (channels, height, width)."""
+        """Return the options for a student that was trained on images of `shape`, (channels, height, width)."""
         channels, height, width = shape
         value_range = preprocessing.get("value_range")
         return cls(
@@ -74,7 +75,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pixels uint8 [height, width, channels], what is worth telling, and the peak of a 16-bit image (else 0)."""
+    """Pixels uint8 [height, width, channels], remarks on them, and the largest value of a 16-bit image (else 0)."""
 
     pixels: NDArray[np.uint8]
     remarks: Remark
@@ -82,10 +83,10 @@ class Decoded:
 
 
 def decode(path: str | Path, decoding: Decoding) -> Decoded:
-    """Read an image file; of several frames, the first.
+    """Read an image file. Of several frames, the first is read.
 
     Raises:
-        ImageError: the file does not decode, or nothing says which of its values are black and white.
+        ImageError: the file does not decode, or it is not known which of its values are black and white.
     """
     from PIL import Image
 
@@ -112,14 +113,14 @@ def convert(image: "Image", decoding: Decoding) -> Decoded:
     """Return the pixels of an open image, turned as its EXIF orientation says.
 
     Every mode becomes 8-bit grey or colour by Pillow's own conversion. Transparency is dropped: the colours
-    below it count. Images with more than 8 bits are scaled first.
+    below it count. Images with more than 8 bits are scaled to 8 bits first.
 
     Raises:
-        ImageError: nothing says which of its values are black and white.
+        ImageError: it is not known which of its values are black and white.
     """
     from PIL import ExifTags, Image, ImageOps
 
-    # Asked for before the image is loaded: Pillow turns TIFFs while it loads them, and forgets that it did.
+    # Read before the image is loaded, because Pillow turns TIFFs while it loads them and then forgets the orientation.
     is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
     _load(image)
     remarks, peak = Remark.TURNED if is_turned else Remark.NONE, 0
@@ -132,7 +133,7 @@ def convert(image: "Image", decoding: Decoding) -> Decoded:
         remarks |= Remark.DEEP | clipped
         peak = int(values.max()) if scale.is_of_sixteen_bits else 0
     elif turned.has_transparency_data:
-        # A palette's transparent entries have no colour of their own before they are spelt out.
+        # In a palette, transparent entries get their colours only by the conversion to RGBA.
         turned = turned.convert("LA" if turned.mode == "La" else "RGBA")
         remarks |= Remark.TRANSPARENT if np.asarray(turned.getchannel("A")).min() < 255 else Remark.NONE
     elif turned.mode == "LAB":
@@ -170,7 +171,7 @@ def _sized(image: "Image", size: int | None) -> "Image":
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Silence what Pillow says of odd metadata; to be entered by one thread, whose threads are quiet with it."""
+    """Silence Pillow's warnings about odd metadata, in all threads: enter it in one thread only."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""What is worth telling of images that were read: a flag for each image, and a sentence for all of them."""
+"""Remarks on images that were read: flags for each image, and sentences for all of them."""
 
 from dataclasses import dataclass
 from enum import IntFlag
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 class Remark(IntFlag):
-    """What happened to one image on its way to pixels."""
+    """What happened to an image when it became pixels."""
 
     NONE = 0
     TURNED = 1
@@ -38,7 +38,7 @@ class Remarks:
         return Remarks(np.concatenate([self.flags, other.flags]), np.concatenate([self.peaks, other.peaks]))
 
     def sentences(self) -> tuple[str, ...]:
-        """Return a sentence for each thing that happened, with the number of images."""
+        """Return a sentence for each kind of remark, with the number of images."""
         said = []
         for remark, sentence in _SENTENCES.items():
             n = int(np.count_nonzero(self.flags & remark))
@@ -47,7 +47,7 @@ class Remarks:
         return tuple(said)
 
     def _dim(self) -> str:
-        """Say so where 16-bit images use so little of their range that few of 256 levels are left."""
+        """Return a warning if 16-bit images use so little of their range that few of the 256 levels are left."""
         peak = int(self.peaks.max())
         if not 0 < peak <= _DIM:
             return ""
@@ -59,4 +59,4 @@ class Remarks:
 
 
 _DIM = 65535 // 4
-"""16-bit images whose values all lie below this have lost two of their 8 bits: 12 or 14 bits were meant."""
+"""16-bit images whose values are all below this keep only 6 of 8 bits: the values probably have 12 or 14 bits."""

@@ -1,4 +1,4 @@
-"""Images with more than 8 bits: which of their values are black and white, and their pixels in 8 bits."""
+"""Scales images with more than 8 bits to 8 bits: which of their values are black and white."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,11 +19,11 @@ _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 _WHITE_IS_ZERO = 0  # a value of the tag PhotometricInterpretation
 _UNSIGNED, _SIGNED = 1, 2  # values of the tag SampleFormat
 _SIXTEEN_BITS_AS_I = ("PNG", "PPM")
-"""Formats whose deepest images have 16 bits, though Pillow may open them as 32."""
+"""Formats with at most 16 bits, though Pillow may open their images with 32."""
 
 
 class ImageError(DataError):
-    """An image can't be used: `kind` is what is wrong with it, `detail` says it of this image."""
+    """An image can't be used: `kind` is what is wrong, `detail` is what is wrong with this image."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
@@ -32,7 +32,7 @@ class ImageError(DataError):
 
 
 class RangeError(ImageError):
-    """Nothing says which of an image's values are black and white."""
+    """It is not known which of an image's values are black and white."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("has no known scale", detail)
@@ -56,7 +56,7 @@ class Scale:
 
     @property
     def is_of_sixteen_bits(self) -> bool:
-        """Whether it is the full range of 16 bits, which the user did not ask for."""
+        """Whether it is the full range of 16 bits, taken by default."""
         return self.strict and 65535.0 in (self.black, self.white)
 
     def apply(self, values: NDArray[np.generic]) -> tuple[NDArray[np.uint8], Remark]:
@@ -83,12 +83,12 @@ def scale_of(image: "Image", value_range: tuple[float, float] | None) -> Scale |
     """Return the scale of an image that has more than 8 bits a channel; None for all others.
 
     Args:
-        image: as it was opened, because a copy lacks the tags of its file.
+        image: as it was opened; a copy lacks the tags of its file.
         value_range: black and white as the user gave them; None takes the full range of 16 bits (of TIFF's 12
             bits: of 12), and 0 to 1 for floating-point numbers.
 
     Raises:
-        ImageError: nothing says which values are black and white.
+        ImageError: it is not known which values are black and white.
     """
     signed = _tag(image, _SAMPLE_FORMAT) == _SIGNED
     if image.mode in EIGHT_BITS:
@@ -100,7 +100,7 @@ def scale_of(image: "Image", value_range: tuple[float, float] | None) -> Scale |
     unsigned = image.mode == "I" and _tag(image, _BITS) == 32 and not signed
     black, white = _range(image) if value_range is None else value_range
     if _tag(image, _PHOTOMETRIC) == _WHITE_IS_ZERO:
-        # Pillow turns such images round where they have 8 bits, and no others.
+        # Pillow inverts such images only if they have 8 bits.
         black, white = white, black
     return Scale(black, white, strict=value_range is None, unsigned=unsigned)
 

@@ -1,4 +1,4 @@
-"""All images below a folder, and what lies there that is none: nothing is opened, and nothing left out unsaid."""
+"""Lists all images below a folder, and all other files there, so that what is left out can be counted."""
 
 import os
 from bisect import bisect_left
@@ -19,9 +19,9 @@ class Tree:
 
     Attributes:
         images: of any depth.
-        folders: of any depth, the empty ones too; not those of the system, nor hidden ones.
-        system: what a system's own file is called ("._*", "in __MACOSX") -> how many there are.
-        others: what a file is that is no image (".txt") -> paths.
+        folders: of any depth, empty ones too, but no hidden or system folders.
+        system: kind of hidden or system file ("._*", "in __MACOSX") -> number of them.
+        others: kind of other file that is no image (".txt") -> paths.
     """
 
     images: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Tree:
         return [name for name in inside if "/" not in name]
 
     def what_is_in(self, prefix: str) -> str:
-        """Return how many files of what kinds are in a folder that has no image, for a message."""
+        """Return which files a folder without images holds, for a message."""
         kinds = {kind: sum(path.startswith(prefix) for path in paths) for kind, paths in self.others.items()}
         found = ", ".join(f"{n} {kind}" for kind, n in kinds.items() if n)
         return f"it holds {found}" if found else "it is empty"
@@ -48,7 +48,7 @@ class Tree:
 def walk(root: Path) -> Tree:
     """List what is below `root`.
 
-    An image is known by its suffix, in any case; a file without a suffix is looked into.
+    An image is recognised by its suffix, in any case; a file without a suffix is opened.
 
     Raises:
         DataError: a folder can't be listed, or a folder's name is not UTF-8.
@@ -104,7 +104,7 @@ def _identity(folder: str | Path) -> tuple[int, int]:
 
 
 def _hidden(name: str) -> str | None:
-    """Return what a system's own file or folder is called in the list of what is left out; None for others."""
+    """Return the kind of a hidden or system file or folder; None for all others."""
     if name.startswith("._"):
         return "._*"
     if name.startswith(".") or name.lower() in (*_SYSTEM_FOLDERS, *_SYSTEM_FILES):
@@ -133,5 +133,5 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
     try:
         with Image.open(entry.path, formats=FORMATS):
             return True
-    except Exception:  # whatever it is, it is no image
+    except Exception:  # Pillow raises many errors for files that are no images
         return False

@@ -1,7 +1,7 @@
 """Augmented views of a split as a pure function of (seed, view, index), gathered in batches.
 
-The same view of the same example has the same pixels in every process and in every batch, so that a teacher's
-logits that were cached for a view are the logits of exactly the pixels that the student sees.
+The same view of the same example has the same pixels in every process and in every batch. So the teacher's cached
+logits of a view belong to exactly the pixels that the student sees.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from kdtune.errors import InputError
 
 
 class _Draw(NamedTuple):
-    """What one view does to every example: offsets in 0..2*crop, and 1 where it is mirrored (int64 [n])."""
+    """How one view changes each example: offsets in 0..2*crop, and 1 where it is mirrored (int64 [n])."""
 
     top: Tensor
     left: Tensor
@@ -30,20 +30,20 @@ class Views:
     and takes a window of the original size at a uniform offset; a flip mirrors left and right with
     probability 1/2.
 
-    Images are uint8 [n, c, h, w] and come out as float32 (x / 255 - mean) / std, with mean and std on the
-    0..1 scale. Tables are float32 [n, d] and come out as (x - mean) / std, hence unchanged where neither is
-    given. Token ids are int64 [n, length] and come out as they are.
+    Images are uint8 [n, c, h, w] and become float32 (x / 255 - mean) / std, with mean and std on the 0..1
+    scale. Tables are float32 [n, d] and become (x - mean) / std; they are unchanged if neither is given. Token
+    ids are int64 [n, length] and are never changed.
 
-    Where views vary, a padded copy of the images is kept, and with `flip` a mirrored one beside it: one
-    gather then does crop and flip. It takes (1 + flip) (h + 2 crop) (w + 2 crop) / (h w) times the memory of
-    the images. With `stream` nothing is kept: inputs stay where they are, which may be a file that is mapped
-    into memory, and each batch is read, padded and moved to the device by itself. The pixels are the same.
+    If views vary, a padded copy of the images is kept, and with `flip` a mirrored copy beside it, so that one
+    gather crops and flips. It takes (1 + flip) (h + 2 crop) (w + 2 crop) / (h w) times the memory of the
+    images. With `stream` no copy is kept: the inputs stay where they are, for example in a file that is mapped
+    into memory, and each batch is read, padded and moved to the device separately. The pixels are the same.
 
-    A draw depends on (seed, view), the number of examples and crop; on nothing else. Not to be shared by
-    threads: the draw of the latest view is kept.
+    A draw depends only on (seed, view), the number of examples and crop. Threads must not share an instance,
+    because it keeps the draw of the latest view.
 
     Attributes:
-        values: of one example.
+        values: number of values of one example.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class Views:
 
     @property
     def device(self) -> torch.device:
-        """Where batches appear."""
+        """The device of the batches."""
         return self._device
 
     @property
     def varies(self) -> bool:
-        """Whether views differ at all: without crop and flip all of them are the plain inputs."""
+        """Whether views differ: without crop and flip, all views are the plain inputs."""
         return self.crop > 0 or self.flip
 
     def batch(self, view: int, indices: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class Views:
         return self._normalised(self._store[at].to(self._device))
 
     def to(self, device: torch.device | str) -> Self:
-        """Move the stored inputs to `device`, where batches then appear, and return self."""
+        """Move the stored inputs to `device`, on which batches then are, and return self."""
         self._device = torch.device(device)
         if not self._stream:
             self._store = self._store.to(device)
@@ -136,7 +136,7 @@ class Views:
 
     def _draw_of(self, view: int) -> _Draw:
         if self._draw is None or self._view != view:
-            # Always drawn on the CPU: generators of other devices give other numbers for the same seed.
+            # Always drawn on the CPU, because generators of other devices give other numbers for the same seed.
             generator = torch.Generator().manual_seed(_stable_hash(self.seed, view))
             size = 2 * self.crop + 1
             top, left, mirrored = (
@@ -149,8 +149,8 @@ class Views:
     def _normalised(self, x: Tensor) -> Tensor:
         if self._tokens:
             return x.contiguous()
-        # One copy that is then changed in place: a new tensor an operation costs four times as much on a CPU.
-        # A slice of a float table shares its memory, so that `copy` is not a formality.
+        # One copy is changed in place: a new tensor for each operation takes four times as long on a CPU. `copy` is
+        # needed because a slice of a float table shares its memory.
         out = x.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
         return out.mul_(self._scale).add_(self._shift)
 
@@ -208,7 +208,7 @@ def _mirrored_and_padded(images: Tensor, crop: int, flip: bool) -> Tensor:
     inner = store[..., crop : crop + h, crop : crop + w]
     inner[0] = images
     if flip:
-        # In blocks: `flip` copies, and a mirrored copy of everything would add to the peak of memory.
+        # In blocks, because `flip` copies: a mirrored copy of all images would add to the peak of memory.
         for start in range(0, n, 4096):
             block = slice(start, start + 4096)
             inner[1, block] = images[block].flip(-1)
@@ -216,6 +216,6 @@ def _mirrored_and_padded(images: Tensor, crop: int, flip: bool) -> Tensor:
 
 
 def _stable_hash(seed: int, view: int) -> int:
-    """Return 32 bits that depend on seed and view alone; `hash` may change with the Python release."""
-    # 32 bits, because torch's CPU generator looks at no more of its seed.
+    """Return 32 bits that depend only on seed and view; Python's `hash` may change between releases."""
+    # 32 bits, because torch's CPU generator ignores the rest of its seed.
     return int.from_bytes(hashlib.blake2b(f"{seed}/{view}".encode(), digest_size=4).digest(), "little")

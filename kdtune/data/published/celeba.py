@@ -1,4 +1,4 @@
-"""CelebA (Liu et al. 2015), aligned and cropped: one attribute is the label, others are sensitive."""
+"""CelebA (Liu et al. 2015), aligned and cropped. One attribute is the label, others are sensitive."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,21 +46,21 @@ def load_celeba(
 
     Args:
         path: the folder with `img_align_celeba/*.jpg`, `list_attr_celeba.txt` and `list_eval_partition.txt`; or the
-            one that holds it as `celeba`, as torchvision leaves it.
-        download: let torchvision fetch it (1.4 GB, from Google Drive) where it is not there.
-        label: the attribute to be told; the classes are `not <label>` and `<label>`.
+            folder that holds it under the name `celeba`, as torchvision writes it.
+        download: let torchvision download it (1.4 GB, from Google Drive) if it is not there.
+        label: the attribute to predict; the classes are `not <label>` and `<label>`.
         sensitive: attributes that are the groups, or intersections (`Young*Male`).
-        image_size: scale the shorter side to so many pixels and cut out the centre.
-        balance: `all`: of each split, the larger class is undersampled to the size of the smaller one, alike in all
-            groups; `none`: as published.
+        image_size: scale the shorter side to this many pixels and cut out the centre.
+        balance: `all`: in each split the larger class is undersampled to the size of the smaller one, in equal shares
+            of all groups; `none`: as published.
         min_group: the fewest examples that a group may have in validation.
-        stream: keep the decoded images in a file and read them as they are needed.
-        n_train: take so many images only, stratified.
-        n_validation: take so many images only, stratified.
-        limit_per_class: take at most so many training images of each class, once classes are balanced.
+        stream: keep the decoded images in a file and read them as needed.
+        n_train: use only this many images, stratified.
+        n_validation: use only this many images, stratified.
+        limit_per_class: use at most this many training images of each class, once classes are balanced.
         crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
         flip: mirror images at random.
-        seed: the same seed undersamples alike.
+        seed: the same seed chooses the same images.
 
     Raises:
         DataError: a file is missing or cut short, or attributes, splits and images do not match.
@@ -136,7 +136,10 @@ def _lines(path: Path) -> list[str]:
 
 
 def _attributes(path: Path, columns: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the files, and the columns as 0 and 1, int64 [n, columns]: a count, names, then -1 or 1 a column."""
+    """Return the files, and the columns as 0 and 1, int64 [n, columns].
+
+    The file holds a count, a line of names, then for each image its file and a -1 or 1 for each name.
+    """
     lines = _lines(path)
     if len(lines) < 3 or not lines[0].strip().isdecimal():
         raise DataError(f"{path}: does not begin with the number of images and the names: copy it again")
@@ -166,7 +169,7 @@ def _attributes(path: Path, columns: Sequence[str]) -> tuple[list[str], NDArray[
 
 
 def _partition(path: Path, files: Sequence[str]) -> NDArray[np.int64]:
-    """Return each file's split, 0 to 2: a file and its split a line."""
+    """Return each file's split, 0 to 2. Each line of the table holds a file and its split."""
     splits: dict[str, int] = {}
     for number, line in enumerate(_lines(path), start=1):
         cells = line.split()

@@ -30,18 +30,18 @@ def load_cifar10(
     flip: bool = True,
     seed: int = 0,
 ) -> Dataset:
-    """Read CIFAR-10, its binary or its Python version: validation is cut from its training images, test is its own.
+    """Read CIFAR-10 in its binary or its Python version. Validation is cut from the training images, test is its own.
 
-    The Python version consists of pickles; nothing that is in them is run.
+    The Python version consists of pickles; nothing in them is run.
 
     Args:
         path: the folder `cifar-10-batches-bin` or `cifar-10-batches-py`, the archive `cifar-10-binary.tar.gz` or
             `cifar-10-python.tar.gz`, or the folder that holds one of them.
-        download: fetch the binary version (170 MB) where neither is there.
+        download: download the binary version (170 MB) if neither is there.
         validation: the share of the training images that is validation.
-        n_train: take so many images only, stratified.
-        n_validation: take so many images only, stratified.
-        limit_per_class: take at most so many training images of each class, before validation is cut off.
+        n_train: use only this many images, stratified.
+        n_validation: use only this many images, stratified.
+        limit_per_class: use at most this many training images of each class, before validation is cut off.
         crop: padding in pixels for random crops.
         flip: mirror images at random.
         seed: the same seed cuts the same validation.
@@ -66,7 +66,7 @@ def load_cifar100(
     flip: bool = True,
     seed: int = 0,
 ) -> Dataset:
-    """Read CIFAR-100, its binary or its Python version, by its 100 fine classes; options and errors as for `cifar10`.
+    """Read CIFAR-100 in its binary or its Python version, with its 100 fine classes; options and errors as `cifar10`.
 
     `path` is the folder `cifar-100-binary` or `cifar-100-python`, an archive of either, or the folder that holds one.
     """

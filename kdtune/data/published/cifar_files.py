@@ -1,4 +1,4 @@
-"""CIFAR-10's and CIFAR-100's published files: the binary version and the one of Python pickles, unpacked or not."""
+"""The published files of CIFAR-10 and CIFAR-100: the binary version and the pickled one, unpacked or in archives."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kdtune.data.published.downloads import image_folder_hint, missing
-from kdtune.data.published.pickles import PickleError, read_pickle
+from kdtune.data.published.pickles import PickleError, read_published_pickle
 from kdtune.data.published.source import Source
 from kdtune.errors import DataError
 
@@ -25,7 +25,7 @@ Records = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Version:
-    """Where things are in one version of a data set, and what reads them: functions of content and its place."""
+    """One version of a data set: its files, and the functions that read them from content and place."""
 
     folder: str
     archive: str
@@ -38,7 +38,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Form:
-    """A data set and its versions, of which the first is the one that is downloaded."""
+    """A data set and its versions; the first version is the one that is downloaded."""
 
     name: str
     n_classes: int
@@ -48,7 +48,7 @@ class Form:
 
 @dataclass(frozen=True)
 class CifarFiles:
-    """A data set's files, found on disk in one version."""
+    """The files of a data set on disk, in one version."""
 
     form: Form
     version: Version
@@ -71,7 +71,7 @@ class CifarFiles:
         return names
 
     def train(self) -> tuple[Tensor, Tensor]:
-        """Return images uint8 [n, 3, 32, 32] and labels int64 [n]; test likewise."""
+        """Return the training images uint8 [n, 3, 32, 32] and labels int64 [n]."""
         return self._read(self.version.train)
 
     def test(self) -> tuple[Tensor, Tensor]:
@@ -115,7 +115,7 @@ class CifarFiles:
 def find_files(form: Form, root: Path) -> CifarFiles:
     """Find a data set's files in `root`, in a folder in it, in an archive in it, or in the archive that it is.
 
-    Where there are none, the files returned are those that would be looked for first.
+    If there are none, return where they would be looked for first.
     """
     for version in form.versions:
         for folder in (root, root / version.folder):
@@ -134,7 +134,7 @@ def find_files(form: Form, root: Path) -> CifarFiles:
 
 
 def _read_binary(content: bytes, where: str, *, n_labels: int) -> Records:
-    """Read records of `n_labels` bytes, of which the last is the label, and the pixels."""
+    """Read records: `n_labels` bytes, of which the last is the label, then the pixels."""
     record = n_labels + _PIXELS
     if not content or len(content) % record:
         raise DataError(
@@ -150,9 +150,9 @@ def _read_lines(content: bytes, _where: str) -> Sequence[str]:
 
 
 def _unpickled(content: bytes, where: str) -> dict[str, Any]:
-    """Return a pickled dict by names that are text: in Python 2 they were bytes."""
+    """Return a pickled dict with names as text; Python 2 wrote them as bytes."""
     try:
-        found = read_pickle(content)
+        found = read_published_pickle(content)
     except PickleError as error:
         raise DataError(f"{where}: is no pickle as CIFAR's are: {error}; copy it again") from None
     if not isinstance(found, dict):

@@ -1,4 +1,4 @@
-"""Fetching published archives, where the user asked for it; and what to say where that is not possible."""
+"""Downloads published archives if the user asks for it, and says what to do if that is not possible."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -9,7 +9,7 @@ from kdtune.errors import DataError
 
 
 def fetch(url: str, md5: str, folder: Path, *, extract: bool) -> None:
-    """Download a file into `folder`, check it, and unpack it if asked; a file that is there and whole stays.
+    """Download a file into `folder`, check it, and unpack it if asked; a complete file that is there is kept.
 
     Raises:
         DataError: it cannot be had; the message says what to put where.
@@ -44,7 +44,7 @@ def missing(path: Path, source: str, *, download: bool, hint: str = "") -> DataE
 
 
 def image_folder_hint(root: Path) -> str:
-    """Return a hint for a message where `root` is an image folder, one or two levels deep; or an empty string."""
+    """Return a hint for a message if `root` is an image folder, one or two levels deep; otherwise an empty string."""
     found = next(_images_near(root), None)
     if found is None:
         return ""
@@ -52,7 +52,7 @@ def image_folder_hint(root: Path) -> str:
 
 
 def _images_near(root: Path) -> Iterator[Path]:
-    """Look at few files only: `root` may be the wrong folder altogether."""
+    """Look at a limited number of files, because `root` may be a wrong and large folder."""
     for pattern in ("*/*", "*/*/*"):
         for item in islice(root.glob(pattern), _LOOKED_AT):
             if item.suffix.lower() in SUFFIXES:

@@ -1,7 +1,7 @@
-"""HateXplain (Mathew et al. 2021): is a post toxic, and does the answer depend on the community it names?
+"""HateXplain (Mathew et al. 2021): is a post toxic, and does the answer depend on the community that it names?
 
-The posts are hateful. None is printed, logged, put into a message or stored anywhere by kdtune; a message names an
-entry by its number and id.
+The posts are hateful. kdtune never prints, logs or stores a post, or puts one into a message. A message names an entry
+by its number and id.
 """
 
 import json
@@ -32,10 +32,10 @@ COMMUNITIES = {
     "gender": ("Men", "Women"),
 }
 COLUMNS = {**COMMUNITIES, **{f"names_{kind}": ("no", "yes") for kind in COMMUNITIES}}
-"""Sensitive attributes: the community named, or whether any of that kind is named at all."""
+"""Sensitive attributes: the community that is named, or whether any of that kind is named at all."""
 
 _AGREE = 2
-"""So many annotators must give a label, or name a community, for it to count."""
+"""A label or a community counts if at least this many annotators give it."""
 _FILES = ("dataset.json", "post_id_divisions.json")
 
 
@@ -54,24 +54,24 @@ def load_hatexplain(
     limit_per_class: Annotated[int, Field(ge=1)] | None = None,
     seed: int = 0,
 ) -> Dataset:
-    """Read HateXplain as published, in its published splits; posts whose annotators do not agree are left out.
+    """Read HateXplain in its published form and splits; posts whose annotators do not agree are left out.
 
-    A post is toxic where two of three annotators call it hateful, or two call it offensive. It names a community
-    where two of three say so; one that names several of a kind belongs to none of their groups.
+    A post is toxic if two of three annotators call it hateful, or two call it offensive. It names a community if two
+    of three say so. A post that names several communities of a kind belongs to none of their groups.
 
     Args:
         path: a folder with `dataset.json` and `post_id_divisions.json`.
         sensitive: `race`, `gender` (which community is named), `names_race`, `names_gender` (whether one is), or
             intersections of them.
-        length: tokens of a post; longer ones are cut off, shorter ones padded.
-        vocabulary: number of ids over which words are hashed; `wordpiece_file` has its own.
-        wordpiece_file: BERT's `vocab.txt`, for models with weights; otherwise words are hashed.
+        length: tokens of a post; longer posts are cut off, shorter ones padded.
+        vocabulary: number of ids to which words are hashed; `wordpiece_file` has its own number.
+        wordpiece_file: BERT's `vocab.txt`, for models with pretrained weights; without it, words are hashed.
         min_group: the fewest examples that a group may have in validation.
-        rare: what becomes of smaller groups: `error`, `missing` (they belong to no group) or `other`.
-        n_train: take so many posts only, stratified.
-        n_validation: take so many posts only, stratified.
-        limit_per_class: take at most so many training posts of each class, before `n_train` is taken.
-        seed: of those three.
+        rare: what happens to smaller groups: `error`, `missing` (they belong to no group) or `other`.
+        n_train: use only this many posts, stratified.
+        n_validation: use only this many posts, stratified.
+        limit_per_class: use at most this many training posts of each class, before `n_train` is taken.
+        seed: of these three options.
 
     Raises:
         DataError: a file is missing, damaged or not in the published form; the message names the entry.
@@ -122,7 +122,7 @@ def load_hatexplain(
 
 @dataclass(frozen=True, eq=False)
 class _Recipe:
-    """How to read a split: folder, attributes, words to ids, and group codes to settled ones."""
+    """How to read a split: the folder, the attributes, how words become ids, and the settled code of each group."""
 
     root: Path
     names: tuple[str, ...]
@@ -214,12 +214,12 @@ def _check_divisions(divisions: Any, path: Path) -> None:
 
 
 def _shown(post_id: str) -> str:
-    """Return an id for a message; one of another form than the published ones might be anything."""
+    """Return an id for a message, empty if it has not the published form, because then it might be anything."""
     return f" ({post_id})" if re.fullmatch(r"\d+_(twitter|gab)", post_id) else ""
 
 
 def _post(entry: Any, where: str) -> _Post | None:
-    """Return a post, or None where no label has a majority."""
+    """Return a post, or None if no label has a majority."""
     annotators = entry.get("annotators") if isinstance(entry, dict) else None
     if not isinstance(annotators, list) or not annotators:
         raise DataError(f"{where} has no annotators: take the published file, or remove the post's id")

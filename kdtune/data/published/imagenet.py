@@ -1,4 +1,4 @@
-"""ImageNet-1k and Tiny ImageNet as published. Neither publishes its test labels: the published validation is test."""
+"""ImageNet-1k and Tiny ImageNet as published. Their test labels are not public, so the published validation is test."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +14,14 @@ from kdtune.data.images.pixels import Decoding
 from kdtune.data.published.downloads import missing
 from kdtune.data.published.wordnet import class_words
 from kdtune.data.registry import register_dataset
-from kdtune.data.split import Sizes
+from kdtune.data.split import Sizes, cut_training
 from kdtune.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 CUSTOMARY = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""What published ImageNet weights expect; it is used whatever the images are, so that a pretrained teacher fits."""
+"""What published ImageNet weights expect. It is used for all images, so that a pretrained teacher fits."""
 
 
 @register_dataset("imagenet")
@@ -38,21 +38,20 @@ def load_imagenet(
     flip: bool = True,
     seed: int = 0,
 ) -> Dataset:
-    """Read ImageNet-1k, `train/<wnid>/*.JPEG` and `val/<wnid>/*.JPEG`: what torchvision's unpacking leaves.
+    """Read ImageNet-1k from `train/<wnid>/*.JPEG` and `val/<wnid>/*.JPEG`, as torchvision unpacks it.
 
     Images are decoded once to `image_size`, into files in the cache that are read as needed: 193 GB at 224 pixels,
-    16 GB at 64. Crops are padded ones, not the random resized crops that published ResNets were trained with.
-    Classes are in the order of their wnids; `words.txt` or Kaggle's `LOC_synset_mapping.txt` names them, where it is
-    there.
+    16 GB at 64. Crops are padded; published ResNets were trained with random resized crops. Classes are in the order
+    of their wnids. `words.txt` or Kaggle's `LOC_synset_mapping.txt` gives them names, if it is there.
 
     Args:
         path: the folder with `train` and `val`.
-        image_size: scale the shorter side to so many pixels and cut out the centre.
-        stream: keep the decoded images in files; false: in memory.
+        image_size: scale the shorter side to this many pixels and cut out the centre.
+        stream: keep the decoded images in files; `false` keeps them in memory.
         validation: the share of train that is validation; the published validation images are the test split.
-        n_train: take so many images only, stratified.
-        n_validation: take so many images only, stratified.
-        limit_per_class: take at most so many training images of each class, before validation is cut off.
+        n_train: use only this many images, stratified.
+        n_validation: use only this many images, stratified.
+        limit_per_class: use at most this many training images of each class, before validation is cut off.
         crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
         flip: mirror images at random.
         seed: the same seed cuts the same validation.
@@ -70,14 +69,14 @@ def load_imagenet(
     if strangers := sorted(set(test.classes) ^ set(classes)):
         raise DataError(
             f"{root}: {len(strangers)} class folders are not in both train and val ({', '.join(strangers[:3])}): "
-            "unpack both anew"
+            "unpack both again"
         )
     number = {name: k for k, name in enumerate(classes)}
     parts = {
         split: ImageFiles(root, listing.files, torch.tensor([number[name] for name in listing.classes]), {})
         for split, listing in {"train": train, "test": test}.items()
     }
-    _cut_validation(parts, Sizes(validation, n_train, n_validation, limit_per_class, seed), classes)
+    _cut_validation(parts, Sizes(validation, n_train, n_validation, limit_per_class, seed + 1), classes)
     return image_dataset(
         "imagenet",
         class_words(root, classes),
@@ -107,17 +106,16 @@ def load_tinyimagenet(
 ) -> Dataset:
     """Read Tiny ImageNet as published: `train/<wnid>/images`, and `val/images` with `val/val_annotations.txt`.
 
-    Classes are in the order of their wnids. Each is called by the first of its words in `words.txt`, where that file
-    is there.
+    Classes are in the order of their wnids. The name of each is its first word in `words.txt`, if that file is there.
 
     Args:
         path: the folder `tiny-imagenet-200`, or the one that holds it.
-        image_size: scale to so many pixels; default: the 64 that they have.
-        stream: keep the decoded images in files; by default they are in memory (1.2 GB).
+        image_size: scale to this many pixels; default: keep their 64.
+        stream: keep the decoded images in files; by default they are kept in memory (1.2 GB).
         validation: the share of train that is validation; the published validation images are the test split.
-        n_train: take so many images only, stratified.
-        n_validation: take so many images only, stratified.
-        limit_per_class: take at most so many training images of each class, before validation is cut off.
+        n_train: use only this many images, stratified.
+        n_validation: use only this many images, stratified.
+        limit_per_class: use at most this many training images of each class, before validation is cut off.
         crop: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
         flip: mirror images at random.
         seed: the same seed cuts the same validation.
@@ -138,7 +136,7 @@ def load_tinyimagenet(
         "train": ImageFiles(root, train.files, torch.tensor([number[name] for name in train.classes]), {}),
         "test": ImageFiles(root, files, torch.tensor([number[name] for name in wnids]), {}),
     }
-    _cut_validation(parts, Sizes(validation, n_train, n_validation, limit_per_class, seed), classes)
+    _cut_validation(parts, Sizes(validation, n_train, n_validation, limit_per_class, seed + 1), classes)
     return image_dataset(
         "tinyimagenet",
         class_words(root, classes),
@@ -152,19 +150,15 @@ def load_tinyimagenet(
 
 
 def _cut_validation(parts: dict[str, ImageFiles], sizes: Sizes, classes: tuple[str, ...]) -> None:
-    if sizes.limit_per_class is not None:
-        parts["train"] = parts["train"].limited(sizes.limit_per_class, sizes.seed)
-    parts["train"], parts["validation"] = parts["train"].cut(
-        sizes.n_validation or sizes.validation, sizes.seed + 1, "n_validation"
-    )
-    if sizes.n_train is not None:
-        parts["train"] = parts["train"].cut(sizes.n_train, sizes.seed + 2, "n_train")[1]
-    root = str(parts["train"].root)
-    require_classes(root, classes, train=parts["train"].labels, validation=parts["validation"].labels)
+    everything = parts["train"]
+    source = str(everything.root)
+    rows = cut_training(source, everything.labels, None, sizes)
+    parts["train"], parts["validation"] = (everything.take(part) for part in rows)
+    require_classes(source, classes, train=parts["train"].labels, validation=parts["validation"].labels)
 
 
 def _annotated(folder: Path, known: dict[str, int], source: str) -> tuple[tuple[str, ...], list[str]]:
-    """Return the files and classes that `val_annotations.txt` names; each line: file, class, a box."""
+    """Return the files and classes in `val_annotations.txt`; each line holds a file, its class and a box."""
     path = folder / "val_annotations.txt"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

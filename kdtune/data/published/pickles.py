@@ -1,8 +1,8 @@
-"""Pickles of published arrays, read without running anything that is in them.
+"""Reads pickles of published arrays without running anything in them.
 
-A pickle is a program. This reader admits the instructions that build numbers, text, bytes, lists, tuples, dicts
-and numpy arrays. Arrays are built here, from what the pickle says of them: not even numpy's own functions are
-called, because what they are given could make them read memory that is not theirs.
+A pickle is a program. This reader admits only the instructions that build numbers, text, bytes, lists, tuples, dicts
+and numpy arrays. It builds the arrays itself from their bytes, type and shape. numpy's own functions for this are not
+called, because a hostile type could make them read foreign memory.
 """
 
 import io
@@ -15,66 +15,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 LARGEST = 2**28
-"""Bytes of a pickle: half as much again as the largest one of CIFAR."""
+"""Most bytes of a pickle; the largest of CIFAR has 155 MB."""
 
 _MOST_STEPS = 2_000_000
-"""Instructions of a pickle: CIFAR-100's training file has some 200,000."""
+"""Most instructions of a pickle; CIFAR-100's training file has about 300,000."""
 
 _MOST_TUPLES = 1000
-"""Tuples: to hash one that holds another, and so on without end, would exhaust the stack."""
+"""Most tuples of a pickle, because hashing tuples that are nested too deeply exhausts the stack."""
 
 _TUPLES = ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3")
 _PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
-_ADMITTED = frozenset(
-    (
-        *("PROTO", "FRAME", "STOP", "MARK", "POP"),
-        *(
-            "NONE",
-            "NEWTRUE",
-            "NEWFALSE",
-            "INT",
-            "BININT",
-            "BININT1",
-            "BININT2",
-            "LONG",
-            "LONG1",
-            "FLOAT",
-            "BINFLOAT",
-        ),
-        *(
-            "STRING",
-            "BINSTRING",
-            "SHORT_BINSTRING",
-            "UNICODE",
-            "BINUNICODE",
-            "SHORT_BINUNICODE",
-            "BINUNICODE8",
-        ),
-        *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
-        *("EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", *_TUPLES),
-        *("EMPTY_DICT", "DICT", "SETITEM", "SETITEMS"),
-        *("MEMOIZE", "GET", "BINGET", "LONG_BINGET", *_PUTS),
-        *("GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"),
-    )
-)
-"""Instructions that may stand in a pickle. Not among them: what makes instances of classes (INST, OBJ, NEWOBJ),
-what refers to objects elsewhere (PERSID, EXT, NEXT_BUFFER), and what old and new Python never write (DUP)."""
+_ADMITTED = frozenset((
+    "PROTO", "FRAME", "STOP", "MARK", "POP",
+    "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT",
+    "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
+    "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
+    "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", *_TUPLES, "EMPTY_DICT", "DICT", "SETITEM", "SETITEMS",
+    "MEMOIZE", "GET", "BINGET", "LONG_BINGET", *_PUTS,
+    "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
+))  # fmt: skip
+"""The instructions that are admitted. Those that make instances of classes (INST, OBJ, NEWOBJ) or refer to objects
+elsewhere (PERSID, EXT, NEXT_BUFFER) are not among them, nor is DUP, which Python does not write."""
 
 _NUMBERS = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8", "b1")
-"""Types of arrays; objects and records are not among them."""
+"""Types of arrays that are admitted: numbers, but no objects or records."""
 
 
 class PickleError(Exception):
-    """A pickle that is not admitted; the message says why, in a few words."""
+    """A pickle is not admitted; the message says why in a few words."""
 
 
-def read_pickle(content: bytes) -> Any:
-    """Return what a pickle holds, of any protocol: a numpy array, or a dict with such values, or what has none.
+def read_published_pickle(content: bytes) -> Any:
+    """Return the content of a pickle of any protocol. An array must be the content itself, or a value of its dict.
 
-    Text of Python 2 becomes text, byte by byte (Latin-1).
+    Text of Python 2 is decoded as Latin-1, which keeps each byte.
 
     Raises:
-        PickleError: it is damaged or too large, or anything else is in it; nothing of it was run.
+        PickleError: it is damaged or too large, or holds anything else; nothing of it was run.
     """
     _check(content)
     try:
@@ -93,7 +70,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check(content: bytes) -> None:
-    """Look at every instruction, before any is carried out."""
+    """Check every instruction before any is carried out."""
     if len(content) > LARGEST:
         raise PickleError(f"larger than {LARGEST // 2**20} MB")
     steps = tuples = 0
@@ -105,7 +82,7 @@ def _check(content: bytes) -> None:
                 raise PickleError(f"it holds the instruction {code.name}")
             if steps > _MOST_STEPS or tuples > _MOST_TUPLES:
                 raise PickleError("it has too many instructions")
-            # The reader makes room for as many as the highest number says.
+            # The reader allocates memory by the highest of these numbers.
             if code.name in _PUTS and int(argument or 0) > steps:
                 raise PickleError("it numbers its objects wildly")
     except PickleError:
@@ -115,7 +92,7 @@ def _check(content: bytes) -> None:
 
 
 class _Reader(pickle.Unpickler):
-    """Carries out a pickle that was looked at; what it calls by name are the functions below, and no others."""
+    """Carries out a pickle that was checked; the names in it stand for the functions below, and for no others."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the function of ours that stands for `module.name`."""
@@ -126,7 +103,7 @@ class _Reader(pickle.Unpickler):
 
 
 class _Function:
-    """What a pickle may call; unlike a plain function, it can't be given attributes."""
+    """A function that a pickle may call. A pickle can't set attributes on it, as it could on a plain function."""
 
     __slots__ = ("_call",)
 
@@ -141,7 +118,7 @@ class _Function:
 
 
 class _Type:
-    """A numpy dtype: its name first, then its byte order."""
+    """A numpy dtype: a pickle gives its name first, and its byte order after that."""
 
     __slots__ = ("_name", "_order")
 
@@ -166,7 +143,7 @@ class _Type:
 
 
 class _Array:
-    """A numpy array: it is there first, and is filled then."""
+    """A numpy array: a pickle makes it first, and fills it after that."""
 
     __slots__ = ("value",)
 
@@ -199,7 +176,12 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes() -> bytes:
+    return b""
+
+
 _FUNCTIONS = {
+    ("__builtin__", "bytes"): _Function(_no_bytes),
     ("numpy", "ndarray"): _Function(_Array),
     ("numpy", "dtype"): _Function(_Type),
     ("numpy.core.multiarray", "_reconstruct"): _Function(_reconstruct),
@@ -207,4 +189,4 @@ _FUNCTIONS = {
     ("numpy.core.numeric", "_frombuffer"): _Function(_from_buffer),
     ("_codecs", "encode"): _Function(_encode),
 }
-"""What a pickle may name, and what is called instead."""
+"""The names that a pickle may use, and the functions that stand for them."""

@@ -1,4 +1,4 @@
-"""Published files where they lie: in a folder, or still in their tar archive."""
+"""Reads published files from a folder, or from their tar archive."""
 
 import tarfile
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 from kdtune.errors import DataError
 
 _LARGEST = 2**30
-"""Bytes of a file, and of what is read of an archive to find it: more than that is no archive of CIFAR."""
+"""Most bytes of a file, and of the part of an archive that is read to find it; CIFAR's are far smaller."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Source:
     inside: str | None = None
 
     def where(self, name: str) -> str:
-        """Return a file's place, for messages."""
+        """Return the place of a file, for messages."""
         return str(self.path / name) if self.inside is None else f"{self.path}, {self.inside}/{name}"
 
     def read(self, names: Sequence[str]) -> dict[str, bytes]:
-        """Return the content of files by name; what is not there is left out.
+        """Return the content of files by name; files that are not there are left out.
 
         Raises:
             DataError: one can't be read, or is larger than any of them may be.

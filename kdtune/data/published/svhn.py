@@ -39,17 +39,19 @@ def load_svhn(
     flip: bool = False,
     seed: int = 0,
 ) -> Dataset:
-    """Read SVHN's cropped digits: validation is cut from its training images, test is its own; no extra images.
+    """Read SVHN's cropped digits. Validation is cut from its training images, test is its own.
+
+    The extra images are not used.
 
     Args:
         path: the folder with `train_32x32.mat` and `test_32x32.mat`.
-        download: fetch the files (250 MB) where they are not there.
+        download: download the files (250 MB) if they are not there.
         validation: the share of the training images that is validation.
-        n_train: take so many images only, stratified.
-        n_validation: take so many images only, stratified.
-        limit_per_class: take at most so many training images of each class, before validation is cut off.
+        n_train: use only this many images, stratified.
+        n_validation: use only this many images, stratified.
+        limit_per_class: use at most this many training images of each class, before validation is cut off.
         crop: padding in pixels for random crops.
-        flip: mirror images at random; digits are other things when mirrored.
+        flip: mirror images at random; a mirrored digit is usually no digit.
         seed: the same seed cuts the same validation.
 
     Raises:
@@ -77,7 +79,7 @@ def _open_test(root: Path) -> Split:
 
 
 def _read(root: Path, split: str) -> tuple[Tensor, Tensor]:
-    """Return images uint8 [n, 3, 32, 32] and labels int64 [n]; the files call the digit 0 class 10."""
+    """Return images uint8 [n, 3, 32, 32] and labels int64 [n]; in the files, the digit 0 is class 10."""
     from scipy.io import loadmat
 
     path = root / _FILES[split][0]

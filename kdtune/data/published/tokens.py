@@ -1,4 +1,4 @@
-"""From words to token ids: by hashing, which needs no word list, or by a WordPiece vocabulary from a file."""
+"""Turns words into token ids: by hashing, which needs no word list, or by a WordPiece vocabulary from a file."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -13,23 +13,25 @@ from kdtune.errors import DataError
 
 PAD = 0
 FIRST = 1
-"""The id that every hashed text begins with, for a model to classify by."""
+"""The first id of every hashed text; a model classifies by its position."""
 
 Encoder = Callable[[Sequence[str]], list[int]]
-"""From words to ids, the special ones included."""
+"""Turns words into ids, including the special ones."""
 
 
 def hashed(words: Sequence[str], *, vocabulary: int) -> list[int]:
     """Return `FIRST`, then an id from 2 to vocabulary - 1 for each word, whatever its case.
 
-    The id is a hash: the same on every machine, nothing is learnt from the data, and no word is stored. Some
-    words share an id, about one in ten of those in use with a vocabulary of ten times as many.
+    The id is a hash: it is the same on every machine, nothing is learnt from the data, and no word is stored. Some
+    words share an id: about one in ten, if the vocabulary is ten times as large as the number of words in use.
     """
     return [
         FIRST,
         *(
             2
-            + int.from_bytes(hashlib.blake2b(word.lower().encode(), digest_size=8).digest())
+            + int.from_bytes(
+                hashlib.blake2b(word.lower().encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            )
             % (vocabulary - 2)
             for word in words
         ),
@@ -37,7 +39,7 @@ def hashed(words: Sequence[str], *, vocabulary: int) -> list[int]:
 
 
 def wordpiece(path: Path) -> tuple[Encoder, int]:
-    """Return an encoder by BERT's `vocab.txt` (lower case), and its size.
+    """Return an encoder for BERT's `vocab.txt` (lower case), and the size of the vocabulary.
 
     Raises:
         DataError: the file cannot be used, or the package tokenizers is missing.
@@ -66,14 +68,14 @@ def wordpiece(path: Path) -> tuple[Encoder, int]:
 
 
 def encoder_of(preparation: Mapping[str, Any]) -> Encoder:
-    """Return the encoder that a `preparation` (see `text_preparation`) describes."""
+    """Return the encoder that `preparation` describes; see `text_preparation`."""
     if preparation["wordpiece"] is not None:
         return wordpiece(Path(preparation["wordpiece"]))[0]
     return partial(hashed, vocabulary=int(preparation["vocabulary"]))
 
 
 def encode_all(texts: Sequence[Sequence[str]], encode: Encoder, length: int) -> Tensor:
-    """Return token ids int64 [n, length]: cut off at the end, or filled with `PAD`."""
+    """Return token ids int64 [n, length]; long texts are cut off at the end, short ones filled with `PAD`."""
     ids = torch.full((len(texts), length), PAD)
     for row, words in enumerate(texts):
         tokens = encode(words)
@@ -82,5 +84,5 @@ def encode_all(texts: Sequence[Sequence[str]], encode: Encoder, length: int) -> 
 
 
 def text_preparation(length: int, vocabulary: int, wordpiece: str | None) -> dict[str, Any]:
-    """Describe how words become token ids, as plain JSON that travels with an exported student; no word is in it."""
+    """Describe how words become token ids, as plain JSON for an exported student. It holds no word."""
     return {"kind": "text", "length": length, "vocabulary": vocabulary, "wordpiece": wordpiece}

@@ -1,4 +1,4 @@
-"""What ImageNet's classes are called: their wnids ("n02123394") in words ("Persian cat")."""
+"""Names of ImageNet's classes in words ("Persian cat"), by their wnids ("n02123394")."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from pathlib import Path
 from kdtune.errors import DataError
 
 _FILES = ("words.txt", "LOC_synset_mapping.txt")
-"""Tiny ImageNet's list, and that of ImageNet at Kaggle: each line a wnid, blanks, and its words by commas."""
+"""The lists of Tiny ImageNet and of ImageNet at Kaggle. Each line holds a wnid, and its words with commas."""
 
 
 def class_words(root: Path, wnids: Sequence[str]) -> tuple[str, ...]:
-    """Return the first word of each class by the list that lies in `root`; without a list, the wnids.
+    """Return the first word of each class from the list in `root`; without a list, return the wnids.
 
-    Classes that share their first word ("crane" is a bird and a machine) have the wnid beside it.
+    If classes share their first word ("crane" is a bird and a machine), their names have the wnid too.
 
     Raises:
         DataError: the list can't be read as text.

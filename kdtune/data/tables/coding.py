@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kdtune.data.groups import OTHER, Rare, columns_of, cross_codes, encode
+from kdtune.data.tables.cells import Cells
+from kdtune.data.tables.numbers import canonical
+from kdtune.data.tables.raw_table import RawTable, as_written, spelled
 from kdtune.errors import DataError, did_you_mean
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MOST_CLASSES = 100
 """A label with more different values than this is a number to be predicted, not a class."""
@@ -21,103 +20,205 @@ MOST_CLASSES = 100
 
 @dataclass(frozen=True)
 class Coding:
-    """How a row's label and groups become numbers."""
+    """How a row's label and groups become numbers.
 
-    path: str
+    Attributes:
+        label: its column.
+        classes: in order.
+        attributes: sensitive columns, or intersections of them.
+        declared: column -> all its groups, in order.
+        edges: column, sensitive or the label -> edges of its bins.
+        rare: what becomes of a value that is not a declared group.
+        decimal: the decimal sign of the file's numbers.
+        is_closed: whether the groups are settled; see `closed`.
+    """
+
     label: str
     classes: tuple[str, ...]
     attributes: tuple[str, ...]
     declared: Mapping[str, tuple[str, ...]]
     edges: Mapping[str, tuple[float, ...]]
     rare: Rare
+    decimal: str = "."
     is_closed: bool = False
 
-    def closed(self, groups: Mapping[str, tuple[str, ...]], path: str) -> "Coding":
-        """Return the same for another file, with its groups settled.
+    def closed(self, groups: Mapping[str, tuple[str, ...]]) -> "Coding":
+        """Return the coding for other rows, with settled groups.
 
-        A value beyond them is then an error, missing or other, as `rare` says; where no group is called
-        `other`, it is missing.
+        A value that is none of these groups is then an error, missing or other, as `rare` says; it is missing if no
+        group is called `other`.
         """
-        return replace(self, path=path, declared=groups, is_closed=True)
+        return replace(self, declared=groups, is_closed=True)
 
-    def encode(self, frame: "pd.DataFrame") -> tuple[Tensor, dict[str, Tensor], dict[str, tuple[str, ...]]]:
-        """Return labels int64 [n], attribute -> int64 [n], and column -> groups."""
-        position = {name: c for c, name in enumerate(self.classes)}
-        values = frame[self.label].tolist()
-        for row, value in enumerate(values):
-            if value not in position:
-                raise DataError(
-                    f"{self.path}, row {row + 1}: the label {value!r} in column {self.label!r} is none of "
-                    f"the classes ({', '.join(self.classes)})"
-                )
-        labels = torch.tensor([position[value] for value in values], dtype=torch.int64)
+    def encode_labels(self, table: RawTable) -> Tensor:
+        """Return each row's class, int64 [n].
+
+        In other rows, a full stop at the end of every label is ignored, as in UCI's adult.test, if the classes have
+        none.
+
+        Raises:
+            DataError: a label is none of the classes.
+        """
+        is_binned = self.label in self.edges
+        cells = class_cells(table, self.label, self.edges, self.decimal) if is_binned else table[self.label]
+        values = cells.present
+        if self.is_closed and values and all(value.endswith(".") for value in values):
+            stripped = cells.renamed(lambda value: value[:-1].strip())
+            cells = stripped if set(stripped.present) <= set(self.classes) else cells
+        position = {name: k for k, name in enumerate(self.classes)}
+
+        def code(value: str) -> int:
+            return position.get(value, position.get(canonical(value, self.decimal) or value, -1))
+
+        codes = np.array([*map(code, cells.values), -1], dtype=np.int64)[cells.codes]
+        if (codes < 0).any():
+            row = int(np.argmax(codes < 0))
+            found = "no label" if cells.codes[row] < 0 else f"the label {cells.values[cells.codes[row]]!r}"
+            raise DataError(
+                f"{table.at(row)}: {found} in column {self.label!r} is none of the classes ({', '.join(self.classes)})"
+            )
+        return torch.from_numpy(codes)
+
+    def encode_groups(self, table: RawTable) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]:
+        """Return attribute -> each row's group, int64 [n]; and column -> its groups.
+
+        Raises:
+            DataError: a value is not a group, or a column has no value at all.
+        """
         codes, groups = {}, {}
         for column in columns_of(self.attributes):
-            cells, declared = frame[column].tolist(), self.declared.get(column)
+            cells, declared = table[column], self.declared.get(column)
             if column in self.edges:
-                cells, names = binned(self.path, column, cells, self.edges[column])
+                cells, names = binned(table, column, self.edges[column], self.decimal)
                 declared = declared or names
+            if declared is None:
+                cells = cells.by_value(self.decimal)
+            else:
+                cells = self._as_declared(table, column, cells, declared)
             undeclared = self.rare
             if self.is_closed and undeclared == "other" and OTHER not in map(str.lower, declared or ()):
                 undeclared = "missing"
-            codes[column], groups[column] = encode(column, cells, declared, undeclared=undeclared)
-        return labels, cross_codes(self.attributes, codes, groups), groups
+            try:
+                codes[column], groups[column] = encode(column, cells.texts(), declared, undeclared=undeclared)
+            except DataError as error:
+                raise DataError(f"{table.prefix}{error}") from None
+        return cross_codes(self.attributes, codes, groups), groups
+
+    def _as_declared(self, table: RawTable, column: str, cells: Cells, declared: Sequence[str]) -> Cells:
+        """Return a column in the spelling of its declared groups; other values stay as they are."""
+        cells = cells.renamed(lambda value: spelled(value, declared, self.decimal) or value)
+        strangers = set(cells.present) - set(declared)
+        if strangers and self.rare == "error":
+            row = cells.first_row(strangers.__contains__)
+            value = cells.values[cells.codes[row]]
+            raise DataError(
+                f"{table.at(row)}: column {column!r} holds {value!r}, which is none of its declared groups "
+                f"({', '.join(declared)}){did_you_mean(value, declared)}; declare it, or set `rare: missing` or "
+                "`rare: other`"
+            )
+        return cells
+
+
+def declared_groups(table: RawTable, column: str, values: Sequence[object], decimal: str) -> tuple[str, ...]:
+    """Return the groups listed by an option, in the spelling of the column if they occur there."""
+    known = table[column].by_value(decimal).present
+    return tuple(spelled(value, known, decimal) or as_written(value) for value in values)
+
+
+def edges_of(bins: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]]:
+    """Return the edges of each column's bins.
+
+    Raises:
+        DataError: some do not ascend.
+    """
+    for column, edges in bins.items():
+        if not edges or list(edges) != sorted(set(edges)):
+            raise DataError(
+                f"bins of {column!r} must be ascending edges, such as [25, 45], not {list(edges)}"
+            )
+    return {column: tuple(edges) for column, edges in bins.items()}
 
 
 def binned(
-    path: str, column: str, cells: Sequence[str | None], edges: Sequence[float]
-) -> tuple[list[str | None], tuple[str, ...]]:
-    """Return the bin of each cell, None where it is not known, and the names of all bins.
+    table: RawTable, column: str, edges: Sequence[float], decimal: str
+) -> tuple[Cells, tuple[str, ...]]:
+    """Return a column of numbers as names of bins, and the names of all bins.
 
     Raises:
-        DataError: the edges do not ascend, or a cell is no number.
+        DataError: a cell is not a number.
     """
-    if not edges or list(edges) != sorted(set(edges)):
-        raise DataError(f"bins of {column!r} must be ascending edges, such as [25, 45], not {list(edges)}")
-    between = (f"{low:g}-{high:g}" for low, high in pairwise(edges))
-    names = (f"<{edges[0]:g}", *between, f">={edges[-1]:g}")
-    binned: list[str | None] = []
-    for row, cell in enumerate(cells):
-        try:
-            binned.append(None if cell is None else names[int(np.searchsorted(edges, float(cell), "right"))])
-        except ValueError:
-            raise DataError(
-                f"{path}, row {row + 1}: {cell!r} in column {column!r}, which has bins, is no number"
-            ) from None
-    return binned, names
+    shown = [canonical(str(edge)) or str(edge) for edge in edges]
+    names = (f"<{shown[0]}", *(f"{low}-{high}" for low, high in pairwise(shown)), f">={shown[-1]}")
+    cells = table[column]
+    numbers = cells.numbers(decimal)
+    wrong = np.flatnonzero(np.isnan(numbers[cells.codes]) & (cells.codes >= 0))
+    if len(wrong):
+        cell = cells.values[cells.codes[wrong[0]]]
+        raise DataError(
+            f"{table.at(int(wrong[0]))}: {cell!r} in column {column!r}, which has bins, is no number: if it "
+            "stands for a missing value, name it under `missing`"
+        )
+    bin_of = dict(zip(cells.values, np.searchsorted(edges, numbers[:-1], "right").tolist(), strict=True))
+    return cells.renamed(lambda value: names[bin_of[value]]), names
+
+
+def class_cells(table: RawTable, label: str, edges: Mapping[str, tuple[float, ...]], decimal: str) -> Cells:
+    """Return the label column as names of classes: bins, numbers by value, or texts."""
+    return (
+        binned(table, label, edges[label], decimal)[0] if label in edges else table[label].by_value(decimal)
+    )
 
 
 def find_classes(
-    frame: "pd.DataFrame", path: str, label: str, positive: str | int | float | bool | None
+    table: RawTable,
+    label: str,
+    positive: object,
+    *,
+    edges: Mapping[str, tuple[float, ...]],
+    decimal: str,
 ) -> tuple[str, ...]:
     """Return the classes of a label column, sorted, numbers by value; `positive` last.
 
     Raises:
-        DataError: a row has no label, there are too many classes, or `positive` is none of two.
+        DataError: a row has no label, there are too many classes, or `positive` is not one of two classes.
     """
-    values = frame[label].tolist()
-    unlabelled = [row + 1 for row, value in enumerate(values) if value is None]
-    if unlabelled:
-        first = ", ".join(map(str, unlabelled[:5])) + (", …" if len(unlabelled) > 5 else "")
+    cells = class_cells(table, label, edges, decimal)
+    if cells.n_missing:
+        rows = np.flatnonzero(cells.codes < 0)
+        more = f", nor in {len(rows) - 1:,} more row{'s' if len(rows) > 2 else ''}" if len(rows) > 1 else ""
         raise DataError(
-            f"{path}: {len(unlabelled)} rows have no label in column {label!r} (rows {first}, counting from "
-            "the first row of data): fill them in, or take them out"
+            f"{table.at(int(rows[0]))}: there is no label in column {label!r}{more}: fill it in, or remove the row"
         )
-    found = set(values)
+    found = cells.present
+    numeric = all(canonical(value) is not None for value in found)
+    if label in edges:
+        classes = tuple(name for name in binned(table, label, edges[label], decimal)[1] if name in found)
+    else:
+        classes = tuple(sorted(found, key=float if numeric else None))
     if len(found) > MOST_CLASSES:
-        raise DataError(f"{path}: label {label!r} has {len(found)} different values, too many for classes")
-    try:
-        classes = tuple(sorted(found, key=float))
-    except ValueError:
-        classes = tuple(sorted(found))
-    if positive is None:
-        return classes
-    wanted = str(positive)
-    if len(classes) != 2:
-        raise DataError(f"{path}: 'positive' needs two classes, but label {label!r} has {len(classes)}")
-    if wanted not in classes:
+        hint = f": to make classes of numbers, set `bins: {{{label}: [edge, …]}}`" if numeric else ""
         raise DataError(
-            f"{path}: positive: {wanted!r} is no value of label {label!r}{did_you_mean(wanted, classes)} "
+            f"{table.prefix}label {label!r} has {len(found)} different values, too many for classes{hint}"
+        )
+    return classes if positive is None else _positive_last(table, label, classes, positive, decimal)
+
+
+def _positive_last(
+    table: RawTable, label: str, classes: tuple[str, ...], positive: object, decimal: str
+) -> tuple[str, ...]:
+    if len(classes) != 2:
+        raise DataError(f"{table.prefix}'positive' needs two classes, but label {label!r} has {len(classes)}")
+    wanted = spelled(positive, classes, decimal)
+    if wanted is None:
+        written = as_written(positive)
+        quote = (
+            ": YAML reads yes, no, on and off as true and false: quote it"
+            if isinstance(positive, bool)
+            else ""
+        )
+        near = "" if isinstance(positive, bool) else did_you_mean(written, classes)
+        raise DataError(
+            f"{table.prefix}positive: {written!r} is no value of label {label!r}{near}{quote} "
             f"(values: {', '.join(classes)})"
         )
     return (next(name for name in classes if name != wanted), wanted)

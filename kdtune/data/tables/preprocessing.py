@@ -1,20 +1,21 @@
 """From columns of a table to float32 features: fitted by scikit-learn, kept as plain JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kdtune.data.tables.reading import MISSING_MARKERS, as_text
+from kdtune.data.tables.cells import Cells
+from kdtune.data.tables.form import Form
+from kdtune.data.tables.kinds import MOST_CATEGORIES, is_number_column
+from kdtune.data.tables.numbers import canonical
+from kdtune.data.tables.raw_table import RawTable
 from kdtune.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MOST_CATEGORIES = 200
-"""A text column with more different values than this is a name or a number, not a category."""
 
 
 @dataclass(frozen=True)
@@ -38,41 +39,61 @@ class Category:
     categories: tuple[str, ...]
     rest: bool
 
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return len(self.categories) + self.rest
+
 
 @dataclass(frozen=True)
 class TablePreprocessing:
-    """What turns raw columns into features; `fit` it on training rows, or rebuild it with `from_dict`."""
+    """Turns raw columns into features; `fit` it on training rows, or rebuild it with `from_dict`.
+
+    Attributes:
+        form: how cells are read, in training and when a student predicts.
+    """
 
     columns: tuple[Number | Category, ...]
-    missing: tuple[str, ...] = MISSING_MARKERS
+    form: Form = field(default_factory=Form)
 
     @classmethod
     def fit(
         cls,
-        frame: "pd.DataFrame",
+        table: "RawTable | pd.DataFrame",
+        rows: NDArray[np.int64] | None = None,
         *,
         categorical: Sequence[str] = (),
         min_frequency: int | None = None,
-        missing: Sequence[str] = MISSING_MARKERS,
+        form: Form | None = None,
     ) -> "TablePreprocessing":
-        """Fit every column of `frame`: a column of numbers as a number, unless named in `categorical`.
+        """Fit every column: columns of numbers as numbers, unless they are named in `categorical`.
 
-        `min_frequency` joins categories with fewer training rows into one feature.
+        Args:
+            table: features are made of all its columns.
+            rows: the rows to fit on, int64; default: all. Whether a column holds numbers is decided on all rows.
+            categorical: columns of numbers that are codes.
+            min_frequency: categories with fewer rows are joined into one feature.
+            form: how cells are read.
 
         Raises:
-            DataError: a column has no value at all, or too many different ones for categories.
+            DataError: a column has no value in these rows, has too many values for categories, or holds both numbers
+                and texts.
         """
+        form = form or Form()
+        table = _as_table(table, form)
+        table.require(table.order, "features")
         columns: list[Number | Category] = []
-        for name in map(str, frame.columns):
-            texts = as_text(frame[name], missing)
-            if all(text is None for text in texts):
-                raise DataError(f"column {name!r} has no value in train: add it to `drop`")
-            numbers = None if name in categorical else _numbers(texts)
-            if numbers is not None:
-                columns.append(_fit_number(name, numbers))
+        for name in table.order:
+            is_number = name not in categorical and is_number_column(table, name, form.decimal)
+            cells = table[name] if is_number else table[name].by_value(form.decimal)
+            fitted = cells if rows is None else cells.take(rows)
+            if not fitted.present:
+                raise DataError(f"{table.prefix}column {name!r} has no value in train: add it to `drop`")
+            if is_number:
+                columns.append(_fit_number(name, fitted.numbers(form.decimal)[fitted.codes]))
             else:
-                columns.append(_fit_category(name, texts, min_frequency))
-        return cls(tuple(columns), tuple(missing))
+                columns.append(_fit_category(name, fitted, min_frequency))
+        return cls(tuple(columns), form)
 
     @property
     def feature_names(self) -> list[str]:
@@ -86,35 +107,71 @@ class TablePreprocessing:
                 names += [f"{column.name}=(rest)"] if column.rest else []
         return names
 
-    def transform(self, frame: "pd.DataFrame") -> NDArray[np.float32]:
-        """Return the features of raw rows, float32 [n, features]; other columns of `frame` are not looked at.
+    def check(self, table: RawTable) -> None:
+        """Check that another table has the same columns, and numbers in those that held numbers in training.
 
         Raises:
-            DataError: a column is not there, or holds text where training held numbers.
+            DataError: as `transform`.
         """
-        blocks = []
+        table.require([column.name for column in self.columns], "features")
         for column in self.columns:
-            if column.name not in frame.columns:
-                raise DataError(f"there is no column {column.name!r}, which the features are made of")
-            texts = as_text(frame[column.name], self.missing)
             if isinstance(column, Number):
-                numbers = _numbers(texts)
-                if numbers is None:
-                    wrong = next(i for i, text in enumerate(texts) if _numbers([text]) is None)
-                    raise DataError(
-                        f"column {column.name!r}, row {wrong + 1}: {texts[wrong]!r} is not a number"
-                    )
+                self._numbers(table, column.name)
+
+    def transform(self, table: "RawTable | pd.DataFrame") -> NDArray[np.float32]:
+        """Return the features of raw rows, float32 [n, features]; other columns are not looked at.
+
+        Raises:
+            DataError: a column doesn't exist, or one that held numbers in training holds a text.
+        """
+        table = _as_table(table, self.form)
+        table.require([column.name for column in self.columns], "features")
+        widths = [1 if isinstance(column, Number) else column.width for column in self.columns]
+        features = np.zeros((len(table), sum(widths)), dtype=np.float32)
+        start = 0
+        for column, width in zip(self.columns, widths, strict=True):
+            if isinstance(column, Number):
+                numbers = self._numbers(table, column.name)
                 filled = np.where(np.isnan(numbers), column.median, numbers)
-                blocks.append(((filled - column.mean) / column.scale)[:, None])
+                features[:, start] = (filled - column.mean) / column.scale
             else:
-                position = {category: k for k, category in enumerate(column.categories)}
-                width = len(column.categories)
-                codes = np.array([position.get(text or "", width) for text in texts], dtype=np.int64)
-                blocks.append(np.eye(width + 1)[codes][:, : width + column.rest])
-        return np.concatenate(blocks, axis=1).astype(np.float32)
+                positions = self._positions(table[column.name], column)
+                known = np.flatnonzero(positions < width)
+                features[known, start + positions[known]] = 1
+            start += width
+        return features
+
+    def _numbers(self, table: RawTable, name: str) -> NDArray[np.float64]:
+        """Return a column's numbers, NaN if missing.
+
+        Raises:
+            DataError: a cell is not a number.
+        """
+        cells = table[name]
+        numbers = cells.numbers(self.form.decimal)
+        of_rows = numbers[cells.codes]
+        wrong = np.flatnonzero(np.isnan(of_rows) & (cells.codes >= 0))
+        if len(wrong):
+            cell = cells.values[cells.codes[wrong[0]]]
+            raise DataError(
+                f"{table.at(int(wrong[0]))}: {cell!r} in column {name!r} is no number, and in training all were: if it "
+                "stands for a missing value, write an empty cell"
+            )
+        return of_rows
+
+    def _positions(self, cells: Cells, column: Category) -> NDArray[np.int64]:
+        """Return each row's position among the categories, or the number of categories if it is none of them."""
+        among = {category: k for k, category in enumerate(column.categories)}
+        other = len(among)
+
+        def position(value: str) -> int:
+            return among.get(value, among.get(canonical(value, self.form.decimal) or value, other))
+
+        table = np.array([*map(position, cells.values), among.get("", other)], dtype=np.int64)
+        return table[cells.codes]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON, from which `from_dict` makes the same again, to the last bit."""
+        """Return plain JSON from which `from_dict` rebuilds the same preprocessing, to the last bit."""
         columns = [
             {"kind": "number" if isinstance(column, Number) else "category", **asdict(column)}
             for column in self.columns
@@ -122,14 +179,19 @@ class TablePreprocessing:
         for column in columns:
             if "categories" in column:
                 column["categories"] = list(column["categories"])
-        return {"kind": "table", "columns": columns, "missing": list(self.missing)}
+        return {
+            "kind": "table",
+            "columns": columns,
+            "missing": list(self.form.missing),
+            "reading": self.form.to_dict(),
+        }
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "TablePreprocessing":
-        """Rebuild what `to_dict` gave.
+        """Rebuild it from `to_dict`.
 
         Raises:
-            DataError: it is not the state of a table's preprocessing.
+            DataError: this is not the state of a table's preprocessing.
         """
         columns: list[Number | Category] = []
         try:
@@ -140,19 +202,17 @@ class TablePreprocessing:
                 else:
                     values["categories"] = tuple(values["categories"])
                     columns.append(Category(**values))
-            return cls(tuple(columns), tuple(state["missing"]))
+            return cls(tuple(columns), Form.from_dict(state.get("reading") or {}, state["missing"]))
         except (KeyError, TypeError) as error:
             raise DataError(f"not the state of a table's preprocessing: {error!r}") from None
 
 
-def _numbers(texts: Sequence[str | None]) -> NDArray[np.float64] | None:
-    """Read cells as numbers, NaN where missing; None if one of them is not a finite number."""
-    try:
-        numbers = np.array([np.nan if text is None else float(text) for text in texts], dtype=np.float64)
-    except ValueError:
-        return None
-    known = np.array([text is not None for text in texts], dtype=bool)
-    return numbers if np.isfinite(numbers[known]).all() else None
+def _as_table(table: "RawTable | pd.DataFrame", form: Form) -> RawTable:
+    if isinstance(table, RawTable):
+        return table
+    from kdtune.data.tables.frames import table_of_frame
+
+    return table_of_frame(table, form)
 
 
 def _fit_number(name: str, numbers: NDArray[np.float64]) -> Number:
@@ -164,17 +224,17 @@ def _fit_number(name: str, numbers: NDArray[np.float64]) -> Number:
     return Number(name, float(imputer.statistics_[0]), float(scaler.mean_[0]), float(scaler.scale_[0]))
 
 
-def _fit_category(name: str, texts: Sequence[str | None], min_frequency: int | None) -> Category:
+def _fit_category(name: str, cells: Cells, min_frequency: int | None) -> Category:
     from sklearn.preprocessing import OneHotEncoder
 
-    values = np.array([text or "" for text in texts], dtype=object)[:, None]
+    values = np.array([text or "" for text in cells.texts()], dtype=object)[:, None]
     unknown = "ignore" if min_frequency is None else "infrequent_if_exist"
     encoder = OneHotEncoder(handle_unknown=unknown, min_frequency=min_frequency).fit(values)
     infrequent = set() if min_frequency is None else set(encoder.infrequent_categories_[0] or ())
     categories = tuple(str(value) for value in encoder.categories_[0] if value not in infrequent)
     if len(categories) > MOST_CATEGORIES:
         raise DataError(
-            f"column {name!r} has {len(categories)} different values in train, too many for categories: "
-            "add it to `drop`, or set `min_frequency` to join the infrequent ones"
+            f"column {name!r} has {len(categories)} different values in train (such as {categories[-1]!r}), too many "
+            "for categories: add it to `drop`, or set `min_frequency` to join the infrequent values"
         )
     return Category(name, categories, rest=bool(infrequent))

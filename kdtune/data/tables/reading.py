@@ -1,88 +1,52 @@
-"""Reading CSV and Parquet files into columns of text, with one notion of what is missing."""
+"""Reads a table from a file of any supported kind into columns of text."""
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from kdtune.data.tables.delimited import read_delimited
+from kdtune.data.tables.foreign import SAMPLE_BYTES, foreign_format
+from kdtune.data.tables.form import Form
+from kdtune.data.tables.parquet import MAGIC, read_parquet
+from kdtune.data.tables.raw_table import RawTable
 from kdtune.errors import DataError, did_you_mean
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-MISSING_MARKERS = ("?", "NA", "N/A", "NaN", "nan", "null", "NULL", "MissingValue")
-"""What stands for "not known" in many tables, beside the empty cell."""
+_PARQUET = (".parquet", ".pq")
 
 
-def read_table(path: str | os.PathLike[str], missing: Iterable[str] = MISSING_MARKERS) -> "pd.DataFrame":
-    """Read a CSV (.csv, or .tsv) or Parquet file, every column as text.
+def open_table(path: str | os.PathLike[str], form: Form) -> RawTable:
+    """Read a Parquet file, or delimited text in this form.
 
     Returns:
-        One row an example; cells are stripped `str`, or `None` where empty or one of the markers `missing`. A
-        Parquet number becomes the shortest text that reads back as the same number.
+        Each column as text. Cells are stripped; empty cells and marks of missing values are missing. A Parquet number
+        becomes the shortest text that reads back as the same number.
 
     Raises:
-        DataError: the file is not there, of another kind, empty, or not readable.
+        DataError: the file doesn't exist, is of another kind, is empty, or can't be read for certain.
     """
-    import pandas as pd
-
     file = Path(path).expanduser()
     try:
-        if file.suffix.lower() in (".csv", ".tsv"):
-            separator = "\t" if file.suffix.lower() == ".tsv" else ","
-            frame = pd.read_csv(
-                file, sep=separator, dtype=object, keep_default_na=False, encoding="utf-8-sig"
-            )
-        elif file.suffix.lower() in (".parquet", ".pq"):
-            frame = pd.read_parquet(file)
-        else:
-            raise DataError(f"{file}: a table must be a .csv, .tsv or .parquet file")
+        with open(file, "rb") as binary:
+            sample = binary.read(SAMPLE_BYTES)
     except FileNotFoundError:
-        raise DataError(f"{file}: there is no such file") from None
-    except DataError:
-        raise
-    except Exception as error:  # a damaged file makes the readers stumble in every way
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f"{file}: cannot be read as a table: {reason[0]}") from None
-    if frame.empty:
-        raise DataError(f"{file}: the table has no rows")
-    frame.columns = frame.columns.map(lambda name: str(name).strip())
-    return pd.DataFrame(
-        {name: pd.Series(as_text(frame[name], missing), dtype=object) for name in frame.columns}
-    )
+        raise DataError(f"{file}: there is no such file{_nearest(file)}") from None
+    except IsADirectoryError:
+        raise DataError(f"{file}: is a folder: name a file in it") from None
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from None
+    if sample.startswith(MAGIC) or file.suffix.lower() in _PARQUET:
+        return read_parquet(file, form)
+    foreign = foreign_format(sample)
+    if foreign is not None:
+        raise DataError(f"{file}: cannot be read as a table: it is {foreign}")
+    return read_delimited(file, form)
 
 
-def as_text(column: "pd.Series", missing: Iterable[str] = MISSING_MARKERS) -> list[str | None]:
-    """Return a column's cells as stripped text, None where not known; whole numbers have no decimal point."""
-    import pandas as pd
-
-    markers = {"", *missing}
-
-    def text(value: object) -> str | None:
-        if not isinstance(value, str):
-            if value is None or pd.isna(value):  # type: ignore[call-overload]
-                return None
-            value = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-        value = value.strip()
-        return None if value in markers else value
-
-    return [text(value) for value in column.tolist()]
-
-
-def require_columns(frame: "pd.DataFrame", columns: Sequence[str], *, path: object, key: str) -> None:
-    """Require that the columns that an option names are there.
-
-    Raises:
-        DataError: one is not; the message offers the nearest name.
-    """
-    for column in columns:
-        if column not in frame.columns:
-            known = [str(name) for name in frame.columns]
-            raise DataError(
-                f"{path}: there is no column {column!r}, named by {key!r}{did_you_mean(column, known)} "
-                f"(columns: {', '.join(known)})"
-            )
+def _nearest(file: Path) -> str:
+    folder = file.parent
+    if not folder.is_dir():
+        return f": there is no folder {str(folder)!r}"
+    return did_you_mean(file.name, [entry.name for entry in folder.iterdir() if entry.is_file()])
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:

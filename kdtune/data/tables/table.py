@@ -1,9 +1,10 @@
 """Any CSV or Parquet file with a label column and sensitive columns."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -11,129 +12,173 @@ from torch import Tensor
 
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Augmentation, Dataset, Split, fingerprint
-from kdtune.data.groups import Rare, attribute_names, columns_of, cross_groups, settle_rare
+from kdtune.data.groups import Rare, columns_of, cross_groups, settle_rare
 from kdtune.data.registry import register_dataset
-from kdtune.data.split import stratified_cut
-from kdtune.data.tables.coding import Coding, find_classes
+from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
+from kdtune.data.tables.cells import MISSING_MARKERS
+from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
+from kdtune.data.tables.columns import assign_roles, by_column
+from kdtune.data.tables.form import Form
 from kdtune.data.tables.preprocessing import TablePreprocessing
-from kdtune.data.tables.reading import MISSING_MARKERS, file_digest, read_table, require_columns
-from kdtune.errors import DataError, did_you_mean
-
-if TYPE_CHECKING:
-    import pandas as pd
+from kdtune.data.tables.reading import file_digest, open_table
+from kdtune.data.tables.summary import bins_hint, doubts, summary_line
+from kdtune.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Written = str | int | float | bool | datetime.date
+"""A name or value of the file; YAML may read what a person wrote as a number, a truth value or a date."""
 
 
 @register_dataset("table")
 def load_table(
     *,
     path: str | Path,
-    label: str,
-    positive: str | int | float | bool | None = None,
-    sensitive: str | Sequence[str] | None = None,
-    groups: Mapping[str, Sequence[str | int]] | None = None,
-    bins: Mapping[str, Sequence[int | float]] | None = None,
+    label: Written,
+    positive: Written | None = None,
+    sensitive: Written | Sequence[Written] | None = None,
+    groups: Mapping[Written, Sequence[Written]] | None = None,
+    bins: Mapping[Written, Sequence[int | float]] | None = None,
     min_group: Annotated[int, Field(ge=1)] = 10,
     rare: Rare = "error",
-    features: Sequence[str] | None = None,
-    drop: Sequence[str] = (),
-    categorical: Sequence[str] = (),
+    features: Sequence[Written] | None = None,
+    drop: Sequence[Written] = (),
+    categorical: Sequence[Written] = (),
     use_sensitive: bool = False,
     min_frequency: Annotated[int, Field(ge=2)] | None = None,
-    missing: Sequence[str] = MISSING_MARKERS,
+    missing: Sequence[Written] = MISSING_MARKERS,
+    separator: str | None = None,
+    encoding: str = "utf-8",
+    decimal: Literal[".", ","] = ".",
+    header: Literal["first", "none"] | bool | None = "first",
+    columns: Sequence[Written] | None = None,
+    comment: str | None = None,
     test: Share | str = 0.2,
     validation: Share = 0.2,
-    limit: Annotated[int, Field(ge=1)] | None = None,
+    n_train: Count | None = None,
+    n_validation: Count | None = None,
+    limit_per_class: Count | None = None,
+    limit: Count | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Read a table, cut it into train, validation and test, and make features of its columns.
 
     Test is cut first, then validation from the rest, each stratified by class and groups; rows keep their
-    order. The preprocessing is fitted on train only.
+    order. The preprocessing is fitted on train only. The cells of all rows are checked, also those of a test
+    file, except for its labels: these are not read before test is opened.
 
     Args:
-        path: a .csv, .tsv or .parquet file.
+        path: a .parquet file, or delimited text (.csv, .tsv or any other name).
         label: the column with the class. Classes are in sorted order, numbers by value.
         positive: with two classes, the one that is class 1, "positive" for DPD and EOD. Default: the second
             in sorted order.
         sensitive: columns, or intersections (`sex*race`), that are the groups.
         groups: column -> all its groups, in order; otherwise those that occur, sorted.
-        bins: numeric sensitive column -> ascending edges: `[25, 45]` makes `<25`, `25-45`, `>=45`; an edge
-            belongs to the bin above it.
+        bins: numeric column, sensitive or the label -> ascending edges: `[25, 45]` makes `<25`, `25-45`, `>=45`; an
+            edge belongs to the bin above it.
         min_group: the fewest examples that a group may have in validation.
-        rare: what becomes of smaller groups, and of values that are no declared group: `error`, `missing`
+        rare: what becomes of smaller groups, and of values that are not a declared group: `error`, `missing`
             (their rows belong to no group), or `other` (they are merged).
-        features: the columns that features are made of; default: all but label, sensitive ones and `drop`.
-        drop: columns that are no features: identifiers, and whatever leaks the label.
+        features: the columns that features are made of; default: all but the label, the sensitive columns and `drop`.
+            A column without a name is an index, and never a feature.
+        drop: columns that are not features: identifiers, and whatever leaks the label.
         categorical: columns of numbers that are codes.
         use_sensitive: let sensitive columns be features as well.
         min_frequency: categories with fewer training rows are joined into one feature.
-        missing: what stands for a missing value, beside the empty cell.
+        missing: what stands for a missing value, besides the empty cell; it replaces the usual marks.
+        separator: the character between cells; a blank stands for one or more. Default: a comma, in .tsv a tab.
+        encoding: of the text; Python's name of it.
+        decimal: the decimal sign.
+        header: `none` if the first line doesn't name the columns.
+        columns: their names if there is no header.
+        comment: lines that begin with this text are left out.
         test: the share of rows that is the test split, or the path of another file.
         validation: the share of the remaining rows that is validation.
-        limit: take so many rows only, stratified.
+        n_train: use only this many training rows, stratified.
+        n_validation: use this many rows for validation, stratified, instead of the share.
+        limit_per_class: use at most this many rows of each class, before validation is cut off.
+        limit: use only this many rows, of all splits together, stratified.
         seed: the same seed cuts the same splits.
 
     Raises:
         DataError: a file, column, label, value or group cannot be used; the message names it and the remedy.
     """
-    path = str(path)
-    frame = read_table(path, missing)
-    attributes = attribute_names(sensitive)
-    columns = columns_of(attributes)
-    require_columns(frame, [label], path=path, key="label")
-    require_columns(frame, columns, path=path, key="sensitive")
-    for key, named in {"groups": groups or {}, "bins": bins or {}}.items():
-        for column in named:
-            if column not in columns:
-                near = did_you_mean(column, columns)
-                raise DataError(f"{key!r} names {column!r}, which is not among the sensitive columns{near}")
-    if label in columns:
-        raise DataError(f"column {label!r} is the label and cannot be sensitive as well")
+    form = Form.checked(
+        separator=separator,
+        encoding=encoding,
+        decimal=decimal,
+        header=header,
+        columns=columns,
+        comment=comment,
+        missing=missing,
+    )
+    table = open_table(path, form)
+    roles = assign_roles(
+        table, label=label, sensitive=sensitive, features=features, drop=drop, use_sensitive=use_sensitive
+    )
+    edges = edges_of(by_column(table, "bins", bins, (roles.label, *roles.sensitive)))
+    declared = {
+        column: declared_groups(table, column, values, decimal)
+        for column, values in by_column(table, "groups", groups, roles.sensitive).items()
+    }
+    classes = find_classes(table, roles.label, positive, edges=edges, decimal=decimal)
+    coding = Coding(roles.label, classes, roles.attributes, declared, edges, rare, decimal)
+    labels = coding.encode_labels(table)
+    coded, column_groups = coding.encode_groups(table)
 
-    classes = find_classes(frame, path, label, positive)
-    declared = {column: tuple(map(str, values)) for column, values in (groups or {}).items()}
-    edges = {column: tuple(values) for column, values in (bins or {}).items()}
-    coding = Coding(path, label, classes, attributes, declared, edges, rare)
-    labels, coded, column_groups = coding.encode(frame)
-
-    rows = torch.arange(len(frame))
-    if limit is not None and limit < len(rows):
-        rows = stratified_cut(labels, coded, limit, seed)[1]
-    test_rows: Tensor | None = None
-    if isinstance(test, float):
-        rest, cut = stratified_cut(labels[rows], _at(coded, rows), test, seed + 1)
-        rows, test_rows = rows[rest], rows[cut]
+    rows, test_rows = _cut_test(labels, coded, test, limit, seed)
+    if limit_per_class is not None:
+        rows = rows[at_most_per_class(labels[rows], _at(coded, rows), limit_per_class, seed + 4)]
     attribute_groups, tables = settle_rare(
         _at(coded, rows),
-        cross_groups(attributes, column_groups),
-        share=validation,
+        cross_groups(roles.attributes, column_groups),
+        share=validation if n_validation is None else min(1.0, n_validation / len(rows)),
         min_group=min_group,
         rare=rare,
     )
-    settled = {name: tables[name][coded[name]] for name in attributes}
-    kept, cut = stratified_cut(labels[rows], _at(settled, rows), validation, seed + 2)
+    settled = {name: tables[name][coded[name]] for name in roles.attributes}
+    sizes = Sizes(validation, n_train, n_validation, None, seed + 2)
+    kept, cut = cut_training(table.path, labels[rows], _at(settled, rows), sizes)
     train_rows, validation_rows = rows[kept], rows[cut]
-    require_classes(path, classes, train=labels[train_rows], validation=labels[validation_rows])
+    rows = torch.cat([train_rows, validation_rows]).sort().values
+    _require_classes(table.path, roles.label, classes, labels[train_rows], labels[validation_rows])
 
-    used = _feature_columns(
-        frame, path, features=features, drop=drop, label=label, hidden=columns if not use_sensitive else ()
-    )
-    require_columns(frame, categorical, path=path, key="categorical")
+    codes_of_numbers = table.named(categorical, "categorical")
+    table.require_there(codes_of_numbers, "categorical")
     preprocessing = TablePreprocessing.fit(
-        frame.iloc[train_rows.numpy()][used],
-        categorical=categorical,
+        table.only(roles.features),
+        train_rows.numpy(),
+        categorical=codes_of_numbers,
         min_frequency=min_frequency,
-        missing=missing,
+        form=form,
     )
+    closed = coding.closed(column_groups)
+    if isinstance(test, str):
+        _check_test_file(path, test, closed, preprocessing)
 
     def split(chosen: Tensor) -> Split:
-        inputs = torch.from_numpy(preprocessing.transform(frame.iloc[chosen.numpy()]))
+        inputs = torch.from_numpy(preprocessing.transform(table.take(chosen.numpy())))
         return Split(inputs, labels[chosen], _at(settled, chosen))
 
     train, held_out = split(train_rows), split(validation_rows)
-    test_file, digest = _test_source(path, test)
+    taken = rows if test_rows is None else torch.cat([rows, test_rows])
+    line = summary_line(
+        table.take(taken.numpy()),
+        preprocessing.columns,
+        label=roles.label,
+        labels=(classes, labels[taken].numpy()),
+        groups={name: (attribute_groups[name], settled[name][taken].numpy()) for name in roles.attributes},
+        left_out=roles.left_out,
+    )
+    doubtful = doubts(
+        table,
+        preprocessing.columns,
+        label=roles.label,
+        labels=(classes, labels.numpy()),
+        rows=train_rows.numpy(),
+        sensitive=[column for column in roles.sensitive if column not in edges],
+        decimal=decimal,
+    )
     return Dataset(
         name="table",
         classes=classes,
@@ -146,13 +191,14 @@ def load_table(
         fingerprint=fingerprint(train, held_out, classes, attribute_groups),
         open_test=partial(
             _open_test,
-            test_file,
-            digest=digest,
+            test if isinstance(test, str) else str(path),
+            digest=None if isinstance(test, str) else file_digest(path),
             rows=test_rows,
-            coding=coding.closed(column_groups, test_file),
+            coding=closed,
             tables=tables,
             preprocessing=preprocessing,
         ),
+        notes=(line, *doubtful),
     )
 
 
@@ -160,39 +206,45 @@ def _at(groups: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
     return {name: codes[rows] for name, codes in groups.items()}
 
 
-def _feature_columns(
-    frame: "pd.DataFrame",
-    path: str,
-    *,
-    features: Sequence[str] | None,
-    drop: Sequence[str],
-    label: str,
-    hidden: Sequence[str],
-) -> list[str]:
-    require_columns(frame, drop, path=path, key="drop")
-    if features is not None:
-        require_columns(frame, features, path=path, key="features")
-        for column in features:
-            if column == label:
-                raise DataError(f"column {column!r} is the label and cannot be a feature")
-            if column in hidden:
-                raise DataError(
-                    f"column {column!r} is sensitive: set `use_sensitive: true` to make it a feature as well"
-                )
-    chosen = [str(column) for column in frame.columns] if features is None else list(dict.fromkeys(features))
-    used = [column for column in chosen if column != label and column not in hidden and column not in drop]
-    if not used:
-        raise DataError(f"{path}: no column is left to make features of")
-    return used
-
-
-def _test_source(path: str, test: float | str) -> tuple[str, str | None]:
-    """Return the file with the test rows; and the digest of its content, if it has been read already."""
+def _cut_test(
+    labels: Tensor, groups: Mapping[str, Tensor], test: float | str, limit: int | None, seed: int
+) -> tuple[Tensor, Tensor | None]:
+    """Return the rows of train and validation, and those of test, ascending; None where test is another file."""
+    rows = torch.arange(len(labels))
+    if limit is not None and limit < len(rows):
+        rows = stratified_cut(labels, groups, limit, seed)[1]
     if isinstance(test, str):
-        if not Path(test).expanduser().is_file():
-            raise DataError(f"{test}: there is no such file, named by 'test'")
-        return test, None
-    return path, file_digest(path)
+        return rows, None
+    rest, cut = stratified_cut(labels[rows], _at(groups, rows), test, seed + 1)
+    return rows[rest], rows[cut]
+
+
+def _require_classes(
+    path: str, label: str, classes: tuple[str, ...], train: Tensor, validation: Tensor
+) -> None:
+    """Require an example of each class in both splits; for a label that may be a quantity, name the remedy."""
+    try:
+        require_classes(path, classes, train=train, validation=validation)
+    except DataError as error:
+        hint = bins_hint(label, classes)
+        raise DataError(f"{error}; {hint}" if hint else str(error)) from None
+
+
+def _check_test_file(path: str | Path, test: str, coding: Coding, preprocessing: TablePreprocessing) -> None:
+    """Check a test file, except for its labels.
+
+    Raises:
+        DataError: it is the training file, a column doesn't exist, or a cell is of another kind than in training.
+    """
+    table = open_table(test, preprocessing.form)
+    if file_digest(test) == file_digest(path):
+        raise DataError(
+            f"test: {test} has the content of {path}: leave `test` out to cut test rows from that file"
+        )
+    table.require([coding.label], "label")
+    table.require(columns_of(coding.attributes), "sensitive")
+    preprocessing.check(table)
+    coding.encode_groups(table)
 
 
 def _open_test(
@@ -208,18 +260,17 @@ def _open_test(
         raise DataError(
             f"{path} has changed since the data set was loaded: its test rows are no longer the same"
         )
-    frame = read_table(path, preprocessing.missing)
+    table = open_table(path, preprocessing.form)
+    table.require([coding.label], "label")
+    table.require(columns_of(coding.attributes), "sensitive")
     if rows is None:
-        require_columns(
-            frame, [coding.label, *columns_of(coding.attributes)], path=path, key="label, sensitive"
-        )
-    else:
-        frame = frame.iloc[rows.numpy()]
-    labels, coded, _ = coding.encode(frame)
-    if not len(labels):
+        rows = torch.arange(len(table))
+    if not len(rows):
         raise DataError(f"{path}: the test split is empty")
+    labels = coding.encode_labels(table)
+    coded, _ = coding.encode_groups(table)
     return Split(
-        torch.from_numpy(preprocessing.transform(frame)),
-        labels,
-        {name: tables[name][coded[name]] for name in coding.attributes},
+        torch.from_numpy(preprocessing.transform(table.take(rows.numpy()))),
+        labels[rows],
+        {name: tables[name][coded[name][rows]] for name in coding.attributes},
     )

@@ -1,9 +1,9 @@
 """Drawing Trifeature images in batches: shapes, textures and colours as predicates on rotated coordinates.
 
 The recipe is Hermann & Lampinen's (arXiv 2006.12433): a shape in a box of 128/224 of the image, rotated
-within ±45°, placed at random fully inside; a texture rotated independently; one colour; a grey background.
-The drawing is ours. Every sample point is either inside the shape or not, and either bright or dark, so
-that a pixel is a count of its sample points and the result depends neither on the batch nor on the machine.
+within ±45° and placed at random, fully inside the image; a texture rotated independently; one colour; a grey
+background. The drawing is ours. Every sample point is either inside the shape or outside, and either bright or
+dark. So a pixel is a count of its sample points, and depends neither on the batch nor on the machine.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,10 @@ SAMPLES = 3
 """Sample points along each side of a pixel."""
 
 DARK = 0.25
-"""Brightness of a texture's dark parts: low enough to tell the texture, high enough to keep the colour."""
+"""Brightness of a texture's dark parts: low enough to recognise the texture, high enough to keep the colour."""
 
 N_PARAMETERS = 7
-"""Uniform numbers that an image needs beside its features: see `render`."""
+"""Number of uniform numbers that an image needs besides its features: see `render`."""
 
 COLORS: dict[str, tuple[float, float, float]] = {
     "red": (1, 0, 0),
@@ -51,8 +51,7 @@ def _five_corners() -> Outline:
 
 
 def _count_half_planes(x: Tensor, y: Tensor, distance: float) -> Tensor:
-    """Count how many of five lines around the centre, opposite to the corners, have a point on their inner
-    side."""
+    """Return how many of the five lines opposite to the corners have a point on their inner side."""
     return torch.stack([(-cx * x - cy * y) <= distance for cx, cy in _five_corners()]).sum(0)
 
 
@@ -65,8 +64,8 @@ _CORNERS: Outline = ((-1, -1), (1, -1), (1, 1), (-1, 1))
 _THIRD = 1 / 3
 
 # Each shape fills, or nearly fills, the box -1..1 (y points down). The outline is the hull that must stay
-# inside the image. The rhombus is narrow and the trapezoid flat, for a square turned by 45° must not look
-# like either.
+# inside the image. The rhombus is narrow and the trapezoid flat, because a square turned by 45° must look
+# different from both.
 SHAPES: dict[str, tuple[Predicate, Outline]] = {
     "triangle": (
         lambda x, y: (x.abs() * 2 <= y + 1) & (y <= 1),
@@ -102,8 +101,8 @@ def _frac(x: Tensor) -> Tensor:
 
 
 def _hexgrid(u: Tensor, v: Tensor) -> Tensor:
-    """Hexagonal tiles with dark seams: a point is bright when it is well nearer to one tile centre than to
-    the next."""
+    """Hexagonal tiles with dark seams: a point is bright when it is much nearer to one tile centre than to the
+    next."""
     root = 3**0.5
     best: Tensor | None = None
     for shift in (0.0, 0.5):
@@ -127,13 +126,13 @@ def _rain(u: Tensor, v: Tensor) -> Tensor:
 
 
 def _pluses(u: Tensor, v: Tensor) -> Tensor:
-    """Separate pluses in staggered rows: in straight rows they would join up to a grid."""
+    """Separate pluses in staggered rows: in straight rows they would join to a grid."""
     du, dv = _cell(u * 0.9 + (v * 0.9).floor() * 0.5).abs(), _cell(v * 0.9).abs()
     return (torch.minimum(du, dv) < 0.13) & (torch.maximum(du, dv) < 0.38)
 
 
 def _noise(u: Tensor, v: Tensor) -> Tensor:
-    """Bright or dark by a hash of the cell; cells are a third of a period wide."""
+    """Bright or dark, by a hash of the cell; a cell is a third of a period wide."""
     i, j = (u * 3).floor().to(torch.int64), (v * 3).floor().to(torch.int64)
     h = (i * 374761393 + j * 668265263) & 0xFFFFFFFF
     h = ((h ^ (h >> 13)) * 1274126177) & 0xFFFFFFFF
@@ -157,8 +156,8 @@ TEXTURES: dict[str, Predicate] = {
 
 
 def texture_period(size: int) -> float:
-    """Pixels between repeats: 10 at 224 pixels as in the recipe, but never so few that the pattern is
-    lost."""
+    """Return the pixels between repeats: 10 at 224 pixels, as in the recipe, and at least enough to show the
+    pattern."""
     return max(10 * size / 224, 6.0)
 
 
@@ -175,18 +174,17 @@ def render(
         shapes: [n], positions in `SHAPES`.
         textures: [n], positions in `TEXTURES`.
         colors: [n], positions in `COLORS`.
-        parameters: [n, N_PARAMETERS], uniform in 0..1: angle of the shape, angle of the texture, place (2),
-        shift of
-            the texture (2), and where in the plane the noise is taken from.
+        parameters: [n, N_PARAMETERS], uniform in 0..1: angle of the shape, angle of the texture, place (2), shift
+            of the texture (2), and the place in the plane from which the noise is taken.
         size: side of the image in pixels.
 
     Returns:
-        uint8 [n, 3, size, size]; each image depends on its own row of the arguments only.
+        uint8 [n, 3, size, size]; each image depends only on its own row of the arguments.
     """
     n = len(shapes)
     images = torch.empty(n, 3, size, size, dtype=torch.uint8)
     chunk = max(1, 4_000_000 // (size * SAMPLES) ** 2)
-    # Sorted, a chunk holds few different shapes; chunks are small enough to stay in the processor's cache.
+    # Sorted, so that a chunk holds few different shapes. Chunks are small enough for the processor's cache.
     order = np.lexsort((textures, shapes))
     for start in range(0, n, chunk):
         rows = order[start : start + chunk]
@@ -198,13 +196,13 @@ def render(
 def _turned(
     angle: NDArray[np.float64], cx: NDArray[np.float64], cy: NDArray[np.float64], scale: float, size: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Split each sample point's turned coordinates into what its column and what its row contribute.
+    """Split the turned coordinates of each sample point into the part of its column and the part of its row.
 
     Returns four tensors, [n, 1, W], [n, H, 1], [n, 1, W], [n, H, 1]: x is the sum of the first two, y of the
     others.
     """
     points = (np.arange(size * SAMPLES) + 0.5) / SAMPLES
-    # Rounded, so that machines whose sine differs in the last bit draw the same image.
+    # Rounded, because the last bit of a sine may differ between machines, and they must draw the same image.
     cos, sin = np.round(np.cos(angle), 6), np.round(np.sin(angle), 6)
     dx, dy = (points[None, :] - cx[:, None]) / scale, (points[None, :] - cy[:, None]) / scale
 
@@ -229,7 +227,7 @@ def _centres(
     half_box: float,
     size: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return centres, [n] each, such that every turned outline is fully inside the image."""
+    """Return centres, [n] each, for which every turned outline is fully inside the image."""
     centres = np.empty((len(shapes), 2))
     outlines = [np.array(outline) for _, outline in SHAPES.values()]
     cos, sin = np.round(np.cos(angle), 6), np.round(np.sin(angle), 6)

@@ -44,7 +44,7 @@ _SPLITS = {"train": 0, "validation": 1, "test": 2}
 
 @dataclass(frozen=True)
 class _Recipe:
-    """Everything that the pixels depend on, beside the split and its size."""
+    """Everything that the pixels depend on, besides the split and its size."""
 
     image_size: int
     label: str
@@ -73,14 +73,14 @@ def load_trifeature(
 ) -> Dataset:
     """Generate Trifeature images, or take them from the cache.
 
-    Labels and sensitive features are spread as evenly as the split's size allows over all their combinations;
-    the remaining feature is drawn at random. In train, with probability `correlation`, an image's first
-    sensitive feature takes the value that its class prefers instead (the class's position modulo the number
-    of values): a bias that can be dialled in. Validation and test are never correlated.
+    Labels and sensitive features are spread over all their combinations, as evenly as the split's size allows.
+    The remaining feature is drawn at random. In train, with probability `correlation`, an image's first sensitive
+    feature takes the value that its class prefers (the class's position modulo the number of values): a bias of
+    any strength. Validation and test are never correlated.
 
-    There is no augmentation: angle, place and texture are drawn anew for every image, a crop would cut off
-    shapes that touch the border, and a flip would show textures in directions that the recipe does not draw
-    (a tilted zigzag's mirror image tilts the other way).
+    There is no augmentation. Angle, place and texture are drawn separately for every image. A crop would cut off
+    shapes that touch the border, and a flip would show textures in directions that the recipe does not draw (the
+    mirror image of a tilted zigzag tilts the other way).
 
     Args:
         image_size: side in pixels.
@@ -92,10 +92,10 @@ def load_trifeature(
         n_train: images in train.
         n_validation: images in validation.
         n_test: images in test.
-        correlation: of the first sensitive feature with the label, in train only, 0 to 1.
-        pixel_noise: standard deviation of Gaussian noise on each value, on the 0..1 scale; or by value of the first
-            sensitive feature, in all splits: a group whose images are worse.
-        seed: image i of a split depends on the seed, the split and i only, not on the split's size.
+        correlation: of the first sensitive feature with the label, only in train, 0 to 1.
+        pixel_noise: standard deviation of Gaussian noise on each value, on the 0..1 scale; or one for each value of
+            the first sensitive feature, so that a group has worse images. It is the same in all splits.
+        seed: image i of a split depends only on the seed, the split and i, not on the split's size.
 
     Raises:
         DataError: a feature or value is unknown, or the label is also sensitive.
@@ -167,7 +167,7 @@ class SeedOf:
     split: str
 
     def __call__(self, purpose: int, block: int) -> np.random.Generator:
-        """Return the generator for `purpose`, afresh."""
+        """Return a new generator for `purpose`."""
         # SeedSequence takes no negative numbers.
         sign, size = int(self.seed < 0), abs(self.seed)
         return np.random.default_rng([sign, size, _SPLITS[self.split], purpose, block])
@@ -184,10 +184,10 @@ def draw_features(
 ) -> dict[str, NDArray[np.int64]]:
     """Draw each image's shape, texture and colour, as positions in `features`, int64 [n] each.
 
-    Images come in blocks, each a Latin arrangement of all combinations of the label and the `balanced`
-    features: a whole block has every combination once, and any run of images from its start has every class,
-    and every value of the first balanced feature, equally often to within one. Within a block, each feature's
-    values are shuffled.
+    Images come in blocks. Each is a Latin arrangement of all combinations of the label and the `balanced`
+    features: a whole block has every combination once. The first k images of a block have every class, and every
+    value of the first balanced feature, equally often to within one. Within a block, each feature's values are
+    shuffled.
     """
     order = (label, *balanced)
     sizes = [len(features[name]) for name in order]
@@ -197,7 +197,7 @@ def draw_features(
     digits = [within % sizes[0]]
     rest = within // sizes[0]
     for size in sizes[1:]:
-        # Shifted by the digit before, so that the values of one feature meet those of the next in turn.
+        # Shifted by the digit before, so that each value of one feature meets all values of the next.
         digits.append((rest % size + digits[-1]) % size)
         rest = rest // size
     for block, start in enumerate(range(0, n, block_size)):
@@ -244,7 +244,7 @@ def _generate(recipe: _Recipe, split: str, n: int) -> dict[str, Tensor]:
 
 
 def _noise_levels(pixel_noise: float | Mapping[str, float], groups: tuple[str, ...]) -> tuple[float, ...]:
-    """Return the noise of all images, or of each group in order."""
+    """Return the noise of all images, or of each group, in order."""
     if not isinstance(pixel_noise, Mapping):
         return (float(pixel_noise),)
     if not groups:
@@ -258,7 +258,7 @@ def _noise_levels(pixel_noise: float | Mapping[str, float], groups: tuple[str, .
 
 
 def _add_noise(images: Tensor, levels: np.ndarray, rng: np.random.Generator) -> Tensor:
-    """Add Gaussian noise in place; the standard deviation of each image is its level, float [n]."""
+    """Add Gaussian noise in place; `levels` has the standard deviation for each image, float [n]."""
     for image, std in zip(images, levels.tolist(), strict=True):
         noise = torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32))
         image.copy_((image + noise * (255 * std)).round().clamp(0, 255).to(torch.uint8))

@@ -1,4 +1,4 @@
-"""The distillation loss of several students at once: each its own temperature and weight."""
+"""The distillation loss of several students at once: each has its own temperature and weight."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class LossSettings:
 
     Attributes:
         temperature: of the softmaxes of the soft term.
-        soft: weight of the soft term, T² included where it scales.
+        soft: weight of the soft term, including T² if the loss scales by it.
         hard: weight of the cross-entropy.
     """
 
@@ -26,7 +26,7 @@ class LossSettings:
 
     @classmethod
     def of(cls, settings: Sequence[Distillation], device: torch.device) -> "LossSettings":
-        """Take the settings of K students."""
+        """Return the settings of K students as tensors."""
 
         def column(values: list[float]) -> Tensor:
             return torch.tensor(values, dtype=torch.float32, device=device)[:, None, None]
@@ -43,7 +43,7 @@ def kd_losses(student: Tensor, teacher: Tensor | None, labels: Tensor, settings:
 
     Args:
         student: logits float32 [K, n, C].
-        teacher: logits float32 [K, n, C], or [1, n, C] where all learn from one; None where no student has a soft
+        teacher: logits float32 [K, n, C], or [1, n, C] if all learn from one; None if no student has a soft
             term.
         labels: int64 [n].
     """

@@ -1,7 +1,7 @@
-"""SGD and AdamW of several students at once: each its own rates, in a few operations for all their weights.
+"""SGD and AdamW for several students at once: each has its own rates, and a few operations update all weights.
 
-All weights lie in one flat tensor, of which the parameters of the network are views, and so do gradients and moments.
-What is computed is what `torch.optim.SGD` and `torch.optim.AdamW` compute for each student.
+All weights lie in one flat tensor, and the network's parameters are views of it. Gradients and moments are flat too.
+Each student gets the updates that `torch.optim.SGD` or `torch.optim.AdamW` would give it.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ class FlatOptimizer:
         settings: the protocol of each of its students; they share the kind of optimiser.
 
     Attributes:
-        moments: by the names that torch's optimisers give them, flat; empty before they exist.
-        steps: taken so far.
+        moments: flat tensors, by the names that torch's optimisers give them; none for SGD without momentum.
+        steps: number of steps taken so far.
     """
 
     def __init__(self, model: nn.Module, settings: Sequence[TrainConfig]) -> None:
@@ -59,7 +59,7 @@ class FlatOptimizer:
         """Move all weights against the gradients of `loss`, the sum of the students' losses.
 
         Args:
-            factor: of each student's learning rate, as the schedule has it at this step.
+            factor: multiplies each student's learning rate at this step, according to the schedule.
         """
         with torch.enable_grad():
             gradients = torch.autograd.grad(loss, list(self.parameters.values()))
@@ -97,13 +97,13 @@ class FlatOptimizer:
         self._flat.addcmul_(direction, self._lr, value=-factor / correction1)
 
     def _spread(self, values: Sequence[float]) -> Tensor:
-        """Return a number of each student, flat: once for each of its weights."""
+        """Return one number per student as a flat tensor, repeated for each of the student's weights."""
         each = torch.tensor(values, dtype=torch.float32, device=self._flat.device)
         return torch.cat([each.repeat_interleave(size // self._copies) for size in self._sizes])
 
 
 def _in_order(value: Tensor, like: Tensor | None = None) -> Tensor:
-    """Return a tensor flat, in the order in which `like` (or it itself) lies in memory."""
+    """Return a tensor flattened in the memory order of `like`, or in its own."""
     if _is_channels_last(value if like is None else like):
         value = value.permute(0, 2, 3, 1)
     return value.reshape(-1)

@@ -1,8 +1,8 @@
 """K networks of one architecture as one network, side by side in the channels.
 
-Images are [n, K * C, h, w], vectors [n, K * D], the first network's channels first. A convolution has a group a
-network, a linear layer is a batched product, batch normalisation is by channel as it is. The first layer sees the
-inputs themselves, [n, C, ...]: what all networks look at is not copied.
+Images are [n, K * C, h, w], vectors [n, K * D], the first network's channels first. A convolution has one group per
+network, a linear layer is a batched product, and batch normalisation works by channel anyway. The first layer sees the
+inputs themselves, [n, C, ...]: they are the same for all networks, so they are not copied.
 """
 
 import copy
@@ -33,8 +33,8 @@ class NotStackable(Exception):  # noqa: N818 (an answer, not a mistake)
 def stack(models: Sequence[nn.Module]) -> nn.Module:
     """Return networks of one architecture as one: from [n, ...] to logits [n, K * classes].
 
-    Parameters and buffers have the names that they have in one network, and K times its first dimension; counters
-    stay single. The networks are left as they are.
+    Parameters and buffers have the same names as in one network, and K times its first dimension; counters stay
+    single. The given networks are not changed.
 
     Raises:
         NotStackable: a layer is of a kind that is not known to work side by side.
@@ -67,7 +67,7 @@ def _stack(models: Sequence[nn.Module]) -> nn.Module:
     }
     if hasattr(
         stacked, "copies"
-    ):  # a forward pass that looks at channels: it must know how many networks there are
+    ):  # its forward pass depends on the channels, so it must know how many networks there are
         stacked.__dict__["copies"] = len(models)
     return stacked
 
@@ -77,7 +77,7 @@ class _Conv2d(nn.Module):
         super().__init__()
         first = models[0]
         if first.groups != 1 or first.padding_mode != "zeros":
-            raise NotStackable("a convolution with groups, or padded with something else than zeros")
+            raise NotStackable("a convolution with groups, or padded with something other than zeros")
         self.copies = len(models)
         self.inputs = first.in_channels
         self.options = (first.stride, first.padding, first.dilation)
@@ -100,10 +100,10 @@ class _Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() != 2:
-            raise NotStackable("a linear layer on something else than vectors")
+            raise NotStackable("a linear layer on something other than vectors")
         if x.shape[1] == self.inputs:
             return functional.linear(x, self.weight, self.bias)
-        # `unflatten` and not `reshape`: a silent copy of the weights would never be trained.
+        # `unflatten`, not `reshape`: that may silently copy the weights, and a copy would never be trained.
         weight = self.weight.unflatten(0, (self.copies, -1)).transpose(1, 2)
         each = x.unflatten(1, (self.copies, -1)).transpose(0, 1)
         if self.bias is None:
@@ -134,9 +134,9 @@ def _joined(parameters: Sequence[Tensor]) -> nn.Parameter:
 
 
 def is_stackable(architecture: str, input_shape: tuple[int, ...], n_classes: int) -> bool:
-    """Tell whether networks of this name work side by side: by their layers, and then by trying.
+    """Return whether networks of this name work side by side: check their layers, then try it.
 
-    Two networks with other weights must give, as one, the logits and the gradients that each gives alone.
+    As one, two networks with different weights must give the logits and the gradients that each gives alone.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -145,7 +145,7 @@ def is_stackable(architecture: str, input_shape: tuple[int, ...], n_classes: int
         ]
         inputs = torch.randn(4, *input_shape, dtype=torch.float64)
         weights = torch.randn(2, 4, n_classes, dtype=torch.float64)
-    if len(input_shape) == 2:  # token ids: no layer that takes them is known here
+    if len(input_shape) == 2:  # token ids: no layer here takes them
         return False
     try:
         stacked = stack(models)

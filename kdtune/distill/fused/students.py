@@ -1,4 +1,4 @@
-"""K students of one architecture as one network: built, trained a batch, taken apart again."""
+"""K students of one architecture as one network: builds it, trains it on a batch, and takes it apart again."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ class Students:
 
     Args:
         jobs: one for each student.
-        data: that all learn from.
+        data: what all of them learn from.
     """
 
     def __init__(self, jobs: Sequence[Job], data: DeviceData) -> None:
@@ -48,18 +48,18 @@ class Students:
         return by_student
 
     def train_batch(self, inputs: Tensor, soft: Tensor | None, labels: Tensor, factor: float) -> Tensor:
-        """Take one step and return the losses before it, [K].
+        """Train on one batch and return the losses before the step, [K].
 
         Args:
             soft: the logits of `teachers`, float32 [len(teachers), n, C].
-            factor: of each learning rate, as the schedule has it.
+            factor: multiplies each learning rate, according to the schedule.
         """
         with autocast(self._data.device, self.jobs[0].train.precision):
             logits = self(inputs)
         if soft is not None and len(soft) > 1:
             soft = soft[self._rows]
         losses = kd_losses(logits.float(), soft, labels, self._settings)
-        # The gradient of the sum, in a student's weights, is that of its own loss.
+        # With respect to one student's weights, the gradient of the sum is the gradient of its own loss.
         self.optimizer.step(losses.sum(), factor)
         return losses.detach()
 
@@ -70,7 +70,7 @@ class Students:
         return model.train(self.module.training)
 
     def content(self, k: int, factor: float) -> dict[str, Any]:
-        """Return one student's weights and moments as its own checkpoint has them; the tensors are views."""
+        """Return one student's weights and moments in the form of its own checkpoint; the tensors are views."""
         job = self.jobs[k]
         indices = list(range(len(self.optimizer.parameters)))
         blank = make_optimizer(nn.ParameterList(torch.empty(1) for _ in indices), job.train).state_dict()
@@ -89,11 +89,11 @@ class Students:
 
     @torch.no_grad()
     def load(self, contents: Sequence[Mapping[str, Any]], steps: int) -> None:
-        """Take up students from what `content` gave of each; raises what tensors that do not fit raise."""
+        """Restore the students from what `content` returned for each; tensors that do not fit raise torch's errors."""
         joint = self.module.state_dict()
         for k, content in enumerate(contents):
             if content["model"].keys() != joint.keys():
-                raise ValueError("other tensors than this architecture has")
+                raise ValueError("these are not the tensors of this architecture")
             for name, value in joint.items():
                 (value if value.dim() == 0 else self._part(value, k)).copy_(content["model"][name])
             for index, name in enumerate(self.optimizer.parameters):
@@ -113,5 +113,5 @@ class Students:
 
 
 def distillation_of(job: Job) -> Distillation:
-    """Return a student's soft loss; one that has none has one of weight zero."""
+    """Return a student's soft loss; a student without one gets one of weight zero."""
     return job.distillation or Distillation("", 1.0, 0.0)

@@ -1,4 +1,4 @@
-"""Trains a cohort of students as one network, epoch by epoch; each is evaluated, reported and kept for itself."""
+"""Trains a cohort of students as one network, epoch by epoch; evaluates, reports and saves each separately."""
 
 import math
 import time
@@ -26,8 +26,8 @@ _SMALLEST_EVALUATION = 64
 class Fused(Cohort):
     """A cohort whose members are one network, side by side.
 
-    Its state is one file, replaced in one step after each epoch: members can't be found at different epochs. A member
-    that ends gets a checkpoint of its own, in the form of a student that was trained by itself.
+    Its state is one file, replaced in one step after each epoch, so that all members are always at the same epoch. A
+    member that ends gets a checkpoint of its own, in the format of a student that was trained by itself.
     """
 
     def __init__(
@@ -55,21 +55,21 @@ class Fused(Cohort):
             self.failures = {}
             self._epoch = 0
             self._begin(list(self._members))
-        if not self.live:  # perhaps it was killed before it could do this
+        if not self.live:  # an earlier worker may have been killed before it could do this
             self._save_members()
 
     @property
     def live(self) -> tuple[int, ...]:
-        """Members that are trained further."""
+        """Numbers of the members whose training continues."""
         return () if self._epoch >= self._protocol.train.epochs else self._numbers
 
     def step(self) -> None:
-        """Train one epoch of all live members, evaluate them, and keep their state."""
+        """Train all live members for one epoch, evaluate them, and save their state."""
         started = time.perf_counter()
         losses = self._train_epoch()
         logits = self._validation_logits()
         self._epoch += 1
-        # What they took together is shared among them: the seconds of all trials add up to those of the workers.
+        # Each member gets its share of the time: the seconds of all trials then add up to those of the workers.
         seconds = (time.perf_counter() - started) / len(self._numbers)
         for k, number in enumerate(self._numbers):
             if why := why_diverged(self._students.jobs[k], self._epoch, losses[k], logits[k]):
@@ -89,7 +89,7 @@ class Fused(Cohort):
 
     @property
     def _protocol(self) -> Job:
-        """What all members share; their rates, teachers and seeds are their own."""
+        """A job with the settings that all members share; rates, teachers and seeds differ."""
         return next(iter(self._members.values())).job
 
     def _begin(self, numbers: Sequence[int]) -> None:
@@ -98,7 +98,7 @@ class Fused(Cohort):
             self._students = Students([self._members[n].job for n in numbers], self._data)
 
     def _keep(self, numbers: Sequence[int]) -> None:
-        """Go on with some of the members."""
+        """Continue with some of the members."""
         if tuple(numbers) == self._numbers:
             return
         contents = {n: self._content(n) for n in numbers}
@@ -133,7 +133,7 @@ class Fused(Cohort):
         """Return logits, float32 [K, m, classes]."""
         students, data = self._students, self._data
         students.module.eval()
-        # K students hold K times the activations of one.
+        # K students need K times the memory of one for activations.
         size = max(_SMALLEST_EVALUATION, math.ceil(evaluation_batch(data.validation) / len(students)))
         outputs = []
         for indices in torch.arange(len(data.validation), device=data.device).split(size):
@@ -183,7 +183,7 @@ class Fused(Cohort):
         write_checkpoint(self._file, content)
 
     def _resume(self) -> None:
-        """Take the cohort up, without the members of its state that are not asked for any more."""
+        """Restore the cohort from its state, without the members that are no longer asked for."""
         if not self._file.exists():
             self._begin(list(self._members))
             return
@@ -194,7 +194,7 @@ class Fused(Cohort):
             }
             kept = {int(n): member for n, member in content["members"].items() if int(n) in self._members}
             if set(kept) | set(self.failures) != set(self._members):
-                raise CheckpointError(f"{self._file}: other students")
+                raise CheckpointError(f"{self._file}: written for other students")
             for number, member in kept.items():
                 if Job.from_dict(member["job"]) != self._members[number].job:
                     raise CheckpointError(f"{self._file}: written for another configuration")
@@ -210,7 +210,7 @@ class Fused(Cohort):
 
 
 def _copied(value: Any) -> Any:
-    """Return a content whose tensors are not views: of a view, torch keeps all that it is a view of."""
+    """Return a copy of the content without views: torch saves a view together with the whole tensor behind it."""
     if isinstance(value, Tensor):
         return value.clone()
     if isinstance(value, dict):

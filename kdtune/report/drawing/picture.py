@@ -1,4 +1,4 @@
-"""A figure in all its forms: as files, and as parts of a page."""
+"""A figure as files, and as parts of a page."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from kdtune.text import file_name
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in all its forms.
+    """A figure as files and as parts of a page.
 
     Attributes:
         svg, png: as files.
-        wide, narrow: as parts of a page, for a desk and for a phone.
-        caption: what is to be seen, and how it was measured.
+        wide, narrow: SVG for a page, on a desktop and on a phone.
+        caption: what it shows, and how that was measured.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Picture:
 
 
 def picture(name: str, title: str, caption: str, draw: Drawn) -> Picture:
-    """Draw a figure in all its forms, at the width of a page and of a phone."""
+    """Draw a figure at the width of a page and of a phone, and write it in every format."""
     with look():
         wide, narrow = draw(WIDE), draw(NARROW)
         file = svg(wide, f"{name} wide")

@@ -1,4 +1,4 @@
-"""Names from data as parts of file names, each its own."""
+"""Unique parts of file names, made from names in the data."""
 
 from collections.abc import Iterable
 
@@ -8,12 +8,12 @@ _LONGEST = 60
 
 
 def slug(name: str) -> str:
-    """Return a name as a part of a file name that leaves room for others."""
+    """Return a name as part of a file name, short enough to leave room for other parts."""
     return file_name(name)[:_LONGEST]
 
 
 def slugs(names: Iterable[str]) -> dict[str, str]:
-    """Return each name's slug; those that would be the same, whatever the case, get numbers."""
+    """Return each name's slug; slugs that differ only in case, or not at all, get numbers."""
     found: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:

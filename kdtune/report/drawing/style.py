@@ -1,4 +1,4 @@
-"""One look for all figures: sizes, colours that colour-blind readers can tell apart, labels beside what they name."""
+"""One style for all figures: sizes, colours that colour-blind readers can tell apart, labels beside their points."""
 
 import io
 import warnings
@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito (2008), from the strongest contrast on; yellow is left out, for it fades on white.
+# Okabe and Ito (2008), strongest contrast first; without yellow, because it fades on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 STUDENT, TEACHER, NDS = COLOURS[0], COLOURS[1], COLOURS[3]
 
-# These three stand for the page's own colours, where a figure lies inside a page (see `inline`).
+# Inside a page the page's own colours replace these (see `inline`).
 INK, MUTED, GRID, PAPER = "#1c2127", "#5f6772", "#dfe3e8", "#fffffe"
 _VARIABLES = {
     INK: "var(--ink)",
@@ -30,7 +30,7 @@ _VARIABLES = {
 }
 
 WIDE, NARROW = 7.4, 3.9
-"""Widths in inches: of a page, and of a phone."""
+"""Widths in inches of a page and of a phone."""
 
 _RC: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -72,7 +72,7 @@ _RC: dict[Any, Any] = {
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Draw in kdtune's style, whatever the caller's matplotlib is set to; needs no display."""
+    """Draw in kdtune's style, whatever the caller's matplotlib settings are."""
     with mpl.rc_context(), warnings.catch_warnings():
         # A name from data in another script: browsers find a font for it in the SVG, the PNG shows boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
@@ -83,7 +83,7 @@ def look() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure that belongs to no window; its parts make room for each other."""
+    """Return an empty figure without a window; its parts make room for each other."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)  # measures text, and needs no display
     return figure
@@ -99,14 +99,14 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def _settle(figure: Figure) -> None:
-    """Let the parts make room for each other once: each file would do so anew, which is half the work of drawing."""
+    """Lay the parts out once, because each file would do it again, and it is half the work of drawing."""
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as PNG on white, at 200 dots an inch."""
+    """Return a figure as PNG on white, at 200 dots per inch."""
     _settle(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=200, facecolor="white", metadata={"Software": None})
@@ -114,10 +114,10 @@ def png(figure: Figure) -> bytes:
 
 
 def inline(text: str, label: str, *, grow: float = 1.0) -> str:
-    """Return an SVG to stand inside a page: it scales with its column, takes the page's colours, and has a label.
+    """Return an SVG for a page: it scales with its column, has the page's colours, and carries a label.
 
     Args:
-        grow: how far beyond its own size it may be stretched.
+        grow: factor by which it may be stretched beyond its own size.
     """
     body = text[text.index("<svg") :]
     head, rest = body.split(">", 1)
@@ -137,17 +137,18 @@ def _attribute(head: str, name: str) -> str:
 
 
 def number_label(value: float) -> str:
-    """Return an axis value as short as it can be read."""
+    """Return an axis value in its shortest form."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:g}"
 
 
 def label_points(
     ax: "Axes", points: Sequence[tuple[float, float, str, str]], *, avoid: Sequence[tuple[float, float]] = ()
 ) -> None:
-    """Write labels beside points, each where it hides least: (x, y, text, colour) in data coordinates.
+    """Write labels beside points, each where it covers least.
 
     Args:
-        avoid: further points that labels keep clear of.
+        points: (x, y, text, colour), in data coordinates.
+        avoid: further points that labels should not cover.
     """
     figure = ax.figure
     figure.canvas.draw()
@@ -156,7 +157,7 @@ def label_points(
     box = ax.get_window_extent(renderer)
     dots = [transform((x, y)) for x, y, *_ in points] + [transform(point) for point in avoid]
     taken: list[Any] = []
-    # Beside the whiskers first, which run straight along the axes.
+    # Diagonally beside the point first: whiskers run along the axes.
     places = [(5, 5, "left"), (5, -12, "left"), (-5, 5, "right"), (-5, -12, "right")]
     places += [(5, 14, "left"), (5, -21, "left"), (-5, 14, "right"), (-5, -21, "right")]
     for x, y, text, colour in points:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from kdtune.runs.reader import Run
 
 TOLERATED = 0.01
-"""Share of validation examples on which weights that were kept may answer otherwise than the run recorded: another
-processor rounds otherwise, and low precision tips more of the close calls."""
+"""Share of validation examples on which kept weights may give another answer than the run recorded, because another
+processor rounds differently and low precision decides more of the close calls differently."""
 
 
 @dataclass(frozen=True, eq=False)
 class SplitData:
-    """A split on which models are evaluated; `arrays` holds it in the place of validation."""
+    """A split on which models are evaluated; `arrays` holds it where training keeps validation."""
 
     name: str
     arrays: Arrays
@@ -47,7 +47,7 @@ class SplitData:
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """What one model gave on one split.
+    """What one model answered on one split.
 
     Attributes:
         logits: float32 [n, classes].
@@ -68,19 +68,19 @@ def load_data(run: "Run") -> Dataset:
     """Load the data of a run again.
 
     Raises:
-        RunError: they are not those that the run was made with.
-        DataError: they can't be read any more.
+        RunError: they are not the data that the run was made with.
+        DataError: they can no longer be read.
     """
     try:
         name, options = str(run.record.space["dataset"]["name"]), dict(run.record.dataset["options"])
         _ = run.record.dataset["input_shape"], run.record.dataset["splits"]["train"]["n"]
     except (KeyError, TypeError) as error:
-        raise RunError(f"{run.files.record}: damaged: says nothing of its data ({error!r})") from None
+        raise RunError(f"{run.files.record}: damaged: it does not describe its data ({error!r})") from None
     dataset = load(name, **options)
     if dataset.fingerprint != run.record.dataset["fingerprint"]:
         raise RunError(
-            f"{run.path}: the data have changed since the run began (fingerprint {dataset.fingerprint[:12]}, then "
-            f"{run.record.dataset['fingerprint'][:12]}): bring them back as they were, or search again"
+            f"{run.path}: the data have changed since the run began (fingerprint now {dataset.fingerprint[:12]}, then "
+            f"{run.record.dataset['fingerprint'][:12]}): restore them, or search again"
         )
     return dataset
 
@@ -110,26 +110,26 @@ def open_test(dataset: Dataset) -> SplitData:
 
 
 def evaluate(module: nn.Module, split: SplitData, recorded: Report) -> Evaluated:
-    """Evaluate a module on a split, in float32 on the CPU, whatever it was trained in: as a loaded student answers.
+    """Evaluate a module on a split, in float32 on the CPU as a loaded student computes, however it was trained.
 
-    Measures beside the counts are taken where the run took them; the latency is the run's own, for it is no
-    property of a split.
+    Further measures are computed if the run recorded them. The latency is the run's own, because it does not depend
+    on the split.
     """
     device = torch.device("cpu")
     data = DeviceData(split.arrays, device, view_seed=0, augment=False)
     logits = predict_logits(module.to(device), data.validation, device)
-    taken = tuple(name for name in EXTRAS if name in recorded.scalars and name != "latency")
-    scalars = measure_extras(taken, module, data, logits)
+    names = tuple(name for name in EXTRAS if name in recorded.scalars and name != "latency")
+    scalars = measure_extras(names, module, data, logits)
     if "latency" in recorded.scalars:
         scalars["latency"] = recorded.scalars["latency"]
     return Evaluated(split.name, logits, _report(split, logits, scalars))
 
 
 def check_recorded(trained: Trained, module: nn.Module, validation: SplitData) -> int:
-    """Evaluate weights as the search did, and return on how many validation examples, at least, the counts differ.
+    """Evaluate weights as the search did, and return the least number of validation answers that differ from then.
 
     Raises:
-        RunError: more than can come from rounding: these are not the weights that the run evaluated.
+        RunError: more differ than rounding explains, so these are not the weights that the run evaluated.
     """
     device = torch.device("cpu")
     data = DeviceData(validation.arrays, device, view_seed=0, augment=False)
@@ -148,7 +148,7 @@ def check_recorded(trained: Trained, module: nn.Module, validation: SplitData) -
     )
     if not np.array_equal(now.examples, then.examples) or moved > max(5, TOLERATED * len(validation)):
         raise RunError(
-            f"{trained.id}: its weights give accuracy {now.accuracy:.4f} on validation, the run recorded "
+            f"{trained.id}: its weights give accuracy {now.accuracy:.4f} on validation, but the run recorded "
             f"{then.accuracy:.4f}: they are not the weights that were evaluated; leave it out with --pick"
         )
     return moved

@@ -1,5 +1,6 @@
 """The trained models of a run, read back from what it keeps: checkpoints of trials, weights of baselines."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from kdtune.distill.checkpoint import CheckpointError, read_checkpoint
 from kdtune.distill.config import Job
 from kdtune.distill.module import module_of
 from kdtune.errors import InputError, RunError, UnknownNameError
-from kdtune.files import read_json
+from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular, sha256_of
 from kdtune.runs.paths import is_trial
 from kdtune.runs.reader import Run
 from kdtune.runs.records import Report
@@ -23,7 +24,7 @@ class Trained:
     Attributes:
         role: `student`, `teacher` or `nds`.
         config: what was trained, as one level of plain values.
-        job: what was trained, as training takes it.
+        job: what was trained, in the form that training needs.
         state: its weights, on the CPU, contiguous.
         recorded: its last report in the run.
     """
@@ -49,7 +50,7 @@ class Trained:
         """Build the model with its weights, in evaluation mode.
 
         Raises:
-            RunError: the architecture is not known here, or the weights are not of it.
+            RunError: the architecture is unknown, or the weights do not fit it.
         """
         try:
             model = module_of(
@@ -66,7 +67,7 @@ class Trained:
         except RuntimeError:
             raise RunError(
                 f"{run.files.model(self.id)}: its weights are not those of a {self.architecture} for these data: "
-                "leave it out with --pick, or run the search again"
+                f"{_remedy(run)}"
             ) from None
         return model.eval()
 
@@ -80,7 +81,7 @@ def load_trained(run: Run, model_id: str) -> Trained:
     config = read_json(run.files.config(model_id))
     reports = run.reports(model_id)
     if not reports:
-        raise RunError(f"{run.files.reports(model_id)}: no report of {model_id}: it can't be exported")
+        raise RunError(f"{run.files.reports(model_id)}: {model_id} has no report and can't be exported")
     job = job_of(run, model_id, config)
     # A study keeps the weights of its students as those of baselines; a sweep's trials have checkpoints.
     checkpointed = is_trial(model_id) and not run.files.weights(model_id).exists()
@@ -96,7 +97,7 @@ def load_trained(run: Run, model_id: str) -> Trained:
 
 
 def job_of(run: Run, model_id: str, config: Mapping[str, Any]) -> Job:
-    """Return the training that the record of a model means.
+    """Rebuild a model's training from its record.
 
     Raises:
         RunError: the record is damaged.
@@ -104,26 +105,29 @@ def job_of(run: Run, model_id: str, config: Mapping[str, Any]) -> Job:
     try:
         return Job.from_dict(config["job"]) if "job" in config else Job.from_flat(config)
     except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
-        raise RunError(f"{run.files.config(model_id)}: damaged ({error!r}); {_REMEDY}") from None
+        raise RunError(f"{run.files.config(model_id)}: damaged ({error!r}); {_remedy(run)}") from None
 
 
-_REMEDY = "leave it out with --pick, or run the search again"
+def _remedy(run: Run) -> str:
+    return f"leave it out with --pick, or train it again: {run.resuming}"
 
 
 def _checkpoint(run: Run, model_id: str, job: Job, last: Report) -> dict[str, Tensor]:
     path = run.files.checkpoint(model_id)
     if not path.exists():
-        raise RunError(f"{path}: missing: the run kept no weights of {model_id}; {_REMEDY}")
+        raise RunError(f"{path}: missing: the run kept no weights of {model_id}; {_remedy(run)}")
     try:
+        if run.weights_digest(model_id) not in ("", sha256_of(path)):
+            raise CheckpointError(f"{path}: not bit by bit what the run recorded (another SHA-256)")
         content = read_checkpoint(path)
         reports = [Report.from_dict(record) for record in content["reports"]]
         state: dict[str, Tensor] = content["model"]
         fits = Job.from_dict(content["job"]) == job and all(isinstance(t, Tensor) for t in state.values())
-    except (CheckpointError, InputError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"{str(error).rstrip('.')}; {_REMEDY}") from None
+    except (CheckpointError, InputError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{str(error).rstrip('.')}; {_remedy(run)}") from None
     if not fits or not reports or reports[-1].epoch != last.epoch or reports[-1].counts != last.counts:
         raise RunError(
-            f"{path}: not the checkpoint of the {last.epoch} epochs that {model_id} reported; {_REMEDY}"
+            f"{path}: not the checkpoint of the {last.epoch} epochs that {model_id} reported; {_remedy(run)}"
         )
     return state
 
@@ -134,8 +138,14 @@ def _weights(run: Run, model_id: str) -> dict[str, Tensor]:
 
     path = run.files.weights(model_id)
     try:
-        return safetensors.torch.load(path.read_bytes())
+        content = read_regular(path, limit=LARGEST_WEIGHTS)
+        if run.weights_digest(model_id) not in ("", hashlib.sha256(content).hexdigest()):
+            raise RunError(
+                f"{path}: damaged: not bit by bit the weights that the run recorded (another SHA-256); "
+                f"{run.resuming} trains them again"
+            )
+        return safetensors.torch.load(content)
     except OSError as error:
-        raise RunError(f"{path}: not readable ({error.strerror}): run the search again") from None
+        raise RunError(f"{path}: not readable ({error.strerror}): {run.resuming} trains them again") from None
     except (safetensors.SafetensorError, ValueError) as error:
-        raise RunError(f"{path}: damaged ({error}): run the search again") from None
+        raise RunError(f"{path}: damaged ({error}): {run.resuming} trains them again") from None

@@ -1,4 +1,4 @@
-"""The front of a run as an export takes it up, or why there is none."""
+"""The members of a run's front, or the reason why there are none."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ def front_states(run: Run) -> list[ModelState]:
     """Return the members of a run's front now, best in the first objective first.
 
     Raises:
-        RunError: there is none; the message says why.
+        RunError: there are none; the message says why.
     """
     state = run.state()
     members = run.front_states(state)
@@ -24,8 +24,8 @@ def front_states(run: Run) -> list[ModelState]:
     if not done:
         running = sum(trial.state == "running" for trial in state.trials.values())
         if running:
-            raise RunError(f"{run.path}: no trial is done yet ({running} at work): wait for the first")
-        raise RunError(f"{run.path}: no trial is done: go on with 'kdtune search --resume {run.name}'")
+            raise RunError(f"{run.path}: no trial is done yet ({running} are training): wait for the first")
+        raise RunError(f"{run.path}: no trial is done: continue with 'kdtune search --resume {run.name}'")
     undefined = np.isnan(objective_values(done, run.record.objectives)).any(axis=1)
     reasons = []
     if undefined.any():
@@ -43,5 +43,5 @@ def front_states(run: Run) -> list[ModelState]:
 
 
 def choices(front: Sequence[ModelState]) -> list[Choice]:
-    """Return front members as picks see them: by what the search measured."""
+    """Return front members with the values that the search measured, from which `pick` chooses."""
     return [Choice(trial.id, trial.values) for trial in front]

@@ -1,4 +1,4 @@
-"""Names, units and intervals of measures, as figures, tables and sentences carry them."""
+"""Names, units and intervals of measures, for figures, tables and sentences."""
 
 import math
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _SPELT_OUT = {
 
 
 def measure_name(objective: Objective) -> str:
-    """Return an objective as people read it: `EOD over sex`, `worst class accuracy`."""
+    """Return an objective's name for readers: `EOD over sex`, `worst class accuracy`."""
     name = objective.measure.name
     if name in _SPELT_OUT:
         return _SPELT_OUT[name]
@@ -43,21 +43,21 @@ def measure_name(objective: Objective) -> str:
 
 
 def axis_label(objective: Objective, *, two_lines: bool = False) -> str:
-    """Return an objective's name, unit and direction, as an axis carries them."""
+    """Return an objective's name, unit and direction, to label an axis."""
     better = "higher" if objective.measure.direction == "max" else "lower"
     break_at = "\n" if two_lines else " "
     return f"{measure_name(objective)},{break_at}{UNITS[objective.measure.name]} ({better} is better)"
 
 
 def value_text(model: ModelFindings, objective: Objective, *, searched: bool = False) -> str:
-    """Return an objective's value on test, or as searched; a dash where there is nothing to compare a model with."""
+    """Return an objective's value on test, or as searched; a dash if there is nothing to compare a model with."""
     if objective.measure.need in ("teacher", "nds") and model.role != "student":
         return "–"
     return number(model.searched.get(objective.name, math.nan) if searched else model.value(objective.name))
 
 
 def short(model: ModelFindings) -> str:
-    """Return the name of a model as figures carry it."""
+    """Return a model's name in figures."""
     names = {"teacher": f"teacher {model.architecture}", "nds": f"{model.architecture} without teacher"}
     return names.get(model.role, model.id)
 
@@ -65,7 +65,7 @@ def short(model: ModelFindings) -> str:
 def interval_of(
     model: ModelFindings, objective: Objective, split: str = "test"
 ) -> tuple[float, float] | None:
-    """Return the 95 % interval of an objective on a split, or None where it has none."""
+    """Return the 95 % interval of an objective on a split, or None if it has none."""
     numbers = model.splits[split]
     if objective.measure.name == "accuracy":
         low, high = numbers["accuracy"]["interval"]
@@ -77,7 +77,7 @@ def interval_of(
 
 
 def chances(models: Sequence[ModelFindings], objective: Objective) -> list[float]:
-    """Return what chance alone gives for a gap, for each model, on test; [] for other measures."""
+    """Return the gap that chance alone would give each model on test; [] for other measures."""
     if objective.measure.name not in GAPS:
         return []
     gaps = [m.splits["test"]["attributes"][objective.attribute][objective.measure.name] for m in models]

@@ -1,6 +1,6 @@
 """Which members of a front to export, in words: `knee`, `accuracy>=0.9`, `eod<=0.05`, `t0003`, `3`.
 
-Members are chosen by their values on validation; choosing by those on test would spoil the test.
+Members are chosen by their values on validation: choosing by values on test would spoil the test.
 """
 
 import re
@@ -20,19 +20,19 @@ _BOUND = re.compile(r"\s*(?P<name>[a-z_]+(?:@[^<>=]+)?)\s*(?P<sign><=|>=)\s*(?P<
 
 @dataclass(frozen=True)
 class Choice:
-    """A front member as a pick sees it: its id and measures."""
+    """A front member that can be picked: its id and measures."""
 
     id: str
     values: Mapping[str, float]
 
 
 def pick(members: Sequence[Choice], objectives: Sequence[Objective], asked: Sequence[str]) -> list[str]:
-    """Return the ids of the members that any of `asked` names, in the front's order; all of them where none is.
+    """Return the ids of the members that any of `asked` names, in the front's order; all members if nothing is asked.
 
-    Bounds joined by a comma must all hold.
+    Bounds separated by commas must all hold.
 
     Raises:
-        InputError: a pick is not understood, or names nothing; the message says what there is.
+        InputError: a pick is not understood, or matches no member; the message says what there is.
     """
     if not asked:
         return [member.id for member in members]
@@ -48,11 +48,11 @@ def _named(members: Sequence[Choice], objectives: Sequence[Objective], text: str
         return {ids[knee(_values(members, objectives), objectives)]}
     if text.isdecimal():
         if int(text) < 1:
-            raise InputError(f"--pick {text}: a number of members is at least 1")
+            raise InputError(f"--pick {text}: the number of members must be at least 1")
         return {ids[k] for k in spread_out(_values(members, objectives), objectives, int(text))}
     if is_trial(text):
         if text not in ids:
-            raise InputError(f"--pick {text}: not on the front (there: {', '.join(ids)})")
+            raise InputError(f"--pick {text}: not on the front (members: {', '.join(ids)})")
         return {text}
     bounds = [_BOUND.fullmatch(part) for part in text.split(",")]
     if not all(bounds):
@@ -94,7 +94,7 @@ def _values(members: Sequence[Choice], objectives: Sequence[Objective]) -> np.nd
 
 
 def knee(values: np.ndarray, objectives: Sequence[Objective]) -> int:
-    """Return the row of values [n, objectives] that is nearest to having the front's best in everything.
+    """Return the row of values [n, objectives] that is nearest to the point with the front's best in every objective.
 
     Each objective is scaled to the front's own range, so that the choice does not depend on units.
     """
@@ -105,10 +105,10 @@ def knee(values: np.ndarray, objectives: Sequence[Objective]) -> int:
 
 
 def spread_out(values: np.ndarray, objectives: Sequence[Objective], n: int) -> list[int]:
-    """Return up to n rows of values [m, objectives] that together dominate most, taken one after the other."""
-    left, taken = list(range(len(values))), list[int]()
-    while left and len(taken) < n:
-        best = max(left, key=lambda row: front_hypervolume(values[[*taken, row]], objectives))
-        taken.append(best)
+    """Return up to n rows of values [m, objectives], chosen greedily to dominate most together."""
+    left, chosen = list(range(len(values))), list[int]()
+    while left and len(chosen) < n:
+        best = max(left, key=lambda row: front_hypervolume(values[[*chosen, row]], objectives))
+        chosen.append(best)
         left.remove(best)
-    return taken
+    return chosen

@@ -1,4 +1,4 @@
-"""`kdtune export`: from the front of a run to students that can be loaded, each with what it is worth, and to whom."""
+"""`kdtune export`: evaluates the front of a run on test, and writes its students and the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,11 +44,11 @@ class ExportRequest:
     Attributes:
         run: name or path; None for the newest.
         out: folder to write, absent or empty; None for `export` in the run.
-        pick: which members get a folder (see `kdtune.report.export.pick`); all of them where it is empty.
-        replicates: how many further seeds the front and its baselines are trained with.
+        pick: which members get a folder (see `kdtune.report.export.pick`); all members if it is empty.
+        replicates: number of further seeds with which the front and its baselines are trained.
         address: of a running Ray cluster (host:port), for the replicates.
         imports: modules that register the user's data sets and models.
-        torch_export, onnx: write these forms of each student too.
+        torch_export, onnx: whether each student is also written in these formats.
     """
 
     run: str | Path | None = None
@@ -70,19 +70,20 @@ def refuse_study(run: Run) -> None:
     """
     if run.record.kind == "study":
         raise InputError(
-            f"run {run.name!r} is a study, whose models are judged over seeds: its tables and figures are made by "
+            f"run {run.name!r} is a study, whose models are judged over seeds: to make its tables and figures, run "
             f"{run.record.concluding} {run.name}"
         )
 
 
 def run_export(request: ExportRequest) -> tuple[Path, Findings]:
-    """Export a run's front, and return the folder and what was found.
+    """Export a run's front, and return the folder and the findings.
 
-    Nothing is seen under the folder's name before all of it is there and was loaded again.
+    The folder appears under its name once everything is written and was loaded again.
 
     Raises:
-        InputError: the run, the folder or a pick can't be used as it is; nothing was written.
-        ExportError: what was written does not give what was measured; nothing was kept.
+        InputError: the run, the folder or a pick can't be used; nothing was written.
+        ExportError: a written student does not give what was measured; nothing was kept.
+        DiskError: the folder can't be written; nothing was kept.
     """
     check_formats(onnx=request.onnx)
     run = open_run(request.run, runs_dir=request.runs_dir)
@@ -122,10 +123,10 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
 
 
 def checked_out(out: Path) -> Path:
-    """Return the folder to write, if it is free.
+    """Return the folder to write, if nothing is in its place.
 
     Raises:
-        InputError: there is something in its place.
+        InputError: something is.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file: name a folder with --out")
@@ -178,15 +179,13 @@ def _write(
 
 
 def _robust(reseeded: Mapping[str, Mapping[str, Any]], picked: Sequence[str], notes: list[str]) -> list[str]:
-    """Return the members that stay on the front over means of other seeds; all of them where none does."""
+    """Return the members that stay on the front of means over other seeds; all members if none does."""
     stay = [name for name in picked if reseeded[name]["on_front"]]
     if not stay:
-        notes.append(
-            "over the means of other seeds no member is feasible and non-dominated: all are exported"
-        )
+        notes.append("in means over other seeds no member is feasible and non-dominated, so all are exported")
         return list(picked)
     gone = [name for name in picked if name not in stay]
-    notes += [f"{name} leaves the front over the means of other seeds, and is not exported" for name in gone]
+    notes += [f"{name} is not on the front of means over other seeds, and is not exported" for name in gone]
     return stay
 
 
@@ -225,5 +224,5 @@ def metrics_of(member: ModelFindings, findings: Findings, moved: int) -> dict[st
 
 
 def is_feasible_on_test(member: ModelFindings, findings: Findings) -> bool:
-    """Tell whether a member meets the run's constraints on test too."""
+    """Return whether a member meets the run's constraints on test too."""
     return all(c.violation(member.value(c.name)) <= 0 for c in findings.record.constraints)

@@ -17,7 +17,7 @@ SETTINGS = ("pair", "temperature", "alpha", "lr", "batch_size", "seed")
 
 
 def write_tables(folder: Path, findings: Findings) -> None:
-    """Write the front in three forms that hold the same numbers."""
+    """Write the front in three formats with the same numbers."""
     table = front_table(findings)
     write_bytes(folder / "front.csv", csv_of(table))
     write_pretty(folder / "front.json", findings_record(findings))
@@ -25,13 +25,13 @@ def write_tables(folder: Path, findings: Findings) -> None:
 
 
 def csv_of(table: "pandas.DataFrame") -> bytes:
-    """Return a table as CSV, with its words made safe for spreadsheets."""
+    """Return a table as CSV, with its text made safe for spreadsheets."""
     safe = table.map(lambda value: cell(value) if isinstance(value, str) else value)
     return safe.rename(columns=cell).to_csv(index=False).encode()
 
 
 def front_table(findings: Findings) -> "pandas.DataFrame":
-    """Return members and baselines, one a row.
+    """Return members and baselines, one per row.
 
     A measure has the columns `NAME_searched` (as the search recorded it, on validation), `NAME_validation` and
     `NAME_test` (of the exported float32 model); gaps also `NAME_test_low`, `NAME_test_high`, `NAME_test_chance`.
@@ -65,7 +65,7 @@ def front_table(findings: Findings) -> "pandas.DataFrame":
 
 
 def column_of(measure: str, attribute: str, attributes: Sequence[str]) -> str:
-    """Return the name of a measure of an attribute: bare for the first one."""
+    """Return the name of a measure over an attribute: without the attribute for the first one."""
     return measure if attribute == attributes[0] else f"{measure}@{attribute}"
 
 

@@ -1,4 +1,4 @@
-"""The end of `kdtune study`: from a trained study to tables, figures and a page."""
+"""The last step of `kdtune study`: turns a trained study into tables, figures and a page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,11 +35,11 @@ def report_study(
     """Evaluate a study's models on test, write everything into `<run>/study`, and print the table of classes.
 
     Args:
-        null: another null hypothesis than the space's.
-        evaluate: without, only what was evaluated before is drawn.
+        null: null hypothesis instead of the space's.
+        evaluate: whether models are evaluated that were not yet; without it, only evaluated ones are drawn.
 
     Raises:
-        KdtuneError: the run is no study, nothing is done, or a file is damaged.
+        KdtuneError: the run is not a study, no student is done, or a file is damaged.
     """
     run = open_run(root)
     check_no_links(run.files)

@@ -1,4 +1,4 @@
-"""The page of a study: what was found, beside what chance alone gives, with every figure and table."""
+"""The page of a study: what was found beside what chance alone would give, with every figure and table."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,8 +9,9 @@ from kdtune.report.study import published
 from kdtune.report.study.results.reading import Series, Study
 from kdtune.report.study.statistics import quantities
 from kdtune.report.study.statistics.quantities import spread
-from kdtune.report.study.statistics.significance import NULLS, Null, expected_floor, tally
+from kdtune.report.study.statistics.significance import FEW_CLASSES, NULLS, Null, expected_floor, tally
 from kdtune.report.study.tables.cells import percent
+from kdtune.report.study.tables.classes import FEW_CLASSES_WARNING
 from kdtune.report.study.tables.rendering import Table
 
 
@@ -46,19 +47,19 @@ _SECTIONS = (
     (("individual",), "Individual fairness"),
     (("trends",), "Trends"),
 )
-"""How the names of figures and tables begin, and the heading below which they stand."""
+"""The headings of the page, with the beginnings of the names of the figures and tables below them."""
 
 
 def opening(study: Study, null: Null) -> list[str]:
-    """Return a few sentences, from the numbers and nothing else."""
+    """Return a few sentences, written from the numbers and nothing else."""
     lines = []
     for series in study.series:
         t = max(series.temperatures, key=lambda t: spread(series.students[t], quantities.accuracy).mean)
         best = spread(series.students[t], quantities.accuracy)
         lines.append(
             f"{series.title}: the teacher is right on {percent(spread(series.teachers, quantities.accuracy))} % of the "
-            f"test examples, the student without one on {percent(spread(series.nds, quantities.accuracy))} %, the "
-            f"distilled one on {percent(best)} % at its best T = {t:g}. {_affected(study, series, null)}"
+            f"test examples, the student without a teacher on {percent(spread(series.nds, quantities.accuracy))} %, "
+            f"and the distilled student on {percent(best)} % at its best T = {t:g}. {_affected(study, series, null)}"
         )
     return lines
 
@@ -76,9 +77,9 @@ def _affected(study: Study, series: Series, null: Null) -> str:
         study.spec.level,
     )
     if not raw or floor is None:
-        return "Which classes are affected can't be tested: that takes two seeds or more of each model."
+        return "Which classes are affected can't be tested, because a test needs two or more seeds of each model."
     return (
-        f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes come out affected"
+        f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes are found affected"
         f"{' at every T' if min(raw) == max(raw) else ', depending on T'} ({_span(corrected)} after "
         f"Benjamini–Hochberg); identical models: {floor.raw:.2f} on average."
     )
@@ -89,21 +90,29 @@ def _span(values: Sequence[int]) -> str:
 
 
 def doubts(study: Study, null: Null) -> list[str]:
-    """Return what a reader must hold against the numbers."""
+    """Return the reasons why a reader should doubt the numbers."""
     lines = [
-        "Everything here is of the test split, as in the paper, and T is varied on it too: to choose a T by these "
-        "figures is to choose on test.",
-        "Error bars are of seeds: other data of the same kind would vary the results as well, and small groups most.",
-        "EOD and DPD are never negative: hold them against what chance alone gives. A weaker model often has the "
-        "larger EOD simply because it errs more; look at accuracy first.",
-        "Welch's test takes class accuracies for normal. Near 100 % they are not, and with few seeds it can't be seen.",
+        "Everything here was measured on the test split, as in the paper, for every T. To choose a T by these figures "
+        "is to choose on test.",
+        "Error bars show the spread over seeds. Other data of the same kind would change the results as well, and "
+        "those of small groups most.",
+        "EOD and DPD are never negative: compare them with what chance alone would give. A weaker model often has a "
+        "larger EOD simply because it errs more, so look at accuracy first.",
+        "Welch's test assumes that class accuracies are normally distributed. Near 100 % they are not, and a few seeds "
+        "can't show it.",
     ]
+    lines.append(
+        "All models are tested on the same examples, so #SC and #TC speak of these test examples: they say that "
+        "training changed how many of them are right, not that it would on other examples of the class."
+    )
+    if null == "ratio" and len(study.record.classes) < FEW_CLASSES:
+        lines.append(f"{FEW_CLASSES_WARNING} The counts by class accuracy alone stand beside.")
     lines += list(study.spec.warnings)
     if study.missing:
         shown = "; ".join(study.missing[:8]) + (
             f"; and {len(study.missing) - 8} more" if len(study.missing) > 8 else ""
         )
-        lines.append(f"Without a result, and left out: {shown}.")
+        lines.append(f"Left out, because they have no result: {shown}.")
     notes = set()
     for series in study.series:
         for t in series.temperatures:
@@ -111,14 +120,14 @@ def doubts(study: Study, null: Null) -> list[str]:
                 found = tally(reference, series.students[t], null=null, level=study.spec.level)
                 if found.note and any(test.degenerate.any() for test in found.tests.values()):
                     notes.add(f"{series.title}, T = {t:g}: {found.note} (marked *).")
-    taken = [m for series in study.series for m in (*series.nds, *series.teachers)]
-    if study.spec.individual is not None and not any(m.individual for m in taken):
-        lines.append(f"Individual fairness was not taken: {next(m.individual_note for m in taken)}.")
+    models = [m for series in study.series for m in (*series.nds, *series.teachers)]
+    if study.spec.individual is not None and not any(m.individual for m in models):
+        lines.append(f"Individual fairness was not measured: {next(m.individual_note for m in models)}.")
     return lines + sorted(notes)
 
 
 def differences(study: Study) -> list[str]:
-    """Return what stands beside published values, and what differs between the protocols."""
+    """Return which values are compared with published ones, and how the protocols differ."""
     record, spec = study.record, study.spec
     name = str(record.dataset["name"])
     matched = [
@@ -129,16 +138,14 @@ def differences(study: Study) -> list[str]:
     ]
     if not matched:
         return [
-            f"The paper has no figures for these pairs on {name}, so none stand beside ours. Tables and "
-            "figures here are of the paper's kinds: Table 1 (affected classes) by its number; the "
-            "others by their content, for their numbers are unknown here: disagreement matrices, "
-            "EOD and DPD against T, individual fairness "
-            "against T."
+            f"The paper has no figures for these pairs on {name}, so none are shown beside ours. The tables and "
+            "figures here are of the same kinds as the paper's: affected classes (its Table 1), disagreement "
+            "matrices, EOD and DPD against T, individual fairness against T."
         ]
     train = record.space.get("train", {})
     return [
-        "Columns marked 'published' are the paper's (Mohammadshahi and Ioannou, TMLR 03/2025), as its blog, slides and "
-        "poster give them. They are no target: the paper does not state optimiser, schedule, epochs, batch size or "
+        "Columns marked 'published' are the paper's (Mohammadshahi and Ioannou, TMLR 03/2025), from its blog, slides "
+        "and poster. They are not a target: the paper does not state optimiser, schedule, epochs, batch size or "
         "augmentation.",
         f"Here: {_epochs(study)}, {train or 'default training settings'}; α = {spec.alpha:g} (in the paper 0.8, "
         f"second-hand); T² in the loss: {spec.scale_by_t2} (not in the formula that the paper prints).",
@@ -159,7 +166,7 @@ def protocol(study: Study, null: Null) -> list[str]:
     }[spec.scale_by_t2]
     temperatures = ", ".join(f"{t:g}" for t in spec.temperatures)
     individual = (
-        "not taken"
+        "not measured"
         if spec.individual is None
         else (
             f"features {spec.individual.features}, output {spec.individual.output}, pairs "
@@ -168,12 +175,12 @@ def protocol(study: Study, null: Null) -> list[str]:
     )
     return [
         f"T = {temperatures}; α = {spec.alpha:g}; loss: {loss}; {_epochs(study)}.",
-        f"Seeds {', '.join(map(str, spec.seed_list))}; each has its own teacher, from which its students learn. Only "
-        "the distilled students of one seed share views of the data and their order; no two models share initial "
-        "weights.",
+        f"Seeds {', '.join(map(str, spec.seed_list))}: each has its own teacher, from which its students learn. The "
+        "distilled students of one seed share the augmented views of the data and their order; no two models share "
+        "initial weights.",
         f"Classes: Welch's t-test, null: equal {NULLS[null]}, level {spec.level:g}. Individual fairness: {individual}.",
-        "Accuracy, gaps and tests are derived from integer counts in the run directory; 'kdtune study --figures-only "
-        f"{study.record.name}' draws all of this again.",
+        "Accuracy, gaps and tests are derived from integer counts in the run directory. 'kdtune study --figures-only "
+        f"{study.record.name}' makes this report again from them.",
     ] + [f"Not defined: {note}" for note in _undefined(study)]
 
 

@@ -1,4 +1,4 @@
-"""The paper's own figures, beside which ours stand where data set and pair are the same.
+"""The paper's own figures, shown beside ours if data set and pair are the same.
 
 Mohammadshahi and Ioannou, "What is Left After Distillation?", TMLR 03/2025: read from the authors' blog, slides and
 poster, in %. Individual fairness is no percentage.
@@ -22,7 +22,7 @@ class PublishedClasses:
 
 @dataclass(frozen=True)
 class PublishedSeries:
-    """A quantity of the teacher, of the student without one, and by T."""
+    """A quantity of the teacher, of the student without a teacher, and of students by T."""
 
     teacher: float
     nds: float
@@ -89,25 +89,25 @@ PAIRS: Mapping[str, tuple[str, ...]] = {
     "trifeature": ("resnet20->lenet5",),
     "hatexplain": ("bert->distilbert", "bert-base->distilbert"),
 }
-"""The pairs of the runs by group."""
+"""The pairs for which the paper gives gaps between groups and individual fairness."""
 
 
 _LABELS = {"trifeature": "shape", "celeba": "Smiling"}
-"""The paper's task, where the data have several; also the one that is taken where none is asked for."""
+"""The paper's task, if the data have several; it is also the default."""
 
 
 def classes_of(dataset: Mapping[str, Any], pair: str) -> PublishedClasses | None:
-    """Return what the paper gives for the classes of a data set (as a run records it) and pair."""
+    """Return the paper's figures on classes for a data set (as a run records it) and pair."""
     return CLASSES.get((_name(dataset), pair.replace(" ", "")))
 
 
 def gap_of(dataset: Mapping[str, Any], pair: str, attribute: str, quantity: str) -> PublishedSeries | None:
-    """Return what the paper gives for EOD or DPD over an attribute."""
+    """Return the paper's EOD or DPD over an attribute."""
     return GAPS.get((_name(dataset), attribute.lower(), quantity)) if _is_theirs(dataset, pair) else None
 
 
 def individual_of(dataset: Mapping[str, Any], pair: str) -> PublishedSeries | None:
-    """Return what the paper gives for individual fairness."""
+    """Return the paper's individual fairness."""
     return INDIVIDUAL.get(_name(dataset)) if _is_theirs(dataset, pair) else None
 
 

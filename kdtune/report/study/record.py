@@ -1,4 +1,4 @@
-"""What a study found, as plain numbers for programs: every model, every count of classes, every floor."""
+"""A study's results as plain numbers for programs: every model, every count of classes, every floor."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ from kdtune.runs.summary import GAPS
 
 
 def as_record(study: Study, null: Null) -> dict[str, Any]:
-    """Return a study's results as JSON takes them; rates are shares, and null where undefined."""
+    """Return a study's results for JSON; rates are shares, and null if undefined."""
     return {
         "run": study.record.name,
         "null": null,
@@ -33,7 +33,7 @@ def as_record(study: Study, null: Null) -> dict[str, Any]:
 
 
 def models(study: Study) -> list[dict[str, Any]]:
-    """Return one row a model: what it is, and its rates."""
+    """Return one row per model: what it is, and its rates."""
     found: dict[str, dict[str, Any]] = {}
     for series in study.series:
         for role, name, of in (
@@ -52,7 +52,7 @@ def models(study: Study) -> list[dict[str, Any]]:
 
 
 def models_table(study: Study) -> Table:
-    """Return the same as a table; empty where undefined."""
+    """Return the same as a table; undefined cells are empty."""
     rows = models(study)
     head = list(rows[0])
     cells = [[_cell(value) for value in row.values()] for row in rows]
@@ -96,7 +96,16 @@ def _affected(study: Study, series: Series, null: Null) -> list[dict[str, Any]]:
     for t in series.temperatures:
         for test, reference in (("SC", series.nds), ("TC", series.teachers)):
             found = tally(reference, series.students[t], null=null, level=study.spec.level)
-            rows.append({**_series(series), "temperature": t, "test": test, **_tally(found)})
+            alone = tally(reference, series.students[t], null="raw", level=study.spec.level)
+            rows.append(
+                {
+                    **_series(series),
+                    "temperature": t,
+                    "test": test,
+                    **_tally(found),
+                    "uncorrected_by_class_accuracy": alone.n_raw,
+                }
+            )
     return rows
 
 

@@ -20,15 +20,15 @@ from kdtune.sweep.calibration.precision import machine_name
 from kdtune.sweep.plan import Plan
 
 MARGIN = 1.15
-"""How many times faster students must be as one than one by one: less is noise, and costs the sampler its history."""
+"""How many times faster students must be as one than one by one: less may be noise, and costs the sampler history."""
 SIZES = (4, 8, 16)
 LEAST_BLOCKS = 4
-"""Blocks that a budget is cut into at least: the sampler learns from one block what to propose in the next."""
+"""Fewest blocks to cut a budget into: the sampler learns from one block what to propose in the next."""
 _STEPS = 2
 _REPEATS = 5
 _SECONDS = 3.0
 _LONGEST_STEP = 0.3
-"""Seconds of a common step above which none is tried: arithmetic alone fills it, and being one saves none of that."""
+"""Seconds per common step above which no size is tried: arithmetic dominates then, and cohorts save none of it."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class CohortChoice:
     """How a sweep forms cohorts.
 
     Attributes:
-        size: number of consecutive trials among which they are formed; 1 for none.
-        architectures: of the students that are trained as one.
+        size: number of consecutive trials among which cohorts are formed; 1 for no cohorts.
+        architectures: architectures whose students are trained as one.
     """
 
     size: int = 1
@@ -63,7 +63,7 @@ def choose_cohorts(plan: Plan, workers: int) -> CohortChoice:
 
 
 def block_size(largest: int, trials: int | None, workers: int) -> int:
-    """Return a number of trials a block, at most `largest`, such that all workers get as many blocks."""
+    """Return the number of trials per block, at most `largest`, such that all workers get equally many blocks."""
     if trials is None:
         return largest
     largest = min(largest, math.ceil(trials / LEAST_BLOCKS))
@@ -72,7 +72,7 @@ def block_size(largest: int, trials: int | None, workers: int) -> int:
 
 
 def best_size(architecture: str, plan: Plan) -> int:
-    """Return how many students of this name train fastest as one; 1 where one by one is as fast."""
+    """Return how many students of this name train fastest as one; 1 if one by one is as fast."""
     shape, n_classes = plan.dataset.input_shape, plan.dataset.n_classes
     threads = min(max(1, int(plan.space.resources.cpus_per_trial)), os.cpu_count() or 1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -98,14 +98,14 @@ def _cohort_choice(size: int, architectures: tuple[str, ...]) -> CohortChoice:
 def _measure(job: Job, plan: Plan, device: torch.device, threads: int) -> dict[int, float]:
     """Return, by number of students, how many times faster a step is as one than one by one.
 
-    On a CPU it is the process's own time that counts: what else the machine does must not decide.
+    On a CPU the process's own time counts, so that other work on the machine does not decide.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         data = _made_up(plan, job.train.batch_size, device)
         steps = {1: solo_step(job, data)}
-        best = {1: _seconds(steps[1], device)}  # and warm
+        best = {1: _seconds(steps[1], device)}  # also warms up
         best[1] = _seconds(steps[1], device)
         for size in SIZES:
             if size * best[1] > _LONGEST_STEP:

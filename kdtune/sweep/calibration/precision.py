@@ -26,7 +26,7 @@ _VARIANTS = (Speed("float32", False), Speed("float32", True), Speed("bfloat16", 
 
 
 def fastest(architecture: str, plan: Plan) -> Speed:
-    """Return how a model of this name trains fastest on images of these shapes; tables stay plain."""
+    """Return how a model of this name trains fastest on images of these shapes; tables and text get the default."""
     shape = plan.dataset.input_shape
     if len(shape) != 3:
         return Speed()
@@ -50,7 +50,7 @@ def fastest(architecture: str, plan: Plan) -> Speed:
 
 
 def machine_name(device: torch.device) -> str:
-    """Return what computes: the name of the GPU or the CPU."""
+    """Return the name of the GPU or the CPU that computes."""
     return torch.cuda.get_device_name() if device.type == "cuda" else f"{platform.processor()} {_cpu_name()}"
 
 
@@ -65,7 +65,7 @@ def _cpu_name() -> str:
 def _measure(
     architecture: str, shape: tuple[int, ...], n_classes: int, batch: int, device: torch.device, threads: int
 ) -> dict[Speed, float]:
-    """Return the best seconds a step of each variant, interleaved, for at most a few seconds in all."""
+    """Return the fewest seconds per step of each variant, interleaved, measured for at most a few seconds in all."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -1,4 +1,4 @@
-"""Starts Ray on this machine, or joins a running cluster; and decides how many trials run at once, on what."""
+"""Starts Ray on this machine, or joins a running cluster, and decides how many trials run at once, on what."""
 
 import atexit
 import contextlib
@@ -15,17 +15,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdtune.bytecode import bytecode_for_children
 from kdtune.errors import InputError, SweepError
 from kdtune.space.reading import Resources
 from kdtune.user_code import added_folders
 
-# Each of these was needed (see the comments); set before Ray is imported by whoever drives a sweep.
+# Each of these is needed (see the comments). A driver must set them before it imports Ray.
 _ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # under `uv run` Ray would rebuild the environment for every worker
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own tables
+    "RAY_AIR_NEW_OUTPUT": "0",  # no tables of Tune's own
     "RAY_DEDUP_LOGS": "0",
-    "RAY_health_check_period_ms": "1000",  # a raylet that died is missed after 5 s, not 15
+    "RAY_health_check_period_ms": "1000",  # a dead raylet is noticed after 5 s, not 15
     "RAY_memory_monitor_refresh_ms": "0",  # a kill by Ray's memory monitor ends the whole sweep
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a worker that was given no GPU sees none
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the run directory is the log
@@ -39,7 +40,7 @@ _ENVIRONMENT = {
 _TOKEN = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser()
 
 TEACHER_GPU = 0.01
-"""Share of a GPU that the process with the teachers takes, so that Ray puts it where one is; trials leave it over."""
+"""Share of a GPU for the process with the teachers, so that Ray puts it where there is one; trials leave this free."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ class Allotment:
 
     Attributes:
         workers: trials at once.
-        cpus: of each trial; whole numbers are also its threads.
-        gpus: of each trial; fractions share a GPU.
-        largest_node: cores of the machine that has most of them.
+        cpus: cores of each trial; whole numbers are also its threads.
+        gpus: GPUs of each trial; fractions share a GPU.
+        largest_node: cores of the machine that has the most.
     """
 
     workers: int
@@ -67,16 +68,16 @@ class Allotment:
 
 
 def prepare_environment() -> None:
-    """Set what Ray reads from the environment; call before Ray is imported."""
+    """Set what Ray reads from the environment; must be called before Ray is imported."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
 
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Hold a connection to Ray: a cluster of this machine's own, or the one at `address` (host:port).
+    """Hold a connection to Ray: one started on this machine, or the cluster at `address` (host:port).
 
-    A Ray that the process started before is used, and left running.
+    If the process is already connected to Ray, that connection is used and left open.
 
     Raises:
         InputError: nobody answers at the address.
@@ -85,7 +86,7 @@ def connected(address: str | None) -> Iterator[None]:
     if address is not None:
         if address != "auto":
             _probe(address)
-        # 'ray start --head' wants the token; a driver that joins does not send it by itself.
+        # 'ray start --head' requires the token; a driver that joins does not send it by default.
         if _TOKEN.exists():
             os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
@@ -113,7 +114,7 @@ def connected(address: str | None) -> Iterator[None]:
 
 
 def _start_ray() -> None:
-    """Start a Ray of this machine's own; on a busy one it may take more than the 30 s that Ray allows itself.
+    """Start Ray on this machine; on a busy machine that may take more than the 30 s that Ray allows.
 
     Raises:
         SweepError: it did not start, even on the last try.
@@ -123,9 +124,9 @@ def _start_ray() -> None:
 
     before = set(psutil.Process().children())
     for tries_left in (2, 1, 0):
-        gc.collect()  # what is left of a start that failed
+        gc.collect()  # frees what is left of a failed start
         try:
-            with _loopback_only(), _bare(), _nowhere():
+            with bytecode_for_children(), _loopback_only(), _bare(), _nowhere():
                 ray.init(
                     address="local",
                     num_cpus=_cores(),
@@ -135,7 +136,7 @@ def _start_ray() -> None:
                     object_store_memory=_object_store_bytes(),
                 )
             return
-        except Exception as error:  # Ray raises no class of its own for this
+        except Exception as error:  # Ray has no exception class for this
             ray.shutdown()
             for process in set(psutil.Process().children()) - before:
                 process.kill()  # Ray leaves a half-started node running
@@ -148,9 +149,9 @@ def _start_ray() -> None:
 
 @contextlib.contextmanager
 def _loopback_only() -> Iterator[None]:
-    """Let a Ray that starts bind to the loopback, as it does on macOS and Windows: else it listens to every network.
+    """Let a starting Ray bind to the loopback, as it does on macOS and Windows: else it listens everywhere.
 
-    Ray takes no address for this on Linux; it asks this constant what machine it is on.
+    On Linux, Ray accepts no address for this; this constant decides.
     """
     from ray._private import ray_constants
 
@@ -164,10 +165,10 @@ def _loopback_only() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _bare() -> Iterator[None]:
-    """Start Ray without what serves nobody here: two fifths of its start's processor time, and 270 MB.
+    """Start Ray without parts that nobody uses here: they take two fifths of a start's processor time, and 270 MB.
 
-    That is the monitor of its autoscaler, which has one machine to scale, that of its logs, which nobody asked for, and
-    the dashboard's server, which starts without its pages too.
+    These are the monitor of the autoscaler, which has only one machine to scale, the monitor of the logs, which
+    nobody asked for, and the server of the dashboard, which starts even if the dashboard is off.
     """
     from ray._private.node import Node
 
@@ -186,15 +187,15 @@ def _bare() -> Iterator[None]:
 def _nowhere() -> Iterator[None]:
     """Start Ray from an empty folder, unless this process imports from the current one itself.
 
-    Its workers would look for every module in the folder where the driver started, and a folder of data may hold a
-    file called torch.py.
+    Otherwise its workers would look for every module in the folder where the driver started, and a folder of data may
+    contain a file called torch.py.
     """
     here = os.getcwd()
     if "" in sys.path or (here in sys.path and here not in added_folders()):
         yield
         return
     empty = tempfile.mkdtemp(prefix="kdtune-")
-    # It stays until this process ends: in a folder that is gone, torch can't load its own libraries.
+    # The folder stays until this process ends: torch can't load its own libraries in a folder that is gone.
     atexit.register(shutil.rmtree, empty, ignore_errors=True)
     os.chdir(empty)
     try:
@@ -204,10 +205,10 @@ def _nowhere() -> Iterator[None]:
 
 
 def allot(resources: Resources) -> Allotment:
-    """Choose how many trials run at once from what Ray has, unless the space says it.
+    """Choose from what Ray has how many trials run at once, unless the space says so.
 
-    Without a GPU a trial gets one core; with GPUs it gets a quarter of one, for the small students that distillation is
-    about leave most of a GPU idle.
+    Without a GPU a trial gets one core. With GPUs it gets a quarter of one, because the small students of distillation
+    leave most of a GPU idle.
     """
     import ray
 
@@ -259,7 +260,7 @@ def _object_store_bytes() -> int:
 
 
 def _probe(address: str) -> None:
-    """Knock at the address: Ray itself would try for minutes."""
+    """Raise InputError if nobody answers at the address: Ray itself would try for minutes."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise InputError(f"--address {address!r}: write host:port, as 'ray start --head' prints it")

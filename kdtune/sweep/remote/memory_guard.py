@@ -1,4 +1,4 @@
-"""Ends a worker that takes more memory than its share, before the machine ends whatever it likes."""
+"""Ends a worker that takes more memory than its share, before the system kills an arbitrary process."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ import psutil
 
 _POLL_SECONDS = 0.2
 _SHARE = 0.9
-"""Of a machine's memory that all its trials may take together."""
+"""Share of a machine's memory that all its trials may take together."""
 
 GB = 10**9
 
@@ -20,7 +20,7 @@ def memory_share(workers: int) -> int:
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
             total = min(total, int(Path(limit).read_text()))
-        except (OSError, ValueError):  # none there, or "max"
+        except (OSError, ValueError):  # there is no such limit, or it is "max"
             continue
     return max(GB, int(total * _SHARE / max(1, workers)))
 
@@ -31,7 +31,7 @@ def memory_limit(asked: float | None, workers: int) -> int:
 
 
 def own_memory() -> int:
-    """Return the bytes that this process has for itself: the data in Ray's shared memory are not its own."""
+    """Return the bytes of memory that this process alone uses: the data in Ray's shared memory do not count."""
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("RssAnon:"):
@@ -42,13 +42,13 @@ def own_memory() -> int:
 
 
 class MemoryGuard:
-    """Watches this process from a thread of its own, and ends it where it passes the limit.
+    """Watches this process from a thread of its own, and ends the process if it exceeds the limit.
 
-    An exception would have to wait until the code that takes the memory lets go; and what it took would stay.
+    An exception would have to wait until the code that takes the memory returns, and would not free the memory.
 
     Args:
         limit: bytes.
-        say: is given the reason before the process ends.
+        say: called with the reason before the process ends.
     """
 
     def __init__(self, limit: int, say: Callable[[str], object]) -> None:

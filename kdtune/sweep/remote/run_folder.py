@@ -1,4 +1,4 @@
-"""The run's directory as a worker has it: itself where its disk is in reach, else copies by way of the registry."""
+"""The run's directory as a worker sees it: the directory itself if it is in reach, else copies from the registry."""
 
 import contextlib
 import shutil
@@ -15,7 +15,7 @@ class RunFolder:
 
     Args:
         root: the run's directory on the driver's machine, absolute.
-        owner: what its lock file says: a directory of the same name without it is another one.
+        owner: what its lock file says; a directory of the same name with another owner is a different one.
     """
 
     def __init__(self, root: Path, owner: str, registry: RegistryClient) -> None:
@@ -31,7 +31,7 @@ class RunFolder:
             self._copies = Path(tempfile.mkdtemp(prefix="kdtune-run-"))
 
     def fetch(self, path: Path) -> Path:
-        """Return where a file of the run is read and written here, with the content that it has there now."""
+        """Return where to read and write a file of the run on this machine, with its current content."""
         if self._copies is None:
             return path
         name = path.relative_to(self._root)
@@ -45,7 +45,7 @@ class RunFolder:
         return here
 
     def send_changes(self) -> None:
-        """Bring to the run what was written here of the files that were fetched, and wait until it is there."""
+        """Send the fetched files that were changed here to the run, and wait until they are there."""
         for path, before in self._known.items():
             now = _version(path)
             if self._copies is not None and now is not None and now != before:
@@ -62,7 +62,7 @@ class RunFolder:
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    """Return what changes whenever a file is replaced."""
+    """Return a value that changes whenever the file is replaced."""
     with contextlib.suppress(OSError):
         facts = path.stat()
         return facts.st_ino, facts.st_mtime_ns

@@ -1,4 +1,4 @@
-"""Models trained as Ray tasks beside each other: their reports as they come, their weights at the end."""
+"""Trains models as parallel Ray tasks: their reports arrive as they come, their weights at the end."""
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -34,8 +34,8 @@ def train_model(
 ) -> Iterator[tuple[str, Any]]:
     """Train one model as a task; yield each report as it comes, and the weights (safetensors) last.
 
-    A distilled student learns from `teachers`, which serve the job's view seed. Where there is a `registry`, the
-    process signs in there, batch by batch, under the model's number.
+    A distilled student learns from `teachers`, which serve the job's view seed. If there is a `registry`, the process
+    reports to it batch by batch, under the model's number.
     """
     device = prepare_process(threads, builders)
     data = DeviceData(arrays, device, view_seed=job.view_seed, augment=job.train.augment)
@@ -65,8 +65,8 @@ class Outcome:
     """What became of one model.
 
     Attributes:
-        weights: safetensors; None where it could not be trained.
-        failure: why, then.
+        weights: safetensors; None if it could not be trained.
+        failure: why it could not be trained.
     """
 
     id: str
@@ -80,19 +80,19 @@ def _never() -> bool:
 
 
 def _ignore(model_id: str, news: object) -> None:
-    """Leave news of a model unread."""
+    """Ignore news of a model."""
 
 
 @dataclass(frozen=True)
 class TaskTrainer:
-    """Trains models as Ray tasks beside each other, with what all models of a run need.
+    """Trains models as parallel Ray tasks, and holds what all models of a run need.
 
     Attributes:
         arrays: reference to `Arrays`.
         builders: models that the user registered.
-        extras: measures beside the counts.
-        registry: where workers sign in; without it, none is taken to hang.
-        stopping: tells whether the run was asked to stop: what is at work is then left behind.
+        extras: measures in addition to the counts.
+        registry: where workers report; without it, no worker is assumed to hang.
+        stopping: returns whether the run was asked to stop; models at work are then abandoned.
     """
 
     arrays: Any
@@ -124,15 +124,16 @@ class TaskTrainer:
         """Train models by any id, and yield each as it ends.
 
         A model whose worker dies is trained again, `max_failures` times at most. So is one whose worker hangs: no batch
-        ends for `stall_seconds`, and, where it may be waiting for its teacher, for ten epochs as long as the longest.
+        ends for `stall_seconds` and, if it may be waiting for its teacher, for ten times the longest epoch.
 
         Args:
-            planned: models among which the machine is divided, those that an earlier driver trained included: the
-                number of threads, on which the last bits of the weights depend, must not change with how many are left.
-            teachers: of distilled students.
+            planned: number of models among which the machine is divided, including those that an earlier driver
+                trained: the last bits of the weights depend on the number of threads, so that must not change with the
+                number of models that are left.
+            teachers: teachers of distilled students.
             usual_epoch: the longest epoch that is known, in seconds.
-            on_report: is given each report as it comes; after a loss, earlier ones come again.
-            on_lost: is given each model that is trained again, and why.
+            on_report: called with each report as it comes; after a loss, earlier ones come again.
+            on_lost: called with each model that is trained again, and why.
         """
         shares = max(1, planned or len(jobs))
         threads = max(1, int(min(self.allotment.total_cpus / shares, self.allotment.largest_node)))
@@ -156,7 +157,7 @@ class TaskTrainer:
             return 0.0 if teachers is None else max([usual_epoch, *seen])
 
         def lost(name: str) -> str:
-            """Train a model again and return nothing, or return why it is given up."""
+            """Train a model again and return an empty string, or return why it is given up."""
             words = "" if self.registry is None else self.registry.pop_failure((numbers[name],))
             losses[name] += 1
             if losses[name] <= self.resources.max_failures:
@@ -178,7 +179,7 @@ class TaskTrainer:
                         kind, value = ray.get(next(stream))
                     except StopIteration:
                         pass
-                    # What was raised in training would be raised again; without this machine's Ray nothing is trained.
+                    # An error in training would come again, and without Ray on this machine nothing can be trained.
                     except (ray.exceptions.RayTaskError, ray.exceptions.LocalRayletDiedError) as error:
                         why = reason(error)
                     except ray.exceptions.RayError:

@@ -1,4 +1,4 @@
-"""The one process that runs teachers: each view of the data once, whoever asks first."""
+"""The one process that runs teachers: it computes each view of the data once, when it is first asked for."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ class TrainedTeacher:
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
 class TeacherServer:
-    """Runs each teacher once on each view, whoever asks first, and keeps the logits in the object store.
+    """Runs each teacher once on each view, when it is first asked for, and keeps the logits in the object store.
 
     It holds no state that can't be computed again: if its node dies, Ray starts it elsewhere.
     """
@@ -73,11 +73,11 @@ class TeacherServer:
 
 
 class TeacherClient:
-    """The process with the teachers as its driver and workers ask it; it travels to workers by pickling.
+    """The client of the process with the teachers, for driver and workers; it is pickled on its way to workers.
 
     Args:
-        handle: of the Ray actor.
-        needs: references to what a restart of it needs, held here because Ray does not hold them.
+        handle: handle of the Ray actor.
+        needs: references to what a restart of the actor needs, held here because Ray does not hold them.
     """
 
     def __init__(self, handle: Any, needs: Sequence[Any] = ()) -> None:
@@ -104,7 +104,7 @@ class TeacherClient:
         return self._handle.views.remote()
 
     def _logits(self, teacher: str, view: int) -> np.ndarray:
-        """Fetch logits; where their process died between the answer and the fetch, its successor makes them anew."""
+        """Fetch logits; if their process died between the answer and the fetch, its successor computes them again."""
         for _ in range(_ATTEMPTS - 1):
             with contextlib.suppress(ray.exceptions.ObjectLostError):
                 return cast(np.ndarray, ray.get(ray.get(self._handle.logits.remote(teacher, view))))
@@ -123,8 +123,8 @@ def serve_teachers(
 ) -> Iterator[TeacherClient]:
     """Run a process with these teachers, by architecture, until the block ends.
 
-    `arrays` is a reference to `Arrays`. References travel inside a list: an argument that is one itself would be gone
-    when Ray starts the actor anew on another node.
+    `arrays` is a reference to `Arrays`. References travel inside a list: a reference that is itself an argument would
+    be gone when Ray restarts the actor on another node.
     """
     actor: Any = TeacherServer  # Ray's decorator adds `options`
     references = [arrays, ray.put(dict(teachers))]

@@ -1,4 +1,4 @@
-"""Models that the user registered, on their way to workers, which find the modules that these come from."""
+"""Sends models that the user registered to workers, and lets the workers find the modules that these come from."""
 
 import sys
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from kdtune.user_code import added_folders
 
 
 class _Folders:
-    """Folders that a process looks for modules in, after all others, from the moment that this is unpickled."""
+    """Folders that are appended to a process's search path for modules when this object is unpickled."""
 
     def __init__(self, folders: tuple[str, ...]) -> None:
         self.folders = folders
@@ -22,9 +22,9 @@ class _Folders:
 
 
 class CarriedBuilder:
-    """A builder that, unpickled, first lets its process find the modules of `--import`.
+    """A builder whose unpickling first lets the process find the modules of `--import`.
 
-    Ray itself would put the driver's folder before all others: there a file called torch.py would be torch.
+    Ray itself would put the driver's folder before all others, so that a file called torch.py would become torch.
     """
 
     def __init__(self, folders: _Folders, builder: Builder) -> None:
@@ -40,7 +40,7 @@ class CarriedBuilder:
 
 
 def user_builders(names: Iterable[str]) -> dict[str, Builder]:
-    """Return the builders of those models that did not come with kdtune: workers must be given them."""
+    """Return the builders of those models that are not part of kdtune: workers need to be given them."""
     found = {name: models.get(name) for name in names if name in models}
     folders = _Folders(added_folders())
     return {

@@ -1,4 +1,4 @@
-"""Kills a worker that hangs: one that was not heard of for far longer than work of its kind takes."""
+"""Kills a worker that hangs: it has not reported for far longer than work of its kind takes."""
 
 import contextlib
 import os
@@ -17,16 +17,16 @@ from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.remote.worker_registry import AtWork, RegistryClient
 
 EPOCHS = 10
-"""An epoch that lasts as long as so many usual ones is taken to hang, where it is past the limit too."""
+"""An epoch that lasts as long as this many usual ones is assumed to hang, if it is past the limit too."""
 
 _POLL_SECONDS = 1.0
 
 
 def usual_epoch(state: RunState, numbers: Sequence[int]) -> float:
-    """Return how many seconds an epoch of these trials, trained as one, may be expected to last.
+    """Return how many seconds an epoch of these trials, trained as one, is expected to last.
 
-    Taken from the slowest of what ran before: epochs of their teachers, of their architectures without a teacher, of
-    trials of the same pair.
+    The estimate is the slowest of the epochs so far of their teachers, of their architectures without a teacher, and
+    of trials of the same pair.
     """
     total = 0.0
     for number in numbers:
@@ -50,7 +50,7 @@ def usual_epoch(state: RunState, numbers: Sequence[int]) -> float:
 
 
 def is_stalled(worker: AtWork, usual: float, limit: float, now: float) -> bool:
-    """Tell whether a worker signed in longer ago than the limit, and than ten usual epochs (seconds each)."""
+    """Return whether a worker last reported longer ago than the limit and than ten usual epochs (in seconds)."""
     return now - worker.since > max(limit, EPOCHS * usual)
 
 
@@ -63,14 +63,14 @@ def watchdog(
     ready: Any = None,
     what: str = "epoch",
 ) -> Iterator[None]:
-    """Watch all workers that sign in at the registry until the block ends; a worker that hangs is killed.
+    """Watch all workers that report to the registry until the block ends, and kill a worker that hangs.
 
     Args:
-        usual: tells how many seconds an epoch of these models may be expected to last; 0 where only the limit counts.
-        limit: seconds after which a worker that did not sign in again may be taken to hang; None to watch nothing, as
+        usual: returns how many seconds an epoch of these models is expected to last; 0 if only the limit counts.
+        limit: seconds without a report after which a worker may be assumed to hang; None to watch nothing, as
             without a registry.
-        ready: reference to an answer of what workers wait for at first: until it is there, none of them hangs.
-        what: before each of which they sign in.
+        ready: reference to an answer that workers wait for at first: until it is there, none of them hangs.
+        what: unit of work before which a worker reports.
     """
     ended = threading.Event()
 
@@ -80,7 +80,7 @@ def watchdog(
                 return
         begun = time.time()
         while not ended.wait(min(_POLL_SECONDS, limit / 4)):
-            with contextlib.suppress(ray.exceptions.RayError):  # asked again in a second
+            with contextlib.suppress(ray.exceptions.RayError):  # the next poll asks again
                 for seen in registry.at_work():
                     worker = replace(seen, since=max(seen.since, begun))
                     if is_stalled(worker, usual(worker.numbers), limit, time.time()):
@@ -102,7 +102,7 @@ def watchdog(
 
 
 def _kill(worker: AtWork) -> None:
-    """Kill a process on its machine: one that is stopped, or waits for a device, hears nothing less."""
+    """Kill a process on its machine: one that is stopped or waits for a device ignores anything weaker."""
     if worker.node == ray.get_runtime_context().get_node_id():
         _kill_here(worker.pid)
         return

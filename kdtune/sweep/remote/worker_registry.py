@@ -1,6 +1,6 @@
-"""Who is at work: workers, on whichever machine, say so here, report why they die, and read and write the run's files.
+"""Where workers on any machine report that they are at work and why they die, and read and write the run's files.
 
-The registry is a process on the driver's own machine, beside the run directory.
+The registry is a process on the driver's machine, which has the run directory.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from kdtune.runs.paths import RunFiles
 
 @dataclass(frozen=True)
 class AtWork:
-    """A worker in the midst of an epoch, or, in a fleet, of a batch.
+    """A worker in the middle of an epoch of trials or, as a task, of a batch.
 
     Attributes:
-        numbers: of the trials that it trains; in a fleet, of the model.
+        numbers: numbers of the trials that it trains or, for a task, of its model.
         node: Ray's id of its machine.
-        since: when that began, by the clock of the driver's machine.
+        since: when the epoch or batch began, by the clock of the driver's machine.
     """
 
     numbers: tuple[int, ...]
@@ -36,7 +36,7 @@ class AtWork:
 
 
 class WorkerRegistry:
-    """What the registry does; none of it needs Ray."""
+    """The registry itself; it does not need Ray."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
@@ -56,12 +56,12 @@ class WorkerRegistry:
         return list(self._at_work.values())
 
     def report_failure(self, numbers: Sequence[int], words: str) -> None:
-        """Note what a worker is about to die of."""
+        """Note why a worker is about to die."""
         self._remove(numbers)
         self._failures[tuple(numbers)] = words
 
     def pop_failure(self, numbers: Sequence[int]) -> str:
-        """Return what a worker that died said of it, once; empty where it said nothing."""
+        """Return, only once, the reason that a dead worker gave; empty if it gave none."""
         self._remove(numbers)
         return self._failures.pop(tuple(numbers), "")
 
@@ -84,19 +84,19 @@ class WorkerRegistry:
     def _path(self, name: str) -> Path:
         path = (self._root / name).resolve()
         if not path.is_relative_to(self._root):
-            raise RunError(f"{name!r} is no file of the run {self._root}")
+            raise RunError(f"{name!r} is not a file of the run {self._root}")
         return path
 
 
 LOST = "its worker process, or its machine, was lost"
-"""What is said of a worker that died without a word."""
+"""The reason recorded for a worker that gave none."""
 
 
 class RegistryClient:
-    """The registry as its driver, the watchdog and each worker ask it; it travels to workers by pickling.
+    """The client of the registry, for driver, watchdog and workers; it is pickled on its way to workers.
 
     Args:
-        handle: of the Ray actor.
+        handle: handle of the Ray actor.
     """
 
     def __init__(self, handle: Any) -> None:
@@ -109,13 +109,13 @@ class RegistryClient:
     # ---- a worker's side ----
 
     def begin(self, numbers: Sequence[int]) -> None:
-        """Say that this process begins an epoch of these trials; it does not wait."""
+        """Report that this process begins an epoch of these trials, without waiting."""
         self._begin(numbers)
 
     def go_on(self, numbers: Sequence[int]) -> None:
-        """Say that this process gets on, once a second at most.
+        """Report that this process makes progress, at most once a second.
 
-        The first time it waits until that is heard: a process that stops at once would not be missed otherwise.
+        The first call waits until the report has arrived: otherwise nobody would miss a process that hangs at once.
         """
         if time.monotonic() - self._said >= 1:
             said = self._begin(numbers)
@@ -124,12 +124,12 @@ class RegistryClient:
             self._said = time.monotonic()
 
     def end(self) -> None:
-        """Say that the epoch has ended; it does not wait."""
+        """Report that the epoch has ended, without waiting."""
         self._handle.end.remote(*_this_process())
 
     def report_failure(self, numbers: Sequence[int], words: str) -> None:
-        """Say what the process that trains these models is about to die of, and wait a while until it is heard."""
-        with contextlib.suppress(Exception):  # a process that dies can do nothing about it
+        """Report why the process that trains these models is about to die, and wait a few seconds for it to arrive."""
+        with contextlib.suppress(Exception):  # a dying process can do nothing about it
             ray.get(self._handle.report_failure.remote(tuple(numbers), words), timeout=5)
 
     def read_file(self, name: str) -> bytes | None:
@@ -152,7 +152,7 @@ class RegistryClient:
         return found
 
     def pop_failure(self, numbers: Sequence[int]) -> str:
-        """Return why a worker died; empty where it said nothing, or the registry was lost with it."""
+        """Return why a worker died; empty if it gave no reason, or the registry was lost with it."""
         try:
             return str(ray.get(self._handle.pop_failure.remote(tuple(numbers))))
         except ray.exceptions.RayError:

@@ -14,7 +14,7 @@ class StudyModel(PlannedModel):
     """One model of a study.
 
     Attributes:
-        seed: of the study's seeds, the one that this model repeats.
+        seed: which of the study's seeds this model belongs to.
     """
 
     seed: int
@@ -23,9 +23,9 @@ class StudyModel(PlannedModel):
 def study_models(plan: Plan) -> tuple[StudyModel, ...]:
     """Return all models of a study: baselines first, then the students seed by seed.
 
-    No two models share a seed, and teachers and students without one have views of the data of their own: Welch's
-    test takes what it compares for independent. What the distilled students of one repetition share, and no other
-    model, is their views and the order in which they see them, so that their teacher runs once on each.
+    No two models share a seed, and teachers and students without one have their own views of the data, because Welch's
+    test assumes that the samples it compares are independent. Only the distilled students of one repetition share
+    their views and the order in which they see them, so that their teacher runs once on each view.
     """
     study = plan.space.study
     assert study is not None

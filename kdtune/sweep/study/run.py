@@ -1,4 +1,4 @@
-"""Trains the models of a study as Ray tasks, and goes on where an earlier driver was ended."""
+"""Trains the models of a study as Ray tasks, and continues where an earlier driver ended."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -54,7 +54,7 @@ def _distil(
     models: RecordedModels,
     trainer: TaskTrainer,
 ) -> dict[str, str]:
-    """Train the students of one seed from the teachers of that seed; return what failed, and why."""
+    """Train the students of one seed from the teachers of that seed; return which failed, and why."""
     final = {(m.role, m.job.architecture): models.last_counts(m) for m in baselines}
     references, needed = {}, set()
     for model in students:

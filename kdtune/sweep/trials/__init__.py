@@ -1,1 +1,1 @@
-"""The life of each trial: proposed, trained, stopped early or run again, kept, told back to Optuna."""
+"""The life of each trial: proposed, trained, stopped early or run again, recorded, reported to Optuna."""

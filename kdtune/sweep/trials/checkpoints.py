@@ -1,4 +1,4 @@
-"""Which checkpoints a sweep keeps, and how much room it needs: a thousand students must not fill a disk."""
+"""Which checkpoints a sweep keeps, and how much disk space it needs: a thousand students must not fill a disk."""
 
 import contextlib
 import json
@@ -8,28 +8,32 @@ from pathlib import Path
 from typing import Literal
 
 from kdtune.data.dataset import Dataset
+from kdtune.distill.checkpoint import read_checkpoint
+from kdtune.errors import KdtuneError
 from kdtune.fairness import count
+from kdtune.files import read_json, sha256_of
 from kdtune.models import build
+from kdtune.runs.jsonl import read_backwards
 from kdtune.runs.paths import RunFiles
-from kdtune.runs.state import RunState
+from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.plan import Plan
 
 Keep = Literal["all", "front", "none"]
 
 ENDED = ("done", "stopped", "failed")
 _EVENT_BYTES = 40
-"""Of one measure in an event, its name included."""
+"""Bytes of one measure in an event, including its name."""
 
 _MEASURES, _CELLS = 16, 10
 _STATES = {"sgd": 2, "adamw": 3}
-"""Copies of the weights in a checkpoint: themselves, and what the optimiser keeps of each."""
+"""Copies of the weights in a checkpoint: the weights themselves, and the optimiser's state of each."""
 
 
 class CheckpointRetention:
-    """Takes the checkpoints of students that have ended and are not to be kept.
+    """Deletes the checkpoints of students that have ended and are not to be kept.
 
-    A student that is at work always keeps its last. One that another dominates stays dominated, so that nothing is
-    taken that a front could ask for later.
+    A student at work always keeps its last checkpoint. A dominated student stays dominated, so no checkpoint is
+    deleted that a front could need later.
     """
 
     def __init__(self, keep: Keep, files: RunFiles) -> None:
@@ -38,25 +42,54 @@ class CheckpointRetention:
         self._there: set[str] = set()
 
     def delete_superseded(self, state: RunState, ended: Collection[str], front: Collection[str]) -> None:
-        """Take what is not to be kept of the students in `ended`, and of those that have left the front."""
+        """Delete the checkpoints, not to be kept, of students in `ended` and of those that have left the front."""
         if self._keep == "all":
             return
         now = [name for name in ended if state.trials[name].state in ENDED]
         kept = set(front) if self._keep == "front" else set()
         self._there.update(now)
-        taken = [self._files.checkpoint(name) for name in self._there - kept]
-        for name in now:  # what a worker left that was killed while it wrote
-            taken += self._files.model(name).glob(".checkpoint.pt.*")
-        for path in taken:
+        superseded = [self._files.checkpoint(name) for name in self._there - kept]
+        for name in now:  # left by a worker that was killed while writing
+            superseded += self._files.model(name).glob(".checkpoint.pt.*")
+        for path in superseded:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
         self._there &= kept
 
 
-def room_needed(plan: Plan, workers: int) -> tuple[int, int, int]:
-    """Return bytes: of one student's checkpoint (the largest), of all kept ones, and of the records of all trials.
+def why_lost(files: RunFiles, model: ModelState, *, checkpoint: bool) -> str:
+    """Return why an export could not read what is kept of a finished student; empty if it could.
 
-    Of those that are kept for the front only those at work are counted: how long a front grows nobody knows.
+    Args:
+        checkpoint: whether its weights are kept.
+    """
+    try:
+        read_json(files.config(model.id))
+        last = next(read_backwards(files.reports(model.id)), None)
+        if last is None or last.get("epoch") != model.epoch:
+            return f"{files.reports(model.id).name} lacks its last report"
+        if not checkpoint:
+            return ""
+        if model.weights and model.weights != sha256_of(files.checkpoint(model.id)):
+            return f"{files.checkpoint(model.id).name} is not what was recorded"
+        read_checkpoint(files.checkpoint(model.id))
+    except (KdtuneError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def checkpoint_digest(files: RunFiles, model_id: str) -> str:
+    """Return the SHA-256 (hex) of a student's checkpoint; empty where there is none."""
+    try:
+        return sha256_of(files.checkpoint(model_id))
+    except OSError:
+        return ""
+
+
+def room_needed(plan: Plan, workers: int) -> tuple[int, int, int]:
+    """Return the bytes of one student's checkpoint (the largest), of all kept ones, and of the records of all trials.
+
+    If those of the front are kept, only those at work are counted, because nobody knows how long a front will grow.
     """
     space, dataset = plan.space, plan.dataset
     weights = max(_weights(pair.student, dataset) for pair in space.pairs)
@@ -68,20 +101,20 @@ def room_needed(plan: Plan, workers: int) -> tuple[int, int, int]:
 
 
 def say_room(plan: Plan, workers: int, root: Path) -> str:
-    """Return one line: what a sweep needs on the disk, and what is free there."""
+    """Return one line that says how much disk space a sweep needs, and how much is free."""
     checkpoint, kept, records = room_needed(plan, workers)
     free = shutil.disk_usage(root).free
     which = {"all": "of every student", "front": "at work and on the front", "none": "at work"}[
         plan.space.keep
     ]
     trials = plan.space.budget.trials
-    told = "" if trials is None else f", {size(records)} for the records of {trials:,} trials"
-    line = f"disk: {size(checkpoint)} a checkpoint (kept: {which}){told}; {size(free)} are free"
+    for_records = "" if trials is None else f", {size(records)} for the records of {trials:,} trials"
+    line = f"disk: {size(checkpoint)} per checkpoint (kept: {which}){for_records}; {size(free)} are free"
     return line if kept + records < free else f"{line}: NOT ENOUGH, about {size(kept + records)} are needed"
 
 
 def size(n: float) -> str:
-    """Return bytes as people read them."""
+    """Return a number of bytes in a form for people."""
     units = ["B", "kB", "MB", "GB", "TB"]
     while n >= 1000 and len(units) > 1:
         n /= 1000

@@ -1,7 +1,8 @@
 """Which trials are trained as one: a pure function of their numbers and of what they train.
 
-Trials are proposed in blocks of consecutive numbers; those of a block that differ only in what a cohort can give each
-of its members form one cohort. A sweep that was killed and resumed so forms the cohorts that an undisturbed one would.
+Trials are proposed in blocks of consecutive numbers. Those of a block that differ only in what may differ between the
+members of a cohort form one cohort. A sweep that was killed and resumed therefore forms the same cohorts as an
+uninterrupted one.
 """
 
 import hashlib
@@ -11,11 +12,11 @@ from collections.abc import Iterable
 from kdtune.distill.config import Job
 
 _OWN = ("lr", "weight_decay", "momentum")
-"""Settings of the protocol that each member of a cohort has for itself."""
+"""Settings of the protocol that may differ between the members of a cohort."""
 
 
 def signature(job: Job) -> str:
-    """Return a short name for all that the members of a cohort share: architecture, views, protocol."""
+    """Return a short name for everything that the members of a cohort share: architecture, views, protocol."""
     train = {key: value for key, value in job.to_dict()["train"].items() if key not in _OWN}
     content = json.dumps([job.architecture, job.view_seed, train], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
@@ -24,7 +25,7 @@ def signature(job: Job) -> str:
 def group(jobs: Iterable[tuple[int, Job]]) -> list[tuple[str, list[int]]]:
     """Return (signature, numbers) of those that may form a cohort.
 
-    They come in the order of their signatures: that of their numbers would change when some have ended.
+    They are sorted by signature, because an order by number would change when some have ended.
     """
     cohorts: dict[str, list[int]] = {}
     for number, job in jobs:

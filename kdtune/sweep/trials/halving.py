@@ -1,7 +1,7 @@
-"""Asynchronous successive halving: which students go on, by one measure or by all objectives. Knows nothing of Ray.
+"""Asynchronous successive halving: which students go on, by one measure or by all objectives. It does not use Ray.
 
-Li et al. (2018, arXiv 1810.05934) for one measure, in the form that never waits and never resumes a stopped trial;
-Schmucker et al. (2021, arXiv 2106.12639) for several: non-dominated rank, then an ε-net within the rank.
+For one measure this is Li et al. (2018, arXiv 1810.05934), in the form that never waits and never resumes a stopped
+trial; for several it is Schmucker et al. (2021, arXiv 2106.12639): non-dominated rank, then an ε-net within the rank.
 """
 
 import math
@@ -16,14 +16,14 @@ from kdtune.sweep.plan import Plan
 
 
 class Halving:
-    """Judges trials as they reach rungs: at each, the best 1/factor of those that were there so far go on.
+    """Judges trials as they reach rungs: at each rung, the best 1/factor of those that have reached it so far go on.
 
-    Only trials that keep all bounds compete on the objectives: one that has learnt nothing treats all groups alike.
-    Below them are those that break a bound, by how much in sum; below these, those with an undefined value. Trials that
-    can't be told apart share the fate of the best of them.
+    Only trials that meet all bounds compete on the objectives, because a trial that has learnt nothing treats all
+    groups alike. Below them rank trials that break a bound, by the sum of their violations, and below these, trials
+    with an undefined value. Trials that are equal share the fate of the best of them.
 
-    The judgement depends on what was reported before, and in which order trials arrived at a rung only through that. A
-    trial is judged once at a rung: what is reported again changes nothing.
+    The judgement depends only on what was reported earlier; the order in which trials arrive at a rung matters only
+    because of that. A trial is judged once per rung: reporting again changes nothing.
 
     Args:
         rungs: epochs at which trials are judged, ascending.
@@ -38,13 +38,13 @@ class Halving:
         self._stopped: set[int] = set()
 
     def stopped(self, number: int) -> bool:
-        """Tell whether this trial has lagged behind at one of its rungs."""
+        """Return whether this trial lagged behind at one of its rungs."""
         return number in self._stopped
 
     def recall(
         self, number: int, epoch: int, values: Sequence[float], violations: Sequence[float] = ()
     ) -> None:
-        """Record what a trial that has ended reported after an epoch: others are judged by it, not itself."""
+        """Record what an ended trial reported after an epoch: it counts for others, but is not judged itself."""
         if epoch in self._rungs:
             self._rungs[epoch].add(number, values, violations)
 
@@ -54,8 +54,8 @@ class Halving:
         """Record what a trial reports after an epoch, and return whether it is to be trained further.
 
         Args:
-            values: of the objectives; NaN where undefined.
-            violations: by how much each bound is broken: at most 0 where it is kept.
+            values: values of the objectives; NaN if undefined.
+            violations: by how much each bound is broken: at most 0 if it is met.
         """
         rung = self._rungs.get(epoch)
         if rung is not None and rung.add(number, values, violations) and not self._is_among_best(rung):
@@ -63,7 +63,7 @@ class Halving:
         return number not in self._stopped
 
     def _is_among_best(self, rung: "_Rung") -> bool:
-        """Judge the trial that came last."""
+        """Return whether the trial that came last goes on."""
         rows = rung.rows
         values, violation = rows[:, :-1], rows[:, -1]
         undefined = np.isnan(values).any(axis=1)
@@ -94,7 +94,7 @@ class _Rung:
         return self._rows[: len(self._numbers)]
 
     def add(self, number: int, values: Sequence[float], violations: Sequence[float]) -> bool:
-        """Append a trial's row; False where the trial was here before."""
+        """Append a trial's row; return False if the trial was here before."""
         if number in self._numbers:
             return False
         n = len(self._numbers)
@@ -107,7 +107,7 @@ class _Rung:
 
 
 class EarlyStopper:
-    """Early stopping as a space asks for it: takes the measures of every student's epochs, and says who goes on."""
+    """Early stopping as a space asks for it: records the measures of all epochs, and decides which students go on."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -117,7 +117,7 @@ class EarlyStopper:
         self._halving = Halving(plan.rungs, self._stopping.factor, directions)
 
     def goes_on(self, number: int) -> bool:
-        """Tell whether a trial, by what it reported so far, is to be trained further."""
+        """Return whether a trial is to be trained further, given what it has reported so far."""
         return not self._halving.stopped(number)
 
     def record(self, number: int, epoch: int, measures: Mapping[str, float]) -> None:

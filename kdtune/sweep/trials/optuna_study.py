@@ -1,11 +1,12 @@
-"""The Optuna study of a run: its journal, its sampler, and what it is told of each trial.
+"""The Optuna study of a run: its journal, its sampler, and what it learns about each trial.
 
-The journal is the only truth about which trials exist: a sweep that was killed asks it what is left to do.
+The journal alone decides which trials exist: a resumed sweep reads from it what is left to do.
 """
 
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import optuna
@@ -38,7 +39,7 @@ def open_study(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        # A driver that was killed while it wrote leaves its lock; the run's own lock says that nobody else writes.
+        # A driver that was killed while writing leaves its lock; the run's own lock ensures that nobody else writes.
         journal.with_name(journal.name + ".lock").unlink(missing_ok=True)
         cut_torn_tail(journal)
         return _opened(journal, objectives)
@@ -46,7 +47,7 @@ def open_study(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
         if is_disk_error(error):
             raise DiskError.of(error, journal) from error
         raise RunError(f"{journal}: not readable ({error.strerror})") from None
-    except Exception as error:  # what Optuna raises at a line that it did not write may be anything
+    except Exception as error:  # Optuna may raise anything at a line that it did not write
         raise RunError(
             f"{journal}: damaged ({type(error).__name__}): what was recorded can be read and exported, but the "
             "search can't go on: start a new run"
@@ -74,8 +75,8 @@ def _opened(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
 def make_sampler(space: Space, number: int) -> BaseSampler:
     """Return the sampler that proposes the trial with this number: as the space says it, or as it is enqueued.
 
-    It is made anew for each trial and depends on the seed, the number and the study's history alone, so that a sweep
-    that was killed and resumed proposes what an undisturbed one would have.
+    Each trial gets a new sampler that depends only on the seed, the number and the study's history, so that a sweep
+    that was killed and resumed proposes what an uninterrupted one would have proposed.
     """
     seed = derive_seed(space.seed, "sampler", number) % 2**32
     told = given(space.enqueue[number], space.pairs) if number < len(space.enqueue) else {}
@@ -114,8 +115,8 @@ def tell(
 ) -> None:
     """Tell the study how a trial ended.
 
-    COMPLETE only for a trial trained to the end with every value defined; PRUNED where it was stopped early, FAIL for
-    the rest: neither can be taken for a result.
+    It is COMPLETE only if it was trained to the end with every value defined, PRUNED if it was stopped early, and FAIL
+    otherwise: the sampler does not mistake the last two for results.
     """
     values = [model.values.get(objective.name, float("nan")) for objective in objectives]
     violations = {c.name: c.violation(model.values.get(c.name, float("nan"))) for c in constraints}
@@ -144,18 +145,27 @@ def ask(study: optuna.Study, space: Space, number: int) -> optuna.Trial:
 
 
 def unfinished(study: optuna.Study) -> list[int]:
-    """Return the numbers of the trials that were begun and never ended."""
+    """Return the numbers of the trials that began and never ended."""
     return [
         t.number for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
     ]
 
 
+def is_told(study: optuna.Study, number: int) -> bool:
+    """Return whether the study knows how a trial ended."""
+    return study.get_trials(deepcopy=False)[number].state.is_finished()
+
+
 def take_up(study: optuna.Study, space: Space, number: int) -> optuna.Trial:
     """Return an unfinished trial, to be run (again) under its own number with its own parameters.
+
+    One that the study knows as finished is trained anew with the parameters that it had.
 
     Where the driver was killed between two parameters, those that were drawn stay, and the sampler is brought to where
     it was: drawing is in order, so the others come out as they would have.
     """
+    if is_told(study, number):
+        return cast(optuna.Trial, study.trials[number])  # it suggests what it holds
     study.sampler = make_sampler(space, number)
     trial = _trial(study, number)
     known = study.trials[number]

@@ -13,7 +13,7 @@ class ProposedStudent:
     """A trial of the study, to be trained.
 
     Attributes:
-        checkpoint: where its own state is kept.
+        checkpoint: file for its own state.
     """
 
     number: int
@@ -26,7 +26,7 @@ class Proposal:
     """One student to train, or several as one.
 
     Attributes:
-        state: where the common state of a cohort is kept; None for a student that is trained by itself.
+        state: file for the common state of a cohort; None for a student that is trained by itself.
     """
 
     students: tuple[ProposedStudent, ...]
@@ -39,21 +39,21 @@ class Proposal:
 
     @property
     def ended(self) -> Path | None:
-        """Where the driver notes, for the worker, which of a cohort are not to be trained further."""
+        """File in which the driver tells the worker which students of a cohort are not to be trained further."""
         return None if self.state is None else self.state.with_suffix(".ended.json")
 
     def to_config(self) -> dict[str, Any]:
-        """Return the configuration that Tune carries."""
+        """Return the proposal as a configuration for Tune."""
         students = [
             {"number": s.number, "job": s.job.to_dict(), "checkpoint": str(s.checkpoint)}
             for s in self.students
         ]
-        # One string: Tune walks through every value of a nested configuration, again and again.
+        # One string, because Tune walks through every value of a nested configuration again and again.
         return {"students": json.dumps(students), "state": str(self.state or "")}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Read it back."""
+        """Return the proposal in a configuration."""
         students = [
             ProposedStudent(s["number"], Job.from_dict(s["job"]), Path(s["checkpoint"]))
             for s in json.loads(config["students"])

@@ -1,7 +1,7 @@
-"""What the driver knows of each trial: proposed by the study, recorded in the run, told back to the study.
+"""Manages each trial: the study proposes it, the run records it, and the study learns how it ended.
 
-Every decision about a trial's fate is here, and none of it needs Ray: what Ray calls a trial is only a carrier, of one
-student or of several that are trained as one.
+Every decision about a trial's fate is made here, without Ray: what Ray calls a trial is only a carrier of one student
+or of several that are trained as one.
 """
 
 import json
@@ -16,28 +16,28 @@ from kdtune.errors import DiskError
 from kdtune.files import write_json
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.objectives import References, front_hypervolume
-from kdtune.runs.paths import RunFiles, trial_id
+from kdtune.runs.paths import RunFiles, trial_id, trial_number
 from kdtune.runs.reader import front_members, objective_values
 from kdtune.runs.records import Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials import optuna_study
-from kdtune.sweep.trials.checkpoints import CheckpointRetention
-from kdtune.sweep.trials.cohorts import group
+from kdtune.sweep.trials.checkpoints import CheckpointRetention, checkpoint_digest, why_lost
 from kdtune.sweep.trials.halving import EarlyStopper
 from kdtune.sweep.trials.proposal import Proposal, ProposedStudent
+from kdtune.sweep.trials.proposal_queue import ProposalQueue
 
 
 class TrialManager:
-    """Keeps a sweep's books.
+    """Decides what to train, records the results in the run, and tells them to the study.
 
     Args:
         references: final counts of teachers and non-distilled students, by pair.
-        stopping: tells whether the sweep was asked to stop: then nothing new is proposed, and what ends is interrupted.
+        stopping: returns whether the sweep was asked to stop: then nothing new is proposed, and trials are interrupted.
 
     Attributes:
-        broken: why nothing can be recorded any more; from then on nothing is.
-        hopeless: why the sweep is not worth going on with; empty as long as it is.
+        broken: the error because of which nothing can be recorded any more, if there is one.
+        hopeless: why the sweep is not worth continuing; empty as long as it is.
     """
 
     def __init__(
@@ -58,48 +58,44 @@ class TrialManager:
         self._references = references
         self._stopping = stopping
         self._deadline = deadline
-        self._unfinished = optuna_study.unfinished(study)
-        self._begun = len(study.get_trials(deepcopy=False))
-        self._waiting: list[Proposal] = []
-        self._pairs: dict[int, str] = {}
+        self._queue = ProposalQueue(plan, files, study)
         self.broken: OSError | None = None
         self._retention = CheckpointRetention(plan.space.keep, files)
         self._early_stopper = EarlyStopper(plan)
-        self._early_stopper.recall(read_records(files.events), self._unfinished)
+        self._early_stopper.recall(read_records(files.events), self._queue.unfinished)
         self.hopeless = ""
         self._tell_what_is_known()
+        self._start_over_what_is_lost()
         self.delete_superseded()
 
     def should_stop(self) -> bool:
-        """Tell whether trials at work are to end now: on request, out of time, disk or hope."""
+        """Return whether trials at work are to end now: on request, or because of time, disk or repeated failures."""
         spent = self._deadline is not None and time.time() > self._deadline
         return spent or self.broken is not None or self._stopping() or bool(self.hopeless)
 
     def next_proposal(self) -> Proposal | None:
-        """Return what to train next, unfinished trials of an earlier driver first; None where there is nothing."""
+        """Return what to train next, unfinished trials of an earlier driver first; None if there is nothing."""
         if self.should_stop():
             return None
-        if not self._waiting:
-            self._waiting = self._next_block()
-        if not self._waiting:
+        proposal = self._queue.next()
+        if proposal is None:
             return None
-        proposal = self._waiting.pop(0)
         for student in proposal.students:
-            if self._ended(student.number):  # of a cohort that is taken up again
+            if self._ended(student.number):  # in a cohort that is resumed
                 continue
             job = student.job
-            config = {"pair": self._pairs[student.number], **job.flat()}
+            config = {"pair": self._queue.pair_of(student.number), **job.flat()}
             self._writer.model_started(
                 trial_id(student.number), "student", config, job.train.epochs, job=job.to_dict()
             )
         return proposal
 
     def record(self, proposal: Proposal, result: Mapping[str, Any]) -> bool:
-        """Record what a worker reports of its students, and tell whether it is to go on.
+        """Record what a worker reports about its students, and return whether it is to go on.
 
-        Epochs that are recorded already are passed over, and so is what comes of a student that has ended.
+        Epochs that are already recorded are skipped, and so is any report about a student that has ended.
         """
-        if result.get("disk"):  # a worker could not keep a checkpoint: the next one could not either
+        if result.get("disk"):  # a worker could not save a checkpoint, and the next one could not either
             raise DiskError(str(result["disk"]))
         for news in json.loads(result.get("students") or "[]"):
             number = int(news["number"])
@@ -114,15 +110,15 @@ class TrialManager:
         ended = [number for number in proposal.numbers if self._ended(number)]
         if proposal.ended is not None and ended:
             write_json(proposal.ended, {"ended": ended})
-        # A cohort is given another step to leave each of its members a checkpoint of its own.
+        # A cohort gets another step, in which it saves a checkpoint for each of its members.
         return proposal.state is not None or not ended
 
     def close(self, proposal: Proposal, result: Mapping[str, Any] | None, *, lost: str | None) -> None:
         """Record how the trials of a carrier ended, and tell the study.
 
         Args:
-            result: the last that its worker said, if anything.
-            lost: what its worker died of; None where it did not.
+            result: the worker's last result, if any.
+            lost: why its worker died; None if it did not.
         """
         if result is not None:
             self.record(proposal, result)
@@ -136,8 +132,8 @@ class TrialManager:
             if model.epoch >= model.epochs and not (result or {}).get("failed"):
                 self._end(student.number, "done", self._undefined(student.number))
             elif failure and proposal.state is not None:
-                # Whoever of them it was: each is trained by itself, and fails by itself.
-                self._waiting.append(Proposal((student,)))
+                # Any of them may be the cause: each is trained by itself, and fails by itself.
+                self._queue.put_last(Proposal((student,)))
             elif failure and not self.should_stop():
                 self._end(student.number, "failed", failure)
             elif self.should_stop():
@@ -149,10 +145,10 @@ class TrialManager:
             proposal.state.with_suffix(".ended.json").unlink(missing_ok=True)
 
     def _run_again(self, proposal: Proposal, rest: Sequence[ProposedStudent], reason: str) -> None:
-        """Take up what a worker that died leaves behind, unless that happened too often already.
+        """Run again what a dead worker leaves behind, unless that has happened too often.
 
-        The first times a cohort is run again as it was: most often it is the machine that failed. Then each of its
-        students is trained by itself, so that one that kills its worker takes no others along.
+        The first few times a cohort is run again as it was, because usually the machine failed. After that each of its
+        students is trained by itself, so that one that kills its worker does not affect the others.
         """
         if proposal.state is None and not rest:
             return
@@ -168,41 +164,10 @@ class TrialManager:
         else:
             for model in models:
                 self._writer.model_state(model.id, "interrupted", f"{reason}; it is run again", failure=True)
-            self._waiting[:0] = [Proposal((student,)) for student in rest] if spent else [proposal]
-
-    def _next_block(self) -> list[Proposal]:
-        """Propose the trials of the next block: those of it that are unfinished, and those that are still to come."""
-        size = self._plan.cohort
-        first = self._unfinished[0] if self._unfinished else self._begun
-        end = (first // size + 1) * size
-        students: dict[int, ProposedStudent] = {}
-
-        def draw(trial: optuna.Trial) -> None:
-            pair, job = self._plan.student(trial)
-            self._pairs[trial.number] = pair.pair
-            checkpoint = self._files.checkpoint(trial_id(trial.number)).resolve()
-            students[trial.number] = ProposedStudent(trial.number, job, checkpoint)
-
-        # The sampler is one trial's own: each is drawn before the next is asked for.
-        for number in [n for n in self._unfinished if n < end]:
-            draw(optuna_study.take_up(self._study, self._plan.space, number))
-        self._unfinished = [n for n in self._unfinished if n >= end]
-        budget = self._plan.space.budget.trials
-        while self._begun < (end if budget is None else min(end, budget)):
-            draw(optuna_study.ask(self._study, self._plan.space, self._begun))
-            self._begun += 1
-        proposals = []
-        for signature, numbers in group((n, s.job) for n, s in students.items()):
-            members = tuple(students[number] for number in numbers)
-            state = self._files.cohort(f"b{first // size:04d}-{signature}").resolve()
-            if members[0].job.architecture in self._plan.fused:
-                proposals.append(Proposal(members, state))
-            else:
-                proposals += [Proposal((member,)) for member in members]
-        return proposals
+            self._queue.put_first([Proposal((student,)) for student in rest] if spent else [proposal])
 
     def _report(self, number: int, report: Report) -> None:
-        values = self._writer.report(trial_id(number), report, self._references[self._pairs[number]])
+        values = self._writer.report(trial_id(number), report, self._references[self._queue.pair_of(number)])
         self._early_stopper.record(number, report.epoch, values)
 
     def _lags(self, number: int) -> bool:
@@ -219,7 +184,7 @@ class TrialManager:
                 self._writer.model_state(model.id, "interrupted")
 
     def delete_superseded(self) -> None:
-        """Take the checkpoints that are not to be kept, those included that a worker wrote late."""
+        """Delete the checkpoints that are not to be kept, including those that a worker wrote late."""
         self._retention.delete_superseded(self._writer.state, list(self._writer.state.trials), self._front())
 
     def _front(self) -> list[str]:
@@ -229,7 +194,8 @@ class TrialManager:
     def _end(self, number: int, state: str, message: str = "") -> None:
         model_id = trial_id(number)
         # First the run's record, then the study: a driver killed in between finds the record and tells the study.
-        self._writer.model_state(model_id, state, message)
+        kept = checkpoint_digest(self._files, model_id) if state == "done" else ""
+        self._writer.model_state(model_id, state, message, weights=kept)
         self._tell(number)
         if state == "done":
             self._record_front()
@@ -238,7 +204,7 @@ class TrialManager:
         self._retention.delete_superseded(self._writer.state, [model_id], self._front())
 
     def _hopeless(self) -> str:
-        """Return why the sweep is not worth going on with: nothing but failures so far, and enough of them."""
+        """Return why the sweep is not worth continuing: there are enough trials, and all of them failed."""
         ended = [model for model in self._writer.state.trials.values() if model.ended is not None]
         limit = self._plan.space.resources.give_up_after
         if limit is None or len(ended) < limit or any(model.state != "failed" for model in ended):
@@ -254,6 +220,8 @@ class TrialManager:
         self._writer.front(len(done), front_hypervolume(values[on_front], self._plan.objectives))
 
     def _tell(self, number: int) -> None:
+        if optuna_study.is_told(self._study, number):  # of a trial that was trained anew
+            return
         model = self._writer.state.trials[trial_id(number)]
         optuna_study.tell(self._study, number, model, self._plan.objectives, self._plan.constraints)
 
@@ -264,14 +232,31 @@ class TrialManager:
 
     def _tell_what_is_known(self) -> None:
         """Make good what a driver that died had recorded of a trial's end, but not yet told or drawn from it."""
-        for number in list(self._unfinished):
+        for number in self._queue.unfinished:
             model = self._writer.state.trials.get(trial_id(number))
             if model is not None and model.state in ("done", "stopped", "failed"):
                 self._tell(number)
-                self._unfinished.remove(number)
+                self._queue.drop(number)
             elif model is not None and self._lags(number):
                 self._end(number, "stopped")
-                self._unfinished.remove(number)
+                self._queue.drop(number)
         recorded = self._writer.state.hypervolume[-1][0] if self._writer.state.hypervolume else 0
         if recorded < sum(model.state == "done" for model in self._writer.state.trials.values()):
             self._record_front()
+
+    def _start_over_what_is_lost(self) -> None:
+        """Train those members of the front anew whose files can't be read, as after a power cut or a repaired disk.
+
+        The study keeps what it was told of them. Its front is asked for, not the run's: while one of its members is
+        trained anew, the run's has others, whose checkpoints were deleted.
+        """
+        front = {trial_id(trial.number) for trial in self._study.best_trials}
+        for model in list(self._writer.state.trials.values()):
+            if model.state == "done" and model.id in front:
+                why = why_lost(self._files, model, checkpoint=self._plan.space.keep != "none")
+                if why:
+                    self._writer.run_state("preparing", f"{model.id}: {why}: it is trained again")
+                    self._writer.start_over(model.id, why)
+        told = [m for m in self._writer.state.trials.values() if m.ended is None]
+        begun = {number for model in told if (number := trial_number(model.id)) is not None}
+        self._queue.take_up(begun)

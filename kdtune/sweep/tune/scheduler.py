@@ -7,13 +7,13 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 
 class AskingScheduler(FIFOScheduler):
-    """Runs trials in the order in which they come, and ends those of which `goes_on` says no.
+    """Runs trials in the order in which they come, and ends those for which `goes_on` returns False.
 
-    Not Ray's `ASHAScheduler`: that knows one metric, keeps its rungs in memory alone, and judges what Ray calls a
-    trial, which may be the carrier of several students.
+    Ray's `ASHAScheduler` would not do: it knows only one metric, keeps its rungs only in memory, and judges what Ray
+    calls a trial, which may be the carrier of several students.
 
     Args:
-        goes_on: is given the id of Tune's trial and its result.
+        goes_on: called with the id of Tune's trial and its result.
     """
 
     def __init__(self, goes_on: Callable[[str, dict[str, Any]], bool]) -> None:
@@ -21,7 +21,7 @@ class AskingScheduler(FIFOScheduler):
         self._goes_on = goes_on
 
     def __getstate__(self) -> dict[str, Any]:
-        # Tune pickles its arguments for a restore that kdtune never does: the run's events hold all.
+        # Tune pickles its arguments for a restore that kdtune never does: the run's events hold everything.
         return {}
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:

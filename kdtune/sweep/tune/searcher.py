@@ -1,7 +1,7 @@
-"""Ray Tune's searcher on the study: proposes trials, and hands what comes back to the manager.
+"""Ray Tune's searcher on the study: proposes trials, and passes their results to the manager.
 
-Not `ray.tune.search.optuna.OptunaSearch`: that leaves a trial with an undefined value running for ever, takes an
-errored or early-stopped one for complete, and keeps constraints from the sampler.
+`ray.tune.search.optuna.OptunaSearch` would not do: it leaves a trial with an undefined value running for ever, treats
+an errored or early-stopped one as complete, and does not pass constraints to the sampler.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ class StudySearcher(Searcher):
     """Proposes to Tune what the manager has to train.
 
     Args:
-        workers: tells how many carriers may run at once, now.
-        why_lost: is given the trials of a worker that died, and tells what it said of it.
+        workers: returns how many carriers may run at once, now.
+        why_lost: called with the trials of a worker that died; returns the reason it gave.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class StudySearcher(Searcher):
         self._live: dict[str, Proposal] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        # Tune pickles its arguments for a restore that kdtune never does: the journal holds all.
+        # Tune pickles its arguments for a restore that kdtune never does: the journal holds everything.
         return {}
 
     def set_search_properties(
@@ -49,7 +49,7 @@ class StudySearcher(Searcher):
             return None
         proposal = self._guarded(self._manager.next_proposal)
         if proposal is None:
-            # What is at work may come back in parts: a cohort that could not be trained as one.
+            # A cohort that could not be trained as one may come back in parts.
             return None if self._live else Searcher.FINISHED
         self._live[trial_id] = proposal
         return proposal.to_config()
@@ -58,7 +58,7 @@ class StudySearcher(Searcher):
         """Leave a result to `goes_on`, which Tune's scheduler asks first."""
 
     def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Record the epochs in a result, and tell whether its carrier is to go on."""
+        """Record the epochs in a result, and return whether its carrier is to go on."""
         proposal = self._live[trial_id]
         return bool(self._guarded(lambda: self._manager.record(proposal, result)))
 
@@ -73,7 +73,7 @@ class StudySearcher(Searcher):
             self._guarded(lambda: self._manager.close(proposal, result, lost=lost))
 
     def _guarded(self, do: Callable[[], T]) -> T | None:
-        """Do what the manager records, unless the disk has failed: Tune would take that for a failure of the trial."""
+        """Call the manager, unless the disk has failed: Tune would mistake that for a failure of the trial."""
         if self._manager.broken is None:
             try:
                 return do()
@@ -82,7 +82,7 @@ class StudySearcher(Searcher):
         return None
 
     def save(self, checkpoint_path: str) -> None:
-        """Keep nothing: the journal holds all."""
+        """Save nothing: the journal holds everything."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Restore nothing."""

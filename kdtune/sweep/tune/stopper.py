@@ -21,5 +21,5 @@ class StopWhen(Stopper):
         return False
 
     def stop_all(self) -> bool:
-        """Tell whether the sweep is to end now."""
+        """Return whether the sweep is to end now."""
         return self._condition()

@@ -1,5 +1,6 @@
 """What runs on Ray's workers as Tune trials: students, alone or several as one."""
 
+import contextlib
 import json
 import traceback
 from collections.abc import Collection, Mapping
@@ -16,7 +17,7 @@ from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
 from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teacher import TeacherSignal
-from kdtune.errors import DiskError, KdtuneError
+from kdtune.errors import DiskError, KdtuneError, RunError
 from kdtune.files import read_json
 from kdtune.models import Builder
 from kdtune.sweep.remote.memory_guard import MemoryGuard
@@ -29,16 +30,16 @@ from kdtune.sweep.trials.proposal import Proposal
 
 @dataclass(frozen=True)
 class Shared:
-    """What all trials share, by reference: the objects lie in Ray's object store, once a node.
+    """What all trials share, by reference: the objects are in Ray's object store, once per node.
 
     Attributes:
         arrays: reference to `Arrays`.
         builders: models that the user registered, so that workers know them too.
-        threads: of each trial.
-        extras: measures beside the counts, taken after the last epoch and at `rungs`.
+        threads: threads of each trial.
+        extras: measures in addition to the counts, computed after the last epoch and at `rungs`.
         rungs: epochs after which early stopping judges.
         run: the run's directory on the driver's machine.
-        owner: what its lock file says.
+        owner: what the run's lock file says.
         memory: bytes that each trial may take.
     """
 
@@ -61,7 +62,7 @@ class CohortTrial(tune.Trainable):
     _sent: dict[int, int]
 
     def setup(self, config: dict[str, Any], shared: Shared | None = None) -> None:
-        """Take the shared objects, once for each process."""
+        """Load the shared objects, once per process."""
         assert shared is not None
         self._shared = shared
         self._device = prepare_process(shared.threads, shared.builders)
@@ -79,12 +80,11 @@ class CohortTrial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch and return what is new of each student.
+        """Train one epoch and return what is new for each student.
 
-        A cohort that is taken up first says what it holds: reports that the driver may have missed, on which it may
-        still decide before the next epoch. A cohort that can't be trained ends with `failed`: what is wrong with it
-        now is wrong again in a retry. What may be otherwise the next time (an error of Ray's, of the disk, of a GPU
-        that others fill too) ends the process.
+        A resumed cohort first returns the reports that it holds: the driver may have missed them, and may still decide
+        on them before the next epoch. A cohort that can't be trained ends with `failed`, because a retry would fail
+        too. An error that may not recur (from Ray, the disk, or a GPU that others fill too) ends the process.
         """
         self._registry.begin(self._proposal.numbers)
         try:
@@ -115,7 +115,7 @@ class CohortTrial(tune.Trainable):
             self._registry.end()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Keep nothing for Tune: students keep their own checkpoints, under their own ids."""
+        """Save nothing for Tune: students save their own checkpoints, under their own ids."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Load nothing."""
@@ -158,7 +158,10 @@ class CohortTrial(tune.Trainable):
         if self._proposal.ended is None:
             return []
         path = self._folder.fetch(self._proposal.ended)
-        return [int(number) for number in read_json(path)["ended"]] if path.exists() else []
+        # A machine that lost its power may have left an empty file; the driver knows who ended in any case.
+        with contextlib.suppress(RunError):
+            return [int(number) for number in read_json(path)["ended"]]
+        return []
 
     def _device_data(self, job: Job) -> DeviceData:
         key = (job.view_seed, job.train.augment)

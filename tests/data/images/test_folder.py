@@ -1,5 +1,4 @@
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +7,6 @@ from PIL import Image
 
 from kdtune.data import MISSING, load
 from kdtune.errors import DataError
-
-CIFAR = Path(__file__).parents[2].parent / "shared/data/cifar10"
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +91,98 @@ def test_an_image_that_does_not_decode_is_named(root):
         load("folder", path=str(root))
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_all_images_that_do_not_decode_are_named_at_once(root, stream):
+    """Of train and validation; cut short, no image at all, and of no known scale, each with its reason."""
+    for k in range(12):
+        file = root / f"train/dog/dog{k:02}.png"
+        file.write_bytes(file.read_bytes()[:40])
+    (root / "train/cat/cat00.png").write_text("not an image")
+    Image.fromarray(np.full((8, 8), 7, dtype=np.float32)).save(root / "train/cat/cat01.png", format="TIFF")
+    with pytest.raises(DataError) as raised:
+        load("folder", path=str(root), stream=stream, validation=0.25)
+    said = str(raised.value)
+    assert "13 of 40 images in all" in said
+    assert said.count("train/dog/dog") + said.count("train/cat/cat00") == 11
+    assert ", … (3 more)" in said
+    assert (
+        "cat01.png: has no known scale: floating-point values from 7 to 7: set `value_range: [black, white]`"
+        in said
+    )
+    assert not list((root.parent / "cache").rglob("*.tmp"))
+    assert len(said.splitlines()) == 1
+
+
+def test_images_that_are_gone_or_may_not_be_read_are_named_at_once(root):
+    for k in (3, 4):
+        (root / f"train/cat/cat{k:02}.png").unlink()
+        (root / f"train/cat/cat{k:02}.png").symlink_to(root / "nowhere")
+    with pytest.raises(
+        DataError, match=r"it can't be read \(No such file or directory\); 2 of 40 images in all"
+    ):
+        load("folder", path=str(root))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_was_done_to_images_is_counted(root, stream):
+    turned = Image.Exif()
+    turned[0x112] = 6
+    for k in range(3):
+        Image.new("RGB", (8, 8)).save(root / f"train/cat/cat{k:02}.png", exif=turned)
+    Image.new("RGBA", (8, 8)).save(root / "train/cat/cat03.png")
+    frames = [Image.new("L", (8, 8), value) for value in (0, 255)]
+    frames[0].save(root / "train/cat/cat04.gif", save_all=True, append_images=frames[1:])
+    for _ in range(2):  # from the cache too
+        data = load("folder", path=str(root), stream=stream)
+        assert data.notes[1:] == (
+            "images of train and validation: 3 turned as their EXIF orientation says",
+            "images of train and validation: 1 with several frames, of which the first is read",
+            "images of train and validation: 1 with transparency, which is dropped: the colours below it count",
+        )
+
+
+def deep(root, white):
+    for c, name in enumerate(("healthy", "ill")):
+        (root / name).mkdir(parents=True)
+        for k in range(20):
+            values = np.full((8, 8), (10 * c + k) * white // 30, dtype=np.uint16)
+            Image.fromarray(values).save(root / name / f"{k}.png")
+    return root
+
+
+def test_16_bits(tmp_path):
+    data = load("folder", path=deep(tmp_path / "i", 65535), channels=1)
+    for split in (data.train, data.validation, data.open_test()):
+        assert set(values(split)) <= {round(k * 65535 // 30 / 257) for k in range(30)}
+    assert len(set(values(data.train))) > 20
+    assert data.notes[1] == "images of train and validation: 34 with more than 8 bits, scaled to 8"
+
+
+def test_12_bits_in_16_are_pointed_out(tmp_path):
+    root = deep(tmp_path / "i", 4095)
+    data = load("folder", path=root, channels=1)
+    assert max(values(data.train)) <= 16
+    assert "nearly black: is `value_range: [0, 4095]` meant?" in data.notes[1]
+    scaled = load("folder", path=root, channels=1, value_range=[0, 4095])
+    assert max(values(scaled.train)) > 200
+    assert scaled.preprocessing["value_range"] == [0, 4095]
+    assert scaled.fingerprint != data.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("value_range", "message"),
+    [
+        ([1, 1], "two different numbers"),
+        ([0, float("nan")], "two different numbers"),
+        ([1], "at least 2"),
+        (7, "instance of Sequence"),
+    ],
+)
+def test_a_value_range_that_is_none(root, value_range, message):
+    with pytest.raises(DataError, match=message):
+        load("folder", path=str(root), value_range=value_range)
+
+
 def test_other_formats_modes_and_sizes(root):
     file = root / "train/cat/cat03.png"
     Image.new("P", (12, 8)).save(file)
@@ -149,7 +238,7 @@ def test_an_empty_cell_is_a_missing_group_and_an_absent_group_is_declared(root):
         (lambda rows: rows[:-3], r"3 of 50 images have no row \(train/dog/dog17\.png"),
         (lambda rows: [*rows, rows[0]], "row 51.*named twice"),
         (lambda rows: ["a.png,f,1", *rows[1:]], "1 of 50 images have no row"),
-        (lambda rows: [",f,1", *rows[1:]], "row 1: the column 'file' is empty"),
+        (lambda rows: [",f,1", *rows[1:]], r"line 2 \(row 1\): the column 'file' is empty"),
     ],
 )
 def test_rows_that_do_not_fit_the_images(root, change, message):
@@ -214,11 +303,8 @@ def test_a_changed_image_is_decoded_again(root):
     assert load("folder", path=str(root)).fingerprint != before
 
 
-@pytest.mark.skipif(
-    not CIFAR.is_dir(), reason="needs ../shared/data/cifar10, which is no part of the project"
-)
-def test_cifar10():
-    data = load("folder", path=str(CIFAR), limit_per_class=40)
+def test_cifar10(shared_data):
+    data = load("folder", path=str(shared_data / "cifar10"), limit_per_class=40)
     assert data.n_classes == 10
     assert data.input_shape == (3, 32, 32)
     assert data.majority == pytest.approx(0.1)

@@ -1,6 +1,7 @@
-"""What is read of an image, through every mode and format of Pillow, equals a conversion written here, or is refused."""
+"""What is read of an image, in each mode and format of Pillow, equals a conversion written here, or is refused."""
 
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,7 +148,9 @@ def turned(pixels: Pixels, orientation: int) -> Pixels:
     """What EXIF's orientation asks a viewer to do."""
     along = [0, 0, 0, 0, 0, 1, 1, 1, 1][orientation]
     pixels = pixels.swapaxes(0, 1) if along else pixels
-    up, left = {1: (0, 0), 2: (0, 1), 3: (1, 1), 4: (1, 0), 5: (0, 0), 6: (0, 1), 7: (1, 1), 8: (1, 0)}[orientation]
+    up, left = {1: (0, 0), 2: (0, 1), 3: (1, 1), 4: (1, 0), 5: (0, 0), 6: (0, 1), 7: (1, 1), 8: (1, 0)}[
+        orientation
+    ]
     pixels = pixels[::-1] if up else pixels
     return pixels[:, ::-1] if left else pixels
 
@@ -173,7 +176,9 @@ def test_every_mode_in_every_format(
         shape = (channels, *wanted.shape[:2])
         assert np.array_equal(inputs_of(str(path), {}, shape)[0].numpy().transpose(1, 2, 0).squeeze(), wanted)
         with Image.open(path) as opened:
-            assert np.array_equal(inputs_of(opened, {}, shape)[0].numpy().transpose(1, 2, 0).squeeze(), wanted)
+            assert np.array_equal(
+                inputs_of(opened, {}, shape)[0].numpy().transpose(1, 2, 0).squeeze(), wanted
+            )
 
 
 @given(seed=st.integers(0, 2**32))
@@ -247,6 +252,54 @@ _RARE = {
     "I;16N": _native("I;16N"),
     "I;16L": _native("I;16L"),
 }
+
+
+def png_of_16_bits(path: Path, values: NDArray[np.generic]) -> None:
+    """Pillow writes no colours of 16 bits."""
+    channels = values.shape[2]
+    height, width = SIZE
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+            for name, body in chunks
+        )
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@given(seed=st.integers(0, 2**32))
+def test_png_of_16_bits(tmp_path_factory: pytest.TempPathFactory, channels: int, seed: int) -> None:
+    """Grey is scaled exactly; colours, and grey with transparency, are read by their high byte."""
+    values = drawn(np.random.default_rng(seed), channels, dtype=np.uint16)
+    path = tmp_path_factory.mktemp("i") / "x.png"
+    png_of_16_bits(path, values)
+    colours = values[..., :3] if channels > 2 else np.repeat(values[..., :1], 3, axis=2)
+    exact = np.rint(colours.astype(np.float64) / 257)
+    assert np.abs(read(path, 3) - exact).max() <= (0 if channels == 1 else 1)
+
+
+def test_12_bits_of_a_tiff_are_scaled_by_12(tmp_path: Path) -> None:
+    values = np.arange(36, dtype=np.uint16).reshape(6, 6) * 117
+    pairs = values.reshape(-1, 2).astype(np.uint32)
+    packed = b"".join(int(a << 12 | b).to_bytes(3, "big") for a, b in pairs)
+    tags = {256: 6, 257: 6, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 6, 279: len(packed)}
+    directory = struct.pack("<H", len(tags)) + b"".join(
+        struct.pack("<HHII", tag, 4 if tag in (273, 279) else 3, 1, value) for tag, value in tags.items()
+    )
+    (tmp_path / "x.tif").write_bytes(
+        struct.pack("<2sHI", b"II", 42, 8 + len(packed)) + packed + directory + bytes(4)
+    )
+    assert np.array_equal(read(tmp_path / "x.tif", 1), np.rint(values / 4095 * 255))
+
+
+def test_what_a_file_is_called_does_not_matter(tmp_path: Path) -> None:
+    for name, kind in (("x.png", "BMP"), ("x.jpg", "PNG"), ("x", "TIFF")):
+        Image.new("RGB", SIZE[::-1], (1, 2, 3)).save(tmp_path / name, format=kind)
+        assert (read(tmp_path / name, 3) == (1, 2, 3)).all()
 
 
 def test_lossy_files_are_near_what_was_written(tmp_path: Path) -> None:
@@ -330,7 +383,9 @@ def test_the_first_of_several_frames(tmp_path: Path, suffix: str) -> None:
 
 def test_damaged_exif_does_not_hide_an_image(tmp_path: Path) -> None:
     pixels = np.zeros((6, 9, 3), dtype=np.uint8)
-    for number, exif in enumerate((b"Exif\0\0garbage", b"Exif\0\0", b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x05\x01\x12\0\x03")):
+    for number, exif in enumerate(
+        (b"Exif\0\0garbage", b"Exif\0\0", b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x05\x01\x12\0\x03")
+    ):
         Image.fromarray(pixels).save(tmp_path / f"{number}.jpg", exif=exif)
     data_root = tmp_path / "i"
     for name in "ab":

@@ -48,13 +48,18 @@ FLAT = {"all": {"bus": 1, "car": 1, "train": 1}}
         (["blood/0.png", "test/0.png", "swab/0.png"], {"all": {"blood": 1, "swab": 1, "test": 1}}),
         (["hill/0.png", "val/0.png"], {"all": {"hill": 1, "val": 1}}),
         (["match/0.png", "Training/0.png"], {"all": {"Training": 1, "match": 1}}),
-        (["bullet train/0.png", "bus/0.png", "train/0.png"], {"all": {"bullet train": 1, "bus": 1, "train": 1}}),
+        (
+            ["bullet train/0.png", "bus/0.png", "train/0.png"],
+            {"all": {"bullet train": 1, "bus": 1, "train": 1}},
+        ),
         (["bus/2019/0.png", "train_station/2019/0.png"], {"all": {"bus": 1, "train_station": 1}}),
         (["test_tube/0.png", "flask/0.png"], {"all": {"flask": 1, "test_tube": 1}}),
         (["dev/0.png", "ops/0.png", "ops/more/1.png"], {"all": {"dev": 1, "ops": 2}}),
     ],
 )
-def test_a_class_called_like_a_split(tmp_path: Path, paths: list[str], expected: dict[str, dict[str, int]]) -> None:
+def test_a_class_called_like_a_split(
+    tmp_path: Path, paths: list[str], expected: dict[str, dict[str, int]]
+) -> None:
     assert found(tree(tmp_path, *paths)) == expected
 
 
@@ -125,12 +130,16 @@ def test_a_class_in_two_spellings_of_unicode_is_one(tmp_path: Path) -> None:
     assert found(tmp_path)["test"] == {"bar": 1, "caf\u00e9": 1}
 
 
-@pytest.mark.parametrize("suffix", [".png", ".webp", ".bmp", ".tif", ".TIFF", ".gif", ".jfif", ".PPM", ".Jpg", ""])
+@pytest.mark.parametrize(
+    "suffix", [".png", ".webp", ".bmp", ".tif", ".TIFF", ".gif", ".jfif", ".PPM", ".Jpg", ""]
+)
 def test_every_format_at_every_depth(tmp_path: Path, suffix: str) -> None:
     for name in ("cat", "dog"):
         for path in (f"{name}/0", f"{name}/more/1", f"{name}/more/still/2"):
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            kind = {".jpg": "JPEG", ".jfif": "JPEG", ".tif": "TIFF", "": "PNG"}.get(suffix.lower(), suffix[1:])
+            kind = {".jpg": "JPEG", ".jfif": "JPEG", ".tif": "TIFF", "": "PNG"}.get(
+                suffix.lower(), suffix[1:]
+            )
             Image.new("RGB", (8, 8)).save(tmp_path / f"{path}{suffix}", format=kind)
     assert found(tmp_path) == {"all": {"cat": 3, "dog": 3}}
     kind = suffix.lower() or "without a suffix"
@@ -140,7 +149,14 @@ def test_every_format_at_every_depth(tmp_path: Path, suffix: str) -> None:
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     tree(tmp_path, "cat/0.png", "dog/0.png", "cover.png")
     for path in (
-        *("__MACOSX/cat/._0.png", "__MACOSX/cat/._1.png", ".DS_Store", "cat/.DS_Store", "cat/._0.png", "dog/Thumbs.db"),
+        *(
+            "__MACOSX/cat/._0.png",
+            "__MACOSX/cat/._1.png",
+            ".DS_Store",
+            "cat/.DS_Store",
+            "cat/._0.png",
+            "dog/Thumbs.db",
+        ),
         *("dog/Desktop.ini", "cat/.ipynb_checkpoints/0-checkpoint.png"),
         *("cat/notes.txt", "cat/7.heic", "dog/8.HEIC", "README.md", "labels.csv", "dog/readme"),
     ):
@@ -185,7 +201,9 @@ def test_a_class_folder_without_an_image_says_what_it_holds(tmp_path: Path) -> N
 
 def test_the_data_set_is_one_folder_below(tmp_path: Path) -> None:
     tree(tmp_path, "archive/cat/0.png", "archive/dog/0.png", "__MACOSX/cat/._0.png")
-    with pytest.raises(DataError, match=r"'archive' is the only folder; .*is `path` meant to be .*/archive\?"):
+    with pytest.raises(
+        DataError, match=r"'archive' is the only folder; .*is `path` meant to be .*/archive\?"
+    ):
         scan(tmp_path)
 
 

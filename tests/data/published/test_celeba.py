@@ -62,6 +62,9 @@ def test_intersections_streams_and_fewer_images(root):
     assert data.attributes["Young*Male"][0] == "not Young*not Male"
     assert (len(data.train), len(data.validation)) == (6, 8)
     assert data.train.file is not None
+    few = load_it(root, limit_per_class=3)
+    assert torch.bincount(few.train.labels).tolist() == [3, 3]
+    assert len(few.validation) == 16
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,15 @@
+import pickle
+import shutil
+import tarfile
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from kdtune.data import load
 from kdtune.errors import DataError
+from tests.data.published.python_2 import as_python_2
 
 FOLDERS = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}
 C = {"cifar10": 10, "cifar100": 100}
@@ -84,10 +90,162 @@ def test_truncated_missing_and_foreign_files(tmp_path):
         load("cifar10", path=str(folder))
 
 
-def test_the_pickled_version_is_not_opened(tmp_path):
-    (tmp_path / "cifar-10-batches-py").mkdir()
-    with pytest.raises(DataError, match="cifar-10-batches-py is the Python version, whose pickles"):
-        load("cifar10", path=str(tmp_path))
+PYTHON = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
+ARCHIVES = {"cifar10": "cifar-10-python.tar.gz", "cifar100": "cifar-100-python.tar.gz"}
+
+
+def batch(binary, name):
+    """What the Python version has in the place of a binary file."""
+    n_labels = 1 if name == "cifar10" else 2
+    records = np.frombuffer(binary, dtype=np.uint8).reshape(-1, n_labels + 3072)
+    labels = records[:, n_labels - 1].tolist()
+    content = {"data": records[:, n_labels:].copy(), "filenames": [f"{k}.png" for k in range(len(labels))]}
+    return content | (
+        {"labels": labels, "batch_label": "a batch"}
+        if name == "cifar10"
+        else {"fine_labels": labels, "coarse_labels": records[:, 0].tolist(), "batch_label": "a batch"}
+    )
+
+
+def write_python(tmp_path, name, dump=pickle.dumps):
+    """Write the Python version with the content of the binary one, which is written beside it first."""
+    binary = write(tmp_path / "binary", name)
+    folder = tmp_path / "python" / PYTHON[name]
+    folder.mkdir(parents=True)
+    for file in binary.glob("*.bin"):
+        (folder / file.stem).write_bytes(dump(batch(file.read_bytes(), name)))
+    key, meta = ("label_names", "batches.meta") if name == "cifar10" else ("fine_label_names", "meta")
+    names = next(binary.glob("*.txt")).read_text().split()
+    (folder / meta).write_bytes(dump({key: names, "num_vis": 3072}))
+    (folder / "readme.html").write_text("x")
+    return folder
+
+
+def archived(folder):
+    path = folder.parent / ARCHIVES[next(name for name in PYTHON if PYTHON[name] == folder.name)]
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(folder, arcname=folder.name)
+    shutil.rmtree(folder)
+    return path
+
+
+def everything(data):
+    splits = (data.train, data.validation, data.open_test())
+    return data.classes, data.fingerprint, [(s.inputs.numpy().tobytes(), s.labels.tolist()) for s in splits]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
+def test_the_python_version_is_what_the_binary_one_is(tmp_path, name, protocol):
+    folder = write_python(tmp_path, name, lambda content: pickle.dumps(content, protocol))
+    expected = everything(load(name, path=tmp_path / "binary" / "data", validation=0.25))
+    for path in (folder, folder.parent):
+        assert everything(load(name, path=path, validation=0.25)) == expected
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_python_version_as_python_2_wrote_it(tmp_path, name):
+    folder = write_python(tmp_path, name, as_python_2)
+    assert b"numpy.core.multiarray" in next(folder.glob("*test*")).read_bytes()
+    expected = everything(load(name, path=tmp_path / "binary" / "data", validation=0.25))
+    assert everything(load(name, path=folder, validation=0.25)) == expected
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_archives_are_read_as_they_are(tmp_path, name):
+    archive = archived(write_python(tmp_path, name))
+    expected = everything(load(name, path=tmp_path / "binary" / "data", validation=0.25))
+    renamed = tmp_path / "download (1).tgz"
+    shutil.copy(archive, renamed)
+    for path in (archive, archive.parent, renamed):
+        assert everything(load(name, path=path, validation=0.25)) == expected
+
+
+def test_a_binary_archive(tmp_path):
+    folder = write(tmp_path, "cifar10")
+    expected = everything(load("cifar10", path=folder))
+    with tarfile.open(folder.parent / "cifar-10-binary.tar.gz", "w:gz") as archive:
+        archive.add(folder, arcname=f"./{folder.name}")
+    shutil.rmtree(folder)
+    assert everything(load("cifar10", path=folder.parent)) == expected
+
+
+def test_archives_that_are_damaged_or_others(tmp_path):
+    archive = archived(write_python(tmp_path, "cifar10"))
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"cannot be read as a tar archive .* cut short or damaged"):
+        load("cifar10", path=archive.parent)
+    archive.write_bytes(whole)
+    with pytest.raises(DataError, match="holds none of cifar-100-binary, cifar-100-python"):
+        load("cifar100", path=archive)
+    with tarfile.open(archive, "w:gz") as file:
+        member = tarfile.TarInfo("cifar-10-batches-py/batches.meta")
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        file.addfile(member)
+    with pytest.raises(DataError, match=r"cifar-10-batches-py/batches\.meta: is not in the archive"):
+        load("cifar10", path=archive.parent)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": None}, "holds no pixels, uint8, under 'data'"),
+        ({"data": np.zeros((20, 3072))}, "holds no pixels, uint8"),
+        ({"data": np.zeros((20, 3000), dtype=np.uint8)}, "images have 3000 values, not 3072"),
+        ({"labels": [1] * 19}, "holds no label for each of 20 images under 'labels'"),
+        ({"labels": [1.0] * 20}, "holds no label for each"),
+        ({"labels": [[1]] * 20}, "holds no label for each"),
+        ({"labels": [2**70] * 20}, "holds no label for each"),
+        ({"labels": [11] * 20}, "record 1 has label 11, but there are 10 classes"),
+        ({"labels": [-1] * 20}, "record 1 has label -1"),
+        ({"labels": np.full(20, 3.5)}, "holds no label for each"),
+    ],
+)
+def test_batches_that_are_not_as_published(tmp_path, change, message):
+    folder = write_python(tmp_path, "cifar10")
+    path = folder / "data_batch_2"
+    path.write_bytes(pickle.dumps(pickle.loads(path.read_bytes()) | change))
+    with pytest.raises(DataError, match=rf"data_batch_2: .*{message}"):
+        load("cifar10", path=folder)
+
+
+def test_labels_may_be_an_array(tmp_path):
+    folder = write_python(tmp_path, "cifar10")
+    expected = everything(load("cifar10", path=folder))
+    for path in (item for item in folder.iterdir() if "batch_" in item.name):
+        content = pickle.loads(path.read_bytes())
+        path.write_bytes(pickle.dumps(content | {"labels": np.array(content["labels"], dtype=">i2")}))
+    assert everything(load("cifar10", path=folder)) == expected
+
+
+def test_a_pickle_that_would_run_something_is_refused(tmp_path):
+    folder = write_python(tmp_path, "cifar10")
+    (folder / "data_batch_1").write_bytes(f"cos\nsystem\n(S'touch {tmp_path}/ran'\ntR.".encode())
+    with pytest.raises(
+        DataError, match=r"data_batch_1: is no pickle as CIFAR's are: it asks for 'os\.system'"
+    ):
+        load("cifar10", path=folder)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "svhn"])
+def test_an_image_folder_names_the_loader_for_it(tmp_path, name):
+    picture = tmp_path / "train" / "airplane" / "0.png"
+    picture.parent.mkdir(parents=True)
+    Image.new("RGB", (32, 32)).save(picture)
+    with pytest.raises(DataError, match="for an image folder set `name: folder`"):
+        load(name, path=tmp_path)
+    with pytest.raises(DataError, match="for an image folder set `name: folder`"):
+        load(name, path=tmp_path / "train")
+
+
+def test_at_most_so_many_of_each_class(tmp_path):
+    path = write(tmp_path, "cifar10")
+    data = load("cifar10", path=path, limit_per_class=6, validation=0.5)
+    counts = [torch.bincount(split.labels).tolist() for split in (data.train, data.validation)]
+    assert counts == [[3] * 10, [3] * 10]
+    assert len(load("cifar10", path=path, limit_per_class=1000).train) == 90
 
 
 def test_a_download_that_fails_says_what_to_put_where(tmp_path, monkeypatch):

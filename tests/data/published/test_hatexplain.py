@@ -119,6 +119,8 @@ def test_fewer_posts(files):
     assert torch.bincount(data.train.labels).tolist() == [5, 5]
     with pytest.raises(DataError, match="'n_train' asks for 100 posts"):
         load_it(files, n_train=100)
+    few = load_it(files, limit_per_class=4)
+    assert torch.bincount(few.train.labels).tolist() == [4, 4]
 
 
 def broken(change):

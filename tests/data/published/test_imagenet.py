@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from kdtune.data import load
@@ -100,6 +101,39 @@ def test_tinyimagenet(tiny):
     assert test.labels.tolist() == [0, 1, 2] * 3
     for split in (data.train, data.validation, test):
         assert values(split) == [60 * label + 20 for label in split.labels.tolist()]
+
+
+WORDS = (
+    "n00000001\tentity\n"
+    "n03000684\tcrane, derrick\nn01440764\ttench, Tinca tinca\n\nn02102040\tcrane, wading bird\n"
+)
+
+
+def test_classes_carry_their_words(tiny, imagenet):
+    """In the order of the wnids; where two have the same word, with the wnid; without a list, the wnids."""
+    named = ("tench", "crane (n02102040)", "crane (n03000684)")
+    before = load("tinyimagenet", path=str(tiny), validation=0.25)
+    (tiny / "words.txt").write_text(WORDS)
+    after = load("tinyimagenet", path=str(tiny), validation=0.25)
+    assert (before.classes, after.classes) == (WNIDS, named)
+    assert torch.equal(before.train.labels, after.train.labels)
+    assert torch.equal(before.open_test().labels, after.open_test().labels)
+    (imagenet / "LOC_synset_mapping.txt").write_text(WORDS.replace("\t", " "))
+    assert load("imagenet", path=str(imagenet), image_size=32, validation=0.25).classes == named
+    (tiny / "words.txt").write_text(WORDS.replace("n01440764", "n09"))
+    assert load("tinyimagenet", path=str(tiny), validation=0.25).classes[0] == "n01440764"
+    (tiny / "words.txt").write_bytes(b"n01440764\t\xff\xfe")
+    with pytest.raises(DataError, match=r"words\.txt: not readable"):
+        load("tinyimagenet", path=str(tiny), validation=0.25)
+
+
+def test_sizes_are_called_as_in_other_loaders(imagenet):
+    options = {"path": str(imagenet), "image_size": 32, "stream": False}
+    data = load("imagenet", **options, n_train=12, n_validation=6)
+    assert (len(data.train), len(data.validation)) == (12, 6)
+    assert torch.bincount(data.train.labels).tolist() == [4, 4, 4]
+    with pytest.raises(DataError, match="'n_validation' asks for 36 of 36"):
+        load("imagenet", **options, n_validation=36)
 
 
 def test_tinyimagenet_whose_annotations_do_not_match(tiny):

@@ -32,6 +32,12 @@ def test_pixels_labels_and_splits(root):
         assert (split.inputs[:, 1, 3, 5] == 77).all()
 
 
+def test_fewer_images(root):
+    data = load("svhn", path=str(root), limit_per_class=4, validation=0.25, n_train=20)
+    assert torch.bincount(data.train.labels).tolist() == [2] * 10
+    assert torch.bincount(data.validation.labels).tolist() == [1] * 10
+
+
 def test_what_is_wrong_with_a_file(root):
     path = root / "train_32x32.mat"
     whole = path.read_bytes()

@@ -73,7 +73,7 @@ def test_an_unknown_category_is_all_zeros_unless_there_is_a_rest(frame):
 
 def test_text_among_numbers_is_named(frame):
     fitted = TablePreprocessing.fit(frame[["x"]])
-    with pytest.raises(DataError, match="column 'x', row 2: 'many' is not a number"):
+    with pytest.raises(DataError, match="row 2: 'many' in column 'x' is no number"):
         fitted.transform(pd.DataFrame({"x": ["1", "many"]}))
     with pytest.raises(DataError, match="no column 'x'"):
         fitted.transform(pd.DataFrame({"y": [1]}))

@@ -1,4 +1,4 @@
-"""The losses of several students are those of each."""
+"""The losses of several students at once equal the loss of each alone."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize("teachers", [1, 4])
-def test_each_is_the_plain_loss(teachers: int) -> None:
+def test_each_loss_equals_the_loss_of_one_alone(teachers: int) -> None:
     generator = torch.Generator().manual_seed(0)
     student = torch.randn(4, 9, 5, generator=generator, requires_grad=True)
     teacher = 3 * torch.randn(teachers, 9, 5, generator=generator)

@@ -1,4 +1,4 @@
-"""Which networks work side by side, and which say that they do not."""
+"""Which networks work side by side, and which are refused."""
 
 import pytest
 import torch
@@ -23,12 +23,12 @@ from kdtune.models import models, register_model
         ("bert-tiny", (8, 100), False),
     ],
 )
-def test_what_is_known(architecture: str, shape: tuple[int, ...], expected: bool) -> None:
+def test_which_architectures_are_stackable(architecture: str, shape: tuple[int, ...], expected: bool) -> None:
     assert is_stackable(architecture, shape, 3) is expected
 
 
 def test_a_forward_pass_that_mixes_channels_is_found_out() -> None:
-    """Its layers are all known; only the numbers tell."""
+    """All its layers are known; only the numbers show it."""
 
     class Softmaxed(nn.Sequential):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

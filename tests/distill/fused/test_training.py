@@ -1,4 +1,4 @@
-"""Students trained as one: each is what it would be alone, whoever leaves, and wherever it was interrupted."""
+"""Students trained as one: each gets the result it would get alone, even if others leave or it is interrupted."""
 
 import itertools
 from collections.abc import Callable
@@ -83,7 +83,7 @@ def assert_as_alone(member: CohortMember, data: DeviceData, cohort: Cohort, epoc
     ("architecture", "optimizer"),
     [
         *itertools.product(["lenet5", "cnn8", "mlp-16-8", "linear"], ["sgd", "adamw"]),
-        # AdamW divides by the size of gradients: where batch normalisation makes them vanish, it sees rounding alone.
+        # AdamW divides by the size of gradients: where batch normalisation makes them vanish, only rounding is left.
         ("resnet8", "sgd"),
     ],
 )
@@ -103,7 +103,7 @@ def test_each_student_is_what_it_is_alone(
         assert_as_alone(member, data, cohort)
 
 
-def test_who_stops_early_leaves_the_others_as_they_were(make: Make, data: DeviceData, tmp_path: Path) -> None:
+def test_an_early_stop_does_not_change_the_others(make: Make, data: DeviceData, tmp_path: Path) -> None:
     members = make("lenet5")
     cohort = open_cohort(members, data, state=tmp_path / "cohort.pt")
     cohort.step()
@@ -118,7 +118,7 @@ def test_who_stops_early_leaves_the_others_as_they_were(make: Make, data: Device
         assert_as_alone(members[number], data, cohort, epochs)
 
 
-def test_who_diverges_leaves_the_others_as_they_were(make: Make, data: DeviceData, tmp_path: Path) -> None:
+def test_divergence_does_not_change_the_others(make: Make, data: DeviceData, tmp_path: Path) -> None:
     members = make("lenet5")
     wild = members[2].job
     members[2] = replace(members[2], job=replace(wild, train=replace(wild.train, lr=1e30)))
@@ -134,8 +134,10 @@ def test_who_diverges_leaves_the_others_as_they_were(make: Make, data: DeviceDat
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_taken_up_it_goes_on_to_the_bit(make: Make, data: DeviceData, tmp_path: Path, optimizer: str) -> None:
-    """Killed after any epoch, with a member that had left, a cohort ends as an undisturbed one."""
+def test_a_resumed_cohort_is_exact_to_the_bit(
+    make: Make, data: DeviceData, tmp_path: Path, optimizer: str
+) -> None:
+    """Killed after any epoch, with a member that had left, a cohort ends like an uninterrupted one."""
     options = {"optimizer": optimizer, "lr": 0.003}
     undisturbed = make("cnn8", folder="undisturbed", **options)
     cohort = open_cohort(undisturbed, data, state=tmp_path / "undisturbed.pt")
@@ -187,7 +189,7 @@ def test_a_member_s_checkpoint_goes_on_as_a_student_by_itself(
 
 
 @pytest.mark.parametrize("damage", ["cut", "another", "nothing"])
-def test_a_state_that_is_not_whole_begins_anew(
+def test_a_damaged_state_starts_from_the_beginning(
     make: Make, data: DeviceData, tmp_path: Path, damage: str
 ) -> None:
     members, state = make("linear"), tmp_path / "cohort.pt"
@@ -205,7 +207,7 @@ def test_a_state_that_is_not_whole_begins_anew(
 
 
 def test_a_cohort_is_one_small_file(make: Make, data: DeviceData, tmp_path: Path) -> None:
-    """Members' tensors are views of common ones, and written once; a member's own file holds its own only."""
+    """Members' tensors are views of common ones, and written once; a member's own file holds only its own."""
     state = tmp_path / "cohort.pt"
     sizes = {}
     for k in (2, 4):

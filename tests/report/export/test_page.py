@@ -45,7 +45,7 @@ def test_three_sentences_come_first_and_carry_the_numbers(exported: tuple[Path, 
     out, findings = exported
     said = opening(findings)
     assert len(said) == 3
-    assert f"Of 4 students trained to the end, {len(findings.members)} stand" in said[0]
+    assert f"Of 4 students trained to the end, {len(findings.members)} are on the Pareto front" in said[0]
     best = max(findings.members, key=lambda m: m.searched["accuracy"])
     assert f"{best.id}, is right on {100 * best.value('accuracy'):.1f} %" in said[1]
     text = (out / "report.html").read_text(encoding="utf-8")

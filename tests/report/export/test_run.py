@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+import safetensors.torch
 import torch
 from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
 from scipy.stats import binomtest
@@ -224,6 +226,33 @@ def damage_baseline(run: Run, trial: str) -> None:
     path.write_bytes(path.read_bytes()[:100])
 
 
+def forget_digests(run: Run) -> None:
+    """Leave what an older kdtune recorded."""
+    run.files.events.write_text(re.sub(r',"weights":"\w+"', "", run.files.events.read_text()))
+
+
+def nudge_student(run: Run, trial: str) -> None:
+    content = torch.load(run.files.checkpoint(trial), weights_only=True)
+    next(iter(content["model"].values())).view(-1)[0] += 0.05
+    torch.save(content, run.files.checkpoint(trial))
+
+
+def nudge_teacher(run: Run, trial: str) -> None:
+    path = run.files.weights(f"teacher-{run.trials()['teacher'][trial]}")
+    state = safetensors.torch.load_file(path)
+    next(iter(state.values())).view(-1)[0] += 0.05
+    safetensors.torch.save_file(state, path)
+
+
+@pytest.mark.parametrize("nudge", [nudge_student, nudge_teacher])
+def test_one_weight_that_changed_a_little_is_noticed(run_copy: Run, tmp_path: Path, nudge: Any) -> None:
+    """It would answer nearly as before, and teach replicates, under a hash that nobody recorded."""
+    nudge(run_copy, run_copy.front().index[0])
+    with pytest.raises(RunError, match=r"not bit by bit .* kdtune search --resume copy"):
+        run_export(ExportRequest(run=run_copy.path, out=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -237,6 +266,7 @@ def damage_baseline(run: Run, trial: str) -> None:
 def test_damaged_models_are_refused_in_one_line(
     run_copy: Run, tmp_path: Path, damage: Any, said: str
 ) -> None:
+    forget_digests(run_copy)
     damage(run_copy, run_copy.front().index[0])
     with pytest.raises(RunError, match=said) as caught:
         run_export(ExportRequest(run=run_copy.path, out=tmp_path / "out"))

@@ -40,7 +40,16 @@ def test_trend_is_spearmans() -> None:
     x = [t for t in temperatures for _ in range(5)]
     y = [value for row in values for _, value in row]
     assert found.rho == pytest.approx(stats.spearmanr(x, y).statistic)
-    assert found.low <= found.rho <= found.high
+    exact = stats.permutation_test(
+        (np.array(y),),
+        lambda z: stats.spearmanr(x, z).statistic,
+        permutation_type="pairings",
+        n_resamples=2000,
+        rng=np.random.default_rng(0),
+    )
+    assert found.p == pytest.approx(exact.pvalue, abs=0.02), (
+        "seeds do not differ here, so all orders count alike"
+    )
 
 
 def test_trend_says_why_there_is_none() -> None:
@@ -48,5 +57,27 @@ def test_trend_says_why_there_is_none() -> None:
     assert "same value" in trend([1.0, 2.0, 3.0], [[(0, 0.1)]] * 3).note
     one = trend([1.0, 2.0, 3.0], [[(0, 0.1)], [(0, 0.2)], [(0, 0.3)]])
     assert one.rho == pytest.approx(1)
-    assert np.isnan(one.low)
-    assert "1 seeds" in one.note
+    assert one.p == pytest.approx(2 / 6, abs=0.03), "2 of the 6 orders of one seed are as strong"
+
+
+@pytest.mark.parametrize("seeds", [1, 3, 5])
+def test_trends_without_effect_are_found_in_one_of_twenty(seeds: int) -> None:
+    """Values differ between seeds, which learn from teachers of their own, but not with T."""
+    rng = np.random.default_rng(0)
+    temperatures = [1.0, 2.0, 4.0, 8.0, 16.0]
+    found = []
+    for _ in range(300):
+        own = rng.normal(0, 1, seeds)
+        values = [[(seed, own[seed] + rng.normal(0, 0.5)) for seed in range(seeds)] for _ in temperatures]
+        found.append(trend(temperatures, values).p)
+    assert np.mean(np.array(found) <= 0.05) <= 0.05 + 2 * (0.05 * 0.95 / 300) ** 0.5
+    assert 0.45 < np.mean(found) < 0.6, "p is neither too small nor useless"
+
+
+def test_a_trend_within_every_seed_is_found_although_seeds_differ() -> None:
+    rng = np.random.default_rng(0)
+    own = rng.normal(0, 10, 5)
+    values = [[(seed, own[seed] + t + rng.normal(0, 0.2)) for seed in range(5)] for t in range(5)]
+    found = trend([1.0, 2.0, 4.0, 8.0, 16.0], values)
+    assert found.rho < 0.5
+    assert found.p < 0.001

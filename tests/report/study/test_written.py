@@ -9,8 +9,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+from kdtune.fairness import holm
 from kdtune.files import dumps
 from kdtune.report.study import published
 from kdtune.report.study.command import write_study
@@ -18,6 +20,7 @@ from kdtune.report.study.figures.all_figures import draw_all
 from kdtune.report.study.page import differences, doubts
 from kdtune.report.study.record import as_record
 from kdtune.report.study.results.reading import Study
+from kdtune.report.study.tables.all_tables import all_tables
 from kdtune.report.study.tables.classes import classes_table, floors_table
 from kdtune.report.study.tables.groups import gaps_table, individual_table
 from kdtune.report.study.tables.rendering import Table
@@ -155,11 +158,48 @@ def test_one_seed(made: Callable[..., Study]) -> None:
 def test_no_variance(made: Callable[..., Study]) -> None:
     study = made(exact=True)
     table = classes_table(study, study.series[0], "raw")
-    assert column(table, "#SC")[2:] == ["3 *"] * 3
-    assert "no evidence" in table.caption
+    assert column(table, "#SC")[2:] == ["0 *"] * 3
+    assert "no test of them is possible" in table.caption
     assert any("do not vary" in line for line in doubts(study, "raw"))
-    by_ratio = classes_table(study, study.series[0], "ratio")
-    assert column(by_ratio, "#SC")[2:] == ["0 *"] * 3, "all classes moved alike: no ratio did"
+    tests = all_tables(study, "raw")
+    [every] = [t for t in tests if t.name == "class-tests"]
+    assert set(column(every, "p")) == {"no test"}
+
+
+def test_few_classes_get_a_warning_and_the_counts_by_class_accuracy(made: Callable[..., Study]) -> None:
+    """Of two classes one changes; the other's ratio changes with it."""
+    study = made(classes=("a", "b"), right={"student": [0.9, 0.7], "nds": [0.7, 0.7]}, temperatures=(1,))
+    table = classes_table(study, study.series[0], "ratio")
+    assert column(table, "#SC")[2] == "2"
+    assert column(table, "#SC, class accuracy")[2] == "1"
+    assert "which then seem affected too" in table.caption
+    assert any("which then seem affected too" in line for line in doubts(study, "ratio"))
+    assert as_record(study, "ratio")["affected"][0]["uncorrected_by_class_accuracy"] == 1
+    assert "#SC, class accuracy" not in classes_table(study, study.series[0], "raw").head
+
+
+def test_many_classes_get_no_warning(made: Callable[..., Study]) -> None:
+    study = made(classes=tuple("abcdefghij"))
+    assert "#SC, class accuracy" not in classes_table(study, study.series[0], "ratio").head
+    assert not any("seem affected too" in line for line in doubts(study, "ratio"))
+
+
+def test_it_is_said_that_tests_are_about_these_examples(made: Callable[..., Study]) -> None:
+    assert any("#SC and #TC speak of these test examples" in line for line in doubts(made(), "ratio"))
+
+
+def test_trends_carry_p_and_holms_p(made: Callable[..., Study]) -> None:
+    [table] = [t for t in all_tables(made(), "ratio") if t.name == "trends"]
+    single, in_all = ([float(cell) for cell in column(table, name)] for name in ("p", "p Holm"))
+    assert in_all == pytest.approx(holm(np.array(single)).tolist(), abs=0.01)
+
+
+def test_gaps_carry_both_chance_values(made: Callable[..., Study]) -> None:
+    study = made()
+    table = gaps_table(study, study.series[0], "color")
+    for both in column(table, "EOD by chance, %: mean, 95 %"):
+        mean, high = map(float, both.split(", "))
+        assert 0 < mean < high
 
 
 def test_seeds_that_are_missing_are_counted(made: Callable[..., Study]) -> None:

@@ -18,7 +18,7 @@ SPACE: dict[str, Any] = {
     **SMALL_SPACE,
     "dataset": {**SMALL_SPACE["dataset"], "n_train": 1500},
     "pairs": ["lenet5->lenet5"],
-    "budget": {"trials": 1000, "epochs": EPOCHS},  # it is stopped when all has been seen
+    "budget": {"trials": 1000, "epochs": EPOCHS},  # it is stopped when the test has seen everything
     "resources": {},
     "keep": "all",
 }

@@ -1,4 +1,4 @@
-"""A sweep begins without what only its later parts need."""
+"""A sweep begins without importing what only its later parts need."""
 
 import subprocess
 import sys

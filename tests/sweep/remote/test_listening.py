@@ -1,4 +1,4 @@
-"""Ray as kdtune starts it: no socket of it that listens can be reached from another machine."""
+"""Ray as kdtune starts it: no listening socket can be reached from another machine."""
 
 import ipaddress
 from typing import Any
@@ -7,7 +7,7 @@ import psutil
 
 
 def listening() -> dict[tuple[str, int], str]:
-    """Return the addresses that this process and its children listen at, with the process that does."""
+    """Return the addresses at which this process and its children listen, with the name of the process."""
     found = {}
     here = psutil.Process()
     for process in (here, *here.children(recursive=True)):

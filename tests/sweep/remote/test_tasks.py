@@ -27,14 +27,14 @@ from kdtune.sweep.remote.user_models import user_builders
 from kdtune.sweep.remote.worker_registry import LOST, open_registry
 from tests.sweep.blobs import blobs
 
-STALL = 40  # seconds: on a busy machine torch takes twenty until the first batch
+STALL = 40  # seconds; on a busy machine torch needs twenty until the first batch
 EPOCHS = 3
 
 
 def _builder(turns: Path, deed: str, times: int) -> Callable[..., torch.nn.Module]:
-    """Return the builder of a model that does its deed in its second epoch, the first times that a worker builds one.
+    """Return the builder of a model that does its deed in its second epoch, the first `times` times it is built.
 
-    It is made in a function: so it travels to the workers by value.
+    It is made in a function so that it is pickled by value for the workers.
     """
 
     class Model(torch.nn.Module):
@@ -74,7 +74,7 @@ def _builder(turns: Path, deed: str, times: int) -> Callable[..., torch.nn.Modul
 
 @pytest.fixture
 def bad(ray_session: None, tmp_path: Path) -> Iterator[Callable[[str, int], str]]:
-    """Yield a function that registers a model that does a deed so many times, and returns its name."""
+    """Yield a function that registers a model that does a deed this many times, and returns its name."""
     made: list[str] = []
 
     def make(deed: str, times: int = 1) -> str:
@@ -93,7 +93,7 @@ def bad(ray_session: None, tmp_path: Path) -> Iterator[Callable[[str, int], str]
 def trained(
     names: list[str], folder: Path, stall: float | None
 ) -> tuple[list[Outcome], dict[str, list[str]]]:
-    """Train models beside each other; return what became of each, and what was said of those trained again."""
+    """Train models in parallel; return each outcome, and the reasons of those trained again."""
     import ray
 
     resources = Resources(stall_seconds=stall, max_failures=1)
@@ -150,7 +150,7 @@ def test_a_study_whose_teacher_hangs(bad: Any, tmp_path: Path) -> None:
     assert [(model.state, model.failures) for model in state.baselines.values()] == [("done", 1)] * 2
     assert {model.state for model in state.trials.values()} == {"done"}
     said = [str(event.get("message")) for event in read_records(files.events) if event.get("failure")]
-    assert len(said) >= 2  # two students that begin at once may both find the count of turns empty
+    assert len(said) >= 2  # two students that begin at once may both find that nobody has had a turn
     assert all(
         "it was taken to hang (resources.stall_seconds); it is trained again" in words for words in said
     )

@@ -14,7 +14,7 @@ from kdtune.sweep.remote.teacher_server import TrainedTeacher, serve_teachers
 
 
 def kill_servers() -> int:
-    """Kill what runs teachers for this process; return how many there were."""
+    """Kill the processes that run teachers for this process; return how many there were."""
     found = [
         process
         for process in psutil.Process().children(recursive=True)

@@ -33,7 +33,7 @@ TRAPS = ("torch", "numpy", "ray", "optuna", "safetensors", "json", "kdtune", "ps
 
 
 def lay_traps(folder: Path, ran: Path) -> None:
-    """Put files into a folder that would be imported in place of others, and say so."""
+    """Put files into a folder that would be imported in place of others, and leave a trace if they are."""
     for name in TRAPS:
         (folder / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write('{name} ')")
 
@@ -74,7 +74,7 @@ def test_a_builder_brings_the_folder_of_its_module_and_puts_it_last(
 
 @pytest.mark.slow
 def test_a_sweep_with_the_user_s_model_imports_nothing_else_from_there(my_folder: Path) -> None:
-    """By the command line, in a folder that holds a torch.py, a numpy.py, ...; workers and driver alike."""
+    """From the command line, in a folder with a torch.py, a numpy.py, ...; for workers and driver."""
     space = {**SMALL_SPACE, "pairs": ["lenet5->mine"], "budget": {"trials": 2, "epochs": 1}}
     (my_folder / "space.yaml").write_text(yaml.safe_dump(space))
     script = Path(sys.executable).with_name("kdtune")

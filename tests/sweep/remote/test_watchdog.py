@@ -1,4 +1,4 @@
-"""What is taken to hang, and what a worker that takes too much memory says before it ends."""
+"""Which worker is assumed to hang, and what a worker that takes too much memory reports before it ends."""
 
 import subprocess
 import sys
@@ -54,7 +54,7 @@ def test_a_usual_epoch_is_the_slowest_of_its_kind(state: RunState) -> None:
         ((1,), 300.0, 71.0, False),
         ((1,), 300.0, 301.0, True),
         ((0, 1), 30.0, 71.0, False),
-        ((2,), 30.0, 31.0, True),  # nothing is known of it but the limit
+        ((2,), 30.0, 31.0, True),  # only the limit is known
     ],
 )
 def test_stalled(state: RunState, numbers: tuple[int, ...], limit: float, age: float, stalled: bool) -> None:
@@ -79,9 +79,9 @@ def test_the_registry_knows_who_is_at_work(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "trials/../../outside"])
 def test_the_registry_writes_and_reads_in_the_run_only(tmp_path: Path, name: str) -> None:
     registry = WorkerRegistry(tmp_path / "run")
-    with pytest.raises(RunError, match="no file of the run"):
+    with pytest.raises(RunError, match="not a file of the run"):
         registry.write_file(name, b"x")
-    with pytest.raises(RunError, match="no file of the run"):
+    with pytest.raises(RunError, match="not a file of the run"):
         registry.read_file(name)
     registry.write_file("trials/t0000/checkpoint.pt", b"x")
     assert registry.read_file("trials/t0000/checkpoint.pt") == b"x"
@@ -108,7 +108,7 @@ def test_a_worker_without_the_run_s_disk_has_a_copy(ray_session: None, tmp_path:
     copy.write_bytes(b"epoch 1")
     far.send_changes()
     assert path.read_bytes() == b"epoch 1"
-    path.write_bytes(b"epoch 2")  # by another worker, after this one was taken for dead
+    path.write_bytes(b"epoch 2")  # by another worker, after this one was considered dead
     assert far.fetch(path).read_bytes() == b"epoch 2"
     path.unlink()
     assert not far.fetch(path).exists()

@@ -1,4 +1,4 @@
-"""kill -9 of a study, everything at once, while students are at work; then --resume: as if nothing had been."""
+"""kill -9 of a whole study at once, while students are at work; after --resume nothing is different."""
 
 import csv
 from collections import Counter
@@ -41,7 +41,7 @@ def study(folder: Path, *arguments: str, marked: Marked) -> Any:
 
 
 def ended(files: Path) -> Counter[str]:
-    """Return how often each model was said to be done."""
+    """Return how often each model was recorded as done."""
     path = files / "events.jsonl"
     events = list(read_records(path)) if path.exists() else []
     return Counter(str(e.get("id")) for e in events if e.get("state") == "done")

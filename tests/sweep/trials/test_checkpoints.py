@@ -1,4 +1,4 @@
-"""Which checkpoints stay while trials end, and what a sweep says it needs."""
+"""Which checkpoints stay while trials end, and how much disk space a sweep says it needs."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from kdtune.sweep.trials.checkpoints import CheckpointRetention, Keep, room_need
 
 
 def dominated(values: np.ndarray) -> list[bool]:
-    """Tell by comparing each with each; both are to be small."""
+    """Return which rows are dominated, by comparing each with each; both columns are minimised."""
     return [any((b <= a).all() and (b < a).any() for b in values) for a in values]
 
 
@@ -63,7 +63,7 @@ def test_a_finished_run_has_the_checkpoints_of_its_front(small_run: Run) -> None
     assert there == set(small_run.front().index)
 
 
-def test_what_is_needed_is_what_is_written(small_run: Run) -> None:
+def test_the_estimate_matches_the_files(small_run: Run) -> None:
     """The estimate before the sweep, against the files after it."""
     from kdtune.report.evaluate.evaluation import load_data
     from kdtune.space.reading import parse_space
@@ -79,13 +79,13 @@ def test_what_is_needed_is_what_is_written(small_run: Run) -> None:
     assert records == pytest.approx(events + reports, rel=0.4)
 
 
-def test_one_line_says_it(
+def test_the_line_about_disk_space(
     plan_of: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = say_room(plan_of(budget={"trials": 1000, "epochs": 200}), 2, tmp_path)
     assert re.fullmatch(
-        r"disk: [\d.]+ .?B a checkpoint \(kept: at work and on the front\), [\d.]+ MB for the records of 1,000 trials; "
-        r"[\d.]+ .B are free",
+        r"disk: [\d.]+ .?B per checkpoint \(kept: at work and on the front\), "
+        r"[\d.]+ MB for the records of 1,000 trials; [\d.]+ .B are free",
         line,
     )
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10_000})())

@@ -1,4 +1,4 @@
-"""Successive halving against its definition in words, whatever the order, scale and direction of what is reported."""
+"""Successive halving against its definition in words, for any order, scale and direction of the reports."""
 
 import math
 import random
@@ -87,7 +87,7 @@ def test_the_undefined_never_ranks_above_the_defined(reports, defined):
 
 @given(REPORTS, REPORT)
 def test_the_better_of_two_is_not_stopped_where_the_worse_goes_on(reports, report):
-    """Along the measure alone; among several objectives the place within a rank may differ."""
+    """This holds for one measure; with several objectives the place within a rank may differ."""
     single = [((v[0],), c) for v, c in [*reports, report]]
     (value,), violations = single[-1]
     better = [*single[:-1], ((value + 0.25,), violations)]
@@ -132,11 +132,11 @@ def test_judged_at_rungs_alone_and_once():
     assert not halving.goes_on(1, 2, [1.0])
     assert halving.stopped(1)
     assert halving.goes_on(0, 2, [0.0])
-    assert halving.goes_on(2, 2, [0.85])  # of three the best two: what came again was not counted
+    assert halving.goes_on(2, 2, [0.85])  # of three the best two: the repeated report did not count
 
 
 def test_a_thousand_trials():
-    """About a half of what comes to each rung goes on, and the best at the end is among them."""
+    """About half of the trials at each rung go on, and the best at the end is among them."""
     rng = random.Random(0)
     quality = [rng.random() for _ in range(1000)]
     halving = Halving((2, 4, 8), 2, ("max",))

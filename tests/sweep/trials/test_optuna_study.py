@@ -1,4 +1,4 @@
-"""The study: what it is told, what reaches the sampler, and what a resumed sweep proposes."""
+"""The study: what it records, what reaches the sampler, and what a resumed sweep proposes."""
 
 import math
 from pathlib import Path
@@ -21,7 +21,7 @@ def model(state: str, **values: float) -> ModelState:
 
 
 def told(plan: Any, folder: Path, outcome: ModelState, *constraints: Constraint) -> Any:
-    """Return the frozen trial after it was told of `outcome`, read anew from the journal."""
+    """Return the frozen trial after the study was told `outcome`, read again from the journal."""
     study = open_study(folder / "study.journal", plan.objectives)
     number = ask(study, plan.space, len(study.trials)).number
     tell(study, number, outcome, plan.objectives, constraints)
@@ -100,14 +100,14 @@ def test_an_orphan_is_taken_up_with_its_number_and_parameters(plan_of: Any, tmp_
 
 
 def outcome_of(trial: Any) -> ModelState:
-    """Return values that depend on the parameters alone; some are undefined, one state is another."""
+    """Return an outcome that depends only on the parameters; some values are undefined, some trials stopped."""
     a, t = trial.params["alpha"], math.log(trial.params["temperature"])
     eod = NAN if trial.number % 7 == 3 else abs(a - 0.3) + t / 10
     return model("stopped" if trial.number % 5 == 4 else "done", accuracy=1 - a**2 / 2, eod=eod)
 
 
 def run(plan: Any, path: Path, n: int, *, interrupt: bool) -> list[dict[str, Any]]:
-    """Run `n` trials; interrupted, each driver lives for one trial, and dies in it once."""
+    """Run `n` trials; with `interrupt`, each driver lives for one trial, and dies in it once."""
     bounds = [Constraint("accuracy", ">=", 0.6)]
     study = open_study(path, plan.objectives)
     for _ in range(n):
@@ -157,7 +157,7 @@ class Killed(BaseException):
 def test_killed_between_two_parameters(
     plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str, n: int, pairs: str
 ) -> None:
-    """Each driver dies after one more parameter is drawn; the parameters are those of an undisturbed study."""
+    """Each driver dies after drawing one more parameter; the parameters are those of an uninterrupted study."""
     own = {"lr": {"low": 0.001, "high": 0.1, "log": True}} if pairs == "apart" else {}
     search: dict[str, Any] = {
         **SEARCH,
@@ -203,7 +203,7 @@ def test_killed_between_two_parameters(
 
 
 def test_telling_does_not_sample_again(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Gaussian process takes seconds to fit: once for a trial is enough."""
+    """A Gaussian process takes seconds to fit: once per trial is enough."""
     plan = plan_of(search=SEARCH)
     study = open_study(tmp_path / "j", plan.objectives)
     trial = ask(study, plan.space, len(study.trials))

@@ -1,4 +1,4 @@
-"""The sweep's books, with workers that are only played: every way a trial can end, and drivers that die."""
+"""The trial manager with simulated workers: every way a trial can end, and drivers that die."""
 
 import json
 import math
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kdtune.distill.checkpoint import write_checkpoint
 from kdtune.fairness import count
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.objectives import References
@@ -25,7 +26,7 @@ PAIR = "mlp-16->linear"
 
 
 def report(epoch: int, right: int = 30, *, one_group: bool = False) -> Report:
-    """Return a report of 40 examples, of which `right` are classified rightly."""
+    """Return a report of 40 examples, of which `right` are classified correctly."""
     labels = np.arange(40) % 2
     guesses = np.where(np.arange(40) < right, labels, 1 - labels)
     sex = np.zeros(40, int) if one_group else np.arange(40) // 2 % 2
@@ -38,7 +39,7 @@ def report(epoch: int, right: int = 30, *, one_group: bool = False) -> Report:
 
 
 def news(proposal: Proposal | None, *reports: Report, failed: str = "", **more: Any) -> dict[str, Any]:
-    """Return what a worker says when each of its students has these reports."""
+    """Return a worker's result in which each of its students has these reports."""
     assert proposal is not None
     said = [r.to_dict() for r in reports]
     students = [{"number": n, "reports": said, "failed": failed} for n in proposal.numbers]
@@ -66,6 +67,8 @@ class Sweep:
         assert proposal is not None
         for epoch in (1, 2):
             self.manager.record(proposal, news(proposal, report(epoch, right)))
+        for student in proposal.students:
+            write_checkpoint(student.checkpoint, {})
         self.manager.close(proposal, {}, lost=None)
 
 
@@ -91,10 +94,10 @@ def begin(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         study = open_study(files.journal, plan.objectives)
         asked = [False]
         references = {PAIR: References(report(1).counts[ALL], report(1).counts[ALL])}
-        books = TrialManager(
+        manager = TrialManager(
             plan, files, writer, study, references, stopping=lambda: asked[0], deadline=deadline
         )
-        return Sweep(books, files, writer, study, asked, now)
+        return Sweep(manager, files, writer, study, asked, now)
 
     yield start
     for writer in writers:
@@ -244,7 +247,7 @@ def test_a_sweep_whose_first_trials_all_fail_gives_up_and_says_why(begin: Any) -
     assert sweep.manager.next_proposal() is None
 
 
-def test_one_success_is_hope_enough(begin: Any) -> None:
+def test_one_success_keeps_the_sweep_going(begin: Any) -> None:
     sweep = begin(resources={"give_up_after": 3})
     sweep.train(sweep.manager.next_proposal())
     for _ in range(4):
@@ -308,7 +311,7 @@ def test_the_next_driver_goes_on_with_what_was_interrupted(begin: Any) -> None:
 def test_killed_between_the_record_and_the_study(
     begin: Any, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    """The end is recorded, the study does not know: the next driver tells it, and does not train again."""
+    """The end is recorded, but the study does not know: the next driver tells it, and does not train again."""
     before = begin()
     proposal = before.manager.next_proposal()
 
@@ -318,6 +321,7 @@ def test_killed_between_the_record_and_the_study(
     def die(*_: Any) -> None:
         raise Killed
 
+    write_checkpoint(proposal.students[0].checkpoint, {})
     monkeypatch.setattr(before.manager, "_tell", die)
     last = {
         "done": news(proposal, report(1), report(2)), "stopped": news(proposal, report(1)),
@@ -335,7 +339,7 @@ def test_killed_between_the_record_and_the_study(
 
 
 def test_killed_between_ask_and_record(begin: Any) -> None:
-    """The study knows of a trial that the run does not: it is taken up under its number."""
+    """The study knows a trial that the run does not know: it is resumed under its number."""
     from kdtune.sweep.trials.optuna_study import ask
 
     before = begin()
@@ -379,7 +383,7 @@ def test_early_stopping_judges_each_trial_at_its_rung(begin: Any) -> None:
 
 
 def test_the_next_driver_knows_the_rungs(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that was found to lag behind when the driver died is not trained further; the rung's content is kept."""
+    """A trial that lagged behind when the driver died is not trained further; the rung's content is kept."""
     before = begin(**HALVING)
     proposals = [before.manager.next_proposal() for _ in range(3)]
     before.manager.record(proposals[0], news(proposals[0], report(1, 32), report(2, 32)))
@@ -398,14 +402,14 @@ def test_the_next_driver_knows_the_rungs(begin: Any, monkeypatch: pytest.MonkeyP
 
 def test_accuracy_alone_judges_where_it_is_asked_to(begin: Any) -> None:
     sweep = begin(**{**HALVING, "early_stopping": {"method": "asha"}})
-    # Equal accuracy, undefined EOD: nothing that ASHA looks at.
+    # Equal accuracy, undefined EOD: ASHA ignores the latter.
     for one_group in (False, True):
         proposal = sweep.manager.next_proposal()
         assert sweep.manager.record(proposal, news(proposal, report(1), report(2, one_group=one_group)))
 
 
 def only(proposal: Proposal, number: int, *reports: Report, failed: str = "") -> dict[str, Any]:
-    """Return what a worker says of one student of a cohort."""
+    """Return a worker's result about one student of a cohort."""
     students = [s for s in proposal.students if s.number == number]
     return news(replace(proposal, students=tuple(students)), *reports, failed=failed)
 
@@ -464,7 +468,7 @@ def test_a_cohort_that_can_t_be_trained_is_tried_one_by_one(begin: Any) -> None:
 
 
 def test_the_next_driver_forms_the_same_cohorts(begin: Any) -> None:
-    """Of a block that was cut off, ended members are left out, and those that were not asked for yet are added."""
+    """In an interrupted block, ended members are left out, and trials that are still missing are added."""
     undisturbed = begin(cohort=4, folder="undisturbed")
     expected = [undisturbed.manager.next_proposal(), undisturbed.manager.next_proposal()]
     before = begin(cohort=4)
@@ -481,3 +485,58 @@ def test_the_next_driver_forms_the_same_cohorts(begin: Any) -> None:
     assert again[0].students == tuple(s for s in proposal.students if s.number != 2)
     assert again[0].state == proposal.state
     assert [s.job for s in again[1].students] == [s.job for s in expected[1].students]
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def other(path: Path) -> None:
+    """Leave a file of the same form with another content."""
+    write_checkpoint(path, {"model": {"weight": 0.05}})
+
+
+LOST = [(ruin, name) for ruin in (Path.unlink, empty, cut) for name in ("checkpoint", "reports", "config")]
+
+
+@pytest.mark.parametrize(("ruin", "name"), [*LOST, (other, "checkpoint")])
+def test_a_member_of_the_front_whose_files_are_lost_is_trained_again(
+    begin: Any, ruin: Callable[[Path], None], name: str
+) -> None:
+    """As a machine leaves them that lost its power: the next driver says so, and so does the one after a kill."""
+    before = begin()
+    for right in (36, 30, 20):
+        before.train(before.manager.next_proposal(), right=right)
+    front = before.manager._front()
+    assert front == ["t0000"]
+    params = before.study.get_trials()[0].params
+    before.writer.close()
+    ruin(getattr(before.files, name)("t0000"))
+    begin().writer.close()  # killed before it trains
+    after = begin()
+    said = [e["message"] for e in read_records(after.files.events) if e.get("state") == "preparing"]
+    assert len(said) == 1
+    assert said[0].startswith("t0000: ")
+    assert said[0].endswith(": it is trained again")
+    assert after.state(0) == "interrupted"
+    proposal = after.manager.next_proposal()
+    assert proposal.numbers == (0,), "others that look like the front meanwhile are left alone"
+    assert proposal.students[0].job.distillation.temperature == params["temperature"]
+    after.train(proposal, right=36)
+    assert after.told() == ["COMPLETE"] * 3
+    assert after.manager._front() == ["t0000"]
+    assert [r["epoch"] for r in read_records(after.files.reports("t0000"))] == [1, 2]
+    assert after.manager.next_proposal().numbers == (3,)
+
+
+def test_where_no_weights_are_kept_none_are_missed(begin: Any) -> None:
+    before = begin(keep="none")
+    before.train(before.manager.next_proposal())
+    before.writer.close()
+    after = begin(keep="none")
+    assert after.state(0) == "done"
+    assert after.manager.next_proposal().numbers == (1,)

@@ -12,12 +12,12 @@ from kdtune.sweep.tune.scheduler import AskingScheduler
 
 
 class Played:
-    """As much of a Tune trial as the scheduler looks at."""
+    """The part of a Tune trial that the scheduler uses."""
 
     trial_id = "carrier-1"
 
 
-def test_it_does_as_it_is_told() -> None:
+def test_a_trial_ends_when_goes_on_says_no() -> None:
     asked = []
 
     def goes_on(trial_id: str, result: dict[str, Any]) -> bool:
@@ -57,5 +57,5 @@ def test_tune_gets_no_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked["tune_config"].mode is None
 
 
-def test_it_pickles_without_what_it_asks() -> None:
+def test_it_pickles_without_its_callback() -> None:
     assert pickle.loads(pickle.dumps(AskingScheduler(lambda *_: True))).__dict__ == {}

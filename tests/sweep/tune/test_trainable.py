@@ -1,4 +1,4 @@
-"""A worker and the books together, without Ray between them: sweeps of cohorts, killed at any epoch."""
+"""A worker and the trial manager together, without Ray between them: sweeps of cohorts, killed at any epoch."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -49,7 +49,7 @@ class Killed(BaseException):
 
 
 class Played:
-    """One worker of Tune's, at the hands of a test."""
+    """One of Tune's workers, driven by a test."""
 
     def __init__(self, plan: Plan, files: RunFiles, teachers: dict[str, TeacherSignal]) -> None:
         self.files = files
@@ -78,7 +78,7 @@ class Played:
         self.worker._folder = SimpleNamespace(fetch=lambda path: path, clear=idle, send_changes=idle)
 
     def run(self, results: int, *, unheard: bool = False) -> None:
-        """Train until the sweep ends, or it is killed after so many results, of which the last may go unheard."""
+        """Train until the sweep ends or this many results have come; with `unheard` the last one is lost."""
         while proposal := self.manager.next_proposal():
             assert Proposal.from_config(proposal.to_config()) == proposal
             self.worker._begin(proposal.to_config())
@@ -134,8 +134,10 @@ def test_a_sweep_of_cohorts_ends_every_student(play: Any, cohort: int) -> None:
 
 
 @pytest.mark.parametrize(("cohort", "unheard"), [(1, True), (4, False), (4, True)])
-def test_killed_after_any_result_it_ends_as_undisturbed(play: Any, cohort: int, unheard: bool) -> None:
-    """Again and again, after two or three further results each time, the last of them heard or not."""
+def test_killed_after_any_result_it_ends_like_an_uninterrupted_sweep(
+    play: Any, cohort: int, unheard: bool
+) -> None:
+    """Killed again and again, each time after two or three more results, of which the last arrives or is lost."""
     undisturbed = play("undisturbed", cohort)
     undisturbed.run(10**6)
     deaths = 0
@@ -160,8 +162,8 @@ def test_killed_after_any_result_it_ends_as_undisturbed(play: Any, cohort: int, 
         assert got == expected
 
 
-def test_on_another_machine_it_is_as_on_the_driver_s(play: Any) -> None:
-    """Without the run's disk: who is to end early, states and checkpoints go by way of the registry."""
+def test_a_worker_without_the_run_s_disk_gives_the_same_results(play: Any) -> None:
+    """Without the run's disk: early stops, states and checkpoints go through the registry."""
     near, far = play("near", 4), play("far", 4)
     near.run(10**6)
     registry = WorkerRegistry(far.files.root)
@@ -184,8 +186,8 @@ def test_on_another_machine_it_is_as_on_the_driver_s(play: Any) -> None:
     assert not list(far.files.root.glob("cohorts/*"))
 
 
-def test_together_they_are_what_they_are_one_by_one(play: Any) -> None:
-    """Without early stopping and a sampler that learns, cohorts change nothing but the last digits."""
+def test_a_cohort_gives_the_results_of_single_students(play: Any) -> None:
+    """Without early stopping and a sampler that learns, cohorts change only the last digits."""
     plain = {"early_stopping": {"method": "none"}, "sampler": "random"}
     one, four = play("one", 1, **plain), play("four", 4, **plain)
     one.run(10**6)

@@ -15,15 +15,22 @@ from rich.style import Style
 from kdtune.fairness import class_bias
 from kdtune.runs.records import ALL
 from tui.charts import bias as bias_module
+from tui.charts.beside import beside
 from tui.charts.bias import bias, ranked, window
+from tui.charts.bias_curves import bias_curves
 from tui.charts.classes import class_map, disagreement
 from tui.charts.curves import curves, smoothed
 from tui.charts.frame import Frame
-from tui.charts.front import front, hypervolume
+from tui.charts.front import front
 from tui.charts.gaps import gap_curve, gap_names
+from tui.charts.group_classes import group_classes
 from tui.charts.groups import groups
+from tui.charts.hypervolume import hypervolume
+from tui.charts.journal import journal
 from tui.charts.log import log
+from tui.charts.machine import machine
 from tui.charts.ranking import importances, ranked_measures, settings_and_results
+from tui.charts.rates import group_rates
 from tui.charts.search import parallel, slice_
 from tui.charts.table import front_table, table
 from tui.charts.timeline import timeline
@@ -37,7 +44,8 @@ from tui.widgets.themes import THEMES, colours_of
 
 CHARTS = (
     curves, bias, front, hypervolume, class_map, disagreement, gap_curve, groups, importances, parallel, slice_,
-    timeline, table, front_table, log,
+    timeline, table, front_table, log, group_rates, group_classes, bias_curves, journal, machine, beside(groups),
+    beside(group_rates), beside(group_classes), beside(bias_curves), beside(class_map),
 )  # fmt: skip
 SIZES = ((1, 1), (2, 1), (1, 9), (7, 3), (20, 5), (40, 10), (60, 20), (100, 30), (240, 80))
 
@@ -56,7 +64,7 @@ def frame_of(world, width, height, *, glyphs=None, view=None, cursor="t0003"):
     store = Store(world.record)
     store.apply(events_of(world))
     view = view or View(cursor=cursor, selected=["t0001"])
-    reports = {i: reports_of(world, i) for i in (cursor, TEACHER, NDS) if i}
+    reports = {i: reports_of(world, i) for i in (cursor, "t0001", TEACHER, NDS) if i}
     frame = Frame(store, view, width, height, ids=list(store.state.trials))
     rankings = {name: importance(*settings_and_results(frame, name)) for name in ranked_measures(store)}
     lines = [f"line {k} ─ error" + 30 * " 猫" for k in range(50)]
@@ -196,7 +204,8 @@ def test_bias_bars_are_the_class_bias_ranked():
     shown = [line[:8].strip() for line in lines if line.strip()]
     assert shown == [world.record.classes[k] for k in np.argsort(expected, kind="stable")]
     for line, k in zip(lines, np.argsort(expected, kind="stable"), strict=False):
-        shown_value = float(line.split()[-1].replace("−", "-"))
+        shown_value = float(line.split()[-2].replace("−", "-"))
+        assert line.split()[-1].startswith("±")
         assert shown_value == pytest.approx(expected[k], abs=0.0051)
 
 
@@ -235,8 +244,8 @@ def test_gaps_of_every_attribute_are_named():
 
 
 def test_the_gaps_of_teacher_and_nds_are_named_in_the_legend_where_there_is_room():
-    assert gap_curve(frame_of(WORLDS["ten"], 80, 24)).lines()[0].rstrip().endswith("teacher   ┄ NDS")
-    assert "teacher" not in gap_curve(frame_of(WORLDS["ten"], 50, 24)).lines()[0]
+    assert gap_curve(frame_of(WORLDS["ten"], 80, 24)).lines()[0].rstrip().endswith("◆┄ teacher  ◇┄ NDS")
+    assert "teacher" not in gap_curve(frame_of(WORLDS["ten"], 36, 24)).lines()[0]
 
 
 def test_smoothing_is_a_weighted_mean_and_keeps_gaps():

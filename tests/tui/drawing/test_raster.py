@@ -139,4 +139,35 @@ def test_levels_take_both_ends_and_mark_nan():
 
 @given(st.lists(st.floats(0, 1), max_size=40), st.integers(0, 20))
 def test_sparks_keep_their_width(values, width):
-    assert len(raster.spark(np.array(values), width, 0, 1)) == width
+    assert len(raster.spark(np.array(values), width)) == width
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most", "expected"),
+    [
+        (1.3, 38.0, 6, [2, 5, 10, 20]),
+        (1.3, 38.0, 2, [2, 20]),
+        (2.1, 9.2, 9, [3, 4, 5, 6, 7, 8, 9]),
+        (1e-3, 1e-1, 8, [1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1]),
+        (1e-6, 1e6, 5, [1e-6, 1e-3, 1, 1e3, 1e6]),
+    ],
+)
+def test_logarithmic_ticks_go_within_decades(
+    low: float, high: float, most: int, expected: list[float]
+) -> None:
+    found = raster.ticks(low, high, most, log=True)
+    assert found == pytest.approx(expected)
+
+
+@given(st.floats(0.001, 1), st.floats(0.01, 1))
+def test_a_low_panel_has_two_ticks(low: float, span: float) -> None:
+    assert len(raster.ticks(low, low + span, 2)) == 2
+
+
+def test_a_robust_scale_leaves_the_first_epoch_out_and_says_so() -> None:
+    line = [0.9, 0.10, 0.11, 0.12, 0.11, 0.10, 0.09, 0.10]
+    scale, beyond = Scale.robust(line)
+    assert beyond == 1
+    assert scale.high < 0.2
+    assert Scale.robust([0.1] * 9)[1] == 0
+    assert Scale.robust([0.9, 0.1])[0].high > 0.9

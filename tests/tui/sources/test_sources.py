@@ -3,13 +3,16 @@
 import json
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
+from kdtune.files import write_json
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import fold
 from tui.background import reading
 from tui.background.reading import Reader
+from tui.session import Session
 from tui.sources import Live, Replay
 from tui.sources.synthetic import Synthetic
 from tui.state.store import Store
@@ -236,3 +239,19 @@ def test_synthetic_counts_give_the_events_values():
     report = world.report("t0001", 2)
     assert report.counts["all"].accuracy == store.value("t0001", "accuracy")
     assert report.counts["color"].eod == store.value("t0001", "eod")
+
+
+def test_a_record_that_is_written_again_is_read_again(tmp_path: Path) -> None:
+    world = Synthetic(trials=4, epochs=2, classes=3)
+    files = world.write(tmp_path / "run")
+    session = Session(Live(files, RunRecord.read(files.record)))
+    session.start()
+    try:
+        write_json(files.record, {**world.record.to_dict(), "trials": 22})
+        limit = time.monotonic() + 20
+        while session.store.record.trials != 22:
+            assert time.monotonic() < limit
+            session.update()
+            time.sleep(0.05)
+    finally:
+        session.stop()

@@ -1,4 +1,4 @@
-"""The model card of a student, in the form that the Hugging Face hub reads."""
+"""The model card of a student, in the format that the Hugging Face hub reads."""
 
 import math
 import re
@@ -16,7 +16,7 @@ from kdtune.text import number, plain, setting
 
 
 def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -> str:
-    """Return `README.md`: what was measured, on whom and on how many, and what was not."""
+    """Return `README.md`: what was measured, on which groups and how many examples, and what was not measured."""
     kind = input_kind(config["preprocessing"], config["input_shape"])
     parts = [
         f"---\n{yaml.safe_dump(_metadata(member, config, _TASKS[kind]), sort_keys=False, allow_unicode=True)}---",
@@ -83,19 +83,18 @@ def _what(config: Mapping[str, Any], findings: Findings) -> str:
     front = markdown(" and ".join(measure_name(o) for o in findings.objectives))
     return (
         f"A {markdown(config['architecture'])} with {config['parameters']:,} weights, distilled from a "
-        f"{markdown(distillation['teacher'])} on "
-        f"{markdown(config['data']['name'])} ({len(config['classes'])} classes: {_listed(config['classes'])}). It is a "
-        "member of the "
-        f"Pareto front of {front} that a search over {len(findings.trials)} students found on validation."
+        f"{markdown(distillation['teacher'])} on {markdown(config['data']['name'])} ({len(config['classes'])} classes: "
+        f"{_listed(config['classes'])}). It is a member of the Pareto front of {front} that a search over "
+        f"{len(findings.trials)} students found on validation."
     )
 
 
 def _use(given: str) -> str:
     return (
         '```python\nimport kdtune\n\nstudent = kdtune.load_student("path/of/this/folder")\n'
-        f"student.predict(x)   # {given} "
-        "-> names of classes\nstudent.logits(x)    # float32 [n, classes]\nstudent.module       # torch.nn.Module, for "
-        "prepared input\n```"
+        f"student.predict(x)   # {given} -> names of classes\n"
+        "student.logits(x)    # float32 [n, classes]\n"
+        "student.module       # torch.nn.Module, for prepared input\n```"
     )
 
 
@@ -118,10 +117,9 @@ def _measured(member: ModelFindings, findings: Findings) -> str:
         rows,
     )
     return (
-        f"{text}\n\nThe student was chosen by its values on validation; the test split was opened once, after "
-        "that. All "
-        "values are of one trained model, one seed."
-        + (" What other seeds gave is in `metrics.json` under `replicates`." if member.replicates else "")
+        f"{text}\n\nThe student was chosen by its values on validation; the test split was opened once, afterwards. "
+        "All values are those of one trained model with one seed."
+        + (" `metrics.json` has the values of other seeds under `replicates`." if member.replicates else "")
     )
 
 
@@ -147,11 +145,11 @@ def _by_group(member: ModelFindings) -> list[str]:
             lines.append(f"- {numbers['n_missing']:,} examples of unknown group are left out.")
         if numbers["undefined"]:
             lines.append(
-                f"- Undefined, and left out of the gaps: {markdown('; '.join(numbers['undefined']))}."
+                f"- Undefined and left out of the gaps: {markdown('; '.join(numbers['undefined']))}."
             )
         parts += lines
     if not parts:
-        parts = ["## Groups", "The data name no groups: nothing was measured about differences between them."]
+        parts = ["## Groups", "The data have no groups, so no differences between groups were measured."]
     return parts
 
 
@@ -179,7 +177,7 @@ def _training(config: Mapping[str, Any]) -> str:
 
 
 def markdown(text: object) -> str:
-    """Return text as Markdown shows it, letter by letter: no link, no emphasis, no HTML."""
+    """Escape text so that Markdown shows every character as it is, without links, emphasis or HTML."""
     return _MARKDOWN.sub(r"\\\g<0>", plain(text)).replace("&", "&amp;").replace("<", "&lt;")
 
 

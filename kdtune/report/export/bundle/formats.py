@@ -1,4 +1,4 @@
-"""A student in forms that need no kdtune: a torch.export program, ONNX. Each is run again and compared."""
+"""A student in formats that do not need kdtune: a torch.export program, ONNX. Each is run and compared."""
 
 import contextlib
 import io
@@ -20,29 +20,29 @@ from kdtune.student.student import Student, views_of
 
 TORCH_FILE, ONNX_FILE, FORMATS = "model.pt2", "model.onnx", "formats.json"
 TOLERANCE = 1e-3
-"""How far logits may lie off, relative to the largest: other kernels add in another order."""
+"""Largest difference of logits, relative to the largest logit: other kernels add in another order."""
 
 _BATCH = 500
 _NEEDED_FOR_ONNX = ("onnx", "onnxscript", "onnxruntime")
 
 
 def check_formats(*, onnx: bool) -> None:
-    """Raise `InputError` where a form was asked for that can't be written here."""
+    """Raise `InputError` if a format was asked for that can't be written here."""
     missing = [name for name in _NEEDED_FOR_ONNX if find_spec(name) is None]
     if onnx and missing:
         raise InputError(f"--onnx needs {', '.join(missing)}: pip install 'kdtune[onnx]'")
 
 
 def write_formats(folder: Path, student: Student, inputs: Tensor, *, torch_export: bool, onnx: bool) -> None:
-    """Write the forms asked for beside a bundle, and compare their answers on raw inputs with the student's.
+    """Write the formats asked for into a student's folder, and compare their answers on raw inputs with its own.
 
     Raises:
-        ExportError: a form can't be written, or answers otherwise.
+        ExportError: a format can't be written, or gives other answers.
     """
     prepared = views_of(inputs, student.config).plain(slice(None))
     expected = student.logits(inputs).numpy()
     module = student.module.eval()
-    example = torch.zeros_like(prepared[:2])  # it is kept in the file: nobody's data belong there
+    example = torch.zeros_like(prepared[:2])  # it is stored in the file, where nobody's data belong
     found: dict[str, Any] = {}
     jobs: list[tuple[bool, str, Callable[..., Callable[[Tensor], np.ndarray]]]] = [
         (torch_export, TORCH_FILE, _torch_program),
@@ -60,7 +60,7 @@ def write_formats(folder: Path, student: Student, inputs: Tensor, *, torch_expor
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ExportError(
-                f"{folder.name}: {name} can't be made of a {student.config['architecture']}: {reason}"
+                f"{folder.name}: {name} can't be written for a {student.config['architecture']}: {reason}"
             ) from None
         found[name] = _compared(folder.name, name, expected, logits)
     if found:
@@ -82,11 +82,13 @@ def write_formats(folder: Path, student: Student, inputs: Tensor, *, torch_expor
 
 
 def _compared(student: str, name: str, expected: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
-    """Return how far a form's logits lie off; where they lie close, only near-ties may be answered otherwise."""
+    """Return how far a format's logits are off; if they are close, only near-ties can get another answer."""
     scale = max(float(np.abs(expected).max()), 1.0)
     off = float(np.abs(logits - expected).max()) if logits.shape == expected.shape else float("inf")
     if not off <= TOLERANCE * scale:
-        raise ExportError(f"{student}: {name} gives logits that are off by up to {off:.3g}: not exported")
+        raise ExportError(
+            f"{student}: {name} gives logits that are off by up to {off:.3g}; nothing was exported"
+        )
     changed = int((logits.argmax(axis=1) != expected.argmax(axis=1)).sum())
     return {"examples": len(expected), "largest_logit_difference": off, "answers_changed": changed}
 
@@ -95,7 +97,7 @@ def _torch_program(path: Path, module: torch.nn.Module, example: Tensor) -> Call
     batch = torch.export.Dim("batch")
     program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
     torch.export.save(program, path)
-    # torch.export.load unpickles: of all files only this one, whose bytes were written by the line above.
+    # torch.export.load unpickles. It reads only this file, which the line above wrote.
     again = torch.export.load(path).module()
     return lambda block: np.asarray(again(block).detach().numpy())
 
@@ -118,7 +120,7 @@ def _onnx_program(path: Path, module: torch.nn.Module, example: Tensor) -> Calla
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporters' chatter from the terminal."""
+    """Hide the exporters' messages."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

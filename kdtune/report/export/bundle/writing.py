@@ -1,4 +1,4 @@
-"""Writes an exported student, and proves that what was written gives what was measured."""
+"""Writes an exported student, and checks that the written student gives what was measured."""
 
 import json
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ from kdtune.student.student import CONFIG, FORM, KIND, METRICS, WEIGHTS, Student
 
 
 class ExportError(KdtuneError):
-    """An export could not be completed; nothing of it was kept."""
+    """An export could not be completed; nothing was kept."""
 
 
 @dataclass(frozen=True, eq=False)
 class Provenance:
-    """Where a student comes from: its run, its data, and the digest of its teacher's weights."""
+    """Where a student comes from: its run, its data, and the SHA-256 of its teacher's weights."""
 
     run: Run
     dataset: Dataset

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def draw_all(findings: Findings) -> list[Picture]:
-    """Draw the figures that these data give."""
+    """Draw every figure for which there are data."""
     jobs: list[tuple[str, str, str, Drawn]] = [
         ("front", "The front", front.caption(findings), partial(front.draw, findings)),
     ]

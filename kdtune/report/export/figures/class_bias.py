@@ -1,4 +1,4 @@
-"""Class bias: how the relative accuracy of each class changes from teacher, or student without one, to each member."""
+"""Class bias: how the relative accuracy of each class changes from the teacher or NDS to each member."""
 
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 _NAMES = {"teacher": "against the teacher", "nds": "against the student without teacher"}
 _FULL_COLOUR = 1.0
-"""Beyond it colours grow no stronger: a student that answers with one class only would fade all the others."""
+"""Colours grow no stronger beyond this: a student that always gives one class would otherwise fade all the others."""
 
 MOST_CELLS = 20
-"""With more classes than this a table of colours can't be read: the classes become dots, the extreme ones named."""
+"""With more classes than this a table of colours can't be read: classes become dots, and the extreme ones are named."""
 
 
 def references(findings: Findings) -> list[str]:
@@ -29,14 +29,14 @@ def references(findings: Findings) -> list[str]:
 def caption() -> str:
     """Say what the figure shows."""
     return (
-        "Class accuracy over the model's accuracy, minus the same of the reference, on test: +0.10 means that a class "
-        "gained a tenth more than the model as a whole. One seed each: 'kdtune study' tests which changes are more "
-        "than chance."
+        "Class accuracy divided by the model's accuracy, minus the same quotient of the reference, on test: +0.10 "
+        "means that a class gained a tenth more than the model as a whole. Each model is one seed: 'kdtune study' "
+        "tests which changes are more than chance."
     )
 
 
 def draw(findings: Findings, width: float) -> Figure:
-    """Draw one panel a reference."""
+    """Draw one panel per reference."""
     names, classes = references(findings), findings.record.classes
     table = {name: _values(findings, name) for name in names}
     largest = max((np.nanmax(np.abs(v)) for v in table.values() if not np.isnan(v).all()), default=0.0) or 0.1
@@ -44,7 +44,7 @@ def draw(findings: Findings, width: float) -> Figure:
         return _dots(findings, table, width)
     stacked = width < WIDE or len(classes) > 8
     members = len(findings.members)
-    if width < WIDE:  # classes downwards: there is room for few columns
+    if width < WIDE:  # classes as rows, because there is room for few columns
         figure = new_figure(width, len(names) * (0.9 + 0.27 * len(classes)))
         axes = figure.subplots(len(names), 1, squeeze=False).flat
         for ax, name in zip(axes, names, strict=True):
@@ -70,7 +70,7 @@ def _heat(
 ) -> None:
     colours = colormaps["PuOr_r"]
     norm = TwoSlopeNorm(0.0, -min(largest, _FULL_COLOUR), min(largest, _FULL_COLOUR))
-    # A mesh of vectors: an image would be embedded as data, which the report's policy forbids.
+    # A mesh of vectors: an image would be embedded as data, which the page's policy forbids.
     edges = [np.arange(size + 1) - 0.5 for size in values.shape[::-1]]
     ax.pcolormesh(
         *edges, np.ma.masked_invalid(values), cmap=colours, norm=norm, edgecolors=PAPER, linewidth=1.2
@@ -124,5 +124,5 @@ def _dots(findings: Findings, table: dict[str, np.ndarray], width: float) -> Fig
         ax.set_ylim(-0.6, len(members) - 0.3)
         ax.grid(axis="y", visible=False)
         ax.set_title(_NAMES[name])
-        ax.set_xlabel("change of relative class accuracy, one dot a class")
+        ax.set_xlabel("change of relative class accuracy, one dot per class")
     return figure

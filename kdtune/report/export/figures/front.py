@@ -1,4 +1,4 @@
-"""The front: what was searched on validation, and what became of it on test."""
+"""The front as it was searched on validation, and as it is on test."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -36,20 +36,19 @@ _LOGARITHMIC = ("parameters", "latency")
 def caption(findings: Findings) -> str:
     """Say what the figure shows."""
     reseeded = (
-        "; crosses, dotted to their member, are means ± one standard deviation over other seeds"
+        "; crosses, joined to their member by a dotted line, are means ± one standard deviation over other seeds"
         if findings.seeds
         else ""
     )
     return (
-        f"Hollow: as the search measured it on {findings.n['validation']:,} validation examples, by which members "
-        f"were chosen. Filled: the same students on {findings.n['test']:,} test examples, with 95 % intervals"
-        f"{reseeded}. The line runs along the members that no other dominates on test (the optimistic front). Grey "
-        "dots: the other trials."
+        f"Hollow: values on {findings.n['validation']:,} validation examples, by which the search chose the members. "
+        f"Filled: the same students on {findings.n['test']:,} test examples, with 95 % intervals{reseeded}. The line "
+        "joins the members that no other dominates on test (the optimistic front). Grey dots: the other trials."
     )
 
 
 def draw(findings: Findings, width: float) -> Figure:
-    """Draw the first objective over each of the others; a single one as a row of dots."""
+    """Draw the first objective against each of the others; a single objective as rows of dots."""
     objectives = findings.objectives
     if len(objectives) == 1:
         return _single(findings, width)

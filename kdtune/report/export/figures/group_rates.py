@@ -1,4 +1,4 @@
-"""Rates by group: for every model, each group's rate with its interval, one panel a rate."""
+"""Rates by group: for every model, each group's rate with its interval, one panel per rate."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_CLASSES = 11
-"""Panels for so many classes; with more of them, for those whose gaps are largest."""
+"""Panels for at most this many classes; with more, for the classes with the largest gaps."""
 
 
 def caption(findings: Findings, attribute: str) -> str:
@@ -23,16 +23,16 @@ def caption(findings: Findings, attribute: str) -> str:
     left_out = findings.models[0].splits["test"]["attributes"][attribute]["n_missing"]
     missing = f" {left_out:,} examples of unknown group are left out." if left_out else ""
     rates = (
-        "TPR: share of the class's examples that are recognised. FPR: share of the others that are taken for it. "
-        "Selection rate: share of all that are taken for it."
+        "TPR: share of the class's examples that are recognised. FPR: share of the other examples that are mistaken "
+        "for it. Selection rate: share of all examples that are given this class."
         if len(findings.record.classes) == 2
         else "TPR: share of the class's examples that are recognised."
     )
-    return f"On test, with Wilson 95 % intervals; sizes of the groups above. {rates}{missing}"
+    return f"On test, with 95 % Wilson intervals; the sizes of the groups are above. {rates}{missing}"
 
 
 def draw(findings: Findings, attribute: str, width: float) -> Figure:
-    """Draw one panel a rate, one row a model, one dot a group."""
+    """Draw one panel per rate, one row per model, one dot per group."""
     panels = _panels(findings, attribute)
     columns = min(2 if width >= WIDE else 1, len(panels))
     rows = -(-len(panels) // columns)

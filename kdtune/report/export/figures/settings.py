@@ -1,4 +1,4 @@
-"""What temperature and weight do: measures of all trials over each numeric setting that was searched."""
+"""What T and α do: measures of all trials against each of the two that was searched."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-_NAMES = {"temperature": "temperature T", "alpha": "weight α of the teacher's part"}
+_NAMES = {"temperature": "temperature T", "alpha": "weight α of the distillation term"}
 
 
 def varied_settings(findings: Findings) -> list[str]:
@@ -35,7 +35,7 @@ def varied_settings(findings: Findings) -> list[str]:
 
 
 def shown_measures(findings: Findings) -> list[str]:
-    """Return the measures shown: accuracy and the gaps, or what stands for them without groups; then objectives."""
+    """Return the measures shown: accuracy and the gaps, or their stand-ins for data without groups; then objectives."""
     groups = bool(findings.record.attributes)
     names = ["accuracy", "eod", "dpd"] if groups else ["accuracy", "worst_class_accuracy", "class_gap"]
     names += [o.name for o in findings.objectives if o.measure.name not in ("parameters", "latency")]
@@ -45,16 +45,16 @@ def shown_measures(findings: Findings) -> list[str]:
 def caption(findings: Findings) -> str:
     """Say what the figure shows."""
     return (
-        f"All {len(_done(findings))} trials that were trained to the end, on validation, one seed each; filled: "
-        "members of the front. Lines: the teacher, and the student without one. A search does not vary one setting at "
-        "a time: a pattern here may come from another setting."
+        f"All {len(_done(findings))} trials that were trained to the end, on validation, one seed each. Filled: "
+        "members of the front. Lines: the teacher, and the student without one. A search varies several settings at "
+        "once, so a pattern here may come from another setting."
     )
 
 
 def draw(findings: Findings, width: float) -> Figure:
     """Draw a grid: measures in rows, settings in columns."""
     names, columns = shown_measures(findings), varied_settings(findings)
-    if width < WIDE:  # settings below each other, each with its measures
+    if width < WIDE:  # one setting below the other, each with its measures
         figure = new_figure(width, 1.75 * len(names) * len(columns) + 0.4)
         grid = figure.subplots(len(names) * len(columns), 1, squeeze=False)
         cells = [
@@ -107,14 +107,14 @@ def _panel(ax: "Axes", findings: Findings, name: str, setting: str, *, named: bo
 
 
 def _name_lines(ax: "Axes", findings: Findings, name: str) -> None:
-    """Write the architecture on each baseline's line; of lines that all but coincide, on one."""
+    """Write the architecture on each baseline's line; if lines nearly coincide, on one of them."""
     low, high = ax.get_ylim()
-    taken: list[float] = []
+    labelled: list[float] = []
     for model in findings.baselines:
         value = model.searched.get(name, np.nan)
-        if np.isnan(value) or any(abs(value - other) < 0.1 * (high - low) for other in taken):
+        if np.isnan(value) or any(abs(value - other) < 0.1 * (high - low) for other in labelled):
             continue
-        taken.append(value)
+        labelled.append(value)
         ax.annotate(
             model.architecture,
             (1, value),

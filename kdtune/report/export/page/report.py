@@ -1,4 +1,4 @@
-"""`report.html`: one page that stands alone, from three sentences for whoever decides down to the last table."""
+"""`report.html`: one page, from three sentences for the person who decides down to the last table."""
 
 import math
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import pandas
 
 NOT_MEASURED = (
-    "How the students do on data of another origin or time than the test split's.",
-    "Groups that the data do not name, and groups within groups, unless they were declared as an intersection.",
-    "Whether the labels themselves are right, and right for every group.",
-    "What decisions made with a student do to people: these numbers describe answers, not consequences.",
+    "How the students perform on data from another source or time than the test split.",
+    "Groups that the data do not name, and intersections of groups unless they were declared.",
+    "Whether the labels are right, and equally right for every group.",
+    "What decisions based on a student do to people: these numbers describe answers, not consequences.",
 )
 
 
@@ -51,8 +51,8 @@ def _under(findings: Findings) -> str:
     record = findings.record
     sizes = record.dataset["splits"]
     return (
-        f"{record.dataset['name']}: {len(record.classes)} classes; {sizes['train']['n']:,} examples to train, "
-        f"{findings.n['validation']:,} to choose, {findings.n['test']:,} to test"
+        f"{record.dataset['name']}: {len(record.classes)} classes; {sizes['train']['n']:,} training examples, "
+        f"{findings.n['validation']:,} validation examples, {findings.n['test']:,} test examples"
     )
 
 
@@ -98,37 +98,35 @@ def _optimism(findings: Findings) -> list[str]:
     ]
     lines = []
     if changes:
-        said = "; ".join(
-            f"{measure_name(o)} {number(abs(change))} {'worse' if change > 0 else 'better'} on test"
+        said = " and ".join(
+            f"{number(abs(change))} {'worse' if change > 0 else 'better'} in {measure_name(o)}"
             for o, change in changes
         )
         lines.append(
-            "A front is the best of many single draws, so the values it was chosen by tend to be optimistic. Here, on "
-            f"average over the members: {said}."
+            "The values by which a front was chosen tend to be optimistic. On test, the members are on average "
+            f"{said}."
         )
     lines.append(
-        f"Hypervolume (share of the objectives' unit cube that the front dominates): {volumes['searched']:.4f} as "
-        "searched "
-        f"on validation; on test {volumes['test_optimistic']:.4f} for the members that no other dominates there "
-        f"(optimistic: {int(findings.optimistic.sum())} of {len(findings.members)}), "
-        f"{volumes['test_pessimistic']:.4f} for "
-        f"those that dominate no other (pessimistic: {int(findings.pessimistic.sum())}). Who takes a member by its "
-        "validation values gets something in between."
+        f"The hypervolume (share of the objectives' unit cube that the front dominates) is {volumes['searched']:.4f} "
+        f"as searched on validation. On test it is {volumes['test_optimistic']:.4f} for the members that no other "
+        f"dominates (optimistic: {int(findings.optimistic.sum())} of {len(findings.members)}), and "
+        f"{volumes['test_pessimistic']:.4f} for those that dominate no other (pessimistic: "
+        f"{int(findings.pessimistic.sum())}). If you choose a member by validation, expect a value in between."
     )
     if not findings.seeds:
         lines.append(
-            "Every value is of one seed. 'kdtune export RUN --replicates 5' says what other seeds give."
+            "Every value is that of one seed. 'kdtune export RUN --replicates 5' adds the values of other seeds."
         )
     return lines
 
 
 def _gaps(findings: Findings) -> list[str]:
     if not findings.record.attributes:
-        return ["The data name no groups, so nothing is said about differences between them."]
+        return ["The data have no groups, so differences between groups were not measured."]
     return [
-        "EOD and DPD are largest absolute differences: they are never below 0, small groups push them up, and their "
-        "intervals hardly ever hold 0. Hold them against what chance alone shows at these sizes, below.",
-        "Where the labels themselves differ between groups, a DPD below that difference is bought with wrong answers.",
+        "EOD and DPD are largest absolute differences: they are never below 0, and small groups push them up. Compare "
+        "them with the values that chance alone would show at these sizes, below.",
+        "If the labels themselves differ between groups, a DPD below that difference requires wrong answers.",
     ]
 
 
@@ -139,7 +137,7 @@ def _undefined(findings: Findings) -> list[str]:
         if found:
             more = f", and {len(found) - 6} more" if len(found) > 6 else ""
             lines.append(
-                f"Undefined on test, and left out of every gap over {attribute}: {'; '.join(found[:6])}{more}."
+                f"Undefined on test and left out of every gap over {attribute}: {'; '.join(found[:6])}{more}."
             )
     return lines
 
@@ -185,9 +183,9 @@ def _seeds_table(findings: Findings) -> Rows:
         row.append("" if math.isnan(chance) else f"{100 * chance:.0f} % of resamples")
         rows.append(row)
     caption = (
-        "On test. The same training with other seeds; the seed of the search is left out of the mean, for members were "
-        "chosen because it came out well. Resamples draw the seeds of each member again with replacement: with few "
-        "seeds this is rough."
+        "On test, the same training with other seeds. The seed of the search is left out of the mean, because members "
+        "were chosen for doing well with it. Resamples draw each member's seeds with replacement: with few seeds this "
+        "is rough."
     )
     return Rows(heads, rows, caption)
 
@@ -213,9 +211,9 @@ def _made(findings: Findings) -> list[str]:
     bounds = "; ".join(bound(constraint) for constraint in record.constraints) or "none"
     return [
         f"Objectives: {', '.join(measure_name(o) for o in findings.objectives)}; bounds: {bounds}; "
-        f"pairs: {', '.join(record.pairs).replace('->', ' → ')}; {record.epochs} epochs a trial; seed {record.seed}.",
-        "Students were chosen on validation. The test split was opened once, after that, by the export.",
-        "Values beside 'validation' are the search's own; those on test are of the exported float32 weights.",
+        f"pairs: {', '.join(record.pairs).replace('->', ' → ')}; {record.epochs} epochs per trial; seed {record.seed}.",
+        "Students were chosen on validation. The export opened the test split once, afterwards.",
+        "Validation values are the search's own; test values are those of the exported float32 weights.",
         f"Data fingerprint {record.dataset['fingerprint'][:16]}…; {versions}.",
     ]
 

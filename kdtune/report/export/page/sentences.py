@@ -1,4 +1,4 @@
-"""Findings in sentences: what a person who decides reads first, written from the numbers and nothing else."""
+"""The findings in sentences, for the person who decides: written from the numbers and nothing else."""
 
 import math
 
@@ -11,7 +11,7 @@ from kdtune.text import number
 
 
 def opening(findings: Findings) -> list[str]:
-    """Return three sentences: what was found, what the most accurate member is worth, and what the others trade."""
+    """Return three sentences: what was found, how good the most accurate member is, and what the others trade."""
     return [_found(findings), _best(findings), _trade(findings)]
 
 
@@ -20,15 +20,15 @@ def _found(findings: Findings) -> str:
     names = " and ".join(measure_name(o) for o in findings.objectives)
     n = len(findings.members)
     bounds = " and ".join(bound(constraint) for constraint in findings.record.constraints)
-    among = f" that meet {bounds}" if bounds else ""
-    stand = "1 stands" if n == 1 else f"{n} stand"
+    among = f" with {bounds}" if bounds else ""
+    stand = "1 is" if n == 1 else f"{n} are"
     return (
-        f"Of {done} students trained to the end, {stand} on the Pareto front of {names}: no other of the students"
-        f"{among} is better in one of these without being worse in another, on {findings.n['validation']:,} "
-        "validation examples."
+        f"Of {done} students trained to the end, {stand} on the Pareto front of {names}: on "
+        f"{findings.n['validation']:,} validation examples, no other student{among} is better in one of these without "
+        "being worse in another."
         if len(findings.objectives) > 1
-        else f"Of {done} students trained to the end, {stand} out: best in {names} on "
-        f"{findings.n['validation']:,} validation examples."
+        else f"Of {done} students trained to the end, {stand} best in {names} on {findings.n['validation']:,} "
+        "validation examples."
     )
 
 
@@ -46,7 +46,7 @@ def _best(findings: Findings) -> str:
             others.append(f"{name} {percent(model.value('accuracy'))}")
     compared = f" ({', '.join(others)})" if others else ""
     return (
-        f"On {findings.n['test']:,} test examples that no training or choice had seen, the most accurate of them, "
+        f"On {findings.n['test']:,} test examples, which no training or choice had seen, the most accurate of them, "
         f"{best.id}, is right on {percent(best.value('accuracy'))}{compared}{_gap_of(findings, best)}."
     )
 
@@ -55,19 +55,19 @@ def _gap_of(findings: Findings, member: ModelFindings) -> str:
     gap = gap_objective(findings)
     if gap is None:
         worst = member.value("worst_class_accuracy")
-        return f", and on the class that fares worst on {percent(worst)}" if not math.isnan(worst) else ""
+        return f", and on {percent(worst)} of its worst class" if not math.isnan(worst) else ""
     interval = interval_of(member, gap)
     between = "" if interval is None else f" [{number(interval[0], 2)}, {number(interval[1], 2)}]"
     chance = member.splits["test"]["attributes"][gap.attribute][gap.measure.name]["chance"]["mean"]
     means = (
-        "its rates of recognising and of falsely giving a class differ"
+        "the rates at which it recognises a class, or gives it wrongly, differ"
         if gap.measure.name == "eod"
-        else "how often it gives a class differs"
+        else "the rates at which it gives a class differ"
     )
     per_class = ", averaged over classes," if len(findings.record.classes) > 2 else ""
     return (
         f"; between groups of {gap.attribute} {means}{per_class} by up to {number(member.value(gap.name), 2)} "
-        f"({gap.measure.name.upper()}{between}), where chance alone would show about {number(chance, 2)}"
+        f"({gap.measure.name.upper()}{between}), where chance alone would give about {number(chance, 2)}"
     )
 
 
@@ -91,8 +91,8 @@ def _trade(findings: Findings) -> str:
     before, after = best.value(objective.name), other.value(objective.name)
     if objective.measure.badness(after) >= objective.measure.badness(before):
         return (
-            f"The search found {other.id} best in {name}, but on test that did not last: {number(after, 2)} against "
-            f"{number(before, 2)} of {best.id}."
+            f"The search found {other.id} best in {name}, but on test it is not better than {best.id}: "
+            f"{number(after, 2)} against {number(before, 2)}."
         )
     change = f"brings {name} from {number(before, 2)} to {number(after, 2)}"
     a, b = interval_of(best, objective), interval_of(other, objective)
@@ -102,24 +102,25 @@ def _trade(findings: Findings) -> str:
         sure = (
             "; their 95 % intervals do not overlap"
             if apart
-            else "; their 95 % intervals overlap, so that on this test the difference may be chance"
+            else "; their 95 % intervals overlap, so the difference may be chance"
         )
-    return f"Taking {other.id} instead {change} and {price}{sure}."
+    return f"Choosing {other.id} instead {change} and {price}{sure}."
 
 
 def _worse_on_test(findings: Findings) -> str:
     changes = [(measure_name(o), findings.optimism[o.name]) for o in findings.objectives]
     parts = [
-        f"{name} by {number(abs(change))} {'worse' if change > 0 else 'better'}"
+        f"{number(abs(change))} {'worse' if change > 0 else 'better'} in {name}"
         for name, change in changes
         if not math.isnan(change)
     ]
-    changed = " and in ".join(parts) or "no measure comparable"
-    return f"Against the values by which they were chosen, the members are on test, on average, in {changed}."
+    if not parts:
+        return "On test, no objective is defined for any member."
+    return f"On test, the members are on average {' and '.join(parts)} than on validation, where they were chosen."
 
 
 def bound(constraint: Constraint) -> str:
-    """Return a constraint as people read it: `accuracy ≥ 0.55`."""
+    """Return a constraint for readers: `accuracy ≥ 0.55`."""
     sign = "≥" if constraint.direction == ">=" else "≤"
     return f"{constraint.name.replace('_', ' ')} {sign} {constraint.bound:.3g}"
 

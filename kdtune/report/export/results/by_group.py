@@ -21,12 +21,12 @@ def by_group(
 ) -> "pandas.DataFrame":
     """Return one row for each group of each attribute: `n`, `accuracy`, and the rates of the classes.
 
-    Of two classes only the second has rates (the first one's are their complements). A rate without a
-    denominator is NaN: fairlearn's own rates would say 0. Examples of unknown group are left out.
+    With two classes only the second has rates, because those of the first are their complements. A rate without a
+    denominator is NaN, where fairlearn's own rates are 0. Examples of unknown group are left out.
 
     Args:
         labels, predictions: int [n].
-        groups: attribute -> int [n], -1 where unknown.
+        groups: attribute -> int [n], -1 if unknown.
     """
     import pandas
     from fairlearn.metrics import MetricFrame, count

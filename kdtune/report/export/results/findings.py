@@ -1,4 +1,4 @@
-"""What an export found: each model on validation and test, the front there, and how far the search was optimistic."""
+"""What an export found: each model on validation and test, the front on test, and how optimistic the search was."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ class ModelFindings:
 
     Attributes:
         role: `student`, `teacher` or `nds`.
-        searched: measures as the search recorded them, by which members were chosen.
+        searched: measures as the search recorded them; members were chosen by these.
         splits: `validation` and `test` -> `split_numbers`, of the float32 model that is exported.
-        replicates: of the same training with other seeds (see `kdtune.report.export.results.replicates`), or None.
-        exported: whether there is a folder of it.
+        replicates: the same training with other seeds (see `kdtune.report.export.results.replicates`), or None.
+        exported: whether it has a folder.
     """
 
     id: str
@@ -35,7 +35,7 @@ class ModelFindings:
     exported: bool = False
 
     def value(self, name: str, split: str = "test") -> float:
-        """Return a measure on a split; NaN where it is undefined or was not taken."""
+        """Return a measure on a split; NaN if it is undefined or was not measured."""
         return float(self.splits[split]["values"].get(name, float("nan")))
 
 
@@ -47,10 +47,10 @@ class Findings:
         optimistic: bool [members], not dominated on test by another member.
         pessimistic: bool [members], dominating no other member on test.
         hypervolume: of the front as searched, on validation and on test (optimistic and pessimistic).
-        optimism: objective -> how much worse members are on test than the search had it, mean over them.
-        notes: what a reader must know beside the numbers.
-        trials: all trials of the run, a row each.
-        seeds: number of seeds that models were trained with anew.
+        optimism: objective -> by how much members are worse on test than in the search, mean over members.
+        notes: what a reader must know besides the numbers.
+        trials: all trials of the run, one per row.
+        seeds: number of further seeds with which models were trained.
     """
 
     record: RunRecord
@@ -136,9 +136,9 @@ def conclude(
 def fronts_on_test(values: np.ndarray, objectives: Sequence[Objective]) -> tuple[np.ndarray, np.ndarray]:
     """Return which members of the validation front form its optimistic and its pessimistic front on test.
 
-    Members that validation could not tell apart may dominate each other on test. Whoever takes a member without
-    having seen test gets, at best, one that no other dominates there (the optimistic front), and at worst one that
-    dominates no other (the pessimistic front); the truth is in between (Feurer et al. 2023, arXiv 2212.04183).
+    Members that do not dominate each other on validation may do so on test. If you choose a member without having
+    seen test, you get at best one that no other dominates there (the optimistic front), and at worst one that
+    dominates no other (the pessimistic front). Expect something in between (Feurer et al. 2023, arXiv 2212.04183).
 
     Args:
         values: on test, [members, objectives]; a member with NaN is in neither.
@@ -147,12 +147,12 @@ def fronts_on_test(values: np.ndarray, objectives: Sequence[Objective]) -> tuple
     optimistic = front_mask(values, objectives, defined)
     pessimistic = front_mask(
         -values, objectives, defined
-    )  # dominated by none when better and worse change places
+    )  # dominated by none once better and worse are swapped
     return optimistic, pessimistic
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-    """Return the mean over rows without NaN, by column; NaN where there is none."""
+    """Return the mean over the rows without NaN, by column; NaN if there are none."""
     known = ~np.isnan(values)
     columns = zip(values.T, known.T, strict=True)
     return np.array([column[here].mean() if here.any() else np.nan for column, here in columns])

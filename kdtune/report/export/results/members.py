@@ -1,4 +1,4 @@
-"""The models of an export: read back, checked against what the run recorded, and evaluated on both splits."""
+"""The models of an export: read back, checked against the run's record, and evaluated on both splits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,8 +32,8 @@ class EvaluatedModel:
 
     Attributes:
         searched: measures as the search recorded them.
-        moved: validation answers that differ from those of the search (other precision or processor).
-        on: by split, the data and what the model gave there.
+        moved: number of validation answers that differ from the search, which used another precision or processor.
+        on: by split, the data and what the model answered.
         numbers: by split, `split_numbers`.
     """
 
@@ -48,7 +48,7 @@ class EvaluatedModel:
 def load_members(
     run: Run, front: Sequence[ModelState], picked: Sequence[str], *, required: bool
 ) -> tuple[list[Loaded], list[str]]:
-    """Read the front's members back; one that can't be read is left out where a pick leaves it out."""
+    """Read the front's members back; one that can't be read is left out if it was not picked."""
     members: list[Loaded] = []
     notes = []
     for trial in front:
@@ -57,13 +57,13 @@ def load_members(
         except RunError as error:
             if trial.id in picked or not required:
                 raise
-            notes.append(f"{trial.id} is on the front and is left out: {error}")
+            notes.append(f"{trial.id} is on the front, but is left out: {error}")
             narrate(notes[-1])
     return members, notes
 
 
 def load_baselines(run: Run, members: Sequence[Loaded]) -> list[Loaded]:
-    """Read back the teachers of the members, and the same architectures trained without one."""
+    """Read back the members' teachers, and the members' architectures trained without a teacher."""
     teachers = dict.fromkeys(baseline_id("teacher", str(trained.config["teacher"])) for trained, _ in members)
     students = dict.fromkeys(baseline_id("nds", trained.architecture) for trained, _ in members)
     state = run.state()
@@ -71,10 +71,10 @@ def load_baselines(run: Run, members: Sequence[Loaded]) -> list[Loaded]:
 
 
 def checked(run: Run, loaded: Sequence[Loaded], validation: SplitData) -> list[EvaluatedModel]:
-    """Build models, and check that their weights give what the run recorded of them.
+    """Build models, and check that their weights give what the run recorded.
 
     Raises:
-        RunError: one doesn't.
+        RunError: the weights of one do not.
     """
     models = []
     for trained, values in loaded:
@@ -84,7 +84,7 @@ def checked(run: Run, loaded: Sequence[Loaded], validation: SplitData) -> list[E
 
 
 def evaluate_models(models: Sequence[EvaluatedModel], split: SplitData, run: Run) -> None:
-    """Evaluate models on a split, each student against its own teacher and its own architecture without one."""
+    """Evaluate models on a split; each student is compared with its teacher and with its architecture without one."""
     for model in models:
         model.on[split.name] = (split, evaluate(model.module, split, model.trained.recorded))
     final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in models}
@@ -99,7 +99,7 @@ def evaluate_models(models: Sequence[EvaluatedModel], split: SplitData, run: Run
 
 
 def references_of(trained: Trained, final: Mapping[str, Counts]) -> References:
-    """Return what a model is compared with: a student with its teacher and with itself trained without one.
+    """Return what a model is compared with: a student with its teacher and with its architecture without one.
 
     Args:
         final: counts over all examples of a split, by model.

@@ -1,4 +1,4 @@
-"""A model's counts on a split as numbers with their doubt: what `metrics.json` holds and every table shows."""
+"""A model's counts on a split as numbers with their uncertainty: the content of `metrics.json` and of all tables."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,8 +20,8 @@ def split_numbers(
     """Return what a report says, as plain JSON; NaN stands for undefined.
 
     Intervals of shares are Wilson's, those of EOD and DPD a parametric bootstrap (see `gap_interval`), all 95 %.
-    `chance` is what a model with the same rates in every group shows at these group sizes. The counts are inside,
-    so that every number can be derived again.
+    `chance` is what a model with the same rates in every group shows at these group sizes. The counts are included,
+    so that every number can be derived from them.
     """
     everyone = report.counts[ALL]
     return {
@@ -49,7 +49,7 @@ def split_numbers(
 
 
 def attribute_numbers(counts: Counts, *, groups: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
-    """Return the numbers of one sensitive attribute: gaps with their doubt, undefined rates, and rates by group."""
+    """Return the numbers of one sensitive attribute: gaps with their uncertainty, undefined rates, rates by group."""
     return {
         "eod": gap_numbers(counts, "eod"),
         "dpd": {**gap_numbers(counts, "dpd"), "base_rate_gap": base_rate_gap(counts).value},
@@ -68,7 +68,7 @@ def attribute_numbers(counts: Counts, *, groups: Sequence[str], classes: Sequenc
 
 
 def gap_numbers(counts: Counts, quantity: Any) -> dict[str, Any]:
-    """Return EOD or DPD with interval, what chance gives, the worst class, and its values by class."""
+    """Return EOD or DPD with its interval, what chance alone would give, and its values by class."""
     low, high = gap_interval(counts, quantity=quantity)
     chance = chance_floor(counts, quantity=quantity)
     by_class = counts.eod_by_class if quantity == "eod" else counts.dpd_by_class
@@ -102,7 +102,7 @@ def _rates(counts: Counts, g: int, c: int, name: str) -> dict[str, Any]:
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Return mean and standard deviation (n - 1) of values over seeds, and how many there are."""
+    """Return mean and standard deviation (n - 1) of values over seeds, and their number."""
     known = np.array(values, dtype=float)
     return {
         "mean": float(known.mean()) if known.size else float("nan"),

@@ -1,6 +1,6 @@
-"""What other seeds say of a front: means and spread, and the chance that a member is really non-dominated.
+"""A front with other seeds: means, spread, and how often each member is non-dominated.
 
-The seed that the search trained with is left out: its members were chosen because that draw came out well.
+The seed of the search is left out, because members were chosen for doing well with it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ RESAMPLES = 2000
 def train_again(
     run: Run, dataset: Dataset, models: Sequence[EvaluatedModel], n: int, *, address: str | None
 ) -> "list[Replicate]":
-    """Train models with n further seeds, or take up what an earlier export trained."""
+    """Train models with n further seeds; those that an earlier export trained are reused."""
     from kdtune.space.reading import parse_space
     from kdtune.sweep.replicates import Source, replicate
 
@@ -53,16 +53,16 @@ def train_again(
 def reseed(
     run: Run, models: Sequence[EvaluatedModel], replicates: "Sequence[Replicate]", splits: Sequence[SplitData]
 ) -> dict[str, dict[str, Any]]:
-    """Return what the replicates say of each model, by id; {} without replicates.
+    """Return the numbers of each model's replicates, by id; {} without replicates.
 
-    Each model has `replicate_numbers`; members also `on_front` (non-dominated and feasible over means on validation)
+    Each model has `replicate_numbers`; members also `on_front` (non-dominated and feasible in means on validation)
     and `non_dominated` (by split, see `chance_non_dominated`).
     """
     if not replicates:
         return {}
     by_id = {model.trained.id: model for model in models}
     final = {s.name: {k: m.on[s.name][1].report.counts[ALL] for k, m in by_id.items()} for s in splits}
-    taken: dict[str, dict[str, list[dict[str, float]]]] = {k: {s.name: [] for s in splits} for k in by_id}
+    measured: dict[str, dict[str, list[dict[str, float]]]] = {k: {s.name: [] for s in splits} for k in by_id}
     failed = dict.fromkeys(by_id, 0)
     for item in replicates:
         if item.weights is None:
@@ -74,16 +74,16 @@ def reseed(
         for split in splits:
             report = evaluate(module, split, item.reports[-1]).report
             references = references_of(trained, final[split.name])
-            taken[item.source][split.name].append(
+            measured[item.source][split.name].append(
                 all_measures(report, references, list(run.record.attributes))
             )
-    numbers = {name: replicate_numbers(values, failed[name]) for name, values in taken.items()}
+    numbers = {name: replicate_numbers(values, failed[name]) for name, values in measured.items()}
     members = [name for name, model in by_id.items() if model.trained.role == "student"]
     objectives = run.objectives
     names = [objective.name for objective in objectives]
     rows = {
         split.name: [
-            np.array([[seed[n] for n in names] for seed in taken[m][split.name]], dtype=float).reshape(
+            np.array([[seed[n] for n in names] for seed in measured[m][split.name]], dtype=float).reshape(
                 -1, len(names)
             )
             for m in members
@@ -132,13 +132,13 @@ def chance_non_dominated(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> np.ndarray:
-    """Return how often each member is non-dominated over means, when seeds are drawn again with replacement.
+    """Return the share of resamples of the seeds, with replacement, in whose means each member is non-dominated.
 
     Args:
-        values: of each member, its seeds' objectives [seeds, objectives].
+        values: for each member, the objectives of its seeds [seeds, objectives].
 
     Returns:
-        float [members]; NaN for all where a member has fewer than two seeds, which say nothing of spread.
+        float [members]; NaN for all if a member has fewer than two seeds, which do not show any spread.
     """
     if min((len(rows) for rows in values), default=0) < 2:
         return np.full(len(values), np.nan)
@@ -151,6 +151,6 @@ def chance_non_dominated(
 
 
 def front_over_means(values: Sequence[np.ndarray], objectives: Sequence[Objective]) -> np.ndarray:
-    """Return which members no other dominates in its means over seeds: bool [members]."""
+    """Return which members are non-dominated in means over seeds: bool [members]."""
     means = [rows.mean(axis=0) if len(rows) else np.full(len(objectives), np.nan) for rows in values]
     return np.asarray(front_mask(np.array(means), objectives))

@@ -22,10 +22,11 @@ _BETTER, _WORSE = COLOURS[5], COLOURS[4]
 def affected(study: Study, series: Series, null: Null) -> Picture:
     """Draw how many classes differ at each T."""
     caption = (
-        f"Of {len(study.record.classes)}, the classes that differ significantly (Welch's t-test over seeds, level "
-        f"{study.spec.level:g}, null: equal {NULLS[null]}) from NDS (#SC) and from the teacher (#TC). Bars: raw, "
-        "split by whether that quantity is higher or lower in the student. Diamonds: after Benjamini–Hochberg. "
-        "Dashed: what identical models give on average (simulated); dotted: NDS seeds against other NDS seeds."
+        f"The number of classes, of {len(study.record.classes)}, that differ significantly (Welch's t-test over seeds, "
+        f"level {study.spec.level:g}, null: equal {NULLS[null]}) from NDS (#SC) and from the teacher (#TC). Bars: "
+        "uncorrected, split by whether that quantity is higher or lower in the student. Diamonds: after "
+        "Benjamini–Hochberg. Dashed: what identical models give on average (simulated). Dotted: NDS seeds against "
+        "other NDS seeds."
     )
     paper = published.classes_of(study.record.dataset, series.pair)
     if paper is not None and set(paper.students) & set(series.temperatures):
@@ -84,7 +85,7 @@ def _draw_affected(study: Study, series: Series, null: Null, width: float) -> "F
         ax.grid(axis="x", visible=False)
         ax.yaxis.get_major_locator().set_params(integer=True)
         tops.append(max(1, *(better + worse), *counts.values()))
-    # Once both panels are known, for they share the axis; a little below 0, so that marks there are whole.
+    # Set once both panels are drawn, because they share the axis; from a little below 0, so that marks there are whole.
     axes[0].set_ylim(-0.04 * max(tops), 1.15 * max(tops))
     axes[0].set_ylabel("classes")
     handles, labels = axes[0].get_legend_handles_labels()

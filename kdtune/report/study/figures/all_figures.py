@@ -14,7 +14,7 @@ from kdtune.runs.summary import GAPS
 
 
 def draw_all(study: Study, null: Null) -> list[Picture]:
-    """Draw the figures that the study gives, in the order of the page."""
+    """Draw every figure for which the study has data, in the order of the page."""
     found = []
     for pair, series in study.by_pair.items():
         arrow, key = pair.replace("->", " → "), pair.replace("->", "-")
@@ -31,22 +31,23 @@ def draw_all(study: Study, null: Null) -> list[Picture]:
         for attribute in study.attributes:
             panels = []
             for gap in GAPS:
-                floor = quantities.chance(series[0].nds, attribute, gap)
+                by_chance = quantities.chance(series[0].nds, attribute, gap)
                 labels = quantities.label_gap(study, attribute) if gap == "dpd" else math.nan
                 theirs = published.gap_of(study.record.dataset, pair, attribute, gap)
                 panels.append(
                     Panel(
                         f"{gap.upper()}, percentage points",
                         quantities.gap_value(attribute, gap),
-                        floor,
+                        by_chance,
                         labels,
                         {} if theirs is None else theirs.students,
                     )
                 )
             name = f"gaps-{study.attribute_keys[attribute]}-{key}"
             words = (
-                " Dotted: what NDS would show by chance if it ignored the group. Dash-dotted: the difference of the "
-                "labels themselves, below which a DPD is bought with wrong answers."
+                " Dotted: what NDS would show with equal rates in all groups, on average and at most in 95 of 100 data "
+                "sets of these sizes. Dash-dotted: the difference of the labels themselves; a DPD below it requires "
+                "wrong answers."
             )
             found.append(
                 lines(name, f"EOD and DPD over {attribute} against T, {arrow}", series, panels, 100, words)
@@ -62,7 +63,7 @@ def draw_all(study: Study, null: Null) -> list[Picture]:
                     series,
                     [Panel("I(f), change of output over distance", value, published=quotient)],
                     1,
-                    " Lower: similar examples get more similar answers.",
+                    " Lower means that similar examples get more similar answers.",
                 )
             )
     for one in study.series:

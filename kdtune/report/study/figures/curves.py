@@ -1,4 +1,4 @@
-"""Quantities against T: the distilled students' curve, the teacher and the student without one as lines."""
+"""Quantities against T: distilled students as a curve, the teacher and the student without one as lines."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kdtune.fairness import ChanceFloor
 from kdtune.report.drawing.picture import Picture, picture
 from kdtune.report.drawing.style import COLOURS, INK, MARKERS, MUTED, NDS, TEACHER, WIDE, new_figure
 from kdtune.report.study.results.reading import Series
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _FORMS = {False: (COLOURS[0], MARKERS[0], "without T²"), True: (COLOURS[2], MARKERS[1], "with T²")}
 CROSSES = "the paper's distilled students as published, under another protocol (see 'Beside the paper')"
 _ASIDE = 0.97
-"""Where the loss was taken in both forms, their points stand so far to either side of T: bars must not hide bars."""
+"""If both forms of the loss were used, their points are moved aside by this factor, so that bars do not hide bars."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,14 @@ class Panel:
     """One quantity against T.
 
     Attributes:
-        floor: what chance alone gives; NaN for none.
+        chance: what a model with equal rates in all groups shows; None if that makes no sense.
         labels: what the labels themselves give; NaN for none.
         published: the paper's values of its distilled students by T, in the unit of the axis.
     """
 
     label: str
     value: Value
-    floor: float = math.nan
+    chance: ChanceFloor | None = None
     labels: float = math.nan
     published: Mapping[float, float] = field(default_factory=dict)
 
@@ -41,7 +42,7 @@ class Panel:
 def lines(
     name: str, title: str, series: Sequence[Series], panels: Sequence[Panel], scale: float, more: str
 ) -> Picture:
-    """Draw quantities of one pair against T, panel by panel; `scale` makes values of ours those of the axis."""
+    """Draw quantities of one pair against T, one panel each; our values are multiplied by `scale`."""
     n = max(len(m) for s in series for _, m in s.rows)
     if any(set(panel.published) & set(s.temperatures) for panel in panels for s in series):
         more += f" Crosses: {CROSSES}."
@@ -76,8 +77,12 @@ def _draw(series: Sequence[Series], panels: Sequence[Panel], scale: float, width
                 label=f"distilled, {name}",
                 zorder=3,
             )
-        if not math.isnan(panel.floor):
-            ax.axhline(scale * panel.floor, color=MUTED, linestyle=":", label="by chance", zorder=1)
+        if panel.chance is not None and not math.isnan(panel.chance.mean):
+            for level, dash, name in (
+                (panel.chance.mean, ":", "by chance, mean"),
+                (panel.chance.high, (0, (1, 4)), "by chance, 95 %"),
+            ):
+                ax.axhline(scale * level, color=MUTED, linestyle=dash, label=name, zorder=1)
         if not math.isnan(panel.labels):
             ax.axhline(scale * panel.labels, color=MUTED, linestyle="-.", label="labels", zorder=1)
         published_points(
@@ -85,7 +90,7 @@ def _draw(series: Sequence[Series], panels: Sequence[Panel], scale: float, width
         )
         _temperatures(ax, series)
         ax.set_ylabel(panel.label)
-        if ax.get_ylim()[0] < 0:  # nothing here is ever negative; a mean less its deviation can be
+        if ax.get_ylim()[0] < 0:  # no quantity is ever negative, but a mean minus its deviation can be
             ax.set_ylim(bottom=0)
     handles: dict[str, Any] = {}
     for ax in axes:
@@ -95,7 +100,7 @@ def _draw(series: Sequence[Series], panels: Sequence[Panel], scale: float, width
 
 
 def published_points(ax: "Axes", values: Mapping[float, float]) -> None:
-    """Mark the paper's values, place by place; nothing where there are none."""
+    """Mark the paper's values, if there are any."""
     if values:
         ax.plot(list(values), list(values.values()), linestyle="", marker="x", color=INK, label="published")
 

@@ -29,9 +29,9 @@ def disagreement(study: Study, series: Series) -> Picture:
     """Draw who disagrees with the teacher about what, without a teacher and at the most accurate T."""
     t = _best_temperature(series)
     caption = (
-        "Test images on which teacher and student give different classes, mean over seeds: rows what the teacher says, "
-        f"columns what the student says; agreement is left out. Left the student without a teacher, right the one "
-        f"distilled at T = {t:g}, the most accurate one on test: an example, chosen by what it shows."
+        "Test examples on which teacher and student give different classes, mean over seeds. Rows: the teacher's "
+        "class; columns: the student's class; agreement is left out. Left: the student without a teacher. Right: the "
+        f"student distilled at T = {t:g}, the most accurate one on test; it is an example that was chosen on test."
     )
     title = f"Disagreement with the teacher, {series.title}"
     return picture(

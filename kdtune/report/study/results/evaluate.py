@@ -1,4 +1,4 @@
-"""Evaluates a study's models on test, once each, and keeps counts, predictions and individual fairness beside them."""
+"""Evaluates each model of a study once on test, and stores counts, predictions and individual fairness beside it."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -25,26 +25,26 @@ from kdtune.space.study import IndividualSpec, StudySpec
 
 COUNTS, PREDICTIONS = "test.json", "test.safetensors"
 SHARED = "shared"
-"""Names the feature space of all models, where it is not a teacher's."""
+"""The name of a feature space that all models share, unless it is a teacher's."""
 _FEATURES = 2048
-"""Numbers that a model's penultimate layer may have: ResNet-50's."""
+"""Largest width of a penultimate layer: that of ResNet-50."""
 MOST_CROSSED = 400
-"""An intersection of more groups than this is not made: hardly any of them would have an example."""
+"""Attributes that cross into more groups than this are not crossed: hardly any group would have an example."""
 
 
 def study_of(run: Run) -> StudySpec:
     """Return the settings of a study.
 
     Raises:
-        RunError: the run is no study.
+        RunError: the run is not a study.
     """
     if run.record.kind != "study":
-        raise RunError(f"run {run.name!r} is a {run.record.kind}, not a study: read it with kdtune export")
+        raise RunError(f"run {run.name!r} is a {run.record.kind}, not a study: use kdtune export")
     return StudySpec.model_validate(run.record.space["study"])
 
 
 def not_evaluated(run: Run) -> list[str]:
-    """Return the trained models that were not evaluated on test yet, or have other weights since."""
+    """Return the trained models that were not evaluated on test yet, or whose weights have changed since."""
     return [model_id for model_id in trained_models(run) if not _is_current(run, model_id)]
 
 
@@ -56,10 +56,10 @@ def trained_models(run: Run) -> list[str]:
 
 
 def evaluate_study(run: Run, say: Callable[[str], None]) -> None:
-    """Open the test split and evaluate every model that was not yet.
+    """Open the test split, and evaluate every model that was not evaluated yet.
 
     Raises:
-        KdtuneError: data or weights are not those of the run, or the feature space can't be had.
+        KdtuneError: data or weights are not those of the run, or the feature space is not available.
     """
     todo = not_evaluated(run)
     if not todo:
@@ -94,7 +94,7 @@ def evaluate_study(run: Run, say: Callable[[str], None]) -> None:
 
 
 def with_intersections(split: SplitData, attributes: Mapping[str, Any]) -> SplitData:
-    """Add every intersection of two declared attributes, `sex*race`, to a split's groups."""
+    """Add the intersections of every two declared attributes, such as `sex*race`, to a split's groups."""
     groups, sizes = dict(split.arrays.validation_groups), dict(split.arrays.n_groups)
     for a, b in crossed(attributes):
         first, second = groups[a], groups[b]
@@ -105,7 +105,7 @@ def with_intersections(split: SplitData, attributes: Mapping[str, Any]) -> Split
 
 
 def crossed(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of attributes whose intersection the data do not declare themselves."""
+    """Yield the pairs of attributes whose intersection the data do not declare."""
     single = [name for name in attributes if CROSS not in name]
     for a, b in combinations(single, 2):
         declared = any({part.strip() for part in name.split(CROSS)} == {a, b} for name in attributes)
@@ -114,7 +114,7 @@ def crossed(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 class _Space:
-    """The feature space of individual fairness, made when it is asked for, once for all models."""
+    """The feature space of individual fairness, computed at first use, once for all models."""
 
     def __init__(self, run: Run, spec: IndividualSpec | None, split: SplitData, data: DeviceData) -> None:
         self._run, self._spec, self._split, self._data = run, spec, split, data
@@ -124,18 +124,18 @@ class _Space:
         )
 
     def individual(self, logits: torch.Tensor, teacher: str | None) -> dict[str, Any] | None:
-        """Return I(f) of one model, and how many examples it was taken over; with several teachers, by teacher."""
+        """Return I(f) of one model and the number of examples; with several teachers, by teacher."""
         spec = self._spec
         if spec is None:
             return None
         if not self._split.arrays.is_image and spec.features not in ("raw", "teacher"):
-            return {"values": {}, "note": f"{spec.features} reads images only"}
+            return {"values": {}, "note": f"{spec.features} reads only images"}
         if self._split.inputs.dtype == torch.int64 and spec.features == "raw":
             return {
                 "values": {},
-                "note": "token ids have no distance: take study.individual.features: teacher",
+                "note": "token ids have no distance: use study.individual.features: teacher",
             }
-        # A feature space has to be shared by the models compared: one for each teacher, where it is the teacher's.
+        # Models can be compared within one feature space only: if it is the teacher's, each teacher has its own.
         names = [SHARED] if spec.features != "teacher" else [teacher] if teacher else self._teachers
         values = {}
         indices = np.arange(0)
@@ -183,5 +183,5 @@ def _digest(run: Run, model_id: str) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:24]
     except OSError as error:
         raise RunError(
-            f"{path}: not readable ({error.strerror}): go on with kdtune study --resume {run.name}"
+            f"{path}: not readable ({error.strerror}): continue with kdtune study --resume {run.name}"
         ) from None

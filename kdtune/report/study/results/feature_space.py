@@ -1,4 +1,4 @@
-"""The feature space in which individual fairness says how close two examples are."""
+"""The feature space in which individual fairness measures the distance of two examples."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +13,12 @@ from kdtune.errors import InputError
 from kdtune.models import penultimate
 
 _MOST_NUMBERS = 200_000_000
-"""Features are held at once, in float32: 800 MB, 10,000 images of 3x64x64 and more. What is more than that is cut to a
-sample of the examples, which the report names."""
+"""Largest number of features in memory at once: 800 MB in float32, enough for 10,000 images of 3x64x64. With more, a
+sample of the examples is drawn, and the report says so."""
 
 
 def sample_of(n: int, width: int, seed: int) -> np.ndarray:
-    """Return the examples to measure, int64 and sorted: all of them, or as many as fit into memory."""
+    """Return the indices of the examples to measure, int64 and sorted: all, or as many as fit into memory."""
     most = max(2, _MOST_NUMBERS // max(1, width))
     if n <= most:
         return np.arange(n)
@@ -32,7 +32,7 @@ def raw(views: Views, indices: np.ndarray) -> np.ndarray:
 
 @torch.inference_mode()
 def of_teacher(module: nn.Module, views: Views, indices: np.ndarray) -> np.ndarray:
-    """Return what a model's last layer computes its logits from, float32 [k, D]."""
+    """Return the input of a model's last layer, float32 [k, D]."""
     return _in_batches(lambda batch: penultimate(module, batch), views, indices)
 
 
@@ -44,7 +44,7 @@ def of_torchvision(name: str, images: torch.Tensor, indices: np.ndarray) -> np.n
         images: uint8 [n, 1 or 3, h, w].
 
     Raises:
-        InputError: no such model, or its weights are not on this disk.
+        InputError: there is no such model, or its weights are not on this disk.
     """
     model, transform = _torchvision(name)
     rows = []
@@ -55,10 +55,10 @@ def of_torchvision(name: str, images: torch.Tensor, indices: np.ndarray) -> np.n
 
 
 def check_torchvision(name: str) -> Path:
-    """Return where the weights of a torchvision model lie.
+    """Return the path of a torchvision model's weights.
 
     Raises:
-        InputError: no such model, or its weights are not on this disk.
+        InputError: there is no such model, or its weights are not on this disk.
     """
     from torchvision.models import get_model_weights
 
@@ -72,7 +72,7 @@ def check_torchvision(name: str) -> Path:
     if not path.is_file():
         raise InputError(
             f"study.individual.features: {name}'s weights are not on this disk: put {path.name} into {path.parent}, "
-            "or take 'raw' or 'teacher'"
+            "or use 'raw' or 'teacher'"
         )
     return path
 
@@ -94,7 +94,7 @@ def _in_batches(
     for start in range(0, len(indices), size):
         batch = views.plain(torch.from_numpy(indices[start : start + size]))
         rows = function(batch).float().cpu().numpy()
-        if found is None:  # filled in place: to join the parts would take twice the memory
+        if found is None:  # filled in place, because joining the parts would need twice the memory
             found = np.empty((len(indices), rows.shape[1]), dtype=np.float32)
         found[start : start + len(rows)] = rows
     return np.zeros((0, 0), dtype=np.float32) if found is None else found

@@ -1,4 +1,4 @@
-"""A study read back from its counts: for each pair and form of the loss, who answered how, by T and seed."""
+"""A study read back from its counts: for each pair and form of the loss, every model by T and seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ from kdtune.space.study import StudySpec
 
 @dataclass(frozen=True)
 class ModelOnTest:
-    """What one model gave on test.
+    """What one model answered on test.
 
     Attributes:
         seed: of the study's seeds.
         counts: by attribute and intersection, and under `ALL`.
-        individual: I(f) by feature space; empty where it was not taken.
-        individual_note: over which examples it was taken, or why it was not.
+        individual: I(f) by feature space; empty if it was not measured.
+        individual_note: the examples over which it was measured, or why it was not.
     """
 
     id: str
@@ -60,7 +60,7 @@ class ModelOnTest:
 
 @dataclass(frozen=True)
 class Series:
-    """One teacher, one student architecture, one form of the loss; each list has a model for each seed that is done."""
+    """One teacher, one student architecture, one form of the loss; each list has one model per finished seed."""
 
     teacher_name: str
     student_name: str
@@ -76,22 +76,22 @@ class Series:
 
     @property
     def title(self) -> str:
-        """The pair and the form of the loss, as people read them."""
+        """The pair and the form of the loss, for readers."""
         return f"{self.teacher_name} → {self.student_name}, {'with' if self.scaled else 'without'} T²"
 
     @property
     def key(self) -> str:
-        """The same for file names."""
+        """The pair and the form of the loss, for file names."""
         return slug(f"{self.teacher_name}-{self.student_name}-{'t2' if self.scaled else 'plain'}")
 
     @property
     def temperatures(self) -> list[float]:
-        """Those with at least one model."""
+        """The temperatures with at least one model."""
         return [t for t, models in self.students.items() if models]
 
     @property
     def rows(self) -> list[tuple[str, Sequence[ModelOnTest]]]:
-        """Teacher, student without one, then each T."""
+        """Teacher, student without a teacher, then each T."""
         return [
             ("teacher", self.teachers),
             ("NDS", self.nds),
@@ -101,11 +101,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Study:
-    """All that tables and figures are drawn from.
+    """Everything that tables and figures show.
 
     Attributes:
         attributes: sensitive attribute -> groups, intersections included.
-        missing: models that have no result, each with why.
+        missing: models without a result, each with the reason.
     """
 
     record: RunRecord
@@ -116,7 +116,7 @@ class Study:
 
     @property
     def by_pair(self) -> dict[str, list[Series]]:
-        """Series by pair: one, or two where the loss was taken in both forms."""
+        """Series by pair: one, or two if both forms of the loss were used."""
         found: dict[str, list[Series]] = {}
         for series in self.series:
             found.setdefault(series.pair, []).append(series)
@@ -124,7 +124,7 @@ class Study:
 
     @cached_property
     def attribute_keys(self) -> dict[str, str]:
-        """Attributes for file names."""
+        """Attributes, for file names."""
         keys = slugs(name.replace("*", "-x-") for name in self.attributes)
         return {name: keys[name.replace("*", "-x-")] for name in self.attributes}
 
@@ -134,19 +134,19 @@ class Study:
         return next((m.counts[ALL].n for s in self.series for m in (*s.nds, *s.teachers)), 0)
 
 
-_REMEDY = "remove the file and go on with kdtune study --resume"
+_REMEDY = "delete the file and run kdtune study --resume"
 
 
 def read_study(run: Run) -> Study:
     """Read a study's counts.
 
     Raises:
-        RunError: a model was not evaluated, a file is damaged, or nothing is there to compare.
+        RunError: a model was not evaluated, a file is damaged, or there is nothing to compare.
     """
     spec = study_of(run)
     if left := not_evaluated(run):
         raise RunError(
-            f"{run.path}: {len(left)} models were not evaluated on test yet: kdtune study --resume {run.name}"
+            f"{run.path}: {len(left)} models were not evaluated on test yet: run kdtune study --resume {run.name}"
         )
     state = run.state()
     done = {model_id: _tested(run, model_id) for model_id in trained_models(run)}
@@ -170,7 +170,7 @@ def read_study(run: Run) -> Study:
             ]
             series.append(Series(teacher, student, scaled, of[0], of[1], students))
     if not any(s.teachers and s.nds and s.temperatures for s in series):
-        raise RunError(f"{run.path}: no student is done yet: go on with kdtune study --resume {run.name}")
+        raise RunError(f"{run.path}: no student is done yet: continue with kdtune study --resume {run.name}")
     n = len(spec.seed_list) * len(spec.temperatures) * len(spec.scalings) * len(run.record.pairs)
     missing = [
         f"{m.id} ({m.message or m.state})"
@@ -178,7 +178,7 @@ def read_study(run: Run) -> Study:
         if m.state != "done"
     ]
     if len(state.trials) < n:
-        missing.append(f"{n - len(state.trials)} students that were not begun")
+        missing.append(f"{n - len(state.trials)} students that were not started")
     return Study(run.record, spec, series, _attributes(run.record), missing)
 
 
@@ -196,8 +196,8 @@ def _tested(run: Run, model_id: str) -> ModelOnTest:
     try:
         counts = {name: Counts.from_dict(item) for name, item in record["counts"].items()}
         individual = record.get("individual") or {}
-        taken = individual.get("values", {})
-        values = {str(k): float("nan") if v is None else float(v) for k, v in taken.items()}
+        measured = individual.get("values", {})
+        values = {str(k): float("nan") if v is None else float(v) for k, v in measured.items()}
         note = str(individual.get("note", ""))
         if (n := individual.get("examples")) is not None:
             of = int(individual["of"])

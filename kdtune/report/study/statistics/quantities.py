@@ -1,11 +1,11 @@
-"""EOD, DPD, accuracy and individual fairness: values by seed, their mean and spread, their floors."""
+"""EOD, DPD, accuracy and individual fairness: values by seed, their mean and spread, and their chance values."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kdtune.fairness import base_rate_gap, chance_floor
+from kdtune.fairness import ChanceFloor, base_rate_gap, chance_floor
 from kdtune.report.study.results.evaluate import SHARED
 from kdtune.report.study.results.reading import ModelOnTest, Series, Study
 from kdtune.report.study.statistics.trend import Trend, trend
@@ -19,7 +19,7 @@ Value = Callable[[ModelOnTest], float]
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and standard deviation (n - 1) over seeds; NaN where undefined, the spread with fewer than 2."""
+    """Mean and standard deviation (n - 1) over seeds; NaN if undefined, as the spread of fewer than 2 values is."""
 
     mean: float
     std: float
@@ -32,7 +32,7 @@ def spread(models: Sequence[ModelOnTest], value: Value) -> Spread:
 
 
 def spread_of(values: np.ndarray) -> Spread:
-    """Return the mean and spread of values; NaN ones are left out."""
+    """Return the mean and spread of values; NaN is left out."""
     values = values[~np.isnan(values)]
     nan = float("nan")
     mean = float(values.mean()) if len(values) else nan
@@ -45,12 +45,12 @@ def accuracy(model: ModelOnTest) -> float:
 
 
 def gap_value(attribute: str, quantity: Gap) -> Value:
-    """Return what takes EOD or DPD over an attribute."""
+    """Return the function that gives a model's EOD or DPD over an attribute."""
     return lambda model: float(getattr(model.counts[attribute], quantity))
 
 
 def individual_value(series: Series) -> Value:
-    """Return what takes I(f), in the feature space that the series' models share."""
+    """Return the function that gives a model's I(f), in the feature space that the series' models share."""
 
     def value(model: ModelOnTest) -> float:
         values = model.individual
@@ -59,13 +59,13 @@ def individual_value(series: Series) -> Value:
     return value
 
 
-def chance(models: Sequence[ModelOnTest], attribute: str, quantity: Gap) -> float:
-    """Return the mean gap that these models would show if they ignored the group."""
-    floors = [
-        chance_floor(m.counts[attribute], quantity=quantity, resamples=_RESAMPLES).mean for m in models[:5]
-    ]
-    defined = [floor for floor in floors if not np.isnan(floor)]
-    return float(np.mean(defined)) if defined else float("nan")
+def chance(models: Sequence[ModelOnTest], attribute: str, quantity: Gap) -> ChanceFloor:
+    """Return the gap that these models would show with equal rates in all groups; means over the models."""
+    floors = np.array(
+        [chance_floor(m.counts[attribute], quantity=quantity, resamples=_RESAMPLES) for m in models[:5]]
+    ).reshape(-1, 2)
+    defined = floors[~np.isnan(floors).any(axis=1)]
+    return ChanceFloor(*defined.mean(axis=0).tolist()) if len(defined) else ChanceFloor(np.nan, np.nan)
 
 
 def label_gap(study: Study, attribute: str) -> float:
@@ -77,7 +77,7 @@ def label_gap(study: Study, attribute: str) -> float:
 
 
 def ranges(temperatures: Sequence[float]) -> list[tuple[str, list[float]]]:
-    """Return the ranges of T that a trend is taken over: all, and both sides of 10 where each has three values."""
+    """Return the ranges of T for trends: all values, and those on each side of 10 if there are at least three."""
     low, high = [t for t in temperatures if t <= 10], [t for t in temperatures if t >= 10]
     found = [("all", list(temperatures))]
     if 3 <= len(low) < len(temperatures):
@@ -93,7 +93,7 @@ def trend_of(series: Series, temperatures: Sequence[float], value: Value) -> Tre
 
 
 def trend_quantities(study: Study, series: Series) -> list[tuple[str, Value]]:
-    """Return all quantities whose trend is asked for, by name."""
+    """Return the quantities whose trends are shown, with their names."""
     found: list[tuple[str, Value]] = [("accuracy", accuracy)]
     for attribute in study.attributes:
         found += [(f"{gap.upper()} over {attribute}", gap_value(attribute, gap)) for gap in GAPS]
@@ -103,5 +103,5 @@ def trend_quantities(study: Study, series: Series) -> list[tuple[str, Value]]:
 
 
 def has_individual(series: Series) -> bool:
-    """Tell whether individual fairness was taken."""
+    """Return whether individual fairness was measured."""
     return any(not np.isnan(individual_value(series)(m)) for m in (*series.nds, *series.teachers))

@@ -1,4 +1,4 @@
-"""How many classes distillation affects, and how many would seem affected without any effect."""
+"""How many classes distillation affects, and how many would seem affected if it had no effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +19,11 @@ NULLS: dict[Null, str] = {
     "difference": "class accuracy − model accuracy",
     "raw": "class accuracy",
 }
-"""What is equal for a class that is not affected."""
+"""The quantity that is equal for a class that is not affected."""
 CORRECTIONS: tuple[Correction, ...] = (None, "holm", "bh")
+FEW_CLASSES = 10
+"""With fewer classes than this, a change in one class moves the ratios of all others noticeably."""
+
 _MOST_SPLITS = 500
 _SIMULATIONS = 400
 
@@ -31,8 +34,9 @@ class Tally:
 
     Attributes:
         tests: by correction; p-values by class.
-        n_raw, n_holm, n_bh: numbers of affected classes; None where no test is possible.
-        better, worse: of the uncorrected ones, those that the second model does better or worse on.
+        n_raw, n_holm, n_bh: numbers of affected classes; None if no test is possible.
+        better, worse: number of affected classes, uncorrected, on which the second model is better or worse.
+        note: why tests are missing; empty if none is.
     """
 
     tests: dict[Correction, AffectedClasses]
@@ -46,10 +50,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class Floor:
-    """Affected classes between models that do not differ, on average.
+    """Mean number of affected classes between models that do not differ.
 
     Attributes:
-        splits: how many comparisons the average is over.
+        splits: number of comparisons that the mean is over.
         sizes: seeds on each side.
     """
 
@@ -74,9 +78,10 @@ def tally(a: Sequence[ModelOnTest], b: Sequence[ModelOnTest], *, null: Null, lev
     """Test which classes differ from models a to models b."""
     if not a or not b:
         return Tally({}, None, None, None, None, None, "no model is done")
+    totals = accuracies(a), accuracies(b)
+    sizes = a[0].counts[ALL].examples[0]
     tests = {
-        c: _test(class_accuracies(a), class_accuracies(b), accuracies(a), accuracies(b), null, level, c)
-        for c in CORRECTIONS
+        c: _test(class_accuracies(a), class_accuracies(b), totals, null, level, c, sizes) for c in CORRECTIONS
     }
     plain = tests[None]
     if len(a) < 2 or len(b) < 2:
@@ -87,24 +92,29 @@ def tally(a: Sequence[ModelOnTest], b: Sequence[ModelOnTest], *, null: Null, lev
 
 
 def measured_floor(models: Sequence[ModelOnTest], *, null: Null, level: float) -> Floor | None:
-    """Hold seeds of one model against its other seeds, in all splits into halves; None with fewer than 4 seeds."""
-    return floor_of(class_accuracies(models), accuracies(models), null=null, level=level) if models else None
+    """Compare seeds of one model with its other seeds, in all splits into halves; None with fewer than 4 seeds."""
+    if not models:
+        return None
+    sizes = models[0].counts[ALL].examples[0]
+    return floor_of(class_accuracies(models), accuracies(models), null=null, level=level, sizes=sizes)
 
 
-def floor_of(by_class: np.ndarray, totals: np.ndarray, *, null: Null, level: float) -> Floor | None:
-    """Return the same from class accuracies [seeds, C] and accuracies [seeds]."""
+def floor_of(
+    by_class: np.ndarray, totals: np.ndarray, *, null: Null, level: float, sizes: np.ndarray | None = None
+) -> Floor | None:
+    """Return the same from class accuracies [seeds, C], accuracies [seeds] and class sizes [C]."""
     n = len(by_class)
     if n < 4:
         return None
     half = n // 2
     counts = []
-    # Of an even number each split comes twice, as itself and as its mirror image: seed 0 stays on the left.
+    # An even number gives each split twice, once mirrored: seed 0 stays on the left.
     choices = (c for c in combinations(range(n), half) if n % 2 or 0 in c)
     for chosen in islice(choices, _MOST_SPLITS):
         left = np.zeros(n, dtype=bool)
         left[list(chosen)] = True
         tests = [
-            _test(by_class[left], by_class[~left], totals[left], totals[~left], null, level, c)
+            _test(by_class[left], by_class[~left], (totals[left], totals[~left]), null, level, c, sizes)
             for c in CORRECTIONS
         ]
         counts.append([int(test.affected.sum()) for test in tests])
@@ -116,8 +126,8 @@ def floor_of(by_class: np.ndarray, totals: np.ndarray, *, null: Null, level: flo
 def expected_floor(n_classes: int, n_a: int, n_b: int, level: float) -> Floor | None:
     """Return the mean number of affected classes between identical models, by simulation.
 
-    Class accuracies are drawn as independent normals of equal variance; then nothing but the numbers of seeds and
-    classes matters. None with fewer than 2 seeds on a side.
+    Class accuracies are drawn as independent normals of equal variance, so that only the numbers of seeds and classes
+    matter. None with fewer than 2 seeds on a side.
     """
     if min(n_a, n_b) < 2:
         return None
@@ -128,7 +138,7 @@ def expected_floor(n_classes: int, n_a: int, n_b: int, level: float) -> Floor | 
         counts += [
             affected_classes(a, b, null="raw", level=level, correction=c).affected.sum() for c in CORRECTIONS
         ]
-    # The uncorrected rate does not depend on the number of classes: many more draws make it smooth.
+    # The uncorrected rate does not depend on the number of classes, so many draws make it precise.
     many = 100_000
     a, b = rng.normal(0.5, 0.01, (n_a, many)), rng.normal(0.5, 0.01, (n_b, many))
     rate = float(affected_classes(a, b, null="raw", level=level).affected.mean())
@@ -139,12 +149,12 @@ def expected_floor(n_classes: int, n_a: int, n_b: int, level: float) -> Floor | 
 def _test(
     a: np.ndarray,
     b: np.ndarray,
-    total_a: np.ndarray,
-    total_b: np.ndarray,
+    totals: tuple[np.ndarray, np.ndarray],
     null: Null,
     level: float,
     correction: Correction,
+    sizes: np.ndarray | None,
 ) -> AffectedClasses:
     return affected_classes(
-        a, b, null=null, level=level, correction=correction, model_accuracy=(total_a, total_b)
+        a, b, null=null, level=level, correction=correction, model_accuracy=totals, class_sizes=sizes
     )

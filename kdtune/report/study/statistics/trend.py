@@ -1,11 +1,11 @@
-"""Does a quantity rise or fall with T? Spearman's rank correlation, with an interval over the seeds."""
+"""Does a quantity rise or fall with T? Spearman's rank correlation, tested by permutation within the seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-_RESAMPLES = 1000
+_PERMUTATIONS = 5000
 
 
 @dataclass(frozen=True)
@@ -13,26 +13,28 @@ class Trend:
     """A rank correlation of T with a quantity, over all seeds.
 
     Attributes:
-        rho: NaN where undefined.
-        low, high: 95 % percentile interval, seeds drawn again with replacement; NaN with fewer than 3 seeds.
+        rho: NaN if undefined.
+        p: two-sided p-value of no trend; NaN likewise.
         n: number of models.
+        note: why there is no trend; empty if there is one.
     """
 
     rho: float
-    low: float
-    high: float
+    p: float
     n: int
     note: str = ""
 
 
 def trend(temperatures: Sequence[float], values: Sequence[Sequence[tuple[int, float]]]) -> Trend:
-    """Return the trend of a quantity over T.
+    """Return the trend of a quantity with T.
+
+    Without a trend, the values of one seed could stand at its temperatures in any order. So `p` is the share of such
+    orders, drawn for each seed by itself, whose correlation is at least as strong. An interval from resampled seeds is
+    not shown: with three seeds it excludes 0 without any effect in 25 % of studies, with five in 13 %.
 
     Args:
         temperatures: in any order.
         values: for each T, (seed, value) of each model; NaN values are left out.
-
-    Seeds are resampled whole, for the models of one seed learn from one teacher.
     """
     points = [
         (float(t), seed, value)
@@ -42,37 +44,24 @@ def trend(temperatures: Sequence[float], values: Sequence[Sequence[tuple[int, fl
     ]
     nan = float("nan")
     if len({t for t, _, _ in points}) < 3:
-        return Trend(nan, nan, nan, len(points), "fewer than 3 temperatures")
-    x, y = (np.array([point[k] for point in points]) for k in (0, 2))
-    rho = float(_spearman(x, y, np.ones((1, len(points))))[0])
-    if np.isnan(rho):
-        return Trend(nan, nan, nan, len(points), "the same value everywhere")
-    seeds = np.array([point[1] for point in points])
-    distinct = np.unique(seeds)
-    if len(distinct) < 3:
-        return Trend(rho, nan, nan, len(points), f"{len(distinct)} seeds: no interval")
+        return Trend(nan, nan, len(points), "fewer than 3 temperatures")
+    x, seeds, y = (np.array(column) for column in zip(*points, strict=True))
+    a, b = _centred_ranks(x), _centred_ranks(y)
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    if size == 0:
+        return Trend(nan, nan, len(points), "the same value everywhere")
+    rho = float(a @ b) / size
     rng = np.random.default_rng(0)
-    drawn = rng.multinomial(len(distinct), np.full(len(distinct), 1 / len(distinct)), size=_RESAMPLES)
-    found = _spearman(x, y, drawn[:, np.searchsorted(distinct, seeds)].astype(float))
-    low, high = np.nanquantile(found, [0.025, 0.975])
-    return Trend(rho, float(low), float(high), len(points))
+    drawn = np.empty((_PERMUTATIONS, len(points)))
+    for seed in np.unique(seeds):
+        own = np.flatnonzero(seeds == seed)
+        drawn[:, own] = rng.permuted(np.tile(b[own], (_PERMUTATIONS, 1)), axis=1)
+    # Sums in another order differ by rounding, and must count as equal.
+    as_strong = int(np.count_nonzero(np.abs(drawn @ a) / size >= abs(rho) - 1e-12))
+    return Trend(rho, (as_strong + 1) / (_PERMUTATIONS + 1), len(points))
 
 
-def _spearman(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return the rank correlations, [r], of samples that hold each point (x, y) so many times, [r, n].
-
-    NaN where x or y is the same everywhere.
-    """
-    a, b = _ranks(x, times), _ranks(y, times)
-    n = times.sum(axis=1, keepdims=True)
-    a, b = a - (times * a).sum(axis=1, keepdims=True) / n, b - (times * b).sum(axis=1, keepdims=True) / n
-    size = np.sqrt((times * a * a).sum(axis=1) * (times * b * b).sum(axis=1))
-    found = np.full(len(times), np.nan)
-    np.divide((times * a * b).sum(axis=1), size, out=found, where=size > 0)
-    return found
-
-
-def _ranks(values: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return each value's mean rank, [r, n], where it is in a sample so many times; equal values share theirs."""
-    below = (values[:, None] < values) + 0.5 * (values[:, None] == values)
-    return np.asarray(times @ below)
+def _centred_ranks(values: np.ndarray) -> np.ndarray:
+    """Return the ranks minus their mean; equal values share their rank."""
+    below = (values[:, None] > values).sum(axis=1) + 0.5 * (values[:, None] == values).sum(axis=1)
+    return np.asarray(below - below.mean())

@@ -9,7 +9,7 @@ from kdtune.report.study.tables.rendering import Table
 
 
 def all_tables(study: Study, null: Null) -> list[Table]:
-    """Return every table; those that are not on the page are last."""
+    """Return every table; those that are not on the page come last."""
     found = []
     for series in study.series:
         found += [

@@ -1,4 +1,4 @@
-"""Numbers as the cells of a study's tables carry them."""
+"""How the cells of a study's tables show numbers."""
 
 import math
 
@@ -6,7 +6,7 @@ from kdtune.report.study.published import PublishedSeries
 from kdtune.report.study.statistics.quantities import Spread
 
 PUBLISHED = "published"
-"""Marks columns of the paper's own figures."""
+"""Marks columns with the paper's own figures."""
 
 
 def percent(found: Spread) -> str:
@@ -19,7 +19,7 @@ def percent(found: Spread) -> str:
 
 
 def plain(found: Spread) -> str:
-    """Return a mean ± spread as they are."""
+    """Return a mean ± spread, without a unit."""
     if math.isnan(found.mean):
         return "undefined"
     return f"{found.mean:.4f}" + (" (one seed)" if math.isnan(found.std) else f" ± {found.std:.4f}")
@@ -36,7 +36,7 @@ def signed(value: float) -> str:
 
 
 def theirs(series: PublishedSeries, label: str, digits: int = 2) -> str:
-    """Return what the paper gives for one row of a table."""
+    """Return the paper's value for one row of a table."""
     value = {"teacher": series.teacher, "NDS": series.nds}.get(label)
     if value is None and label.startswith("T"):
         value = series.students.get(float(label.removeprefix("T = ")))

@@ -1,5 +1,6 @@
-"""The tables of a study that count classes: Table 1 of the paper, its floors, and what they are made from."""
+"""The tables of a study about classes: Table 1 of the paper, its noise floors, and the values behind them."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from kdtune.report.study.statistics import quantities
 from kdtune.report.study.statistics.quantities import spread, spread_of
 from kdtune.report.study.statistics.significance import (
     CORRECTIONS,
+    FEW_CLASSES,
     NULLS,
     Floor,
     Null,
@@ -24,28 +26,38 @@ from kdtune.report.study.tables.cells import PUBLISHED, percent
 from kdtune.report.study.tables.rendering import Table
 from kdtune.runs.records import ALL
 
+FEW_CLASSES_WARNING = (
+    "With few classes, a class that changes moves the model's accuracy, and with it the ratios of all other classes, "
+    "which then seem affected too."
+)
+
 MOST_ON_PAGE = 40
-"""A table of more classes than this is written as a file only."""
+"""A table of more classes than this is written only as a file."""
 
 
 def classes_table(study: Study, series: Series, null: Null) -> Table:
-    """Return Table 1 of the paper: accuracy, #SC and #TC, with corrections and floors beside the counts."""
+    """Return Table 1 of the paper: accuracy, #SC and #TC, with the counts after correction."""
     theirs = published.classes_of(study.record.dataset, series.pair)
+    few = null == "ratio" and len(study.record.classes) < FEW_CLASSES
     head = ["model", "accuracy, %", "seeds"]
     for test in ("#SC", "#TC"):
         head += [test, f"{test} better / worse", f"{test} Holm", f"{test} BH"]
+        head += [f"{test}, class accuracy"] if few else []
     if theirs is not None:
         head += [f"accuracy, {PUBLISHED}", f"#SC, {PUBLISHED}", f"#TC, {PUBLISHED}"]
     rows = []
     for name, models in series.rows:
         row = [name, percent(spread(models, quantities.accuracy)), str(len(models))]
         if name in ("teacher", "NDS"):
-            row += ["–"] * 8
+            row += ["–"] * (10 if few else 8)
             if theirs is not None:
                 row += [f"{theirs.teacher if name == 'teacher' else theirs.nds:.2f}", "–", "–"]
         else:
             for reference in (series.nds, series.teachers):
                 row += _tally_cells(tally(reference, models, null=null, level=study.spec.level))
+                if few:
+                    alone = tally(reference, models, null="raw", level=study.spec.level)
+                    row.append("no test" if alone.n_raw is None else str(alone.n_raw))
             if theirs is not None:
                 values = theirs.students.get(float(name.removeprefix("T = ")))
                 row += ["–"] * 3 if values is None else [f"{values[0]:.2f}", str(values[1]), str(values[2])]
@@ -53,14 +65,16 @@ def classes_table(study: Study, series: Series, null: Null) -> Table:
     caption = (
         f"Test split, {len(study.record.classes)} classes, mean ± standard deviation over seeds. #SC: classes that "
         "differ significantly between NDS (student without a teacher) and distilled student; #TC: between teacher and "
-        f"distilled student. Welch's t-test over seeds, level {study.spec.level:g}, null: equal {NULLS[null]}. Counts "
-        "without a word are uncorrected; better / worse: that quantity is higher or lower in the distilled student. "
+        f"distilled student. Welch's t-test over seeds, level {study.spec.level:g}, null: equal {NULLS[null]}. Plain "
+        "#SC and #TC are uncorrected; better / worse: that quantity is higher or lower in the distilled student. "
         f"α = {study.spec.alpha:g}, {'with' if series.scaled else 'without'} T² in the loss."
     )
+    if few:
+        caption += f" {FEW_CLASSES_WARNING} The columns 'class accuracy' test that alone, uncorrected."
     if any("*" in cell for row in rows for cell in row):
         caption += (
-            " * Some classes do not vary over the seeds of either model: "
-            "their p is a limit, 0 or 1, and no evidence."
+            " * Some classes do not vary over the seeds of either model: no test of them is possible, and they are not "
+            "counted."
         )
     return Table(
         f"table-1-classes-{series.key}", f"Affected classes, {series.title} (Table 1)", caption, head, rows
@@ -68,7 +82,7 @@ def classes_table(study: Study, series: Series, null: Null) -> Table:
 
 
 def floors_table(study: Study, series: Series, null: Null) -> Table:
-    """Return how many classes would seem affected if no model differed."""
+    """Return how many classes would seem affected if the models did not differ."""
     level, n_classes = study.spec.level, len(study.record.classes)
     sizes = max((len(m) for m in series.students.values()), default=0)
     measured = measured_floor(series.nds, null=null, level=level)
@@ -96,8 +110,8 @@ def floors_table(study: Study, series: Series, null: Null) -> Table:
             )
         )
     caption = (
-        "Mean number of classes that seem affected between models that do not differ. A count of the table above that "
-        "is not clearly larger says nothing. The splits of a few seeds are not independent of each other."
+        "Mean number of classes that seem affected between models that do not differ. A count in the table above means "
+        "something only if it is clearly larger. The splits of a few seeds are not independent of each other."
     )
     return Table(
         f"noise-floor-{series.key}",
@@ -128,7 +142,7 @@ def class_means_table(study: Study, series: Series) -> Table:
     for k, name in enumerate(study.record.classes):
         rows.append([name, *(percent(spread_of(accuracies[:, k])) for _, accuracies in columns)])
     caption = (
-        "Share of each class's test examples that is classified right, in %, mean ± standard deviation over seeds. "
+        "Share of each class's test examples that is classified correctly, in %, mean ± standard deviation over seeds. "
         "class-accuracy.csv has every seed, class-tests.csv the p-value of every class."
     )
     return Table(
@@ -156,7 +170,7 @@ def class_accuracy_table(study: Study) -> Table:
 
 
 def tests_table(study: Study, null: Null) -> Table:
-    """Return the p-value of every single test."""
+    """Return the p-value of every test."""
     rows = []
     for series in study.series:
         for t in series.temperatures:
@@ -165,18 +179,20 @@ def tests_table(study: Study, null: Null) -> Table:
                 if not found.tests:
                     continue
                 for k, label in enumerate(study.record.classes):
-                    p = [f"{found.tests[c].p[k]:.6g}" for c in CORRECTIONS]
+                    p = [_p_cell(float(found.tests[c].p[k])) for c in CORRECTIONS]
                     test = found.tests[None]
                     direction = "better" if test.better[k] else "worse"
-                    rows.append(
-                        [series.title, f"{t:g}", name, label, *p, direction, str(bool(test.degenerate[k]))]
-                    )
-    head = ["series", "T", "test", "class", "p", "p Holm", "p BH", "direction", "degenerate"]
+                    rows.append([series.title, f"{t:g}", name, label, *p, direction])
+    head = ["series", "T", "test", "class", "p", "p Holm", "p BH", "direction"]
     return Table("class-tests", "Every test of a class", "", head, rows, text=4, page=False)
 
 
+def _p_cell(p: float) -> str:
+    return "no test" if math.isnan(p) else f"{p:.6g}"
+
+
 def disagreement_table(study: Study) -> Table:
-    """Return the cells of all disagreement matrices, mean over seeds; empty cells are left out."""
+    """Return the cells of all disagreement matrices, mean over seeds, without those that are 0."""
     rows = []
     for series in study.series:
         for label, models in series.rows[1:]:

@@ -1,7 +1,10 @@
-"""The tables of a study about groups and individuals: EOD, DPD, I(f), and their trends over T."""
+"""The tables of a study about groups and individuals: EOD, DPD, I(f), and their trends with T."""
 
 import math
 
+import numpy as np
+
+from kdtune.fairness import holm
 from kdtune.report.study import published
 from kdtune.report.study.results.reading import Series, Study
 from kdtune.report.study.statistics import quantities
@@ -13,11 +16,11 @@ from kdtune.runs.summary import GAPS
 
 
 def gaps_table(study: Study, series: Series, attribute: str) -> Table:
-    """Return EOD and DPD over one attribute, with what chance and labels alone give."""
+    """Return EOD and DPD over one attribute, with the values that chance or the labels alone would give."""
     paper = {gap: published.gap_of(study.record.dataset, series.pair, attribute, gap) for gap in GAPS}
     head = ["model"]
     for gap in GAPS:
-        head += [f"{gap.upper()}, %", f"{gap.upper()} by chance, %"]
+        head += [f"{gap.upper()}, %", f"{gap.upper()} by chance, %: mean, 95 %"]
         if paper[gap] is not None:
             head.append(f"{gap.upper()}, {PUBLISHED}")
     rows = []
@@ -25,17 +28,19 @@ def gaps_table(study: Study, series: Series, attribute: str) -> Table:
         row = [label]
         for gap in GAPS:
             row.append(percent(spread(models, quantities.gap_value(attribute, gap))))
-            row.append(share(quantities.chance(models, attribute, gap)))
+            chance = quantities.chance(models, attribute, gap)
+            row.append(f"{share(chance.mean)}, {share(chance.high)}")
             of = paper[gap]
             if of is not None:
                 row.append(cells.theirs(of, label))
         rows.append(row)
     undefined = sum(m.counts[attribute].n_undefined for m in series.nds[:1])
     caption = (
-        f"Test split, {len(study.attributes[attribute])} groups, mean ± standard deviation over seeds. By chance: the "
-        "mean that a model with the same rates in every group would show at these group sizes. The labels themselves "
+        f"Test split, {len(study.attributes[attribute])} groups, mean ± standard deviation over seeds. By chance: what "
+        "a model with equal rates in all groups shows at these group sizes, on average and at most in 95 of 100 data "
+        "sets. The labels themselves "
         f"differ by {share(quantities.label_gap(study, attribute))} % (the DPD of a model that is always right)."
-        + (f" {undefined} rates have no example and are left out." if undefined else "")
+        + (f" {undefined} rates have no examples and are left out." if undefined else "")
     )
     return Table(
         f"gaps-{study.attribute_keys[attribute]}-{series.key}",
@@ -62,11 +67,11 @@ def individual_table(study: Study, series: Series) -> Table:
     pairs = "all pairs" if spec.pairs is None else f"{spec.pairs:,} drawn pairs"
     over = next((m.individual_note for m in (*series.nds, *series.teachers)), "")
     caption = (
-        f"Mean over {pairs} of {over} of the change of the output over the distance of the inputs; lower means "
+        f"Mean over {pairs} of {over} of the change of the output divided by the distance of the inputs. Lower means "
         f"that similar examples get more similar answers. Output: {spec.output}; distance: cosine in the feature space "
         f"'{spec.features}'; pairs at a distance of {spec.epsilon:g} or less, and inputs that are all zeros, are left "
-        "out. Values of another feature "
-        "space or output are not comparable. A less confident model has a lower value, and so has a constant one."
+        "out. Values with another feature space or output are not comparable. A less confident model has a lower "
+        "value, and a constant one has the lowest."
     )
     return Table(f"individual-{series.key}", f"Individual fairness, {series.title}", caption, head, rows)
 
@@ -77,15 +82,25 @@ def trends_table(study: Study) -> Table:
     for series in study.series:
         for name, value in quantities.trend_quantities(study, series):
             for label, temperatures in quantities.ranges(series.temperatures):
-                found = quantities.trend_of(series, temperatures, value)
-                interval = "–" if math.isnan(found.low) else f"{signed(found.low)} to {signed(found.high)}"
-                rho = "undefined" if math.isnan(found.rho) else signed(found.rho)
-                sure = "" if math.isnan(found.low) else ("yes" if found.low > 0 or found.high < 0 else "no")
-                rows.append([series.title, name, label, rho, interval, sure, str(found.n), found.note])
+                rows.append((series.title, name, label, quantities.trend_of(series, temperatures, value)))
+    adjusted = holm(np.array([found.p for *_, found in rows]))
+    cells = [
+        [
+            series,
+            name,
+            label,
+            "undefined" if math.isnan(found.rho) else signed(found.rho),
+            *("–" if math.isnan(p) else f"{p:.4f}" for p in (found.p, in_all)),
+            str(found.n),
+            found.note,
+        ]
+        for (series, name, label, found), in_all in zip(rows, adjusted, strict=True)
+    ]
     caption = (
-        "Spearman's rank correlation ρ of T with each quantity over all seeds' models: −1 where it falls with every "
-        "step of T, 0 where T says nothing. The interval resamples seeds whole (95 %, percentiles); with few seeds it "
-        "is rough, and tends to be too narrow. Of many trends without effect one in twenty excludes 0."
+        "Spearman's rank correlation ρ of T with each quantity over all seeds' models: −1 if it falls with every step "
+        "of T, 0 if T says nothing about it. p: share of reorderings of each seed's values over T that give at least "
+        "as strong a correlation. One in twenty trends without any effect has p ≤ 0.05; p Holm takes the number of "
+        "rows into account."
     )
-    head = ["series", "quantity", "T", "ρ", "interval", "excludes 0", "models", "note"]
-    return Table("trends", "Trends of T", caption, head, rows, text=3)
+    head = ["series", "quantity", "T", "ρ", "p", "p Holm", "models", "note"]
+    return Table("trends", "Trends with T", caption, head, cells, text=3)

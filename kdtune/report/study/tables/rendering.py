@@ -1,4 +1,4 @@
-"""One table in three forms that hold the same cells: CSV, LaTeX, HTML."""
+"""A table as CSV, LaTeX and HTML, with the same cells."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    # Bare, either would be an argument of the rule or line end before it, where a row begins with it.
+    # At the start of a row, either would be read as an argument of the rule or line end before it.
     "[": "{[}",
     "*": "{*}",
     "±": r"$\pm$",
@@ -41,11 +41,12 @@ _LATEX = {
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text, the first `text` columns words.
+    """A table of text cells.
 
     Attributes:
         name: of its files.
-        page: whether it stands on the page too.
+        text: how many of the first columns hold words.
+        page: whether it is shown on the page too.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Table:
     page: bool = True
 
     def csv(self) -> str:
-        """Return it for other programs; words are made safe for spreadsheets."""
+        """Return CSV for other programs; words are made safe for spreadsheets."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(map(cell, self.head))
@@ -65,7 +66,7 @@ class Table:
         return buffer.getvalue()
 
     def latex(self) -> str:
-        """Return it for a paper: a `table` with booktabs rules."""
+        """Return LaTeX for a paper: a `table` with booktabs rules."""
         columns = "l" * self.text + "r" * (len(self.head) - self.text)
         lines = [" & ".join(latex(cell) for cell in row) + r" \\" for row in self.rows]
         head = " & ".join(latex(cell) for cell in self.head) + r" \\"
@@ -77,10 +78,10 @@ class Table:
         )
 
     def html(self) -> str:
-        """Return it for the page."""
+        """Return HTML for the page."""
         return html.table(self.head, self.rows, text=self.text)
 
 
 def latex(text: str) -> str:
-    """Return text as LaTeX sets it, letter by letter."""
+    """Escape text so that LaTeX sets every character as it is."""
     return "".join(_LATEX.get(letter, letter) for letter in plain(text))

@@ -1,0 +1,46 @@
+"""Guesses why a text file does not read as a table: another separator, or no header."""
+
+import csv
+from collections.abc import Sequence
+
+from kdtune.data.tables.cells import tidy
+from kdtune.data.tables.numbers import number
+
+_SEPARATORS = (";", "\t", "|", ",", " ")
+
+
+def quoted(separator: str) -> str:
+    """Return a separator as it is written in YAML."""
+    return '"\\t"' if separator == "\t" else f'"{separator}"'
+
+
+def other_separator(sample: Sequence[str], separator: str) -> str:
+    """Return the remedy if another separator gives the first lines equally many cells, else an empty text."""
+    for other in _SEPARATORS:
+        if other == separator or (other == " " and separator in sample[0]):
+            continue  # because a blank often follows another separator
+        widths = {len(row) for row in csv.reader(sample, delimiter=other, skipinitialspace=True)}
+        if min(widths) > 1 and max(widths) - min(widths) <= 1:
+            return (
+                f"; {quoted(other)} cuts the lines into {max(widths)} cells: if it is the separator, set "
+                f"`separator: {quoted(other)}`"
+            )
+    return ""
+
+
+def no_header(names: Sequence[str], first: Sequence[str], decimal: str) -> str:
+    """Return the remedy if the first line seems to hold data instead of names, else an empty text.
+
+    Args:
+        names: the cells of the first line.
+        first: the cells of the line after it.
+        decimal: the decimal sign.
+    """
+    tidied = [tidy(name) for name in names]
+    same = set(tidied) & {tidy(cell) for cell in first} - {""}
+    if not same and not any(number(name, decimal) is not None for name in tidied):
+        return ""
+    return (
+        "; the first line seems to hold data: if it is not a header, set `header: none` and "
+        f"`columns: [name, …]` ({len(names)} names)"
+    )

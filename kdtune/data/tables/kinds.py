@@ -1,0 +1,109 @@
+"""Decides which columns are numbers and which are categories, and refuses columns that may be either."""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from kdtune.data.tables.cells import MISSING_MARKERS
+from kdtune.data.tables.numbers import number, seems_a_number
+from kdtune.data.tables.raw_table import RawTable
+from kdtune.errors import DataError
+
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+_DIGITS = re.compile(r"\d+")
+
+MOST_CATEGORIES = 200
+"""A text column with more different values than this is a name or a number, not a category."""
+
+MOST_PATTERNED = 20
+"""More values than this that differ only in their digits (`38 kg`, `2020-01-31`) are quantities."""
+
+
+def is_number_column(table: RawTable, name: str, decimal: str) -> bool:
+    """Tell whether a column holds numbers; a column of texts holds categories.
+
+    Raises:
+        DataError: only some of the cells are numbers, or numbers are in another notation; the message names the first
+            such cell and the remedies.
+    """
+    cells = table[name]
+    is_number = np.isfinite(cells.numbers(decimal)[:-1])
+    if is_number[cells.counts > 0].all():
+        return True
+    numbers = {value for value, is_one in zip(cells.values, is_number, strict=True) if is_one}
+    others = set(cells.present) - numbers
+    odd = set(filter(seems_a_number, others))
+    texts = others - odd
+    counts = dict(zip(cells.values, cells.counts.tolist(), strict=True))
+    rows_of_numbers = sum(counts[value] for value in numbers | odd)
+    rows_of_texts = sum(counts[value] for value in texts)
+    if not texts:
+        _refuse_notation(table, name, decimal, odd.__contains__)
+    elif len(numbers | odd) >= len(texts) or rows_of_numbers >= rows_of_texts:
+        _refuse_texts(table, name, texts.__contains__)
+    elif len(texts) > MOST_PATTERNED and len({_DIGITS.sub("#", value) for value in texts}) <= 2:
+        _refuse_pattern(table, name, len(cells.present))
+    return False
+
+
+def _refuse_notation(table: RawTable, name: str, decimal: str, is_odd: Callable[[str], bool]) -> None:
+    """Refuse a column of numbers; name its first cell in another notation."""
+    row, cell, more = _first(table, name, is_odd)
+    if decimal == "." and _DECIMAL_COMMA.fullmatch(cell):
+        thousands = _THOUSANDS.fullmatch(cell)
+        remedy = 'if the comma is the decimal sign, set `decimal: ","`'
+        remedy += f"; if it separates thousands, write {cell.replace(',', '')}" if thousands else ""
+        raise DataError(f"{table.at(row)}: {cell!r} in column {name!r} is no number: {remedy}{more}")
+    plain = _plain(cell, decimal)
+    shown = f" (such as {plain})" if plain else ""
+    raise DataError(
+        f"{table.at(row)}: {cell!r} in column {name!r} is no plain number: write one{shown}, or name the column under "
+        f"`categorical` or `drop`{more}"
+    )
+
+
+def _plain(cell: str, decimal: str) -> str:
+    """Return the plain number that a cell in another notation may mean, or an empty text."""
+    if any(letter.isalpha() for letter in cell):
+        return ""
+    is_negative = cell.startswith(("-", "−", "(")) or cell.endswith("-")
+    digits = re.sub(rf"[^\d{re.escape(decimal)}]", "", cell)
+    plain = f"-{digits}" if is_negative else digits
+    return plain if number(plain, decimal) is not None else ""
+
+
+def _refuse_texts(table: RawTable, name: str, is_text: Callable[[str], bool]) -> None:
+    """Refuse a column of numbers; name its first cell that is not a number."""
+    row, cell, more = _first(table, name, is_text)
+    raise DataError(
+        f"{table.at(row)}: {cell!r} in column {name!r} is no number: if it stands for a missing value, set "
+        f"{_marks(table, cell)}; if the numbers are codes, name the column under `categorical`{more}"
+    )
+
+
+def _refuse_pattern(table: RawTable, name: str, n_values: int) -> None:
+    row, cell, _ = _first(table, name, lambda value: _DIGITS.search(value) is not None)
+    raise DataError(
+        f"{table.at(row)}: {cell!r} in column {name!r}, whose {n_values} values differ only in their digits: "
+        "write plain numbers, or name the column under `categorical` or `drop`"
+    )
+
+
+def _first(table: RawTable, name: str, is_sought: Callable[[str], bool]) -> tuple[int, str, str]:
+    """Return the first row with such a cell, the cell, and how many more rows have one."""
+    cells = table[name]
+    row = cells.first_row(is_sought)
+    rows = sum(
+        count for value, count in zip(cells.values, cells.counts.tolist(), strict=True) if is_sought(value)
+    )
+    more = "" if rows == 1 else f" ({rows - 1:,} more such row{'s' if rows > 2 else ''})"
+    return row, cells.values[cells.codes[row]], more
+
+
+def _marks(table: RawTable, cell: str) -> str:
+    """Return the option `missing` with this cell, and with the usual marks in the file, which it would replace."""
+    used = [mark for mark in MISSING_MARKERS if mark in table.marks]
+    shown = ", ".join(f'"{mark}"' for mark in dict.fromkeys([cell, *used]))
+    return f"`missing: [{shown}]`"

@@ -1,0 +1,182 @@
+"""Whether two models differ beyond noise, judged on the same examples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from kdtune.errors import InputError, UnknownNameError
+from kdtune.fairness._adjustment import holm
+from kdtune.fairness._arrays import check_range, check_same_length, classes, integers
+from kdtune.fairness._paired import PAIRED_MEASURES, Paired
+from kdtune.fairness._rates import Floats
+
+_PLAUSIBLE = 0.99
+"""A model may have no gap at all if noise alone gives its measured gap or a smaller one with this probability."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models compared on the same examples.
+
+    Attributes:
+        measure: what was compared.
+        a, b: its values.
+        difference: a - b.
+        low, high: interval of the difference; NaN where either value is undefined.
+        p: p-value of no difference; NaN likewise.
+        level: probability of calling two equal models different.
+        beyond_noise: p <= level; False where there is no p-value.
+        reason: why there is none; empty otherwise.
+    """
+
+    measure: str
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    level: float
+    beyond_noise: bool
+    reason: str = ""
+
+
+def compare(
+    labels: npt.ArrayLike,
+    predictions_a: npt.ArrayLike,
+    predictions_b: npt.ArrayLike,
+    groups: npt.ArrayLike | None = None,
+    *,
+    measure: str = "eod",
+    n_classes: int,
+    n_groups: int | None = None,
+    reference: npt.ArrayLike | None = None,
+    level: float = 0.05,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Comparison:
+    """Compare a measure of two models on the same examples, by a paired bootstrap.
+
+    Two models that answer the same examples share most of their luck, so that their difference is known far better
+    than the overlap of their two intervals suggests: a true EOD difference of 0.08 on 1,000 examples is seen in about
+    57 % of data sets, against 3 % by overlap.
+
+    Examples are drawn again together with both answers, within the denominators of the measure's rates (by group and
+    class for EOD, by group for DPD), so that no resample is undefined. One more example per denominator, whose four
+    combinations of right and wrong count a quarter each, keeps 3 hits of 3 from passing for certainty.
+
+    A gap of noise is positive, so its bootstrap is biased. The percentile interval alone rarely calls equal models
+    different, but misses true differences (coverage down to .4 where one gap is zero). The reverse ("basic") interval
+    alone calls models with equal gaps different in up to 20 %, and so do the normal, the bias-corrected and a swapping
+    test. The interval here is the union of the percentile interval and of reverse intervals; these are taken as if
+    each gap were as measured and, where noise alone could give it, as if it were zero. `p` is the level at which
+    this union excludes 0. In simulations (two to five groups of 15 to 1,000 examples, gaps of 0 to 0.3, answers that
+    agree little or much) it called models with equal gaps different in at most 5 %, and covered the true difference
+    in 93 to 100 %; in 87 % where one gap was zero and the other two standard errors.
+
+    Args:
+        labels: integer classes [n].
+        predictions_a: integer classes [n] of the first model.
+        predictions_b: integer classes [n] of the second model.
+        groups: integer groups [n], -1 where unknown; measures over groups need them and leave the unknown out.
+        measure: `accuracy`, `worst_class_accuracy`, `class_gap`, `worst_group_accuracy`, `eod`, `dpd`,
+            `eod_worst_class` or `dpd_worst_class`, as `Counts` has them, or `class_bias`, as `mean_class_bias` has it.
+        n_classes: C.
+        n_groups: G; left out, the highest group that occurs decides.
+        reference: integer classes [n] of the model against which class bias is taken.
+        level: of the test; the interval has coverage 1 - level.
+        resamples: p can't be below 2 / (resamples + 1).
+        seed: of the resamples.
+
+    Raises:
+        InputError: lengths differ, an entry is out of range, groups or reference are missing, or a level or number of
+            resamples makes no sense.
+        UnknownNameError: no such measure.
+    """
+    if measure not in PAIRED_MEASURES:
+        raise UnknownNameError("measure", measure, PAIRED_MEASURES)
+    if not 0 < level < 1:
+        raise InputError(f"level must lie between 0 and 1, got {level}")
+    if resamples < 100:
+        raise InputError(f"resamples must be at least 100, got {resamples}")
+    label = classes("labels", labels, n_classes)
+    spec = PAIRED_MEASURES[measure]
+    named = {"predictions_a": predictions_a, "predictions_b": predictions_b}
+    if spec.needs_reference:
+        if reference is None:
+            raise InputError(f"{measure} is taken against a reference: give its predictions")
+        named["reference"] = reference
+    answers = [classes(name, given, n_classes) for name, given in named.items()]
+    for name, given in zip(named, answers, strict=True):
+        check_same_length(name, given, "labels", label)
+    group = np.zeros_like(label)
+    if spec.needs_groups:
+        if groups is None:
+            raise InputError(f"{measure} is taken over groups: give the group of each example")
+        group = integers("groups", groups)
+        check_same_length("groups", group, "labels", label)
+        n_groups = int(group.max(initial=0)) + 1 if n_groups is None else n_groups
+        check_range("groups", group, -1, n_groups)
+        known = group >= 0
+        label, group, answers = label[known], group[known], [given[known] for given in answers]
+    paired = Paired.of(spec, label, group, answers, n_classes=n_classes, n_groups=n_groups or 1)
+    return _judge(measure, paired, level, resamples, seed)
+
+
+def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return comparisons judged together: among equal models any is called different with probability `level` at most.
+
+    `p` becomes Holm's; differences and intervals stay those of the single comparisons.
+    """
+    p = holm(np.array([comparison.p for comparison in comparisons], dtype=np.float64))
+    return [
+        replace(comparison, p=float(adjusted), beyond_noise=bool(adjusted <= comparison.level))
+        for comparison, adjusted in zip(comparisons, p, strict=True)
+    ]
+
+
+def _judge(measure: str, paired: Paired, level: float, resamples: int, seed: int) -> Comparison:
+    a, b = (float(paired.value(model, paired.rates[model])) for model in (0, 1))
+    difference = a - b
+    if np.isnan(difference):
+        nan = float("nan")
+        reason = f"{measure} is undefined here: a rate that it needs has no examples"
+        return Comparison(measure, a, b, nan, nan, nan, nan, level, False, reason)
+    errors = paired.errors(np.random.default_rng(seed), resamples)
+    tail = level / 2
+    centres = [_centres(paired, model, errors) for model in (0, 1)]
+    as_measured = centres[0][0][1] - centres[1][0][1]
+    lows, highs = [np.quantile(as_measured, tail)], [np.quantile(as_measured, 1 - tail)]
+    p = [_two_sided(as_measured, 0.0)]
+    for true_a, drawn_a in centres[0]:
+        for true_b, drawn_b in centres[1]:
+            error = drawn_a - drawn_b - (true_a - true_b)
+            lows.append(difference - np.quantile(error, 1 - tail))
+            highs.append(difference - np.quantile(error, tail))
+            p.append(_two_sided(error, difference))
+    worst = max(p)
+    return Comparison(
+        measure, a, b, difference, float(min(lows)), float(max(highs)), worst, level, worst <= level
+    )
+
+
+def _centres(paired: Paired, model: int, errors: Sequence[Floats]) -> list[tuple[float, Floats]]:
+    """Return what the true value may be, and the values [resamples] that noise would make of it; as measured first."""
+    rates = paired.rates[model]
+    measured = float(paired.value(model, rates))
+    found = [(measured, paired.value(model, rates, errors))]
+    if (levelled := paired.levelled(model)) is not None:
+        true, drawn = float(paired.value(model, levelled)), paired.value(model, levelled, errors)
+        if abs(measured - true) <= np.quantile(np.abs(drawn - true), _PLAUSIBLE):
+            found.append((true, drawn))
+    return found
+
+
+def _two_sided(drawn: Floats, at: float) -> float:
+    """Return twice the smaller share of draws on one side of a value."""
+    # Sums of the same shares in another order differ by rounding, and must count as equal.
+    rounding = 1e-12
+    above, below = np.count_nonzero(drawn >= at - rounding), np.count_nonzero(drawn <= at + rounding)
+    return float(min(1.0, 2 * (min(above, below) + 1) / (len(drawn) + 1)))

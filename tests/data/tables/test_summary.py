@@ -1,0 +1,84 @@
+"""The line of what was made of a table, and the lines of doubt."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.data.tables.conftest import Load, Write
+
+
+def test_the_line(people: pd.DataFrame, write: Write, load_people: Load) -> None:
+    table = people.assign(notes="x", sex=people["sex"].where(people.index % 30 != 0, "?"))
+    data = load_people(
+        write(table.assign(hours=table["hours"].where(table.index % 100 != 0)).to_csv()), drop=["notes"]
+    )
+    assert data.notes == (
+        "features: 2 numbers (age, hours), 1 category (job: 3); label income: no 150, yes 150; "
+        "left out: notes (dropped), Unnamed: 0 (index); sensitive sex: F 143, M 147, missing 10; "
+        "missing cells: hours 3",
+    )
+    assert data.describe()["notes"] == list(data.notes)
+
+
+def test_it_counts_what_is_taken(people: pd.DataFrame, write: Write, load_people: Load) -> None:
+    path = write(people.to_csv(index=False))
+    assert "label income: no 50, yes 50" in load_people(path, limit=100).notes[0]
+    many = people.assign(**{f"x{k}": k for k in range(40)})
+    assert "x9, and 30 more), 1 category" in load_people(write(many.to_csv(index=False))).notes[0]
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_a_column_that_tells_the_label(
+    noise: float, people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    rng = np.random.default_rng(1)
+    told = np.where(rng.random(300) < noise, "no", people["income"])
+    columns = {
+        "copy": np.where(told == "yes", "granted", "refused"),
+        "amount": np.where(told == "yes", 5000, 100) + rng.integers(0, 90, 300),
+        "middle": np.where(told == "yes", 50.0, rng.choice([0, 100], 300)) + rng.random(300),
+        "blank": np.where(told == "yes", "x", ""),
+    }
+    for name, values in columns.items():
+        notes = load_people(write(people.assign(**{name: values}).to_csv(index=False))).notes
+        assert [
+            note
+            for note in notes[1:]
+            if f"column {name!r} alone predicts the label in 9" in note or "100.0%" in note
+        ]
+        assert len(notes) == 2
+
+
+def test_no_column_tells_it_where_the_answer_is_nearly_always_the_same(
+    people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    rare = people.assign(income=np.where(people.index % 10 == 0, "yes", "no"), age=people["age"])
+    assert len(load_people(write(rare.to_csv(index=False))).notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("ids", "is_id"),
+    [
+        (np.arange(300), True),
+        (np.arange(300)[::-1] + 17, True),
+        (np.random.default_rng(0).permutation(10**6)[:300], True),
+        (np.random.default_rng(0).integers(0, 1000, 300), False),
+        (np.random.default_rng(0).random(300), False),
+    ],
+)
+def test_a_column_that_is_an_id(
+    ids: np.ndarray, is_id: bool, people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    notes = load_people(write(people.assign(person=ids).to_csv(index=False))).notes
+    said = "column 'person' holds a different whole number in every row: if it is an id, name it under `drop`"
+    assert (said in notes) == is_id
+
+
+def test_names_that_differ_in_case_alone(people: pd.DataFrame, write: Write, load_people: Load) -> None:
+    sex = people["sex"].where(people.index % 3 != 0, people["sex"].str.lower())
+    notes = load_people(write(people.assign(sex=sex).to_csv(index=False))).notes
+    assert [
+        note
+        for note in notes
+        if "'F' and 'f' in column 'sex'" in note or "'f' and 'F' in column 'sex'" in note
+    ]

@@ -1,0 +1,100 @@
+"""A test file: all of it but its labels is checked when the data set is loaded."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from kdtune.errors import DataError
+from tests.data.tables.conftest import Load, Write
+
+
+@pytest.fixture
+def train_file(people: pd.DataFrame, write: Write) -> Path:
+    return write(people.to_csv(index=False))
+
+
+REFUSED: dict[str, tuple[Callable[[pd.DataFrame], str], str]] = {
+    "the label is not there": (lambda t: t.drop(columns="income").to_csv(index=False), "no column 'income', named by 'label'"),
+    "the label has another name": (lambda t: t.rename(columns={"income": "incomes"}).to_csv(index=False), "did you mean 'incomes'"),
+    "the sensitive column is not there": (lambda t: t.drop(columns="sex").to_csv(index=False), "no column 'sex', named by 'sensitive'"),
+    "a feature is not there": (lambda t: t.drop(columns="hours").to_csv(index=False), "no column 'hours', named by 'features'"),
+    "a feature is there twice": (lambda t: t.assign(**{" age": 1}).to_csv(index=False), "2 columns are called 'age'"),
+    "no header": (lambda t: t.to_csv(index=False, header=False), r"no column 'income'.*the first line seems to hold data"),
+    "a line before the header": (lambda t: "|1x3 Cross validator\n" + t.to_csv(index=False), "line 2: 5 cells"),
+    "a line in place of the header": (lambda t: "|1x3 Cross validator\n" + t.to_csv(index=False, header=False), "line 2: 5 cells"),
+    "semicolons": (lambda t: t.to_csv(index=False, sep=";"), 'set `separator: ";"`'),
+    "a cell that is no number": (lambda t: t.astype({"age": object}).replace({"age": {t["age"].iloc[4]: "-"}}).to_csv(index=False), r"line \d+ \(row \d+\): '-' in column 'age' is no number"),
+    "numbers with commas": (lambda t: t.to_csv(index=False, decimal=","), "in column 'hours' is no number"),
+    "a short row": (lambda t: t.to_csv(index=False) + "1,2\n", "line 102: 2 cells"),
+    "a group of its own": (lambda t: t.assign(sex=["x", *t["sex"].iloc[1:]]).to_csv(index=False), r"line 2 \(row 1\): column 'sex' holds 'x', which is none of its declared groups"),
+    "no group at all": (lambda t: t.assign(sex="").to_csv(index=False), "column 'sex' is sensitive but blank in every row"),
+    "no rows": (lambda t: t.head(0).to_csv(index=False), "no rows"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_it_is_refused_at_the_start(
+    case: str, people: pd.DataFrame, train_file: Path, write: Write, load_people: Load
+) -> None:
+    make, message = REFUSED[case]
+    path = write(make(people.head(100)), "test.csv")
+    with pytest.raises(DataError, match=message) as caught:
+        load_people(train_file, test=str(path))
+    assert str(path) in str(caught.value)
+
+
+def test_its_labels_are_looked_at_only_when_it_is_opened(
+    people: pd.DataFrame, train_file: Path, write: Write, load_people: Load
+) -> None:
+    for labels in ("maybe", "", "1", "?"):
+        path = write(people.head(100).assign(income=labels).to_csv(index=False), "test.csv")
+        data = load_people(train_file, test=str(path))
+        with pytest.raises(
+            DataError, match=r"test\.csv, line 2 \(row 1\): .*is none of the classes \(no, yes\)"
+        ):
+            data.open_test()
+
+
+def test_columns_may_be_in_another_order_and_more(
+    people: pd.DataFrame, train_file: Path, write: Write, load_people: Load
+) -> None:
+    test = people.tail(100)
+    plain = load_people(train_file, test=str(write(test.to_csv(index=False), "test.csv"))).open_test()
+    other = test[["income", "sex", "job", "hours", "age"]].assign(note="x")
+    moved = load_people(train_file, test=str(write(other.to_csv(), "test.csv"))).open_test()
+    assert moved.inputs.equal(plain.inputs)
+    assert moved.labels.tolist() == (test["income"] == "yes").astype(int).tolist()
+
+
+def test_it_may_be_of_another_kind(
+    people: pd.DataFrame, train_file: Path, tmp_path: Path, load_people: Load
+) -> None:
+    test = people.tail(100)
+    test.to_csv(tmp_path / "test.csv", index=False)
+    test.to_parquet(tmp_path / "test.parquet")
+    opened = [
+        load_people(train_file, test=str(tmp_path / name)).open_test()
+        for name in ("test.csv", "test.parquet")
+    ]
+    assert opened[0].inputs.equal(opened[1].inputs)
+
+
+@pytest.mark.parametrize("options", [{"test": "nowhere.csv"}, {"test": "peopel.csv"}, {"test": "."}])
+def test_a_path_that_is_not_there(
+    options: dict[str, Any], train_file: Path, load_people: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(train_file.parent)
+    with pytest.raises(DataError, match=r"there is no such file|is a folder"):
+        load_people(train_file, **options)
+
+
+def test_the_training_file_is_no_test_file(
+    people: pd.DataFrame, train_file: Path, write: Write, load_people: Load
+) -> None:
+    copy = write(train_file.read_bytes(), "test.csv")
+    for path in (train_file, copy):
+        with pytest.raises(DataError, match="has the content of"):
+            load_people(train_file, test=str(path))

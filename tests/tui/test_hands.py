@@ -1,0 +1,291 @@
+"""What hands expect: the mouse on tabs, footer, heads and points; the footer of a pane; places in lists; half typed."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from textual.pilot import Pilot
+
+from kdtune.runs.records import RunRecord
+from tui.app import Monitor
+from tui.charts.table import columns
+from tui.drawing.canvas import Canvas
+from tui.drawing.glyphs import Glyphs, to_ascii
+from tui.drawing.palette import DARK, LIGHT
+from tui.screens.detail import Detail
+from tui.sources import Replay
+from tui.sources.synthetic import Synthetic
+from tui.status import badges
+
+WORLD = Synthetic(trials=60, epochs=4, classes=10, done=58, running=2, state="running", exact=False)
+EVENTS = list(WORLD.events())
+
+
+def monitor(**changes: object) -> Monitor:
+    world = Synthetic(trials=60, epochs=4, classes=10, done=58, running=2, state="running", exact=False)
+    world.events = lambda: iter(EVENTS)  # type: ignore[method-assign]
+    for name, value in changes.items():
+        setattr(world, name, value)
+    return Monitor(world, clock=lambda: 0.0, hz=100)
+
+
+def text_of(app: Monitor) -> str:
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError("it took too long")
+
+
+async def ready(pilot: Pilot[None], app: Monitor) -> None:
+    await until(pilot, lambda: app.session.store.reports and app.session.ids)
+    app.session.view.follow = False
+    app.session.move_to("t0003")
+    await until(pilot, lambda: "t0003" in app.session.reader.found)
+
+
+async def click(pilot: Pilot[None], app: Monitor, text: str, row: int) -> None:
+    """Click on a text in a row of the screen."""
+    line = text_of(app).split("\n")[row]
+    assert text in line, line
+    await pilot.click(offset=(line.index(text) + 1, row))
+    await pilot.pause(0.05)
+
+
+async def test_tabs_footer_and_heads_answer_the_mouse() -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        await click(pilot, app, "Groups", 1)
+        assert app.current_mode == "groups"
+        await click(pilot, app, "Live", 1)
+        await click(pilot, app, "EOD", 3)
+        assert (app.session.view.sort, app.session.view.descending) == ("eod", False)
+        values = [app.session.store.value(i, "eod") for i in app.session.ids]
+        assert values == sorted(values)
+        await click(pilot, app, "EOD", 3)
+        assert app.session.view.descending
+        app.session.message = None
+        await until(pilot, lambda: "? help" in text_of(app))
+        await click(pilot, app, "? help", 47)
+        assert len(app.screen_stack) == 2
+
+
+async def test_a_narrow_window_has_its_panes_as_tabs() -> None:
+    app = monitor()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot, app)
+        await click(pilot, app, "Class bias", 1)
+        assert app.board is not None
+        assert app.board.pane.pane_name == "bias"
+
+
+@pytest.mark.parametrize(("key", "pane"), [("2", "front"), ("5", "slice"), ("5", "timeline")])
+async def test_points_answer_the_mouse(key: str, pane: str) -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        await pilot.press(key)
+        await pilot.pause(0.2)
+        assert app.board is not None
+        found = next(each for each in app.board.panes if each.pane_name == pane)
+        canvas = found.draw(*found.size)
+        if pane == "timeline":
+            y, wanted = next(iter(canvas.row_ids.items()))
+            x = 3
+        else:
+            xs, ys, ids = canvas.spots[0]
+            k = next(k for k, i in enumerate(ids) if i != "t0003" and xs[k] >= 0)
+            x, y, wanted = int(xs[k]), int(ys[k]), canvas.model_at(int(xs[k]), int(ys[k]))
+        await pilot.click(found, offset=(x + found.gutter.left, y + found.gutter.top))
+        assert app.session.view.cursor == wanted
+
+
+async def test_the_footer_is_that_of_the_pane() -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        assert "s sort" in text_of(app)
+        await pilot.press("3", "shift+tab")
+        await pilot.pause(0.1)
+        assert "r rate" in text_of(app)
+        assert "s sort" not in text_of(app)
+
+
+async def test_lists_say_where_one_is_and_a_zoomed_chart_says_so() -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        await pilot.press("home", "j")
+        await until(pilot, lambda: "2 of 62" in text_of(app))
+        await pilot.press("2", "z")
+        await until(pilot, lambda: "zoom 1.5×, 0 shows all" in text_of(app))
+        await pilot.press("0")
+        await until(pilot, lambda: "zoom" not in text_of(app))
+
+
+async def test_the_table_of_the_front_begins_at_its_top() -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 24)) as pilot:
+        await ready(pilot, app)
+        await pilot.press("G")
+        assert app.session.view.scroll["table"] > 0
+        await pilot.press("2")
+        await pilot.pause(0.1)
+        assert app.session.view.scroll.get("front_table", 0) == 0
+
+
+async def test_sorting_goes_through_the_columns_of_the_table() -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        assert app.board is not None
+        shown = [c.name for c in columns(app.session.frame(*app.board.panes[0].size)) if c.name[0] != "#"]
+        seen = []
+        for _ in range(len(shown) + 1):
+            await pilot.press("s")
+            seen.append(app.session.view.sort)
+        assert seen == ["state", *shown[1:], "id"]
+
+
+async def test_a_filter_half_typed_filters_by_what_is_complete() -> None:
+    app = monitor()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await ready(pilot, app)
+        await pilot.press("slash", *"front")
+        complete = list(app.session.ids)
+        assert set(complete) == app.session.store.front
+        await pilot.press("space", *"eod<")
+        assert app.session.ids == complete
+        assert "a value is missing" in text_of(app)
+        await pilot.press("escape")
+        assert len(app.session.ids) == 60
+
+
+async def test_a_replay_is_played_faster_by_key(tmp_path: Path) -> None:
+    files = Synthetic(trials=3, epochs=2, classes=3).write(tmp_path / "run")
+    app = Monitor(Replay(files, RunRecord.read(files.record), speed=20))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.session.source.loading is None)
+        await pilot.press("greater_than_sign")
+        assert any("replay 40×" in text for text, _ in badges(app.session))
+        await pilot.press("less_than_sign", "less_than_sign")
+        assert any("replay 10×" in text for text, _ in badges(app.session))
+
+
+async def test_the_best_value_has_its_epoch_and_gaps_have_none() -> None:
+    app = monitor()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot, app)
+        await pilot.press("enter")
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, Detail)
+        lines = text_of(app).split("\n")
+        line = app.session.store.series("t0003", "accuracy")
+        best = int(np.argmax(line))
+        assert any(f"{line[best]:.3f} in epoch {best + 1}" in row for row in lines)
+        assert not any("EOD" in row and "in epoch" in row for row in lines)
+
+
+async def test_a_stopped_run_says_how_to_go_on() -> None:
+    app = monitor()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot, app)
+        app.session.store.apply(
+            [{"t": EVENTS[-1]["t"] + 1, "kind": "run", "state": "stopped", "message": ""}]
+        )
+        await until(pilot, lambda: "kdtune search --resume synthetic goes on" in text_of(app))
+        await pilot.press("ctrl+c")
+        assert app.session.message is not None
+        assert "goes on" not in app.session.message[0]
+
+
+async def test_time_without_a_driver_is_no_silence() -> None:
+    app = monitor()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot, app)
+        last = EVENTS[-1]["t"]
+        steps = [("stopped", last + 1), ("preparing", last + 10_000), ("running", last + 10_005)]
+        app.session.store.apply([{"t": t, "kind": "run", "state": s, "message": ""} for s, t in steps])
+        app.session.source._clock = last + 10_100  # type: ignore[attr-defined]
+        assert not any("no report" in text for text, _ in badges(app.session))
+        app.session.source._clock = last + 10_400  # type: ignore[attr-defined]
+        assert any("no report for 6:00 min" in text for text, _ in badges(app.session))
+
+
+async def test_preparing_shows_its_steps_with_a_clock_and_the_baselines_progress() -> None:
+    world = Synthetic(trials=3, epochs=4, classes=3)
+    events = list(world.events())
+    start = events[0]["t"]
+    steps = [
+        {"t": start + k, "kind": "run", "state": "preparing", "message": message}
+        for k, message in ((0, "data: synthetic"), (30, "starting Ray"))
+    ]
+    world.events = lambda: iter(steps)  # type: ignore[method-assign]
+    app = Monitor(world, clock=lambda: 0.0, hz=100)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.session.store.journal.steps)
+        world._clock = start + 45
+        app.session.store.revision += 1
+        await until(pilot, lambda: "15 s" in text_of(app))
+        text = text_of(app)
+        assert "30 s  data: synthetic" in text
+        assert "starting Ray" in text
+        app.session.store.apply(events[1:4])
+        await until(pilot, lambda: "2/4 epochs" in text_of(app))
+
+
+async def test_the_palette_is_ascii_in_an_ascii_terminal() -> None:
+    app = Monitor(Synthetic(trials=3, epochs=2, classes=3), glyphs=Glyphs(ascii=True))
+    written: list[str] = []
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause(0.1)
+        driver = app._driver
+        assert driver is not None
+        before = driver.write
+        assert to_ascii("🔎▔é", keep_width=True) == "??-?"
+        driver.write = written.append  # type: ignore[method-assign,assignment]
+        app._count_bytes()
+        driver.write("▔▁ 🔎")
+        assert written == ["-_ ??"]
+        driver.write = before  # type: ignore[method-assign]
+        await asyncio.sleep(0)
+
+
+def test_decomposed_accents_are_kept() -> None:
+    canvas = Canvas(8, 1)
+    canvas.text(0, 0, "Zu\u0308rich")
+    assert canvas.lines() == ["Zürich  "]
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("colours", [DARK, LIGHT])
+def test_dim_text_can_be_read_in_the_row_of_the_cursor(colours: object) -> None:
+    a, b = sorted(luminance(c) for c in (colours.dim, colours.cursor))  # type: ignore[attr-defined]
+    assert (b + 0.05) / (a + 0.05) >= 4.5
+
+
+async def test_an_undefined_measure_is_called_undefined() -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        for model in app.session.store.state.trials.values():
+            model.values["eod"] = float("nan")
+        app.session.store._last[:, app.session.store._columns["eod"]] = np.nan
+        app.session.store.done_revision += 1
+        app.session.store.revision += 1
+        for key in "25":
+            await pilot.press(key)
+            await until(pilot, lambda: "EOD is undefined for all trials" in text_of(app))

@@ -1,0 +1,72 @@
+"""Measures the machine, at most once in a second, and only while a screen shows it."""
+
+import contextlib
+import os
+import time
+from typing import Any
+
+from ..state.machine import Gpu, Machine
+
+EVERY_SECONDS = 1.0
+
+
+class Meters:
+    """Processors and memory by psutil, GPUs by nvidia-ml-py if it is installed.
+
+    Attributes:
+        latest: the last measurement; None before the first.
+        revision: grows with every measurement.
+    """
+
+    def __init__(self) -> None:
+        self.latest: Machine | None = None
+        self.revision = 0
+        self._at = float("-inf")
+        self._nvml: Any = None
+
+    def measure(self) -> None:
+        """Measure, if it is time."""
+        now = time.monotonic()
+        if now - self._at < EVERY_SECONDS:
+            return
+        if self.latest is None:
+            self._nvml = _nvml()
+        self._at = now
+        import psutil  # only the screen that shows it waits for it
+
+        memory = psutil.virtual_memory()
+        self.latest = Machine(
+            processors=[share / 100 for share in psutil.cpu_percent(percpu=True)],
+            load=os.getloadavg()[0],
+            memory_used=memory.total - memory.available,
+            memory=memory.total,
+            gpus=_gpus(self._nvml),
+            gpus_known=self._nvml is not None,
+        )
+        self.revision += 1
+
+
+def _nvml() -> Any:
+    """Return NVIDIA's library, None where it or its driver is not installed."""
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    return pynvml
+
+
+def _gpus(nvml: Any) -> list[Gpu]:
+    if nvml is None:
+        return []
+    found = []
+    with contextlib.suppress(nvml.NVMLError):
+        for k in range(nvml.nvmlDeviceGetCount()):
+            device = nvml.nvmlDeviceGetHandleByIndex(k)
+            name, memory = nvml.nvmlDeviceGetName(device), nvml.nvmlDeviceGetMemoryInfo(device)
+            used = nvml.nvmlDeviceGetUtilizationRates(device).gpu / 100
+            found.append(Gpu(str(name), used, int(memory.used), int(memory.total)))
+    return found

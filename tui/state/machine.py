@@ -1,0 +1,34 @@
+"""What the machine does: processors, memory, GPUs. Only a driver on this machine can be seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU: shares of its time and memory that are used, and its memory in bytes."""
+
+    name: str
+    used: float
+    memory_used: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One measurement.
+
+    Attributes:
+        processors: share of each one's time that is used.
+        load: processes that want to run, mean of the last minute.
+        memory_used, memory: bytes.
+        gpus: those that NVIDIA's library shows; () without it.
+        gpus_known: whether that library is installed.
+    """
+
+    processors: Sequence[float]
+    load: float
+    memory_used: int
+    memory: int
+    gpus: Sequence[Gpu]
+    gpus_known: bool
