@@ -263,4 +263,5 @@ def _open_test(
         torch.from_numpy(preprocessing.transform(table)),
         labels,
         {name: tables[name][coded[name]] for name in coding.attributes},
+        rows=torch.arange(len(labels)) if rows is None else rows,
     )
