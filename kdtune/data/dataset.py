@@ -25,7 +25,8 @@ class Split:
     Shapes: `inputs` uint8 [n, channels, height, width] for images, float32 [n, features] for tables, int64
     [n, length] for token ids (0 pads); `labels` int64 [n]; `groups` maps a sensitive attribute to int64 [n],
     `MISSING` where an example's group is not known. `file` is where the inputs lie as a .npy, when they are
-    mapped from disk because they may not fit into memory: other processes then map it too.
+    mapped from disk because they may not fit into memory: other processes then map it too. `rows` says where each
+    example stands in its table, int64 [n], the first row after the header being 0; None if it comes from no table.
 
     Raises:
         DataError: lengths or dtypes do not fit together.
@@ -35,6 +36,7 @@ class Split:
     labels: Tensor
     groups: Mapping[str, Tensor] = field(default_factory=dict)
     file: Path | None = None
+    rows: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.groups, Mapping):

@@ -1,6 +1,8 @@
 """Fairness quantities, all derived from integer counts per group and class."""
 
 from kdtune.fairness._adjustment import holm
+from kdtune.fairness._calibration import Calibration, calibration
+from kdtune.fairness._changes import Changes, changes
 from kdtune.fairness._classes import class_bias, disagreement, mean_class_bias
 from kdtune.fairness._comparison import Comparison, compare, corrected
 from kdtune.fairness._counting import count
@@ -17,19 +19,26 @@ from kdtune.fairness._intervals import (
     gap_interval,
     wilson,
 )
+from kdtune.fairness._ratios import FOUR_FIFTHS, RateRatios, rate_ratios
 from kdtune.fairness._significance import AffectedClasses, affected_classes
 
 __all__ = [
+    "FOUR_FIFTHS",
     "AffectedClasses",
     "BaseRateGap",
+    "Calibration",
     "ChanceFloor",
+    "Changes",
     "Comparison",
     "Counts",
     "ExamplePairs",
     "Interval",
+    "RateRatios",
     "affected_classes",
     "base_rate_gap",
+    "calibration",
     "chance_floor",
+    "changes",
     "class_bias",
     "class_bias_chance",
     "class_bias_interval",
@@ -41,5 +50,6 @@ __all__ = [
     "holm",
     "individual_fairness",
     "mean_class_bias",
+    "rate_ratios",
     "wilson",
 ]

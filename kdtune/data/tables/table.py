@@ -273,4 +273,5 @@ def _open_test(
         torch.from_numpy(preprocessing.transform(table.take(rows.numpy()))),
         labels[rows],
         {name: tables[name][coded[name][rows]] for name in coding.attributes},
+        rows=rows,
     )

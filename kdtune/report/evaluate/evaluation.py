@@ -26,10 +26,16 @@ processor rounds differently and low precision decides more of the close calls d
 
 @dataclass(frozen=True, eq=False)
 class SplitData:
-    """A split on which models are evaluated; `arrays` holds it where training keeps validation."""
+    """A split on which models are evaluated.
+
+    Attributes:
+        arrays: holds it where training keeps validation.
+        rows: where each example stands in its table, int64 [n]; None if it comes from no table.
+    """
 
     name: str
     arrays: Arrays
+    rows: np.ndarray | None = None
 
     @property
     def labels(self) -> np.ndarray:
@@ -106,6 +112,7 @@ def open_test(dataset: Dataset) -> SplitData:
             validation_labels=split.labels.numpy(),
             validation_groups={name: groups.numpy() for name, groups in split.groups.items()},
         ),
+        None if split.rows is None else split.rows.numpy(),
     )
 
 

@@ -1,0 +1,81 @@
+"""Whether a model is right as often as it says it is."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kdtune.errors import InputError
+from kdtune.fairness._arrays import check_same_length, classes
+from kdtune.fairness._rates import Floats
+
+BINS = 15
+"""Bins of equal width, as in Guo et al. 2017."""
+
+
+class Calibration(NamedTuple):
+    """How far confidence and accuracy lie apart; NaN without examples.
+
+    Attributes:
+        n: examples.
+        confidence: mean probability of the class that the model answers.
+        accuracy: share of right answers.
+        error: expected calibration error: mean over the examples of |accuracy - confidence| of their bin.
+        chance: the error that a perfectly calibrated model with these probabilities shows, on average.
+        chance_high: value that such a model's error stays below in 95 of 100 data sets.
+    """
+
+    n: int
+    confidence: float
+    accuracy: float
+    error: float
+    chance: float
+    chance_high: float
+
+
+def calibration(
+    labels: npt.ArrayLike, probabilities: npt.ArrayLike, *, resamples: int = 500, seed: int = 0
+) -> Calibration:
+    """Return the expected calibration error of a model's most likely class (Guo et al. 2017).
+
+    The error is never negative, so that few examples push it up: compare it with `chance`.
+
+    Args:
+        labels: integer classes [n].
+        probabilities: [n, C], rows that sum to 1.
+        resamples: of the perfectly calibrated model.
+        seed: of the resamples.
+
+    Raises:
+        InputError: shapes do not agree, or rows are no probabilities.
+    """
+    rows = np.asarray(probabilities, dtype=np.float64)
+    if rows.ndim != 2 or 0 in rows.shape[1:]:
+        raise InputError(f"probabilities must be [n, classes], got the shape {rows.shape}")
+    label = classes("labels", labels, rows.shape[1])
+    check_same_length("probabilities", np.zeros(len(rows), np.int64), "labels", label)
+    if rows.size and (np.abs(rows.sum(axis=1) - 1).max() > 1e-3 or rows.min() < 0):
+        raise InputError("probabilities must not be negative, and each row must sum to 1")
+    if not len(rows):
+        return Calibration(0, *[float("nan")] * 5)
+    confidence = np.minimum(rows.max(axis=1), 1.0)
+    right = rows.argmax(axis=1) == label
+    drawn = np.random.default_rng(seed).random((resamples, len(rows))) < confidence
+    errors = _errors(confidence, np.vstack([right, drawn]))
+    return Calibration(
+        n=len(rows),
+        confidence=float(confidence.mean()),
+        accuracy=float(right.mean()),
+        error=float(errors[0]),
+        chance=float(errors[1:].mean()),
+        chance_high=float(np.quantile(errors[1:], 0.95)),
+    )
+
+
+def _errors(confidence: Floats, right: npt.NDArray[np.bool_]) -> Floats:
+    """Return the calibration error of each row of right answers: confidence [n], right [r, n] -> [r]."""
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    order = np.argsort(bins, kind="stable")
+    starts = np.flatnonzero(np.diff(bins[order], prepend=-1))
+    surplus = np.add.reduceat(right[:, order] - confidence[order], starts, axis=1)
+    return np.asarray(np.abs(surplus).sum(axis=1) / len(confidence))
