@@ -11,6 +11,9 @@ from .frame import Frame
 _LABELS = 16
 """So many members of the front are named in the plot; more names would hide the points."""
 
+_APART = 4
+"""Columns between a name and the next point that it does not belong to."""
+
 _MANY = 250
 """Of more points, none keeps a name from its place: they are single dots."""
 
@@ -90,4 +93,4 @@ def _beside(column: int, row: int, cells: int, *, far: bool) -> list[tuple[int, 
 
 def _misread(place: tuple[int, int], cells: int, others: Collection[tuple[int, int]]) -> bool:
     """Return whether a name of so many cells would stand beside another point that has a name."""
-    return any((x, place[1]) in others for x in range(place[0] - 2, place[0] + cells + 2))
+    return any((x, place[1]) in others for x in range(place[0] - _APART, place[0] + cells + _APART))
