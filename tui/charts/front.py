@@ -1,7 +1,6 @@
 """The Pareto front, the trials behind it, the front halfway through, and every baseline."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +13,10 @@ from ..drawing import raster
 from ..drawing.canvas import Canvas
 from ..drawing.plot import LegendItem, Plot, legend
 from ..drawing.raster import Scale
-from ..drawing.text import fit, number, short, width
+from ..drawing.text import fit, number, short
 from .doubt import front_steps, interval
 from .frame import Frame
+from .front_names import write_names
 from .ranks import front_order
 
 Floats = npt.NDArray[np.float64]
@@ -25,9 +25,6 @@ Bools = npt.NDArray[np.bool_]
 OPEN_SCALES = ("parameters", "latency", "individual_fairness", "class_bias")
 CLOUD_FROM = 250
 """From so many trials on they are single braille dots: larger marks would hide each other, fewer dots are not seen."""
-
-_LABELS = 16
-"""So many members of the front are named in the plot; more names would hide the points."""
 
 _SHARE = 0.6
 """An axis reaches to a baseline only if the trials keep this share of it; farther ones stand at the border."""
@@ -149,7 +146,7 @@ def _draw_models(frame: Frame, plot: Plot, cloud: _Cloud) -> None:
         if where is not None:
             places.pop(model.id, None)
             places = {model.id: where, **places}
-    _names(frame, plot, places, names)
+    write_names(frame, plot, places, names)
 
 
 def _projection(frame: Frame, x: str, y: str) -> str:
@@ -243,50 +240,6 @@ def _baseline(
     if where is not None:
         plot.canvas.spots.append((np.array([where[0]]), np.array([where[1]]), [model.id]))
     return where, label
-
-
-def _names(frame: Frame, plot: Plot, places: Mapping[str, tuple[int, int]], names: Mapping[str, str]) -> None:
-    """Write names beside points where there is nothing but ground and lines; that of the cursor comes first."""
-    canvas = plot.canvas
-    ground = (" ", frame.glyphs.glyph("dotted"), frame.glyphs.glyph("vdotted"))
-    taken = set(places.values())
-    for x, y, _ in canvas.spots:
-        taken |= set(zip(x.tolist(), y.tolist(), strict=True)) if len(x) <= CLOUD_FROM else set()
-    for model_id, (column, row) in list(places.items())[: _LABELS + len(names)]:
-        label = frame.glyphs.text(names.get(model_id) or plain(model_id))
-        cells = width(label)
-        compared = model_id in frame.view.compared
-        model = frame.store.model(model_id)
-        style = model.kind if model is not None and model_id in names else "front"
-        style = f"series{frame.view.slot(model_id)}" if compared and model_id not in names else style
-        for start, line in _beside(column, row, cells, far=compared or model_id in names):
-            inside = plot.left <= start - 1 and start + cells + 1 <= plot.left + plot.width
-            if not inside or not plot.top <= line < plot.top + plot.height:
-                continue
-            below = canvas.chars[line, start - 1 : start + cells + 1].tolist()
-            hides = any((x, line) in taken for x in range(start, start + cells))
-            lines_only = (compared or model_id in names) and not any(char.isalnum() for char in below)
-            if (
-                not hides
-                and canvas.free(start, line, cells)
-                and (lines_only or all(c in ground for c in below))
-            ):
-                canvas.text(start, line, label, style)
-                canvas.hold(start, line, cells)
-                break
-
-
-def _beside(column: int, row: int, cells: int, *, far: bool) -> list[tuple[int, int]]:
-    """Return where a name of so many cells may begin, the best place first: beside its point, then rows off.
-
-    Args:
-        far: more than one row off too, so that the name is written in any case; others would seem to be elsewhere.
-    """
-    return [
-        (start, row + off)
-        for off in ((0, -1, 1, -2, 2, -3, 3) if far else (0, -1, 1))
-        for start in (column + 2, column - 1 - cells)
-    ]
 
 
 def _signs(frame: Frame, cloud: _Cloud, *, halfway: bool) -> list[LegendItem]:
