@@ -24,15 +24,21 @@ def read_parquet(file: Path, form: Form) -> RawTable:
     Raises:
         DataError: the file is damaged, or has no rows.
     """
-    import pyarrow.parquet as pq
-
     try:
-        source = pq.ParquetFile(file)
-        schema = source.schema_arrow
-        content = source.read()
-    except Exception as error:  # a damaged file makes the reader stumble in every way
+        return _read(file, form)
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file makes pyarrow stumble in every way, and at every step
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise DataError(f"{file}: cannot be read as a table: {reason[0]}") from None
+
+
+def _read(file: Path, form: Form) -> RawTable:
+    import pyarrow.parquet as pq
+
+    source = pq.ParquetFile(file)
+    schema = source.schema_arrow
+    content = source.read()
     if not content.num_rows:
         raise DataError(f"{file}: the table has no rows")
     cells = [_cells(column, form) for column in content.columns]
