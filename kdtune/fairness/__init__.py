@@ -19,7 +19,24 @@ from kdtune.fairness._intervals import (
     gap_interval,
     wilson,
 )
+from kdtune.fairness._rate_measures import (
+    accuracy_difference,
+    demographic_parity_ratio,
+    equal_opportunity_difference,
+    equal_opportunity_ratio,
+    equalized_odds_ratio,
+    f1,
+    precision,
+    predictive_parity_difference,
+    recall,
+)
 from kdtune.fairness._ratios import FOUR_FIFTHS, RateRatios, rate_ratios
+from kdtune.fairness._scores import (
+    auc,
+    difference_over_groups,
+    expected_calibration_error,
+    worst_subgroup_accuracy,
+)
 from kdtune.fairness._significance import AffectedClasses, affected_classes
 
 __all__ = [
@@ -34,7 +51,9 @@ __all__ = [
     "ExamplePairs",
     "Interval",
     "RateRatios",
+    "accuracy_difference",
     "affected_classes",
+    "auc",
     "base_rate_gap",
     "calibration",
     "chance_floor",
@@ -45,11 +64,22 @@ __all__ = [
     "compare",
     "corrected",
     "count",
+    "demographic_parity_ratio",
+    "difference_over_groups",
     "disagreement",
+    "equal_opportunity_difference",
+    "equal_opportunity_ratio",
+    "equalized_odds_ratio",
+    "expected_calibration_error",
+    "f1",
     "gap_interval",
     "holm",
     "individual_fairness",
     "mean_class_bias",
+    "precision",
+    "predictive_parity_difference",
     "rate_ratios",
+    "recall",
     "wilson",
+    "worst_subgroup_accuracy",
 ]

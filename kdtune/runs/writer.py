@@ -5,7 +5,7 @@ Before that, nothing waits for the disk: what is lost of a model in training is 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from kdtune.errors import DiskError
 from kdtune.files import sync, sync_folder, write_json
 from kdtune.runs.events import read_state
 from kdtune.runs.jsonl import LineWriter, read_backwards
-from kdtune.runs.objectives import References, all_measures
+from kdtune.runs.objectives import References, all_measures, recorded_values
 from kdtune.runs.paths import RunFiles, is_trial
 from kdtune.runs.records import Report, RunRecord
 from kdtune.runs.state import RunState
@@ -29,13 +29,13 @@ class RunWriter:
     def __init__(self, files: RunFiles) -> None:
         self.files = files
         self._events = LineWriter(files.events)
-        self._attributes: Sequence[str] = ()
+        self._record: RunRecord | None = None
         self._reports: dict[str, _ReportFile] = {}
         self.state: RunState = read_state(files.events)
 
     def record(self, record: RunRecord) -> None:
         """Write `run.json`, and a copy of it into the events."""
-        self._attributes = tuple(record.attributes)
+        self._record = record
         self._emit({"kind": "record", "record": record.to_dict()})
         write_json(self.files.record, record.to_dict(), durable=True)
         sync(self.files.root.parent)
@@ -111,7 +111,12 @@ class RunWriter:
         The full report goes first, so that an event never refers to a missing report. A machine that loses its power
         may lose the report and keep the event: then only the report is written.
         """
-        values = all_measures(report, references, self._attributes)
+        record = self._record
+        values = (
+            all_measures(report, references, ())
+            if record is None
+            else recorded_values(record, report, references)
+        )
         reports = self._reports.get(model_id)
         if reports is None:
             reports = self._reports[model_id] = _ReportFile(self.files.reports(model_id))

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from kdtune.files import cache_dir, dumps, replace_folder
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.records import Report
+from kdtune.runs.user_measures import code_digest
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,27 @@ def _digests(folder: Path) -> dict[str, str]:
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
+def _code(extras: Iterable[str]) -> dict[str, str]:
+    """Return what the code of measures of the user's own looked like; kdtune's own have none."""
+    digests = {name: code_digest(name.partition("@")[0]) for name in extras}
+    return {name: digest for name, digest in digests.items() if digest}
+
+
 def from_cache(role: str, architecture: str, job: Job, key: str, extras: Sequence[str]) -> Baseline | None:
     """Return a cached baseline, or None if there is none that is intact and has the requested measures."""
     folder = _folder(key)
     try:
         if json.loads((folder / "sha256.json").read_bytes()) != _digests(folder):
             return None
+        kept = json.loads((folder / "code.json").read_bytes()) if (folder / "code.json").exists() else {}
         weights = (folder / "model.safetensors").read_bytes()
         safetensors.torch.load(weights)
         reports = tuple(Report.from_dict(record) for record in read_records(folder / "reports.jsonl"))
     except (OSError, ValueError, RecursionError, safetensors.SafetensorError, KdtuneError):
         return None
     if len(reports) != job.train.epochs or any(name not in reports[-1].scalars for name in extras):
+        return None
+    if any(kept.get(name, "") != digest for name, digest in _code(extras).items()):
         return None
     return Baseline(baseline_id(role, architecture), role, job, reports, weights)
 
@@ -65,4 +75,6 @@ def to_cache(baseline: Baseline, key: str) -> None:
         lines = "".join(dumps(report.to_dict()) + "\n" for report in baseline.reports)
         (aside / "reports.jsonl").write_text(lines, encoding="utf-8")
         (aside / "job.json").write_text(json.dumps(baseline.job.to_dict()) + "\n", encoding="utf-8")
+        code = _code(baseline.reports[-1].scalars) if baseline.reports else {}
+        (aside / "code.json").write_text(json.dumps(code) + "\n", encoding="utf-8")
         (aside / "sha256.json").write_text(json.dumps(_digests(aside)) + "\n", encoding="utf-8")

@@ -5,6 +5,8 @@ import os
 import platform
 import time
 
+from kdtune.runs.known_measures import MEASURES
+from kdtune.runs.measure import OwnMeasure
 from kdtune.runs.records import RunRecord
 from kdtune.sweep.plan import Plan
 
@@ -29,6 +31,9 @@ def record_of(plan: Plan, name: str, kind: str) -> RunRecord:
         minutes=space.budget.minutes,
         seed=space.seed,
         space=space.to_dict(),
+        measures={
+            o.measure.name: OwnMeasure.of(o.measure) for o in plan.asked if o.measure.name not in MEASURES
+        },
         versions={name: importlib.metadata.version(name) for name in _PACKAGES}
         | {"python": platform.python_version()},
         machine={

@@ -30,6 +30,7 @@ from kdtune.report.export.results.members import (
 )
 from kdtune.report.export.results.replicates import reseed, train_again
 from kdtune.report.export.tables import csv_of, write_tables
+from kdtune.runs.objectives import check_own_measures
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
 from kdtune.student.student import CARD, FORM, digest
@@ -90,6 +91,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     check_named(run.record.space.get("imports") or (), request.imports, str(run.files.record))
     import_modules(request.imports)
     refuse_study(run)
+    check_own_measures(run.record)
     out = checked_out(request.out or run.files.export)
     front = front_states(run)
     picked = pick(choices(front), run.objectives, request.pick)

@@ -14,7 +14,7 @@ from kdtune.data.dataset import Dataset
 from kdtune.report.evaluate.evaluation import SplitData, evaluate
 from kdtune.report.export.results.members import EvaluatedModel, references_of
 from kdtune.report.export.results.metrics import spread
-from kdtune.runs.objectives import Objective, all_measures, front_mask
+from kdtune.runs.objectives import Objective, front_mask, recorded_values
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
 from kdtune.terminal.console import narrate
@@ -74,9 +74,7 @@ def reseed(
         for split in splits:
             report = evaluate(module, split, item.reports[-1]).report
             references = references_of(trained, final[split.name])
-            measured[item.source][split.name].append(
-                all_measures(report, references, list(run.record.attributes))
-            )
+            measured[item.source][split.name].append(recorded_values(run.record, report, references))
     numbers = {name: replicate_numbers(values, failed[name]) for name, values in measured.items()}
     members = [name for name, model in by_id.items() if model.trained.role == "student"]
     objectives = run.objectives
