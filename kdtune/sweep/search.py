@@ -9,6 +9,7 @@ from typing import Any
 import ray
 
 from kdtune.errors import SweepError
+from kdtune.runs.lock import owner_of
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.writer import RunWriter
@@ -88,7 +89,7 @@ def _run_trials(
         plan.rungs,
         registry=registry,
         run=files.root.resolve(),
-        owner=files.lock.read_text(encoding="utf-8"),
+        owner=owner_of(files),
         memory=memory_limit(resources.memory_per_trial, -(-trainer.allotment.workers // machines)),
     )
     writer.run_state("running", f"{trainer.allotment.workers} trials at once")

@@ -15,7 +15,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kdtune.errors import RunError
-from kdtune.files import write_bytes
+from kdtune.files import LARGEST_WEIGHTS, read_regular, write_bytes
 from kdtune.runs.paths import RunFiles
 
 
@@ -74,7 +74,7 @@ class WorkerRegistry:
     def read_file(self, name: str) -> bytes | None:
         """Return a file of the run, or None where there is none."""
         try:
-            return self._path(name).read_bytes()
+            return read_regular(self._path(name), limit=LARGEST_WEIGHTS)
         except FileNotFoundError:
             return None
 
