@@ -5,6 +5,7 @@ import copy
 import json
 import time
 from functools import cache
+from typing import Never
 
 import pytest
 
@@ -20,7 +21,6 @@ from tui.sources import Health, Live, Replay
 from tui.sources.synthetic import Synthetic
 from tui.state.importance import importance
 from tui.status import badges, state_name
-from typing import Never
 
 SIZES = ((40, 10), (60, 20), (100, 30), (160, 48))
 

@@ -1,3 +1,5 @@
+from typing import Never
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,6 @@ from PIL import Image
 
 from kdtune.data import load
 from kdtune.errors import DataError
-from typing import Never
 
 NAMES = ("Bald", "Male", "Smiling", "Young")
 

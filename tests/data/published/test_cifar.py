@@ -1,6 +1,7 @@
 import pickle
 import shutil
 import tarfile
+from typing import Never
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from PIL import Image
 from kdtune.data import load
 from kdtune.errors import DataError
 from tests.data.published.python_2 import as_python_2
-from typing import Never
 
 FOLDERS = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}
 C = {"cifar10": 10, "cifar100": 100}
