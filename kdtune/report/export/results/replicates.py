@@ -101,7 +101,7 @@ def best_students(run: Run, students: Sequence[EvaluatedModel]) -> list[Evaluate
             for s in students
         ]
     )
-    chosen = np.flatnonzero(front_mask(values, objectives, feasible))
+    chosen = np.flatnonzero(front_mask(values, objectives, feasible)).tolist()
     first = objectives[0]
     return sorted((students[k] for k in chosen), key=lambda s: first.measure.badness(s.searched[first.name]))
 
