@@ -141,7 +141,11 @@ def _add_export(commands: Any) -> None:
         "--list", action="store_true", help="only show the front; the test split is not opened"
     )
     command.add_argument(
-        "--replicates", type=_natural, default=0, metavar="N", help="train the front with N more seeds"
+        "--replicates",
+        type=_natural,
+        default=0,
+        metavar="N",
+        help="train the front with N more seeds, and choose among all these students",
     )
     command.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster for the replicates")
     _add_import(command)

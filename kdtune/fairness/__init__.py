@@ -19,12 +19,14 @@ from kdtune.fairness._intervals import (
     gap_interval,
     wilson,
 )
+from kdtune.fairness._majority import AgainstMajority, against_majority
 from kdtune.fairness._ratios import FOUR_FIFTHS, RateRatios, rate_ratios
 from kdtune.fairness._significance import AffectedClasses, affected_classes
 
 __all__ = [
     "FOUR_FIFTHS",
     "AffectedClasses",
+    "AgainstMajority",
     "BaseRateGap",
     "Calibration",
     "ChanceFloor",
@@ -35,6 +37,7 @@ __all__ = [
     "Interval",
     "RateRatios",
     "affected_classes",
+    "against_majority",
     "base_rate_gap",
     "calibration",
     "chance_floor",

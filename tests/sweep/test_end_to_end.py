@@ -156,7 +156,7 @@ def epochs_reported(events: Path) -> int:
     return sum('"kind":"report","id":"t0' in line for line in events.read_text().splitlines())
 
 
-def test_killed_and_resumed_equals_undisturbed(small_run: Any, space_file: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed_equals_uninterrupted(small_run: Any, space_file: Path, tmp_path: Path) -> None:
     """Kill -9 the driver in the middle of a trial; the resumed sweep finds what the uninterrupted one found.
 
     So the same seed gives the same trials and numbers, also in another process, and the baselines come from the cache.
