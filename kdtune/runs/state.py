@@ -18,6 +18,7 @@ class ModelState:
         message: why it failed, if it did.
         failures: how often its worker failed and it was run again.
         weights: SHA-256 of its file of weights in the run (a trial's checkpoint); empty if none is recorded.
+        predictions: SHA-256 of the file with its answers on validation; empty if none is recorded.
     """
 
     id: str
@@ -34,6 +35,7 @@ class ModelState:
     cached: bool = False
     failures: int = 0
     weights: str = ""
+    predictions: str = ""
 
 
 @dataclass
@@ -143,6 +145,7 @@ class RunState:
         model.failures += bool(event.get("failure", False))
         model.message = str(event.get("message", ""))
         model.weights = str(event.get("weights", ""))
+        model.predictions = str(event.get("predictions", ""))
         model.ended = time if model.state in ("done", "stopped", "failed") else None
 
 

@@ -51,6 +51,8 @@ def from_cache(role: str, architecture: str, job: Job, key: str, extras: Sequenc
         return None
     if len(reports) != job.train.epochs or any(name not in reports[-1].scalars for name in extras):
         return None
+    if reports[-1].predictions is None:  # cached by an earlier kdtune, which did not keep them
+        return None
     return Baseline(baseline_id(role, architecture), role, job, reports, weights)
 
 

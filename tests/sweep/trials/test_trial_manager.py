@@ -500,8 +500,8 @@ def test_a_cohort_that_can_t_be_trained_is_tried_one_by_one(begin: Any) -> None:
 
 def test_the_next_driver_forms_the_same_cohorts(begin: Any) -> None:
     """In an interrupted block, ended members are left out, and trials that are still missing are added."""
-    undisturbed = begin(cohort=4, folder="undisturbed")
-    expected = [undisturbed.manager.next_proposal(), undisturbed.manager.next_proposal()]
+    uninterrupted = begin(cohort=4, folder="uninterrupted")
+    expected = [uninterrupted.manager.next_proposal(), uninterrupted.manager.next_proposal()]
     before = begin(cohort=4)
     proposal = before.manager.next_proposal()
     before.manager.record(proposal, only(proposal, 2, failed="loss is nan"))
