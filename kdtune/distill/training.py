@@ -107,6 +107,7 @@ class Training:
             seconds=time.perf_counter() - started,
             train_loss=loss,
             learning_rate=rate,
+            last=epoch == job.train.epochs,
         )
         ended = epoch in (*self.rungs, job.train.epochs)
         scalars = measure_extras(self.extras, self.model, data, logits, ended=ended)

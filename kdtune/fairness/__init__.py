@@ -1,6 +1,6 @@
 """Fairness quantities, all derived from integer counts per group and class."""
 
-from kdtune.fairness._adjustment import holm
+from kdtune.fairness._adjustment import holm, pairwise_level
 from kdtune.fairness._calibration import Calibration, calibration
 from kdtune.fairness._changes import Changes, changes
 from kdtune.fairness._classes import class_bias, disagreement, mean_class_bias
@@ -19,6 +19,7 @@ from kdtune.fairness._intervals import (
     gap_interval,
     wilson,
 )
+from kdtune.fairness._majority import AgainstMajority, against_majority
 from kdtune.fairness._rate_measures import (
     accuracy_difference,
     demographic_parity_ratio,
@@ -42,6 +43,7 @@ from kdtune.fairness._significance import AffectedClasses, affected_classes
 __all__ = [
     "FOUR_FIFTHS",
     "AffectedClasses",
+    "AgainstMajority",
     "BaseRateGap",
     "Calibration",
     "ChanceFloor",
@@ -53,6 +55,7 @@ __all__ = [
     "RateRatios",
     "accuracy_difference",
     "affected_classes",
+    "against_majority",
     "auc",
     "base_rate_gap",
     "calibration",
@@ -76,6 +79,7 @@ __all__ = [
     "holm",
     "individual_fairness",
     "mean_class_bias",
+    "pairwise_level",
     "precision",
     "predictive_parity_difference",
     "rate_ratios",

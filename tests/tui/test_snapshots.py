@@ -32,7 +32,7 @@ STATES = {
 class Unread(Synthetic):
     """A run of which nothing has been read yet."""
 
-    def drain(self):
+    def drain(self) -> None:
         self.loading = 0.42
 
 
@@ -79,7 +79,7 @@ async def text_of(name, size, keys=()):
         return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
 
 
-def check(name, found):
+def check(name, found) -> None:
     path = FOLDER / f"{name}.txt"
     if os.environ.get("KDTUNE_SNAPSHOTS") == "write":
         FOLDER.mkdir(exist_ok=True)
@@ -89,7 +89,7 @@ def check(name, found):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", STATES)
-async def test_states(name, size):
+async def test_states(name, size) -> None:
     check(f"{name.replace(' ', '-')}-{size[0]}x{size[1]}", await text_of(name, size))
 
 
@@ -101,5 +101,5 @@ async def test_screens_in_smaller_windows(key: str, size: tuple[int, int]) -> No
 
 
 @pytest.mark.parametrize("key", ["2", "3", "4", "5", "question_mark"])
-async def test_screens(key):
+async def test_screens(key) -> None:
     check(f"screen-{key}", await text_of("finished", (160, 48), ("home", "j", "j", key)))

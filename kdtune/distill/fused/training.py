@@ -151,6 +151,7 @@ class Fused(Cohort):
             seconds=seconds,
             train_loss=loss,
             learning_rate=job.train.lr * self._factor,
+            last=self._epoch == job.train.epochs,
         )
         if not self._extras:
             return report
