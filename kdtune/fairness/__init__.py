@@ -1,6 +1,6 @@
 """Fairness quantities, all derived from integer counts per group and class."""
 
-from kdtune.fairness._adjustment import holm
+from kdtune.fairness._adjustment import holm, pairwise_level
 from kdtune.fairness._calibration import Calibration, calibration
 from kdtune.fairness._changes import Changes, changes
 from kdtune.fairness._classes import class_bias, disagreement, mean_class_bias
@@ -19,12 +19,14 @@ from kdtune.fairness._intervals import (
     gap_interval,
     wilson,
 )
+from kdtune.fairness._majority import AgainstMajority, against_majority
 from kdtune.fairness._ratios import FOUR_FIFTHS, RateRatios, rate_ratios
 from kdtune.fairness._significance import AffectedClasses, affected_classes
 
 __all__ = [
     "FOUR_FIFTHS",
     "AffectedClasses",
+    "AgainstMajority",
     "BaseRateGap",
     "Calibration",
     "ChanceFloor",
@@ -35,6 +37,7 @@ __all__ = [
     "Interval",
     "RateRatios",
     "affected_classes",
+    "against_majority",
     "base_rate_gap",
     "calibration",
     "chance_floor",
@@ -50,6 +53,7 @@ __all__ = [
     "holm",
     "individual_fairness",
     "mean_class_bias",
+    "pairwise_level",
     "rate_ratios",
     "wilson",
 ]

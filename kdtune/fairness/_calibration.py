@@ -12,6 +12,9 @@ from kdtune.fairness._rates import Floats
 BINS = 15
 """Bins of equal width, as in Guo et al. 2017."""
 
+_MOST_DRAWS = 4_000_000
+"""Drawn at once, so that many examples do not fill the memory."""
+
 
 class Calibration(NamedTuple):
     """How far confidence and accuracy lie apart; NaN without examples.
@@ -60,15 +63,21 @@ def calibration(
         return Calibration(0, *[float("nan")] * 5)
     confidence = np.minimum(rows.max(axis=1), 1.0)
     right = rows.argmax(axis=1) == label
-    drawn = np.random.default_rng(seed).random((resamples, len(rows))) < confidence
-    errors = _errors(confidence, np.vstack([right, drawn]))
+    rng = np.random.default_rng(seed)
+    at_once = max(1, _MOST_DRAWS // len(rows))
+    by_chance = np.concatenate(
+        [
+            _errors(confidence, rng.random((min(at_once, resamples - k), len(rows))) < confidence)
+            for k in range(0, resamples, at_once)
+        ]
+    )
     return Calibration(
         n=len(rows),
         confidence=float(confidence.mean()),
         accuracy=float(right.mean()),
-        error=float(errors[0]),
-        chance=float(errors[1:].mean()),
-        chance_high=float(np.quantile(errors[1:], 0.95)),
+        error=float(_errors(confidence, right[None])[0]),
+        chance=float(by_chance.mean()),
+        chance_high=float(np.quantile(by_chance, 0.95)),
     )
 
 

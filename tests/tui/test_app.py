@@ -4,6 +4,7 @@ import copy
 import json
 import time
 from functools import cache
+from typing import Never
 
 import pytest
 
@@ -49,7 +50,7 @@ def monitor_of(name, **options):
     return Monitor(world_of(name), **options)
 
 
-async def test_the_first_paint_shows_what_has_been_read_so_far(monkeypatch):
+async def test_the_first_paint_shows_what_has_been_read_so_far(monkeypatch) -> None:
     monkeypatch.setattr(Monitor, "turn", lambda self: None)  # the clock stands still
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
@@ -59,7 +60,7 @@ async def test_the_first_paint_shows_what_has_been_read_so_far(monkeypatch):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", WORLDS)
-async def test_every_screen_in_every_state_and_size(name, size):
+async def test_every_screen_in_every_state_and_size(name, size) -> None:
     app = monitor_of(name)
     async with app.run_test(size=size) as pilot:
         await turn(pilot)
@@ -74,7 +75,7 @@ async def test_every_screen_in_every_state_and_size(name, size):
 
 
 @pytest.mark.parametrize("pane", ["bias", "class_map", "disagreement"])
-async def test_lists_of_classes_scroll_to_their_ends_and_back(pane):
+async def test_lists_of_classes_scroll_to_their_ends_and_back(pane) -> None:
     app = Monitor(Synthetic(trials=2, epochs=2, classes=100))
     async with app.run_test(size=(160, 40)) as pilot:
         await settled(pilot)
@@ -92,7 +93,7 @@ async def test_lists_of_classes_scroll_to_their_ends_and_back(pane):
         assert seen[3] == seen[0]
 
 
-async def test_where_all_classes_are_in_sight_the_keys_go_through_the_trials():
+async def test_where_all_classes_are_in_sight_the_keys_go_through_the_trials() -> None:
     app = Monitor(Synthetic(trials=5, epochs=2, classes=3))
     async with app.run_test(size=(160, 48)) as pilot:
         await settled(pilot)
@@ -103,7 +104,7 @@ async def test_where_all_classes_are_in_sight_the_keys_go_through_the_trials():
 
 
 @pytest.mark.parametrize("size", [(160, 48)])
-async def test_every_key_on_every_screen(size):
+async def test_every_key_on_every_screen(size) -> None:
     app = monitor_of("running", readonly=True)
     passed_over = {"q", "ctrl+s", "ctrl+p", *"123456"}
     async with app.run_test(size=size) as pilot:
@@ -121,7 +122,7 @@ async def test_every_key_on_every_screen(size):
         assert len(app.screen_stack) == 1
 
 
-async def test_breakpoints():
+async def test_breakpoints() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
         shown = {}
@@ -141,7 +142,7 @@ async def test_breakpoints():
         assert shown[160, 18][1] is False
 
 
-async def test_moving_selecting_filtering_and_sorting():
+async def test_moving_selecting_filtering_and_sorting() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
         await turn(pilot)
@@ -164,7 +165,7 @@ async def test_moving_selecting_filtering_and_sorting():
         assert values == sorted(values, reverse=True)
 
 
-async def test_the_cursor_follows_the_order_of_the_pane():
+async def test_the_cursor_follows_the_order_of_the_pane() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
         await turn(pilot)
@@ -179,7 +180,7 @@ async def test_the_cursor_follows_the_order_of_the_pane():
         assert values == sorted(values, reverse=True)
 
 
-async def test_a_click_chooses_a_trial_or_a_place_in_a_chart():
+async def test_a_click_chooses_a_trial_or_a_place_in_a_chart() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
         await turn(pilot)
@@ -196,7 +197,7 @@ async def test_a_click_chooses_a_trial_or_a_place_in_a_chart():
         assert app.session.view.cross[curves.place][0] < 1.0
 
 
-async def test_importance_comes_from_the_helper_process_and_is_that_of_the_trials_shown():
+async def test_importance_comes_from_the_helper_process_and_is_that_of_the_trials_shown() -> None:
     app = monitor_of("thousand trials")
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.press("5")
@@ -211,7 +212,7 @@ async def test_importance_comes_from_the_helper_process_and_is_that_of_the_trial
         await until(pilot, lambda: f"{expected[0].strength:.2f}" in screen_text(app))
 
 
-async def test_help_scrolls_with_the_keys_that_move():
+async def test_help_scrolls_with_the_keys_that_move() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("question_mark")
@@ -224,14 +225,14 @@ async def test_help_scrolls_with_the_keys_that_move():
         assert app.is_running
 
 
-async def test_control_c_says_how_to_leave():
+async def test_control_c_says_how_to_leave() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("ctrl+c")
         assert "q leaves" in app.session.message[0]
 
 
-async def test_a_wrong_filter_says_so_and_changes_nothing():
+async def test_a_wrong_filter_says_so_and_changes_nothing() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(100, 30)) as pilot:
         await turn(pilot)
@@ -242,7 +243,7 @@ async def test_a_wrong_filter_says_so_and_changes_nothing():
         assert app.session.view.filter == ""
 
 
-async def test_a_ninth_is_not_compared():
+async def test_a_ninth_is_not_compared() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(100, 30)) as pilot:
         await turn(pilot)
@@ -252,7 +253,7 @@ async def test_a_ninth_is_not_compared():
         assert len(app.session.view.selected) == 8
 
 
-async def test_pause_holds_the_view_and_nothing_is_lost():
+async def test_pause_holds_the_view_and_nothing_is_lost() -> None:
     world = Synthetic(trials=9, epochs=4, classes=4, rate=1)
     app = Monitor(world, hz=50)
     async with app.run_test(size=(160, 48)) as pilot:
@@ -268,7 +269,7 @@ async def test_pause_holds_the_view_and_nothing_is_lost():
         assert app.session.store.reports == sum(event["kind"] == "report" for event in world.events())
 
 
-async def test_stale_lost_and_gone_are_said():
+async def test_stale_lost_and_gone_are_said() -> None:
     app = monitor_of("running")
     async with app.run_test(size=(160, 48)) as pilot:
         await turn(pilot)
@@ -290,7 +291,7 @@ def run(tmp_path):
     return files, RunRecord.read(files.record)
 
 
-async def test_stopping_needs_the_typed_word(run):
+async def test_stopping_needs_the_typed_word(run) -> None:
     files, record = run
     app = Monitor(Live(files, record))
     async with app.run_test(size=(100, 30)) as pilot:
@@ -302,7 +303,7 @@ async def test_stopping_needs_the_typed_word(run):
         assert requested_stop(files) == "clean"
 
 
-async def test_read_only_cannot_stop(run):
+async def test_read_only_cannot_stop(run) -> None:
     files, record = run
     app = Monitor(Live(files, record), readonly=True)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -312,7 +313,7 @@ async def test_read_only_cannot_stop(run):
         assert "read-only" in app.session.message[0]
 
 
-async def test_export_copies_the_command(run):
+async def test_export_copies_the_command(run) -> None:
     files, record = run
     app = Monitor(Live(files, record))
     async with app.run_test(size=(100, 30)) as pilot:
@@ -323,7 +324,7 @@ async def test_export_copies_the_command(run):
         assert "t0003" in app.clipboard
 
 
-async def test_replay_steps_and_seeks(run):
+async def test_replay_steps_and_seeks(run) -> None:
     files, record = run
     app = Monitor(Replay(files, record, speed=1e-6))
     async with app.run_test(size=(160, 48)) as pilot:
@@ -339,7 +340,7 @@ async def test_replay_steps_and_seeks(run):
         assert app.failures == []
 
 
-def test_moments():
+def test_moments() -> None:
     assert moment("50%", 200) == 0.5
     assert moment("1:40", 200) == 0.5
     assert moment("100", 200) == 0.5
@@ -348,7 +349,7 @@ def test_moments():
 
 
 @pytest.mark.parametrize("theme", ["kdtune-light", "ansi-dark", "nord", "textual-light"])
-async def test_themes(theme):
+async def test_themes(theme) -> None:
     app = monitor_of("running", theme=theme)
     async with app.run_test(size=(160, 48)) as pilot:
         for key in "123456":
@@ -357,7 +358,7 @@ async def test_themes(theme):
         assert app.failures == []
 
 
-async def test_ascii_is_ascii():
+async def test_ascii_is_ascii() -> None:
     app = monitor_of("running", glyphs=Glyphs(ascii=True))
     async with app.run_test(size=(160, 48)) as pilot:
         for key in "123456":
@@ -366,12 +367,12 @@ async def test_ascii_is_ascii():
             assert screen_text(app).isascii(), next(c for c in screen_text(app) if not c.isascii())
 
 
-async def test_a_chart_that_fails_leaves_the_others_alone():
+async def test_a_chart_that_fails_leaves_the_others_alone() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
         await turn(pilot)
 
-        def broken(_):
+        def broken(_) -> Never:
             raise ZeroDivisionError("no")
 
         app.board.panes[1].chart = broken
@@ -382,7 +383,7 @@ async def test_a_chart_that_fails_leaves_the_others_alone():
         assert "t0003" in text
 
 
-async def test_nothing_is_drawn_twice_without_a_change():
+async def test_nothing_is_drawn_twice_without_a_change() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
         drawn, written = [], []
@@ -396,7 +397,7 @@ async def test_nothing_is_drawn_twice_without_a_change():
         assert written == []
 
 
-async def test_numbers_are_those_of_status(run, capsys):
+async def test_numbers_are_those_of_status(run, capsys) -> None:
     from kdtune.runs import open_run
     from kdtune.terminal.console import print_summary
 

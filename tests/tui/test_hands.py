@@ -204,6 +204,8 @@ async def test_time_without_a_driver_is_no_silence() -> None:
         assert not any("no report" in text for text, _ in badges(app.session))
         app.session.source._clock = last + 10_400  # type: ignore[attr-defined]
         assert any("no report for 6:00 min" in text for text, _ in badges(app.session))
+        app.session.store.apply([{"t": last + 10_400, "kind": "away", "seconds": 390.0}])
+        assert not any("no report" in text for text, _ in badges(app.session))
 
 
 async def test_preparing_shows_its_steps_with_a_clock_and_the_baselines_progress() -> None:

@@ -33,7 +33,7 @@ STATES = {
 class Unread(Synthetic):
     """A run of which nothing has been read yet."""
 
-    def drain(self):
+    def drain(self) -> None:
         self.loading = 0.42
 
 
@@ -63,7 +63,7 @@ async def text_of(name, size, keys=()):
         return "\n".join(line.rstrip() for line in screen_text(app).split("\n")) + "\n"
 
 
-def check(name, found):
+def check(name, found) -> None:
     path = FOLDER / f"{name}.txt"
     if os.environ.get("KDTUNE_SNAPSHOTS") == "write":
         FOLDER.mkdir(exist_ok=True)
@@ -73,7 +73,7 @@ def check(name, found):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", STATES)
-async def test_states(name, size):
+async def test_states(name, size) -> None:
     check(f"{name.replace(' ', '-')}-{size[0]}x{size[1]}", await text_of(name, size))
 
 
@@ -85,5 +85,5 @@ async def test_screens_in_smaller_windows(key: str, size: tuple[int, int]) -> No
 
 
 @pytest.mark.parametrize("key", ["2", "3", "4", "5", "question_mark"])
-async def test_screens(key):
+async def test_screens(key) -> None:
     check(f"screen-{key}", await text_of("finished", (160, 48), ("home", "j", "j", key)))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdtune.errors import KdtuneError
+from kdtune.files import open_regular
 from kdtune.runs.jsonl import Tail
 from kdtune.runs.lock import driver_seems_alive, last_heartbeat, requested_stop
 from kdtune.runs.paths import RunFiles
@@ -33,6 +34,9 @@ WAITING_BLOCKS = 6
 
 COUNT_BYTES = 1 << 20
 """Bytes read at a time while lines are only counted."""
+
+COUNT_BLOCKS = 64
+"""Most of these between two looks at anything else."""
 
 
 class Live:
@@ -198,12 +202,13 @@ class _LineCount:
     def count(self, start: int) -> None:
         """Count the lines added since the last call; start anew for another offset, or if the file was cut off."""
         try:
-            with open(self.path, "rb") as file:
+            with open_regular(self.path) as file:
                 size = file.seek(0, os.SEEK_END)
                 if start != self._start or size < self._end:
                     self._start, self._end, self.lines = start, min(start, size), 0
                 file.seek(self._end)
-                while block := file.read(COUNT_BYTES):
+                for _ in range(COUNT_BLOCKS):
+                    block = file.read(COUNT_BYTES)
                     self.lines += block.count(b"\n")
                     self._end += len(block)
         except OSError:

@@ -44,7 +44,7 @@ async def heard(socket_, pattern):
     return data
 
 
-async def test_the_page_and_the_monitor_behind_it(served):
+async def test_the_page_and_the_monitor_behind_it(served) -> None:
     url, _ = served
     async with aiohttp.ClientSession() as session:
         page = await (await session.get(url)).text()
@@ -72,7 +72,7 @@ async def test_the_page_and_the_monitor_behind_it(served):
                 pass
 
 
-async def test_other_pages_and_other_names_are_refused(served):
+async def test_other_pages_and_other_names_are_refused(served) -> None:
     """A page on the internet may not look at a run through the user's browser, nor stop it."""
     url, _ = served
     place = url.replace("http", "ws") + "/ws?width=80&height=24"
@@ -105,11 +105,11 @@ async def test_other_pages_and_other_names_are_refused(served):
         ("localhost:x", None, False),
     ],
 )
-def test_who_is_let_in(host, origin, own):
+def test_who_is_let_in(host, origin, own) -> None:
     assert is_own(host, origin) is own
 
 
-def test_a_port_that_is_taken_is_passed_over():
+def test_a_port_that_is_taken_is_passed_over() -> None:
     first = free_port()
     with socket.socket() as taken:
         taken.setsockopt(

@@ -24,14 +24,14 @@ def run(tmp_path):
     return world.write(tmp_path / "run"), world
 
 
-def until(condition, seconds=20.0):
+def until(condition, seconds=20.0) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, "it took too long"
         time.sleep(0.01)
 
 
-def take_all(source, store, count):
+def take_all(source, store, count) -> None:
     def step():
         while (batch := source.drain()) is not None:
             store.apply(batch.events)
@@ -44,7 +44,7 @@ def reports_in(files):
     return sum(json.loads(line)["kind"] == "report" for line in files.events.read_text().splitlines())
 
 
-def test_live_reads_all_and_then_what_is_added(run):
+def test_live_reads_all_and_then_what_is_added(run) -> None:
     files, _ = run
     record = RunRecord.read(files.record)
     source, store = Live(files, record), Store(record)
@@ -75,7 +75,7 @@ def test_live_reads_all_and_then_what_is_added(run):
         source.stop()
 
 
-def test_lines_that_are_not_json_are_counted_and_passed_over(run):
+def test_lines_that_are_not_json_are_counted_and_passed_over(run) -> None:
     files, _ = run
     lines = files.events.read_text().splitlines(keepends=True)
     files.events.write_text(
@@ -93,7 +93,7 @@ def test_lines_that_are_not_json_are_counted_and_passed_over(run):
         source.stop()
 
 
-def test_a_run_deleted_while_watched_is_said_to_be_gone(run):
+def test_a_run_deleted_while_watched_is_said_to_be_gone(run) -> None:
     files, _ = run
     source = Live(files, RunRecord.read(files.record))
     source.start()
@@ -106,7 +106,7 @@ def test_a_run_deleted_while_watched_is_said_to_be_gone(run):
         source.stop()
 
 
-def test_a_driver_that_died_is_lost(run):
+def test_a_driver_that_died_is_lost(run) -> None:
     files, _ = run
     files.heartbeat.write_text(json.dumps({"time": time.time() - 100, "pid": 1, "host": "elsewhere"}))
     source = Live(files, RunRecord.read(files.record))
@@ -117,7 +117,7 @@ def test_a_driver_that_died_is_lost(run):
         source.stop()
 
 
-def test_a_missing_trial_folder_and_a_damaged_report_are_passed_over(run):
+def test_a_missing_trial_folder_and_a_damaged_report_are_passed_over(run) -> None:
     files, _ = run
     shutil.rmtree(files.model("t0002"))
     path = files.reports("t0003")
@@ -135,7 +135,7 @@ def test_a_missing_trial_folder_and_a_damaged_report_are_passed_over(run):
         reader.stop()
 
 
-def test_reports_that_nobody_looks_at_are_forgotten_and_come_back(run, monkeypatch):
+def test_reports_that_nobody_looks_at_are_forgotten_and_come_back(run, monkeypatch) -> None:
     files, world = run
     reader = Reader(Live(files, RunRecord.read(files.record)))
     one = 4 * reading.size(world.report("t0001", 4))
@@ -153,7 +153,7 @@ def test_reports_that_nobody_looks_at_are_forgotten_and_come_back(run, monkeypat
         reader.stop()
 
 
-def test_disagreements_are_kept_as_they_were(run):
+def test_disagreements_are_kept_as_they_were(run) -> None:
     files, world = run
     [*_, last] = Live(files, RunRecord.read(files.record)).reports("t0001", ())
     cells = world.report("t0001", 4).disagreement
@@ -163,7 +163,7 @@ def test_disagreements_are_kept_as_they_were(run):
     assert last.to_dict() == world.report("t0001", 4).to_dict()
 
 
-def test_the_log_comes_without_escapes(run):
+def test_the_log_comes_without_escapes(run) -> None:
     files, _ = run
     files.log.write_bytes(b"one\n\x1b[31mtwo\x1b[0m\n10%\r20%\r30%\nrest without newline")
     source = Live(files, RunRecord.read(files.record))
@@ -193,7 +193,7 @@ def state_of(source):
     return take
 
 
-def test_a_replay_ends_where_the_run_ended(run):
+def test_a_replay_ends_where_the_run_ended(run) -> None:
     files, world = run
     source = loaded_replay(files)
     take = state_of(source)
@@ -202,7 +202,7 @@ def test_a_replay_ends_where_the_run_ended(run):
     source.stop()
 
 
-def test_seeking_gives_what_was_known_then(run):
+def test_seeking_gives_what_was_known_then(run) -> None:
     files, world = run
     events = list(world.events())
     source = loaded_replay(files, speed=1e-9)
@@ -215,7 +215,7 @@ def test_seeking_gives_what_was_known_then(run):
     source.stop()
 
 
-def test_steps_go_report_by_report_and_back(run):
+def test_steps_go_report_by_report_and_back(run) -> None:
     files, _ = run
     source = loaded_replay(files, speed=1e-9)
     take = state_of(source)
@@ -232,7 +232,7 @@ def test_steps_go_report_by_report_and_back(run):
     source.stop()
 
 
-def test_synthetic_counts_give_the_events_values():
+def test_synthetic_counts_give_the_events_values() -> None:
     world = Synthetic(trials=2, epochs=2, classes=5)
     store = Store(world.record)
     store.apply(list(world.events()))

@@ -8,6 +8,7 @@ from torch import nn
 
 from kdtune.errors import RunError
 from kdtune.fairness import Counts
+from kdtune.output import narrate
 from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_recorded, evaluate
 from kdtune.report.evaluate.trained import Trained, load_trained
 from kdtune.report.export.results.by_group import by_group
@@ -17,7 +18,6 @@ from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
 from kdtune.runs.state import ModelState
-from kdtune.terminal.console import narrate
 
 if TYPE_CHECKING:
     import pandas
@@ -33,6 +33,7 @@ class EvaluatedModel:
     Attributes:
         searched: measures as the search recorded them.
         moved: number of validation answers that differ from the search, which used another precision or processor.
+        source: the run's model that was trained again with another seed to give this one; empty for the run's own.
         on: by split, the data and what the model answered.
         numbers: by split, `split_numbers`.
     """
@@ -41,6 +42,7 @@ class EvaluatedModel:
     searched: Mapping[str, float]
     module: nn.Module
     moved: int
+    source: str = ""
     on: dict[str, tuple[SplitData, Evaluated]] = field(default_factory=dict)
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
