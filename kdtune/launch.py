@@ -15,6 +15,8 @@ from typing import Any
 
 from kdtune.bytecode import compile_once
 from kdtune.errors import InputError
+from kdtune.files import open_regular
+from kdtune.output import narrate
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import create_run, find_run, runs_dir
 from kdtune.runs.jsonl import open_to_append
@@ -26,11 +28,12 @@ from kdtune.runs.state import RunState
 from kdtune.space.questions import check_question
 from kdtune.space.reading import Space, read_space
 from kdtune.sweep.remote.cluster import prepare_environment
-from kdtune.terminal.console import narrate, print_summary
+from kdtune.terminal.console import print_summary
 from kdtune.terminal.progress import Progress
 from kdtune.user_code import check_named
 
 _POLL_SECONDS = 0.2
+_TAIL_BYTES = 1 << 16
 _FINAL = ("finished", "stopped", "failed")
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -150,7 +153,7 @@ def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"},
         )
     assert driver.stdin is not None
     driver.stdin.write(json.dumps(request).encode())
@@ -244,7 +247,9 @@ class _RefusedError(InputError):
 
 def _log_tail(log: Path, lines: int = 15) -> str:
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
+        with open_regular(log) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
     return "\n".join(text.strip().splitlines()[-lines:]).removeprefix("kdtune: ")

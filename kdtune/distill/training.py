@@ -107,6 +107,7 @@ class Training:
             seconds=time.perf_counter() - started,
             train_loss=loss,
             learning_rate=rate,
+            last=epoch == job.train.epochs,
         )
         if epoch in (*self.rungs, job.train.epochs):
             report = replace(report, scalars=measure_extras(self.extras, self.model, data, logits))

@@ -17,6 +17,7 @@ from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
 from kdtune.runs.objectives import Objective, front_hypervolume, front_mask
 from kdtune.runs.paths import RunFiles
+from kdtune.runs.predictions import Validation, read_answers, read_validation
 from kdtune.runs.records import Report, RunRecord
 from kdtune.runs.state import ModelState, RunState
 
@@ -114,6 +115,29 @@ class Run:
         """Return the SHA-256 (hex) that the run recorded of a model's file of weights; empty if it recorded none."""
         model = self._followed.update().model(model_id)
         return "" if model is None else model.weights
+
+    def validation(self) -> Validation:
+        """Return labels and groups of the validation examples.
+
+        Raises:
+            RunError: the run did not record them, or they are damaged.
+        """
+        digest = str(self.record.dataset.get("validation_sha256", ""))
+        if not digest:
+            raise RunError(
+                f"{self.path}: an earlier kdtune made this run, and did not keep its validation examples"
+            )
+        return read_validation(self.files.validation, digest)
+
+    def predictions(self, model: ModelState) -> "np.ndarray":
+        """Return the classes that a finished model answers on validation, int64 [n], in the order of `validation`.
+
+        Raises:
+            RunError: the run did not record them, or they are damaged.
+        """
+        if not model.predictions:
+            raise RunError(f"{self.path}: no predictions of {model.id} on validation are recorded")
+        return read_answers(self.files.predictions(model.id), model.predictions, model.epoch)
 
     @cached_property
     def _followed(self) -> StateReader:

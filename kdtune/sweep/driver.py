@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kdtune.errors import DiskError, KdtuneError, RunError, SweepError, is_disk_error
+from kdtune.files import write_bytes
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.paths import RunFiles, check_no_links
+from kdtune.runs.predictions import digest_of, validation_file
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.reading import Space, parse_space
@@ -110,8 +112,12 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
         plan, recorded = _calibrated(plan, allotment, kind, record, writer, files)
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.
+        data = {**recorded.dataset, "validation_sha256": _keep_validation(plan, files)}
+        budget = space.budget
         writer.record(
-            replace(recorded, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes)
+            replace(
+                recorded, dataset=data, space=space.to_dict(), trials=budget.trials, minutes=budget.minutes
+            )
         )
         _train(plan, allotment, files, writer, liveness, kind)
 
@@ -163,6 +169,15 @@ def _calibrated(
         record = replace(record, machine={**record.machine, "cohort": vars(choice)})
         plan = replace(plan, cohort=choice.size, fused=frozenset(choice.architectures))
     return plan, record
+
+
+def _keep_validation(plan: "Plan", files: RunFiles) -> str:
+    """Write the labels and groups of the validation examples, and return the file's SHA-256."""
+    split = plan.dataset.validation
+    groups = {name: codes.numpy() for name, codes in split.groups.items()}
+    content = validation_file(split.labels.numpy(), groups)
+    write_bytes(files.validation, content, durable=True)
+    return digest_of(content)
 
 
 def _heed(liveness: Liveness) -> None:

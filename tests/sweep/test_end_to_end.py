@@ -18,6 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 import kdtune
+from kdtune.fairness import count
 from kdtune.files import dumps
 from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
@@ -78,6 +79,24 @@ def test_recorded_numbers_are_those_of_fairlearn(small_run: Any) -> None:
             dpd.append(demographic_parity_difference(truth, guess, sensitive_features=group))
         assert row["eod"] == pytest.approx(np.mean(eod), abs=1e-12)
         assert row["dpd"] == pytest.approx(np.mean(dpd), abs=1e-12)
+
+
+def test_every_finished_model_keeps_its_answers_on_validation(small_run: Any) -> None:
+    state, validation = small_run.state(), small_run.validation()
+    models = [*state.trials.values(), *state.baselines.values()]
+    assert len(models) == 4 + 4
+    for model in models:
+        counts = small_run.report(model.id).counts
+        answers = small_run.predictions(model)
+        assert counts[ALL] == count(validation.labels, answers, n_classes=counts[ALL].n_classes)
+        groups = validation.groups["color"]
+        assert counts["color"] == count(
+            validation.labels,
+            answers,
+            groups,
+            n_classes=counts["color"].n_classes,
+            n_groups=counts["color"].n_groups,
+        )
 
 
 def test_reports_say_where_student_and_teacher_disagree(small_run: Any) -> None:

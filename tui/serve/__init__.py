@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kdtune.errors import InputError
+from kdtune.output import narrate
 
 HOST, PORT = "localhost", 8000
 PORTS_TRIED = 100
@@ -55,7 +56,7 @@ def serve_run(
                 host=self.host,
                 port=self.port,
                 loop=loop,
-                print=lambda *_: print(where, file=sys.stderr, flush=True),
+                print=lambda *_: narrate(where),
             )
 
         async def on_startup(self, app: web.Application) -> None:

@@ -11,6 +11,7 @@ import safetensors.torch
 from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
+from kdtune.output import narrate
 from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
 from kdtune.report.export.bundle.card import card
 from kdtune.report.export.bundle.formats import check_formats, write_formats
@@ -38,7 +39,6 @@ from kdtune.report.export.tables import csv_of, write_tables
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
 from kdtune.student.student import CARD, FORM, digest
-from kdtune.terminal.console import narrate
 from kdtune.user_code import check_named, import_modules
 
 

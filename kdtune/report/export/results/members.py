@@ -8,6 +8,7 @@ from torch import nn
 
 from kdtune.errors import RunError
 from kdtune.fairness import Counts
+from kdtune.output import narrate
 from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_recorded, evaluate
 from kdtune.report.evaluate.trained import Trained, load_trained
 from kdtune.report.export.results.by_group import by_group
@@ -17,7 +18,6 @@ from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
 from kdtune.runs.state import ModelState
-from kdtune.terminal.console import narrate
 
 if TYPE_CHECKING:
     import pandas
