@@ -107,7 +107,12 @@ def _add_watch(commands: Any) -> None:
     command.add_argument("--ascii", action="store_true", help="for fonts without braille")
     command.add_argument("--theme", metavar="NAME", help="a Textual theme, such as textual-light")
     command.add_argument(
-        "--serve", action="store_true", help="show it in a browser on this machine (needs kdtune[serve])"
+        "--serve",
+        action="store_true",
+        help="show it in a browser on this machine, read-only (needs kdtune[serve])",
+    )
+    command.add_argument(
+        "--allow-stop", action="store_true", help="with --serve: the page may stop the sweep"
     )
     command.set_defaults(run=_watch)
     _add_runs_dir(command)
@@ -307,6 +312,7 @@ def _watch(options: argparse.Namespace) -> int:
         readonly=options.readonly,
         ascii=options.ascii,
         serve=options.serve,
+        allow_stop=options.allow_stop,
         theme=options.theme,
     )
 

@@ -158,12 +158,17 @@ def _calibrated(
     files: RunFiles,
 ) -> "tuple[Plan, RunRecord]":
     """Choose how models run fastest here and how cohorts are formed; a resumed run keeps its first choice."""
-    from kdtune.sweep.run_record import record_of
+    from kdtune.sweep.run_record import record_of, with_versions_now
 
     begun = record is not None
     if record is None:
         plan = replace(plan, speeds=_measure_speeds(plan, writer))
         record = record_of(plan, files.root.name, kind)
+    else:
+        record, changes = with_versions_now(record)
+        if changes:
+            said = f"not the versions that the run had: {', '.join(changes)}: numbers may differ from what they were"
+            writer.run_state("preparing", said)
     if kind == "sweep":
         choice = _cohort_choice(plan, allotment, record, writer, begun=begun)
         record = replace(record, machine={**record.machine, "cohort": vars(choice)})

@@ -115,7 +115,8 @@ class Live:
                 continue
             elif not self._blocks:
                 self.loading = None
-            if time.monotonic() - checked > (5.0 if self._health.lost else 1.0):
+            # A lost run is looked at less often, unless another driver has begun to write.
+            if time.monotonic() - checked > (5.0 if self._health.lost and read < checked else 1.0):
                 self._health = self._examine()
                 checked = time.monotonic()
             self._stop.wait(POLL_SECONDS if time.monotonic() - read < QUIET_SECONDS else QUIET_POLL_SECONDS)
