@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -260,6 +260,14 @@ READERS: dict[str, Reader] = {
     "an image": Reader(picture, load_folder),
     **{what: Reader(published.make(what), published.read(what)) for what in published.FILES},
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_wait_for_a_heartbeat() -> Iterator[None]:
+    """Hundreds of files are no driver's: whether their heartbeat changes need not be watched for seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lock, "_CHANGE_SECONDS", 0.01)
+        yield
 
 
 @pytest.fixture(scope="module")
