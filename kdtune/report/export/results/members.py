@@ -94,10 +94,10 @@ def hold_front(run: Run, choose: Callable[[Sequence[ModelState]], list[str]], *,
         if left:
             narrate(f"{', '.join(sorted(left))} left the front meanwhile: it is read again")
             continue
-        for name, error in failed.items():
+        for name, why in failed.items():
             if name in picked or not required:
-                raise error
-        notes = [f"{name} is on the front, but is left out: {error}" for name, error in failed.items()]
+                raise why
+        notes = [f"{name} is on the front, but is left out: {why}" for name, why in failed.items()]
         for note in notes:
             narrate(note)
         return HeldFront(state, front, picked, members, notes)
