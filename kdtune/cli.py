@@ -61,7 +61,12 @@ def _add_search(commands: Any) -> None:
     )
     command.add_argument("--name", help="name of the run (default: the space's name and a number)")
     command.add_argument("--trials", type=_positive(int), metavar="N", help="trials to run")
-    command.add_argument("--minutes", type=_positive(float), metavar="M", help="time to spend on trials")
+    command.add_argument(
+        "--minutes",
+        type=_positive(float),
+        metavar="M",
+        help="time to spend on trials (minutes at work: a sleep of the machine costs none)",
+    )
     command.add_argument("--seed", type=_natural, metavar="N", help="seed of everything")
     command.add_argument("--workers", type=_positive(int), metavar="N", help="trials at once")
     command.add_argument("--gpus-per-trial", type=float, metavar="F", help="fractions share a GPU")

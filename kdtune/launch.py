@@ -16,6 +16,7 @@ from typing import Any
 
 from kdtune.bytecode import compile_once
 from kdtune.errors import InputError
+from kdtune.files import open_regular
 from kdtune.output import narrate, print_data
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import create_run, find_run, runs_dir
@@ -34,6 +35,7 @@ from kdtune.text import plain
 from kdtune.user_code import check_named
 
 _POLL_SECONDS = 0.2
+_TAIL_BYTES = 1 << 16
 _FINAL = ("finished", "stopped", "failed")
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -266,7 +268,9 @@ class _RefusedError(InputError):
 
 def _log_tail(log: Path, lines: int = 15) -> str:
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
+        with open_regular(log) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
     return "\n".join(text.strip().splitlines()[-lines:]).removeprefix("kdtune: ")

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.distill.published import State, in_our_spelling
+from kdtune.distill.torch_file import read_torch
 from kdtune.distill.weights import Weights
 from kdtune.errors import InputError
+from kdtune.files import LARGEST_WEIGHTS, open_regular
 
 _CONTAINERS = (
     "state_dict",
@@ -76,10 +78,11 @@ def read_state(path: Path) -> State:
 
     try:
         if path.suffix == ".safetensors":
+            open_regular(path, limit=LARGEST_WEIGHTS).close()
             content: Any = safetensors.torch.load_file(path)
         else:
             with torch.serialization.safe_globals(_inert()):
-                content = torch.load(path, map_location="cpu", weights_only=True)
+                content = read_torch(path)
     except Exception as error:  # a damaged file can raise anything
         pickled = re.search(r"GLOBAL ([\w.]+)", str(error))
         holds = f"it holds a pickled {pickled[1]}, and reading that could run code" if pickled else ""

@@ -1,6 +1,5 @@
 """A trained model in a file: which one, by path and content, and how it was trained to be read."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kdtune.errors import InputError
+from kdtune.files import sha256_of
 
 
 @dataclass(frozen=True)
@@ -65,5 +65,4 @@ class Weights:
 
 @lru_cache(maxsize=16)
 def _sha256(file: Path, size: int, changed: int) -> str:  # noqa: ARG001 (they are part of the cache's key)
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(file)

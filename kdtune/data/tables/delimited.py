@@ -5,6 +5,7 @@ import gc
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
@@ -19,6 +20,7 @@ from kdtune.data.tables.form import UTF_8, Form
 from kdtune.data.tables.hints import no_header, other_separator, quoted
 from kdtune.data.tables.raw_table import RawTable
 from kdtune.errors import DataError
+from kdtune.files import open_regular
 
 _CHUNK = 10_000
 """How many rows are held as Python texts at a time."""
@@ -47,7 +49,7 @@ def read_delimited(file: Path, form: Form) -> RawTable:
     check_encoding(file, form.encoding)
     encoding = "utf-8-sig" if form.encoding.lower() in UTF_8 else form.encoding
     try:
-        with open(file, encoding=encoding, newline="") as text, _no_collection():
+        with TextIOWrapper(open_regular(file), encoding, newline="") as text, _no_collection():
             sample = [
                 line.strip() for _, line in zip(range(_SAMPLE_LINES), text, strict=False) if line.strip()
             ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kdtune.data.tables.form import UTF_8
 from kdtune.errors import DataError
+from kdtune.files import open_regular
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -21,7 +22,7 @@ def check_encoding(file: Path, encoding: str) -> None:
     Raises:
         DataError: naming the encoding to set.
     """
-    with open(file, "rb") as binary:
+    with open_regular(file) as binary:
         sample = binary.read(_SAMPLE_BYTES)
     if encoding.lower() not in UTF_8:
         return
@@ -42,7 +43,7 @@ def check_encoding(file: Path, encoding: str) -> None:
 def undecodable(file: Path, encoding: str) -> str:
     """Return the message for a file with bytes that the encoding does not have: the line, the byte, the remedy."""
     place = "it "
-    with open(file, "rb") as binary:
+    with open_regular(file) as binary:
         for line, content in enumerate(binary, start=1):
             try:
                 content.decode(encoding)

@@ -1,6 +1,5 @@
 """Reads a table from a file of any supported kind into columns of text."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from kdtune.data.tables.form import Form
 from kdtune.data.tables.parquet import MAGIC, read_parquet
 from kdtune.data.tables.raw_table import RawTable
 from kdtune.errors import DataError, did_you_mean
+from kdtune.files import open_regular, sha256_of
 
 _PARQUET = (".parquet", ".pq")
 
@@ -26,7 +26,7 @@ def open_table(path: str | os.PathLike[str], form: Form) -> RawTable:
     """
     file = Path(path).expanduser()
     try:
-        with open(file, "rb") as binary:
+        with open_regular(file) as binary:
             sample = binary.read(SAMPLE_BYTES)
     except FileNotFoundError:
         raise DataError(f"{file}: there is no such file{_nearest(file)}") from None
@@ -51,5 +51,4 @@ def _nearest(file: Path) -> str:
 
 def file_digest(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 (hex) of a file's bytes."""
-    with open(Path(path).expanduser(), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(Path(path).expanduser())
