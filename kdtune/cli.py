@@ -88,6 +88,11 @@ def _add_search(commands: Any) -> None:
         help="which trained students' weights to keep: those that an export can ask for (front), all, or none",
     )
     command.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check everything, say what would be done, and end: nothing is trained or written",
+    )
     command.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
     command.add_argument(
         "--json", action="store_true", help="end with the summary as JSON on standard output"
