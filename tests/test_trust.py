@@ -646,6 +646,8 @@ def test_files_are_opened_by_one_door() -> None:
         ("data/images/pixels.py", "Image.open"): "of a tree in which only files are counted",
         ("data/images/tree.py", "Image.open"): "the same",
         ("data/published/source.py", "tarfile.open"): "of an archive that is a file",
+        ("output.py", "open"): "of what stands for closed standard streams",
+        ("output.py", "os.open"): "the same",
         ("runs/jsonl.py", "open"): "to append, with a door of its own, and of what is a file",
         ("runs/jsonl.py", "os.open"): "the same",
         ("space/reading.py", "path.read_text"): "spaces that are part of the package",
