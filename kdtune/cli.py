@@ -88,6 +88,11 @@ def _add_search(commands: Any) -> None:
         help="which trained students' weights to keep: those that an export can ask for (front), all, or none",
     )
     command.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check everything, say what would be done, and end: nothing is trained or written",
+    )
     command.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
     command.add_argument(
         "--json", action="store_true", help="end with the summary as JSON on standard output"
@@ -107,7 +112,12 @@ def _add_watch(commands: Any) -> None:
     command.add_argument("--ascii", action="store_true", help="for fonts without braille")
     command.add_argument("--theme", metavar="NAME", help="a Textual theme, such as textual-light")
     command.add_argument(
-        "--serve", action="store_true", help="show it in a browser on this machine (needs kdtune[serve])"
+        "--serve",
+        action="store_true",
+        help="show it in a browser on this machine, read-only (needs kdtune[serve])",
+    )
+    command.add_argument(
+        "--allow-stop", action="store_true", help="with --serve: the page may stop the sweep"
     )
     command.set_defaults(run=_watch)
     _add_runs_dir(command)
@@ -307,6 +317,7 @@ def _watch(options: argparse.Namespace) -> int:
         readonly=options.readonly,
         ascii=options.ascii,
         serve=options.serve,
+        allow_stop=options.allow_stop,
         theme=options.theme,
     )
 

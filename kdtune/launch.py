@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from kdtune.bytecode import compile_once
 from kdtune.errors import InputError
 from kdtune.files import open_regular
-from kdtune.output import narrate
+from kdtune.output import narrate, print_data
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import create_run, find_run, runs_dir
 from kdtune.runs.jsonl import open_to_append
@@ -28,8 +29,9 @@ from kdtune.runs.state import RunState
 from kdtune.space.questions import check_question
 from kdtune.space.reading import Space, read_space
 from kdtune.sweep.remote.cluster import prepare_environment
-from kdtune.terminal.console import print_summary
+from kdtune.terminal.console import print_json, print_summary
 from kdtune.terminal.progress import Progress
+from kdtune.text import plain
 from kdtune.user_code import check_named
 
 _POLL_SECONDS = 0.2
@@ -64,13 +66,18 @@ def launch_study(options: argparse.Namespace) -> int:
 
 
 def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles], None]) -> int:
+    dry = getattr(options, "dry_run", False)
     if options.resume is not None:
+        if dry:
+            raise InputError("--dry-run is of a new sweep: leave out --resume")
         files, space = _resumed(options, kind), None
         compile_once()
     else:
         space, stem = _space(options, kind)
         check_named(space.imports, options.imports, options.space or stem)
         check_question(space, options.imports)
+        if dry:
+            return _print_dry_run(space, options)
         compile_once()  # it takes seconds: a Ctrl-C meanwhile leaves no run behind
         files = create_run(runs_dir(options.runs_dir), options.name, stem)
     request = {
@@ -95,6 +102,20 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
             return 0
         state = read_state(files.events)
     return _conclude(files, driver, state, kind, conclude)
+
+
+def _print_dry_run(space: Space, options: argparse.Namespace) -> int:
+    from kdtune.sweep.dry_run import dry_run
+
+    asked = space.with_absolute_paths()
+    asked = asked.model_copy(update={"imports": list(dict.fromkeys([*asked.imports, *options.imports]))})
+    found = dry_run(asked, runs_dir(options.runs_dir), address=options.address)
+    if options.json:
+        print_json(asdict(found))
+    else:
+        for line in found.lines():
+            print_data(plain(line))
+    return 0
 
 
 def _space(options: argparse.Namespace, kind: str) -> tuple[Space, str]:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from kdtune.cli import main
 from kdtune.data.cache import cached_tensors
 from kdtune.data.mapped import map_file
 from kdtune.distill.checkpoint import read_checkpoint
-from kdtune.distill.pretrained import read_state
+from kdtune.distill.weights.pretrained import read_state
 from kdtune.errors import KdtuneError
 from kdtune.files import read_json
 from kdtune.report.evaluate.trained import load_trained
@@ -260,6 +260,14 @@ READERS: dict[str, Reader] = {
     "an image": Reader(picture, load_folder),
     **{what: Reader(published.make(what), published.read(what)) for what in published.FILES},
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_wait_for_a_heartbeat() -> Iterator[None]:
+    """Hundreds of files are no driver's: whether their heartbeat changes need not be watched for seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lock, "_CHANGE_SECONDS", 0.01)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -638,6 +646,8 @@ def test_files_are_opened_by_one_door() -> None:
         ("data/images/pixels.py", "Image.open"): "of a tree in which only files are counted",
         ("data/images/tree.py", "Image.open"): "the same",
         ("data/published/source.py", "tarfile.open"): "of an archive that is a file",
+        ("output.py", "open"): "of what stands for closed standard streams",
+        ("output.py", "os.open"): "the same",
         ("runs/jsonl.py", "open"): "to append, with a door of its own, and of what is a file",
         ("runs/jsonl.py", "os.open"): "the same",
         ("space/reading.py", "path.read_text"): "spaces that are part of the package",

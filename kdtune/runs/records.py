@@ -122,6 +122,7 @@ class RunRecord:
         minutes: time to spend, or None for no limit.
         space: the resolved search space; `kdtune search` accepts it as it is.
         measures: measures of the user's own that the run was asked for, by name.
+        versions: of Python and packages: those with which the run began, and after `, then ` those of later drivers.
     """
 
     name: str

@@ -23,6 +23,9 @@ POLL_SECONDS = 0.1
 QUIET_SECONDS, QUIET_POLL_SECONDS = 2.0, 0.3
 """A run that has written nothing for so long is polled less often."""
 
+EXAMINE_SECONDS, LOST_EXAMINE_SECONDS = 1.0, 5.0
+"""What the directory says about its driver is looked up so often; less often once the driver is lost."""
+
 BLOCK_BYTES = 384 * 1024
 """Bytes read at a time: about 1,000 reports, which take some 10 ms to parse."""
 
@@ -115,7 +118,9 @@ class Live:
                 continue
             elif not self._blocks:
                 self.loading = None
-            if time.monotonic() - checked > (5.0 if self._health.lost else 1.0):
+            # A lost run is looked at less often, unless another driver has begun to write.
+            pause = LOST_EXAMINE_SECONDS if self._health.lost and read < checked else EXAMINE_SECONDS
+            if time.monotonic() - checked > pause:
                 self._health = self._examine()
                 checked = time.monotonic()
             self._stop.wait(POLL_SECONDS if time.monotonic() - read < QUIET_SECONDS else QUIET_POLL_SECONDS)
