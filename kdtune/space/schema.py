@@ -12,6 +12,7 @@ from kdtune.distill.config import TrainConfig
 from kdtune.errors import InputError, did_you_mean
 from kdtune.space.choices import Choice, Pair, Range, Scalar, Strict, check_search
 from kdtune.space.files import FromFile, TeacherSpec
+from kdtune.space.losses import check_settings
 from kdtune.space.study import StudySpec
 from kdtune.space.trials import check_enqueue
 
@@ -151,6 +152,8 @@ class Space(Strict):
             *((f"pairs.{p.pair}.search", p.search) for p in self.pairs),
         ]:
             check_search(where, search)
+        for pair in self.pairs:
+            check_settings("search", pair.searched(self.search), pair.searched(self.search))
         check_enqueue(self.enqueue, self.pairs, self.search)
         return self
 

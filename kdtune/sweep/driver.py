@@ -13,6 +13,7 @@ from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.predictions import digest_of, validation_file
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
+from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness
 from kdtune.sweep.remote.cluster import Allotment, allot, allot_here, connected
@@ -229,7 +230,11 @@ def _train(
         trainer = TaskTrainer(
             ray.put(Arrays.of(plan.dataset)),
             allotment,
-            UserCode.of((n for pair in space.pairs for n in (pair.teacher, pair.student)), plan.extras),
+            UserCode.of(
+                (name for pair in space.pairs for name in (pair.teacher, pair.student)),
+                plan.extras,
+                (name for pair in space.pairs for name in losses_of(space.search_of(pair))),
+            ),
             plan.extras,
             space.resources,
             registry,

@@ -23,6 +23,7 @@ from kdtune.pareto import Constraint
 from kdtune.runs.jsonl import cut_torn_tail
 from kdtune.runs.objectives import Objective
 from kdtune.runs.state import ModelState
+from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space
 from kdtune.space.trials import combinations, given
 from kdtune.sweep.trials.sampling import TrialSampler
@@ -99,7 +100,7 @@ def _sampler(space: Space, seed: int) -> BaseSampler:
                     seed=seed,
                     n_startup_trials=STARTUP_TRIALS,
                     multivariate=True,
-                    group=any(p.search for p in space.pairs),
+                    group=any(p.search or len(losses_of(space.search_of(p))) > 1 for p in space.pairs),
                 )
             case "nsgaii":
                 return NSGAIISampler(seed=seed, population_size=20)
