@@ -13,7 +13,7 @@ import numpy as np
 
 from kdtune import pareto
 from kdtune.errors import InputError, UnknownNameError
-from kdtune.fairness import Counts, mean_class_bias
+from kdtune.fairness import Counts, against_majority, mean_class_bias
 from kdtune.runs.records import ALL, Report
 
 Direction = Literal["max", "min"]
@@ -50,6 +50,10 @@ class Measure:
     range: tuple[float, float] = (0.0, 1.0)
 
 
+BEYOND_MAJORITY = 3.3
+"""Standard errors: of 100 models that do not beat the majority, one has more with a probability of 5 %."""
+
+
 def _one_minus(value: float) -> float:
     return 1.0 - value
 
@@ -73,6 +77,15 @@ def _saturating(value: float) -> float:
     return 1.0 - 1.0 / (1.0 + value)
 
 
+def _reciprocal(value: float) -> float:
+    """Place a value that has no upper bound and is better the larger it is: 1 up to 0, then falling."""
+    return 1.0 / (1.0 + max(value, 0.0))
+
+
+def _answered(counts: Counts, _: References) -> float:
+    return float(np.count_nonzero(counts.predicted.sum(axis=0))) if counts.n else math.nan
+
+
 def _bias_against_teacher(counts: Counts, references: References) -> float:
     return math.nan if references.teacher is None else mean_class_bias(counts, references.teacher)
 
@@ -93,6 +106,22 @@ MEASURES: Mapping[str, Measure] = {
             "accuracy on the class that fares worst",
             lambda c, _: c.worst_class_accuracy,
             _one_minus,
+        ),
+        Measure(
+            "over_majority",
+            "max",
+            "standard errors by which the accuracy exceeds that of always answering the most frequent class (McNemar)",
+            lambda c, _: against_majority(c).z,
+            _reciprocal,
+            range=(-math.inf, math.inf),
+        ),
+        Measure(
+            "answered_classes",
+            "max",
+            "number of classes that the model answers at all",
+            _answered,
+            _reciprocal,
+            range=(1.0, math.inf),
         ),
         Measure(
             "class_gap",
@@ -250,6 +279,24 @@ def applicable(report: Report, references: References, attributes: Sequence[str]
         if present and measure.need == "groups":
             names.extend(f"{measure.name}@{attribute}" for attribute in attributes[1:])
     return names
+
+
+def why_trivial(values: Mapping[str, float], objectives: Sequence[str]) -> str:
+    """Return why a model with these measures knows nothing of the single example; empty if it does, or none says.
+
+    Where the worst class is an objective and accuracy is not, a model may well be less accurate than always answering
+    the most frequent class: there it must only answer more than one.
+    """
+    if values.get("answered_classes") == 1:
+        return "gives the same answer to everybody"
+    if judged_by_worst_class(objectives) or not values.get("over_majority", math.inf) < BEYOND_MAJORITY:
+        return ""
+    return "does not beat always answering the most frequent class beyond noise"
+
+
+def judged_by_worst_class(objectives: Sequence[str]) -> bool:
+    """Return whether the worst class is an objective, and accuracy is none."""
+    return "worst_class_accuracy" in objectives and "accuracy" not in objectives
 
 
 def front_mask(

@@ -136,7 +136,9 @@ def _planned(
     _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
         raise RunError(f"{files.root}: the data have changed since the run began: start a new run")
-    return make_plan(space, dataset, _recorded_speeds(record))
+    plan = make_plan(space, dataset, _recorded_speeds(record))
+    # What was recorded decides: an earlier kdtune may have had other bounds.
+    return plan if record is None else replace(plan, constraints=record.constraints)
 
 
 def _check_files(plan: "Plan", writer: RunWriter) -> None:

@@ -1,7 +1,7 @@
 """What a space means on a data set: the objectives and bounds, the baselines, and the job of each trial."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from kdtune.distill.weights import Weights
 from kdtune.errors import DataError, SpaceError
 from kdtune.fairness import count
 from kdtune.pareto import Constraint, parse_constraint
-from kdtune.runs.objectives import Objective, References
+from kdtune.runs.objectives import BEYOND_MAJORITY, Objective, References, judged_by_worst_class
 from kdtune.space.questions import check_bound
 from kdtune.space.reading import Choice, Pair, Range, Space
 from kdtune.sweep.from_files import check_fit, weights_of
@@ -163,6 +163,8 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         constraint = parse_constraint(bounded.name, text, symbols=symbols)
         check_bound(bounded.measure, constraint, text)
         constraints.append(constraint)
+    if space.trivial == "exclude":
+        constraints.append(_not_trivial([objective.name for objective in objectives]))
     _check_parameters(space, dataset, constraints)
     _check_size(dataset)
     for name in dict.fromkeys([*(o.name for o in objectives), *(c.name for c in constraints)]):
@@ -172,6 +174,13 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         if (file := plan.file(role, name)) is not None:
             check_fit(name, file, dataset)
     return plan
+
+
+def _not_trivial(objectives: Sequence[str]) -> Constraint:
+    """Return what keeps students off the front that know no more than which class is the most frequent."""
+    if judged_by_worst_class(objectives):
+        return Constraint("answered_classes", ">=", 2)
+    return Constraint("over_majority", ">=", BEYOND_MAJORITY)
 
 
 def _check_parameters(space: Space, dataset: Dataset, constraints: Iterable[Constraint]) -> None:

@@ -222,6 +222,31 @@ def test_only_what_can_be_measured_is_applicable() -> None:
     assert applicable(report_of(counts), References(), []) == [
         "accuracy",
         "worst_class_accuracy",
+        "over_majority",
+        "answered_classes",
         "class_gap",
     ]
     assert "latency" in applicable(report_of(counts, latency=1.0), References(), [])
+
+
+def test_a_model_that_answers_the_same_to_everybody_is_named() -> None:
+    labels = np.array([0] * 40 + [1] * 60)
+    counts = {ALL: count(labels, np.ones(100, int), n_classes=2)}
+    values = all_measures(report_of(counts), References(), [])
+    assert (values["answered_classes"], values["over_majority"]) == (1, -37)
+    assert why_trivial(values, ["accuracy", "eod"]) == "gives the same answer to everybody"
+    assert why_trivial(values, ["worst_class_accuracy"]) == "gives the same answer to everybody"
+
+
+def test_a_model_that_hardly_beats_the_majority_is_named_unless_the_worst_class_decides() -> None:
+    """It finds 12 of 40 by 8 false alarms: McNemar's exact p is 0.25."""
+    labels = np.array([0] * 40 + [1] * 60)
+    answers = np.array([0] * 12 + [1] * 28 + [0] * 8 + [1] * 52)
+    counts = {ALL: count(labels, answers, n_classes=2)}
+    values = all_measures(report_of(counts), References(), [])
+    assert stats.norm.sf(values["over_majority"]) == pytest.approx(stats.binom.cdf(8, 20, 0.5))
+    assert "beyond noise" in why_trivial(values, ["accuracy", "eod"])
+    assert why_trivial(values, ["worst_class_accuracy", "eod"]) == ""
+    right = all_measures(report_of({ALL: count(labels, labels, n_classes=2)}), References(), [])
+    assert why_trivial(right, ["accuracy"]) == ""
+    assert why_trivial({"accuracy": 0.5}, ["accuracy"]) == "", "an earlier kdtune recorded no such measures"

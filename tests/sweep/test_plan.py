@@ -227,3 +227,19 @@ def test_a_teacher_with_weights_is_not_trained_and_checked_first(plan_of: Any, t
         plan_of(teacher={"weights": {"mlp-61": str(file)}})
     with pytest.raises(SpaceError, match=r"teacher\.weights: neither a file"):
         plan_of(teacher={"weights": 3})
+
+
+@pytest.mark.parametrize(
+    ("objectives", "bound"),
+    [
+        (["accuracy", "eod"], "over_majority >= 3.3"),
+        (["class_gap", "dpd"], "over_majority >= 3.3"),
+        (["worst_class_accuracy", "eod"], "answered_classes >= 2"),
+        (["worst_class_accuracy", "accuracy"], "over_majority >= 3.3"),
+    ],
+)
+def test_students_that_know_nothing_stay_off_the_front_unless_they_are_asked_for(
+    plan_of: Any, objectives: list[str], bound: str
+) -> None:
+    assert str(plan_of(objectives=objectives).constraints[-1]) == bound
+    assert plan_of(objectives=objectives, trivial="keep").constraints == ()

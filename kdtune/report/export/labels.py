@@ -13,6 +13,8 @@ UNITS = {
     "worst_class_accuracy": "share of its examples",
     "worst_group_accuracy": "share of its examples",
     "class_gap": "difference of shares",
+    "over_majority": "standard errors",
+    "answered_classes": "number of classes",
     "class_bias_teacher": "mean change",
     "class_bias_nds": "mean change",
     "eod": "difference of rates",
