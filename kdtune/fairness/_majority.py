@@ -6,7 +6,6 @@ import numpy as np
 
 from kdtune.fairness._counts import Counts
 
-
 _LARGEST_Z = 37.0
 """Beyond, the probability is too small for a number."""
 

@@ -148,9 +148,13 @@ class Run:
             raise RunError(f"{self.path}: no trial or baseline {model_id!r}")
         return self.files.reports(model_id)
 
-    def trials(self) -> "pandas.DataFrame":
-        """Return the trials, one per row: id, state, epoch, what was searched, measures, feasible, front."""
-        return self._table(self.state())
+    def trials(self, state: RunState | None = None) -> "pandas.DataFrame":
+        """Return the trials, one per row: id, state, epoch, what was searched, measures, feasible, front.
+
+        Args:
+            state: that was read earlier; the state now by default.
+        """
+        return self._table(self.state() if state is None else state)
 
     def front(self) -> "pandas.DataFrame":
         """Return the trials on the Pareto front, the best on the first objective first."""

@@ -120,6 +120,7 @@ class RunRecord:
         trials: number of trials to finish, or None for no limit.
         minutes: time to spend, or None for no limit.
         space: the resolved search space; `kdtune search` accepts it as it is.
+        versions: of Python and packages: those with which the run began, and after `, then ` those of later drivers.
     """
 
     name: str

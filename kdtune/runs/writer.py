@@ -148,6 +148,10 @@ class RunWriter:
         """Record the hypervolume after `done` trials."""
         self._emit({"kind": "front", "done": done, "hypervolume": hypervolume})
 
+    def time_away(self, seconds: float) -> None:
+        """Record that the wall clock went on by so many seconds without work: a sleep, or a step (also backwards)."""
+        self._emit({"kind": "away", "seconds": round(seconds, 1)})
+
     def close(self) -> None:
         """Close the files."""
         self._events.close()

@@ -1,7 +1,7 @@
 """Drives a sweep from a checked space to a finished run directory."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,11 @@ from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness
-from kdtune.sweep.remote.cluster import Allotment, allot, connected
+from kdtune.sweep.remote.cluster import Allotment, allot, allot_here, connected
 from kdtune.user_code import check_named, import_modules
 
 if TYPE_CHECKING:
+    from kdtune.data.dataset import Dataset
     from kdtune.sweep.calibration.cohort_size import CohortChoice
     from kdtune.sweep.plan import Plan, Speed
 
@@ -105,7 +106,9 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
         space = space.as_study()
     plan = _planned(space, record, writer, liveness, files)
     if record is None:
-        _check_files(plan, writer)
+        check_files(plan, partial(writer.run_state, "preparing"))
+    if request.address is None:
+        allot_here(space.resources)  # what this machine lacks is said before Ray starts
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
         allotment = allot(space.resources)
@@ -126,13 +129,9 @@ def _planned(
     space: Space, record: RunRecord | None, writer: RunWriter, liveness: Liveness, files: RunFiles
 ) -> "Plan":
     """Load the data and check the space, and the record of a resumed run, against them; Ray is not needed."""
-    from kdtune.data import load
-    from kdtune.sweep.plan import check_names, make_plan
+    from kdtune.sweep.plan import make_plan
 
-    import_modules(space.imports)
-    check_names(space)
-    writer.run_state("preparing", f"data: {space.dataset.name}")
-    dataset = load(space.dataset.name, **space.dataset.options)
+    dataset = load_data(space, partial(writer.run_state, "preparing"))
     _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
         raise RunError(f"{files.root}: the data have changed since the run began: start a new run")
@@ -141,14 +140,28 @@ def _planned(
     return plan if record is None else replace(plan, constraints=record.constraints)
 
 
-def _check_files(plan: "Plan", writer: RunWriter) -> None:
+def load_data(space: Space, say: Callable[[str], object]) -> "Dataset":
+    """Import the user's modules, check all names that a space uses, and load its data.
+
+    Raises:
+        InputError: a name is unknown, or the data can't be used.
+    """
+    from kdtune.data import load
+    from kdtune.sweep.plan import check_names
+
+    import_modules(space.imports)
+    check_names(space)
+    say(f"data: {space.dataset.name}")
+    return load(space.dataset.name, **space.dataset.options)
+
+
+def check_files(plan: "Plan", say: Callable[[str], None]) -> None:
     """Refuse models from files that do not know the data: seconds here save a sweep that learns from nonsense."""
     from kdtune.sweep.from_files import check_knows
 
     for role, architecture in plan.architectures:
         if plan.file(role, architecture) is not None:
-            job = plan.baseline_job(role, architecture)
-            check_knows(plan.space, role, job, plan.dataset, partial(writer.run_state, "preparing"))
+            check_knows(plan.space, role, plan.baseline_job(role, architecture), plan.dataset, say)
 
 
 def _calibrated(
@@ -160,12 +173,17 @@ def _calibrated(
     files: RunFiles,
 ) -> "tuple[Plan, RunRecord]":
     """Choose how models run fastest here and how cohorts are formed; a resumed run keeps its first choice."""
-    from kdtune.sweep.run_record import record_of
+    from kdtune.sweep.run_record import record_of, with_versions_now
 
     begun = record is not None
     if record is None:
         plan = replace(plan, speeds=_measure_speeds(plan, writer))
         record = record_of(plan, files.root.name, kind)
+    else:
+        record, changes = with_versions_now(record)
+        if changes:
+            said = f"not the versions that the run had: {', '.join(changes)}: numbers may differ from what they were"
+            writer.run_state("preparing", said)
     if kind == "sweep":
         choice = _cohort_choice(plan, allotment, record, writer, begun=begun)
         record = replace(record, machine={**record.machine, "cohort": vars(choice)})

@@ -1,6 +1,5 @@
 """The app over states and sizes: every key, every screen, no pane that fails."""
 
-import asyncio
 import copy
 import json
 import time
@@ -8,14 +7,15 @@ from functools import cache
 from typing import Never
 
 import pytest
+from tui.charts.classes.accuracy_map.bias import bias_of
+from tui.charts.search.settings.ranking import settings_and_results
 
 from kdtune.runs.lock import requested_stop
 from kdtune.runs.records import RunRecord
+from tests.tui.driving import screen_text, settled, turn, until
 from tui.actions.table import ACTIONS
 from tui.actions.timing import moment
 from tui.app import Monitor
-from tui.charts.bias import bias_of
-from tui.charts.ranking import settings_and_results
 from tui.drawing.glyphs import Glyphs
 from tui.sources import Health, Live, Replay
 from tui.sources.synthetic import Synthetic
@@ -31,30 +31,6 @@ WORLDS = {
     "one trial": {"trials": 1, "epochs": 3, "classes": 4},
     "thousand trials": {"trials": 1000, "epochs": 2, "classes": 5, "exact": False},
 }
-
-
-async def settled(pilot, monitor) -> None:
-    for _ in range(400):
-        await pilot.pause(0.01)
-        source = monitor.session.source
-        if source.loading is None and (source.waiting == 0 if isinstance(source, Live) else True):
-            await pilot.pause(0.2)
-            return
-    raise AssertionError("it did not settle")
-
-
-def screen_text(app):
-    return "\n".join(
-        "".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()
-    )
-
-
-async def until(pilot, condition) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await pilot.pause(0.02)
-    raise AssertionError("it took too long")
 
 
 @cache
@@ -87,10 +63,10 @@ async def test_the_first_paint_shows_what_has_been_read_so_far(monkeypatch) -> N
 async def test_every_screen_in_every_state_and_size(name, size) -> None:
     app = monitor_of(name)
     async with app.run_test(size=size) as pilot:
-        await pilot.pause(0.15)
+        await turn(pilot)
         for key in "123456":
             await pilot.press(key)
-            await pilot.pause(0.02)
+            await turn(pilot)
             lines = screen_text(app).split("\n")
             assert len(lines) == size[1]
             for _ in app.board.panes:
@@ -102,7 +78,7 @@ async def test_every_screen_in_every_state_and_size(name, size) -> None:
 async def test_lists_of_classes_scroll_to_their_ends_and_back(pane) -> None:
     app = Monitor(Synthetic(trials=2, epochs=2, classes=100))
     async with app.run_test(size=(160, 40)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("1" if pane == "bias" else "4")
         await pilot.pause()
         app.board.activate([each.pane_name for each in app.board.panes].index(pane))
@@ -120,7 +96,7 @@ async def test_lists_of_classes_scroll_to_their_ends_and_back(pane) -> None:
 async def test_where_all_classes_are_in_sight_the_keys_go_through_the_trials() -> None:
     app = Monitor(Synthetic(trials=5, epochs=2, classes=3))
     async with app.run_test(size=(160, 48)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("tab", "tab", "home")
         first = app.session.view.cursor
         await pilot.press("G")
@@ -132,7 +108,7 @@ async def test_every_key_on_every_screen(size) -> None:
     app = monitor_of("running", readonly=True)
     passed_over = {"q", "ctrl+s", "ctrl+p", *"123456"}
     async with app.run_test(size=size) as pilot:
-        await pilot.pause(0.1)
+        await turn(pilot)
         for screen in "123456":
             await pilot.press(screen)
             for action in ACTIONS:
@@ -152,7 +128,8 @@ async def test_breakpoints() -> None:
         shown = {}
         for width, height in ((160, 48), (110, 30), (80, 24), (50, 24), (160, 18)):
             await pilot.resize_terminal(width, height)
-            await pilot.pause(0.05)
+            await until(pilot, lambda wanted=(width, height): app.board.size == wanted)
+            await turn(pilot)
             board = app.board
             shown[width, height] = (
                 [pane.pane_name for pane in board.panes if pane.display],
@@ -168,7 +145,7 @@ async def test_breakpoints() -> None:
 async def test_moving_selecting_filtering_and_sorting() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.2)
+        await turn(pilot)
         await pilot.press("home", "j", "j")
         assert app.session.view.cursor == "t0000"
         await pilot.press("space", "j", "space", "j", "p")
@@ -191,7 +168,7 @@ async def test_moving_selecting_filtering_and_sorting() -> None:
 async def test_the_cursor_follows_the_order_of_the_pane() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.2)
+        await turn(pilot)
         await pilot.press("2", "tab", "tab", "home")
         seen = [app.session.view.cursor]
         for _ in range(len(app.session.store.front) + 1):
@@ -206,7 +183,7 @@ async def test_the_cursor_follows_the_order_of_the_pane() -> None:
 async def test_a_click_chooses_a_trial_or_a_place_in_a_chart() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.3)
+        await turn(pilot)
         table, curves = app.board.panes[:2]
         baselines = len(app.session.store.baselines)
         await pilot.click(table, offset=(8, table.gutter.top + 1 + baselines + 2))
@@ -229,11 +206,9 @@ async def test_importance_comes_from_the_helper_process_and_is_that_of_the_trial
                 assert app.session.set_filter(wanted) == ""
             columns, values = settings_and_results(app.session.frame(0, 0), "accuracy")
             expected = importance(columns, values)
-            for _ in range(1000):
-                await pilot.pause(0.02)
-                if app.session.intervals.rankings.get("accuracy") == expected:
-                    break
-            assert app.session.intervals.rankings["accuracy"] == expected
+            await until(
+                pilot, lambda wanted=expected: app.session.intervals.rankings.get("accuracy") == wanted
+            )
         await until(pilot, lambda: f"{expected[0].strength:.2f}" in screen_text(app))
 
 
@@ -241,9 +216,9 @@ async def test_help_scrolls_with_the_keys_that_move() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("question_mark")
-        await pilot.pause(0.2)
+        await turn(pilot)
         await pilot.press("j", "j", "j", "j", "j", "j", "j", "k")
-        await pilot.pause(0.2)
+        await turn(pilot)
         assert app.screen.query_one(".box").scroll_offset.y == 6
         await pilot.press("q")
         assert len(app.screen_stack) == 1
@@ -260,7 +235,7 @@ async def test_control_c_says_how_to_leave() -> None:
 async def test_a_wrong_filter_says_so_and_changes_nothing() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause(0.2)
+        await turn(pilot)
         await pilot.press("slash", *"eo<1", "enter")
         assert len(app.screen_stack) == 2
         assert "eo" in screen_text(app)
@@ -271,7 +246,7 @@ async def test_a_wrong_filter_says_so_and_changes_nothing() -> None:
 async def test_a_ninth_is_not_compared() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause(0.2)
+        await turn(pilot)
         await pilot.press("home", "j")
         for _ in range(9):
             await pilot.press("j", "space")
@@ -282,29 +257,29 @@ async def test_pause_holds_the_view_and_nothing_is_lost() -> None:
     world = Synthetic(trials=9, epochs=4, classes=4, rate=1)
     app = Monitor(world, hz=50)
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.3)
+        await turn(pilot)
         await pilot.press("P")
         held = app.session.store.reports
-        await pilot.pause(0.3)
+        await turn(pilot)
         assert app.session.store.reports == held
         assert any("paused +" in text for text, _ in badges(app.session))
         app.session.source.rate = None
-        await pilot.pause(0.2)
         await pilot.press("P")
+        await turn(pilot)
         assert app.session.store.reports == sum(event["kind"] == "report" for event in world.events())
 
 
 async def test_stale_lost_and_gone_are_said() -> None:
     app = monitor_of("running")
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.2)
+        await turn(pilot)
         app.session.source._clock += 400
         assert ("no report for 6:00 min", "badge-warn") in badges(app.session)
         app.session.source.health = Health(lost=True)
         assert state_name(app.session) == "lost"
         app.session.source.health = Health(gone=True)
         assert state_name(app.session) == "gone"
-        await pilot.pause(0.3)
+        await turn(pilot)
         assert "gone" in screen_text(app)
         assert app.failures == []
 
@@ -320,11 +295,11 @@ async def test_stopping_needs_the_typed_word(run) -> None:
     files, record = run
     app = Monitor(Live(files, record))
     async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("Q", *"yes", "enter")
         assert requested_stop(files) is None
         await pilot.press("Q", *"stop", "enter")
-        await pilot.pause(0.05)
+        await turn(pilot)
         assert requested_stop(files) == "clean"
 
 
@@ -332,7 +307,7 @@ async def test_read_only_cannot_stop(run) -> None:
     files, record = run
     app = Monitor(Live(files, record), readonly=True)
     async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("Q")
         assert len(app.screen_stack) == 1
         assert "read-only" in app.session.message[0]
@@ -342,7 +317,7 @@ async def test_export_copies_the_command(run) -> None:
     files, record = run
     app = Monitor(Live(files, record))
     async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("e")
         assert app.clipboard == f"kdtune export {files.root}"
         await pilot.press("y", "y")
@@ -353,7 +328,7 @@ async def test_replay_steps_and_seeks(run) -> None:
     files, record = run
     app = Monitor(Replay(files, record, speed=1e-6))
     async with app.run_test(size=(160, 48)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("g", *"50%", "enter")
         half = app.session.store.reports
         assert half > 0
@@ -379,7 +354,7 @@ async def test_themes(theme) -> None:
     async with app.run_test(size=(160, 48)) as pilot:
         for key in "123456":
             await pilot.press(key)
-            await pilot.pause(0.05)
+            await turn(pilot)
         assert app.failures == []
 
 
@@ -388,21 +363,21 @@ async def test_ascii_is_ascii() -> None:
     async with app.run_test(size=(160, 48)) as pilot:
         for key in "123456":
             await pilot.press(key)
-            await pilot.pause(0.1)
+            await turn(pilot)
             assert screen_text(app).isascii(), next(c for c in screen_text(app) if not c.isascii())
 
 
 async def test_a_chart_that_fails_leaves_the_others_alone() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.1)
+        await turn(pilot)
 
         def broken(_) -> Never:
             raise ZeroDivisionError("no")
 
         app.board.panes[1].chart = broken
         app.session.view.changed()
-        await pilot.pause(0.5)
+        await turn(pilot)
         text = screen_text(app)
         assert "can't be drawn" in text
         assert "t0003" in text
@@ -413,14 +388,11 @@ async def test_nothing_is_drawn_twice_without_a_change() -> None:
     async with app.run_test(size=(160, 48)) as pilot:
         drawn, written = [], []
         app.session.meter.drew = lambda name, seconds: drawn.append(name)
-        for _ in range(30):  # until the background process has answered all that was asked
-            drawn.clear()
-            await pilot.pause(0.6)
-            if set(drawn) <= {"header"}:
-                break
+        await settled(pilot)
+        drawn.clear()
         for pane in app.board.panes:
             pane.refresh = lambda *regions, **options: written.append(regions)
-        await asyncio.sleep(0.6)
+        await turn(pilot)
         assert set(drawn) <= {"header"}
         assert written == []
 
@@ -434,7 +406,7 @@ async def test_numbers_are_those_of_status(run, capsys) -> None:
     status = json.loads(capsys.readouterr().out)
     app = Monitor(Live(files, record))
     async with app.run_test(size=(160, 48)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         assert app.session.store.front == set(status["status"]["front"])
         assert app.session.store.hypervolume == status["status"]["hypervolume"]
         assert app.session.store.counts() == status["status"]["trials"]
@@ -457,12 +429,9 @@ async def test_numbers_are_those_of_status(run, capsys) -> None:
         for kind in ("teacher", "nds"):
             assert bias_of(frame, model, counts, kind).tolist() == member["class_bias"][kind]
         await pilot.press("3")
-        for _ in range(500):
-            await pilot.pause(0.02)
-            doubt = app.session.intervals.doubts.get((member["id"], member["epoch"], "eod"))
-            if doubt is not None:
-                break
-        assert doubt is not None
+        key = (member["id"], member["epoch"], "eod")
+        await until(pilot, lambda: key in app.session.intervals.doubts)
+        doubt = app.session.intervals.doubts[key]
         assert (doubt.low, doubt.high, doubt.chance) == tuple(
             member["doubts"]["eod"][k] for k in ("low", "high", "chance")
         )

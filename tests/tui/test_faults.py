@@ -12,6 +12,7 @@ import pytest
 
 from kdtune.runs.lock import LOST_AFTER_SECONDS
 from kdtune.runs.records import RunRecord
+from tests.tui.driving import screen_text, settled, turn, until
 from tui.app import Monitor
 from tui.sources import Live
 from tui.sources.synthetic import Synthetic
@@ -35,17 +36,10 @@ def monitor_of(files):
     return Monitor(Live(files, RunRecord.read(files.record)), hz=30)
 
 
-async def until(pilot, condition, seconds=20.0) -> None:
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "it took too long"
-        await pilot.pause(0.02)
-
-
 async def read(pilot, app) -> None:
     source = app.session.source
     await until(pilot, lambda: source.loading is None and not source.waiting and app.session.store.reports)
-    await pilot.pause(0.2)
+    await settled(pilot)
 
 
 async def every_screen(pilot, app):
@@ -53,9 +47,8 @@ async def every_screen(pilot, app):
     texts = []
     for key in "123456":
         await pilot.press(key)
-        await pilot.pause(0.2)
-        strips = app.screen._compositor.render_strips()
-        texts.append("\n".join("".join(segment.text for segment in strip) for strip in strips))
+        await turn(pilot)
+        texts.append(screen_text(app))
     assert app.failures == []
     return texts
 
@@ -124,7 +117,9 @@ async def test_a_killed_driver_is_lost_once_its_heartbeat_is_old(run) -> None:
         app = monitor_of(run)
         async with app.run_test(size=(160, 48)) as pilot:
             await read(pilot, app)
-            await pilot.pause(1.5)
+            for _ in range(2):
+                seen = app.session.source.health
+                await until(pilot, lambda seen=seen: app.session.source.health is not seen)
             assert state_name(app.session) == "running"  # slow, but it holds the lock
             driver.send_signal(signal.SIGKILL)
             driver.wait()
@@ -147,7 +142,7 @@ async def test_a_run_that_failed_says_why(run) -> None:
         assert all("failed" in text.split("\n")[0] for text in await every_screen(pilot, app))
         app.session.store.state.message = "no room on the disk"
         app.session.view.changed()
-        await pilot.pause(0.5)
+        await turn(pilot)
         assert "no room on the disk" in (await every_screen(pilot, app))[0].split("\n")[0]
 
 
@@ -193,7 +188,8 @@ async def test_a_file_cut_off_during_a_pause_is_read_anew(run) -> None:
         await pilot.press("P")
         lines = run.events.read_text().splitlines(keepends=True)
         run.events.write_text("".join(lines[:9]))
-        await pilot.pause(0.3)
+        counted = app.session.source._unread
+        await until(pilot, lambda: counted._end == run.events.stat().st_size)
         await pilot.press("P")
         want = sum('"report"' in line for line in lines[:9])
         await until(pilot, lambda: app.session.store.reports == want)

@@ -1,5 +1,6 @@
 """One table of actions makes bindings, help, footer, palette and the README's keys."""
 
+from tests.tui.driving import turn
 from tui.actions.action import FORBIDDEN_KEYS, bindings, footer, groups, markdown
 from tui.actions.table import ACTIONS
 from tui.app import Monitor
@@ -39,7 +40,7 @@ def test_what_one_needs_first_is_first_in_the_footer() -> None:
 async def test_the_palette_lists_every_action_and_does_it() -> None:
     app = Monitor(Synthetic(trials=3, epochs=2, classes=3))
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause(0.1)
+        await turn(pilot)
         commands = list(app.get_system_commands(app.screen))
         assert [command.help for command in commands][:-1] == [action.help for action in ACTIONS]
         await pilot.press("ctrl+p")
