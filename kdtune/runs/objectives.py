@@ -120,7 +120,7 @@ MEASURES: Mapping[str, Measure] = {
             "max",
             "number of classes that the model answers at all",
             _answered,
-            _reciprocal,
+            lambda value: 1.0 / max(value, 1.0),
             range=(1.0, math.inf),
         ),
         Measure(

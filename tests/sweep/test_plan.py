@@ -11,6 +11,7 @@ import torch
 from kdtune import models
 from kdtune.data import Split
 from kdtune.errors import InputError, SpaceError
+from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Speed, make_plan
 
 
@@ -204,8 +205,6 @@ def test_too_few_examples(plan_of: Any, make_dataset: Any) -> None:
 
 
 def test_make_plan_takes_no_space_for_granted(make_dataset: Any) -> None:
-    from kdtune.space.reading import parse_space
-
     space = parse_space({"dataset": {"name": "blobs"}, "pairs": ["mlp-16->linear"]}, "x")
     assert make_plan(space, make_dataset()).speeds == {}
 
