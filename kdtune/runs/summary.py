@@ -15,13 +15,13 @@ from kdtune.fairness import (
     gap_interval,
     mean_class_bias,
 )
-from kdtune.runs.comparing import resolution
+from kdtune.runs.comparison.of_run import resolution
+from kdtune.runs.comparison.resolution import Resolution
+from kdtune.runs.comparison.verdict import conclusion
 from kdtune.runs.objectives import Objective, References, why_trivial
 from kdtune.runs.reader import Run, Status
 from kdtune.runs.records import ALL, Report
-from kdtune.runs.resolution import Resolution
 from kdtune.runs.state import ModelState, RunState
-from kdtune.runs.verdict import conclusion
 
 Gap = Literal["eod", "dpd"]
 GAPS: tuple[Gap, ...] = ("eod", "dpd")

@@ -128,6 +128,7 @@ class Space(Strict):
     objectives: list[str] = Field(default=["accuracy", "eod"], min_length=1)
     constraints: dict[str, str] = Field(default={})
     trivial: Literal["exclude", "keep"] = "exclude"
+    measures: list[str] = Field(default=[])
     budget: Budget = Budget()
     train: dict[str, Any] = Field(default={})
     teacher: TeacherSpec = TeacherSpec()

@@ -15,10 +15,10 @@ from rich.text import Text
 from kdtune.errors import RunError, SpaceError, did_you_mean
 from kdtune.files import dumps
 from kdtune.output import narrate, output, print_data
+from kdtune.runs.comparison.verdict import remarks
 from kdtune.runs.finding import list_runs
 from kdtune.runs.reader import Run
 from kdtune.runs.summary import Doubt, Member, Summary, summarise
-from kdtune.runs.verdict import remarks
 from kdtune.text import duration, number, plain, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kdtune.runs.resolution import Resolution, Versus
+from kdtune.runs.comparison.resolution import Resolution, Versus
 from kdtune.text import listed, signed
 
 _ROLES = {"nds": "NDS", "teacher": "the teacher"}

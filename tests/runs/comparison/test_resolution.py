@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from kdtune.fairness import count, mean_class_bias
+from kdtune.runs.comparison.resolution import Compared, Comparer, Resolution, resolve, rounded_up
 from kdtune.runs.objectives import Objective, References, front_mask
 from kdtune.runs.predictions import Validation
-from kdtune.runs.resolution import Compared, Comparer, Resolution, resolve, rounded_up
 
 BASELINES = {"nds": "nds-y", "teacher": "teacher-x"}
 

@@ -229,15 +229,18 @@ class Comparer:
         key = (objective.name, a.id, b.id, reference or "", f"{self.level:.3g}")
         if key not in self.known:
             grouped = objective.measure.need == "groups"
+            chosen: slice | npt.NDArray[np.bool_] = slice(None)
+            if objective.group is not None:
+                chosen = self.examples.groups[objective.attribute] == objective.group
             self.known[key] = compare(
-                self.examples.labels,
-                a.answers,
-                b.answers,
+                self.examples.labels[chosen],
+                a.answers[chosen],
+                b.answers[chosen],
                 self.examples.groups[objective.attribute] if grouped else None,
                 measure=test,
                 n_classes=self.n_classes,
                 n_groups=self.sizes[objective.attribute] if grouped else None,
-                reference=None if reference is None else self.answers[reference],
+                reference=None if reference is None else self.answers[reference][chosen],
                 level=self.level,
             )
         return self.known[key]

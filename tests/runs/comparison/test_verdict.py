@@ -2,9 +2,9 @@
 
 import pytest
 
-from kdtune.runs.resolution import Resolution
-from kdtune.runs.verdict import conclusion, remarks
-from tests.runs.test_resolution import with_baselines
+from kdtune.runs.comparison.resolution import Resolution
+from kdtune.runs.comparison.verdict import conclusion, remarks
+from tests.runs.comparison.test_resolution import with_baselines
 
 OBJECTIVES = ("accuracy", "eod")
 
@@ -35,8 +35,8 @@ def test_a_sweep_with_a_finding_names_it() -> None:
 
 
 def test_fewer_weights_than_a_teacher_are_no_finding() -> None:
+    from kdtune.runs.comparison.resolution import Compared
     from kdtune.runs.objectives import Objective
-    from kdtune.runs.resolution import Compared
 
     sweep = with_baselines(5, 1, [0.7, 0.8])
     sweep.objectives = [Objective.parse(name, []) for name in ("accuracy", "parameters")]
