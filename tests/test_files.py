@@ -240,7 +240,7 @@ def test_what_a_killed_process_left_aside_is_deleted_by_the_next_one(tmp_path: P
         assert process.stdout is not None
         process.stdout.readline()
     half[0].kill()
-    half[0].wait()
+    half[0].communicate()
     assert len(os.listdir(tmp_path)) == 2
     with replace_folder(folder) as new:
         (new / "a").write_text("whole")
