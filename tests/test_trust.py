@@ -25,7 +25,7 @@ from kdtune.cli import main
 from kdtune.data.cache import cached_tensors
 from kdtune.data.mapped import map_file
 from kdtune.distill.checkpoint import read_checkpoint
-from kdtune.distill.pretrained import read_state
+from kdtune.distill.weights.pretrained import read_state
 from kdtune.errors import KdtuneError
 from kdtune.files import read_json
 from kdtune.report.evaluate.trained import load_trained

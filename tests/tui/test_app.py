@@ -14,8 +14,8 @@ from tests.tui.driving import screen_text, settled, turn, until
 from tui.actions.table import ACTIONS
 from tui.actions.timing import moment
 from tui.app import Monitor
-from tui.charts.bias import bias_of
-from tui.charts.ranking import settings_and_results
+from tui.charts.classes.bias import bias_of
+from tui.charts.search.ranking import settings_and_results
 from tui.drawing.glyphs import Glyphs
 from tui.sources import Health, Live, Replay
 from tui.sources.synthetic import Synthetic

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint
 from kdtune.distill.config import Job
-from kdtune.distill.module import module_of
+from kdtune.distill.weights.module import module_of
 from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular, sha256_of
 from kdtune.models import build_fitting

@@ -10,7 +10,7 @@ from kdtune.report.drawing.picture import Picture
 from kdtune.report.export.labels import interval_of, measure_name, short, value_text
 from kdtune.report.export.page.sentences import bound, opening
 from kdtune.report.export.results.findings import Findings, ModelFindings
-from kdtune.runs.objectives import Objective
+from kdtune.runs.objectives import Objective, objective_of
 from kdtune.runs.summary import GAPS
 from kdtune.text import number, setting
 
@@ -59,7 +59,7 @@ def _under(findings: Findings) -> str:
 def _front_table(findings: Findings) -> Rows:
     settings = [name for name in ("temperature", "alpha") if any(name in m.config for m in findings.members)]
     names = list(dict.fromkeys(["accuracy", *(o.name for o in findings.objectives)]))
-    objectives = [Objective.parse(name, list(findings.record.attributes)) for name in names]
+    objectives = [objective_of(findings.record, name) for name in names]
     heads = ["student", *(f"{measure_name(o)}, test" for o in objectives)]
     heads += [f"{measure_name(o)}, validation" for o in objectives]
     heads += [{"temperature": "T", "alpha": "α"}.get(name, name) for name in settings]
