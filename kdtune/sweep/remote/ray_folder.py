@@ -30,7 +30,7 @@ def choose_folder(say: Callable[[str], object]) -> Path:
     from ray._common.utils import get_default_ray_temp_dir
 
     first = Path(get_default_ray_temp_dir())
-    reasons = {}
+    reasons: dict[Path, str] = {}
     for folder in dict.fromkeys([first, *(Path(place, "ray") for place in _OTHERS)]):
         why = unfit(folder)
         if not why:
