@@ -110,7 +110,12 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
     if request.address is None:
         allot_here(space.resources)  # what this machine lacks is said before Ray starts
     writer.run_state("preparing", "starting Ray")
-    with connected(request.address):
+
+    def say(words: str) -> None:
+        _heed(liveness)  # a start may be tried for minutes
+        writer.run_state("preparing", words)
+
+    with connected(request.address, say):
         allotment = allot(space.resources)
         plan, recorded = _calibrated(plan, allotment, kind, record, writer, files)
         _heed(liveness)
