@@ -641,7 +641,7 @@ def test_files_are_opened_by_one_door() -> None:
     allowed = {
         ("data/cache.py", "safe_open"): "after the door looked",
         ("data/mapped.py", "np.load"): "after the door looked",
-        ("distill/pretrained.py", "safetensors.torch.load_file"): "after the door looked",
+        ("distill/weights/pretrained.py", "safetensors.torch.load_file"): "after the door looked",
         ("distill/torch_file.py", "torch.load"): "of a file that the door opened",
         ("data/images/pixels.py", "Image.open"): "of a tree in which only files are counted",
         ("data/images/tree.py", "Image.open"): "the same",

@@ -15,7 +15,8 @@ from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness
-from kdtune.sweep.remote.cluster import Allotment, allot, allot_here, connected
+from kdtune.sweep.remote.allotment import Allotment
+from kdtune.sweep.remote.cluster import allot, allot_here, connected
 from kdtune.user_code import check_named, import_modules
 
 if TYPE_CHECKING:
@@ -107,11 +108,12 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
     plan = _planned(space, record, writer, liveness, files)
     if record is None:
         check_files(plan, partial(writer.run_state, "preparing"))
+    trials = space.budget.trials if kind == "sweep" else None
     if request.address is None:
-        allot_here(space.resources)  # what this machine lacks is said before Ray starts
+        allot_here(space.resources, trials=trials)  # what this machine lacks is said before Ray starts
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
-        allotment = allot(space.resources)
+        allotment = allot(space.resources, trials=trials)
         plan, recorded = _calibrated(plan, allotment, kind, record, writer, files)
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.

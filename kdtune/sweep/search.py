@@ -17,7 +17,8 @@ from kdtune.sweep.baselines import check_teachers, make_baselines, planned_basel
 from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.recorded_models import RecordedModels
-from kdtune.sweep.remote.cluster import Allotment, workers_now
+from kdtune.sweep.remote.allotment import Allotment
+from kdtune.sweep.remote.cluster import workers_now
 from kdtune.sweep.remote.tasks import TaskTrainer
 from kdtune.sweep.remote.teacher_server import TeacherClient
 from kdtune.sweep.remote.worker_registry import RegistryClient
@@ -92,7 +93,7 @@ def _run_trials(
         owner=owner_of(files),
         memory=memory_limit(resources.memory_per_trial, -(-trainer.allotment.workers // machines)),
     )
-    writer.run_state("running", f"{trainer.allotment.workers} trials at once")
+    writer.run_state("running", trainer.allotment.words)
     usual = partial(usual_epoch, writer.state)
     with clock.ticking(), watchdog(registry, usual, resources.stall_seconds, ready=teachers.ready()):
         _fit(plan, trainer.allotment, manager, shared)

@@ -65,9 +65,7 @@ class Played:
         counts = report(1).counts[ALL]
         references = {pair.pair: References(counts, counts) for pair in plan.space.pairs}
         study = open_study(files.journal, plan.objectives)
-        self.manager = TrialManager(
-            plan, files, self.writer, study, references, stopping=lambda: False, deadline=None
-        )
+        self.manager = TrialManager(plan, files, self.writer, study, references, stopping=lambda: False)
         self.worker: Any = object.__new__(CohortTrial)
         self.worker._shared = SimpleNamespace(extras=(), rungs=plan.rungs)
         self.worker._device = torch.device("cpu")
