@@ -112,6 +112,7 @@ class RunRecord:
         trials: number of trials to finish, or None for no limit.
         minutes: time to spend, or None for no limit.
         space: the resolved search space; `kdtune search` accepts it as it is.
+        models: models of other libraries, by name: what builds them again, as plain JSON.
     """
 
     name: str
@@ -130,6 +131,7 @@ class RunRecord:
     space: Mapping[str, Any]
     versions: Mapping[str, str]
     machine: Mapping[str, Any]
+    models: Mapping[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:
@@ -210,6 +212,8 @@ def _check_kinds(record: Mapping[str, Any]) -> None:
     _check("", record, _KINDS)
     datetime.fromtimestamp(record["created"])
     data, machine = record["dataset"], record["machine"]
+    if "models" in record:
+        _check("", record, {"models": _KEYS})
     _check("dataset.", data, {**_OF_DATA, **{k: v for k, v in _OF_DATA_WHERE_KNOWN.items() if k in data}})
     for name, split in data.get("splits", {}).items():
         _check(f"dataset.splits.{name}.", split, {"n": _WHOLE})

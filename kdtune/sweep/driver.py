@@ -121,9 +121,12 @@ def _planned(
 ) -> "Plan":
     """Load the data and check the space, and the record of a resumed run, against them; Ray is not needed."""
     from kdtune.data import load
+    from kdtune.models.families.find import adopt
     from kdtune.sweep.plan import check_names, make_plan
 
     import_modules(space.imports)
+    if record is not None:
+        adopt(record.models)
     check_names(space)
     writer.run_state("preparing", f"data: {space.dataset.name}")
     dataset = load(space.dataset.name, **space.dataset.options)
@@ -138,7 +141,8 @@ def _check_files(plan: "Plan", writer: RunWriter) -> None:
     from kdtune.sweep.from_files import check_knows
 
     for role, architecture in plan.architectures:
-        if plan.file(role, architecture) is not None:
+        file = plan.file(role, architecture)
+        if file is not None and file.lacks is None:  # a new classifier knows nothing yet
             job = plan.baseline_job(role, architecture)
             check_knows(plan.space, role, job, plan.dataset, partial(writer.run_state, "preparing"))
 
@@ -196,7 +200,7 @@ def _train(
         trainer = TaskTrainer(
             ray.put(Arrays.of(plan.dataset)),
             allotment,
-            user_builders(name for pair in space.pairs for name in (pair.teacher, pair.student)),
+            user_builders(space.architectures),
             plan.extras,
             space.resources,
             registry,
@@ -240,9 +244,8 @@ def _measure_speeds(plan: "Plan", writer: RunWriter) -> "Mapping[str, Speed]":
 
     if all(plan.space.train.get(key, "auto") != "auto" for key in ("precision", "channels_last")):
         return {}
-    names = dict.fromkeys(name for pair in plan.space.pairs for name in (pair.teacher, pair.student))
     writer.run_state("preparing", "measuring how models run fastest")
-    return {name: fastest(name, plan) for name in names}
+    return {name: fastest(name, plan) for name in plan.space.architectures}
 
 
 def _cohort_choice(

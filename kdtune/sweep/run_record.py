@@ -5,6 +5,7 @@ import os
 import platform
 import time
 
+from kdtune.models.families.find import adopted
 from kdtune.runs.records import RunRecord
 from kdtune.sweep.plan import Plan
 
@@ -36,4 +37,5 @@ def record_of(plan: Plan, name: str, kind: str) -> RunRecord:
             "cores": os.cpu_count(),
             "speeds": {name: vars(speed) for name, speed in plan.speeds.items()},
         },
+        models={name: model.to_dict() for name, model in adopted(space.architectures).items()},
     )

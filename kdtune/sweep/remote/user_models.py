@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from kdtune.models import Builder, models
+from kdtune.models.families.find import adopted
 from kdtune.user_code import added_folders
 
 
@@ -40,11 +41,16 @@ class CarriedBuilder:
 
 
 def user_builders(names: Iterable[str]) -> dict[str, Builder]:
-    """Return the builders of those models that are not part of kdtune: workers need to be given them."""
+    """Return the builders of those models that are not part of kdtune: workers need to be given them.
+
+    A library's model may have been found in a folder that a worker does not see.
+    """
+    names = list(names)
     found = {name: models.get(name) for name in names if name in models}
     folders = _Folders(added_folders())
-    return {
+    carried: dict[str, Builder] = {
         name: CarriedBuilder(folders, builder)
         for name, builder in found.items()
         if not (getattr(builder, "__module__", "") or "").startswith("kdtune.")
     }
+    return {**carried, **adopted(name for name in names if name not in found)}
