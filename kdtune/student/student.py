@@ -6,6 +6,7 @@ sweep: no Ray, no Optuna, no teacher.
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from torch import Tensor, nn
 
 from kdtune.data.images.views import Views
 from kdtune.distill.evaluate import predict_logits
-from kdtune.distill.module import assembled
+from kdtune.distill.weights.module import assembled
 from kdtune.errors import InputError, RunError, UnknownNameError
-from kdtune.files import read_json
+from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular
+from kdtune.models import build_fitting
 from kdtune.models.families.library_model import LibraryModel
 from kdtune.student.raw_input import inputs_of
 
@@ -104,17 +106,15 @@ def load_student(path: str | Path) -> Student:
     config = read_config(folder)
     state = _weights(folder, config)
     try:
-        module = _module(config)
+        module = build_fitting(partial(_module, config), state)
     except UnknownNameError as error:
         raise BundleError(
             f"{folder}: {error}; if it is your own, import the module that registers it before load_student"
         ) from None
     except InputError as error:
         raise BundleError(f"{folder}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, AssertionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, AssertionError) as error:
         raise BundleError(f"{folder / CONFIG}: damaged ({error!r})") from None
-    try:
-        module.load_state_dict(state)
     except RuntimeError as error:
         raise BundleError(
             f"{folder}: {WEIGHTS} does not fit {CONFIG} (architecture {config['architecture']!r}): "
@@ -179,7 +179,7 @@ def _weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
 
     path = folder / WEIGHTS
     try:
-        content = path.read_bytes()
+        content = read_regular(path, limit=LARGEST_WEIGHTS)
     except OSError as error:
         raise BundleError(f"{path}: not readable ({error.strerror})") from None
     weights = config["weights"]

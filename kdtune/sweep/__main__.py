@@ -1,18 +1,21 @@
 """The driver as a process of its own: `python -m kdtune.sweep`, with the request as JSON on standard input."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
 from kdtune.errors import KdtuneError
+from kdtune.output import narrate
 from kdtune.runs.paths import RunFiles
 from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
-from kdtune.text import plain_lines
 
 
 def main() -> int:
     """Drive the sweep or study that standard input asks for; return the exit code."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes ends no sweep
     asked = json.load(sys.stdin)
     space = None if asked["space"] is None else parse_space(asked["space"], "space")
     request = SweepRequest(
@@ -27,7 +30,7 @@ def main() -> int:
     try:
         run_sweep(request)
     except KdtuneError as error:
-        print(f"kdtune: {plain_lines(error)}", file=sys.stderr)
+        narrate(f"kdtune: {error}")
         return error.exit_code
     return 0
 

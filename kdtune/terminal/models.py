@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kdtune.errors import InputError
+from kdtune.output import print_data
 from kdtune.text import byte_size, plain
 
 _OWN = "kdtune"
@@ -20,7 +21,7 @@ def print_models(words: Sequence[str], *, as_json: bool) -> None:
 
     if len(words) == 1 and is_of_library(words[0]):
         described = _described(words[0])
-        print(json.dumps(described, indent=1) if as_json else _as_text(described))
+        print_data(json.dumps(described, indent=1) if as_json else _as_text(described))
         return
     families, missing = _families()
     found = {
@@ -33,14 +34,14 @@ def print_models(words: Sequence[str], *, as_json: bool) -> None:
             f"no model has {' and '.join(map(repr, words))} in its name: 'kdtune models' lists all{hint}"
         )
     if as_json:
-        print(json.dumps(found, indent=1))
+        print_data(json.dumps(found, indent=1))
         return
     for family, names in found.items():
-        print(f"{family} ({len(names):,})")
+        print_data(f"{family} ({len(names):,})")
         for name in names:
-            print(f"  {plain(name)}")
+            print_data(f"  {plain(name)}")
     for line in missing:
-        print(line)
+        print_data(line)
 
 
 def _has(family: str, name: str, words: Sequence[str]) -> bool:

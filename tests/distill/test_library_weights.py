@@ -9,12 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from kdtune.distill import library_weights as room
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Job, TrainConfig
-from kdtune.distill.library_weights import library_weights
-from kdtune.distill.module import Renormalised
 from kdtune.distill.training import initial_model
+from kdtune.distill.weights import library as room
+from kdtune.distill.weights.library import library_weights
+from kdtune.distill.weights.module import Renormalised
 from kdtune.errors import InputError
 from kdtune.models.families import find
 from tests.distill.conftest import make_arrays

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import kdtune
-from kdtune.distill import library_weights as room
+from kdtune.distill.weights import library as room
 from tests.distill.test_library_weights import of_timm, of_torchvision
 
 LOAD = """

@@ -12,8 +12,8 @@ import torch
 from kdtune.data.dataset import Dataset
 from kdtune.distill.config import TrainConfig
 from kdtune.distill.evaluate import count_all
-from kdtune.distill.module import file_of
-from kdtune.distill.state import saved_state
+from kdtune.distill.weights.module import file_of
+from kdtune.distill.weights.state import saved_state
 from kdtune.errors import KdtuneError
 from kdtune.files import dumps, read_json, write_bytes
 from kdtune.report.evaluate.evaluation import Evaluated, SplitData
