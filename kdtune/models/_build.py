@@ -9,8 +9,8 @@ from torch import nn
 from kdtune.errors import InputError, UnknownNameError
 from kdtune.models import _mlp
 from kdtune.models._registry import Builder, image_only, models, text_only
-from kdtune.models.families.find import PREFIXES, family_of, is_of_library, library_model
-from kdtune.models.families.library_model import LibraryModel
+from kdtune.models.families.find import is_of_library, library_model
+from kdtune.models.families.library_model import FAMILIES, LibraryModel, family_of
 
 
 def names() -> list[str]:
@@ -57,7 +57,7 @@ def _find(name: str) -> Builder:
         return library_model(name)
     widths = _mlp.parse(name)
     if widths is None:
-        raise UnknownNameError("model", name, [*names(), *(f"{prefix}:<name>" for prefix in PREFIXES)])
+        raise UnknownNameError("model", name, [*names(), *(f"{prefix}:<name>" for prefix in FAMILIES)])
     return _mlp.builder(widths)
 
 

@@ -53,10 +53,11 @@ def _has(family: str, name: str, words: Sequence[str]) -> bool:
 def _families() -> tuple[dict[str, list[str]], list[str]]:
     """Return names by family, and a line for each family whose package is not installed."""
     from kdtune import models
-    from kdtune.models.families.find import PREFIXES, family_of, package_of
+    from kdtune.models.families.library_model import FAMILIES, family_of
+    from kdtune.models.families.packages import package_of
 
     found, missing = {_OWN: models.names()}, []
-    for prefix in PREFIXES:
+    for prefix in FAMILIES:
         family = family_of(prefix)
         try:
             package_of(family, "")
@@ -71,7 +72,8 @@ def _described(name: str) -> dict[str, Any]:
     """Return what is known of a library's model: its size for ten classes, and what its own weights read."""
     import torch
 
-    from kdtune.models.families.find import family_of, library_model
+    from kdtune.models.families.find import library_model
+    from kdtune.models.families.library_model import family_of
 
     model = library_model(name)
     family = family_of(model.family)

@@ -8,7 +8,8 @@ from kdtune.distill.weights.source import Weights
 from kdtune.distill.weights.state import saved_state
 from kdtune.errors import InputError
 from kdtune.files import cache_dir, write_bytes
-from kdtune.models.families.find import PREFIXES, family_of, is_of_library, library_model
+from kdtune.models.families.find import is_of_library, library_model
+from kdtune.models.families.library_model import FAMILIES, family_of
 from kdtune.text import file_name
 
 
@@ -28,7 +29,7 @@ def library_weights(
     """
     if not is_of_library(architecture):
         raise InputError(
-            f"pretrained: {architecture!r} is kdtune's own or yours, and only models of {', '.join(PREFIXES)} have "
+            f"pretrained: {architecture!r} is kdtune's own or yours, and only models of {', '.join(FAMILIES)} have "
             "published weights: give `weights`, or list those that are meant: pretrained: [NAME, …]"
         )
     return _kept(architecture, tuple(input_shape), n_classes, new_classifier)

@@ -1,38 +1,15 @@
 """Finds a model of another library by its name, and keeps what was found: a name means one model in a process."""
 
-import difflib
-import importlib
-import importlib.metadata
 from collections.abc import Iterable, Mapping
-from types import ModuleType
 from typing import Any
 
-from kdtune.errors import InputError, UnknownNameError
-from kdtune.models.families.library_model import Family, LibraryModel
+from kdtune.models.families import hugging_face, timm_models, torchvision_models
+from kdtune.models.families.library_model import LibraryModel, family_of, register_family
 
-PREFIXES = ("torchvision", "timm", "hf")
-_MOST_NAMES = 5
-"""Names that a message offers: a library has more than a thousand."""
+for _family in (torchvision_models.Torchvision(), timm_models.Timm(), hugging_face.HuggingFace()):
+    register_family(_family)
 
 _found: dict[str, LibraryModel] = {}
-
-
-def family_of(prefix: str) -> Family:
-    """Return a family by its prefix.
-
-    Raises:
-        UnknownNameError: there is none.
-    """
-    from kdtune.models.families import hugging_face, timm_models, torchvision_models
-
-    families: dict[str, Family] = {
-        "torchvision": torchvision_models.FAMILY,
-        "timm": timm_models.FAMILY,
-        "hf": hugging_face.FAMILY,
-    }
-    if prefix not in families:
-        raise UnknownNameError("family of models", prefix, PREFIXES)
-    return families[prefix]
 
 
 def is_of_library(name: str) -> bool:
@@ -65,39 +42,3 @@ def adopt(models: Mapping[str, Any]) -> None:
 def adopted(names: Iterable[str]) -> dict[str, LibraryModel]:
     """Return those of some models that are of a library."""
     return {name: library_model(name) for name in names if is_of_library(name)}
-
-
-def package_of(family: Family, name: str) -> ModuleType:
-    """Import a family's package.
-
-    Raises:
-        InputError: it is not installed; the message has the line that installs it.
-    """
-    try:
-        return importlib.import_module(family.package)
-    except ImportError:
-        raise InputError(
-            f"model {family.prefix + ':' + name!r} needs the package {family.package}: pip install "
-            f"'kdtune[{family.extra}]'"
-        ) from None
-
-
-def version_of(family: Family) -> str:
-    """Return the version of a family's package."""
-    return importlib.metadata.version(family.package)
-
-
-def unknown(family: Family, name: str, known: Iterable[str]) -> InputError:
-    """Return the error for a name that a library does not know: it offers the nearest."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=_MOST_NAMES, cutoff=0.5)
-    offer = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
-    return InputError(
-        f"{family.package} has no model {name!r}{offer} ('kdtune models {family.prefix}' lists all {len(names):,})"
-    )
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(":.") if lines else type(error).__name__

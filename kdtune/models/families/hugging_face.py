@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from kdtune.errors import InputError
 from kdtune.models.families.classifier import classifier_tensors, without
-from kdtune.models.families.find import first_line, package_of, unknown, version_of
 from kdtune.models.families.library_model import LibraryModel, Pretrained
+from kdtune.models.families.packages import first_line, package_of, unknown, version_of
 
 _NOT_OF_THE_MODEL = ("auto_map", "_name_or_path", "dtype", "torch_dtype", "quantization_config")
 """What a configuration says beside the network: code, where it came from, the precision of a file."""
@@ -209,6 +209,3 @@ def _padding(config: Any) -> int:
         if isinstance(value, int):
             return value
     return 0
-
-
-FAMILY = HuggingFace()

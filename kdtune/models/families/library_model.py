@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol, Self
 
 from torch import Tensor, nn
 
-from kdtune.errors import InputError
+from kdtune.errors import InputError, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,6 @@ class LibraryModel:
         Raises:
             InputError: its package is not installed, or can't build it.
         """
-        from kdtune.models.families.find import family_of
-
         return family_of(self.family).build(self, input_shape, n_classes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,8 +51,6 @@ class LibraryModel:
         Raises:
             InputError: it is damaged, or of a family that is not known.
         """
-        from kdtune.models.families.find import family_of
-
         kinds = {"family": str, "name": str, "config": dict, "version": str, "source": str}
         if not isinstance(record, Mapping) or any(not isinstance(record.get(k), t) for k, t in kinds.items()):
             raise InputError("damaged: it does not say which library's model it is")
@@ -106,3 +102,23 @@ class Family(Protocol):
         self, model: LibraryModel, input_shape: tuple[int, ...], n_classes: int, *, new_classifier: bool
     ) -> Pretrained:
         """Return the library's weights; raise InputError where there are none at hand."""
+
+
+FAMILIES: dict[str, Family] = {}
+"""The libraries that are known, by the prefix of their models' names."""
+
+
+def register_family(family: Family) -> None:
+    """Let names that begin with the family's prefix mean its models."""
+    FAMILIES[family.prefix] = family
+
+
+def family_of(prefix: str) -> Family:
+    """Return a family by its prefix.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if prefix not in FAMILIES:
+        raise UnknownNameError("family of models", prefix, FAMILIES)
+    return FAMILIES[prefix]

@@ -6,8 +6,8 @@ from torch import nn
 
 from kdtune.errors import InputError
 from kdtune.models.families.classifier import classifier_tensors, without
-from kdtune.models.families.find import first_line, package_of, unknown, version_of
 from kdtune.models.families.library_model import LibraryModel, Pretrained
+from kdtune.models.families.packages import first_line, package_of, unknown, version_of
 from kdtune.models.families.torchvision_models import per_channel
 
 
@@ -102,6 +102,3 @@ class Timm:
             per_channel(cfg.mean, channels),
             per_channel(cfg.std, channels),
         )
-
-
-FAMILY = Timm()

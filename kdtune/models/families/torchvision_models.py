@@ -12,8 +12,8 @@ from kdtune.models.families.classifier import (
     weight_for_channels,
     without,
 )
-from kdtune.models.families.find import first_line, package_of, unknown, version_of
 from kdtune.models.families.library_model import LibraryModel, Pretrained
+from kdtune.models.families.packages import first_line, package_of, unknown, version_of
 
 _WITH_SECOND_OUTPUT = ("googlenet", "inception_v3")
 """Networks that give a second output in training unless told not to."""
@@ -113,6 +113,3 @@ def per_channel(values: Any, channels: int) -> tuple[float, ...]:
     if len(numbers) == channels:
         return tuple(numbers)
     return (sum(numbers) / len(numbers),) * channels
-
-
-FAMILY = Torchvision()
