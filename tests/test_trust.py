@@ -650,6 +650,7 @@ def test_files_are_opened_by_one_door() -> None:
         ("output.py", "os.open"): "the same",
         ("runs/jsonl.py", "open"): "to append, with a door of its own, and of what is a file",
         ("runs/jsonl.py", "os.open"): "the same",
+        ("runs/user_measures.py", "Path(inspect.getsourcefile(function) or '').read_bytes"): "Python that was imported",
         ("space/reading.py", "path.read_text"): "spaces that are part of the package",
         ("sweep/calibration/precision.py", "open"): "of the system",
         ("sweep/remote/memory_guard.py", "Path('/proc/self/status').read_text"): "of the system",
