@@ -18,6 +18,7 @@ from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
+from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.remote.run_folder import RunFolder
 from kdtune.sweep.remote.worker_registry import WorkerRegistry
@@ -66,7 +67,7 @@ class Played:
         references = {pair.pair: References(counts, counts) for pair in plan.space.pairs}
         study = open_study(files.journal, plan.objectives)
         self.manager = TrialManager(
-            plan, files, self.writer, study, references, stopping=lambda: False, deadline=None
+            plan, files, self.writer, study, references, stopping=lambda: False, clock=WorkClock()
         )
         self.worker: Any = object.__new__(CohortTrial)
         self.worker._shared = SimpleNamespace(extras=(), rungs=plan.rungs)
