@@ -22,10 +22,10 @@ from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diver
 from kdtune.distill.evaluate import autocast, predict_logits
 from kdtune.distill.extras import measure_extras
 from kdtune.distill.loss import kd_loss
-from kdtune.distill.module import Renormalised, module_of
 from kdtune.distill.optimizers import make_optimizer
-from kdtune.distill.pretrained import load_weights
 from kdtune.distill.teacher import TeacherSignal
+from kdtune.distill.weights.module import Renormalised, module_of
+from kdtune.distill.weights.pretrained import load_weights
 from kdtune.errors import KdtuneError
 from kdtune.runs.records import Report
 
@@ -107,6 +107,7 @@ class Training:
             seconds=time.perf_counter() - started,
             train_loss=loss,
             learning_rate=rate,
+            last=epoch == job.train.epochs,
         )
         if epoch in (*self.rungs, job.train.epochs):
             report = replace(report, scalars=measure_extras(self.extras, self.model, data, logits))

@@ -1,6 +1,6 @@
 """Fairness quantities, all derived from integer counts per group and class."""
 
-from kdtune.fairness._adjustment import holm
+from kdtune.fairness._adjustment import holm, pairwise_level
 from kdtune.fairness._calibration import Calibration, calibration
 from kdtune.fairness._changes import Changes, changes
 from kdtune.fairness._classes import class_bias, disagreement, mean_class_bias
@@ -53,6 +53,7 @@ __all__ = [
     "holm",
     "individual_fairness",
     "mean_class_bias",
+    "pairwise_level",
     "rate_ratios",
     "wilson",
 ]

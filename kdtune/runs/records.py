@@ -6,12 +6,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
+
 from kdtune.errors import InputError, RunError, UnreadableError
 from kdtune.fairness import Counts
 from kdtune.files import read_json
 from kdtune.pareto import Constraint
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.paths import SCHEMA
+from kdtune.runs.predictions import pack, unpack
 from kdtune.text import plain
 
 ALL = "all"
@@ -45,6 +48,8 @@ class Report:
         learning_rate: at the end of the epoch.
         disagreement: (teacher's class, student's class, number of examples), the largest cells first.
         scalars: measures that can't be derived from counts (`individual_fairness`, `parameters`, `latency`).
+        predictions: classes that the model answers, int [n], after its last epoch; None after the others. They do not
+            stay in the file of reports: see `kdtune.runs.predictions`.
     """
 
     epoch: int
@@ -56,6 +61,7 @@ class Report:
     learning_rate: float
     disagreement: Sequence[tuple[int, int, int]] = ()
     scalars: Mapping[str, float] = field(default_factory=dict)
+    predictions: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -69,6 +75,7 @@ class Report:
             "counts": {name: counts.to_dict() for name, counts in self.counts.items()},
             "disagreement": [list(cell) for cell in self.disagreement],
             "scalars": dict(self.scalars),
+            **({} if self.predictions is None else {"predictions": pack(self.predictions)}),
         }
 
     @classmethod
@@ -89,6 +96,7 @@ class Report:
                 counts={str(name): Counts.from_dict(item) for name, item in record["counts"].items()},
                 disagreement=tuple((int(t), int(s), int(n)) for t, s, n in record["disagreement"]),
                 scalars={str(name): _number(value) for name, value in record["scalars"].items()},
+                predictions=unpack(record["predictions"]) if "predictions" in record else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise RunError(f"a report is not readable: {error!r}") from None
@@ -112,6 +120,7 @@ class RunRecord:
         trials: number of trials to finish, or None for no limit.
         minutes: time to spend, or None for no limit.
         space: the resolved search space; `kdtune search` accepts it as it is.
+        versions: of Python and packages: those with which the run began, and after `, then ` those of later drivers.
     """
 
     name: str
@@ -201,7 +210,13 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "trials": _WHOLE + _NOTHING, "minutes": _NUMBER + _NOTHING, "space": _KEYS, "versions": _KEYS, "machine": _KEYS,
 }  # fmt: skip
 _OF_DATA = {"name": _TEXT, "fingerprint": _TEXT}
-_OF_DATA_WHERE_KNOWN = {"options": _KEYS, "input_shape": (list,), "splits": _KEYS, "notes": (list,)}
+_OF_DATA_WHERE_KNOWN = {
+    "options": _KEYS,
+    "input_shape": (list,),
+    "splits": _KEYS,
+    "notes": (list,),
+    "validation_sha256": _TEXT,
+}
 _LARGEST = 2**53
 
 

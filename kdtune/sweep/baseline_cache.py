@@ -1,7 +1,6 @@
 """The cache of teachers and non-distilled students: trained once for each data set and protocol."""
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import safetensors.torch
 
 from kdtune.distill.config import Job
 from kdtune.errors import DiskError, KdtuneError
-from kdtune.files import cache_dir, dumps, replace_folder
+from kdtune.files import LARGEST_WEIGHTS, cache_dir, dumps, read_regular, replace_folder, sha256_of
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.records import Report
@@ -36,21 +35,23 @@ def _folder(key: str) -> Path:
 def _digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of a baseline's files in the cache: a flipped bit there would affect every student."""
     names = ("model.safetensors", "reports.jsonl")
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    return {name: sha256_of(folder / name) for name in names}
 
 
 def from_cache(role: str, architecture: str, job: Job, key: str, extras: Sequence[str]) -> Baseline | None:
     """Return a cached baseline, or None if there is none that is intact and has the requested measures."""
     folder = _folder(key)
     try:
-        if json.loads((folder / "sha256.json").read_bytes()) != _digests(folder):
+        if json.loads(read_regular(folder / "sha256.json")) != _digests(folder):
             return None
-        weights = (folder / "model.safetensors").read_bytes()
+        weights = read_regular(folder / "model.safetensors", limit=LARGEST_WEIGHTS)
         safetensors.torch.load(weights)
         reports = tuple(Report.from_dict(record) for record in read_records(folder / "reports.jsonl"))
     except (OSError, ValueError, RecursionError, safetensors.SafetensorError, KdtuneError):
         return None
     if len(reports) != job.train.epochs or any(name not in reports[-1].scalars for name in extras):
+        return None
+    if reports[-1].predictions is None:  # cached by an earlier kdtune, which did not keep them
         return None
     return Baseline(baseline_id(role, architecture), role, job, reports, weights)
 

@@ -14,7 +14,7 @@ from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import inputs_of
 from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
 from kdtune.distill.extras import EXTRAS
-from kdtune.distill.weights import Weights
+from kdtune.distill.weights.source import Weights
 from kdtune.errors import DataError, SpaceError
 from kdtune.fairness import count
 from kdtune.pareto import Constraint, parse_constraint

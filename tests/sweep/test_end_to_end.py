@@ -18,6 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 import kdtune
+from kdtune.fairness import count
 from kdtune.files import dumps
 from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
@@ -80,6 +81,24 @@ def test_recorded_numbers_are_those_of_fairlearn(small_run: Any) -> None:
         assert row["dpd"] == pytest.approx(np.mean(dpd), abs=1e-12)
 
 
+def test_every_finished_model_keeps_its_answers_on_validation(small_run: Any) -> None:
+    state, validation = small_run.state(), small_run.validation()
+    models = [*state.trials.values(), *state.baselines.values()]
+    assert len(models) == 4 + 4
+    for model in models:
+        counts = small_run.report(model.id).counts
+        answers = small_run.predictions(model)
+        assert counts[ALL] == count(validation.labels, answers, n_classes=counts[ALL].n_classes)
+        groups = validation.groups["color"]
+        assert counts["color"] == count(
+            validation.labels,
+            answers,
+            groups,
+            n_classes=counts["color"].n_classes,
+            n_groups=counts["color"].n_groups,
+        )
+
+
 def test_reports_say_where_student_and_teacher_disagree(small_run: Any) -> None:
     teacher = small_run.reports("teacher-resnet8")[-1].counts[ALL]
     for trial, row in small_run.trials().iterrows():
@@ -137,7 +156,7 @@ def epochs_reported(events: Path) -> int:
     return sum('"kind":"report","id":"t0' in line for line in events.read_text().splitlines())
 
 
-def test_killed_and_resumed_equals_undisturbed(small_run: Any, space_file: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed_equals_uninterrupted(small_run: Any, space_file: Path, tmp_path: Path) -> None:
     """Kill -9 the driver in the middle of a trial; the resumed sweep finds what the uninterrupted one found.
 
     So the same seed gives the same trials and numbers, also in another process, and the baselines come from the cache.

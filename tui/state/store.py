@@ -93,6 +93,9 @@ class Store:
         if kind == "report":
             if self.state.unknown == known:
                 self._report(event)
+        elif kind == "away":
+            if self.state.unknown == known and self.last_report is not None:
+                self.last_report += float(event["seconds"])
         elif kind in ("trial", "baseline", "front"):
             self.done_revision += 1
             model_id = event.get("id")

@@ -151,6 +151,7 @@ class Fused(Cohort):
             seconds=seconds,
             train_loss=loss,
             learning_rate=job.train.lr * self._factor,
+            last=self._epoch == job.train.epochs,
         )
         if self._epoch in (*self._rungs, job.train.epochs):
             scalars = measure_extras(self._extras, self._students.model(k).eval(), self._data, logits)

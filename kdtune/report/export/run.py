@@ -11,12 +11,13 @@ import safetensors.torch
 from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
+from kdtune.output import narrate
 from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
 from kdtune.report.export.bundle.card import card
 from kdtune.report.export.bundle.formats import check_formats, write_formats
 from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write_bundle
 from kdtune.report.export.figures.all_figures import draw_all
-from kdtune.report.export.front_members import choices, front_states
+from kdtune.report.export.front_members import choices
 from kdtune.report.export.page.report import page
 from kdtune.report.export.pick import Choice, pick
 from kdtune.report.export.results.answers import answers_table, confusion_table
@@ -27,8 +28,8 @@ from kdtune.report.export.results.members import (
     checked,
     evaluate_models,
     group_table,
+    hold_front,
     load_baselines,
-    load_members,
 )
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.replicates import (
@@ -40,8 +41,8 @@ from kdtune.report.export.results.replicates import (
 from kdtune.report.export.tables import csv_of, write_tables
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
+from kdtune.runs.state import ModelState
 from kdtune.student.student import CARD, FORM, digest
-from kdtune.terminal.console import narrate
 from kdtune.user_code import check_named, import_modules
 
 
@@ -99,15 +100,18 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     import_modules(request.imports)
     refuse_study(run)
     out = checked_out(request.out or run.files.export)
-    front = front_states(run)
-    later = {f"{trial.id}-s{k + 1}" for trial in front for k in range(request.replicates)}
-    picked = pick(choices(front), run.objectives, [text for text in request.pick if text not in later])
+
+    def choose(front: Sequence[ModelState]) -> list[str]:
+        later = {f"{trial.id}-s{k + 1}" for trial in front for k in range(request.replicates)}
+        return pick(choices(front), run.objectives, [text for text in request.pick if text not in later])
+
+    held = hold_front(run, choose, required=bool(request.pick))
+    picked, notes = list(held.picked), held.notes
+    baselines_read = load_baselines(run, held.members)
     narrate(f"data: {run.record.dataset['name']}")
     dataset = load_data(run)
     validation = validation_of(dataset)
-    members, notes = load_members(run, front, picked, required=bool(request.pick))
-    models = checked(run, members, validation)
-    models += checked(run, load_baselines(run, members), validation)
+    models = checked(run, [*held.members, *baselines_read], validation)
     replicates = []
     students = [model for model in models if model.trained.role == "student"]
     others: list[EvaluatedModel] = []
@@ -126,7 +130,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
         run.record,
         run.objectives,
         [_found(model, picked, seeds) for model in shown],
-        run.trials(),
+        run.trials(held.state),
         comparisons=compare_on_test(run, shown),
         confusion=confusion_table(shown, run.record.classes, run.record.attributes),
         others=[_found(model, (), seeds) for model in (*models, *others) if model not in shown],

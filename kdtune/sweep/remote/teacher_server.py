@@ -12,8 +12,8 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
 from kdtune.distill.config import Job
-from kdtune.distill.module import module_of
 from kdtune.distill.teacher import TeacherSignal, signal_of
+from kdtune.distill.weights.module import module_of
 from kdtune.models import Builder
 from kdtune.sweep.remote.cluster import TEACHER_GPU, Allotment
 from kdtune.sweep.remote.worker_setup import prepare_process

@@ -12,6 +12,7 @@ import numpy as np
 import safetensors.torch
 
 from kdtune.data.dataset import Dataset
+from kdtune.output import narrate
 from kdtune.report.evaluate.evaluation import SplitData
 from kdtune.report.evaluate.trained import Trained
 from kdtune.report.export.results.members import EvaluatedModel, checked, references_of
@@ -19,7 +20,6 @@ from kdtune.report.export.results.metrics import spread
 from kdtune.runs.objectives import Objective, all_measures, front_mask
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
-from kdtune.terminal.console import narrate
 
 if TYPE_CHECKING:
     from kdtune.sweep.replicates import Replicate
