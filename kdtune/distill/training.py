@@ -42,8 +42,8 @@ class Training:
         data: on the device that trains.
         teacher: what a distilled student learns from; None where the job has no distillation.
         checkpoint: file to save the state to after each epoch, and to resume from; None to save nothing.
-        extras: measures in addition to the counts (see `kdtune.distill.extras`), computed after the last epoch.
-        rungs: epochs after which the extras are computed too.
+        extras: measures in addition to the counts (see `measure_extras`).
+        rungs: epochs after which those of the model itself are taken too, as after the last one.
         on_batch: called after each batch.
 
     Attributes:
@@ -109,8 +109,9 @@ class Training:
             learning_rate=rate,
             last=epoch == job.train.epochs,
         )
-        if epoch in (*self.rungs, job.train.epochs):
-            report = replace(report, scalars=measure_extras(self.extras, self.model, data, logits))
+        ended = epoch in (*self.rungs, job.train.epochs)
+        scalars = measure_extras(self.extras, self.model, data, logits, ended=ended)
+        report = replace(report, scalars=scalars)
         self.reports.append(report)
         if self.checkpoint is not None:
             save_checkpoint(self.checkpoint, self.job, self.model, self.optimizer, self.reports)

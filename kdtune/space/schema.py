@@ -122,6 +122,7 @@ class Space(Strict):
     enqueue: list[dict[str, Scalar]] = Field(default=[])
     objectives: list[str] = Field(default=["accuracy", "eod"], min_length=1)
     constraints: dict[str, str] = Field(default={})
+    measures: list[str] = Field(default=[])
     budget: Budget = Budget()
     train: dict[str, Any] = Field(default={})
     teacher: TeacherSpec = TeacherSpec()

@@ -217,8 +217,8 @@ def _train(
 
     from kdtune.distill.arrays import Arrays
     from kdtune.sweep.recorded_models import RecordedModels
+    from kdtune.sweep.remote.carried_code import UserCode
     from kdtune.sweep.remote.tasks import TaskTrainer
-    from kdtune.sweep.remote.user_models import user_builders
     from kdtune.sweep.remote.worker_registry import open_registry
     from kdtune.sweep.search import run_search
     from kdtune.sweep.study.plan import study_models
@@ -229,7 +229,7 @@ def _train(
         trainer = TaskTrainer(
             ray.put(Arrays.of(plan.dataset)),
             allotment,
-            user_builders(name for pair in space.pairs for name in (pair.teacher, pair.student)),
+            UserCode.of((n for pair in space.pairs for n in (pair.teacher, pair.student)), plan.extras),
             plan.extras,
             space.resources,
             registry,

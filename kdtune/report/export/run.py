@@ -39,6 +39,7 @@ from kdtune.report.export.results.replicates import (
     train_again,
 )
 from kdtune.report.export.tables import csv_of, write_tables
+from kdtune.runs.objectives import check_own_measures
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.state import ModelState
@@ -99,6 +100,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     check_named(run.record.space.get("imports") or (), request.imports, str(run.files.record))
     import_modules(request.imports)
     refuse_study(run)
+    check_own_measures(run.record)
     out = checked_out(request.out or run.files.export)
 
     def choose(front: Sequence[ModelState]) -> list[str]:

@@ -18,7 +18,7 @@ from kdtune.pareto import Constraint
 from kdtune.report.export.results.comparisons import Comparisons, Versus
 from kdtune.report.export.results.findings import Findings, conclude
 from kdtune.report.export.results.model import ModelFindings
-from kdtune.runs.objectives import Objective
+from kdtune.runs.objectives import objective_of
 from kdtune.runs.records import RunRecord
 
 FOLDER = Path(__file__).parent / "fronts"
@@ -38,7 +38,7 @@ def read_front(name: str) -> Findings:
             **{key: tuple(kept["record"][key]) for key in ("classes", "objectives", "pairs")},
         }
     )
-    objectives = [Objective.parse(o, list(record.attributes)) for o in record.objectives]
+    objectives = [objective_of(record, o) for o in record.objectives]
     models = [ModelFindings(**_nan(model), exported=True) for model in kept["models"]]
     versus = [
         Versus(

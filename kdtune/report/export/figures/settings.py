@@ -21,7 +21,7 @@ from kdtune.report.drawing.style import (
 )
 from kdtune.report.export.labels import is_share, measure_name
 from kdtune.report.export.results.findings import Findings
-from kdtune.runs.objectives import Objective
+from kdtune.runs.objectives import objective_of
 
 if TYPE_CHECKING:
     import pandas
@@ -80,7 +80,7 @@ def draw(findings: Findings, width: float) -> Figure:
 
 
 def _label(findings: Findings, name: str) -> str:
-    objective = Objective.parse(name, list(findings.record.attributes))
+    objective = objective_of(findings.record, name)
     words = measure_name(objective).split()
     half = -(-len(words) // 2)
     shown = f"{' '.join(words[:half])}\n{' '.join(words[half:])}" if len(words) > 1 else words[0]
@@ -112,7 +112,7 @@ def _panel(ax: "Axes", findings: Findings, name: str, setting: str, *, named: bo
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.minorticks_off()
     ax.margins(0.06, 0.14)
-    if is_share(Objective.parse(name, list(findings.record.attributes))):
+    if is_share(objective_of(findings.record, name)):
         ax.yaxis.set_major_formatter(percent_label)
     if named:
         _name_lines(ax, findings, name)

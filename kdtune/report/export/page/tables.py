@@ -18,7 +18,7 @@ from kdtune.report.export.labels import (
 )
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
-from kdtune.runs.objectives import Objective
+from kdtune.runs.objectives import Objective, objective_of
 from kdtune.runs.summary import GAPS
 from kdtune.text import number, setting, signed
 
@@ -39,7 +39,7 @@ def front_table(findings: Findings) -> Rows:
     """Return the objectives of members and baselines on test and validation, and their settings."""
     settings = [name for name in ("temperature", "alpha") if any(name in m.config for m in findings.members)]
     names = list(dict.fromkeys(["accuracy", *(o.name for o in findings.objectives)]))
-    objectives = [Objective.parse(name, list(findings.record.attributes)) for name in names]
+    objectives = [objective_of(findings.record, name) for name in names]
     heads = ["student"]
     for objective in objectives:
         heads += [f"{heading(objective)}, test", f"{heading(objective)}, validation"]

@@ -150,15 +150,18 @@ def _compared(
     reference = None
     if objective.measure.need in ("teacher", "nds"):
         reference = _answers(by_id[baselines_of(by_id[student].trained)[str(objective.measure.need)]])
+    chosen = np.ones(len(split), dtype=bool)
+    if objective.group is not None:
+        chosen = split.arrays.validation_groups[objective.attribute] == objective.group
     return compare(
-        split.labels,
-        _answers(by_id[student]),
-        _answers(by_id[other]),
-        split.arrays.validation_groups[objective.attribute] if grouped else None,
+        split.labels[chosen],
+        _answers(by_id[student])[chosen],
+        _answers(by_id[other])[chosen],
+        split.arrays.validation_groups[objective.attribute][chosen] if grouped else None,
         measure=_COMPARABLE[objective.measure.name],
         n_classes=n_classes,
         n_groups=len(attributes[objective.attribute]) if grouped else None,
-        reference=reference,
+        reference=None if reference is None else reference[chosen],
         level=LEVEL,
         resamples=resamples,
     )

@@ -132,15 +132,9 @@ def evaluate_models(models: Sequence[EvaluatedModel], split: SplitData, run: Run
     final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in models}
     for model in models:
         references = references_of(model.trained, final)
-        model.numbers[split.name] = split_numbers(
-            model.on[split.name][1].report,
-            references,
-            classes=run.record.classes,
-            attributes=run.record.attributes,
-        )
-        model.numbers[split.name]["calibration"] = calibration_numbers(
-            split, model.on[split.name][1], run.record.attributes
-        )
+        numbers = split_numbers(model.on[split.name][1].report, references, run.record)
+        numbers["calibration"] = calibration_numbers(split, model.on[split.name][1], run.record.attributes)
+        model.numbers[split.name] = numbers
 
 
 def references_of(trained: Trained, final: Mapping[str, Counts]) -> References:
