@@ -172,6 +172,11 @@ class Space(Strict):
         except InputError as error:
             raise InputError(str(error).replace("train.", "teacher.", 1)) from None
 
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Names of all models, each once."""
+        return tuple(dict.fromkeys(name for pair in self.pairs for name in (pair.teacher, pair.student)))
+
     def pair(self, name: str) -> Pair:
         """Return the pair with this name."""
         return next(pair for pair in self.pairs if pair.pair == name)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import ray
-import safetensors.torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.training import Training
+from kdtune.distill.weights.state import saved_state
 from kdtune.runs.records import Report
 from kdtune.space.reading import Resources
 from kdtune.sweep.remote.carried_code import UserCode
@@ -56,8 +56,7 @@ def train_model(
     finally:
         if registry is not None:
             registry.end()
-    state = {name: tensor.contiguous().cpu() for name, tensor in training.model.state_dict().items()}
-    yield "weights", safetensors.torch.save(state)
+    yield "weights", saved_state(training.model.state_dict())
 
 
 @dataclass(frozen=True)
