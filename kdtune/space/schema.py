@@ -122,6 +122,7 @@ class Space(Strict):
     enqueue: list[dict[str, Scalar]] = Field(default=[])
     objectives: list[str] = Field(default=["accuracy", "eod"], min_length=1)
     constraints: dict[str, str] = Field(default={})
+    measures: list[str] = Field(default=[])
     budget: Budget = Budget()
     train: dict[str, Any] = Field(default={})
     teacher: TeacherSpec = TeacherSpec()
@@ -170,6 +171,11 @@ class Space(Strict):
             return self.train_config(**{**_settings(settings), **options})
         except InputError as error:
             raise InputError(str(error).replace("train.", "teacher.", 1)) from None
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Names of all models, each once."""
+        return tuple(dict.fromkeys(name for pair in self.pairs for name in (pair.teacher, pair.student)))
 
     def pair(self, name: str) -> Pair:
         """Return the pair with this name."""

@@ -110,7 +110,12 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
     if request.address is None:
         allot_here(space.resources)  # what this machine lacks is said before Ray starts
     writer.run_state("preparing", "starting Ray")
-    with connected(request.address):
+
+    def say(words: str) -> None:
+        _heed(liveness)  # a start may be tried for minutes
+        writer.run_state("preparing", words)
+
+    with connected(request.address, say):
         allotment = allot(space.resources)
         plan, recorded = _calibrated(plan, allotment, kind, record, writer, files)
         _heed(liveness)
@@ -129,8 +134,11 @@ def _planned(
     space: Space, record: RunRecord | None, writer: RunWriter, liveness: Liveness, files: RunFiles
 ) -> "Plan":
     """Load the data and check the space, and the record of a resumed run, against them; Ray is not needed."""
+    from kdtune.models.families.find import adopt
     from kdtune.sweep.plan import make_plan
 
+    if record is not None:
+        adopt(record.models)
     dataset = load_data(space, partial(writer.run_state, "preparing"))
     _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
@@ -158,7 +166,8 @@ def check_files(plan: "Plan", say: Callable[[str], None]) -> None:
     from kdtune.sweep.from_files import check_knows
 
     for role, architecture in plan.architectures:
-        if plan.file(role, architecture) is not None:
+        file = plan.file(role, architecture)
+        if file is not None and file.lacks is None:  # a new classifier knows nothing yet
             check_knows(plan.space, role, plan.baseline_job(role, architecture), plan.dataset, say)
 
 
@@ -217,8 +226,8 @@ def _train(
 
     from kdtune.distill.arrays import Arrays
     from kdtune.sweep.recorded_models import RecordedModels
+    from kdtune.sweep.remote.carried_code import UserCode
     from kdtune.sweep.remote.tasks import TaskTrainer
-    from kdtune.sweep.remote.user_models import user_builders
     from kdtune.sweep.remote.worker_registry import open_registry
     from kdtune.sweep.search import run_search
     from kdtune.sweep.study.plan import study_models
@@ -229,7 +238,7 @@ def _train(
         trainer = TaskTrainer(
             ray.put(Arrays.of(plan.dataset)),
             allotment,
-            user_builders(name for pair in space.pairs for name in (pair.teacher, pair.student)),
+            UserCode.of(space.architectures, plan.extras),
             plan.extras,
             space.resources,
             registry,
@@ -273,9 +282,8 @@ def _measure_speeds(plan: "Plan", writer: RunWriter) -> "Mapping[str, Speed]":
 
     if all(plan.space.train.get(key, "auto") != "auto" for key in ("precision", "channels_last")):
         return {}
-    names = dict.fromkeys(name for pair in plan.space.pairs for name in (pair.teacher, pair.student))
     writer.run_state("preparing", "measuring how models run fastest")
-    return {name: fastest(name, plan) for name in names}
+    return {name: fastest(name, plan) for name in plan.space.architectures}
 
 
 def _cohort_choice(

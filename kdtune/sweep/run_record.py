@@ -6,6 +6,9 @@ import platform
 import time
 from dataclasses import replace
 
+from kdtune.models.families.find import adopted
+from kdtune.runs.known_measures import MEASURES
+from kdtune.runs.measure import OwnMeasure
 from kdtune.runs.records import RunRecord
 from kdtune.sweep.plan import Plan
 
@@ -53,10 +56,14 @@ def record_of(plan: Plan, name: str, kind: str) -> RunRecord:
         minutes=space.budget.minutes,
         seed=space.seed,
         space=space.to_dict(),
+        measures={
+            o.measure.name: OwnMeasure.of(o.measure) for o in plan.asked if o.measure.name not in MEASURES
+        },
         versions=versions_now(),
         machine={
             "platform": platform.platform(terse=True),
             "cores": os.cpu_count(),
             "speeds": {name: vars(speed) for name, speed in plan.speeds.items()},
         },
+        models={name: model.to_dict() for name, model in adopted(space.architectures).items()},
     )

@@ -83,7 +83,7 @@ def _run_trials(
     shared = Shared(
         trainer.arrays,
         teachers,
-        trainer.builders,
+        trainer.user_code,
         trainer.allotment.threads,
         plan.extras,
         plan.rungs,

@@ -23,7 +23,7 @@ from kdtune.files import dumps
 from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
 from tests.sweep.blobs import blobs
-from tests.sweep.remote.test_user_models import lay_traps
+from tests.sweep.remote.test_carried_code import lay_traps
 
 
 def assert_same_numbers(run: Any, other: Any) -> None:
@@ -241,7 +241,7 @@ def user_sweep(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> p
         del models._items["one-layer"], datasets._items["blobs"]
 
 
-def test_user_models_and_data_sets_reach_the_workers(user_sweep: pandas.DataFrame) -> None:
+def test_carried_code_and_data_sets_reach_the_workers(user_sweep: pandas.DataFrame) -> None:
     trained = user_sweep[user_sweep["lr"] == 0.05]
     assert set(trained["state"]) == {"done"}
     assert (trained["accuracy"] > 0.6).all()

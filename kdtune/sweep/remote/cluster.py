@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import gc
 import logging
 import math
 import os
@@ -11,12 +10,12 @@ import socket
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdtune.bytecode import bytecode_for_children
-from kdtune.errors import InputError, SweepError
+from kdtune.errors import InputError
+from kdtune.output import narrate
 from kdtune.space.reading import Resources
 from kdtune.user_code import added_folders
 
@@ -27,6 +26,8 @@ _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # no tables of Tune's own
     "RAY_DEDUP_LOGS": "0",
     "RAY_health_check_period_ms": "1000",  # a dead raylet is noticed after 5 s, not 15
+    "RAY_agent_register_timeout_ms": "600000",  # on a busy machine an agent imports for minutes
+    "RAY_worker_register_timeout_seconds": "600",  # and so does a worker
     "RAY_memory_monitor_refresh_ms": "0",  # a kill by Ray's memory monitor ends the whole sweep
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a worker that was given no GPU sees none
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the run directory is the log
@@ -74,13 +75,17 @@ def prepare_environment() -> None:
 
 
 @contextlib.contextmanager
-def connected(address: str | None) -> Iterator[None]:
+def connected(address: str | None, say: Callable[[str], object] = narrate) -> Iterator[None]:
     """Hold a connection to Ray: one started on this machine, or the cluster at `address` (host:port).
 
     If the process is already connected to Ray, that connection is used and left open.
 
+    Args:
+        say: called with what keeps Ray from starting, while it is tried again.
+
     Raises:
         InputError: nobody answers at the address.
+        SweepError: Ray did not start on this machine.
     """
     prepare_environment()
     if address is not None:
@@ -94,10 +99,14 @@ def connected(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    session = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if address is None:
-            _start_ray()
+            from kdtune.sweep.remote.local_ray import remove_session, start_ray
+
+            with _nowhere():
+                session = start_ray(_cores(), say)
         else:
             try:
                 with _nowhere():
@@ -111,76 +120,8 @@ def connected(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-def _start_ray() -> None:
-    """Start Ray on this machine; on a busy machine that may take more than the 30 s that Ray allows.
-
-    Raises:
-        SweepError: it did not start, even on the last try.
-    """
-    import psutil
-    import ray
-
-    before = set(psutil.Process().children())
-    for tries_left in (2, 1, 0):
-        gc.collect()  # frees what is left of a failed start
-        try:
-            with bytecode_for_children(), _loopback_only(), _bare(), _nowhere():
-                ray.init(
-                    address="local",
-                    num_cpus=_cores(),
-                    include_dashboard=False,
-                    logging_level=logging.ERROR,
-                    log_to_driver=False,
-                    object_store_memory=_object_store_bytes(),
-                )
-            return
-        except Exception as error:  # Ray has no exception class for this
-            ray.shutdown()
-            for process in set(psutil.Process().children()) - before:
-                process.kill()  # Ray leaves a half-started node running
-            if not tries_left or "timed out during startup" not in str(error):
-                reason = str(error).strip().partition("\n")[0]
-                raise SweepError(
-                    f"Ray did not start ({reason}): is the machine out of memory, disk space in /tmp, or very busy?"
-                ) from error
-
-
-@contextlib.contextmanager
-def _loopback_only() -> Iterator[None]:
-    """Let a starting Ray bind to the loopback, as it does on macOS and Windows: else it listens everywhere.
-
-    On Linux, Ray accepts no address for this; this constant decides.
-    """
-    from ray._private import ray_constants
-
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-@contextlib.contextmanager
-def _bare() -> Iterator[None]:
-    """Start Ray without parts that nobody uses here: they take two fifths of a start's processor time, and 270 MB.
-
-    These are the monitor of the autoscaler, which has only one machine to scale, the monitor of the logs, which
-    nobody asked for, and the server of the dashboard, which starts even if the dashboard is off.
-    """
-    from ray._private.node import Node
-
-    names = ("start_monitor", "start_log_monitor", "start_api_server")
-    before = {name: getattr(Node, name) for name in names}
-    for name in names:
-        setattr(Node, name, lambda _, **__: None)
-    try:
-        yield
-    finally:
-        for name, method in before.items():
-            setattr(Node, name, method)
+    if session is not None:  # after an error its logs may tell why
+        remove_session(session)
 
 
 @contextlib.contextmanager
@@ -258,17 +199,6 @@ def workers_now(allotment: Allotment, resources: Resources) -> int:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _object_store_bytes() -> int:
-    """Return a tenth of the memory, within [200 MB, 8 GB] and what shared memory holds: data and logits are small."""
-    import psutil
-
-    free = psutil.virtual_memory().available // 10
-    with contextlib.suppress(OSError):
-        shared = os.statvfs("/dev/shm")
-        free = min(free, shared.f_bavail * shared.f_frsize * 8 // 10)
-    return int(min(max(free, 200 * 2**20), 8 * 2**30))
 
 
 def _probe(address: str) -> None:

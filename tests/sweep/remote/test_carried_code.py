@@ -13,7 +13,8 @@ from ray import cloudpickle
 from kdtune import user_code
 from kdtune.models import models
 from kdtune.runs import open_run
-from kdtune.sweep.remote.user_models import user_builders
+from kdtune.runs.user_measures import measures
+from kdtune.sweep.remote.carried_code import UserCode
 from tests.conftest import SMALL_SPACE
 
 MINE = """
@@ -21,6 +22,9 @@ import kdtune, torch, helpers_of_mine
 @kdtune.register_model("mine")
 def mine(input_shape, n_classes):
     return helpers_of_mine.flat(torch, input_shape, n_classes)
+@kdtune.register_measure("my_measure", direction="min", range=(0, 5))
+def my_measure(labels):
+    return max(labels)
 """
 HELPERS = """
 def flat(torch, shape, n):
@@ -46,7 +50,7 @@ def my_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_builder_brings_the_folder_of_its_module_and_puts_it_last(
+def test_the_user_s_code_brings_the_folder_of_its_module_and_puts_it_last(
     my_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(my_folder)
@@ -55,20 +59,23 @@ def test_a_builder_brings_the_folder_of_its_module_and_puts_it_last(
     try:
         user_code.import_modules(["model_of_mine"])
         assert sys.path[-1] == str(my_folder)
-        sent = cloudpickle.dumps(user_builders(["mine", "lenet5"]))
+        sent = cloudpickle.dumps(UserCode.of(["mine", "lenet5"], ["auc", "my_measure@race"]))
     finally:
         models._items.pop("mine", None)
+        measures._items.pop("my_measure", None)
         for name in ("model_of_mine", "helpers_of_mine"):
             sys.modules.pop(name, None)
     program = (
-        "import pickle, sys; built = pickle.loads(sys.stdin.buffer.read());"
-        "print(sorted(built), sys.path[-1], built['mine']((3, 4, 4), 2)[1].weight.shape[1])"
+        "import pickle, sys; code = pickle.loads(sys.stdin.buffer.read()); code.register();"
+        "from kdtune.models import models; from kdtune.runs.user_measures import measures;"
+        "print([*code.models, *code.measures], sys.path[-1], models.get('mine')((3, 4, 4), 2)[1].weight.shape[1],"
+        " measures.get('my_measure').of_answers(labels=[3]))"
     )
     ended: Any = subprocess.run(
         [sys.executable, "-P", "-c", program], input=sent, cwd="/", capture_output=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.decode().split() == ["['mine']", str(my_folder), "48"]
+    assert ended.stdout.decode().split() == ["['mine',", "'my_measure']", str(my_folder), "48", "3"]
     assert not (my_folder / "ran").exists()
 
 
