@@ -247,14 +247,15 @@ def _train(
             liveness.stopping,
         )
         models = RecordedModels(plan, files, writer, trainer)
+        ended = ""
         if kind == "study":
             run_study(plan, study_models(plan), models, trainer, writer)
         else:
-            run_search(plan, files, writer, models, trainer, registry)
+            ended = run_search(plan, files, writer, models, trainer, registry)
     if liveness.stopping():
         writer.run_state("stopped", "on request")
     else:
-        writer.run_state("finished", "")
+        writer.run_state("finished", ended)
 
 
 def _resumed_space(record: RunRecord, request: SweepRequest) -> Space:
