@@ -186,10 +186,10 @@ def charts() -> tuple[float, float, float]:
     """Return milliseconds for a front of 5,000 points at 120×40, ours and plotext's, and for a heat map 100×100."""
     import plotext
     from rich.style import Style
-    from tui.charts.classes.accuracy_map.classes import class_map
-    from tui.charts.front.scatter.front import front
 
+    from tui.charts.classes.accuracy_map import class_map
     from tui.charts.frame import Frame
+    from tui.charts.front.scatter import front
     from tui.drawing.palette import DARK, Palette
     from tui.sources.synthetic import Synthetic
     from tui.state.store import Store

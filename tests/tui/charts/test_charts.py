@@ -11,28 +11,28 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segments
 from rich.style import Style
-from tui.charts.classes.accuracy_map.classes import class_map, disagreement
-from tui.charts.front.scatter.front import front
-from tui.charts.groups.last_epoch.groups import groups
-from tui.charts.journal.events.journal import journal
-from tui.charts.search.settings.search import parallel, slice_
 
 from kdtune.fairness import class_bias
 from kdtune.runs.records import ALL
 from tui.charts.beside import beside
-from tui.charts.classes.accuracy_map import bias as bias_module
+from tui.charts.classes import bias as bias_module
+from tui.charts.classes.accuracy_map import class_map, disagreement
 from tui.charts.classes.bias import bias, ranked, window
 from tui.charts.classes.bias_curves import bias_curves
 from tui.charts.frame import Frame
+from tui.charts.front.scatter import front
 from tui.charts.groups.classes import group_classes
 from tui.charts.groups.gaps import gap_curve, gap_names
+from tui.charts.groups.last_epoch import groups
 from tui.charts.groups.rates import group_rates
+from tui.charts.journal.events import journal
 from tui.charts.journal.log import log
 from tui.charts.journal.machine import machine
 from tui.charts.live.curves import curves, smoothed
 from tui.charts.live.hypervolume import hypervolume
 from tui.charts.live.table import front_table, table
 from tui.charts.search.ranking import importances, ranked_measures, settings_and_results
+from tui.charts.search.settings import parallel, slice_
 from tui.charts.search.timeline import timeline
 from tui.drawing.glyphs import Glyphs
 from tui.drawing.palette import ANSI, DARK, LIGHT, Palette

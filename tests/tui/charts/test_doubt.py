@@ -4,24 +4,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tui.charts.classes.accuracy_map.classes import class_map
-from tui.charts.front.scatter.front import front
-from tui.charts.journal.events.journal import journal
-from tui.charts.search.settings.search import parallel
 
 from kdtune.fairness import Counts, class_bias
 from kdtune.runs.records import ALL
 from kdtune.runs.summary import Doubt
 from tests.tui.charts.test_charts import WORLDS, frame_of, reports_of
 from tui.charts.beside import beside
+from tui.charts.classes.accuracy_map import class_map
 from tui.charts.classes.bias_curves import bias_curves
 from tui.charts.doubt import front_steps, interval
 from tui.charts.frame import Frame
+from tui.charts.front.scatter import front
 from tui.charts.groups.classes import group_classes
 from tui.charts.groups.rates import RATES, group_rates
+from tui.charts.journal.events import journal
 from tui.charts.journal.machine import machine
 from tui.charts.live.table import front_table, table
 from tui.charts.ranks import front_order
+from tui.charts.search.settings import parallel
 from tui.drawing.glyphs import GLYPHS, Glyphs
 from tui.sources.synthetic import NDS, TEACHER, Synthetic
 from tui.state.machine import Gpu, Machine
