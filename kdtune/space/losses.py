@@ -1,14 +1,10 @@
 """Losses in a search: which there can be, and which settings each of them takes."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 from kdtune.distill.losses.registry import READY, Loss, find_loss, losses
-from kdtune.errors import SpaceError, UnknownNameError, did_you_mean
+from kdtune.errors import SpaceError, did_you_mean
 from kdtune.space.choices import SEARCHABLE, Choice, Range, extremes
-
-if TYPE_CHECKING:
-    from kdtune.space.schema import Space
 
 _SHARED = frozenset(("temperature", "alpha", "scale_by_t2"))
 
@@ -54,30 +50,20 @@ def check_settings(where: str, search: Mapping[str, Choice], searched: Mapping[s
             )
 
 
-def check_losses(space: "Space") -> None:
+def check_losses(searches: Iterable[Mapping[str, Choice]]) -> None:
     """Refuse losses that there are not, and settings that none of them takes, once the user's modules are imported.
+
+    Args:
+        searches: what is searched for each pair.
 
     Raises:
         SpaceError: naming the key.
         UnknownNameError: there is no such loss.
     """
-    for pair in space.pairs:
-        searched = space.search_of(pair)
+    for searched in searches:
         for name in losses_of(searched):
             find_loss(name)
         try:
             check_settings("search", searched, searched)
         except ValueError as error:
             raise SpaceError(str(error)) from None
-
-
-def check_loss_names(space: "Space") -> None:
-    """Refuse a loss that there is not, where nothing more is to be imported.
-
-    Raises:
-        UnknownNameError: naming the nearest one.
-    """
-    for pair in space.pairs:
-        for name in losses_of(space.search_of(pair)):
-            if not is_known(name):
-                raise UnknownNameError("loss", name, [*READY, *losses])

@@ -246,7 +246,7 @@ def _train(
             UserCode.of(
                 space.architectures,
                 plan.extras,
-                (name for pair in space.pairs for name in losses_of(space.search_of(pair))),
+                (name for searched in space.searches for name in losses_of(searched)),
             ),
             plan.extras,
             space.resources,

@@ -170,7 +170,7 @@ def check_names(space: Space) -> None:
     """
     for name in [*space.objectives, *space.constraints, *space.measures]:
         find_measure(name.partition("@")[0])
-    check_losses(space)
+    check_losses(space.searches)
     check_options(space.dataset.name, space.dataset.options)
     for name in space.architectures:
         models.check(name)

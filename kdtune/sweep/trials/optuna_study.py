@@ -100,7 +100,8 @@ def _sampler(space: Space, seed: int) -> BaseSampler:
                     seed=seed,
                     n_startup_trials=STARTUP_TRIALS,
                     multivariate=True,
-                    group=any(p.search or len(losses_of(space.search_of(p))) > 1 for p in space.pairs),
+                    group=any(p.search for p in space.pairs)
+                    or any(len(losses_of(s)) > 1 for s in space.searches),
                 )
             case "nsgaii":
                 return NSGAIISampler(seed=seed, population_size=20)
