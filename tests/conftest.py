@@ -147,8 +147,12 @@ def small_run(request: pytest.FixtureRequest, made_once: Callable[..., Path], ow
         kdtune.search(SMALL_SPACE, name="small", directory=folder / "runs")
         shutil.copytree(own_cache, folder / "cache")
 
+    def copy_missing(source: str, target: str) -> None:
+        if not Path(target).exists():
+            shutil.copy2(source, target)
+
     folder = made_once("small-run", search)
-    shutil.copytree(folder / "cache", own_cache, dirs_exist_ok=True)
+    shutil.copytree(folder / "cache", own_cache, dirs_exist_ok=True, copy_function=copy_missing)
     return open_run(folder / "runs" / "small")
 
 
