@@ -15,6 +15,10 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from kdtune.bytecode import compile_once, keep_bytecode
+from kdtune.sweep.remote.cluster import prepare_environment
+
+# Before a test's module imports Ray, which under `uv run` would rebuild the environment for every worker.
+prepare_environment()
 
 # Before the cache is another one, and before what is tested is imported.
 keep_bytecode()

@@ -22,6 +22,7 @@ from kdtune.user_code import check_named, import_modules
 if TYPE_CHECKING:
     from kdtune.data.dataset import Dataset
     from kdtune.sweep.calibration.cohort_size import CohortChoice
+    from kdtune.sweep.calibration.place import Place
     from kdtune.sweep.plan import Plan, Speed
 
 
@@ -119,7 +120,8 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
 
     with connected(request.address, say):
         allotment = allot(space.resources, trials=trials)
-        plan, recorded = _calibrated(plan, allotment, kind, record, writer, files)
+        allotment, place = _settled(plan, allotment, request, trials, writer)
+        plan, recorded = _calibrated(plan, allotment, kind, record, writer, files, place)
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.
         data = {**recorded.dataset, "validation_sha256": _keep_validation(plan, files)}
@@ -173,6 +175,29 @@ def check_files(plan: "Plan", say: Callable[[str], None]) -> None:
             check_knows(plan.space, role, plan.baseline_job(role, architecture), plan.dataset, say)
 
 
+def _settled(
+    plan: "Plan", allotment: Allotment, request: SweepRequest, trials: int | None, writer: RunWriter
+) -> "tuple[Allotment, Place]":
+    """Return the allotment, without GPUs if torch can't use them where trials run, and where to measure."""
+    from kdtune.sweep.calibration.place import here
+    from kdtune.sweep.remote.carried_code import UserCode
+    from kdtune.sweep.remote.trial_place import TrialPlace, device_name, no_cuda_because
+
+    if not allotment.gpus and request.address is None:
+        return allotment, here  # this is the machine
+    place = TrialPlace(allotment, UserCode.of(plan.space.architectures, plan.extras))
+    if allotment.gpus:
+        why = place(no_cuda_because)
+        if not why:
+            writer.run_state("preparing", f"students train on: {place(device_name)}")
+            return allotment, place
+        counted = sum(node.gpus for node in allotment.nodes)
+        said = f"Ray counts {counted:g} GPUs, and torch can't compute on them ({why}): students train on processors"
+        writer.run_state("preparing", said)
+        allotment = allot(plan.space.resources.model_copy(update={"gpus_per_trial": 0.0}), trials=trials)
+    return allotment, TrialPlace(allotment, place.user_code)
+
+
 def _calibrated(
     plan: "Plan",
     allotment: Allotment,
@@ -180,13 +205,14 @@ def _calibrated(
     record: RunRecord | None,
     writer: RunWriter,
     files: RunFiles,
+    place: "Place",
 ) -> "tuple[Plan, RunRecord]":
     """Choose how models run fastest here and how cohorts are formed; a resumed run keeps its first choice."""
     from kdtune.sweep.run_record import record_of, with_versions_now
 
     begun = record is not None
     if record is None:
-        plan = replace(plan, speeds=_measure_speeds(plan, writer))
+        plan = replace(plan, speeds=_measure_speeds(plan, writer, place))
         record = record_of(plan, files.root.name, kind)
     else:
         record, changes = with_versions_now(record)
@@ -194,7 +220,7 @@ def _calibrated(
             said = f"not the versions that the run had: {', '.join(changes)}: numbers may differ from what they were"
             writer.run_state("preparing", said)
     if kind == "sweep":
-        choice = _cohort_choice(plan, allotment, record, writer, begun=begun)
+        choice = _cohort_choice(plan, allotment, record, writer, place, begun=begun)
         record = replace(record, machine={**record.machine, "cohort": vars(choice)})
         plan = replace(plan, cohort=choice.size, fused=frozenset(choice.architectures))
     return plan, record
@@ -280,17 +306,17 @@ def _recorded_speeds(record: RunRecord | None) -> "dict[str, Speed]":
         raise RunError(f"run.json: damaged: machine.speeds ({error!r})") from None
 
 
-def _measure_speeds(plan: "Plan", writer: RunWriter) -> "Mapping[str, Speed]":
+def _measure_speeds(plan: "Plan", writer: RunWriter, place: "Place") -> "Mapping[str, Speed]":
     from kdtune.sweep.calibration.precision import fastest
 
     if all(plan.space.train.get(key, "auto") != "auto" for key in ("precision", "channels_last")):
         return {}
     writer.run_state("preparing", "measuring how models run fastest")
-    return {name: fastest(name, plan) for name in plan.space.architectures}
+    return {name: fastest(name, plan, place) for name in plan.space.architectures}
 
 
 def _cohort_choice(
-    plan: "Plan", allotment: Allotment, record: RunRecord, writer: RunWriter, *, begun: bool
+    plan: "Plan", allotment: Allotment, record: RunRecord, writer: RunWriter, place: "Place", *, begun: bool
 ) -> "CohortChoice":
     from kdtune.sweep.calibration.cohort_size import CohortChoice, choose_cohorts
 
@@ -298,4 +324,4 @@ def _cohort_choice(
         kept = record.machine.get("cohort") or {}
         return CohortChoice(int(kept.get("size", 1)), tuple(kept.get("architectures", ())))
     writer.run_state("preparing", "measuring how students run fastest")
-    return choose_cohorts(plan, allotment.workers)
+    return choose_cohorts(plan, allotment.workers, place)
