@@ -147,7 +147,9 @@ def _planned(
     _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
         raise RunError(f"{files.root}: the data have changed since the run began: start a new run")
-    return make_plan(space, dataset, _recorded_speeds(record))
+    plan = make_plan(space, dataset, _recorded_speeds(record))
+    # What was recorded decides: an earlier kdtune may have had other bounds.
+    return plan if record is None else replace(plan, constraints=record.constraints)
 
 
 def load_data(space: Space, say: Callable[[str], object]) -> "Dataset":
