@@ -12,7 +12,7 @@ from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
 from kdtune.output import narrate
-from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
+from kdtune.report.evaluate.evaluation import described_data, load_data, open_test, validation_of
 from kdtune.report.export.bundle.card import card
 from kdtune.report.export.bundle.formats import check_formats, write_formats
 from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write_bundle
@@ -101,6 +101,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     import_modules(request.imports)
     refuse_study(run)
     check_own_measures(run.record)
+    described_data(run)
     out = checked_out(request.out or run.files.export)
 
     def choose(front: Sequence[ModelState]) -> list[str]:
