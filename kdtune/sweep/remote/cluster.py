@@ -7,9 +7,11 @@ import logging
 import math
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,6 +85,29 @@ def connected(address: str | None) -> Iterator[None]:
         InputError: nobody answers at the address.
     """
     prepare_environment()
+    global _connections, _is_ours  # noqa: PLW0603
+    with _connecting:
+        if not _connections:
+            _is_ours = _connect(address)
+        _connections += 1
+    try:
+        yield
+    finally:
+        with _connecting:
+            _connections -= 1
+            if not _connections and _is_ours:
+                import ray
+
+                ray.shutdown()
+
+
+_connecting = threading.Lock()
+_connections, _is_ours = 0, False
+"""Sweeps in threads of one process share a connection; the last one closes it, unless the user's code opened it."""
+
+
+def _connect(address: str | None) -> bool:
+    """Connect this process to Ray, unless it already is; return whether it was not."""
     if address is not None:
         if address != "auto":
             _probe(address)
@@ -92,25 +117,41 @@ def connected(address: str | None) -> Iterator[None]:
     import ray
 
     if ray.is_initialized():
-        yield
-        return
-    with warnings.catch_warnings():
+        return False
+    with warnings.catch_warnings(), _own_handlers():
         warnings.simplefilter("ignore")
         if address is None:
             _start_ray()
-        else:
-            try:
-                with _nowhere():
-                    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-            except (ConnectionError, RuntimeError) as error:
-                reason = str(error).strip().partition("\n")[0]
-                raise InputError(
-                    f"--address {address!r}: no Ray cluster to join ({reason}); start one with 'ray start --head'"
-                ) from None
+            return True
+        try:
+            with _nowhere():
+                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        except (ConnectionError, RuntimeError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise InputError(
+                f"--address {address!r}: no Ray cluster to join ({reason}); start one with 'ray start --head'"
+            ) from None
+    return True
+
+
+@contextlib.contextmanager
+def _own_handlers() -> Iterator[None]:
+    """Let SIGTERM mean what it meant before: Ray sets a handler of its own, and warns where it can't."""
+    if threading.current_thread() is threading.main_thread():
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+        return
+    from ray._private import worker
+
+    level = worker.logger.level
+    worker.logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        ray.shutdown()
+        worker.logger.setLevel(level)
 
 
 def _start_ray() -> None:
@@ -136,10 +177,14 @@ def _start_ray() -> None:
                     object_store_memory=_object_store_bytes(),
                 )
             return
-        except Exception as error:  # Ray has no exception class for this
+        except (
+            BaseException
+        ) as error:  # Ray has no exception class for this; an interrupt leaves as much behind
             ray.shutdown()
             for process in set(psutil.Process().children()) - before:
                 process.kill()  # Ray leaves a half-started node running
+            if not isinstance(error, Exception):
+                raise
             if not tries_left or "timed out during startup" not in str(error):
                 reason = str(error).strip().partition("\n")[0]
                 raise SweepError(
