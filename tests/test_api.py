@@ -164,6 +164,7 @@ def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_progress_and_survives_interrupts(tmp_path: Path) -> None:
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     cells = [
