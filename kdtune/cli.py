@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_stop(commands)
     _add_runs(commands)
     _add_spaces(commands)
+    _add_models(commands)
     return parser
 
 
@@ -112,7 +113,12 @@ def _add_watch(commands: Any) -> None:
     command.add_argument("--ascii", action="store_true", help="for fonts without braille")
     command.add_argument("--theme", metavar="NAME", help="a Textual theme, such as textual-light")
     command.add_argument(
-        "--serve", action="store_true", help="show it in a browser on this machine (needs kdtune[serve])"
+        "--serve",
+        action="store_true",
+        help="show it in a browser on this machine, read-only (needs kdtune[serve])",
+    )
+    command.add_argument(
+        "--allow-stop", action="store_true", help="with --serve: the page may stop the sweep"
     )
     command.set_defaults(run=_watch)
     _add_runs_dir(command)
@@ -224,6 +230,15 @@ def _add_spaces(commands: Any) -> None:
     command.set_defaults(run=_spaces)
 
 
+def _add_models(commands: Any) -> None:
+    command = commands.add_parser("models", help="list the models that pairs may name, or describe one")
+    command.add_argument(
+        "filter", nargs="*", metavar="TEXT", help="a family (timm), parts of names, or one model's whole name"
+    )
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=_models)
+
+
 def _add_runs_dir(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--runs-dir",
@@ -312,6 +327,7 @@ def _watch(options: argparse.Namespace) -> int:
         readonly=options.readonly,
         ascii=options.ascii,
         serve=options.serve,
+        allow_stop=options.allow_stop,
         theme=options.theme,
     )
 
@@ -367,6 +383,13 @@ def _spaces(options: argparse.Namespace) -> int:
     from kdtune.terminal.console import print_spaces
 
     print_spaces(options.space, schema=options.schema, as_json=options.json)
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    from kdtune.terminal.models import print_models
+
+    print_models(options.filter, as_json=options.json)
     return 0
 
 

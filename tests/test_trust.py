@@ -25,7 +25,7 @@ from kdtune.cli import main
 from kdtune.data.cache import cached_tensors
 from kdtune.data.mapped import map_file
 from kdtune.distill.checkpoint import read_checkpoint
-from kdtune.distill.pretrained import read_state
+from kdtune.distill.weights.pretrained import read_state
 from kdtune.errors import KdtuneError
 from kdtune.files import read_json
 from kdtune.report.evaluate.trained import load_trained
@@ -641,13 +641,23 @@ def test_files_are_opened_by_one_door() -> None:
     allowed = {
         ("data/cache.py", "safe_open"): "after the door looked",
         ("data/mapped.py", "np.load"): "after the door looked",
-        ("distill/pretrained.py", "safetensors.torch.load_file"): "after the door looked",
+        ("distill/weights/pretrained.py", "safetensors.torch.load_file"): "after the door looked",
         ("distill/torch_file.py", "torch.load"): "of a file that the door opened",
         ("data/images/pixels.py", "Image.open"): "of a tree in which only files are counted",
         ("data/images/tree.py", "Image.open"): "the same",
         ("data/published/source.py", "tarfile.open"): "of an archive that is a file",
+        ("output.py", "open"): "of what stands for closed standard streams",
+        ("output.py", "os.open"): "the same",
         ("runs/jsonl.py", "open"): "to append, with a door of its own, and of what is a file",
         ("runs/jsonl.py", "os.open"): "the same",
+        (
+            "runs/user_measures.py",
+            "Path(inspect.getsourcefile(function) or '').read_bytes",
+        ): "Python that was imported",
+        (
+            "sweep/remote/local_ray.py",
+            "Path(nodes[-1]._session_dir, 'logs', name).read_text",
+        ): "Ray's own log",
         ("space/reading.py", "path.read_text"): "spaces that are part of the package",
         ("sweep/calibration/precision.py", "open"): "of the system",
         ("sweep/remote/memory_guard.py", "Path('/proc/self/status').read_text"): "of the system",

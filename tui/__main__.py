@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--readonly", action="store_true")
     parser.add_argument("--ascii", action="store_true")
     parser.add_argument("--serve", action="store_true")
+    parser.add_argument("--allow-stop", action="store_true")
     parser.add_argument("--theme")
     gc.disable()  # as `kdtune watch` does
     from .watch import watch

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from kdtune.errors import InputError
 from kdtune.fairness._arrays import check_same_length, classes
-from kdtune.fairness._rates import Floats
+from kdtune.fairness._rates import Floats, Ints
 
 BINS = 15
 """Bins of equal width, as in Guo et al. 2017."""
@@ -79,6 +79,14 @@ def calibration(
         chance=float(by_chance.mean()),
         chance_high=float(np.quantile(by_chance, 0.95)),
     )
+
+
+def calibration_error(labels: Ints, probabilities: Floats) -> float:
+    """Return the error alone, of checked labels [n] and probabilities [n, C]; NaN without examples."""
+    if not len(labels):
+        return float("nan")
+    confidence = np.minimum(probabilities.max(axis=1), 1.0)
+    return float(_errors(confidence, (probabilities.argmax(axis=1) == labels)[None])[0])
 
 
 def _errors(confidence: Floats, right: npt.NDArray[np.bool_]) -> Floats:

@@ -15,7 +15,7 @@ from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import find_run
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
-from kdtune.runs.objectives import Objective, front_hypervolume, front_mask
+from kdtune.runs.objectives import Objective, front_hypervolume, front_mask, objective_of
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.predictions import Validation, read_answers, read_validation
 from kdtune.runs.records import Report, RunRecord
@@ -79,7 +79,7 @@ class Run:
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:
         """What the run optimises, in order."""
-        return tuple(Objective.parse(name, list(self.record.attributes)) for name in self.record.objectives)
+        return tuple(objective_of(self.record, name) for name in self.record.objectives)
 
     def state(self) -> RunState:
         """Return the state that the events describe now."""
@@ -148,9 +148,13 @@ class Run:
             raise RunError(f"{self.path}: no trial or baseline {model_id!r}")
         return self.files.reports(model_id)
 
-    def trials(self) -> "pandas.DataFrame":
-        """Return the trials, one per row: id, state, epoch, what was searched, measures, feasible, front."""
-        return self._table(self.state())
+    def trials(self, state: RunState | None = None) -> "pandas.DataFrame":
+        """Return the trials, one per row: id, state, epoch, what was searched, measures, feasible, front.
+
+        Args:
+            state: that was read earlier; the state now by default.
+        """
+        return self._table(self.state() if state is None else state)
 
     def front(self) -> "pandas.DataFrame":
         """Return the trials on the Pareto front, the best on the first objective first."""

@@ -13,6 +13,7 @@ from kdtune.fairness import Counts
 from kdtune.files import read_json
 from kdtune.pareto import Constraint
 from kdtune.runs.jsonl import read_records
+from kdtune.runs.measure import OwnMeasure
 from kdtune.runs.paths import SCHEMA
 from kdtune.runs.predictions import pack, unpack
 from kdtune.text import plain
@@ -47,7 +48,7 @@ class Report:
         validation_loss: mean cross-entropy on validation.
         learning_rate: at the end of the epoch.
         disagreement: (teacher's class, student's class, number of examples), the largest cells first.
-        scalars: measures that can't be derived from counts (`individual_fairness`, `parameters`, `latency`).
+        scalars: measures that can't be derived from counts, by their full name (`latency`, `auc`, `mine@race`).
         predictions: classes that the model answers, int [n], after its last epoch; None after the others. They do not
             stay in the file of reports: see `kdtune.runs.predictions`.
     """
@@ -120,6 +121,9 @@ class RunRecord:
         trials: number of trials to finish, or None for no limit.
         minutes: time to spend, or None for no limit.
         space: the resolved search space; `kdtune search` accepts it as it is.
+        measures: measures of the user's own that the run was asked for, by name.
+        versions: of Python and packages: those with which the run began, and after `, then ` those of later drivers.
+        models: models of other libraries, by name: what builds them again, as plain JSON.
     """
 
     name: str
@@ -138,11 +142,21 @@ class RunRecord:
     space: Mapping[str, Any]
     versions: Mapping[str, str]
     machine: Mapping[str, Any]
+    models: Mapping[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
+    measures: Mapping[str, OwnMeasure] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
         return asdict(self)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Names of the measures that the run was asked for: objectives, those bounded, and what is recorded beside."""
+        beside = self.space.get("measures") or ()
+        return tuple(
+            dict.fromkeys([*self.objectives, *(c.name for c in self.constraints), *map(str, beside)])
+        )
 
     @property
     def concluding(self) -> str:
@@ -193,6 +207,10 @@ class RunRecord:
             values["objectives"] = tuple(map(str, record["objectives"]))
             values["pairs"] = tuple(map(str, record["pairs"]))
             values["constraints"] = tuple(Constraint(**item) for item in record["constraints"])
+            own = record.get("measures", {})
+            values["measures"] = {str(name): OwnMeasure(**item) for name, item in own.items()}
+            for name, item in values["measures"].items():
+                item.measure(name)
             return cls(**values)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
             raise RunError(f"{path}: damaged ({error!r})") from None
@@ -224,6 +242,8 @@ def _check_kinds(record: Mapping[str, Any]) -> None:
     _check("", record, _KINDS)
     datetime.fromtimestamp(record["created"])
     data, machine = record["dataset"], record["machine"]
+    if "models" in record:
+        _check("", record, {"models": _KEYS})
     _check("dataset.", data, {**_OF_DATA, **{k: v for k, v in _OF_DATA_WHERE_KNOWN.items() if k in data}})
     for name, split in data.get("splits", {}).items():
         _check(f"dataset.splits.{name}.", split, {"n": _WHOLE})

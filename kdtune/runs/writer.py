@@ -5,7 +5,7 @@ Before that, nothing waits for the disk: what is lost of a model in training is 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from kdtune.errors import DiskError
 from kdtune.files import sync, sync_folder, write_bytes, write_json
 from kdtune.runs.events import read_state
 from kdtune.runs.jsonl import LineWriter, read_backwards
-from kdtune.runs.objectives import References, all_measures
+from kdtune.runs.objectives import References, all_measures, recorded_values
 from kdtune.runs.paths import RunFiles, is_trial
 from kdtune.runs.predictions import answers_file, digest_of
 from kdtune.runs.records import Report, RunRecord
@@ -31,14 +31,14 @@ class RunWriter:
     def __init__(self, files: RunFiles) -> None:
         self.files = files
         self._events = LineWriter(files.events)
-        self._attributes: Sequence[str] = ()
+        self._record: RunRecord | None = None
         self._reports: dict[str, _ReportFile] = {}
         self._answers: dict[str, str] = {}
         self.state: RunState = read_state(files.events)
 
     def record(self, record: RunRecord) -> None:
         """Write `run.json`, and a copy of it into the events."""
-        self._attributes = tuple(record.attributes)
+        self._record = record
         self._emit({"kind": "record", "record": record.to_dict()})
         write_json(self.files.record, record.to_dict(), durable=True)
         sync(self.files.root.parent)
@@ -121,7 +121,12 @@ class RunWriter:
         The full report goes first, so that an event never refers to a missing report. A machine that loses its power
         may lose the report and keep the event: then only the report is written.
         """
-        values = all_measures(report, references, self._attributes)
+        record = self._record
+        values = (
+            all_measures(report, references, ())
+            if record is None
+            else recorded_values(record, report, references)
+        )
         reports = self._reports.get(model_id)
         if reports is None:
             reports = self._reports[model_id] = _ReportFile(self.files.reports(model_id))

@@ -1,11 +1,13 @@
 """What a space means on a data set: the objectives and bounds, the baselines, and the job of each trial."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import optuna
+from torch import nn
 
 from kdtune import models
 from kdtune.data import check_options
@@ -14,11 +16,14 @@ from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import inputs_of
 from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
 from kdtune.distill.extras import EXTRAS
-from kdtune.distill.weights import Weights
+from kdtune.distill.weights.module import module_of
+from kdtune.distill.weights.source import Weights
 from kdtune.errors import DataError, SpaceError
 from kdtune.fairness import count
 from kdtune.pareto import Constraint, parse_constraint
-from kdtune.runs.objectives import Objective, References
+from kdtune.runs.measure import Answers
+from kdtune.runs.objectives import BEYOND_MAJORITY, Objective, References, find_measure, judged_by_worst_class
+from kdtune.runs.records import ALL
 from kdtune.space.questions import check_bound
 from kdtune.space.reading import Choice, Pair, Range, Space
 from kdtune.sweep.from_files import check_fit, weights_of
@@ -52,11 +57,17 @@ class Plan:
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """Measures in addition to the counts that objectives and constraints need."""
-        wanted = {objective.measure.name for objective in self.objectives} | {
-            c.name for c in self.constraints
-        }
-        return tuple(name for name in EXTRAS if name in wanted)
+        """Names of the measures that somebody asked for and that counts do not give."""
+        stored = [o.name for o in self.asked if o.measure.of_counts is None]
+        return (*(name for name in EXTRAS if name in stored), *(n for n in stored if n not in EXTRAS))
+
+    @property
+    def asked(self) -> tuple[Objective, ...]:
+        """All measures that were asked for: objectives, those bounded, and what is recorded beside."""
+        attributes = self.dataset.attributes
+        beside = [c.name for c in self.constraints] + list(self.space.measures)
+        objectives = (*self.objectives, *(Objective.parse(name, attributes) for name in beside))
+        return tuple({objective.name: objective for objective in objectives}.values())
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -74,12 +85,13 @@ class Plan:
         """Return the training of a teacher or a non-distilled student: hard labels, the same protocol."""
         file, is_teacher = self.file(role, architecture), role == "teacher"
         train = self.space.teacher_config() if is_teacher else self.space.train_config()
-        if is_teacher and file is not None:
+        as_it_is = is_teacher and file is not None and file.lacks is None
+        if as_it_is:
             train = train.with_options(epochs=1)
         return Job(
             architecture=architecture,
-            weights=file if is_teacher else None,
-            initial=None if is_teacher else file,
+            weights=file if as_it_is else None,
+            initial=None if as_it_is else file,
             train=self._fast(train, architecture, self.space.teacher.settings if is_teacher else {}),
             seed=derive_seed(self.space.seed, role, architecture) % 2**31,
             view_seed=self.space.seed,
@@ -108,6 +120,13 @@ class Plan:
         """Return the file that a teacher is taken from, or that a student begins from; None where there is none."""
         return weights_of(self.space, role, architecture, self.dataset)
 
+    def module(self, role: str, architecture: str) -> nn.Module:
+        """Return a model as it is before its training, without the weights of a file."""
+        data = self.dataset
+        return module_of(
+            self.baseline_job(role, architecture), input_shape=data.input_shape, n_classes=data.n_classes
+        )
+
     def student_job(self, architecture: str) -> Job:
         """Return the training of a student of this name with the settings that the search leaves alone."""
         train = self._fast(self.space.train_config(), architecture, {})
@@ -129,10 +148,12 @@ def check_names(space: Space) -> None:
     """Refuse what is wrong with a space whatever the data hold, before they are read.
 
     Raises:
-        InputError: an unknown data set, option or model, or weights that can't be read.
+        InputError: an unknown data set, option, measure or model, or weights that can't be read.
     """
+    for name in [*space.objectives, *space.constraints, *space.measures]:
+        find_measure(name.partition("@")[0])
     check_options(space.dataset.name, space.dataset.options)
-    for name in dict.fromkeys(name for pair in space.pairs for name in (pair.teacher, pair.student)):
+    for name in space.architectures:
         models.check(name)
     for file in [*space.teacher.files(), *space.student.files()]:
         Weights.of(file)
@@ -145,9 +166,9 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         InputError: these data do not define an objective or a bound, or a model does not fit them.
     """
     for pair in space.pairs:
-        for name in (pair.teacher, pair.student):
-            models.check(name, input_shape=dataset.input_shape)
-    attributes = list(dataset.attributes)
+        for section, name in ((space.teacher, pair.teacher), (space.student, pair.student)):
+            models.check(name, input_shape=dataset.input_shape, any_size=section.is_pretrained(name))
+    attributes = dataset.attributes
     objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
     asked: dict[str, str] = {}
     for text, objective in zip(space.objectives, objectives, strict=True):
@@ -163,33 +184,37 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         constraint = parse_constraint(bounded.name, text, symbols=symbols)
         check_bound(bounded.measure, constraint, text)
         constraints.append(constraint)
-    _check_parameters(space, dataset, constraints)
+    if space.trivial == "exclude":
+        constraints.append(_not_trivial([objective.name for objective in objectives]))
     _check_size(dataset)
-    for name in dict.fromkeys([*(o.name for o in objectives), *(c.name for c in constraints)]):
-        _check_defined(Objective.parse(name, attributes), dataset)
     plan = Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
+    for objective in plan.asked:
+        _check_defined(objective, dataset)
     for role, name in plan.architectures:
         if (file := plan.file(role, name)) is not None:
             check_fit(name, file, dataset)
+    _check_parameters(plan)
     return plan
 
 
-def _check_parameters(space: Space, dataset: Dataset, constraints: Iterable[Constraint]) -> None:
+def _not_trivial(objectives: Sequence[str]) -> Constraint:
+    """Return what keeps students off the front that know no more than which class is the most frequent."""
+    if judged_by_worst_class(objectives):
+        return Constraint("answered_classes", ">=", 2)
+    return Constraint("over_majority", ">=", BEYOND_MAJORITY)
+
+
+def _check_parameters(plan: Plan) -> None:
     """Refuse a bound on the number of weights that no student keeps."""
-    for constraint in constraints:
+    for constraint in plan.constraints:
         if constraint.name == "parameters":
-            sizes = {pair.student: parameters(pair.student, dataset) for pair in space.pairs}
+            names = dict.fromkeys(pair.student for pair in plan.space.pairs)
+            sizes = {name: models.parameter_count(plan.module("nds", name)) for name in names}
             if all(constraint.violation(size) > 0 for size in sizes.values()):
                 told = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
                 raise SpaceError(
                     f"constraints: {constraint} can never be met: the students have {told} weights"
                 )
-
-
-def parameters(architecture: str, dataset: Dataset) -> int:
-    """Return the number of weights of a model on these data."""
-    model = models.build(architecture, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
-    return models.parameter_count(model)
 
 
 def _check_size(dataset: Dataset) -> None:
@@ -204,24 +229,38 @@ def _check_defined(objective: Objective, dataset: Dataset) -> None:
     """Refuse a measure that validation leaves undefined, whatever a model answers."""
     if objective.measure.name == "individual_fairness":
         _check_distances(objective.name, dataset)
-    if objective.measure.need != "groups" or objective.measure.of_counts is None:
+    measure, attribute, labels = objective.measure, objective.attribute, dataset.validation.labels.numpy()
+    if measure.of_answers is not None:
+        if math.isnan(objective.answered(_all_right(dataset))):
+            raise DataError(
+                f"objective {objective.name!r} is undefined for a model that is right about all of validation: "
+                "a class or a group that it needs has no examples there: leave it out, or use more examples"
+            )
         return
-    attribute = objective.attribute
-    labels = dataset.validation.labels.numpy()
+    if attribute == ALL or measure.of_counts is None:
+        return
+    groups = dataset.attributes[attribute]
     counts = count(
         labels,
         labels,
         dataset.validation.groups[attribute].numpy(),
         n_classes=len(dataset.classes),
-        n_groups=len(dataset.attributes[attribute]),
+        n_groups=len(groups),
     )
-    if math.isnan(objective.measure.of_counts(counts, References())):
-        reasons = counts.undefined(dataset.attributes[attribute], dataset.classes)
+    if math.isnan(objective.of_counts(counts, References())):
+        reasons = counts.undefined(groups, dataset.classes)
         raise DataError(
             f"objective {objective.name!r} is undefined for every model: in validation, of {attribute!r}, "
             f"{'; '.join(reasons[:3])}{f'; and {len(reasons) - 3} more' if len(reasons) > 3 else ''}: "
             "merge groups that are too small or leave them out, or use more examples for validation"
         )
+
+
+def _all_right(dataset: Dataset) -> Answers:
+    """Return the answers of a model that is right about each validation example, and sure of it."""
+    labels = dataset.validation.labels.numpy()
+    groups = {name: codes.numpy() for name, codes in dataset.validation.groups.items()}
+    return Answers(labels, labels, np.eye(len(dataset.classes))[labels], groups)
 
 
 def _check_distances(name: str, dataset: Dataset) -> None:

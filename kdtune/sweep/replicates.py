@@ -100,7 +100,7 @@ def replicate(
             found[key] = cached
             _write(files, cached)
     if len(found) < len(jobs):
-        with connected(address):
+        with connected(address, say):
             for k in range(1, n + 1):
                 todo = {s.id: jobs[s.id, k] for s in sources if (s.id, k) not in found}
                 if not todo:
@@ -152,12 +152,12 @@ def _train(
     import ray
 
     from kdtune.distill.arrays import Arrays
+    from kdtune.sweep.remote.carried_code import UserCode
     from kdtune.sweep.remote.tasks import TaskTrainer
     from kdtune.sweep.remote.teacher_server import TrainedTeacher
-    from kdtune.sweep.remote.user_models import user_builders
 
-    builders = user_builders(source.job.architecture for source in sources)
-    trainer = TaskTrainer(ray.put(Arrays.of(dataset)), allot(resources), builders, extras, resources)
+    user_code = UserCode.of((source.job.architecture for source in sources), extras)
+    trainer = TaskTrainer(ray.put(Arrays.of(dataset)), allot(resources), user_code, extras, resources)
     needed = {job.distillation.teacher for job in todo.values() if job.distillation is not None}
     teachers = {
         source.job.architecture: TrainedTeacher(source.job, source.weights)

@@ -23,7 +23,7 @@ from kdtune.files import dumps
 from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
 from tests.sweep.blobs import blobs
-from tests.sweep.remote.test_user_models import lay_traps
+from tests.sweep.remote.test_carried_code import lay_traps
 
 
 def assert_same_numbers(run: Any, other: Any) -> None:
@@ -179,7 +179,7 @@ def test_killed_and_resumed_equals_uninterrupted(small_run: Any, space_file: Pat
     assert resumed.returncode == 0, err
     run = open_run(files)
     assert_same_numbers(run, small_run)
-    assert all(model.cached for model in run.state().baselines.values())
+    assert all(model.cached for model in run.state().baselines.values()), run.state().baselines
     assert not ran.exists(), ran.read_text()
     for trial in run.trials().index:
         assert [report.epoch for report in run.reports(trial)] == [1, 2]
@@ -241,7 +241,7 @@ def user_sweep(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> p
         del models._items["one-layer"], datasets._items["blobs"]
 
 
-def test_user_models_and_data_sets_reach_the_workers(user_sweep: pandas.DataFrame) -> None:
+def test_carried_code_and_data_sets_reach_the_workers(user_sweep: pandas.DataFrame) -> None:
     trained = user_sweep[user_sweep["lr"] == 0.05]
     assert set(trained["state"]) == {"done"}
     assert (trained["accuracy"] > 0.6).all()

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from kdtune.runs.records import RunRecord
 from tests.tui.driving import idle, screen_text, turn, until
 from tui.app import Monitor
-from tui.charts.table import columns
+from tui.charts.live.table import columns
 from tui.drawing.canvas import Canvas
 from tui.drawing.glyphs import Glyphs, to_ascii
 from tui.drawing.palette import DARK, LIGHT

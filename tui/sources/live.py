@@ -118,7 +118,9 @@ class Live:
                 continue
             elif not self._blocks:
                 self.loading = None
-            if time.monotonic() - checked > (LOST_EXAMINE_SECONDS if self._health.lost else EXAMINE_SECONDS):
+            # A lost run is looked at less often, unless another driver has begun to write.
+            pause = LOST_EXAMINE_SECONDS if self._health.lost and read < checked else EXAMINE_SECONDS
+            if time.monotonic() - checked > pause:
                 self._health = self._examine()
                 checked = time.monotonic()
             self._stop.wait(POLL_SECONDS if time.monotonic() - read < QUIET_SECONDS else QUIET_POLL_SECONDS)

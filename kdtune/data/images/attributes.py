@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdtune.data.tables.cells import Cells, Missing
-from kdtune.data.tables.form import Form
-from kdtune.data.tables.frames import table_of_frame
-from kdtune.data.tables.raw_table import RawTable
-from kdtune.data.tables.reading import open_table
+from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.frames import table_of_frame
+from kdtune.data.tables.files.raw_table import RawTable
+from kdtune.data.tables.files.reading import open_table
 from kdtune.errors import DataError, did_you_mean
 from kdtune.files import read_text
 

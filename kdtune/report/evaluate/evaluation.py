@@ -11,7 +11,7 @@ from kdtune.data import load
 from kdtune.data.dataset import Dataset, Split
 from kdtune.distill.arrays import Arrays, DeviceData, inputs_of, tensor_of
 from kdtune.distill.evaluate import count_all, predict_logits
-from kdtune.distill.extras import EXTRAS, measure_extras
+from kdtune.distill.extras import measure_extras
 from kdtune.errors import RunError
 from kdtune.report.evaluate.trained import Trained
 from kdtune.runs.records import Report
@@ -70,6 +70,20 @@ class Evaluated:
         return np.asarray(self.logits.argmax(dim=1).numpy())
 
 
+def described_data(run: "Run") -> tuple[str, dict[str, Any]]:
+    """Return the name and the options of a run's data set, without loading it.
+
+    Raises:
+        RunError: the record does not describe it.
+    """
+    try:
+        name, options = str(run.record.space["dataset"]["name"]), dict(run.record.dataset["options"])
+        _ = run.record.dataset["input_shape"], run.record.dataset["splits"]["train"]["n"]
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{run.files.record}: damaged: it does not describe its data ({error!r})") from None
+    return name, options
+
+
 def load_data(run: "Run") -> Dataset:
     """Load the data of a run again.
 
@@ -77,11 +91,7 @@ def load_data(run: "Run") -> Dataset:
         RunError: they are not the data that the run was made with.
         DataError: they can no longer be read.
     """
-    try:
-        name, options = str(run.record.space["dataset"]["name"]), dict(run.record.dataset["options"])
-        _ = run.record.dataset["input_shape"], run.record.dataset["splits"]["train"]["n"]
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{run.files.record}: damaged: it does not describe its data ({error!r})") from None
+    name, options = described_data(run)
     dataset = load(name, **options)
     if dataset.fingerprint != run.record.dataset["fingerprint"]:
         raise RunError(
@@ -125,7 +135,7 @@ def evaluate(module: nn.Module, split: SplitData, recorded: Report) -> Evaluated
     device = torch.device("cpu")
     data = DeviceData(split.arrays, device, view_seed=0, augment=False)
     logits = predict_logits(module.to(device), data.validation, device)
-    names = tuple(name for name in EXTRAS if name in recorded.scalars and name != "latency")
+    names = tuple(name for name in recorded.scalars if name != "latency")
     scalars = measure_extras(names, module, data, logits)
     if "latency" in recorded.scalars:
         scalars["latency"] = recorded.scalars["latency"]

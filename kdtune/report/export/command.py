@@ -45,7 +45,7 @@ def export(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     run = open_run(options.target, runs_dir=options.runs_dir)
     refuse_study(run)
-    front = choices(front_states(run))
+    front = choices(front_states(run, run.state()))
     print_summary(run, as_json=options.json)
     if options.pick:
         narrate(f"picked: {', '.join(pick(front, run.objectives, options.pick))}")

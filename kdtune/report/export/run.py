@@ -12,23 +12,26 @@ from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
 from kdtune.output import narrate
-from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
+from kdtune.report.evaluate.evaluation import described_data, load_data, open_test, validation_of
 from kdtune.report.export.bundle.card import card
 from kdtune.report.export.bundle.formats import check_formats, write_formats
 from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write_bundle
 from kdtune.report.export.figures.all_figures import draw_all
-from kdtune.report.export.front_members import choices, front_states
+from kdtune.report.export.front_members import choices
 from kdtune.report.export.page.report import page
 from kdtune.report.export.pick import Choice, pick
-from kdtune.report.export.results.findings import Findings, ModelFindings, conclude
+from kdtune.report.export.results.answers import answers_table, confusion_table
+from kdtune.report.export.results.comparisons import compare_on_test
+from kdtune.report.export.results.findings import Findings, conclude
 from kdtune.report.export.results.members import (
     EvaluatedModel,
     checked,
     evaluate_models,
     group_table,
+    hold_front,
     load_baselines,
-    load_members,
 )
+from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.replicates import (
     best_students,
     seed_numbers,
@@ -36,8 +39,10 @@ from kdtune.report.export.results.replicates import (
     train_again,
 )
 from kdtune.report.export.tables import csv_of, write_tables
+from kdtune.runs.objectives import check_own_measures
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
+from kdtune.runs.state import ModelState
 from kdtune.student.student import CARD, FORM, digest
 from kdtune.user_code import check_named, import_modules
 
@@ -95,16 +100,21 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     check_named(run.record.space.get("imports") or (), request.imports, str(run.files.record))
     import_modules(request.imports)
     refuse_study(run)
+    check_own_measures(run.record)
+    described_data(run)
     out = checked_out(request.out or run.files.export)
-    front = front_states(run)
-    later = {f"{trial.id}-s{k + 1}" for trial in front for k in range(request.replicates)}
-    picked = pick(choices(front), run.objectives, [text for text in request.pick if text not in later])
+
+    def choose(front: Sequence[ModelState]) -> list[str]:
+        later = {f"{trial.id}-s{k + 1}" for trial in front for k in range(request.replicates)}
+        return pick(choices(front), run.objectives, [text for text in request.pick if text not in later])
+
+    held = hold_front(run, choose, required=bool(request.pick))
+    picked, notes = list(held.picked), held.notes
+    baselines_read = load_baselines(run, held.members)
     narrate(f"data: {run.record.dataset['name']}")
     dataset = load_data(run)
     validation = validation_of(dataset)
-    members, notes = load_members(run, front, picked, required=bool(request.pick))
-    models = checked(run, members, validation)
-    models += checked(run, load_baselines(run, members), validation)
+    models = checked(run, [*held.members, *baselines_read], validation)
     replicates = []
     students = [model for model in models if model.trained.role == "student"]
     others: list[EvaluatedModel] = []
@@ -123,7 +133,9 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
         run.record,
         run.objectives,
         [_found(model, picked, seeds) for model in shown],
-        run.trials(),
+        run.trials(held.state),
+        comparisons=compare_on_test(run, shown),
+        confusion=confusion_table(shown, run.record.classes, run.record.attributes),
         others=[_found(model, (), seeds) for model in (*models, *others) if model not in shown],
         seeds=request.replicates,
         notes=notes,
@@ -179,6 +191,7 @@ def _write(
         write_bytes(folder / member.id / CARD, card(member, student.config, findings).encode())
     write_tables(folder, findings)
     groups = group_table(run, models)
+    write_bytes(folder / "answers.csv", csv_of(answers_table(models, run.record.classes)))
     if len(groups):
         write_bytes(folder / "by_group.csv", csv_of(groups))
     narrate("figures and report")

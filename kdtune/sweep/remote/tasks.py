@@ -1,20 +1,22 @@
 """Trains models as parallel Ray tasks: their reports arrive as they come, their weights at the end."""
 
 import contextlib
+import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import ray
-import safetensors.torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
+from kdtune.distill.device_errors import device_words, is_device_error
 from kdtune.distill.training import Training
-from kdtune.models import Builder
+from kdtune.distill.weights.state import saved_state
 from kdtune.runs.records import Report
 from kdtune.space.reading import Resources
-from kdtune.sweep.remote.cluster import TEACHER_GPU, Allotment
+from kdtune.sweep.remote.allotment import Allotment
+from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.teacher_server import TeacherClient, TrainedTeacher, serve_teachers
 from kdtune.sweep.remote.watchdog import watchdog
 from kdtune.sweep.remote.worker_registry import LOST, RegistryClient
@@ -25,7 +27,7 @@ from kdtune.sweep.remote.worker_setup import prepare_process
 def train_model(
     arrays: Arrays,
     job: Job,
-    builders: Mapping[str, Builder],
+    user_code: UserCode,
     threads: int,
     extras: tuple[str, ...],
     teachers: TeacherClient | None = None,
@@ -37,7 +39,7 @@ def train_model(
     A distilled student learns from `teachers`, which serve the job's view seed. If there is a `registry`, the process
     reports to it batch by batch, under the model's number.
     """
-    device = prepare_process(threads, builders)
+    device = prepare_process(threads, user_code)
     data = DeviceData(arrays, device, view_seed=job.view_seed, augment=job.train.augment)
     signal = None
     if job.distillation is not None:
@@ -53,11 +55,17 @@ def train_model(
     try:
         while not training.done:
             yield "report", training.step().to_dict()
+    except Exception as error:
+        if not is_device_error(error):
+            raise
+        # Whatever this process would compute next would fail too, so it ends, and Ray starts another one.
+        if registry is not None:
+            registry.report_failure((number,), device_words(error))
+        os._exit(1)
     finally:
         if registry is not None:
             registry.end()
-    state = {name: tensor.contiguous().cpu() for name, tensor in training.model.state_dict().items()}
-    yield "weights", safetensors.torch.save(state)
+    yield "weights", saved_state(training.model.state_dict())
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,7 @@ class TaskTrainer:
 
     Attributes:
         arrays: reference to `Arrays`.
-        builders: models that the user registered.
+        user_code: what the user registered.
         extras: measures in addition to the counts.
         registry: where workers report; without it, no worker is assumed to hang.
         stopping: returns whether the run was asked to stop; models at work are then abandoned.
@@ -97,7 +105,7 @@ class TaskTrainer:
 
     arrays: Any
     allotment: Allotment
-    builders: Mapping[str, Builder]
+    user_code: UserCode
     extras: tuple[str, ...]
     resources: Resources
     registry: RegistryClient | None = None
@@ -108,7 +116,7 @@ class TaskTrainer:
     ) -> contextlib.AbstractContextManager[TeacherClient]:
         """Run a process with these teachers, by architecture, until the block ends."""
         return serve_teachers(
-            self.arrays, teachers, self.builders, self.allotment, view_seed=view_seed, augment=augment
+            self.arrays, teachers, self.user_code, self.allotment, view_seed=view_seed, augment=augment
         )
 
     def train(
@@ -135,13 +143,8 @@ class TaskTrainer:
             on_report: called with each report as it comes; after a loss, earlier ones come again.
             on_lost: called with each model that is trained again, and why.
         """
-        shares = max(1, planned or len(jobs))
-        threads = max(1, int(min(self.allotment.total_cpus / shares, self.allotment.largest_node)))
-        gpus = min(1.0, self.allotment.total_gpus / shares)
-        gpus = max(self.allotment.gpus, gpus * (1 - TEACHER_GPU))
-        task = train_model.options(
-            num_cpus=min(threads, self.allotment.total_cpus), num_gpus=gpus, num_returns="streaming"
-        )
+        threads, gpus = self.allotment.share(max(1, planned or len(jobs)))
+        task = train_model.options(num_cpus=threads, num_gpus=gpus, num_returns="streaming")
         numbers = {name: number for number, name in enumerate(jobs)}
         streams: dict[Any, str] = {}
         reports: dict[str, list[Report]] = {}
@@ -149,7 +152,7 @@ class TaskTrainer:
 
         def begin(name: str) -> None:
             reports[name] = []
-            given = (self.arrays, jobs[name], self.builders, threads, self.extras, teachers, self.registry)
+            given = (self.arrays, jobs[name], self.user_code, threads, self.extras, teachers, self.registry)
             streams[task.remote(*given, numbers[name])] = name
 
         def usual(_: Sequence[int]) -> float:

@@ -3,23 +3,23 @@
 import contextlib
 import json
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
-import torch
 from ray import tune
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
+from kdtune.distill.device_errors import device_words, is_device_error
 from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.errors import DiskError, KdtuneError, RunError
 from kdtune.files import read_json
-from kdtune.models import Builder
+from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.memory_guard import MemoryGuard
 from kdtune.sweep.remote.run_folder import RunFolder
 from kdtune.sweep.remote.teacher_server import TeacherClient
@@ -34,7 +34,7 @@ class Shared:
 
     Attributes:
         arrays: reference to `Arrays`.
-        builders: models that the user registered, so that workers know them too.
+        user_code: what the user registered, so that workers know it too.
         threads: threads of each trial.
         extras: measures in addition to the counts, computed after the last epoch and at `rungs`.
         rungs: epochs after which early stopping judges.
@@ -45,7 +45,7 @@ class Shared:
 
     arrays: Any
     teachers: TeacherClient
-    builders: Mapping[str, Builder]
+    user_code: UserCode
     threads: int
     extras: tuple[str, ...]
     rungs: tuple[int, ...]
@@ -65,7 +65,7 @@ class CohortTrial(tune.Trainable):
         """Load the shared objects, once per process."""
         assert shared is not None
         self._shared = shared
-        self._device = prepare_process(shared.threads, shared.builders)
+        self._device = prepare_process(shared.threads, shared.user_code)
         self._arrays: Arrays = ray.get(shared.arrays)
         self._data: dict[tuple[int, bool], DeviceData] = {}
         self._signals: dict[str, TeacherSignal] = {}
@@ -84,7 +84,7 @@ class CohortTrial(tune.Trainable):
 
         A resumed cohort first returns the reports that it holds: the driver may have missed them, and may still decide
         on them before the next epoch. A cohort that can't be trained ends with `failed`, because a retry would fail
-        too. An error that may not recur (from Ray, the disk, or a GPU that others fill too) ends the process.
+        too. An error that may not recur in another process (from Ray, the disk, or the GPU) ends this one.
         """
         self._registry.begin(self._proposal.numbers)
         try:
@@ -106,10 +106,13 @@ class CohortTrial(tune.Trainable):
             return {"done": True, "failed": str(error)}
         except MemoryError:
             return {"done": True, "failed": "out of memory"}
-        except (ray.exceptions.RayError, OSError, torch.OutOfMemoryError) as error:
+        except (ray.exceptions.RayError, OSError) as error:
             self._registry.report_failure(self._proposal.numbers, _said(error))
             raise
         except Exception as error:
+            if is_device_error(error):
+                self._registry.report_failure(self._proposal.numbers, device_words(error))
+                raise
             return {"done": True, "failed": _said(error), "traceback": traceback.format_exc()}
         finally:
             self._registry.end()

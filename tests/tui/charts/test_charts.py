@@ -14,26 +14,26 @@ from rich.style import Style
 
 from kdtune.fairness import class_bias
 from kdtune.runs.records import ALL
-from tui.charts import bias as bias_module
 from tui.charts.beside import beside
-from tui.charts.bias import bias, ranked, window
-from tui.charts.bias_curves import bias_curves
-from tui.charts.classes import class_map, disagreement
-from tui.charts.curves import curves, smoothed
+from tui.charts.classes import bias as bias_module
+from tui.charts.classes.accuracy_map import class_map, disagreement
+from tui.charts.classes.bias import bias, ranked, window
+from tui.charts.classes.bias_curves import bias_curves
 from tui.charts.frame import Frame
-from tui.charts.front import front
-from tui.charts.gaps import gap_curve, gap_names
-from tui.charts.group_classes import group_classes
-from tui.charts.groups import groups
-from tui.charts.hypervolume import hypervolume
-from tui.charts.journal import journal
-from tui.charts.log import log
-from tui.charts.machine import machine
-from tui.charts.ranking import importances, ranked_measures, settings_and_results
-from tui.charts.rates import group_rates
-from tui.charts.search import parallel, slice_
-from tui.charts.table import front_table, table
-from tui.charts.timeline import timeline
+from tui.charts.front.scatter import front
+from tui.charts.groups.classes import group_classes
+from tui.charts.groups.gaps import gap_curve, gap_names
+from tui.charts.groups.last_epoch import groups
+from tui.charts.groups.rates import group_rates
+from tui.charts.journal.events import journal
+from tui.charts.journal.log import log
+from tui.charts.journal.machine import machine
+from tui.charts.live.curves import curves, smoothed
+from tui.charts.live.hypervolume import hypervolume
+from tui.charts.live.table import front_table, table
+from tui.charts.search.ranking import importances, ranked_measures, settings_and_results
+from tui.charts.search.settings import parallel, slice_
+from tui.charts.search.timeline import timeline
 from tui.drawing.glyphs import Glyphs
 from tui.drawing.palette import ANSI, DARK, LIGHT, Palette
 from tui.sources.synthetic import NDS, TEACHER, Synthetic

@@ -3,11 +3,14 @@
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kdtune.files import write_json
+from kdtune.runs.events import read_state
+from kdtune.runs.reader import open_run, seconds_left
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import fold
 from tui.background import reading
@@ -253,5 +256,43 @@ def test_a_record_that_is_written_again_is_read_again(tmp_path: Path) -> None:
             assert time.monotonic() < limit
             session.update()
             time.sleep(0.05)
+    finally:
+        session.stop()
+
+
+def test_a_run_that_is_resumed_with_a_larger_budget_shows_it_as_status_does(run) -> None:
+    """The monitor is open meanwhile, and has seen the run lost."""
+    files, world = run
+    record = RunRecord.read(files.record)
+    session = Session(Live(files, record))
+    session.start()
+    try:
+        until(lambda: (session.update(), session.store.reports == reports_in(files))[1])
+        larger = replace(record, trials=record.trials + 10)
+        t = list(world.events())[-1]["t"]
+        trial = {
+            "kind": "trial",
+            "id": "t0006",
+            "model": "student",
+            "config": {},
+            "epochs": 4,
+            "state": "running",
+        }
+        write_json(files.record, larger.to_dict())
+        with open(files.events, "a") as file:
+            for event in (
+                {"kind": "record", "record": larger.to_dict()},
+                {"kind": "run", "state": "running"},
+                trial,
+            ):
+                file.write(json.dumps({"t": t + 1, **event}) + "\n")
+        until(lambda: (session.update(), session.store.state.trials.get("t0006"))[1], 10)
+        until(lambda: (session.update(), session.store.record.trials == larger.trials)[1], 3)
+        status = open_run(files.root).status()
+        assert status.budget == session.store.record.trials == larger.trials
+        now = session.source.now()
+        shown = seconds_left(session.store.state, session.store.record, now)
+        assert shown == pytest.approx(seconds_left(read_state(files.events), larger, now))
+        assert shown > 0
     finally:
         session.stop()

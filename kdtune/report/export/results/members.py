@@ -1,6 +1,6 @@
 """The models of an export: read back, checked against the run's record, and evaluated on both splits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,15 @@ from kdtune.fairness import Counts
 from kdtune.output import narrate
 from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_recorded, evaluate
 from kdtune.report.evaluate.trained import Trained, load_trained
+from kdtune.report.export.front_members import front_states
 from kdtune.report.export.results.by_group import by_group
+from kdtune.report.export.results.calibration import calibration_numbers
 from kdtune.report.export.results.metrics import split_numbers
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
-from kdtune.runs.state import ModelState
+from kdtune.runs.state import ModelState, RunState
 
 if TYPE_CHECKING:
     import pandas
@@ -47,21 +49,59 @@ class EvaluatedModel:
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def load_members(
-    run: Run, front: Sequence[ModelState], picked: Sequence[str], *, required: bool
-) -> tuple[list[Loaded], list[str]]:
-    """Read the front's members back; one that can't be read is left out if it was not picked."""
-    members: list[Loaded] = []
-    notes = []
-    for trial in front:
-        try:
-            members.append((load_trained(run, trial.id), trial.values))
-        except RunError as error:
-            if trial.id in picked or not required:
-                raise
-            notes.append(f"{trial.id} is on the front, but is left out: {error}")
-            narrate(notes[-1])
-    return members, notes
+@dataclass(frozen=True)
+class HeldFront:
+    """A run's front at one moment, with its weights in memory: the search may go on.
+
+    Attributes:
+        state: what was known of the run then.
+        picked: ids of the members to ship.
+        members: those whose files could be read.
+        notes: which members are left out, and why.
+    """
+
+    state: RunState
+    front: Sequence[ModelState]
+    picked: Sequence[str]
+    members: Sequence[Loaded]
+    notes: list[str]
+
+
+def hold_front(run: Run, choose: Callable[[Sequence[ModelState]], list[str]], *, required: bool) -> HeldFront:
+    """Read a run's front and the weights of its members, together.
+
+    While a search goes on, a member may leave the front, and its weights are deleted, between reading the one and the
+    other. Then both are read again.
+
+    Args:
+        choose: returns the ids of the members to ship, given the front.
+        required: whether only those that are shipped must be readable; another one is left out.
+
+    Raises:
+        RunError: there is no front, or a member that is still on it can't be read.
+    """
+    while True:
+        state = run.state()
+        front = front_states(run, state)
+        picked = choose(front)
+        members: list[Loaded] = []
+        failed: dict[str, RunError] = {}
+        for trial in front:
+            try:
+                members.append((load_trained(run, trial.id), trial.values))
+            except RunError as error:
+                failed[trial.id] = error
+        left = failed.keys() - {trial.id for trial in front_states(run, run.state())} if failed else set()
+        if left:
+            narrate(f"{', '.join(sorted(left))} left the front meanwhile: it is read again")
+            continue
+        for name, why in failed.items():
+            if name in picked or not required:
+                raise why
+        notes = [f"{name} is on the front, but is left out: {why}" for name, why in failed.items()]
+        for note in notes:
+            narrate(note)
+        return HeldFront(state, front, picked, members, notes)
 
 
 def load_baselines(run: Run, members: Sequence[Loaded]) -> list[Loaded]:
@@ -92,12 +132,9 @@ def evaluate_models(models: Sequence[EvaluatedModel], split: SplitData, run: Run
     final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in models}
     for model in models:
         references = references_of(model.trained, final)
-        model.numbers[split.name] = split_numbers(
-            model.on[split.name][1].report,
-            references,
-            classes=run.record.classes,
-            attributes=run.record.attributes,
-        )
+        numbers = split_numbers(model.on[split.name][1].report, references, run.record)
+        numbers["calibration"] = calibration_numbers(split, model.on[split.name][1], run.record.attributes)
+        model.numbers[split.name] = numbers
 
 
 def references_of(trained: Trained, final: Mapping[str, Counts]) -> References:
@@ -106,10 +143,18 @@ def references_of(trained: Trained, final: Mapping[str, Counts]) -> References:
     Args:
         final: counts over all examples of a split, by model.
     """
+    ids = baselines_of(trained)
+    return References(final.get(ids.get("teacher", "")), final.get(ids.get("nds", "")))
+
+
+def baselines_of(trained: Trained) -> dict[str, str]:
+    """Return the ids of what a student is compared with, by role; {} for a baseline."""
     if trained.role != "student":
-        return References()
-    teacher = baseline_id("teacher", str(trained.config["teacher"]))
-    return References(final.get(teacher), final.get(baseline_id("nds", trained.architecture)))
+        return {}
+    return {
+        "nds": baseline_id("nds", trained.architecture),
+        "teacher": baseline_id("teacher", str(trained.config["teacher"])),
+    }
 
 
 def group_table(run: Run, models: Sequence[EvaluatedModel]) -> "pandas.DataFrame":
@@ -126,6 +171,11 @@ def group_table(run: Run, models: Sequence[EvaluatedModel]) -> "pandas.DataFrame
             attributes=run.record.attributes,
             classes=run.record.classes,
         )
+        found = model.numbers["test"]["calibration"]["attributes"]
+        cells = [found[row["attribute"]][row["group"]] for _, row in table.iterrows()]
+        table["confidence"] = [cell["confidence"] for cell in cells]
+        table["calibration error"] = [cell["error"] for cell in cells]
+        table["calibration error if calibrated"] = [cell["chance"] for cell in cells]
         table.insert(0, "id", model.trained.id)
         tables.append(table)
     return pandas.concat(tables, ignore_index=True)

@@ -1,36 +1,47 @@
 """A model's counts on a split as numbers with their uncertainty: the content of `metrics.json` and of all tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kdtune.fairness import Counts, base_rate_gap, chance_floor, class_bias, gap_interval, wilson
-from kdtune.runs.objectives import References, all_measures
-from kdtune.runs.records import ALL, Report
+from kdtune.fairness import (
+    Counts,
+    against_majority,
+    base_rate_gap,
+    chance_floor,
+    class_bias,
+    gap_interval,
+    rate_ratios,
+    wilson,
+)
+from kdtune.runs.objectives import References, recorded_values
+from kdtune.runs.records import ALL, Report, RunRecord
 
 
-def split_numbers(
-    report: Report,
-    references: References,
-    *,
-    classes: Sequence[str],
-    attributes: Mapping[str, Sequence[str]],
-) -> dict[str, Any]:
+def split_numbers(report: Report, references: References, record: RunRecord) -> dict[str, Any]:
     """Return what a report says, as plain JSON; NaN stands for undefined.
 
     Intervals of shares are Wilson's, those of EOD and DPD a parametric bootstrap (see `gap_interval`), all 95 %.
     `chance` is what a model with the same rates in every group shows at these group sizes. The counts are included,
     so that every number can be derived from them.
     """
+    classes, attributes = record.classes, record.attributes
     everyone = report.counts[ALL]
     return {
         "n": everyone.n,
-        "values": all_measures(report, references, list(attributes)),
+        "values": recorded_values(record, report, references),
         "accuracy": share(everyone.hits.sum(), everyone.n),
         "cross_entropy": report.validation_loss,
+        "majority": _majority(everyone),
         "by_class": [
-            {"class": name, "n": int(n), "predicted": int(p), **share(h, n)}
+            {
+                "class": name,
+                "n": int(n),
+                "predicted": int(p),
+                **share(h, n),
+                "precision": share(h, p)["value"],
+            }
             for name, n, p, h in zip(
                 classes, everyone.examples[0], everyone.predicted[0], everyone.hits[0], strict=True
             )
@@ -48,6 +59,11 @@ def split_numbers(
     }
 
 
+def _majority(counts: Counts) -> dict[str, Any]:
+    found = against_majority(counts)
+    return {**found._asdict(), "better_beyond_noise": found.beyond_noise()}
+
+
 def attribute_numbers(counts: Counts, *, groups: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
     """Return the numbers of one sensitive attribute: gaps with their uncertainty, undefined rates, rates by group."""
     return {
@@ -55,6 +71,7 @@ def attribute_numbers(counts: Counts, *, groups: Sequence[str], classes: Sequenc
         "dpd": {**gap_numbers(counts, "dpd"), "base_rate_gap": base_rate_gap(counts).value},
         "n_missing": counts.n_missing,
         "undefined": counts.undefined(groups, classes),
+        "ratios": {name: values.tolist() for name, values in rate_ratios(counts)._asdict().items()},
         "groups": [
             {
                 "group": group,

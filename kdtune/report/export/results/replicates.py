@@ -17,7 +17,7 @@ from kdtune.report.evaluate.evaluation import SplitData
 from kdtune.report.evaluate.trained import Trained
 from kdtune.report.export.results.members import EvaluatedModel, checked, references_of
 from kdtune.report.export.results.metrics import spread
-from kdtune.runs.objectives import Objective, all_measures, front_mask
+from kdtune.runs.objectives import Objective, front_mask, recorded_values
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
 
@@ -81,7 +81,7 @@ def students_of(
             state={name: t.contiguous() for name, t in safetensors.torch.load(item.weights).items()},
             recorded=item.reports[-1],
         )
-        values = all_measures(trained.recorded, references_of(trained, final), list(run.record.attributes))
+        values = recorded_values(run.record, trained.recorded, references_of(trained, final))
         [model] = checked(run, [(trained, values)], validation)
         found.append(replace(model, source=item.source))
     return found
