@@ -116,6 +116,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
         writer.run_state("preparing", words)
 
     with connected(request.address, say):
+        liveness.listen()  # Ray's own handler would end the process at SIGTERM
         allotment = allot(space.resources)
         plan, recorded = _calibrated(plan, allotment, kind, record, writer, files)
         _heed(liveness)
