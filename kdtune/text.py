@@ -6,6 +6,7 @@ such a character in its place (`\\x1b`), so that different names stay different.
 
 import math
 import re
+from collections.abc import Iterable
 
 _ESCAPE_SEQUENCE = re.compile(
     r"\x1b\][^\x07\x1b]*(\x07|\x1b\\)?|(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[@-Z\\-_]?"
@@ -67,6 +68,12 @@ def signed(value: float, digits: int = 3) -> str:
     return f"{value:+.{digits}f}".replace("-", "−") if value else f"{0:.{digits}f}"
 
 
+def listed(items: Iterable[object], last: str = "and") -> str:
+    """Return items as a list in a sentence: `a`, `a and b`, `a, b and c`."""
+    words = [str(item) for item in items]
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+
+
 def setting(value: object) -> str:
     """Return a hyperparameter: three significant digits; nothing where it has no value."""
     if value is None:
@@ -84,3 +91,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02d} min"
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+def byte_size(n: float) -> str:
+    """Return a number of bytes in a form for people."""
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while n >= 1000 and len(units) > 1:
+        n /= 1000
+        del units[0]
+    return f"{n:.1f} {units[0]}" if n < 10 and units[0] != "B" else f"{n:.0f} {units[0]}"

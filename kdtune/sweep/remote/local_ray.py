@@ -47,11 +47,11 @@ class _DiedError(Exception):
     """A process of Ray ended while Ray started."""
 
 
-def start_ray(cores: int, say: Callable[[str], object]) -> Path:
+def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
     """Start Ray on this machine, bound to the loopback, and return the folder of its session.
 
     Args:
-        cores: how many trials' processes Ray may run.
+        cores, gpus: what Ray may hand out; left to itself, it also counts GPUs that torch can not use.
         say: called with what goes wrong and what is done about it.
 
     Raises:
@@ -72,6 +72,7 @@ def start_ray(cores: int, say: Callable[[str], object]) -> Path:
                 ray.init(
                     address="local",
                     num_cpus=cores,
+                    num_gpus=gpus,
                     include_dashboard=False,
                     logging_level=logging.ERROR,
                     log_to_driver=False,
