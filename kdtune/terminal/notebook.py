@@ -31,9 +31,10 @@ class NotebookProgress(Progress):
 
     def __enter__(self) -> Self:
         """Open the place in the cell's output that is redrawn later."""
-        from IPython.display import display
+        from IPython import display
 
-        self._shown = display({"text/plain": f"run {self._files.root}"}, raw=True, display_id=True)
+        show: Any = display.display  # IPython has no types
+        self._shown = show({"text/plain": f"run {self._files.root}"}, raw=True, display_id=True)
         return self
 
     def show(self, state: RunState) -> None:
