@@ -119,6 +119,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
         writer.run_state("preparing", words)
 
     with connected(request.address, say):
+        liveness.listen()  # Ray's own handler would end the process at SIGTERM
         allotment = allot(space.resources, trials=trials)
         allotment, place = _settled(plan, allotment, request, trials, writer)
         plan, recorded = _calibrated(plan, allotment, kind, record, writer, files, place)
