@@ -145,7 +145,9 @@ def _planned(
     _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
         raise RunError(f"{files.root}: the data have changed since the run began: start a new run")
-    return make_plan(space, dataset, _recorded_speeds(record))
+    plan = make_plan(space, dataset, _recorded_speeds(record))
+    # What was recorded decides: an earlier kdtune may have had other bounds.
+    return plan if record is None else replace(plan, constraints=record.constraints)
 
 
 def load_data(space: Space, say: Callable[[str], object]) -> "Dataset":
@@ -247,14 +249,15 @@ def _train(
             liveness.stopping,
         )
         models = RecordedModels(plan, files, writer, trainer)
+        ended = ""
         if kind == "study":
             run_study(plan, study_models(plan), models, trainer, writer)
         else:
-            run_search(plan, files, writer, models, trainer, registry)
+            ended = run_search(plan, files, writer, models, trainer, registry)
     if liveness.stopping():
         writer.run_state("stopped", "on request")
     else:
-        writer.run_state("finished", "")
+        writer.run_state("finished", ended)
 
 
 def _resumed_space(record: RunRecord, request: SweepRequest) -> Space:

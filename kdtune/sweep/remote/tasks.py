@@ -1,6 +1,7 @@
 """Trains models as parallel Ray tasks: their reports arrive as they come, their weights at the end."""
 
 import contextlib
+import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -9,6 +10,7 @@ import ray
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
+from kdtune.distill.device_errors import device_words, is_device_error
 from kdtune.distill.training import Training
 from kdtune.distill.weights.state import saved_state
 from kdtune.runs.records import Report
@@ -53,6 +55,13 @@ def train_model(
     try:
         while not training.done:
             yield "report", training.step().to_dict()
+    except Exception as error:
+        if not is_device_error(error):
+            raise
+        # Whatever this process would compute next would fail too, so it ends, and Ray starts another one.
+        if registry is not None:
+            registry.report_failure((number,), device_words(error))
+        os._exit(1)
     finally:
         if registry is not None:
             registry.end()

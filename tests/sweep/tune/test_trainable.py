@@ -163,6 +163,24 @@ def test_killed_after_any_result_it_ends_like_an_uninterrupted_sweep(
         assert got == expected
 
 
+@pytest.mark.parametrize("cohort", [1, 4])
+def test_an_error_of_the_device_ends_the_process_with_its_reason(play: Any, cohort: int) -> None:
+    """After a sticky error every later trial in the process would fail too."""
+    played = play("a", cohort)
+    said: list[Any] = []
+    played.worker._registry.report_failure = lambda *words: said.append(words)
+
+    def broken(members: Any, *_: Any, **__: Any) -> Any:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered\nand more")
+
+    played.worker._open = broken
+    proposal = played.manager.next_proposal()
+    played.worker._begin(proposal.to_config())
+    with pytest.raises(torch.AcceleratorError):
+        played.worker.step()
+    assert said == [(proposal.numbers, "the GPU failed: CUDA error: device-side assert triggered")]
+
+
 def test_a_worker_without_the_run_s_disk_gives_the_same_results(play: Any) -> None:
     """Without the run's disk: early stops, states and checkpoints go through the registry."""
     near, far = play("near", 4), play("far", 4)
