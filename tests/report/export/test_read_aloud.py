@@ -17,6 +17,7 @@ from kdtune.report.export.page.losses import losses, ratios_in_words
 from kdtune.report.export.page.report import page
 from kdtune.report.export.page.sentences import opening
 from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.recommendation import Recommendation
 from tests.report.export.real_fronts import NAMES, read_front
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -45,6 +46,7 @@ def without_groups(findings: Findings) -> Findings:
         objectives=findings.objectives[:1],
         members=tuple(models[:n]),
         baselines=tuple(models[n:]),
+        recommendation=Recommendation("none", None, (), {}),
     )
 
 

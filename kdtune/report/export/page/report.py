@@ -78,9 +78,14 @@ def _advice(findings: Findings) -> list[str]:
         "several, the one nearest to the best of all objectives on validation."
     ]
     lines += [f"{name} is never named: it {why}." for name, why in found.unusable.items()]
-    left = [o for o in findings.objectives if not any(o.name in v.found for v in findings.versus)]
+    left = [o for o in findings.objectives if o.name in findings.comparisons.resolution.untested]
     if left:
-        lines.append(f"Not compared: {', '.join(measure_name(o) for o in left)}.")
+        lines.append(f"Not tested against noise: {', '.join(measure_name(o) for o in left)}.")
+    if findings.comparisons.resolution.needed is not None:
+        lines.append(
+            f"About {findings.comparisons.resolution.needed:,} test examples would resolve the clearest of these "
+            "differences."
+        )
     return lines
 
 
