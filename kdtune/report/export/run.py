@@ -6,9 +6,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 
 from kdtune.data.dataset import Dataset
+from kdtune.distill.weights.state import saved_state
 from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
 from kdtune.output import narrate
@@ -168,9 +168,7 @@ def _write(
             continue
         model = by_id[member.id]
         teacher = by_id[baseline_id("teacher", str(member.config["teacher"]))].trained
-        origin = Provenance(
-            run, dataset, digest(safetensors.torch.save(dict(teacher.state))), version("kdtune")
-        )
+        origin = Provenance(run, dataset, digest(saved_state(teacher.state)), version("kdtune"))
         metrics = metrics_of(member, findings, model.moved)
         parameters = sum(parameter.numel() for parameter in model.module.parameters())
         write_bundle(folder / member.id, model.trained, origin, metrics, parameters=parameters)
