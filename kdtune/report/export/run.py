@@ -6,7 +6,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-
 from kdtune.data.dataset import Dataset
 from kdtune.distill.weights.state import saved_state
 from kdtune.errors import InputError
