@@ -3,6 +3,7 @@
 pytest-xdist runs files side by side, one worker a core, and the slowest first.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from kdtune.bytecode import compile_once, keep_bytecode
+from kdtune.sweep.remote.cluster import prepare_environment
+
+# Before a test's module imports Ray, which under `uv run` would rebuild the environment for every worker.
+prepare_environment()
 
 # Before the cache is another one, and before what is tested is imported.
 keep_bytecode()
@@ -41,6 +46,7 @@ SMALL_SPACE: dict[str, Any] = {
     "objectives": ["accuracy", "eod"],
     "budget": {"trials": 4, "epochs": 2},
     "train": {"optimizer": "adamw", "lr": 0.003, "precision": "float32", "channels_last": False},
+    "trivial": "keep",  # two epochs do not teach much
     "resources": {"workers": 1},
 }
 """A sweep of seconds: real data, real training, two pairs."""
@@ -70,6 +76,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the slowest files first; the others keep their order."""
     places = {ROOT / name: place for place, name in enumerate(SLOW_FILES)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the modules: a library that collects by itself took a second each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ class Resources(Strict):
     """What a trial gets, how many run at once, and what is done about those that misbehave.
 
     Attributes:
-        workers, gpus_per_trial: chosen from what the machine has where left out.
+        workers, gpus_per_trial: chosen from what the machine has where left out. A student trains on one GPU at most.
         memory_per_trial: GB that a trial may take; a share of its machine's memory where left out.
         max_failures: how often a trial whose worker died is run again.
         stall_seconds: an epoch that lasts longer, and ten times as long as usual, is taken to hang.
@@ -100,7 +100,7 @@ class Resources(Strict):
     workers: int | None = Field(default=None, ge=1)
     cohort: Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], BeforeValidator(_cohort_size)] = "auto"
     cpus_per_trial: float = Field(default=1, gt=0)
-    gpus_per_trial: float | None = Field(default=None, ge=0)
+    gpus_per_trial: float | None = Field(default=None, ge=0, le=1)
     memory_per_trial: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_failures: int = Field(default=2, ge=0)
     stall_seconds: float | None = Field(default=300, gt=0, allow_inf_nan=False)
@@ -108,7 +108,12 @@ class Resources(Strict):
 
 
 class Space(Strict):
-    """A search: data, pairs, what varies, what is optimised, and for how long."""
+    """A search: data, pairs, what varies, what is optimised, and for how long.
+
+    Attributes:
+        trivial: whether students may be on the front that answer the same to everybody, or do not beat always
+            answering the most frequent class beyond noise.
+    """
 
     about: str = ""
     imports: list[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]] = Field(default=[])
@@ -122,6 +127,7 @@ class Space(Strict):
     enqueue: list[dict[str, Scalar]] = Field(default=[])
     objectives: list[str] = Field(default=["accuracy", "eod"], min_length=1)
     constraints: dict[str, str] = Field(default={})
+    trivial: Literal["exclude", "keep"] = "exclude"
     measures: list[str] = Field(default=[])
     budget: Budget = Budget()
     train: dict[str, Any] = Field(default={})

@@ -15,12 +15,14 @@ from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness
-from kdtune.sweep.remote.cluster import Allotment, allot, allot_here, connected
+from kdtune.sweep.remote.allotment import Allotment
+from kdtune.sweep.remote.cluster import allot, allot_here, connected
 from kdtune.user_code import check_named, import_modules
 
 if TYPE_CHECKING:
     from kdtune.data.dataset import Dataset
     from kdtune.sweep.calibration.cohort_size import CohortChoice
+    from kdtune.sweep.calibration.place import Place
     from kdtune.sweep.plan import Plan, Speed
 
 
@@ -107,8 +109,9 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
     plan = _planned(space, record, writer, liveness, files)
     if record is None:
         check_files(plan, partial(writer.run_state, "preparing"))
+    trials = space.budget.trials if kind == "sweep" else None
     if request.address is None:
-        allot_here(space.resources)  # what this machine lacks is said before Ray starts
+        allot_here(space.resources, trials=trials)  # what this machine lacks is said before Ray starts
     writer.run_state("preparing", "starting Ray")
 
     def say(words: str) -> None:
@@ -116,8 +119,10 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
         writer.run_state("preparing", words)
 
     with connected(request.address, say):
-        allotment = allot(space.resources)
-        plan, recorded = _calibrated(plan, allotment, kind, record, writer, files)
+        liveness.listen()  # Ray's own handler would end the process at SIGTERM
+        allotment = allot(space.resources, trials=trials)
+        allotment, place = _settled(plan, allotment, request, trials, writer)
+        plan, recorded = _calibrated(plan, allotment, kind, record, writer, files, place)
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.
         data = {**recorded.dataset, "validation_sha256": _keep_validation(plan, files)}
@@ -143,7 +148,9 @@ def _planned(
     _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
         raise RunError(f"{files.root}: the data have changed since the run began: start a new run")
-    return make_plan(space, dataset, _recorded_speeds(record))
+    plan = make_plan(space, dataset, _recorded_speeds(record))
+    # What was recorded decides: an earlier kdtune may have had other bounds.
+    return plan if record is None else replace(plan, constraints=record.constraints)
 
 
 def load_data(space: Space, say: Callable[[str], object]) -> "Dataset":
@@ -171,6 +178,29 @@ def check_files(plan: "Plan", say: Callable[[str], None]) -> None:
             check_knows(plan.space, role, plan.baseline_job(role, architecture), plan.dataset, say)
 
 
+def _settled(
+    plan: "Plan", allotment: Allotment, request: SweepRequest, trials: int | None, writer: RunWriter
+) -> "tuple[Allotment, Place]":
+    """Return the allotment, without GPUs if torch can't use them where trials run, and where to measure."""
+    from kdtune.sweep.calibration.place import here
+    from kdtune.sweep.remote.carried_code import UserCode
+    from kdtune.sweep.remote.trial_place import TrialPlace, device_name, no_cuda_because
+
+    if not allotment.gpus and request.address is None:
+        return allotment, here  # this is the machine
+    place = TrialPlace(allotment, UserCode.of(plan.space.architectures, plan.extras))
+    if allotment.gpus:
+        why = place(no_cuda_because)
+        if not why:
+            writer.run_state("preparing", f"students train on: {place(device_name)}")
+            return allotment, place
+        counted = sum(node.gpus for node in allotment.nodes)
+        said = f"Ray counts {counted:g} GPUs, and torch can't compute on them ({why}): students train on processors"
+        writer.run_state("preparing", said)
+        allotment = allot(plan.space.resources.model_copy(update={"gpus_per_trial": 0.0}), trials=trials)
+    return allotment, TrialPlace(allotment, place.user_code)
+
+
 def _calibrated(
     plan: "Plan",
     allotment: Allotment,
@@ -178,13 +208,14 @@ def _calibrated(
     record: RunRecord | None,
     writer: RunWriter,
     files: RunFiles,
+    place: "Place",
 ) -> "tuple[Plan, RunRecord]":
     """Choose how models run fastest here and how cohorts are formed; a resumed run keeps its first choice."""
     from kdtune.sweep.run_record import record_of, with_versions_now
 
     begun = record is not None
     if record is None:
-        plan = replace(plan, speeds=_measure_speeds(plan, writer))
+        plan = replace(plan, speeds=_measure_speeds(plan, writer, place))
         record = record_of(plan, files.root.name, kind)
     else:
         record, changes = with_versions_now(record)
@@ -192,7 +223,7 @@ def _calibrated(
             said = f"not the versions that the run had: {', '.join(changes)}: numbers may differ from what they were"
             writer.run_state("preparing", said)
     if kind == "sweep":
-        choice = _cohort_choice(plan, allotment, record, writer, begun=begun)
+        choice = _cohort_choice(plan, allotment, record, writer, place, begun=begun)
         record = replace(record, machine={**record.machine, "cohort": vars(choice)})
         plan = replace(plan, cohort=choice.size, fused=frozenset(choice.architectures))
     return plan, record
@@ -245,14 +276,15 @@ def _train(
             liveness.stopping,
         )
         models = RecordedModels(plan, files, writer, trainer)
+        ended = ""
         if kind == "study":
             run_study(plan, study_models(plan), models, trainer, writer)
         else:
-            run_search(plan, files, writer, models, trainer, registry)
+            ended = run_search(plan, files, writer, models, trainer, registry)
     if liveness.stopping():
         writer.run_state("stopped", "on request")
     else:
-        writer.run_state("finished", "")
+        writer.run_state("finished", ended)
 
 
 def _resumed_space(record: RunRecord, request: SweepRequest) -> Space:
@@ -277,17 +309,17 @@ def _recorded_speeds(record: RunRecord | None) -> "dict[str, Speed]":
         raise RunError(f"run.json: damaged: machine.speeds ({error!r})") from None
 
 
-def _measure_speeds(plan: "Plan", writer: RunWriter) -> "Mapping[str, Speed]":
+def _measure_speeds(plan: "Plan", writer: RunWriter, place: "Place") -> "Mapping[str, Speed]":
     from kdtune.sweep.calibration.precision import fastest
 
     if all(plan.space.train.get(key, "auto") != "auto" for key in ("precision", "channels_last")):
         return {}
     writer.run_state("preparing", "measuring how models run fastest")
-    return {name: fastest(name, plan) for name in plan.space.architectures}
+    return {name: fastest(name, plan, place) for name in plan.space.architectures}
 
 
 def _cohort_choice(
-    plan: "Plan", allotment: Allotment, record: RunRecord, writer: RunWriter, *, begun: bool
+    plan: "Plan", allotment: Allotment, record: RunRecord, writer: RunWriter, place: "Place", *, begun: bool
 ) -> "CohortChoice":
     from kdtune.sweep.calibration.cohort_size import CohortChoice, choose_cohorts
 
@@ -295,4 +327,4 @@ def _cohort_choice(
         kept = record.machine.get("cohort") or {}
         return CohortChoice(int(kept.get("size", 1)), tuple(kept.get("architectures", ())))
     writer.run_state("preparing", "measuring how students run fastest")
-    return choose_cohorts(plan, allotment.workers)
+    return choose_cohorts(plan, allotment.workers, place)

@@ -108,7 +108,7 @@ def dry_run(space: Space, runs: Path, *, address: str | None = None) -> DryRun:
     """
     plan = make_plan(space, load_data(space, narrate))
     check_files(plan, narrate)
-    allotment = None if address is not None else allot_here(space.resources)
+    allotment = None if address is not None else allot_here(space.resources, trials=space.budget.trials)
     known = combinations(space.pairs, space.search)
     seconds, name = _guess(plan, runs)
     there = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if folder.is_dir())

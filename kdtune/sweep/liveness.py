@@ -40,10 +40,7 @@ class Liveness:
         beat(self._files)
         thread = threading.Thread(target=self._loop, name="kdtune-liveness", daemon=True)
         thread.start()
-        before: dict[signal.Signals, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                before[number] = signal.signal(number, self._on_signal)
+        before = self.listen()
         try:
             yield
         finally:
@@ -52,6 +49,12 @@ class Liveness:
             self._ended.set()
             thread.join(timeout=2)
             self._files.stop_request.unlink(missing_ok=True)
+
+    def listen(self) -> dict[signal.Signals, Any]:
+        """Take over the signals, and return who had them; again where a library has taken them, as Ray does."""
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        return {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._hear("now" if self._asked.is_set() else "clean")

@@ -14,7 +14,7 @@ from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.remote import cluster
+from kdtune.sweep.remote import local_ray
 
 SPACE: dict[str, Any] = {
     "dataset": {"name": "table", "path": "people.csv", "label": "y", "sensitive": "sex", "drop": ["note"]},
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def refuse() -> None:
         raise AssertionError("a dry run starts nothing")
 
-    monkeypatch.setattr(cluster, "_start_ray", refuse)
+    monkeypatch.setattr(local_ray, "start_ray", refuse)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KDTUNE_RUNS", raising=False)
     rows = [f"{20 + k % 40},{'f' if k % 2 else 'm'},n{k},{k // 2 % 2}" for k in range(400)]
@@ -62,7 +62,7 @@ def test_it_says_what_would_be_done(folder: Path, capsys: pytest.CaptureFixture[
         "first trials: the 1 of enqueue",
         "combinations: 6; each is tried before one is repeated",
         "objectives: accuracy, eod",
-        "feasible: accuracy >= 0.1",
+        "feasible: accuracy >= 0.1; over_majority >= 3.3",
     ]
     assert lines[12].startswith("disk: ")
     assert lines[13] == "time: unknown: no earlier run here on these data with these models"

@@ -3,7 +3,6 @@
 import atexit
 import contextlib
 import logging
-import math
 import os
 import shutil
 import socket
@@ -11,12 +10,12 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from kdtune.errors import InputError
 from kdtune.output import narrate
 from kdtune.space.reading import Resources
+from kdtune.sweep.remote.allotment import Allotment, Node, allotted, cores_here, workers_on
 from kdtune.user_code import added_folders
 
 # Each of these is needed (see the comments). A driver must set them before it imports Ray.
@@ -39,33 +38,6 @@ _ENVIRONMENT = {
 
 
 _TOKEN = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser()
-
-TEACHER_GPU = 0.01
-"""Share of a GPU for the process with the teachers, so that Ray puts it where there is one; trials leave this free."""
-
-
-@dataclass(frozen=True)
-class Allotment:
-    """How a sweep uses its machine or cluster.
-
-    Attributes:
-        workers: trials at once.
-        cpus: cores of each trial; whole numbers are also its threads.
-        gpus: GPUs of each trial; fractions share a GPU.
-        largest_node: cores of the machine that has the most.
-    """
-
-    workers: int
-    cpus: float
-    gpus: float
-    total_cpus: float
-    total_gpus: float
-    largest_node: float = math.inf
-
-    @property
-    def threads(self) -> int:
-        """Threads of one trial."""
-        return max(1, int(self.cpus))
 
 
 def prepare_environment() -> None:
@@ -106,7 +78,7 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
             from kdtune.sweep.remote.local_ray import remove_session, start_ray
 
             with _nowhere():
-                session = start_ray(_cores(), say)
+                session = start_ray(cores_here(), usable_gpus(), say)
         else:
             try:
                 with _nowhere():
@@ -145,60 +117,34 @@ def _nowhere() -> Iterator[None]:
         os.chdir(here)
 
 
-def allot(resources: Resources) -> Allotment:
-    """Choose from what Ray has how many trials run at once, unless the space says so.
-
-    Without a GPU a trial gets one core. With GPUs it gets a quarter of one, because the small students of distillation
-    leave most of a GPU idle.
-    """
-    import ray
-
-    total = ray.cluster_resources()
-    cpus, gpus = float(total.get("CPU", 1)), float(total.get("GPU", 0))
-    largest = max(float(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
-    return _allotted(resources, cpus, gpus, largest, "Ray has")
+def allot(resources: Resources, *, trials: int | None = None) -> Allotment:
+    """Choose from what Ray has how many trials run at once, unless the space says so (see `allotted`)."""
+    return allotted(resources, _nodes(), "Ray has", trials=trials)
 
 
-def allot_here(resources: Resources) -> Allotment:
+def allot_here(resources: Resources, *, trials: int | None = None) -> Allotment:
     """Choose as `allot` does if Ray is started on this machine, without starting it."""
-    import torch
-
-    gpus = float(torch.cuda.device_count())
-    return _allotted(resources, float(_cores()), gpus, float(_cores()), "this machine has")
-
-
-def _allotted(resources: Resources, cpus: float, gpus: float, largest: float, whose: str) -> Allotment:
-    per_trial = resources.gpus_per_trial
-    if per_trial is None:
-        per_trial = 0.25 if gpus else 0.0
-    if per_trial > gpus:
-        raise InputError(f"resources.gpus_per_trial is {per_trial:g}, and {whose} {gpus:g} GPUs")
-    if resources.cpus_per_trial > cpus:
-        raise InputError(
-            f"resources.cpus_per_trial is {resources.cpus_per_trial:g}, and {whose} {cpus:g} cores"
-        )
-    fit = cpus / resources.cpus_per_trial
-    if per_trial:
-        fit = min(fit, gpus / per_trial)
-    workers = min(resources.workers or int(fit), int(fit))
-    if 0 < per_trial <= 1:
-        per_trial *= 1 - TEACHER_GPU
-    return Allotment(max(1, workers), resources.cpus_per_trial, per_trial, cpus, gpus, largest)
+    here = Node(float(cores_here()), float(usable_gpus()))
+    return allotted(resources, [here], "there is", trials=trials)
 
 
 def workers_now(allotment: Allotment, resources: Resources) -> int:
-    """Return how many trials may run at once on what Ray has now: a cluster loses machines and gets new ones."""
+    """Return how many trials may run at once on what Ray has now."""
+    return workers_on(_nodes(), allotment, resources)
+
+
+def usable_gpus() -> int:
+    """Return how many GPUs torch can compute on here: Ray also counts those that this build of torch can't use."""
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _nodes() -> list[Node]:
     import ray
 
-    total = ray.cluster_resources()
-    fit = float(total.get("CPU", 0)) / allotment.cpus
-    if allotment.gpus:
-        fit = min(fit, float(total.get("GPU", 0)) / allotment.gpus)
-    return max(1, min(resources.workers or int(fit), int(fit)))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(float(has.get("CPU", 0)), float(has.get("GPU", 0))) for has in alive]
 
 
 def _probe(address: str) -> None:

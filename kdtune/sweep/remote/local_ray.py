@@ -10,8 +10,10 @@ import itertools
 import logging
 import os
 import re
+import secrets
 import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,11 +47,11 @@ class _DiedError(Exception):
     """A process of Ray ended while Ray started."""
 
 
-def start_ray(cores: int, say: Callable[[str], object]) -> Path:
+def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
     """Start Ray on this machine, bound to the loopback, and return the folder of its session.
 
     Args:
-        cores: how many trials' processes Ray may run.
+        cores, gpus: what Ray may hand out; left to itself, it also counts GPUs that torch can not use.
         say: called with what goes wrong and what is done about it.
 
     Raises:
@@ -58,6 +60,7 @@ def start_ray(cores: int, say: Callable[[str], object]) -> Path:
     import ray
 
     _allow_open_files()
+    _provide_token()
     begun = time.monotonic()
     for pause in itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1])):
         gc.collect()  # frees what is left of a failed start
@@ -69,6 +72,7 @@ def start_ray(cores: int, say: Callable[[str], object]) -> Path:
                 ray.init(
                     address="local",
                     num_cpus=cores,
+                    num_gpus=gpus,
                     include_dashboard=False,
                     logging_level=logging.ERROR,
                     log_to_driver=False,
@@ -137,6 +141,20 @@ def _allow_open_files() -> None:
         most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
         if soft != resource.RLIM_INFINITY and soft < most:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _provide_token() -> None:
+    """Give Ray its token in the environment if it can't keep one in the user's home, as it would."""
+    if any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")):
+        return
+    kept = Path.home() / ".ray" / "auth_token"
+    try:
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=kept.parent) as probe:
+                probe.write(b"x" * 64)
+    except OSError:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 @contextlib.contextmanager

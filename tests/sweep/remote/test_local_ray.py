@@ -18,7 +18,7 @@ import os, psutil, ray
 from kdtune.sweep.remote import local_ray
 
 good = list(local_ray._STAND_IN)
-local_ray._STAND_IN[:] = ["sh", "-c", "exit 3"]  # without its agent, the raylet ends itself
+local_ray._STAND_IN[:] = ["sh", "-c", "kill -9 $PPID"]  # the raylet, before it has registered
 begun = time.monotonic()
 took = []
 
@@ -70,7 +70,7 @@ def test_what_can_t_be_mended_is_not_tried_again(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(
         SweepError, match=r"division by zero: .* cores of this machine; .*--address HOST:PORT"
     ):
-        local_ray.start_ray(1, said.append)
+        local_ray.start_ray(1, 0, said.append)
     assert len(said) == 2
 
 
