@@ -11,6 +11,7 @@ from kdtune.distill.weights.state import saved_state
 from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
 from kdtune.output import narrate
+from kdtune.report.evaluate.cost import Cost, cost_of
 from kdtune.report.evaluate.evaluation import described_data, load_data, open_test, validation_of
 from kdtune.report.export.bundle.card import card
 from kdtune.report.export.bundle.formats import check_formats, write_formats
@@ -131,7 +132,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     findings = conclude(
         run.record,
         run.objectives,
-        [_found(model, picked, seeds) for model in shown],
+        [_found(model, picked, seeds, cost_of(model.module, validation)) for model in shown],
         run.trials(held.state),
         comparisons=compare_on_test(run, shown),
         confusion=confusion_table(shown, run.record.classes, run.record.attributes),
@@ -229,7 +230,10 @@ def _among_all_seeds(
 
 
 def _found(
-    model: EvaluatedModel, picked: Sequence[str], seeds: Mapping[str, Mapping[str, Any]]
+    model: EvaluatedModel,
+    picked: Sequence[str],
+    seeds: Mapping[str, Mapping[str, Any]],
+    cost: Cost | None = None,
 ) -> ModelFindings:
     trained = model.trained
     return ModelFindings(
@@ -242,6 +246,7 @@ def _found(
         source=model.source,
         replicates=seeds.get(model.source or trained.id),
         exported=trained.id in picked,
+        cost=cost,
     )
 
 

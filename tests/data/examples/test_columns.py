@@ -41,11 +41,12 @@ def test_images_of_datasets_in_every_form_are_the_same(tmp_path: Path) -> None:
         from_hf(data.with_format("arrow")[:], **options),
     ]
     by_hand = from_arrays(PIXELS, Y, {"sex": SEX}, classes=CLASSES, **CUT)
-    for one in found[:3]:
+    for one in found:
         assert one.classes == tuple(CLASSES)
         assert one.fingerprint == by_hand.fingerprint
         assert same(one.open_test(), by_hand.open_test())
-    assert found[3].classes == ("0", "1", "2"), "a bare table has no names"
+    bare = data.with_format("arrow")[:].replace_schema_metadata(None)
+    assert from_hf(bare, **options).classes == ("0", "1", "2"), "a bare table has no names"
 
 
 def test_splits_are_those_that_files_and_dicts_are_named_after(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_texts_of_a_table_a_frame_and_datasets_are_the_same(suffix: str, tmp_pat
         ]
         assert len({one.fingerprint for one in read}) == 1
         assert same(read[0].open_test(), read[1].open_test())
-    assert read[0].vocabulary == 12
+    assert read[0].vocabulary == 11
     assert read[0].preprocessing["pad"] == 1
 
 
