@@ -135,8 +135,7 @@ def foresight(bank: Bank) -> dict[str, dict[str, float]]:
         curve
         for curve in whole
         if all(
-            c.violation(Objective.parse(c.name, list(plan.dataset.attributes)).value(curve[-1], references))
-            <= 0
+            c.violation(Objective.parse(c.name, plan.dataset.attributes).value(curve[-1], references)) <= 0
             for c in plan.constraints
         )
     ]

@@ -187,9 +187,9 @@ def charts() -> tuple[float, float, float]:
     import plotext
     from rich.style import Style
 
-    from tui.charts.classes import class_map
+    from tui.charts.classes.accuracy_map import class_map
     from tui.charts.frame import Frame
-    from tui.charts.front import front
+    from tui.charts.front.scatter import front
     from tui.drawing.palette import DARK, Palette
     from tui.sources.synthetic import Synthetic
     from tui.state.store import Store

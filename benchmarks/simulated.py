@@ -16,6 +16,7 @@ from typing import Any
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.writer import RunWriter
+from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.run_record import record_of
 from kdtune.sweep.trials.optuna_study import open_study
@@ -69,7 +70,7 @@ def manager_of(plan: Plan, folder: Path) -> Iterator[tuple[TrialManager, RunWrit
         open_study(files.journal, plan.objectives),
         {pair.pair: References() for pair in plan.space.pairs},
         stopping=lambda: False,
-        deadline=None,
+        clock=WorkClock(),
     )
     try:
         yield manager, writer

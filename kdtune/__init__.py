@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kdtune.data import register_dataset
     from kdtune.models import register_model
     from kdtune.runs.reader import Run, open_run
+    from kdtune.runs.user_measures import register_measure
     from kdtune.student.student import Student, load_student
 
 _HOMES = {
@@ -25,6 +26,7 @@ _HOMES = {
     "load_student": "kdtune.student.student",
     "Student": "kdtune.student.student",
     "register_dataset": "kdtune.data",
+    "register_measure": "kdtune.runs.user_measures",
     "register_model": "kdtune.models",
 }
 _PACKAGES = ("data", "distill", "fairness", "models", "pareto")
@@ -40,6 +42,7 @@ __all__ = [
     "open_run",
     "pareto",
     "register_dataset",
+    "register_measure",
     "register_model",
     "search",
 ]

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kdtune.files import cache_dir
+from kdtune.output import narrate
 
 _HEAVY = ("torch", "ray", "pandas")
 """Where these have bytecode, so do the others."""
@@ -66,7 +67,7 @@ def compile_once() -> None:
     """
     if sys.dont_write_bytecode or _compiled() or not _writable():
         return
-    print("compiling Python modules once for this machine …", file=sys.stderr, flush=True)
+    narrate("compiling Python modules once for this machine …")
     nothing = subprocess.DEVNULL
     command = [sys.executable, "-P", "-m", "kdtune.bytecode"]  # -P: the folder it starts in may hold anything
     subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, check=False)

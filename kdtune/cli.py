@@ -8,34 +8,28 @@ from typing import Any
 
 from kdtune.bytecode import keep_bytecode
 from kdtune.errors import InputError, KdtuneError, is_disk_error
+from kdtune.output import STANDARD_OUTPUT, narrate, print_data, standard_streams
 
 EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
-    options = _parser().parse_args(arguments)
-    keep_bytecode()
-    try:
-        return int(options.run(options) or 0)
-    except KdtuneError as error:
-        from kdtune.text import plain_lines
-
-        print(f"kdtune: {plain_lines(error)}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:  # nobody reads our output any more
-        sys.stderr.close()
-        return 0
-    except OSError as error:
-        if not is_disk_error(error):
-            raise
-        from kdtune.text import plain
-
-        where = plain(error.filename if error.filename is not None else "a file")
-        print(f"kdtune: {where}: {error.strerror}", file=sys.stderr)
-        return 1
+    with standard_streams():
+        options = _parser().parse_args(arguments)
+        keep_bytecode()
+        try:
+            return int(options.run(options) or 0)
+        except KdtuneError as error:
+            narrate(f"kdtune: {error}")
+            return error.exit_code
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED
+        except OSError as error:
+            if error.filename == STANDARD_OUTPUT or not is_disk_error(error):
+                raise
+            narrate(f"kdtune: {error.filename if error.filename is not None else 'a file'}: {error.strerror}")
+            return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,7 +61,12 @@ def _add_search(commands: Any) -> None:
     )
     command.add_argument("--name", help="name of the run (default: the space's name and a number)")
     command.add_argument("--trials", type=_positive(int), metavar="N", help="trials to run")
-    command.add_argument("--minutes", type=_positive(float), metavar="M", help="time to spend on trials")
+    command.add_argument(
+        "--minutes",
+        type=_positive(float),
+        metavar="M",
+        help="time to spend on trials (minutes at work: a sleep of the machine costs none)",
+    )
     command.add_argument("--seed", type=_natural, metavar="N", help="seed of everything")
     command.add_argument("--workers", type=_positive(int), metavar="N", help="trials at once")
     command.add_argument("--gpus-per-trial", type=float, metavar="F", help="fractions share a GPU")
@@ -89,6 +88,11 @@ def _add_search(commands: Any) -> None:
         help="which trained students' weights to keep: those that an export can ask for (front), all, or none",
     )
     command.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check everything, say what would be done, and end: nothing is trained or written",
+    )
     command.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
     command.add_argument(
         "--json", action="store_true", help="end with the summary as JSON on standard output"
@@ -108,7 +112,12 @@ def _add_watch(commands: Any) -> None:
     command.add_argument("--ascii", action="store_true", help="for fonts without braille")
     command.add_argument("--theme", metavar="NAME", help="a Textual theme, such as textual-light")
     command.add_argument(
-        "--serve", action="store_true", help="show it in a browser on this machine (needs kdtune[serve])"
+        "--serve",
+        action="store_true",
+        help="show it in a browser on this machine, read-only (needs kdtune[serve])",
+    )
+    command.add_argument(
+        "--allow-stop", action="store_true", help="with --serve: the page may stop the sweep"
     )
     command.set_defaults(run=_watch)
     _add_runs_dir(command)
@@ -141,7 +150,11 @@ def _add_export(commands: Any) -> None:
         "--list", action="store_true", help="only show the front; the test split is not opened"
     )
     command.add_argument(
-        "--replicates", type=_natural, default=0, metavar="N", help="train the front with N more seeds"
+        "--replicates",
+        type=_natural,
+        default=0,
+        metavar="N",
+        help="train the front with N more seeds, and choose among all these students",
     )
     command.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster for the replicates")
     _add_import(command)
@@ -245,7 +258,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version
 
-        print(f"kdtune {version('kdtune')}")
+        print_data(f"kdtune {version('kdtune')}")
         parser.exit()
 
 
@@ -304,6 +317,7 @@ def _watch(options: argparse.Namespace) -> int:
         readonly=options.readonly,
         ascii=options.ascii,
         serve=options.serve,
+        allow_stop=options.allow_stop,
         theme=options.theme,
     )
 
@@ -332,7 +346,6 @@ def _stop(options: argparse.Namespace) -> int:
     from kdtune.runs.finding import find_run
     from kdtune.runs.lock import driver_seems_alive, request_stop, signer_lives
     from kdtune.runs.records import RunRecord
-    from kdtune.text import plain
 
     files = find_run(options.target, options.runs_dir, recorded=False)
     is_prepared = not files.record.exists() and signer_lives(files)
@@ -340,11 +353,11 @@ def _stop(options: argparse.Namespace) -> int:
         raise InputError(f"run {files.root.name!r} is not running: there is nothing to stop")
     request_stop(files, "now" if options.now else "clean")
     if not files.record.exists():
-        print(f"asked {files.root.name} to stop before it begins: nothing of it is kept", file=sys.stderr)
+        narrate(f"asked {files.root.name} to stop before it begins: nothing of it is kept")
         return 0
     command = "study" if RunRecord.read(files.record).kind == "study" else "search"
-    name = plain(files.root.name)
-    print(f"asked {name} to stop; go on with: kdtune {command} --resume {name}", file=sys.stderr)
+    name = files.root.name
+    narrate(f"asked {name} to stop; go on with: kdtune {command} --resume {name}")
     return 0
 
 

@@ -26,6 +26,8 @@ LARGEST_JSON = 1 << 26
 LARGEST_WEIGHTS = 1 << 35
 """Bytes of a file of weights."""
 
+_LARGEST_TEXT = 1 << 32
+
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NOT_SYNCED = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.ENOSYS)
@@ -78,6 +80,16 @@ def read_regular(path: str | Path, *, limit: int = LARGEST_JSON) -> bytes:
     """
     with open_regular(path, limit=limit) as file:
         return file.read(os.fstat(file.fileno()).st_size)  # no more, should it grow
+
+
+def read_text(path: str | Path, *, encoding: str = "utf-8") -> str:
+    """Return the content of a text file: a list of names or annotations, whose size the data set decides.
+
+    Raises:
+        OSError: see `open_regular`.
+        UnicodeDecodeError: it is not written in this encoding.
+    """
+    return read_regular(path, limit=_LARGEST_TEXT).decode(encoding)
 
 
 def cache_dir() -> Path:

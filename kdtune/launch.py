@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from kdtune.bytecode import compile_once
 from kdtune.errors import InputError
+from kdtune.files import open_regular
+from kdtune.output import narrate, print_data
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import create_run, find_run, runs_dir
 from kdtune.runs.jsonl import open_to_append
@@ -26,11 +29,13 @@ from kdtune.runs.state import RunState
 from kdtune.space.questions import check_question
 from kdtune.space.reading import Space, read_space
 from kdtune.sweep.remote.cluster import prepare_environment
-from kdtune.terminal.console import narrate, print_summary
+from kdtune.terminal.console import print_json, print_summary
 from kdtune.terminal.progress import Progress
+from kdtune.text import plain
 from kdtune.user_code import check_named
 
 _POLL_SECONDS = 0.2
+_TAIL_BYTES = 1 << 16
 _FINAL = ("finished", "stopped", "failed")
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -61,13 +66,18 @@ def launch_study(options: argparse.Namespace) -> int:
 
 
 def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles], None]) -> int:
+    dry = getattr(options, "dry_run", False)
     if options.resume is not None:
+        if dry:
+            raise InputError("--dry-run is of a new sweep: leave out --resume")
         files, space = _resumed(options, kind), None
         compile_once()
     else:
         space, stem = _space(options, kind)
         check_named(space.imports, options.imports, options.space or stem)
         check_question(space, options.imports)
+        if dry:
+            return _print_dry_run(space, options)
         compile_once()  # it takes seconds: a Ctrl-C meanwhile leaves no run behind
         files = create_run(runs_dir(options.runs_dir), options.name, stem)
     request = {
@@ -92,6 +102,20 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
             return 0
         state = read_state(files.events)
     return _conclude(files, driver, state, kind, conclude)
+
+
+def _print_dry_run(space: Space, options: argparse.Namespace) -> int:
+    from kdtune.sweep.dry_run import dry_run
+
+    asked = space.with_absolute_paths()
+    asked = asked.model_copy(update={"imports": list(dict.fromkeys([*asked.imports, *options.imports]))})
+    found = dry_run(asked, runs_dir(options.runs_dir), address=options.address)
+    if options.json:
+        print_json(asdict(found))
+    else:
+        for line in found.lines():
+            print_data(plain(line))
+    return 0
 
 
 def _space(options: argparse.Namespace, kind: str) -> tuple[Space, str]:
@@ -150,7 +174,7 @@ def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"},
         )
     assert driver.stdin is not None
     driver.stdin.write(json.dumps(request).encode())
@@ -244,7 +268,9 @@ class _RefusedError(InputError):
 
 def _log_tail(log: Path, lines: int = 15) -> str:
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
+        with open_regular(log) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
     return "\n".join(text.strip().splitlines()[-lines:]).removeprefix("kdtune: ")

@@ -3,7 +3,9 @@
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from kdtune.errors import InputError, KdtuneError
 
@@ -46,3 +48,9 @@ def check_named(wanted: Iterable[str], given: Sequence[str], source: str) -> Non
             f"{', '.join(map(repr, missing))}: importing runs it; if you trust it, say "
             f"{' '.join(f'--import {name}' for name in missing)}"
         )
+
+
+def told(error: Exception) -> str:
+    """Return what an error says, with the place in the user's code where it was raised."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"

@@ -1,11 +1,16 @@
-"""Fixtures shared by all tests: a cache of their own, one Ray for the session, one small finished run, its export."""
+"""Fixtures shared by all tests: a cache of their own, one Ray a worker, one small finished run, its export.
+
+pytest-xdist runs files side by side, one worker a core, and the slowest first.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from kdtune.bytecode import compile_once, keep_bytecode
@@ -39,6 +44,52 @@ SMALL_SPACE: dict[str, Any] = {
     "resources": {"workers": 1},
 }
 """A sweep of seconds: real data, real training, two pairs."""
+
+
+ROOT = Path(__file__).parent
+
+SLOW_FILES = ("test_checks.py",)
+"""The files that take longest, the longest first: begun last, one of them would keep one core busy alone."""
+
+MOST_WORKERS = 4
+"""More would start as many Rays at once."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return the number of workers: one a core; none where a single file is asked for, which they can't share."""
+    asked = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
+    if asked:
+        return int(asked)
+    files = {argument.partition("::")[0] for argument in config.args}
+    if len(files) == 1 and files.pop().endswith(".py"):
+        return 0
+    return min(psutil.cpu_count() or 1, MOST_WORKERS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first; the others keep their order."""
+    places = {ROOT / name: place for place, name in enumerate(SLOW_FILES)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.fixture(scope="session")
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Return a function that gives all workers the same folder of a name, and has the first of them fill it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, filled = shared / name, shared / f"{name}.filled"
+        with FileLock(shared / f"{name}.lock"):
+            if not filled.exists():
+                folder.mkdir()
+                fill(folder)
+                filled.touch()
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -75,11 +126,16 @@ def ray_session() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def small_run(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a finished run of `SMALL_SPACE`, made once for the session; nobody changes it."""
+def small_run(request: pytest.FixtureRequest, made_once: Callable[..., Path]) -> Any:
+    """Return a finished run of `SMALL_SPACE`, made once for all workers; nobody changes it."""
     import kdtune
+    from kdtune.runs import open_run
 
-    return kdtune.search(SMALL_SPACE, name="small", directory=tmp_path_factory.mktemp("runs"))
+    def search(folder: Path) -> None:
+        request.getfixturevalue("ray_session")
+        kdtune.search(SMALL_SPACE, name="small", directory=folder)
+
+    return open_run(made_once("small-run", search) / "small")
 
 
 @pytest.fixture(scope="session")

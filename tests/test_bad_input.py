@@ -88,6 +88,18 @@ def images(*, broken: bool = False, attributes: str | None = None, **changes: An
     return both(make, space(**{"dataset": dataset, "objectives": ["accuracy", "class_gap"], **changes}))
 
 
+def weights(architecture: str, n_classes: int) -> Arrange:
+    def make(folder: Path) -> None:
+        import torch
+
+        from kdtune import models
+
+        model = models.build(architecture, input_shape=(3, 32, 32), n_classes=n_classes)
+        torch.save(model.state_dict(), folder / "t.pt")
+
+    return make
+
+
 def run(
     *, ruin: Arrange = lambda folder: None, states: tuple[str, ...] = ("done",), **changes: Any
 ) -> Arrange:
@@ -243,6 +255,17 @@ CASES: dict[str, Case] = {
     "a row without a label": Case(SEARCH, "people.csv, line 18 (row 17): there is no label in column 'y'", table(hole=16)),
     "a group too small for a rate": Case(SEARCH, "'b'", table(small=1)),
     "a table that is cut short": Case(SEARCH, "people.parquet", both(table(), write(b"PAR1\x00\x00", "people.parquet"), space(dataset={**TABLE, "path": "people.parquet"}))),
+    "a test file with other columns": Case(SEARCH, "more.csv: there is no column 'age'", both(table(test="more.csv"), write("agee,race,y\n30,a,1\n", "more.csv"))),
+    "a test file that is not there": Case(SEARCH, "more.csv: there is no such file", table(test="more.csv")),
+    "a bound that can't be met": Case(SEARCH, "constraints: accuracy: '>= 80' can never be met", space(constraints={"accuracy": ">= 80"})),
+    "a bound that these data can't meet": Case(SEARCH, "can never be met", space(constraints={"accuracy": ">= majority + 0.6"})),
+    "a bound on weights that no student keeps": Case(SEARCH, "can never be met", space(constraints={"parameters": "<= 3"})),
+    "weights that are not there": Case(SEARCH, "t.pt: weights cannot be read: No such file", space(teacher={"weights": "t.pt"})),
+    "weights of another architecture": Case(SEARCH, "t.pt", both(space(teacher={"weights": "t.pt"}), weights("resnet8", 2))),
+    "weights of other classes": Case(SEARCH, "t.pt", both(space(teacher={"weights": "t.pt"}), weights("lenet5", 7))),
+    "a student's weights of other classes": Case(SEARCH, "t.pt", both(space(student={"weights": "t.pt"}), weights("mlp-16", 7))),
+    "cores that there are not": Case(SEARCH, "resources.cpus_per_trial is 1e+06, and this machine has", space(resources={"cpus_per_trial": 1e6})),
+    "--dry-run of a run": Case("search --resume r --dry-run", "leave out --resume", run()),
     "weights that are none": Case(SEARCH, "not readable as weights", both(space(teacher={"weights": "t.pt"}), write(b"\x80\x04junk", "t.pt"))),
     # ---- a study
     "a seed twice": Case(STUDY, "study.seeds", space(study={"seeds": [1, 1]})),
@@ -343,6 +366,24 @@ def test_bad_input(
         assert out == ""
         assert len(err.partition("kdtune: ")[2].splitlines()) <= 5, "a few lines at most"
         assert files_in(tmp_path) == before, "a refused command leaves nothing behind, and takes nothing away"
+
+
+OF_A_SWEEP = [name for name, case in CASES.items() if case.command == SEARCH]
+
+
+@pytest.mark.parametrize("name", OF_A_SWEEP)
+def test_a_dry_run_refuses_what_the_sweep_refuses(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KDTUNE_RUNS", raising=False)
+    CASES[name].arrange(tmp_path)
+    before = files_in(tmp_path)
+    assert main([*SEARCH.split(), "--dry-run"]) == 2
+    out, err = capsys.readouterr()
+    assert CASES[name].says in err
+    assert out == ""
+    assert files_in(tmp_path) == before
 
 
 def files_in(folder: Path) -> dict[Path, int]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -66,20 +67,29 @@ def space_with(cwd: Path, **changes: Any) -> str:
         ({"serach": {}}, [], "my.yaml: unknown key 'serach'; did you mean 'search'?"),
         ({"pairs": ["lenet5->mpl-16"]}, [], "unknown model 'mpl-16'"),
         ({}, ["--address", "127.0.0.1:1"], "--address '127.0.0.1:1': nobody answers"),
-        pytest.param(
-            {},
-            ["--set", "resources.cpus_per_trial=1000"],
-            "resources.cpus_per_trial is 1000, and Ray has",
-            marks=pytest.mark.slow,
-        ),
     ],
 )
-def test_what_is_refused_by_the_command_by_its_driver_and_by_ray(
+def test_what_is_refused_by_the_command_and_by_its_driver(
     tmp_path: Path, changes: Any, arguments: list[str], expected: str
 ) -> None:
     """One each, as a real process; all the others are in test_bad_input.py."""
     message = refused(tmp_path, "search", space_with(tmp_path, **changes), *arguments)
     assert message.startswith(expected)
+
+
+def test_weights_that_do_not_fit_are_refused_in_seconds(tmp_path: Path) -> None:
+    """The last that is checked before Ray starts; of processor time, because the machine may be busy."""
+    import torch
+
+    from kdtune import models
+
+    model = models.build("lenet5", input_shape=(3, 32, 32), n_classes=7)
+    torch.save(model.state_dict(), tmp_path / "t.pt")
+    kdtune(tmp_path, "--version")
+    before = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    message = refused(tmp_path, "search", space_with(tmp_path, teacher={"weights": "t.pt"}))
+    assert "t.pt" in message
+    assert sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - before < 5
 
 
 def test_a_taken_name_is_refused_and_kept(tmp_path: Path) -> None:

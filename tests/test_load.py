@@ -154,6 +154,7 @@ def played(folder: Path, stops: list[int], *, classes: int, epochs: int) -> None
 
     from kdtune.data import Augmentation, Dataset, Split, fingerprint
     from kdtune.space.reading import parse_space
+    from kdtune.sweep.clock import WorkClock
     from kdtune.sweep.plan import make_plan
     from kdtune.sweep.trials.optuna_study import open_study
     from kdtune.sweep.trials.trial_manager import TrialManager
@@ -187,7 +188,7 @@ def played(folder: Path, stops: list[int], *, classes: int, epochs: int) -> None
     reference = References(reports[0].counts[ALL], reports[0].counts[ALL])
     manager = TrialManager(
         plan, files, writer, open_study(files.journal, plan.objectives), {"mlp-16->linear": reference},
-        stopping=lambda: False, deadline=None,
+        stopping=lambda: False, clock=WorkClock(),
     )  # fmt: skip
     found = {}
     for done in range(1, max(stops) + 1):

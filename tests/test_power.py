@@ -1,4 +1,4 @@
-"""Power cuts: what the run says to be done is there, and a resumed sweep finds what an undisturbed one finds."""
+"""Power cuts: what the run says to be done is there, and a resumed sweep finds what an uninterrupted one finds."""
 
 import os
 import random

@@ -3,7 +3,6 @@
 import itertools
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +84,19 @@ def test_types_are_announced_where_they_are(pyproject: dict[str, Any]) -> None:
     assert (ROOT / "kdtune" / "py.typed").is_file()
 
 
-def jobs() -> Iterator[dict[str, Any]]:
-    for workflow in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
-        yield from yaml.safe_load(read(workflow))["jobs"].values()
+def workflow(name: str) -> dict[str, Any]:
+    found: dict[Any, Any] = yaml.safe_load(read(ROOT / ".github" / "workflows" / f"{name}.yml"))
+    return {"on" if key is True else key: value for key, value in found.items()}  # YAML 1.1: "on" is a truth
+
+
+def runs_of(job: dict[str, Any]) -> list[str]:
+    return [step["run"] for step in job["steps"] if "run" in step]
 
 
 def test_public_ci_runs_each_python_that_is_named(pyproject: dict[str, Any]) -> None:
     classifiers = pyproject["project"]["classifiers"]
     named = [c.rpartition(" ")[2] for c in classifiers if re.search(r":: Python :: 3\.\d+$", c)]
-    [job] = jobs()
+    [job] = workflow("ci")["jobs"].values()
     assert job["strategy"]["matrix"]["python"] == named
     assert pyproject["project"]["requires-python"] == f">={named[0]}"
 
@@ -101,10 +104,16 @@ def test_public_ci_runs_each_python_that_is_named(pyproject: dict[str, Any]) -> 
 def test_public_ci_runs_the_readme_s_commands() -> None:
     start = read("README.md").partition("## Start")[2]
     commands = re.findall(r"^    (.*?)  +#", start, re.MULTILINE)[:2]
-    [job] = jobs()
-    runs = [step["run"] for step in job["steps"] if "run" in step]
+    [job] = workflow("ci")["jobs"].values()
     for command in commands:
-        assert any(run.startswith(command) for run in runs), command
+        assert any(run.startswith(command) for run in runs_of(job)), command
+
+
+def test_slow_tests_have_a_schedule() -> None:
+    slow = workflow("slow")
+    assert slow["on"]["schedule"]
+    [job] = slow["jobs"].values()
+    assert any("pytest -m slow" in run for run in runs_of(job))
 
 
 def test_hooks_before_a_commit_run_what_the_tests_run() -> None:

@@ -5,7 +5,11 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Callable
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +21,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from kdtune.cli import main
 from kdtune.data.cache import cached_tensors
 from kdtune.data.mapped import map_file
 from kdtune.distill.checkpoint import read_checkpoint
-from kdtune.distill.pretrained import read_state
+from kdtune.distill.weights.pretrained import read_state
 from kdtune.errors import KdtuneError
 from kdtune.files import read_json
 from kdtune.report.evaluate.trained import load_trained
@@ -35,6 +40,7 @@ from kdtune.space.reading import read_space
 from kdtune.student.student import load_student
 from kdtune.terminal.console import print_runs, print_summary
 from tests.data import published_forms as published
+from tests.limits import at_most
 from tests.test_bad_input import run as make_run
 
 DEEP = 3_000
@@ -256,6 +262,14 @@ READERS: dict[str, Reader] = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_wait_for_a_heartbeat() -> Iterator[None]:
+    """Hundreds of files are no driver's: whether their heartbeat changes need not be watched for seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lock, "_CHANGE_SECONDS", 0.01)
+        yield
+
+
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return a function that gives a reader's good file in a folder of its own; made once, then copied."""
@@ -414,6 +428,152 @@ def test_a_folder_or_a_link_to_nowhere_in_its_place(name: str, tmp_path: Path) -
     tried(reader, path)
 
 
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def terminal(path: Path) -> None:
+    path.symlink_to("/dev/tty")
+
+
+def unix_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(path))
+
+
+def holes(path: Path) -> None:
+    with open(path, "wb") as file:
+        file.truncate(1 << 42)
+
+
+NO_FILES = (fifo, device, terminal, unix_socket)
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("put", NO_FILES)
+def test_what_is_no_file_keeps_no_reader_waiting(
+    name: str, put: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A FIFO waits for a writer that never comes; /dev/zero never ends."""
+    reader = READERS[name]
+    path = reader.make(tmp_path)
+    path.unlink()
+    monkeypatch.chdir(path.parent)  # the name of a socket may have 107 letters
+    put(path)
+    with at_most(20):
+        tried(reader, path)
+
+
+OF_A_RUN = (
+    "run.json", "events.jsonl", "heartbeat.json", "lock", "stop", "driver.log", "study.journal", "study.journal.lock",
+    "trials/t0000/config.json", "trials/t0000/reports.jsonl", "trials/t0000/checkpoint.pt", "cohorts/b0000-x.pt",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_A_RUN)
+@pytest.mark.parametrize("put", [*NO_FILES, holes])
+def test_a_run_from_elsewhere_hides_no_other_and_keeps_nobody_waiting(
+    name: str,
+    put: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_run(states=("done", "failed"))(tmp_path)
+    files = RunFiles(tmp_path / "runs" / "r")
+    shutil.copytree(files.root, files.root.with_name("mine"))
+    path = files.root / name
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    monkeypatch.chdir(path.parent)
+    put(path)
+    monkeypatch.chdir(tmp_path)
+    with at_most(30):
+        for words in ("status r", "status", "runs", "stop r"):
+            assert main(words.split()) in (0, 2)
+        capsys.readouterr()
+        assert main(["runs", "--json"]) == 0
+        rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+        assert rows["mine"]["state"] == "finished"
+        assert set(rows) == {"mine", "r"}
+        follow(files)
+
+
+def follow(files: RunFiles) -> None:
+    """Read what the monitor reads of a run, as its thread does."""
+    from tui.sources import Live
+
+    try:
+        live = Live(files, open_run(files.root).record)
+    except KdtuneError:
+        return
+    for _ in range(20):
+        try:
+            live._read()
+        except KdtuneError:
+            break
+    live._examine()
+    live._unread.count(0)
+    live.log()
+    live.reports("t0000", [])
+    live.report("t0000", 1)
+
+
+@pytest.mark.parametrize("read", [read_checkpoint, read_state])
+@pytest.mark.parametrize("bomb", ["deflated", "claimed", "expanded", "meta"])
+def test_a_checkpoint_takes_no_more_memory_than_it_has_bytes(read: Any, bomb: str, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.pt"
+    content: dict[str, Any] = {"form": 1, "model": {"w": torch.zeros(1)}}
+    if bomb == "expanded":  # a terabyte of one number
+        content["model"]["w"] = torch.zeros(1).expand(1 << 20, 1 << 18)
+    elif bomb == "meta":
+        content["model"]["w"] = torch.zeros(1 << 38, device="meta")
+    torch.save(content, path)
+    if bomb in ("deflated", "claimed"):
+        with zipfile.ZipFile(
+            path, "a", zipfile.ZIP_DEFLATED if bomb == "deflated" else zipfile.ZIP_STORED
+        ) as archive:
+            archive.writestr("bomb/data/9", bytes(1 << 26 if bomb == "deflated" else 1))
+            if bomb == "claimed":
+                archive.infolist()[-1].file_size = 1 << 40
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(KdtuneError) as refused:
+        read(path)
+    if read is read_checkpoint:
+        why = {"deflated": "it is compressed", "claimed": "claim more bytes than the file has"}
+        assert why.get(bomb, "is not kept whole in it") in str(refused.value)
+
+
+_SMALL_MEMORY = """
+import resource, sys
+from kdtune.student.student import load_student
+load_student(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, 3 << 30))
+load_student(sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("architecture", ["mlp-99999-99999", "mlp-" + "-".join(["999"] * 999)])
+def test_an_architecture_that_fills_the_memory_is_refused_before_it_is_built(
+    architecture: str, tmp_path: Path
+) -> None:
+    """40 GB: shapes are compared with the weights before there is memory for them."""
+    for name in ("good", "huge"):
+        (tmp_path / name).mkdir()
+        bundle("config.json")(tmp_path / name)
+    config = tmp_path / "huge" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "architecture": architecture}))
+    paths = [str(tmp_path / name) for name in ("good", "huge")]
+    command = [sys.executable, "-c", _SMALL_MEMORY, *paths]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert "BundleError" in ended.stderr.splitlines()[-1]
+    assert "does not fit config.json" in ended.stderr.splitlines()[-1]
+
+
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n%%EndComments\n(ran) (w) file closefile\nshowpage\n%%EOF\n"
 
 
@@ -472,3 +632,53 @@ def test_the_source_unpickles_and_evaluates_nothing() -> None:
                 (str(path.relative_to(root / folder)), match.group()) for match in pattern.finditer(code)
             }
     assert found <= allowed, found - allowed
+
+
+def test_files_are_opened_by_one_door() -> None:
+    """What opens a file otherwise is listed here, each with its reason; a new one must be listed too."""
+    import ast
+
+    allowed = {
+        ("data/cache.py", "safe_open"): "after the door looked",
+        ("data/mapped.py", "np.load"): "after the door looked",
+        ("distill/pretrained.py", "safetensors.torch.load_file"): "after the door looked",
+        ("distill/torch_file.py", "torch.load"): "of a file that the door opened",
+        ("data/images/pixels.py", "Image.open"): "of a tree in which only files are counted",
+        ("data/images/tree.py", "Image.open"): "the same",
+        ("data/published/source.py", "tarfile.open"): "of an archive that is a file",
+        ("output.py", "open"): "of what stands for closed standard streams",
+        ("output.py", "os.open"): "the same",
+        ("runs/jsonl.py", "open"): "to append, with a door of its own, and of what is a file",
+        ("runs/jsonl.py", "os.open"): "the same",
+        ("space/reading.py", "path.read_text"): "spaces that are part of the package",
+        ("sweep/calibration/precision.py", "open"): "of the system",
+        ("sweep/remote/memory_guard.py", "Path('/proc/self/status').read_text"): "of the system",
+        ("sweep/remote/memory_guard.py", "Path(limit).read_text"): "of the system",
+        ("bytecode.py", "bytecode.open"): "of Python's own",
+        ("sources/synthetic.py", "open"): "writes a run that it makes itself",
+    }
+    root = Path(__file__).parents[1]
+    words = (
+        "read_bytes",
+        "read_text",
+        "load_file",
+        "safe_open",
+        "fromfile",
+        "memmap",
+        "loadtxt",
+        "genfromtxt",
+        "open",
+    )
+    others = ("np.load", "torch.load", "torch.jit.load", "numpy.load")
+    found = set()
+    for folder in ("kdtune", "tui"):
+        for path in (root / folder).rglob("*.py"):
+            if path == root / "kdtune" / "files.py":
+                continue
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+                if name in others or (
+                    name.rpartition(".")[2] in words and name not in ("read_text", "self._open")
+                ):
+                    found.add((str(path.relative_to(root / folder)), name))
+    assert found <= set(allowed), found - set(allowed)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from kdtune.errors import KdtuneError
-from kdtune.text import plain_lines
+from kdtune.output import narrate, standard_streams
 
 
 def main() -> int:
@@ -19,15 +19,17 @@ def main() -> int:
     parser.add_argument("--readonly", action="store_true")
     parser.add_argument("--ascii", action="store_true")
     parser.add_argument("--serve", action="store_true")
+    parser.add_argument("--allow-stop", action="store_true")
     parser.add_argument("--theme")
     gc.disable()  # as `kdtune watch` does
     from .watch import watch
 
-    try:
-        return watch(**vars(parser.parse_args()))
-    except KdtuneError as error:
-        print(f"kdtune: {plain_lines(error)}", file=sys.stderr)
-        return error.exit_code
+    with standard_streams():
+        try:
+            return watch(**vars(parser.parse_args()))
+        except KdtuneError as error:
+            narrate(f"kdtune: {error}")
+            return error.exit_code
 
 
 if __name__ == "__main__":

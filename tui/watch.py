@@ -25,6 +25,7 @@ def watch(
     readonly: bool = False,
     ascii: bool = False,
     serve: bool = False,
+    allow_stop: bool = False,
     theme: str | None = None,
 ) -> int:
     """Open the monitor on a run and return the exit code.
@@ -35,7 +36,8 @@ def watch(
         replay: play the run again from its start, `speed` times as fast.
         readonly: leave out the key that stops the sweep.
         ascii: show nothing but ASCII, as in a locale that has nothing else.
-        serve: open it in a browser, through textual-serve.
+        serve: open it in a browser, through textual-serve; the page only reads.
+        allow_stop: let that page stop the sweep.
         theme: one of Textual's themes, `kdtune-dark` or `kdtune-light`.
 
     Raises:
@@ -54,6 +56,7 @@ def watch(
     if serve:
         from .serve import serve_run
 
+        readonly = readonly or not allow_stop
         return serve_run(opened.path, replay=replay, speed=speed, readonly=readonly, ascii=ascii, theme=theme)
     driven = "TEXTUAL_DRIVER" in os.environ  # textual-serve: the browser is the terminal
     if not driven and not (sys.stdout.isatty() and sys.stdin.isatty()):

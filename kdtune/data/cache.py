@@ -8,7 +8,7 @@ from tempfile import NamedTemporaryFile
 
 from torch import Tensor
 
-from kdtune.files import cache_dir
+from kdtune.files import cache_dir, open_regular
 
 
 def cached_tensors(key: str, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -37,6 +37,7 @@ def _read(path: Path) -> dict[str, Tensor] | None:
     from safetensors import SafetensorError, safe_open
 
     try:
+        open_regular(path).close()
         with safe_open(path, framework="pt") as file:
             kept = file.keys()
             tensors = {name: file.get_tensor(name) for name in kept}

@@ -1,7 +1,6 @@
 """Inputs that may not fit into memory: decoded once into a .npy file, which is mapped and read only as needed."""
 
 import contextlib
-import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdtune.errors import DataError
-from kdtune.files import cache_dir
+from kdtune.files import cache_dir, open_regular, read_regular, sha256_of
 
 
 def map_file(path: str | Path, *, mode: Literal["r", "c"] = "r") -> np.memmap:
@@ -24,6 +23,7 @@ def map_file(path: str | Path, *, mode: Literal["r", "c"] = "r") -> np.memmap:
         DataError: it is gone, or not a whole .npy file.
     """
     try:
+        open_regular(path).close()
         array = np.load(path, mmap_mode=mode, allow_pickle=False)
     except Exception as error:  # a damaged header can make numpy raise anything
         raise DataError(f"{path}: cannot be mapped ({error}): delete it, and it will be made again") from None
@@ -84,13 +84,12 @@ def file_hash(path: Path) -> str:
     facts = path.stat()
     stamp = f"{facts.st_size} {facts.st_mtime_ns}"
     try:
-        kept, _, value = beside.read_text(encoding="ascii").rpartition(" ")
+        kept, _, value = read_regular(beside).decode("ascii").rpartition(" ")
         if kept == stamp and len(value) == 64:
             return value
     except (OSError, UnicodeDecodeError):
         pass
-    with open(path, "rb") as file:
-        value = hashlib.file_digest(file, "sha256").hexdigest()
+    value = sha256_of(path)
     with contextlib.suppress(OSError):
         beside.write_text(f"{stamp} {value}", encoding="ascii")
     return value

@@ -1,11 +1,9 @@
 """Data sets by name: `load` finds the loader, checks its options, and calls it."""
 
 import inspect
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -15,6 +13,7 @@ from kdtune.data.checks import Expected, check_dataset
 from kdtune.data.dataset import Dataset, Split
 from kdtune.errors import DataError, KdtuneError, did_you_mean
 from kdtune.registry import Registry
+from kdtune.user_code import told
 
 Loader = Callable[..., Dataset]
 
@@ -49,7 +48,7 @@ def load(name: str, **options: Any) -> Dataset:
     except Exception as error:
         if loader.__module__.startswith("kdtune."):
             raise
-        raise DataError(f"data set {name!r}: its loader failed: {_told(error)}") from error
+        raise DataError(f"data set {name!r}: its loader failed: {told(error)}") from error
     dataset = check_dataset(name, made)
     form = Expected.of(f"data set {name!r}", dataset)
     return replace(dataset, open_test=partial(_checked_test, dataset.open_test, form))
@@ -57,12 +56,6 @@ def load(name: str, **options: Any) -> Dataset:
 
 def _checked_test(open_test: Callable[[], Split], form: Expected) -> Split:
     return form.check("test", open_test())
-
-
-def _told(error: Exception) -> str:
-    """Return an error with the place in the user's code where it was raised."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:

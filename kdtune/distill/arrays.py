@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +22,7 @@ class Arrays:
         train_inputs: uint8 [n, channels, height, width], float32 [n, features], or token ids int64 [n, length].
         validation_groups: sensitive attribute -> int64 [m], -1 where missing.
         n_groups: sensitive attribute -> number of declared groups.
+        group_names: sensitive attribute -> names of its groups, for measures of one group.
         mean, std: per channel, or None for tables and text.
         vocabulary: number of token ids, for text only.
 
@@ -41,6 +42,7 @@ class Arrays:
     crop: int
     flip: bool
     vocabulary: int | None = None
+    group_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -70,6 +72,7 @@ class Arrays:
             crop=dataset.augmentation.crop,
             flip=dataset.augmentation.flip,
             vocabulary=dataset.vocabulary,
+            group_names={name: tuple(groups) for name, groups in dataset.attributes.items()},
         )
 
     @property

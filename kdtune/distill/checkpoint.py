@@ -7,7 +7,6 @@ was killed). It is read with `weights_only=True`: tensors and plain values, neve
 import io
 import math
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 
 from kdtune.distill.config import Job
+from kdtune.distill.torch_file import read_torch
 from kdtune.errors import KdtuneError
 from kdtune.files import write_bytes
 from kdtune.runs.records import Report
@@ -67,14 +67,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: the file is missing, cut short, damaged, or holds more than tensors and plain values.
     """
     try:
-        with zipfile.ZipFile(path) as archive:  # torch itself does not verify the checksums it wrote
-            if damaged := archive.testzip():
-                raise CheckpointError(f"{path}: {damaged!r} in it is damaged (its checksum differs)")
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_torch(path, checksums=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: missing") from None
-    except CheckpointError:
-        raise
     except Exception as error:  # a damaged file can raise anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: not readable as a checkpoint ({reason})") from None

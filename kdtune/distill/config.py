@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
-from kdtune.distill.weights import Weights
+from kdtune.distill.weights.source import Weights
 from kdtune.errors import InputError, did_you_mean
 
 Precision = Literal["float32", "bfloat16"]

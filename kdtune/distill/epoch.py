@@ -70,8 +70,12 @@ def report_of(
     seconds: float,
     train_loss: float,
     learning_rate: float,
+    last: bool,
 ) -> Report:
-    """Return the report of a model with these validation logits, float32 [m, classes], after `epoch` epochs."""
+    """Return the report of a model with these validation logits, float32 [m, classes], after `epoch` epochs.
+
+    That of the last epoch has the predictions too.
+    """
     predictions = logits.argmax(dim=1).cpu().numpy()
     return Report(
         epoch=epoch,
@@ -84,6 +88,7 @@ def report_of(
         disagreement=()
         if teacher_predictions is None
         else largest_disagreements(teacher_predictions, predictions, data.arrays.n_classes),
+        predictions=predictions if last else None,
     )
 
 

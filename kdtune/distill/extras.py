@@ -1,4 +1,4 @@
-"""Measures that can't be derived from counts: number of weights, latency, individual fairness."""
+"""Measures that can't be derived from counts: of the model, of its outputs over inputs, and of probabilities."""
 
 import statistics
 import time
@@ -6,26 +6,38 @@ import time
 import torch
 from torch import Tensor, nn
 
-from kdtune.distill.arrays import DeviceData
+from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.fairness import individual_fairness
+from kdtune.runs.measure import Answers
+from kdtune.runs.objectives import Objective
 
 LATENCY_REPEATS = 30
 INDIVIDUAL_FAIRNESS_PAIRS = 100_000
 
 EXTRAS = ("parameters", "latency", "individual_fairness")
+"""Measures of the model itself, taken where training pauses; measures of what it answers are taken at each epoch."""
 
 
 def measure_extras(
-    names: tuple[str, ...], model: nn.Module, data: DeviceData, logits: Tensor
+    names: tuple[str, ...], model: nn.Module, data: DeviceData, logits: Tensor, *, ended: bool = True
 ) -> dict[str, float]:
     """Return the requested measures of a trained model with these validation logits [m, classes].
 
     `individual_fairness` compares probabilities over the cosine distance of the raw validation inputs, on
-    sampled pairs.
+    sampled pairs. Names that are not in `EXTRAS` are measures of what the model answers, by their full names (`auc`,
+    `ece@race=Caucasian`, `mine@race`).
+
+    Args:
+        ended: whether training pauses here; else those in `EXTRAS`, which take long, are left out.
+
+    Raises:
+        InputError: a measure of the user's own failed.
     """
     values: dict[str, float] = {}
     for name in names:
         match name:
+            case _ if not ended and name in EXTRAS:
+                continue
             case "parameters":
                 values[name] = float(sum(parameter.numel() for parameter in model.parameters()))
             case "latency":
@@ -34,9 +46,22 @@ def measure_extras(
                 probabilities = logits.softmax(dim=1).cpu().numpy()
                 features = data.arrays.validation_inputs.reshape(len(probabilities), -1)
                 values[name] = individual_fairness(probabilities, features, pairs=INDIVIDUAL_FAIRNESS_PAIRS)
-            case _:
-                raise ValueError(f"{name!r} is not one of {', '.join(EXTRAS)}")
+    of_answers = [name for name in names if name not in EXTRAS]
+    if of_answers:
+        answers = answers_of(data.arrays, logits)
+        for name in of_answers:
+            values[name] = Objective.parse(name, data.arrays.group_names).answered(answers)
     return values
+
+
+def answers_of(arrays: Arrays, logits: Tensor) -> Answers:
+    """Return what a model with these validation logits [m, classes] answers."""
+    return Answers(
+        arrays.validation_labels,
+        logits.argmax(dim=1).cpu().numpy(),
+        logits.cpu().double().softmax(dim=1).numpy(),
+        arrays.validation_groups,
+    )
 
 
 @torch.inference_mode()

@@ -22,10 +22,10 @@ from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diver
 from kdtune.distill.evaluate import autocast, predict_logits
 from kdtune.distill.extras import measure_extras
 from kdtune.distill.loss import kd_loss
-from kdtune.distill.module import Renormalised, module_of
 from kdtune.distill.optimizers import make_optimizer
-from kdtune.distill.pretrained import load_weights
 from kdtune.distill.teacher import TeacherSignal
+from kdtune.distill.weights.module import Renormalised, module_of
+from kdtune.distill.weights.pretrained import load_weights
 from kdtune.errors import KdtuneError
 from kdtune.runs.records import Report
 
@@ -42,8 +42,8 @@ class Training:
         data: on the device that trains.
         teacher: what a distilled student learns from; None where the job has no distillation.
         checkpoint: file to save the state to after each epoch, and to resume from; None to save nothing.
-        extras: measures in addition to the counts (see `kdtune.distill.extras`), computed after the last epoch.
-        rungs: epochs after which the extras are computed too.
+        extras: measures in addition to the counts (see `measure_extras`).
+        rungs: epochs after which those of the model itself are taken too, as after the last one.
         on_batch: called after each batch.
 
     Attributes:
@@ -107,9 +107,11 @@ class Training:
             seconds=time.perf_counter() - started,
             train_loss=loss,
             learning_rate=rate,
+            last=epoch == job.train.epochs,
         )
-        if epoch in (*self.rungs, job.train.epochs):
-            report = replace(report, scalars=measure_extras(self.extras, self.model, data, logits))
+        ended = epoch in (*self.rungs, job.train.epochs)
+        scalars = measure_extras(self.extras, self.model, data, logits, ended=ended)
+        report = replace(report, scalars=scalars)
         self.reports.append(report)
         if self.checkpoint is not None:
             save_checkpoint(self.checkpoint, self.job, self.model, self.optimizer, self.reports)

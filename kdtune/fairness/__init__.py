@@ -1,6 +1,6 @@
 """Fairness quantities, all derived from integer counts per group and class."""
 
-from kdtune.fairness._adjustment import holm
+from kdtune.fairness._adjustment import holm, pairwise_level
 from kdtune.fairness._calibration import Calibration, calibration
 from kdtune.fairness._changes import Changes, changes
 from kdtune.fairness._classes import class_bias, disagreement, mean_class_bias
@@ -19,12 +19,31 @@ from kdtune.fairness._intervals import (
     gap_interval,
     wilson,
 )
+from kdtune.fairness._majority import AgainstMajority, against_majority
+from kdtune.fairness._rate_measures import (
+    accuracy_difference,
+    demographic_parity_ratio,
+    equal_opportunity_difference,
+    equal_opportunity_ratio,
+    equalized_odds_ratio,
+    f1,
+    precision,
+    predictive_parity_difference,
+    recall,
+)
 from kdtune.fairness._ratios import FOUR_FIFTHS, RateRatios, rate_ratios
+from kdtune.fairness._scores import (
+    auc,
+    difference_over_groups,
+    expected_calibration_error,
+    worst_subgroup_accuracy,
+)
 from kdtune.fairness._significance import AffectedClasses, affected_classes
 
 __all__ = [
     "FOUR_FIFTHS",
     "AffectedClasses",
+    "AgainstMajority",
     "BaseRateGap",
     "Calibration",
     "ChanceFloor",
@@ -34,7 +53,10 @@ __all__ = [
     "ExamplePairs",
     "Interval",
     "RateRatios",
+    "accuracy_difference",
     "affected_classes",
+    "against_majority",
+    "auc",
     "base_rate_gap",
     "calibration",
     "chance_floor",
@@ -45,11 +67,23 @@ __all__ = [
     "compare",
     "corrected",
     "count",
+    "demographic_parity_ratio",
+    "difference_over_groups",
     "disagreement",
+    "equal_opportunity_difference",
+    "equal_opportunity_ratio",
+    "equalized_odds_ratio",
+    "expected_calibration_error",
+    "f1",
     "gap_interval",
     "holm",
     "individual_fairness",
     "mean_class_bias",
+    "pairwise_level",
+    "precision",
+    "predictive_parity_difference",
     "rate_ratios",
+    "recall",
     "wilson",
+    "worst_subgroup_accuracy",
 ]

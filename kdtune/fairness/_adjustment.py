@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kdtune.errors import InputError
 from kdtune.fairness._rates import Floats
 
 
@@ -20,6 +21,31 @@ def holm(p: Floats) -> Floats:
     ordered[order] = np.minimum(steps, 1.0)
     adjusted[tested] = ordered
     return adjusted
+
+
+def pairwise_level(models: int, measures: int = 1, level: float = 0.05) -> float:
+    """Return the level of each comparison of two models, so that no pair of many is called different by chance.
+
+    Among `models` equal models, the probability that any two are called different in any of `measures` measures is
+    then at most `level`: every pair may be compared, whichever the data suggest. The largest difference of all is
+    that of the best and the worst, whose distribution is known (Tukey's studentized range, here with a known
+    variance); measures are divided by Bonferroni.
+
+    Raises:
+        InputError: fewer than two models or one measure, or a level not between 0 and 1.
+    """
+    from scipy.special import ndtr
+
+    if models < 2 or measures < 1 or not 0 < level < 1:
+        raise InputError(f"no comparison of {models} models in {measures} measures at level {level}")
+    largest = np.linspace(-8.0, 8.0, 1601)
+    weight = models * np.exp(-(largest**2) / 2) / np.sqrt(2 * np.pi) * (largest[1] - largest[0])
+    low, high = 0.0, 16.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = float((weight * (ndtr(largest) - ndtr(largest - middle)) ** (models - 1)).sum())
+        low, high = (middle, high) if 1 - below > level / measures else (low, middle)
+    return float(2 * ndtr(-high / np.sqrt(2)))
 
 
 def benjamini_hochberg(p: Floats) -> Floats:

@@ -7,10 +7,13 @@ import numpy.typing as npt
 
 from kdtune.errors import InputError
 from kdtune.fairness._arrays import check_same_length, classes
-from kdtune.fairness._rates import Floats
+from kdtune.fairness._rates import Floats, Ints
 
 BINS = 15
 """Bins of equal width, as in Guo et al. 2017."""
+
+_MOST_DRAWS = 4_000_000
+"""Drawn at once, so that many examples do not fill the memory."""
 
 
 class Calibration(NamedTuple):
@@ -60,16 +63,30 @@ def calibration(
         return Calibration(0, *[float("nan")] * 5)
     confidence = np.minimum(rows.max(axis=1), 1.0)
     right = rows.argmax(axis=1) == label
-    drawn = np.random.default_rng(seed).random((resamples, len(rows))) < confidence
-    errors = _errors(confidence, np.vstack([right, drawn]))
+    rng = np.random.default_rng(seed)
+    at_once = max(1, _MOST_DRAWS // len(rows))
+    by_chance = np.concatenate(
+        [
+            _errors(confidence, rng.random((min(at_once, resamples - k), len(rows))) < confidence)
+            for k in range(0, resamples, at_once)
+        ]
+    )
     return Calibration(
         n=len(rows),
         confidence=float(confidence.mean()),
         accuracy=float(right.mean()),
-        error=float(errors[0]),
-        chance=float(errors[1:].mean()),
-        chance_high=float(np.quantile(errors[1:], 0.95)),
+        error=float(_errors(confidence, right[None])[0]),
+        chance=float(by_chance.mean()),
+        chance_high=float(np.quantile(by_chance, 0.95)),
     )
+
+
+def calibration_error(labels: Ints, probabilities: Floats) -> float:
+    """Return the error alone, of checked labels [n] and probabilities [n, C]; NaN without examples."""
+    if not len(labels):
+        return float("nan")
+    confidence = np.minimum(probabilities.max(axis=1), 1.0)
+    return float(_errors(confidence, (probabilities.argmax(axis=1) == labels)[None])[0])
 
 
 def _errors(confidence: Floats, right: npt.NDArray[np.bool_]) -> Floats:

@@ -1,7 +1,9 @@
 """Whether two models differ beyond noise, judged on the same examples."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,12 @@ from kdtune.fairness._adjustment import holm
 from kdtune.fairness._arrays import check_range, check_same_length, classes, integers
 from kdtune.fairness._paired import PAIRED_MEASURES, Paired
 from kdtune.fairness._rates import Floats
+
+_FEWEST = 10
+"""Draws beyond a value that show how rare it is; with fewer, the tail is that of a normal distribution."""
+
+_TAIL = 0.01
+"""Share of draws on the far side at which that normal distribution is fitted: gaps have heavier tails than it has."""
 
 _PLAUSIBLE = 0.99
 """A model may have no gap at all if noise alone gives its measured gap or a smaller one with this probability."""
@@ -87,7 +95,8 @@ def compare(
         n_groups: G; left out, the highest group that occurs decides.
         reference: integer classes [n] of the model against which class bias is taken.
         level: of the test; the interval has coverage 1 - level.
-        resamples: p can't be below 2 / (resamples + 1).
+        resamples: where fewer than ten draws lie beyond a value, its p-value, and the interval's end, come from a
+            normal distribution that is fitted to the tail of the draws.
         seed: of the resamples.
 
     Raises:
@@ -148,13 +157,13 @@ def _judge(measure: str, paired: Paired, level: float, resamples: int, seed: int
     tail = level / 2
     centres = [_centres(paired, model, errors) for model in (0, 1)]
     as_measured = centres[0][0][1] - centres[1][0][1]
-    lows, highs = [np.quantile(as_measured, tail)], [np.quantile(as_measured, 1 - tail)]
+    lows, highs = [_quantile(as_measured, tail)], [-_quantile(-as_measured, tail)]
     p = [_two_sided(as_measured, 0.0)]
     for true_a, drawn_a in centres[0]:
         for true_b, drawn_b in centres[1]:
             error = drawn_a - drawn_b - (true_a - true_b)
-            lows.append(difference - np.quantile(error, 1 - tail))
-            highs.append(difference - np.quantile(error, tail))
+            lows.append(difference + _quantile(-error, tail))
+            highs.append(difference - _quantile(error, tail))
             p.append(_two_sided(error, difference))
     worst = max(p)
     return Comparison(
@@ -179,4 +188,27 @@ def _two_sided(drawn: Floats, at: float) -> float:
     # Sums of the same shares in another order differ by rounding, and must count as equal.
     rounding = 1e-12
     above, below = np.count_nonzero(drawn >= at - rounding), np.count_nonzero(drawn <= at + rounding)
-    return float(min(1.0, 2 * (min(above, below) + 1) / (len(drawn) + 1)))
+    fewer = min(above, below)
+    p = min(1.0, 2 * (fewer + 1) / (len(drawn) + 1))
+    if fewer >= _FEWEST:
+        return float(p)
+    far = drawn if below <= above else -drawn
+    scale = _tail_scale(far)
+    if scale <= rounding:
+        return float(p)
+    distance = (float(far.mean()) - (at if below <= above else -at)) / scale
+    return float(min(p, math.erfc(distance / math.sqrt(2))))
+
+
+def _quantile(drawn: Floats, share: float) -> float:
+    """Return the value below which this share of draws lies, less than a half."""
+    if share * len(drawn) >= _FEWEST:
+        return float(np.quantile(drawn, share))
+    beyond = float(drawn.mean()) + NormalDist().inv_cdf(share) * _tail_scale(drawn)
+    return min(beyond, float(np.quantile(drawn, _FEWEST / len(drawn))))
+
+
+def _tail_scale(drawn: Floats) -> float:
+    """Return the standard deviation of a normal distribution whose lower tail is that of the draws, or wider."""
+    fitted = (drawn.mean() - np.quantile(drawn, _TAIL)) / -NormalDist().inv_cdf(_TAIL)
+    return float(max(drawn.std(), fitted))

@@ -77,7 +77,7 @@ def never_began(folder: Path) -> bool:
 def list_runs(base: Path) -> list[RunFiles]:
     """Return the runs in a folder, the oldest first."""
     found = [RunFiles(path.parent) for path in base.glob("*/run.json")]
-    return sorted(found, key=lambda files: (files.record.stat().st_ctime, files.root.name))
+    return sorted(found, key=lambda files: (files.record.lstat().st_ctime, files.root.name))
 
 
 def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool = True) -> RunFiles:
@@ -92,14 +92,17 @@ def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool
     folder = runs_dir(base)
     known = list_runs(folder) if folder.is_dir() else []
     if run is None:
-        if not known:
+        readable = [
+            files for files in known if files.record.is_file()
+        ]  # a run from elsewhere hides no others
+        if not readable:
             raise RunError(
                 f"no run in {str(folder)!r}: start one with 'kdtune search', or name another --runs-dir"
             )
-        return known[-1]
+        return readable[-1]
     for candidate in (folder / run, Path(run)):
         found = RunFiles(candidate)
-        if found.record.is_file() or (not recorded and found.lock.is_file()):
+        if os.path.lexists(found.record) or (not recorded and found.lock.is_file()):
             return found
     if (folder / run).is_dir() and str(run):
         if never_began(folder / run):

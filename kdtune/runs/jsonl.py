@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kdtune.errors import DiskError, RunError, UnreadableError
+from kdtune.errors import DiskError, UnreadableError
 from kdtune.files import dumps, open_regular
 
 Record = dict[str, Any]
@@ -130,7 +130,7 @@ class Tail:
         self.offset = offset
         self.skipped = 0
 
-    def read(self, *, max_bytes: int = 1 << 30) -> list[Record]:
+    def read(self, *, max_bytes: int = LONGEST_LINE) -> list[Record]:
         """Return the records completed since the last call, about `max_bytes` at most; [] if no file is there."""
         records = []
         for line in self.lines(max_bytes=max_bytes):
@@ -141,7 +141,7 @@ class Tail:
                 records.append(record)
         return records
 
-    def lines(self, *, max_bytes: int = 1 << 30) -> list[bytes]:
+    def lines(self, *, max_bytes: int = LONGEST_LINE) -> list[bytes]:
         """Return the lines completed since the last call, unparsed; the caller counts those that it skips."""
         try:
             with open_regular(self.path) as file:
@@ -217,8 +217,9 @@ def _nothing_of(error: OSError, path: Path) -> list[bytes]:
     raise UnreadableError.of(error, path) from None
 
 
-def _too_long(path: Path) -> RunError:
-    return RunError(f"{path}: a line of more than {LONGEST_LINE:,} bytes: not the records of a run")
+def _too_long(path: Path) -> UnreadableError:
+    reason = f"a line of more than {LONGEST_LINE:,} bytes: not the records of a run"
+    return UnreadableError.of(OSError(errno.EINVAL, reason), path)
 
 
 def _backwards(line: bytes) -> Iterator[Record]:

@@ -1,254 +1,229 @@
-"""The measures that a search can optimise or bound, each derived from a report by one function.
+"""What a search optimises or bounds: measures by name, of all examples, over an attribute's groups, or of one group.
 
-A measure knows its direction, what data it needs, and how to place a value on [0, 1] with 0 the best. That scale
-is fixed by the measure, never by the data at hand, so that hypervolumes of different runs can be compared.
+Each value is derived from a report by one function. A measure's scale is fixed by the measure, never by the data at
+hand, so that hypervolumes of different runs can be compared.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from kdtune import pareto
 from kdtune.errors import InputError, UnknownNameError
-from kdtune.fairness import Counts, mean_class_bias
-from kdtune.runs.records import ALL, Report
+from kdtune.fairness import Counts
+from kdtune.runs.known_measures import MEASURES
+from kdtune.runs.measure import Answers, Direction, Measure, Need, References
+from kdtune.runs.records import ALL, Report, RunRecord
+from kdtune.runs.user_measures import measures as registered
 
-Direction = Literal["max", "min"]
-Need = Literal["groups", "teacher", "nds"]
+__all__ = [
+    "MEASURES",
+    "Direction",
+    "Measure",
+    "Need",
+    "Objective",
+    "References",
+    "all_measures",
+    "applicable",
+    "badness_of",
+    "check_own_measures",
+    "find_measure",
+    "front_hypervolume",
+    "front_mask",
+    "objective_of",
+    "own_measures",
+    "recorded_values",
+]
 
-
-@dataclass(frozen=True)
-class References:
-    """Final counts, over all examples as one group, of the models that a student is compared with."""
-
-    teacher: Counts | None = None
-    nds: Counts | None = None
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A number to optimise: its direction, its scale and where it comes from.
-
-    Attributes:
-        meaning: one line for people.
-        need: what it needs to be defined, or None.
-        of_counts: computes the value from the counts of one attribute (or of all examples) and the references; None
-            if a report holds the value itself.
-        badness: places a value on [0, 1]: 0 is the best there is, 1 the worst.
-        range: the smallest and the largest value that there can be.
-    """
-
-    name: str
-    direction: Direction
-    meaning: str
-    of_counts: Callable[[Counts, References], float] | None
-    badness: Callable[[float], float]
-    need: Need | None = None
-    range: tuple[float, float] = (0.0, 1.0)
-
-
-def _one_minus(value: float) -> float:
-    return 1.0 - value
-
-
-def _itself(value: float) -> float:
-    return value
-
-
-def _log_scale(best: float, worst: float) -> Callable[[float], float]:
-    def badness(value: float) -> float:
-        if math.isnan(value):
-            return value
-        span = math.log(worst) - math.log(best)
-        return min(max((math.log(max(value, best)) - math.log(best)) / span, 0.0), 1.0)
-
-    return badness
-
-
-def _saturating(value: float) -> float:
-    """Place a value that has no upper bound, so that every improvement counts: x / (1 + x), and 1 at infinity."""
-    return 1.0 - 1.0 / (1.0 + value)
-
-
-def _bias_against_teacher(counts: Counts, references: References) -> float:
-    return math.nan if references.teacher is None else mean_class_bias(counts, references.teacher)
-
-
-def _bias_against_nds(counts: Counts, references: References) -> float:
-    return math.nan if references.nds is None else mean_class_bias(counts, references.nds)
-
-
-MEASURES: Mapping[str, Measure] = {
-    measure.name: measure
-    for measure in (
-        Measure(
-            "accuracy", "max", "share of examples classified correctly", lambda c, _: c.accuracy, _one_minus
-        ),
-        Measure(
-            "worst_class_accuracy",
-            "max",
-            "accuracy on the class that fares worst",
-            lambda c, _: c.worst_class_accuracy,
-            _one_minus,
-        ),
-        Measure(
-            "class_gap",
-            "min",
-            "accuracy of the best class minus the worst",
-            lambda c, _: c.class_gap,
-            _itself,
-        ),
-        Measure(
-            "class_bias_teacher",
-            "min",
-            "mean absolute change of relative class accuracy against the teacher",
-            _bias_against_teacher,
-            _saturating,
-            "teacher",
-            range=(0.0, math.inf),
-        ),
-        Measure(
-            "class_bias_nds",
-            "min",
-            "mean absolute change of relative class accuracy against the non-distilled student",
-            _bias_against_nds,
-            _saturating,
-            "nds",
-            range=(0.0, math.inf),
-        ),
-        Measure(
-            "eod",
-            "min",
-            "equalized odds difference: largest gap between groups in true or false positive rate, mean over classes",
-            lambda c, _: c.eod,
-            _itself,
-            "groups",
-        ),
-        Measure(
-            "dpd",
-            "min",
-            "demographic parity difference: largest gap between groups in selection rate, mean over classes",
-            lambda c, _: c.dpd,
-            _itself,
-            "groups",
-        ),
-        Measure(
-            "eod_worst_class",
-            "min",
-            "EOD of the class that fares worst",
-            lambda c, _: c.eod_worst_class,
-            _itself,
-            "groups",
-        ),
-        Measure(
-            "dpd_worst_class",
-            "min",
-            "DPD of the class that fares worst",
-            lambda c, _: c.dpd_worst_class,
-            _itself,
-            "groups",
-        ),
-        Measure(
-            "worst_group_accuracy",
-            "max",
-            "accuracy on the group that fares worst",
-            lambda c, _: c.worst_group_accuracy,
-            _one_minus,
-            "groups",
-        ),
-        Measure(
-            "individual_fairness",
-            "min",
-            "mean change of the output over the distance of the inputs, over pairs of examples",
-            None,
-            _saturating,
-            range=(0.0, math.inf),
-        ),
-        Measure("parameters", "min", "number of weights", None, _log_scale(1e2, 1e9), range=(1.0, math.inf)),
-        Measure(
-            "latency",
-            "min",
-            "milliseconds to classify one example alone, median",
-            None,
-            _log_scale(1e-3, 1e4),
-            range=(0.0, math.inf),
-        ),
-    )
-}
+Attributes = Collection[str]
+"""Names of sensitive attributes, in order; a mapping from them to their groups, where one group may be named."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A measure, for one sensitive attribute if it needs groups: `accuracy`, `eod`, `eod@race`."""
+    """A measure of all examples, over the groups of an attribute, or of one group.
+
+    They are called `accuracy`, `eod` or `eod@race`, and `accuracy@race=Caucasian`.
+
+    Attributes:
+        attribute: whose groups it is about; `ALL` where it is about none.
+        group: position of the one group among those of the attribute; None where it is about no single one.
+    """
 
     name: str
     measure: Measure
     attribute: str
+    group: int | None = None
 
     @classmethod
-    def parse(cls, name: str, attributes: Sequence[str]) -> "Objective":
-        """Find the measure and the attribute that a name refers to; the first attribute if it names none.
+    def parse(
+        cls, name: str, attributes: Attributes, own: Mapping[str, Measure] | None = None
+    ) -> "Objective":
+        """Find the measure, the attribute and the group that a name refers to; the first attribute if it names none.
 
         For the first attribute, the measure has its bare name, even if the attribute was named: as in `all_measures`.
 
+        Args:
+            own: further measures, which a run has recorded.
+
         Raises:
-            UnknownNameError: no such measure, or no such attribute.
+            UnknownNameError: no such measure, attribute or group.
             InputError: the measure needs groups and the data have none, or it needs none and one is named.
         """
-        base, at, attribute = name.partition("@")
-        if base not in MEASURES:
-            raise UnknownNameError("objective", base, MEASURES)
-        measure = MEASURES[base]
+        base, at, rest = name.partition("@")
+        measure = find_measure(base, own)
+        if rest and rest not in attributes and "=" in rest:
+            return cls._of_group(name, measure, rest, attributes)
         if measure.need != "groups":
             if at:
+                one = f", or name a group: {name}=…" if measure.has_groups and rest in attributes else ""
                 raise InputError(
-                    f"objective {name!r}: {base} is not computed over groups: leave out {at + attribute!r}"
+                    f"objective {name!r}: {base} is not computed over groups: leave out {at + rest!r}{one}"
                 )
+            if measure.need == "attributes" and not attributes:
+                raise _without_groups(name)
             return cls(name, measure, ALL)
         if not attributes:
-            usable = [m.name for m in MEASURES.values() if m.need != "groups"]
+            raise _without_groups(name)
+        if at and rest not in attributes:
+            raise UnknownNameError("sensitive attribute", rest, attributes)
+        first = next(iter(attributes))
+        attribute = rest or first
+        return cls(base if attribute == first else name, measure, attribute)
+
+    @classmethod
+    def _of_group(cls, name: str, measure: Measure, rest: str, attributes: Attributes) -> "Objective":
+        """Return what `measure@attribute=group` means; names of attributes and groups may themselves have an =."""
+        if not measure.has_groups:
             raise InputError(
-                f"objective {name!r} needs groups, and the data have no sensitive attribute: "
-                f"declare one with 'sensitive' under 'dataset', or choose from {', '.join(usable)}"
+                f"objective {name!r}: {measure.name} can't be taken of one group: leave out {'@' + rest!r}"
             )
-        if at and attribute not in attributes:
+        if not attributes:
+            raise _without_groups(name)
+        splits = [(rest[:k], rest[k + 1 :]) for k, sign in enumerate(rest) if sign == "="]
+        attribute, group = next((s for s in splits if s[0] in attributes), splits[0])
+        if attribute not in attributes:
             raise UnknownNameError("sensitive attribute", attribute, attributes)
-        attribute = attribute or attributes[0]
-        return cls(base if attribute == attributes[0] else name, measure, attribute)
+        groups = list(attributes[attribute]) if isinstance(attributes, Mapping) else []
+        if group not in groups:
+            raise UnknownNameError(f"group of {attribute!r}", group, groups)
+        return cls(name, measure, attribute, groups.index(group))
 
     def value(self, report: Report, references: References) -> float:
         """Return the objective's value in a report; NaN where it is undefined or was not measured."""
         if self.measure.of_counts is None:
-            return float(report.scalars.get(self.measure.name, math.nan))
+            return float(report.scalars.get(self.name, math.nan))
         counts = report.counts.get(self.attribute)
-        return math.nan if counts is None else float(self.measure.of_counts(counts, references))
+        return math.nan if counts is None else self.of_counts(counts, references)
+
+    def of_counts(self, counts: Counts, references: References) -> float:
+        """Return the value for the counts by the groups of the attribute."""
+        assert self.measure.of_counts is not None
+        if self.group is not None:
+            row = slice(self.group, self.group + 1)
+            counts = Counts(counts.examples[row], counts.predicted[row], counts.hits[row])
+        return float(self.measure.of_counts(counts, references))
+
+    def answered(self, answers: Answers) -> float:
+        """Return the value for what a model answered, of a measure that is a function of this.
+
+        Raises:
+            InputError: a function of the user's own failed.
+        """
+        if self.group is not None:
+            answers = answers.only(answers.attributes[self.attribute] == self.group)
+        return self.measure.answered(answers, self.attribute if self.measure.need == "groups" else None)
 
 
-def all_measures(report: Report, references: References, attributes: Sequence[str]) -> dict[str, float]:
-    """Return every measure that a report gives; `name@attribute` for sensitive attributes after the first."""
+def find_measure(name: str, own: Mapping[str, Measure] | None = None) -> Measure:
+    """Return the measure of this name: one that a run recorded, one of kdtune's, or one that the user registered.
+
+    Raises:
+        UnknownNameError: there is none; the message offers the nearest name.
+    """
+    if own and name in own:
+        return own[name]
+    if name in MEASURES:
+        return MEASURES[name]
+    if name in registered:
+        return registered.get(name)
+    raise UnknownNameError("objective", name, [*MEASURES, *registered, *(own or ())])
+
+
+def check_own_measures(record: RunRecord) -> None:
+    """Refuse to compute the measures of a run, where the user's own ones among them are not registered.
+
+    Raises:
+        InputError: naming them, and the remedy.
+    """
+    missing = [name for name in record.measures if name not in registered]
+    if missing:
+        raise InputError(
+            f"this run has measures of its own, {', '.join(map(repr, missing))}, and no imported module registers "
+            "them: name the module that does: --import MODULE"
+        )
+
+
+def _without_groups(name: str) -> InputError:
+    usable = [m.name for m in MEASURES.values() if m.need not in ("groups", "attributes")]
+    return InputError(
+        f"objective {name!r} needs groups, and the data have no sensitive attribute: "
+        f"declare one with 'sensitive' under 'dataset', or choose from {', '.join(usable)}"
+    )
+
+
+def own_measures(record: RunRecord) -> dict[str, Measure]:
+    """Return the measures of the user's own that a run has recorded, by name."""
+    return {name: own.measure(name) for name, own in record.measures.items()}
+
+
+def objective_of(record: RunRecord, name: str) -> Objective:
+    """Return what a name means in a run; the errors are those of `Objective.parse`."""
+    return Objective.parse(name, record.attributes, own_measures(record))
+
+
+def recorded_values(record: RunRecord, report: Report, references: References) -> dict[str, float]:
+    """Return every measure that a report of a run gives: the routine ones, and those that the run was asked for."""
+    return all_measures(report, references, record.attributes, record.asked, own_measures(record))
+
+
+def all_measures(
+    report: Report,
+    references: References,
+    attributes: Attributes,
+    asked: Sequence[str] = (),
+    own: Mapping[str, Measure] | None = None,
+) -> dict[str, float]:
+    """Return the measures that a report gives; `name@attribute` for sensitive attributes after the first.
+
+    Args:
+        asked: names of measures beside the routine ones.
+        own: measures that a run has recorded.
+    """
     values = {}
-    for name in applicable(report, references, attributes):
-        values[name] = Objective.parse(name, attributes).value(report, references)
+    for name in [*applicable(report, references, attributes), *asked]:
+        objective = Objective.parse(name, attributes, own)
+        values[objective.name] = objective.value(report, references)
     return values
 
 
-def applicable(report: Report, references: References, attributes: Sequence[str]) -> list[str]:
-    """Return the names of the measures that a report, its references and its groups suffice to compute."""
+def applicable(report: Report, references: References, attributes: Attributes) -> list[str]:
+    """Return the names of the routine measures that a report, its references and its groups suffice to compute."""
     names = []
     for measure in MEASURES.values():
+        if not measure.routine:
+            continue
         present = {
             "groups": bool(attributes),
             "teacher": references.teacher is not None,
             "nds": references.nds is not None,
-            None: measure.of_counts is not None or measure.name in report.scalars,
-        }[measure.need]
+        }.get(str(measure.need), measure.of_counts is not None or measure.name in report.scalars)
         if present:
             names.append(measure.name)
         if present and measure.need == "groups":
-            names.extend(f"{measure.name}@{attribute}" for attribute in attributes[1:])
+            names.extend(f"{measure.name}@{attribute}" for attribute in list(attributes)[1:])
     return names
 
 

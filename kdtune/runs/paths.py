@@ -56,6 +56,11 @@ class RunFiles:
         return self.root / "stop"
 
     @property
+    def validation(self) -> Path:
+        """Labels and groups of the validation examples."""
+        return self.root / "validation.safetensors"
+
+    @property
     def export(self) -> Path:
         """What `kdtune export` wrote."""
         return self.root / "export"
@@ -69,6 +74,10 @@ class RunFiles:
     def reports(self, model_id: str) -> Path:
         """Return the file with the full report of each epoch."""
         return self.model(model_id) / "reports.jsonl"
+
+    def predictions(self, model_id: str) -> Path:
+        """Return the file with what a model answers on validation after its last epoch."""
+        return self.model(model_id) / "predictions.safetensors"
 
     def config(self, model_id: str) -> Path:
         """Return the file that says what was trained."""

@@ -15,8 +15,9 @@ from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import find_run
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
-from kdtune.runs.objectives import Objective, front_hypervolume, front_mask
+from kdtune.runs.objectives import Objective, front_hypervolume, front_mask, objective_of
 from kdtune.runs.paths import RunFiles
+from kdtune.runs.predictions import Validation, read_answers, read_validation
 from kdtune.runs.records import Report, RunRecord
 from kdtune.runs.state import ModelState, RunState
 
@@ -78,7 +79,7 @@ class Run:
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:
         """What the run optimises, in order."""
-        return tuple(Objective.parse(name, list(self.record.attributes)) for name in self.record.objectives)
+        return tuple(objective_of(self.record, name) for name in self.record.objectives)
 
     def state(self) -> RunState:
         """Return the state that the events describe now."""
@@ -115,6 +116,29 @@ class Run:
         model = self._followed.update().model(model_id)
         return "" if model is None else model.weights
 
+    def validation(self) -> Validation:
+        """Return labels and groups of the validation examples.
+
+        Raises:
+            RunError: the run did not record them, or they are damaged.
+        """
+        digest = str(self.record.dataset.get("validation_sha256", ""))
+        if not digest:
+            raise RunError(
+                f"{self.path}: an earlier kdtune made this run, and did not keep its validation examples"
+            )
+        return read_validation(self.files.validation, digest)
+
+    def predictions(self, model: ModelState) -> "np.ndarray":
+        """Return the classes that a finished model answers on validation, int64 [n], in the order of `validation`.
+
+        Raises:
+            RunError: the run did not record them, or they are damaged.
+        """
+        if not model.predictions:
+            raise RunError(f"{self.path}: no predictions of {model.id} on validation are recorded")
+        return read_answers(self.files.predictions(model.id), model.predictions, model.epoch)
+
     @cached_property
     def _followed(self) -> StateReader:
         return StateReader(self.files.events)
@@ -124,9 +148,13 @@ class Run:
             raise RunError(f"{self.path}: no trial or baseline {model_id!r}")
         return self.files.reports(model_id)
 
-    def trials(self) -> "pandas.DataFrame":
-        """Return the trials, one per row: id, state, epoch, what was searched, measures, feasible, front."""
-        return self._table(self.state())
+    def trials(self, state: RunState | None = None) -> "pandas.DataFrame":
+        """Return the trials, one per row: id, state, epoch, what was searched, measures, feasible, front.
+
+        Args:
+            state: that was read earlier; the state now by default.
+        """
+        return self._table(self.state() if state is None else state)
 
     def front(self) -> "pandas.DataFrame":
         """Return the trials on the Pareto front, the best on the first objective first."""

@@ -6,12 +6,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
+
 from kdtune.errors import InputError, RunError, UnreadableError
 from kdtune.fairness import Counts
 from kdtune.files import read_json
 from kdtune.pareto import Constraint
 from kdtune.runs.jsonl import read_records
+from kdtune.runs.measure import OwnMeasure
 from kdtune.runs.paths import SCHEMA
+from kdtune.runs.predictions import pack, unpack
 from kdtune.text import plain
 
 ALL = "all"
@@ -44,7 +48,9 @@ class Report:
         validation_loss: mean cross-entropy on validation.
         learning_rate: at the end of the epoch.
         disagreement: (teacher's class, student's class, number of examples), the largest cells first.
-        scalars: measures that can't be derived from counts (`individual_fairness`, `parameters`, `latency`).
+        scalars: measures that can't be derived from counts, by their full name (`latency`, `auc`, `mine@race`).
+        predictions: classes that the model answers, int [n], after its last epoch; None after the others. They do not
+            stay in the file of reports: see `kdtune.runs.predictions`.
     """
 
     epoch: int
@@ -56,6 +62,7 @@ class Report:
     learning_rate: float
     disagreement: Sequence[tuple[int, int, int]] = ()
     scalars: Mapping[str, float] = field(default_factory=dict)
+    predictions: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -69,6 +76,7 @@ class Report:
             "counts": {name: counts.to_dict() for name, counts in self.counts.items()},
             "disagreement": [list(cell) for cell in self.disagreement],
             "scalars": dict(self.scalars),
+            **({} if self.predictions is None else {"predictions": pack(self.predictions)}),
         }
 
     @classmethod
@@ -89,6 +97,7 @@ class Report:
                 counts={str(name): Counts.from_dict(item) for name, item in record["counts"].items()},
                 disagreement=tuple((int(t), int(s), int(n)) for t, s, n in record["disagreement"]),
                 scalars={str(name): _number(value) for name, value in record["scalars"].items()},
+                predictions=unpack(record["predictions"]) if "predictions" in record else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise RunError(f"a report is not readable: {error!r}") from None
@@ -112,6 +121,8 @@ class RunRecord:
         trials: number of trials to finish, or None for no limit.
         minutes: time to spend, or None for no limit.
         space: the resolved search space; `kdtune search` accepts it as it is.
+        measures: measures of the user's own that the run was asked for, by name.
+        versions: of Python and packages: those with which the run began, and after `, then ` those of later drivers.
     """
 
     name: str
@@ -131,10 +142,19 @@ class RunRecord:
     versions: Mapping[str, str]
     machine: Mapping[str, Any]
     schema: int = SCHEMA
+    measures: Mapping[str, OwnMeasure] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
         return asdict(self)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Names of the measures that the run was asked for: objectives, those bounded, and what is recorded beside."""
+        beside = self.space.get("measures") or ()
+        return tuple(
+            dict.fromkeys([*self.objectives, *(c.name for c in self.constraints), *map(str, beside)])
+        )
 
     @property
     def concluding(self) -> str:
@@ -185,6 +205,10 @@ class RunRecord:
             values["objectives"] = tuple(map(str, record["objectives"]))
             values["pairs"] = tuple(map(str, record["pairs"]))
             values["constraints"] = tuple(Constraint(**item) for item in record["constraints"])
+            own = record.get("measures", {})
+            values["measures"] = {str(name): OwnMeasure(**item) for name, item in own.items()}
+            for name, item in values["measures"].items():
+                item.measure(name)
             return cls(**values)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
             raise RunError(f"{path}: damaged ({error!r})") from None
@@ -201,7 +225,13 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "trials": _WHOLE + _NOTHING, "minutes": _NUMBER + _NOTHING, "space": _KEYS, "versions": _KEYS, "machine": _KEYS,
 }  # fmt: skip
 _OF_DATA = {"name": _TEXT, "fingerprint": _TEXT}
-_OF_DATA_WHERE_KNOWN = {"options": _KEYS, "input_shape": (list,), "splits": _KEYS, "notes": (list,)}
+_OF_DATA_WHERE_KNOWN = {
+    "options": _KEYS,
+    "input_shape": (list,),
+    "splits": _KEYS,
+    "notes": (list,),
+    "validation_sha256": _TEXT,
+}
 _LARGEST = 2**53
 
 

@@ -1,5 +1,6 @@
 """Folds a run's events into its current state: one fold for status, monitor, and a driver that resumes."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ class ModelState:
         message: why it failed, if it did.
         failures: how often its worker failed and it was run again.
         weights: SHA-256 of its file of weights in the run (a trial's checkpoint); empty if none is recorded.
+        predictions: SHA-256 of the file with its answers on validation; empty if none is recorded.
     """
 
     id: str
@@ -33,6 +35,7 @@ class ModelState:
     cached: bool = False
     failures: int = 0
     weights: str = ""
+    predictions: str = ""
 
 
 @dataclass
@@ -42,7 +45,7 @@ class RunState:
     Attributes:
         state: one of `kdtune.runs.records.RUN_STATES`.
         message: what the driver is doing, or why it stopped.
-        trials_started: when the current or last driver began with the trials.
+        trials_started: when the current or last driver began with the trials; later by the time in which it slept.
         hypervolume: of the front over time: (number of trials done, hypervolume then).
     """
 
@@ -105,11 +108,23 @@ class RunState:
                 model.seconds += float(event.get("seconds") or 0.0)
             case "front":
                 self.hypervolume.append((int(event["done"]), float(event["hypervolume"])))
+            case "away":
+                self._time_away(float(event["seconds"]))
             case "record":
                 pass
             case _:
                 self.unknown += 1
         self.updated = time
+
+    def _time_away(self, seconds: float) -> None:
+        """Move what began before a sleep by its length, or by a step of the clock: times are compared with it."""
+        if not math.isfinite(seconds):
+            raise ValueError(seconds)
+        if self.trials_started is not None:
+            self.trials_started += seconds
+        for model in self.trials.values():
+            if model.state == "running":
+                model.started += seconds
 
     def _model_changed(self, event: Record, time: float, *, is_trial: bool) -> None:
         models = self.trials if is_trial else self.baselines
@@ -130,6 +145,7 @@ class RunState:
         model.failures += bool(event.get("failure", False))
         model.message = str(event.get("message", ""))
         model.weights = str(event.get("weights", ""))
+        model.predictions = str(event.get("predictions", ""))
         model.ended = time if model.state in ("done", "stopped", "failed") else None
 
 

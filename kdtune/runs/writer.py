@@ -5,16 +5,18 @@ Before that, nothing waits for the disk: what is lost of a model in training is 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kdtune.errors import DiskError
-from kdtune.files import sync, sync_folder, write_json
+from kdtune.files import sync, sync_folder, write_bytes, write_json
 from kdtune.runs.events import read_state
 from kdtune.runs.jsonl import LineWriter, read_backwards
-from kdtune.runs.objectives import References, all_measures
+from kdtune.runs.objectives import References, all_measures, recorded_values
 from kdtune.runs.paths import RunFiles, is_trial
+from kdtune.runs.predictions import answers_file, digest_of
 from kdtune.runs.records import Report, RunRecord
 from kdtune.runs.state import RunState
 
@@ -29,13 +31,14 @@ class RunWriter:
     def __init__(self, files: RunFiles) -> None:
         self.files = files
         self._events = LineWriter(files.events)
-        self._attributes: Sequence[str] = ()
+        self._record: RunRecord | None = None
         self._reports: dict[str, _ReportFile] = {}
+        self._answers: dict[str, str] = {}
         self.state: RunState = read_state(files.events)
 
     def record(self, record: RunRecord) -> None:
         """Write `run.json`, and a copy of it into the events."""
-        self._attributes = tuple(record.attributes)
+        self._record = record
         self._emit({"kind": "record", "record": record.to_dict()})
         write_json(self.files.record, record.to_dict(), durable=True)
         sync(self.files.root.parent)
@@ -75,7 +78,12 @@ class RunWriter:
         if reports := self._reports.pop(model_id, None):
             reports.lines.close()
         try:
-            for path in (self.files.reports, self.files.checkpoint, self.files.weights):
+            for path in (
+                self.files.reports,
+                self.files.predictions,
+                self.files.checkpoint,
+                self.files.weights,
+            ):
                 path(model_id).unlink(missing_ok=True)
         except OSError as error:
             raise DiskError.of(error, self.files.model(model_id)) from error
@@ -101,6 +109,8 @@ class RunWriter:
         if reports := self._reports.pop(model_id, None):
             reports.lines.close(durable=state != "done")
         if state == "done":
+            if answers := self._answers.pop(model_id, ""):
+                event["predictions"] = answers
             sync_folder(self.files.model(model_id))
             sync(self.files.root)
         self._emit(event, durable=True)
@@ -111,11 +121,20 @@ class RunWriter:
         The full report goes first, so that an event never refers to a missing report. A machine that loses its power
         may lose the report and keep the event: then only the report is written.
         """
-        values = all_measures(report, references, self._attributes)
+        record = self._record
+        values = (
+            all_measures(report, references, ())
+            if record is None
+            else recorded_values(record, report, references)
+        )
         reports = self._reports.get(model_id)
         if reports is None:
             reports = self._reports[model_id] = _ReportFile(self.files.reports(model_id))
-        reports.append(report)
+        if report.predictions is not None:
+            content = answers_file(report.predictions, report.epoch)
+            write_bytes(self.files.predictions(model_id), content)
+            self._answers[model_id] = digest_of(content)
+        reports.append(replace(report, predictions=None))
         model = self.state.model(model_id)
         if model is not None and report.epoch <= model.epoch:
             return values
@@ -133,6 +152,10 @@ class RunWriter:
     def front(self, done: int, hypervolume: float) -> None:
         """Record the hypervolume after `done` trials."""
         self._emit({"kind": "front", "done": done, "hypervolume": hypervolume})
+
+    def time_away(self, seconds: float) -> None:
+        """Record that the wall clock went on by so many seconds without work: a sleep, or a step (also backwards)."""
+        self._emit({"kind": "away", "seconds": round(seconds, 1)})
 
     def close(self) -> None:
         """Close the files."""

@@ -1,11 +1,12 @@
 """What can be told of a question before the data are read: names that are none, bounds without sense, lost files."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from kdtune.errors import InputError, SpaceError, UnknownNameError
 from kdtune.pareto import Constraint, parse_constraint
-from kdtune.runs.objectives import MEASURES, Measure
+from kdtune.runs.objectives import Measure, find_measure
 from kdtune.space.schema import Space
 
 _SYMBOLS = ("majority", "chance")
@@ -22,9 +23,9 @@ def check_question(space: Space, imports: Sequence[str] = ()) -> None:
         InputError: an objective or a bound on a quantity that there is not, a bound that can't be met or always is, or
             a file of weights that is not there.
     """
-    for name in [*space.objectives, *space.constraints]:
-        if _measure(name) is None and not (imports or space.imports):
-            raise UnknownNameError("objective", name.partition("@")[0], MEASURES)
+    for name in [*space.objectives, *space.constraints, *space.measures]:
+        if not (imports or space.imports):
+            find_measure(name.partition("@")[0])
     for name, text in space.constraints.items():
         bound = parse_constraint(name, text, symbols=dict.fromkeys(_SYMBOLS, 0.5))
         measure = _measure(name)
@@ -37,7 +38,10 @@ def check_question(space: Space, imports: Sequence[str] = ()) -> None:
 
 
 def _measure(name: str) -> Measure | None:
-    return MEASURES.get(name.partition("@")[0])
+    try:
+        return find_measure(name.partition("@")[0])
+    except UnknownNameError:  # a module that is not imported yet may register it
+        return None
 
 
 def _is_plain(text: str) -> bool:
@@ -66,6 +70,10 @@ def check_bound(measure: Measure, constraint: Constraint, text: str) -> None:
         f"{measure.name} is a share in [0, 1]"
         if (low, high) == (0, 1)
         else f"{measure.name} is {low:g} or more"
+        if high == math.inf
+        else f"{measure.name} is {high:g} or less"
+        if low == -math.inf
+        else f"{measure.name} is in [{low:g}, {high:g}]"
     )
     percent = plain and high == 1 and 2 <= constraint.bound <= 100
     remedy = f"did you mean {constraint.bound / 100:.2f}?" if percent else "move the bound, or leave it out"

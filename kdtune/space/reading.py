@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from kdtune.errors import InputError, SpaceError, did_you_mean
+from kdtune.files import read_regular
 from kdtune.space.choices import FORMS, SEARCHABLE, Choice, Pair, Range, extremes
 from kdtune.space.files import FromFile, OwnNormalisation
 from kdtune.space.schema import Budget, EarlyStopping, Resources, Space
@@ -108,7 +109,7 @@ def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space,
     path = Path(name_or_file)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_regular(path).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise SpaceError(f"{path}: not readable ({_reason(error)})") from None
         source = str(path)

@@ -36,7 +36,7 @@ class DatasetSpec(BaseModel):
 
 
 class Budget(Strict):
-    """How much to spend: whichever of `trials` and `minutes` ends first."""
+    """How much to spend: whichever of `trials` and `minutes` (at work: a machine's sleep costs none) ends first."""
 
     trials: int | None = Field(default=40, ge=1)
     epochs: int = Field(default=12, ge=1)
@@ -122,6 +122,7 @@ class Space(Strict):
     enqueue: list[dict[str, Scalar]] = Field(default=[])
     objectives: list[str] = Field(default=["accuracy", "eod"], min_length=1)
     constraints: dict[str, str] = Field(default={})
+    measures: list[str] = Field(default=[])
     budget: Budget = Budget()
     train: dict[str, Any] = Field(default={})
     teacher: TeacherSpec = TeacherSpec()

@@ -53,8 +53,8 @@ def input_kind(
 def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
     of_table = preprocessing.get("kind") == "table"
     if of_table and (isinstance(x, str | Path) or _is_a(x, "pandas", "DataFrame")):
+        from kdtune.data.tables.files.reading import open_table
         from kdtune.data.tables.preprocessing import TablePreprocessing
-        from kdtune.data.tables.reading import open_table
 
         fitted = TablePreprocessing.from_dict(preprocessing)
         table = open_table(x, fitted.form) if isinstance(x, str | Path) else x

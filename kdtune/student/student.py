@@ -6,6 +6,7 @@ sweep: no Ray, no Optuna, no teacher.
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from torch import Tensor, nn
 from kdtune.data.images.views import Views
 from kdtune.distill.evaluate import predict_logits
 from kdtune.errors import RunError, UnknownNameError
-from kdtune.files import read_json
-from kdtune.models import build
+from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular
+from kdtune.models import build, build_fitting
 from kdtune.student.raw_input import inputs_of
 
 FORM = 1
@@ -102,18 +103,17 @@ def load_student(path: str | Path) -> Student:
     folder = Path(path)
     config = read_config(folder)
     state = _weights(folder, config)
+    make = partial(
+        build, config["architecture"], input_shape=config["input_shape"], n_classes=len(config["classes"])
+    )
     try:
-        module = build(
-            config["architecture"], input_shape=config["input_shape"], n_classes=len(config["classes"])
-        )
+        module = build_fitting(make, state)
     except UnknownNameError as error:
         raise BundleError(
             f"{folder}: {error}; if it is your own, import the module that registers it before load_student"
         ) from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BundleError(f"{folder / CONFIG}: damaged ({error!r})") from None
-    try:
-        module.load_state_dict(state)
     except RuntimeError as error:
         raise BundleError(
             f"{folder}: {WEIGHTS} does not fit {CONFIG} (architecture {config['architecture']!r}): "
@@ -166,7 +166,7 @@ def _weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
 
     path = folder / WEIGHTS
     try:
-        content = path.read_bytes()
+        content = read_regular(path, limit=LARGEST_WEIGHTS)
     except OSError as error:
         raise BundleError(f"{path}: not readable ({error.strerror})") from None
     weights = config["weights"]

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from kdtune.errors import KdtuneError
+from kdtune.output import narrate
 from kdtune.runs.paths import RunFiles
 from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
-from kdtune.text import plain_lines
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
     try:
         run_sweep(request)
     except KdtuneError as error:
-        print(f"kdtune: {plain_lines(error)}", file=sys.stderr)
+        narrate(f"kdtune: {error}")
         return error.exit_code
     return 0
 

@@ -1,22 +1,25 @@
 """Drives a sweep from a checked space to a finished run directory."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kdtune.errors import DiskError, KdtuneError, RunError, SweepError, is_disk_error
+from kdtune.files import write_bytes
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.paths import RunFiles, check_no_links
+from kdtune.runs.predictions import digest_of, validation_file
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness
-from kdtune.sweep.remote.cluster import Allotment, allot, connected
+from kdtune.sweep.remote.cluster import Allotment, allot, allot_here, connected
 from kdtune.user_code import check_named, import_modules
 
 if TYPE_CHECKING:
+    from kdtune.data.dataset import Dataset
     from kdtune.sweep.calibration.cohort_size import CohortChoice
     from kdtune.sweep.plan import Plan, Speed
 
@@ -103,15 +106,21 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
         space = space.as_study()
     plan = _planned(space, record, writer, liveness, files)
     if record is None:
-        _check_files(plan, writer)
+        check_files(plan, partial(writer.run_state, "preparing"))
+    if request.address is None:
+        allot_here(space.resources)  # what this machine lacks is said before Ray starts
     writer.run_state("preparing", "starting Ray")
     with connected(request.address):
         allotment = allot(space.resources)
         plan, recorded = _calibrated(plan, allotment, kind, record, writer, files)
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.
+        data = {**recorded.dataset, "validation_sha256": _keep_validation(plan, files)}
+        budget = space.budget
         writer.record(
-            replace(recorded, space=space.to_dict(), trials=space.budget.trials, minutes=space.budget.minutes)
+            replace(
+                recorded, dataset=data, space=space.to_dict(), trials=budget.trials, minutes=budget.minutes
+            )
         )
         _train(plan, allotment, files, writer, liveness, kind)
 
@@ -120,27 +129,37 @@ def _planned(
     space: Space, record: RunRecord | None, writer: RunWriter, liveness: Liveness, files: RunFiles
 ) -> "Plan":
     """Load the data and check the space, and the record of a resumed run, against them; Ray is not needed."""
-    from kdtune.data import load
-    from kdtune.sweep.plan import check_names, make_plan
+    from kdtune.sweep.plan import make_plan
 
-    import_modules(space.imports)
-    check_names(space)
-    writer.run_state("preparing", f"data: {space.dataset.name}")
-    dataset = load(space.dataset.name, **space.dataset.options)
+    dataset = load_data(space, partial(writer.run_state, "preparing"))
     _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
         raise RunError(f"{files.root}: the data have changed since the run began: start a new run")
     return make_plan(space, dataset, _recorded_speeds(record))
 
 
-def _check_files(plan: "Plan", writer: RunWriter) -> None:
+def load_data(space: Space, say: Callable[[str], object]) -> "Dataset":
+    """Import the user's modules, check all names that a space uses, and load its data.
+
+    Raises:
+        InputError: a name is unknown, or the data can't be used.
+    """
+    from kdtune.data import load
+    from kdtune.sweep.plan import check_names
+
+    import_modules(space.imports)
+    check_names(space)
+    say(f"data: {space.dataset.name}")
+    return load(space.dataset.name, **space.dataset.options)
+
+
+def check_files(plan: "Plan", say: Callable[[str], None]) -> None:
     """Refuse models from files that do not know the data: seconds here save a sweep that learns from nonsense."""
     from kdtune.sweep.from_files import check_knows
 
     for role, architecture in plan.architectures:
         if plan.file(role, architecture) is not None:
-            job = plan.baseline_job(role, architecture)
-            check_knows(plan.space, role, job, plan.dataset, partial(writer.run_state, "preparing"))
+            check_knows(plan.space, role, plan.baseline_job(role, architecture), plan.dataset, say)
 
 
 def _calibrated(
@@ -152,17 +171,31 @@ def _calibrated(
     files: RunFiles,
 ) -> "tuple[Plan, RunRecord]":
     """Choose how models run fastest here and how cohorts are formed; a resumed run keeps its first choice."""
-    from kdtune.sweep.run_record import record_of
+    from kdtune.sweep.run_record import record_of, with_versions_now
 
     begun = record is not None
     if record is None:
         plan = replace(plan, speeds=_measure_speeds(plan, writer))
         record = record_of(plan, files.root.name, kind)
+    else:
+        record, changes = with_versions_now(record)
+        if changes:
+            said = f"not the versions that the run had: {', '.join(changes)}: numbers may differ from what they were"
+            writer.run_state("preparing", said)
     if kind == "sweep":
         choice = _cohort_choice(plan, allotment, record, writer, begun=begun)
         record = replace(record, machine={**record.machine, "cohort": vars(choice)})
         plan = replace(plan, cohort=choice.size, fused=frozenset(choice.architectures))
     return plan, record
+
+
+def _keep_validation(plan: "Plan", files: RunFiles) -> str:
+    """Write the labels and groups of the validation examples, and return the file's SHA-256."""
+    split = plan.dataset.validation
+    groups = {name: codes.numpy() for name, codes in split.groups.items()}
+    content = validation_file(split.labels.numpy(), groups)
+    write_bytes(files.validation, content, durable=True)
+    return digest_of(content)
 
 
 def _heed(liveness: Liveness) -> None:
@@ -184,8 +217,8 @@ def _train(
 
     from kdtune.distill.arrays import Arrays
     from kdtune.sweep.recorded_models import RecordedModels
+    from kdtune.sweep.remote.carried_code import UserCode
     from kdtune.sweep.remote.tasks import TaskTrainer
-    from kdtune.sweep.remote.user_models import user_builders
     from kdtune.sweep.remote.worker_registry import open_registry
     from kdtune.sweep.search import run_search
     from kdtune.sweep.study.plan import study_models
@@ -196,7 +229,7 @@ def _train(
         trainer = TaskTrainer(
             ray.put(Arrays.of(plan.dataset)),
             allotment,
-            user_builders(name for pair in space.pairs for name in (pair.teacher, pair.student)),
+            UserCode.of((n for pair in space.pairs for n in (pair.teacher, pair.student)), plan.extras),
             plan.extras,
             space.resources,
             registry,

@@ -13,9 +13,9 @@ from kdtune.data.dataset import Dataset
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.evaluate import predict_logits
-from kdtune.distill.pretrained import load_weights
 from kdtune.distill.training import initial_model
-from kdtune.distill.weights import Weights
+from kdtune.distill.weights.pretrained import load_weights
+from kdtune.distill.weights.source import Weights
 from kdtune.errors import InputError, did_you_mean
 from kdtune.space.files import FromFile, TeacherSpec
 from kdtune.space.reading import Space

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import optuna
 
 from kdtune import models
@@ -14,11 +15,13 @@ from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import inputs_of
 from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
 from kdtune.distill.extras import EXTRAS
-from kdtune.distill.weights import Weights
+from kdtune.distill.weights.source import Weights
 from kdtune.errors import DataError, SpaceError
 from kdtune.fairness import count
 from kdtune.pareto import Constraint, parse_constraint
-from kdtune.runs.objectives import Objective, References
+from kdtune.runs.measure import Answers
+from kdtune.runs.objectives import Objective, References, find_measure
+from kdtune.runs.records import ALL
 from kdtune.space.questions import check_bound
 from kdtune.space.reading import Choice, Pair, Range, Space
 from kdtune.sweep.from_files import check_fit, weights_of
@@ -52,11 +55,17 @@ class Plan:
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """Measures in addition to the counts that objectives and constraints need."""
-        wanted = {objective.measure.name for objective in self.objectives} | {
-            c.name for c in self.constraints
-        }
-        return tuple(name for name in EXTRAS if name in wanted)
+        """Names of the measures that somebody asked for and that counts do not give."""
+        stored = [o.name for o in self.asked if o.measure.of_counts is None]
+        return (*(name for name in EXTRAS if name in stored), *(n for n in stored if n not in EXTRAS))
+
+    @property
+    def asked(self) -> tuple[Objective, ...]:
+        """All measures that were asked for: objectives, those bounded, and what is recorded beside."""
+        attributes = self.dataset.attributes
+        beside = [c.name for c in self.constraints] + list(self.space.measures)
+        objectives = (*self.objectives, *(Objective.parse(name, attributes) for name in beside))
+        return tuple({objective.name: objective for objective in objectives}.values())
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -129,8 +138,10 @@ def check_names(space: Space) -> None:
     """Refuse what is wrong with a space whatever the data hold, before they are read.
 
     Raises:
-        InputError: an unknown data set, option or model, or weights that can't be read.
+        InputError: an unknown data set, option, measure or model, or weights that can't be read.
     """
+    for name in [*space.objectives, *space.constraints, *space.measures]:
+        find_measure(name.partition("@")[0])
     check_options(space.dataset.name, space.dataset.options)
     for name in dict.fromkeys(name for pair in space.pairs for name in (pair.teacher, pair.student)):
         models.check(name)
@@ -147,7 +158,7 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     for pair in space.pairs:
         for name in (pair.teacher, pair.student):
             models.check(name, input_shape=dataset.input_shape)
-    attributes = list(dataset.attributes)
+    attributes = dataset.attributes
     objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
     asked: dict[str, str] = {}
     for text, objective in zip(space.objectives, objectives, strict=True):
@@ -165,9 +176,9 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         constraints.append(constraint)
     _check_parameters(space, dataset, constraints)
     _check_size(dataset)
-    for name in dict.fromkeys([*(o.name for o in objectives), *(c.name for c in constraints)]):
-        _check_defined(Objective.parse(name, attributes), dataset)
     plan = Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
+    for objective in plan.asked:
+        _check_defined(objective, dataset)
     for role, name in plan.architectures:
         if (file := plan.file(role, name)) is not None:
             check_fit(name, file, dataset)
@@ -204,24 +215,38 @@ def _check_defined(objective: Objective, dataset: Dataset) -> None:
     """Refuse a measure that validation leaves undefined, whatever a model answers."""
     if objective.measure.name == "individual_fairness":
         _check_distances(objective.name, dataset)
-    if objective.measure.need != "groups" or objective.measure.of_counts is None:
+    measure, attribute, labels = objective.measure, objective.attribute, dataset.validation.labels.numpy()
+    if measure.of_answers is not None:
+        if math.isnan(objective.answered(_all_right(dataset))):
+            raise DataError(
+                f"objective {objective.name!r} is undefined for a model that is right about all of validation: "
+                "a class or a group that it needs has no examples there: leave it out, or use more examples"
+            )
         return
-    attribute = objective.attribute
-    labels = dataset.validation.labels.numpy()
+    if attribute == ALL or measure.of_counts is None:
+        return
+    groups = dataset.attributes[attribute]
     counts = count(
         labels,
         labels,
         dataset.validation.groups[attribute].numpy(),
         n_classes=len(dataset.classes),
-        n_groups=len(dataset.attributes[attribute]),
+        n_groups=len(groups),
     )
-    if math.isnan(objective.measure.of_counts(counts, References())):
-        reasons = counts.undefined(dataset.attributes[attribute], dataset.classes)
+    if math.isnan(objective.of_counts(counts, References())):
+        reasons = counts.undefined(groups, dataset.classes)
         raise DataError(
             f"objective {objective.name!r} is undefined for every model: in validation, of {attribute!r}, "
             f"{'; '.join(reasons[:3])}{f'; and {len(reasons) - 3} more' if len(reasons) > 3 else ''}: "
             "merge groups that are too small or leave them out, or use more examples for validation"
         )
+
+
+def _all_right(dataset: Dataset) -> Answers:
+    """Return the answers of a model that is right about each validation example, and sure of it."""
+    labels = dataset.validation.labels.numpy()
+    groups = {name: codes.numpy() for name, codes in dataset.validation.groups.items()}
+    return Answers(labels, labels, np.eye(len(dataset.classes))[labels], groups)
 
 
 def _check_distances(name: str, dataset: Dataset) -> None:

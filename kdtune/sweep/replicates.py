@@ -14,9 +14,9 @@ from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.config import Job
 from kdtune.errors import KdtuneError
-from kdtune.files import dumps, replace_folder
+from kdtune.files import LARGEST_WEIGHTS, dumps, read_regular, replace_folder
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.paths import RunFiles
+from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.records import Report
 from kdtune.space.reading import Resources
 from kdtune.sweep.remote.cluster import allot, connected, prepare_environment
@@ -86,7 +86,9 @@ def replicate(
 
     Raises:
         InputError: there is no Ray cluster at the address.
+        RunError: the run holds a link, through which something else would be replaced.
     """
+    check_no_links(files)
     prepare_environment()  # before anything imports Ray
     jobs = {(s.id, k): replicated_job(s, k, seed) for k in range(1, n + 1) for s in sources}
     kept = {key: _read(files, *key, job) for key, job in jobs.items()}
@@ -150,12 +152,12 @@ def _train(
     import ray
 
     from kdtune.distill.arrays import Arrays
+    from kdtune.sweep.remote.carried_code import UserCode
     from kdtune.sweep.remote.tasks import TaskTrainer
     from kdtune.sweep.remote.teacher_server import TrainedTeacher
-    from kdtune.sweep.remote.user_models import user_builders
 
-    builders = user_builders(source.job.architecture for source in sources)
-    trainer = TaskTrainer(ray.put(Arrays.of(dataset)), allot(resources), builders, extras, resources)
+    user_code = UserCode.of((source.job.architecture for source in sources), extras)
+    trainer = TaskTrainer(ray.put(Arrays.of(dataset)), allot(resources), user_code, extras, resources)
     needed = {job.distillation.teacher for job in todo.values() if job.distillation is not None}
     teachers = {
         source.job.architecture: TrainedTeacher(source.job, source.weights)
@@ -176,8 +178,8 @@ def _read(files: RunFiles, source: str, number: int, job: Job) -> Replicate | No
     """Return the run's replicate if it is intact and was trained as asked, else None."""
     folder = files.replicate(source, number)
     try:
-        config = json.loads((folder / "config.json").read_bytes())
-        weights = (folder / "model.safetensors").read_bytes()
+        config = json.loads(read_regular(folder / "config.json"))
+        weights = read_regular(folder / "model.safetensors", limit=LARGEST_WEIGHTS)
         if Job.from_dict(config["job"]) != job or config["sha256"] != hashlib.sha256(weights).hexdigest():
             return None
         reports = tuple(Report.from_dict(record) for record in read_records(folder / "reports.jsonl"))

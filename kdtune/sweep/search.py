@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -10,10 +9,12 @@ from typing import Any
 import ray
 
 from kdtune.errors import SweepError
+from kdtune.runs.lock import owner_of
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.baselines import check_teachers, make_baselines, planned_baselines, references_of
+from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.recorded_models import RecordedModels
 from kdtune.sweep.remote.cluster import Allotment, workers_now
@@ -67,7 +68,8 @@ def _run_trials(
     from kdtune.sweep.trials.trial_manager import TrialManager
     from kdtune.sweep.tune.trainable import Shared
 
-    budget, resources = plan.space.budget, plan.space.resources
+    resources = plan.space.resources
+    clock = WorkClock()
     manager = TrialManager(
         plan,
         files,
@@ -75,24 +77,24 @@ def _run_trials(
         open_study(files.journal, plan.objectives),
         references,
         stopping=trainer.stopping,
-        deadline=None if budget.minutes is None else time.time() + 60 * budget.minutes,
+        clock=clock,
     )
     machines = sum(bool(node["Alive"]) for node in ray.nodes())
     shared = Shared(
         trainer.arrays,
         teachers,
-        trainer.builders,
+        trainer.user_code,
         trainer.allotment.threads,
         plan.extras,
         plan.rungs,
         registry=registry,
         run=files.root.resolve(),
-        owner=files.lock.read_text(encoding="utf-8"),
+        owner=owner_of(files),
         memory=memory_limit(resources.memory_per_trial, -(-trainer.allotment.workers // machines)),
     )
     writer.run_state("running", f"{trainer.allotment.workers} trials at once")
     usual = partial(usual_epoch, writer.state)
-    with watchdog(registry, usual, resources.stall_seconds, ready=teachers.ready()):
+    with clock.ticking(), watchdog(registry, usual, resources.stall_seconds, ready=teachers.ready()):
         _fit(plan, trainer.allotment, manager, shared)
     if manager.broken is not None:
         raise manager.broken

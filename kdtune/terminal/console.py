@@ -1,36 +1,33 @@
 """Prints tables on standard output and narration on standard error."""
 
 import json
-import sys
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from kdtune.errors import RunError, SpaceError, did_you_mean
 from kdtune.files import dumps
+from kdtune.output import narrate, output, print_data
 from kdtune.runs.finding import list_runs
 from kdtune.runs.reader import Run
 from kdtune.runs.summary import Doubt, Member, Summary, summarise
-from kdtune.text import duration, number, plain, plain_lines, setting
+from kdtune.text import duration, number, plain, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140
+_ANY_WIDTH = 10_000
 _WIDE = 115
 """A narrower terminal shows neither chance values nor settings other than T and α, so that no number is cut off."""
 
 
-def narrate(text: str) -> None:
-    """Print a message for people, on standard error."""
-    print(plain_lines(text), file=sys.stderr, flush=True)
-
-
 def print_json(value: Any) -> None:
     """Print a value as one line of JSON, in ASCII, so that it holds nothing that controls a terminal."""
-    print(json.dumps(json.loads(dumps(value))))
+    print_data(json.dumps(json.loads(dumps(value))))
 
 
 def print_summary(run: Run, *, as_json: bool) -> None:
@@ -47,7 +44,7 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     budget = f" of {status.budget}" if status.budget else ""
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
     console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{left}")
-    console.print(_front_table(summary, wide=console.width >= _WIDE))
+    print_table(_front_table(summary, wide=console.width >= _WIDE))
     for line in _notes(summary):
         console.print(plain(line), style="dim")
     if status.front:
@@ -196,7 +193,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
             str(row["front"]),
             f"{row['hypervolume']:.4f}",
         )
-    stdout_console().print(table)
+    print_table(table)
 
 
 def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
@@ -212,7 +209,7 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
             raise SpaceError(
                 f"no ready space {name!r}{did_you_mean(name, ready)} (there are: {', '.join(ready)})"
             )
-        print(ready[name], end="")
+        print_data(ready[name], end="")
         return
     import yaml
 
@@ -225,8 +222,18 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
         table.add_column(heading)
     for key, space in spaces.items():
         table.add_row(key, space.about.strip())
-    stdout_console().print(table)
+    print_table(table)
     narrate("to start from one: kdtune spaces NAME > my.yaml; then: kdtune search my.yaml")
+
+
+def print_table(table: Table) -> None:
+    """Print a table on standard output; where the terminal is too narrow for it, it breaks the lines, not we."""
+    console = stdout_console()
+    roomy = console.options.update(max_width=_ANY_WIDTH)
+    size = Measurement.get(console, roomy, table)
+    needed = size.maximum if all(column.no_wrap for column in table.columns) else size.minimum
+    console.width = max(console.width, needed)
+    console.print(table)
 
 
 def stdout_console() -> Console:
@@ -234,5 +241,6 @@ def stdout_console() -> Console:
 
     It does not interpret markup, because names from the data may look like markup.
     """
-    width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL
-    return Console(highlight=False, markup=False, emoji=False, width=width)
+    stream = output()
+    width = None if stream.isatty() else _WIDTH_WITHOUT_TERMINAL
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)

@@ -1,6 +1,5 @@
 """A sweep's progress in the terminal: redrawn in place, or as plain lines without a terminal."""
 
-import sys
 import time
 from types import TracebackType
 from typing import Self
@@ -11,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from kdtune.output import narrate, narration
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import seconds_left
 from kdtune.runs.records import RunRecord
@@ -27,7 +27,7 @@ class Progress:
     def __init__(self, files: RunFiles, *, plain: bool) -> None:
         self._files = files
         self._record: RunRecord | None = None
-        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._console = Console(file=narration(), highlight=False, markup=False, emoji=False)
         self._live = None if plain else Live(console=self._console, refresh_per_second=4, transient=True)
         self._said: set[str] = set()
         self._last = 0.0
@@ -80,7 +80,7 @@ class Progress:
     def _say(self, line: str) -> None:
         self._said.add(line)
         self._last = time.monotonic()
-        print(plain(line), file=sys.stderr, flush=True)
+        narrate(plain(line))
 
     def _picture(self, state: RunState) -> Group:
         rows = Table.grid(padding=(0, 2))

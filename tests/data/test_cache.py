@@ -13,7 +13,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_folder_is_the_users_or_that_asked_for(cache, monkeypatch):
+def test_the_folder_is_the_users_or_that_asked_for(cache, monkeypatch) -> None:
     assert cache_dir() == cache
     monkeypatch.delenv("KDTUNE_CACHE")
     assert cache_dir().name == "kdtune"
@@ -21,7 +21,7 @@ def test_the_folder_is_the_users_or_that_asked_for(cache, monkeypatch):
     assert cache_dir() == Path.home() / "there"
 
 
-def test_made_once_and_the_same_again(cache):
+def test_made_once_and_the_same_again(cache) -> None:
     calls = []
 
     def make():
@@ -35,7 +35,7 @@ def test_made_once_and_the_same_again(cache):
     assert [path.name for path in (cache / "a").iterdir()] == ["b.safetensors"]
 
 
-def test_one_flipped_bit_is_noticed(cache):
+def test_one_flipped_bit_is_noticed(cache) -> None:
     cached_tensors("k", lambda: {"x": torch.zeros(100)})
     file = cache / "k.safetensors"
     content = bytearray(file.read_bytes())
@@ -44,7 +44,7 @@ def test_one_flipped_bit_is_noticed(cache):
     assert cached_tensors("k", lambda: {"x": torch.ones(1)})["x"].tolist() == [1]
 
 
-def test_a_failure_while_making_leaves_nothing_behind(cache):
+def test_a_failure_while_making_leaves_nothing_behind(cache) -> None:
     with pytest.raises(RuntimeError):
         cached_tensors("k", lambda: (_ for _ in ()).throw(RuntimeError()))
     assert list(cache.iterdir()) == []

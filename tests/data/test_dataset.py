@@ -29,21 +29,21 @@ def dataset(train, validation, attributes=None):
         ({"groups": {"sex": torch.zeros(7, dtype=torch.int64)}}, "sex has shape"),
     ],
 )
-def test_a_split_that_does_not_fit_together_is_refused(change, message):
+def test_a_split_that_does_not_fit_together_is_refused(change, message) -> None:
     good = {"inputs": torch.zeros(6, 4), "labels": torch.zeros(6, dtype=torch.int64), "groups": {}}
     Split(**good)
     with pytest.raises(DataError, match=message):
         Split(**(good | change))
 
 
-def test_take_keeps_inputs_labels_and_groups_together():
+def test_take_keeps_inputs_labels_and_groups_together() -> None:
     taken = split(sex=[0, 1, 0, 1, MISSING, 0]).take(torch.tensor([4, 1]))
     assert taken.inputs[:, 0].tolist() == [16, 4]
     assert taken.labels.tolist() == [0, 1]
     assert taken.groups["sex"].tolist() == [MISSING, 1]
 
 
-def test_an_absent_group_is_counted_as_zero_and_a_missing_one_apart():
+def test_an_absent_group_is_counted_as_zero_and_a_missing_one_apart() -> None:
     data = dataset(split(sex=[0, 0, 0, MISSING, 0, 0]), split(4, sex=[0, 1, 0, 1]), {"sex": ("f", "m", "x")})
     sizes = group_sizes(data.train, data.classes, data.attributes)
     assert sizes == {
@@ -55,12 +55,12 @@ def test_an_absent_group_is_counted_as_zero_and_a_missing_one_apart():
     assert json.loads(json.dumps(data.describe()))["splits"]["train"] == sizes
 
 
-def test_properties():
+def test_properties() -> None:
     data = dataset(split(), Split(torch.zeros(4, 3, 8, 9), torch.tensor([1, 1, 0, 1])))
     assert (data.n_classes, data.input_shape, data.majority) == (2, (4,), 0.75)
 
 
-def test_fingerprint_covers_content_and_names_but_not_the_order_of_attributes():
+def test_fingerprint_covers_content_and_names_but_not_the_order_of_attributes() -> None:
     names = {"s": ("f", "m"), "t": ("x", "y")}
     train = split(s=[0, 1, 0, 1, 0, 1], t=[1, 1, 0, 0, 0, 0])
     swapped = Split(train.inputs, train.labels, dict(reversed(train.groups.items())))
@@ -82,12 +82,12 @@ def test_fingerprint_covers_content_and_names_but_not_the_order_of_attributes():
     assert len({base, *other}) == 7
 
 
-def test_fingerprint_is_that_recorded():
+def test_fingerprint_is_that_recorded() -> None:
     """Recorded value: caches of trained baselines are filed under it."""
     assert fingerprint(split(2), split(1), ("a", "b"), {}).startswith("cf07643121e3")
 
 
-def test_normalisation_by_histogram_is_the_plain_one():
+def test_normalisation_by_histogram_is_the_plain_one() -> None:
     images = torch.randint(0, 256, (50, 3, 7, 5), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     images[:, 1] = 51
     normalisation = Normalisation.of(images)
@@ -97,7 +97,7 @@ def test_normalisation_by_histogram_is_the_plain_one():
     assert (normalisation.mean[1], normalisation.std[1]) == (pytest.approx(0.2), 1.0)
 
 
-def test_token_ids_need_their_vocabulary_and_nothing_else_has_one():
+def test_token_ids_need_their_vocabulary_and_nothing_else_has_one() -> None:
     tokens = Split(torch.tensor([[1, 4, 0], [1, 7, 9]]), torch.tensor([0, 1]))
 
     def make(split, vocabulary):

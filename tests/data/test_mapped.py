@@ -12,7 +12,7 @@ from kdtune.errors import DataError
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
+def _own_cache(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
 
 
@@ -25,7 +25,7 @@ def write(key="k", n=9):
     return mapped_file(key, rows.shape, lambda row: rows[row], remedy="take less"), rows
 
 
-def test_rows_are_written_once_and_in_their_places():
+def test_rows_are_written_once_and_in_their_places() -> None:
     path, rows = write()
     assert np.array_equal(map_file(path), rows)
     again = mapped_file("k", rows.shape, lambda row: pytest.fail("made again"), remedy="")
@@ -33,7 +33,7 @@ def test_rows_are_written_once_and_in_their_places():
     assert sorted(file.name for file in path.parent.iterdir()) == [path.name]
 
 
-def test_a_file_that_is_cut_short_or_of_another_shape_is_made_again():
+def test_a_file_that_is_cut_short_or_of_another_shape_is_made_again() -> None:
     path, rows = write()
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(DataError, match="cannot be mapped"):
@@ -42,7 +42,7 @@ def test_a_file_that_is_cut_short_or_of_another_shape_is_made_again():
     assert map_file(write(n=4)[0]).shape == (4, 3, 6, 6)
 
 
-def test_what_fails_leaves_nothing_behind(tmp_path):
+def test_what_fails_leaves_nothing_behind(tmp_path) -> None:
     def row(number):
         if number == 5:
             raise DataError("row 5 is damaged")
@@ -53,7 +53,7 @@ def test_what_fails_leaves_nothing_behind(tmp_path):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_a_full_disk_is_said_before_anything_is_decoded(monkeypatch):
+def test_a_full_disk_is_said_before_anything_is_decoded(monkeypatch) -> None:
     usage = namedtuple("usage", "total used free")(10, 10, 100)
     monkeypatch.setattr(mapped.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(DataError, match=r"0\.0 GB are needed.*take less.*KDTUNE_CACHE"):
@@ -61,7 +61,7 @@ def test_a_full_disk_is_said_before_anything_is_decoded(monkeypatch):
 
 
 @pytest.mark.parametrize(("crop", "flip"), [(0, False), (2, False), (0, True), (2, True)])
-def test_streamed_views_have_the_pixels_of_those_in_memory(crop, flip):
+def test_streamed_views_have_the_pixels_of_those_in_memory(crop, flip) -> None:
     inputs = images(20)
     options = {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.4), "crop": crop, "flip": flip, "seed": 3}
     kept, streamed = Views(inputs, **options), Views(inputs, **options, stream=True)
@@ -73,7 +73,7 @@ def test_streamed_views_have_the_pixels_of_those_in_memory(crop, flip):
     assert streamed._store.data_ptr() == inputs.data_ptr(), "nothing is copied"
 
 
-def test_arrays_travel_as_paths():
+def test_arrays_travel_as_paths() -> None:
     from kdtune.data import Augmentation, Dataset, Normalisation, Split
     from kdtune.distill.arrays import Arrays, DeviceData
 

@@ -21,13 +21,13 @@ def toy():
     del datasets._items["toy-for-test"]
 
 
-def test_names_are_known():
+def test_names_are_known() -> None:
     assert {"folder", "table", "trifeature"} <= set(names())
     with pytest.raises(UnknownNameError, match="did you mean 'trifeature'"):
         load("trifeatures")
 
 
-def test_options_reach_the_loader(toy):
+def test_options_reach_the_loader(toy) -> None:
     made = load(toy, size=3, share=1)
     assert (len(made.train), made.train.inputs[0, 0].item()) == (6, 1)
 
@@ -44,7 +44,7 @@ def test_options_reach_the_loader(toy):
         ({"size": 3, "flip": 1}, "'flip'"),
     ],
 )
-def test_wrong_options_are_refused_before_anything_is_loaded(toy, options, message):
+def test_wrong_options_are_refused_before_anything_is_loaded(toy, options, message) -> None:
     with pytest.raises(DataError, match=message):
         check_options(toy, options)
 
@@ -53,16 +53,16 @@ SIZES = {"n_train", "n_validation", "limit_per_class"}
 
 
 @pytest.mark.parametrize("name", sorted(set(names()) - {"trifeature"}))
-def test_sizes_have_one_name_in_all_loaders(name):
+def test_sizes_have_one_name_in_all_loaders(name) -> None:
     assert set(inspect.signature(datasets.get(name)).parameters) >= SIZES
 
 
-def test_a_name_is_given_once(toy):
+def test_a_name_is_given_once(toy) -> None:
     with pytest.raises(InputError, match="twice"):
         register_dataset("trifeature")(load)
 
 
-def test_importing_needs_none_of_the_heavy_packages():
+def test_importing_needs_none_of_the_heavy_packages() -> None:
     heavy = ["ray", "optuna", "textual", "fairlearn", "sklearn", "pandas", "torchvision", "PIL"]
     code = f"import sys, kdtune.data; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

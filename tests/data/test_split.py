@@ -13,7 +13,7 @@ from kdtune.errors import DataError
     share=st.floats(0, 1),
     seed=st.integers(0, 5),
 )
-def test_every_class_and_every_cell_gives_its_share_to_within_one(cells, share, seed):
+def test_every_class_and_every_cell_gives_its_share_to_within_one(cells, share, seed) -> None:
     labels, groups = (torch.tensor(column) for column in zip(*cells, strict=True))
     k = round(share * len(cells))
     kept, part = stratified_cut(labels, {"g": groups}, k, seed)
@@ -28,7 +28,7 @@ def test_every_class_and_every_cell_gives_its_share_to_within_one(cells, share, 
             assert abs(taken - size * fair) < 1 - 1e-9
 
 
-def test_every_example_is_as_likely_as_any_other():
+def test_every_example_is_as_likely_as_any_other() -> None:
     labels = torch.tensor([0] * 7 + [1] * 3)
     taken = np.zeros(10)
     for seed in range(4000):
@@ -37,13 +37,13 @@ def test_every_example_is_as_likely_as_any_other():
     assert taken / 4000 == pytest.approx(np.full(10, 0.3), abs=0.029)
 
 
-def test_the_seed_decides():
+def test_the_seed_decides() -> None:
     labels = torch.arange(100) % 4
     first, again, other = (stratified_cut(labels, {}, 0.2, seed)[1].tolist() for seed in (1, 1, 2))
     assert first == again != other
 
 
 @pytest.mark.parametrize("size", [1.5, -0.1, 11, -1])
-def test_more_than_the_whole_is_refused(size):
+def test_more_than_the_whole_is_refused(size) -> None:
     with pytest.raises(DataError):
         stratified_cut(torch.zeros(10, dtype=torch.int64), None, size, 0)

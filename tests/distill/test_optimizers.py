@@ -23,7 +23,7 @@ def theirs(parameters, train):
 
 
 @pytest.mark.parametrize("train", [TRAIN, replace(TRAIN, momentum=0.0), replace(TRAIN, optimizer="adamw")])
-def test_steps_and_state_are_those_of_torch_to_the_bit(train):
+def test_steps_and_state_are_those_of_torch_to_the_bit(train) -> None:
     weights = []
     for make in (make_optimizer, theirs):
         torch.manual_seed(0)
@@ -43,7 +43,7 @@ def test_steps_and_state_are_those_of_torch_to_the_bit(train):
         assert torch.equal(mine, other)
 
 
-def test_a_process_that_trains_does_not_load_the_compiler():
+def test_a_process_that_trains_does_not_load_the_compiler() -> None:
     code = """
 import sys
 from tests.distill.conftest import make_arrays

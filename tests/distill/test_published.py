@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kdtune.distill.pretrained import load_weights
-from kdtune.distill.weights import Weights
+from kdtune.distill.weights.pretrained import load_weights
+from kdtune.distill.weights.source import Weights
 from kdtune.errors import InputError
 from kdtune.models import build
 

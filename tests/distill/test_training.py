@@ -46,8 +46,8 @@ def test_resumed_after_any_epoch_equals_an_uninterrupted_training(
     data: DeviceData, signal: TeacherSignal, make_job: Any, tmp_path: Path, optimizer: str, stop: int
 ) -> None:
     job = make_job(alpha=0.7, optimizer=optimizer, schedule="cosine", warmup=0.2)
-    undisturbed = Training(job, data, teacher=signal)
-    undisturbed.run()
+    uninterrupted = Training(job, data, teacher=signal)
+    uninterrupted.run()
     path = tmp_path / "checkpoint.pt"
     first = Training(job, data, teacher=signal, checkpoint=path)
     for _ in range(stop):
@@ -56,15 +56,15 @@ def test_resumed_after_any_epoch_equals_an_uninterrupted_training(
     second = Training(job, data, teacher=signal, checkpoint=path)
     assert second.epoch == stop
     second.run()
-    assert_same(second, undisturbed)
+    assert_same(second, uninterrupted)
 
 
 def test_killed_within_an_epoch_starts_that_epoch_anew(
     data: DeviceData, signal: TeacherSignal, make_job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = make_job(alpha=0.7)
-    undisturbed = Training(job, data, teacher=signal)
-    undisturbed.run()
+    uninterrupted = Training(job, data, teacher=signal)
+    uninterrupted.run()
     for steps in range(1, 9):
         path = tmp_path / f"{steps}.pt"
         training = Training(job, data, teacher=signal, checkpoint=path)
@@ -82,7 +82,7 @@ def test_killed_within_an_epoch_starts_that_epoch_anew(
             training.run()
         resumed = Training(job, data, teacher=signal, checkpoint=path)
         resumed.run()
-        assert_same(resumed, undisturbed)
+        assert_same(resumed, uninterrupted)
 
 
 def test_killed_while_the_checkpoint_was_written_keeps_the_one_before(

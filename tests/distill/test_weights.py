@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job, TrainConfig
-from kdtune.distill.module import module_of
-from kdtune.distill.pretrained import load_weights
 from kdtune.distill.training import Training, initial_model
-from kdtune.distill.weights import Weights
+from kdtune.distill.weights.module import module_of
+from kdtune.distill.weights.pretrained import load_weights
+from kdtune.distill.weights.source import Weights
 from kdtune.errors import InputError
 from kdtune.models import build
 

@@ -7,10 +7,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from kdtune.errors import InputError, UnknownNameError
-from kdtune.fairness import Comparison, compare, corrected, count, gap_interval, mean_class_bias
+from kdtune.fairness import (
+    Comparison,
+    compare,
+    corrected,
+    count,
+    gap_interval,
+    mean_class_bias,
+    pairwise_level,
+)
 
 MEASURES = (
     "accuracy", "worst_class_accuracy", "class_gap", "worst_group_accuracy", "eod", "dpd", "eod_worst_class",
@@ -114,6 +123,26 @@ def test_several_comparisons_are_corrected_by_holm(values: list[float]) -> None:
     assert [c.beyond_noise for c in found[1:]] == list(rejected)
     assert found[0].reason == "undefined"
     assert not found[0].beyond_noise
+
+
+@pytest.mark.parametrize(("models", "measures"), [(2, 1), (3, 1), (60, 2), (1000, 3)])
+def test_level_of_each_pair_is_that_of_the_studentized_range(models: int, measures: int) -> None:
+    """scipy has the distribution of the range, here with a known variance (infinitely many degrees of freedom)."""
+    largest = stats.studentized_range.isf(0.05 / measures, models, np.inf)
+    assert pairwise_level(models, measures) == pytest.approx(2 * stats.norm.sf(largest / 2**0.5), rel=1e-3)
+
+
+def test_a_rare_difference_has_a_small_p_value_and_a_wide_interval() -> None:
+    """A thousand draws show nothing beyond 1 in 500; the normal distribution of the tail does."""
+    labels, a, b, _ = drawn(7, 250, 2, 1)
+    many = compare(labels, a, b, measure="accuracy", n_classes=2)
+    strict = compare(labels, a, b, measure="accuracy", n_classes=2, level=1e-5)
+    z = abs(many.difference) / np.std((a == labels) * 1.0 - (b == labels)) * len(labels) ** 0.5
+    assert 1e-6 < many.p < 1e-3
+    assert 0.1 < many.p / (2 * stats.norm.sf(z)) < 10
+    assert (strict.high - strict.low) / (many.high - many.low) == pytest.approx(4.417 / 1.96, rel=0.15)
+    with pytest.raises(InputError, match="no comparison of 1 models"):
+        pairwise_level(1)
 
 
 def test_twenty_thousand_examples_are_quick() -> None:

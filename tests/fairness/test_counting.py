@@ -32,13 +32,13 @@ def by_hand(y_true, y_pred, groups, n_classes, n_groups):
 
 
 @given(predictions())
-def test_equals_a_loop(data):
+def test_equals_a_loop(data) -> None:
     y, p, g, C, G = data
     assert count(y, p, g, n_classes=C, n_groups=G) == by_hand(y, p, g, C, G)
 
 
 @given(predictions(), st.randoms(use_true_random=False))
-def test_order_of_examples_does_not_matter(data, random):
+def test_order_of_examples_does_not_matter(data, random) -> None:
     y, p, g, C, G = data
     order = list(range(len(y)))
     random.shuffle(order)
@@ -48,19 +48,19 @@ def test_order_of_examples_does_not_matter(data, random):
 
 
 @given(predictions(), st.integers(0, 40))
-def test_parts_add_up_to_the_whole(data, cut):
+def test_parts_add_up_to_the_whole(data, cut) -> None:
     y, p, g, C, G = data
     parts = [count(y[s], p[s], g[s], n_classes=C, n_groups=G) for s in (slice(cut), slice(cut, None))]
     assert parts[0] + parts[1] == count(y, p, g, n_classes=C, n_groups=G)
 
 
 @given(predictions(missing=False))
-def test_summed_groups_equal_counting_without_groups(data):
+def test_summed_groups_equal_counting_without_groups(data) -> None:
     y, p, g, C, G = data
     assert count(y, p, g, n_classes=C, n_groups=G).overall() == count(y, p, n_classes=C)
 
 
-def test_missing_groups_are_left_out_and_numbered():
+def test_missing_groups_are_left_out_and_numbered() -> None:
     counts = count([0, 1, 1], [0, 1, 0], [0, -1, 1], n_classes=2)
     assert counts.n_missing == 1
     assert counts.n == 2
@@ -68,22 +68,22 @@ def test_missing_groups_are_left_out_and_numbered():
     assert counts.examples.tolist() == [[1, 0], [0, 1]]
 
 
-def test_declared_group_without_examples_is_kept():
+def test_declared_group_without_examples_is_kept() -> None:
     assert count([0], [0], [0], n_classes=2, n_groups=3).examples.tolist() == [[1, 0], [0, 0], [0, 0]]
 
 
-def test_no_examples():
+def test_no_examples() -> None:
     counts = count([], [], n_classes=3)
     assert counts.n == 0
     assert np.isnan(counts.accuracy)
 
 
-def test_small_integer_types_do_not_overflow():
+def test_small_integer_types_do_not_overflow() -> None:
     y = np.array([99], np.int8)
     assert count(y, y, np.array([9], np.int8), n_classes=100, n_groups=10).hits[9, 99] == 1
 
 
-def test_takes_tensors():
+def test_takes_tensors() -> None:
     torch = pytest.importorskip("torch")
     y = torch.tensor([0, 1, 1])
     assert count(y, y, y, n_classes=2) == count([0, 1, 1], [0, 1, 1], [0, 1, 1], n_classes=2)
@@ -104,6 +104,6 @@ def test_takes_tensors():
         (lambda: count([0], [0], n_classes=2, n_groups=2), r"no groups were given"),
     ],
 )
-def test_bad_input_is_named(call, message):
+def test_bad_input_is_named(call, message) -> None:
     with pytest.raises(InputError, match=message):
         call()

@@ -37,7 +37,7 @@ def unrolled(confusion):
 # fairlearn takes some 50 ms a call, hence fewer examples.
 @settings(max_examples=40, deadline=None)
 @given(tables(max_classes=2, min_groups=2))
-def test_binary_gaps_equal_fairlearn(confusion):
+def test_binary_gaps_equal_fairlearn(confusion) -> None:
     assume((confusion.sum(2) > 0).all())
     y, p, g = unrolled(confusion)
     counts = count(y, p, g, n_classes=2)
@@ -48,7 +48,7 @@ def test_binary_gaps_equal_fairlearn(confusion):
 
 @settings(max_examples=15, deadline=None)
 @given(tables(min_classes=3, max_classes=4, min_groups=2, max_groups=3, largest=4))
-def test_multi_class_gaps_equal_fairlearn_one_against_the_rest(confusion):
+def test_multi_class_gaps_equal_fairlearn_one_against_the_rest(confusion) -> None:
     examples = confusion.sum(2)
     assume((examples > 0).all())
     y, p, g = unrolled(confusion)
@@ -66,7 +66,7 @@ def test_multi_class_gaps_equal_fairlearn_one_against_the_rest(confusion):
 # --- where fairlearn is not followed
 
 
-def test_perfect_classifier_with_a_group_without_positives_is_undefined_not_unequal():
+def test_perfect_classifier_with_a_group_without_positives_is_undefined_not_unequal() -> None:
     y = np.array([0, 1, 0, 0])
     g = np.array([0, 0, 1, 1])
     assert equalized_odds_difference(y, y, sensitive_features=g) == 1.0
@@ -78,7 +78,7 @@ def test_perfect_classifier_with_a_group_without_positives_is_undefined_not_uneq
     ]
 
 
-def test_a_third_group_without_positives_leaves_the_gap_of_the_others():
+def test_a_third_group_without_positives_leaves_the_gap_of_the_others() -> None:
     y = np.array([0, 1, 0, 1, 0, 0])
     p = np.array([0, 1, 0, 0, 0, 0])
     g = np.array([0, 0, 1, 1, 2, 2])
@@ -87,7 +87,7 @@ def test_a_third_group_without_positives_leaves_the_gap_of_the_others():
     assert counts.n_undefined == 1
 
 
-def test_constant_classifier_has_no_gaps_but_its_accuracy_shows():
+def test_constant_classifier_has_no_gaps_but_its_accuracy_shows() -> None:
     y = np.array([0, 1, 1, 0, 1, 0])
     p = np.zeros(6, int)
     g = np.array([0, 0, 0, 1, 1, 1])
@@ -98,7 +98,7 @@ def test_constant_classifier_has_no_gaps_but_its_accuracy_shows():
     assert counts.worst_class_accuracy == 0.0
 
 
-def test_constant_classifier_on_single_class_groups_is_undefined_though_fairlearn_says_equal():
+def test_constant_classifier_on_single_class_groups_is_undefined_though_fairlearn_says_equal() -> None:
     y = np.array([0, 0, 1, 1])
     p = np.zeros(4, int)
     g = np.array([0, 0, 1, 1])
@@ -108,7 +108,7 @@ def test_constant_classifier_on_single_class_groups_is_undefined_though_fairlear
     assert counts.n_undefined == 2
 
 
-def test_a_class_that_only_one_group_has_makes_the_mean_undefined():
+def test_a_class_that_only_one_group_has_makes_the_mean_undefined() -> None:
     y = np.array([0, 1, 2, 0, 1, 1])
     counts = count(y, y, [0, 0, 0, 1, 1, 1], n_classes=3)
     assert counts.eod_by_class.tolist() == pytest.approx([0.0, 0.0, nan], nan_ok=True)
@@ -117,7 +117,7 @@ def test_a_class_that_only_one_group_has_makes_the_mean_undefined():
     assert counts.dpd == pytest.approx((0 + 1 / 3 + 1 / 3) / 3)
 
 
-def test_a_declared_group_without_examples_is_missing_not_in_the_way():
+def test_a_declared_group_without_examples_is_missing_not_in_the_way() -> None:
     y, p, g = [0, 1, 0, 1], [0, 1, 1, 0], [0, 0, 1, 1]
     two, three = (count(y, p, g, n_classes=2, n_groups=n) for n in (2, 3))
     assert (three.eod, three.dpd) == (two.eod, two.dpd) == (1.0, 0.0)
@@ -126,7 +126,7 @@ def test_a_declared_group_without_examples_is_missing_not_in_the_way():
 
 
 @given(tables(max_groups=1))
-def test_one_group_has_no_gaps(confusion):
+def test_one_group_has_no_gaps(confusion) -> None:
     counts = from_confusion(confusion)
     assert np.isnan([counts.dpd, counts.eod, counts.dpd_worst_class, counts.eod_worst_class]).all()
 
@@ -134,7 +134,7 @@ def test_one_group_has_no_gaps(confusion):
 # --- closed forms
 
 
-def test_every_quantity_of_a_small_table():
+def test_every_quantity_of_a_small_table() -> None:
     # Group 0: 3 of class 0 (2 right), 1 of class 1 (right). Group 1: 2 of class 0, 4 of class 1 (1 right).
     counts = Counts(
         np.array([[3, 1], [2, 4]]), np.array([[2, 2], [5, 1]]), np.array([[2, 1], [2, 1]]), n_missing=7
@@ -157,7 +157,7 @@ def test_every_quantity_of_a_small_table():
 
 
 @given(tables())
-def test_perfect_classifier(confusion):
+def test_perfect_classifier(confusion) -> None:
     examples = confusion.sum(2)
     assume((examples > 0).all())
     counts = Counts(examples, examples, examples)
@@ -166,7 +166,7 @@ def test_perfect_classifier(confusion):
     assert counts.n_groups == 1 or counts.eod == 0.0
 
 
-def test_a_class_without_examples_has_no_accuracy():
+def test_a_class_without_examples_has_no_accuracy() -> None:
     counts = count([0, 0, 1], [0, 1, 1], n_classes=3)
     assert counts.class_accuracy.tolist() == pytest.approx([0.5, 1.0, nan], nan_ok=True)
     assert counts.worst_class_accuracy == 0.5
@@ -183,7 +183,7 @@ def scalars(counts):
 
 
 @given(tables(), st.data())
-def test_groups_may_be_renumbered(confusion, data):
+def test_groups_may_be_renumbered(confusion, data) -> None:
     order = data.draw(st.permutations(range(confusion.shape[0])))
     a, b = from_confusion(confusion), from_confusion(confusion[list(order)])
     assert scalars(a) == pytest.approx(scalars(b), nan_ok=True)
@@ -191,7 +191,7 @@ def test_groups_may_be_renumbered(confusion, data):
 
 
 @given(tables(), st.data())
-def test_classes_may_be_renumbered(confusion, data):
+def test_classes_may_be_renumbered(confusion, data) -> None:
     order = list(data.draw(st.permutations(range(confusion.shape[1]))))
     a, b = from_confusion(confusion), from_confusion(confusion[:, order][:, :, order])
     assert scalars(a) == pytest.approx(scalars(b), nan_ok=True)
@@ -199,7 +199,7 @@ def test_classes_may_be_renumbered(confusion, data):
 
 
 @given(tables(), st.integers(2, 5))
-def test_rates_do_not_depend_on_size(confusion, times):
+def test_rates_do_not_depend_on_size(confusion, times) -> None:
     assert scalars(from_confusion(confusion)) == scalars_equal(from_confusion(confusion * times))
 
 
@@ -208,14 +208,14 @@ def scalars_equal(counts):
 
 
 @given(tables())
-def test_defined_gaps_lie_between_0_and_1(confusion):
+def test_defined_gaps_lie_between_0_and_1(confusion) -> None:
     values = np.array(scalars(from_confusion(confusion)))
     values = values[~np.isnan(values)]
     assert ((values >= 0) & (values <= 1)).all()
 
 
 @given(tables())
-def test_a_second_equal_group_hides_nothing(confusion):
+def test_a_second_equal_group_hides_nothing(confusion) -> None:
     doubled = from_confusion(np.concatenate([confusion, confusion]))
     counts = from_confusion(confusion)
     if counts.n_groups > 1 and counts.n_undefined == 0:
@@ -226,12 +226,12 @@ def test_a_second_equal_group_hides_nothing(confusion):
 
 
 @given(tables())
-def test_json_round_trip(confusion):
+def test_json_round_trip(confusion) -> None:
     counts = from_confusion(confusion)
     assert Counts.from_dict(json.loads(json.dumps(counts.to_dict()))) == counts
 
 
-def test_cannot_be_changed():
+def test_cannot_be_changed() -> None:
     counts = count([0], [0], n_classes=2)
     with pytest.raises(ValueError, match="read-only"):
         counts.hits[0, 0] = 9
@@ -239,7 +239,7 @@ def test_cannot_be_changed():
         hash(counts)
 
 
-def test_equality():
+def test_equality() -> None:
     a = count([0, 1], [0, 1], n_classes=2)
     assert a != count([0, 1], [1, 1], n_classes=2)
     assert a != count([0, 1], [0, 1], n_classes=3)
@@ -247,7 +247,7 @@ def test_equality():
     assert a != "counts"
 
 
-def test_only_like_shapes_add():
+def test_only_like_shapes_add() -> None:
     with pytest.raises(InputError, match="same groups and classes"):
         count([0], [0], n_classes=2) + count([0], [0], n_classes=3)
 
@@ -272,19 +272,19 @@ GOOD = {"examples": [[2, 1]], "predicted": [[1, 2]], "hits": [[1, 1]], "n_missin
         ({"n_missing": -1}, "n_missing"),
     ],
 )
-def test_impossible_records_are_refused(change, message):
+def test_impossible_records_are_refused(change, message) -> None:
     assert Counts.from_dict(GOOD).n == 3
     with pytest.raises(InputError, match=message):
         Counts.from_dict({**GOOD, **change})
 
 
-def test_incomplete_records_are_refused():
+def test_incomplete_records_are_refused() -> None:
     with pytest.raises(InputError, match="lack 'hits'"):
         Counts.from_dict({"examples": [[1, 1]], "predicted": [[1, 1]]})
     with pytest.raises(InputError, match="mapping"):
         Counts.from_dict([1])  # type: ignore[arg-type]
 
 
-def test_names_must_fit():
+def test_names_must_fit() -> None:
     with pytest.raises(InputError, match="3 group names for counts with 1"):
         count([0], [0], n_classes=2).undefined(["a", "b", "c"])

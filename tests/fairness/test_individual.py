@@ -28,19 +28,19 @@ def example(seed, n=12, columns=None, d=4):
     return outputs, rng.normal(size=(n, d))
 
 
-def test_right_angles_and_opposites():
+def test_right_angles_and_opposites() -> None:
     # Distances: 1 between the axes, 2 between opposites.
     features = np.array([[1.0, 0], [0, 2], [-3, 0]])
     assert individual_fairness([0.0, 0.5, 1.0], features) == pytest.approx((0.5 / 1 + 1.0 / 2 + 0.5 / 1) / 3)
 
 
 @given(st.integers(0, 1000), st.integers(2, 12), st.sampled_from([None, 2, 5]))
-def test_equals_a_loop(seed, n, columns):
+def test_equals_a_loop(seed, n, columns) -> None:
     outputs, features = example(seed, n, columns)
     assert individual_fairness(outputs, features) == pytest.approx(by_pairs(outputs, features))
 
 
-def test_chunks_do_not_show(monkeypatch):
+def test_chunks_do_not_show(monkeypatch) -> None:
     outputs, features = example(0, 50, 3)
     whole = individual_fairness(outputs, features)
     sampled = individual_fairness(outputs, features, pairs=500)
@@ -50,7 +50,7 @@ def test_chunks_do_not_show(monkeypatch):
 
 
 @pytest.mark.parametrize("pairs", [None, 2_000_000])
-def test_ten_thousand_examples_take_bounded_memory(pairs):
+def test_ten_thousand_examples_take_bounded_memory(pairs) -> None:
     outputs, features = example(0, 10_000, 2, 32)
     tracemalloc.start()
     try:
@@ -62,7 +62,7 @@ def test_ten_thousand_examples_take_bounded_memory(pairs):
     assert peak < 250e6, "one matrix of all distances would take 800 MB"
 
 
-def test_two_columns_equal_one():
+def test_two_columns_equal_one() -> None:
     p, features = example(0)
     assert individual_fairness(np.stack([1 - p, p], 1), features) == pytest.approx(
         individual_fairness(p, features)
@@ -70,7 +70,7 @@ def test_two_columns_equal_one():
 
 
 @given(st.integers(0, 1000), st.permutations(range(12)))
-def test_order_does_not_matter(seed, order):
+def test_order_does_not_matter(seed, order) -> None:
     outputs, features = example(seed)
     order = list(order)
     assert individual_fairness(outputs[order], features[order]) == pytest.approx(
@@ -79,18 +79,18 @@ def test_order_does_not_matter(seed, order):
 
 
 @given(st.integers(0, 1000), st.floats(0.1, 10), st.floats(-1, 1))
-def test_linear_in_the_outputs_and_blind_to_the_length_of_features(seed, scale, shift):
+def test_linear_in_the_outputs_and_blind_to_the_length_of_features(seed, scale, shift) -> None:
     outputs, features = example(seed)
     expected = scale * individual_fairness(outputs, features)
     lengths = np.linspace(0.5, 3, 12)[:, None]
     assert individual_fairness(scale * outputs + shift, features * lengths) == pytest.approx(expected)
 
 
-def test_a_constant_model_treats_all_alike():
+def test_a_constant_model_treats_all_alike() -> None:
     assert individual_fairness(np.full(12, 0.3), example(0)[1]) == 0.0
 
 
-def test_drawn_pairs_come_near_all_pairs_and_follow_the_seed():
+def test_drawn_pairs_come_near_all_pairs_and_follow_the_seed() -> None:
     outputs, features = example(0, 60, 3, 8)
     whole = individual_fairness(outputs, features)
     drawn = [individual_fairness(outputs, features, pairs=50_000, seed=s) for s in (1, 1, 2)]
@@ -98,20 +98,20 @@ def test_drawn_pairs_come_near_all_pairs_and_follow_the_seed():
     assert drawn == pytest.approx([whole] * 3, rel=0.02)
 
 
-def test_drawing_never_pairs_an_example_with_itself():
+def test_drawing_never_pairs_an_example_with_itself() -> None:
     # Two examples at distance 1 make every drawn pair the same; a pair of equals would be left out, hence
     # epsilon < 0.
     value = individual_fairness([0.0, 1.0], np.eye(2), pairs=1000, epsilon=-1.0)
     assert value == pytest.approx(1.0)
 
 
-def test_equal_features_are_left_out():
+def test_equal_features_are_left_out() -> None:
     features = np.array([[1.0, 0], [3.0, 0], [0, 1.0]])
     assert individual_fairness([0.0, 1.0, 1.0], features) == pytest.approx((1.0 + 0.0) / 2)
     assert individual_fairness([0.0, 1.0, 1.0], features, pairs=20_000) == pytest.approx(0.5, abs=0.02)
 
 
-def test_an_example_without_direction_has_no_pairs():
+def test_an_example_without_direction_has_no_pairs() -> None:
     outputs, features = example(0, 12, 3)
     black = np.vstack([features[:5], np.zeros((1, 4)), features[5:]])
     more = np.vstack([outputs[:5], [[1.0, 0, 0]], outputs[5:]])
@@ -121,7 +121,7 @@ def test_an_example_without_direction_has_no_pairs():
     assert math.isnan(individual_fairness([0.0, 1.0], [[1.0], [0.0]]))
 
 
-def test_pairs_serve_several_models():
+def test_pairs_serve_several_models() -> None:
     one, features = example(0, 30, 3)
     other = example(1, 30, 3)[0]
     for pairs in (None, 300):
@@ -131,13 +131,13 @@ def test_pairs_serve_several_models():
             assert shared.individual_fairness(outputs) == alone
 
 
-def test_single_precision_takes_distances_in_double():
+def test_single_precision_takes_distances_in_double() -> None:
     outputs, features = example(0, 30, 3)
     single = features.astype(np.float32)
     assert individual_fairness(outputs, single) == individual_fairness(outputs, single.astype(np.float64))
 
 
-def test_no_pair_left_is_undefined():
+def test_no_pair_left_is_undefined() -> None:
     assert math.isnan(individual_fairness([0.0, 1.0], [[1.0, 1.0], [2.0, 2.0]]))
     assert math.isnan(individual_fairness([0.0], [[1.0, 1.0]]))
     assert math.isnan(individual_fairness([], np.zeros((0, 3)), pairs=5))
@@ -153,6 +153,6 @@ def test_no_pair_left_is_undefined():
         ([0.0, 1.0], np.eye(2), {"pairs": 0}, "pairs must be at least 1"),
     ],
 )
-def test_bad_input_is_named(outputs, features, options, message):
+def test_bad_input_is_named(outputs, features, options, message) -> None:
     with pytest.raises(InputError, match=message):
         individual_fairness(outputs, features, **options)

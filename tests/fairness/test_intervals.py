@@ -41,7 +41,7 @@ def drawn(rng, positives, negatives, tpr, fpr):
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
-def test_wilson_equals_scipy(hits, misses, level):
+def test_wilson_equals_scipy(hits, misses, level) -> None:
     n = hits + misses
     low, high = wilson(hits, n, level)
     if n == 0:
@@ -53,14 +53,14 @@ def test_wilson_equals_scipy(hits, misses, level):
     assert 0 <= low <= hits / n <= high <= 1
 
 
-def test_wilson_keeps_the_shape():
+def test_wilson_keeps_the_shape() -> None:
     low, high = wilson(np.array([[1, 2], [0, 0]]), np.array([10, 0]) + np.array([[0, 2], [0, 0]]))
     assert low.shape == high.shape == (2, 2)
     assert np.isnan(low).tolist() == [[False, False], [False, True]]
 
 
 @pytest.mark.parametrize(("hits", "n", "level"), [(3, 2, 0.9), (-1, 2, 0.9), (1, 2, 1.0), (1, 2, 0)])
-def test_wilson_refuses_what_is_no_share(hits, n, level):
+def test_wilson_refuses_what_is_no_share(hits, n, level) -> None:
     with pytest.raises(InputError):
         wilson(hits, n, level)
 
@@ -68,7 +68,7 @@ def test_wilson_refuses_what_is_no_share(hits, n, level):
 # --- the gap that chance alone shows
 
 
-def test_floor_of_two_groups_equals_the_closed_form():
+def test_floor_of_two_groups_equals_the_closed_form() -> None:
     # The TPR gap of two groups of 50 is |N(0, s²)| with s² = 2 · 0.9 · 0.1 / 50, the FPR gap likewise, and
     # the mean of the larger of two such is 2 s / sqrt(pi).
     expected = 2 * math.sqrt(2 * 0.09 / 50) / math.sqrt(math.pi)
@@ -76,7 +76,7 @@ def test_floor_of_two_groups_equals_the_closed_form():
     assert chance_floor(equal_groups(2), resamples=20_000).mean == pytest.approx(expected, abs=0.002)
 
 
-def test_floor_of_eight_groups_equals_the_expected_range():
+def test_floor_of_eight_groups_equals_the_expected_range() -> None:
     # The larger of two ranges of eight normal rates, by simulation apart from ours; DESIGN.md gives 0.139.
     normal = np.random.default_rng(1).normal(0, math.sqrt(0.09 / 50), size=(20_000, 2, 8))
     expected = np.ptp(normal, axis=2).max(axis=1)
@@ -88,7 +88,7 @@ def test_floor_of_eight_groups_equals_the_expected_range():
 
 @pytest.mark.parametrize("quantity", ["eod", "dpd"])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_floor_falls_with_the_root_of_the_size(quantity, n_classes):
+def test_floor_falls_with_the_root_of_the_size(quantity, n_classes) -> None:
     small, large = (
         chance_floor(equal_groups(3, n_classes, 40 * k, 32 * k), quantity=quantity, resamples=4000).mean
         for k in (1, 16)
@@ -96,7 +96,7 @@ def test_floor_falls_with_the_root_of_the_size(quantity, n_classes):
     assert small / large == pytest.approx(4, rel=0.1)
 
 
-def test_floor_equals_permuting_the_predictions_within_each_class():
+def test_floor_equals_permuting_the_predictions_within_each_class() -> None:
     rng = np.random.default_rng(3)
     y, g = rng.integers(0, 2, 400), rng.integers(0, 3, 400)
     p = np.where(rng.random(400) < 0.8, y, 1 - y)
@@ -112,7 +112,7 @@ def test_floor_equals_permuting_the_predictions_within_each_class():
         assert floor.high == pytest.approx(np.quantile(permuted, 0.95), rel=0.07)
 
 
-def test_floor_of_a_perfect_classifier_is_what_its_labels_say():
+def test_floor_of_a_perfect_classifier_is_what_its_labels_say() -> None:
     table = np.array([[30, 10], [20, 20]])
     perfect = Counts(table, table, table)
     assert chance_floor(perfect, quantity="eod") == (0.0, 0.0)
@@ -133,7 +133,7 @@ def test_floor_of_a_perfect_classifier_is_what_its_labels_say():
     ],
 )
 @pytest.mark.parametrize("quantity", ["eod", "dpd"])
-def test_intervals_cover_the_truth(tpr, size, quantity):
+def test_intervals_cover_the_truth(tpr, size, quantity) -> None:
     rng = np.random.default_rng(0)
     tpr = np.array(tpr)
     sizes = np.full(len(tpr), size)
@@ -146,48 +146,48 @@ def test_intervals_cover_the_truth(tpr, size, quantity):
     assert covered >= 184  # 92 %: 95 % less two standard errors of 200 draws
 
 
-def test_intervals_are_not_vacuous():
+def test_intervals_are_not_vacuous() -> None:
     rng = np.random.default_rng(0)
     sizes = np.array([2000, 2000])
     low, high = gap_interval(drawn(rng, sizes, sizes, np.array([0.9, 0.6]), 0.1))
     assert 0.25 < low < 0.3 < high < 0.35
 
 
-def test_ten_of_ten_is_no_certainty():
+def test_ten_of_ten_is_no_certainty() -> None:
     interval = gap_interval(equal_groups(2, 2, 10, 10))
     assert interval.low == 0
     assert interval.high > 0.1
 
 
-def test_a_higher_level_is_wider():
+def test_a_higher_level_is_wider() -> None:
     counts = equal_groups(3)
     assert gap_interval(counts, level=0.5).high < gap_interval(counts, level=0.99).high
 
 
 @pytest.mark.parametrize("function", [gap_interval, chance_floor])
 @pytest.mark.parametrize("quantity", ["eod", "dpd"])
-def test_seeds_decide(function, quantity):
+def test_seeds_decide(function, quantity) -> None:
     counts = equal_groups(3, 4)
     assert function(counts, quantity=quantity, seed=1) == function(counts, quantity=quantity, seed=1)
     assert function(counts, quantity=quantity, seed=1) != function(counts, quantity=quantity, seed=2)
 
 
 @pytest.mark.parametrize("function", [gap_interval, chance_floor])
-def test_undefined_stays_undefined(function):
+def test_undefined_stays_undefined(function) -> None:
     one_group = equal_groups(1)
     assert np.isnan(function(one_group, quantity="eod")).all()
     assert np.isnan(function(one_group, quantity="dpd")).all()
 
 
 @pytest.mark.parametrize("function", [gap_interval, chance_floor])
-def test_an_absent_group_changes_nothing(function):
+def test_an_absent_group_changes_nothing(function) -> None:
     two = equal_groups(2)
     three = Counts(*(np.vstack([t, [[0, 0]]]) for t in (two.examples, two.predicted, two.hits)))
     assert function(three, resamples=5000) == pytest.approx(function(two, resamples=5000), abs=0.01)
 
 
 @pytest.mark.parametrize("function", [gap_interval, chance_floor])
-def test_bad_input_is_refused(function):
+def test_bad_input_is_refused(function) -> None:
     with pytest.raises(InputError, match="quantity"):
         function(equal_groups(2), quantity="tpr")
     with pytest.raises(InputError, match="resamples"):
@@ -206,7 +206,7 @@ def trained(rng, sizes, shares):
     return Counts(sizes[None], (hits + np.roll(sizes - hits, 1))[None], hits[None])
 
 
-def test_identical_models_show_a_class_bias_of_a_tenth():
+def test_identical_models_show_a_class_bias_of_a_tenth() -> None:
     """50 images of each of 10 classes at 69 %: the chance value, against models that are drawn alike."""
     rng = np.random.default_rng(0)
     pairs = [[trained(rng, [50] * 10, 0.69) for _ in range(2)] for _ in range(500)]
@@ -225,7 +225,7 @@ def test_identical_models_show_a_class_bias_of_a_tenth():
         pytest.param([0.95, 0.9, 0.9, 1.0], id="near certainty"),
     ],
 )
-def test_intervals_of_class_bias_cover_the_truth(shares):
+def test_intervals_of_class_bias_cover_the_truth(shares) -> None:
     rng = np.random.default_rng(0)
     true = np.abs(np.array(shares) / np.mean(shares) - 1).mean()
     covered = 0
@@ -236,7 +236,7 @@ def test_intervals_of_class_bias_cover_the_truth(shares):
     assert covered >= 184
 
 
-def test_undefined_class_bias_has_no_interval():
+def test_undefined_class_bias_has_no_interval() -> None:
     empty = Counts(*[np.array([[10, 0]])] * 3)
     assert np.isnan(class_bias_interval(empty, empty)).all()
     assert np.isnan(class_bias_chance(empty, empty)).all()
@@ -247,7 +247,7 @@ def test_undefined_class_bias_has_no_interval():
 # --- label base rates
 
 
-def test_base_rate_gap():
+def test_base_rate_gap() -> None:
     table = np.array([[30, 10], [20, 20]])
     result = base_rate_gap(Counts(table, np.array([[40, 0], [40, 0]]), np.array([[30, 0], [20, 0]])))
     assert result.value == 0.25

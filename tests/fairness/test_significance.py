@@ -19,7 +19,7 @@ def transformed(x, null):
 
 @pytest.mark.parametrize("null", ["ratio", "difference", "raw"])
 @pytest.mark.parametrize("seeds", [(5, 5), (3, 7)])
-def test_equals_scipys_welch(null, seeds):
+def test_equals_scipys_welch(null, seeds) -> None:
     a, b = accuracies(0, seeds[0]), accuracies(1, seeds[1], shift=0.05)
     result = affected_classes(a, b, null=null)
     ta, tb = transformed(a, null), transformed(b, null)
@@ -31,7 +31,7 @@ def test_equals_scipys_welch(null, seeds):
     assert (result.null, result.level, result.correction) == (null, 0.05, None)
 
 
-def test_nulls_differ_where_the_paper_says_so():
+def test_nulls_differ_where_the_paper_says_so() -> None:
     # Both classes lose a fifth: in proportion nothing happened to either, in difference the better one lost
     # more.
     rng = np.random.default_rng(0)
@@ -42,7 +42,7 @@ def test_nulls_differ_where_the_paper_says_so():
     assert affected_classes(a, b, null="raw").affected.all()
 
 
-def test_model_accuracy_may_be_given():
+def test_model_accuracy_may_be_given() -> None:
     a, b = accuracies(0), accuracies(1)
     totals = np.linspace(0.6, 0.7, 5), np.linspace(0.7, 0.8, 5)
     expected = stats.ttest_ind(a / totals[0][:, None], b / totals[1][:, None], equal_var=False).pvalue
@@ -52,7 +52,7 @@ def test_model_accuracy_may_be_given():
 
 
 @given(st.integers(0, 100), st.permutations(range(6)), st.permutations(range(5)))
-def test_order_of_classes_and_seeds_does_not_matter(seed, classes, seeds):
+def test_order_of_classes_and_seeds_does_not_matter(seed, classes, seeds) -> None:
     a, b = accuracies(seed), accuracies(seed + 1000)
     plain = affected_classes(a, b, correction="holm")
     turned = affected_classes(a[list(seeds)][:, list(classes)], b[:, list(classes)], correction="holm")
@@ -60,7 +60,7 @@ def test_order_of_classes_and_seeds_does_not_matter(seed, classes, seeds):
 
 
 @given(st.integers(0, 100))
-def test_swapping_the_models_swaps_better_and_keeps_p(seed):
+def test_swapping_the_models_swaps_better_and_keeps_p(seed) -> None:
     a, b = accuracies(seed), accuracies(seed + 1000)
     one, other = affected_classes(a, b), affected_classes(b, a)
     assert one.p == pytest.approx(other.p)
@@ -68,7 +68,7 @@ def test_swapping_the_models_swaps_better_and_keeps_p(seed):
 
 
 @pytest.mark.parametrize("null", ["ratio", "difference", "raw"])
-def test_percent_or_fraction_is_the_same(null):
+def test_percent_or_fraction_is_the_same(null) -> None:
     a, b = accuracies(0), accuracies(1)
     assert affected_classes(a * 100, b * 100, null=null).p == pytest.approx(
         affected_classes(a, b, null=null).p
@@ -78,7 +78,7 @@ def test_percent_or_fraction_is_the_same(null):
 # --- corrections
 
 
-def test_bh_equals_scipy():
+def test_bh_equals_scipy() -> None:
     a, b = accuracies(0), accuracies(1, shift=np.linspace(0, 0.4, 6))
     result = affected_classes(a, b, correction="bh")
     assert result.p == pytest.approx(stats.false_discovery_control(result.p_uncorrected))
@@ -94,7 +94,7 @@ def holm_by_hand(p):
 
 
 @given(st.integers(0, 200))
-def test_corrections_only_raise_p_and_holm_is_the_stricter(seed):
+def test_corrections_only_raise_p_and_holm_is_the_stricter(seed) -> None:
     a, b = accuracies(seed), accuracies(seed + 1000, shift=np.linspace(0, 0.4, 6))
     plain, bh, holm = (affected_classes(a, b, correction=c) for c in (None, "bh", "holm"))
     assert (bh.p >= plain.p - 1e-15).all()
@@ -102,7 +102,7 @@ def test_corrections_only_raise_p_and_holm_is_the_stricter(seed):
     assert holm.p == pytest.approx(holm_by_hand(plain.p.tolist()))
 
 
-def test_noise_alone_affects_about_the_levels_share_of_classes_uncorrected():
+def test_noise_alone_affects_about_the_levels_share_of_classes_uncorrected() -> None:
     rng = np.random.default_rng(0)
     plain = corrected = 0
     for _ in range(200):
@@ -116,7 +116,7 @@ def test_noise_alone_affects_about_the_levels_share_of_classes_uncorrected():
 # --- the limits
 
 
-def test_no_variance():
+def test_no_variance() -> None:
     a = np.tile([0.9, 0.8, 0.7], (5, 1))
     b = np.tile([0.9, 0.6, 0.7], (5, 1))
     b[:, 2] += [-0.1, 0.1, 0.0, 0.0, 0.05]
@@ -129,7 +129,7 @@ def test_no_variance():
 
 
 @pytest.mark.parametrize("null", ["ratio", "difference", "raw"])
-def test_rounding_is_no_variance(null):
+def test_rounding_is_no_variance(null) -> None:
     # 0.1 · 3 and 0.3 differ in the last bit, as accuracies computed in two ways do.
     a = np.array([[0.3, 0.3], [0.1 * 3, 0.3], [0.3, 0.1 * 3]])
     result = affected_classes(a, a[::-1], null=null)
@@ -145,13 +145,13 @@ def near_ceiling(rng, seeds, flips, chance, size=50, classes=4000):
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("flips", [1, 3])
 @pytest.mark.parametrize("chance", [0.02, 0.1, 0.3, 0.5])
-def test_classes_that_hardly_vary_give_no_more_false_alarms_than_the_level(seeds, flips, chance):
+def test_classes_that_hardly_vary_give_no_more_false_alarms_than_the_level(seeds, flips, chance) -> None:
     rng = np.random.default_rng(0)
     a, b = (near_ceiling(rng, seeds, flips, chance) for _ in range(2))
     assert affected_classes(a, b, null="raw", class_sizes=np.full(4000, 50)).affected.mean() <= 0.05
 
 
-def test_a_variance_of_almost_nothing_proves_little():
+def test_a_variance_of_almost_nothing_proves_little() -> None:
     """One seed is off by a hundredth of an example, all others agree."""
     a, b = np.full((5, 1), 0.90), np.full((5, 1), 0.88)
     b[0] += 0.0002
@@ -160,7 +160,7 @@ def test_a_variance_of_almost_nothing_proves_little():
     assert 0.005 < floored.p[0] < 0.05
 
 
-def test_class_sizes_do_not_matter_where_seeds_vary():
+def test_class_sizes_do_not_matter_where_seeds_vary() -> None:
     a, b = accuracies(0), accuracies(1, shift=0.05)
     for null in ("ratio", "difference", "raw"):
         with_sizes = affected_classes(a, b, null=null, class_sizes=[1000] * 6)
@@ -170,7 +170,7 @@ def test_class_sizes_do_not_matter_where_seeds_vary():
 
 
 @pytest.mark.parametrize("seeds", [(1, 5), (5, 1), (1, 1)])
-def test_one_seed_proves_nothing(seeds):
+def test_one_seed_proves_nothing(seeds) -> None:
     result = affected_classes(accuracies(0, seeds[0]), accuracies(1, seeds[1], shift=1), correction="bh")
     assert np.isnan(result.p).all()
     assert not result.affected.any()
@@ -178,7 +178,7 @@ def test_one_seed_proves_nothing(seeds):
 
 
 @pytest.mark.parametrize("correction", [None, "holm", "bh"])
-def test_an_undefined_class_leaves_the_others_alone(correction):
+def test_an_undefined_class_leaves_the_others_alone(correction) -> None:
     a, b = accuracies(0), accuracies(1)
     a[0, 2] = np.nan
     result = affected_classes(a, b, null="raw", correction=correction)
@@ -190,7 +190,7 @@ def test_an_undefined_class_leaves_the_others_alone(correction):
     )
 
 
-def test_a_model_that_is_never_right_has_no_ratio():
+def test_a_model_that_is_never_right_has_no_ratio() -> None:
     result = affected_classes(np.zeros((3, 2)), accuracies(0, 3, 2))
     assert np.isnan(result.p).all()
     assert not result.affected.any()
@@ -207,6 +207,6 @@ def test_a_model_that_is_never_right_has_no_ratio():
         (lambda: affected_classes(accuracies(0), accuracies(0), level=5), "level must lie"),
     ],
 )
-def test_bad_input_is_named(call, message):
+def test_bad_input_is_named(call, message) -> None:
     with pytest.raises(InputError, match=message):
         call()

@@ -133,3 +133,37 @@ def test_a_taken_name_stays_what_it_was() -> None:
         models.register_model("linear", inputs="images")(lambda shape, n: nn.Identity())
     assert models.models.get("linear") is before
     models.check("linear", input_shape=(4,))
+
+
+@pytest.mark.parametrize("name", [*models.models, "mlp-16-8"])
+def test_shapes_are_known_before_memory_is_taken(name: str) -> None:
+    """Each model of ours can be built without memory, so that weights from elsewhere can be compared first."""
+    shape = next(s for s in ((3, 32, 32), (7,), (12, 50)) if fits(name, s))
+    module = models.build(name, input_shape=shape, n_classes=3)
+    with torch.device("meta"):
+        sketch = models.build(name, input_shape=shape, n_classes=3)
+    kept = {key: tensor.shape for key, tensor in module.state_dict().items()}
+    assert {key: tensor.shape for key, tensor in sketch.state_dict().items()} == kept
+    again = models.build_fitting(
+        lambda: models.build(name, input_shape=shape, n_classes=3), module.state_dict()
+    )
+    for key, tensor in again.state_dict().items():
+        assert torch.equal(tensor, module.state_dict()[key])
+
+
+def fits(name: str, shape: tuple[int, ...]) -> bool:
+    try:
+        models.check(name, input_shape=shape)
+    except InputError:
+        return False
+    return True
+
+
+def test_a_module_that_needs_memory_is_built_at_once() -> None:
+    class Counting(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(2, int(torch.tensor(3).item()))
+
+    state = Counting().state_dict()
+    assert torch.equal(models.build_fitting(Counting, state).layer.weight, state["layer.weight"])

@@ -27,7 +27,7 @@ SYMBOLS = {"majority": 0.2, "teacher": 0.9}
         (">= 2 * 3 - 1", ">=", 5.0),
     ],
 )
-def test_grammar(text, direction, bound):
+def test_grammar(text, direction, bound) -> None:
     constraint = parse_constraint("accuracy", text, SYMBOLS)
     assert (constraint.name, constraint.direction) == ("accuracy", direction)
     assert constraint.bound == pytest.approx(bound)
@@ -53,12 +53,12 @@ def test_grammar(text, direction, bound):
         None,
     ],
 )
-def test_anything_else_is_refused_by_name(text):
+def test_anything_else_is_refused_by_name(text) -> None:
     with pytest.raises(SpaceError, match=r"constraints: accuracy: cannot read .*majority, teacher"):
         parse_constraint("accuracy", text, SYMBOLS)
 
 
-def test_unknown_names_are_refused_with_the_nearest():
+def test_unknown_names_are_refused_with_the_nearest() -> None:
     with pytest.raises(SpaceError, match=r"'majorty'.*did you mean 'majority'.*known: majority, teacher"):
         parse_constraint("accuracy", ">= majorty", SYMBOLS)
     with pytest.raises(SpaceError, match="known: none here"):
@@ -66,26 +66,26 @@ def test_unknown_names_are_refused_with_the_nearest():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_symbol_without_a_value_is_refused(value):
+def test_a_symbol_without_a_value_is_refused(value) -> None:
     with pytest.raises(SpaceError, match="not a finite number"):
         parse_constraint("accuracy", ">= majority", {"majority": value})
 
 
-def test_overflow_is_refused():
+def test_overflow_is_refused() -> None:
     with pytest.raises(SpaceError, match="not a finite number"):
         parse_constraint("accuracy", ">= 1e999")
 
 
 @given(st.floats(allow_nan=False), st.floats(-1e6, 1e6))
-def test_violation_is_at_most_0_just_when_the_bound_holds(value, bound):
+def test_violation_is_at_most_0_just_when_the_bound_holds(value, bound) -> None:
     assert (Constraint("x", ">=", bound).violation(value) <= 0) == (value >= bound)
     assert (Constraint("x", "<=", bound).violation(value) <= 0) == (value <= bound)
 
 
-def test_undefined_is_infeasible():
+def test_undefined_is_infeasible() -> None:
     assert Constraint("eod", "<=", 0.1).violation(math.nan) == math.inf
     assert Constraint("eod", ">=", 0.1).violation(math.nan) == math.inf
 
 
-def test_reads_as_it_was_written():
+def test_reads_as_it_was_written() -> None:
     assert str(parse_constraint("accuracy", ">= majority + 0.05", SYMBOLS)) == "accuracy >= 0.25"

@@ -34,7 +34,7 @@ def by_pairs(values, directions, feasible=None):
 
 
 @given(POINTS, st.data())
-def test_equals_the_definition(values, data):
+def test_equals_the_definition(values, data) -> None:
     n, d = values.shape
     directions = data.draw(st.lists(st.sampled_from(["max", "min"]), min_size=d, max_size=d))
     feasible = data.draw(st.none() | arrays(bool, n))
@@ -44,45 +44,45 @@ def test_equals_the_definition(values, data):
 
 
 @given(POINTS, st.data())
-def test_order_does_not_matter(values, data):
+def test_order_does_not_matter(values, data) -> None:
     directions = ["max"] * values.shape[1]
     order = np.array(data.draw(st.permutations(range(len(values)))), int)
     assert (non_dominated(values[order], directions) == non_dominated(values, directions)[order]).all()
 
 
 @given(POINTS, st.floats(0.1, 10), st.floats(-5, 5))
-def test_scale_and_shift_do_not_matter(values, scale, shift):
+def test_scale_and_shift_do_not_matter(values, scale, shift) -> None:
     directions = ["min"] * values.shape[1]
     assert (non_dominated(values * scale + shift, directions) == non_dominated(values, directions)).all()
 
 
 @given(POINTS)
-def test_maximising_is_minimising_the_negative(values):
+def test_maximising_is_minimising_the_negative(values) -> None:
     d = values.shape[1]
     assert (non_dominated(values, ["max"] * d) == non_dominated(-values, ["min"] * d)).all()
 
 
-def test_ties_are_kept():
+def test_ties_are_kept() -> None:
     assert non_dominated([[1, 2], [1, 2], [0, 0]], ["max", "max"]).tolist() == [True, True, False]
     assert non_dominated([[0.0, 1.0], [-0.0, 1.0]], ["min", "max"]).tolist() == [True, True]
 
 
-def test_nan_poisons_nothing():
+def test_nan_poisons_nothing() -> None:
     assert non_dominated([[nan, 9], [1, 1], [9, nan]], ["max", "max"]).tolist() == [False, True, False]
 
 
-def test_the_infeasible_is_out_and_dominates_nothing():
+def test_the_infeasible_is_out_and_dominates_nothing() -> None:
     assert non_dominated([[9, 9], [1, 1]], ["max", "max"], [False, True]).tolist() == [False, True]
 
 
-def test_empty():
+def test_empty() -> None:
     assert non_dominated([], ["max", "min"]).shape == (0,)
     assert non_dominated([], ["max", "min"], []).shape == (0,)
     assert non_dominated(np.zeros((0, 3)), ["max"] * 3).shape == (0,)
 
 
 @pytest.mark.parametrize("d", [2, 3])
-def test_ten_thousand_points_on_the_front(d):
+def test_ten_thousand_points_on_the_front(d) -> None:
     n = 10_000 if d == 2 else 1_000
     x = np.arange(n, dtype=float)
     values = np.stack([x, -x, x][:d], axis=1)
@@ -101,6 +101,6 @@ def test_ten_thousand_points_on_the_front(d):
         ([[1]], ["max"], [0.5], r"bool \[1\]"),
     ],
 )
-def test_bad_input_is_named(values, directions, feasible, message):
+def test_bad_input_is_named(values, directions, feasible, message) -> None:
     with pytest.raises(InputError, match=message):
         non_dominated(values, directions, feasible)

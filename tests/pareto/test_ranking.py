@@ -40,19 +40,19 @@ def longest_chain(values):
 
 
 @given(POINTS)
-def test_rank_is_the_longest_chain(values):
+def test_rank_is_the_longest_chain(values) -> None:
     assert non_dominated_rank(values, ["min"] * values.shape[1]).tolist() == longest_chain(values)
 
 
 @given(POINTS, st.data())
-def test_rank_zero_is_the_non_dominated_set(values, data):
+def test_rank_zero_is_the_non_dominated_set(values, data) -> None:
     d = values.shape[1]
     directions = data.draw(st.lists(st.sampled_from(["max", "min"]), min_size=d, max_size=d))
     assert ((non_dominated_rank(values, directions) == 0) == non_dominated(values, directions)).all()
 
 
 @given(POINTS, st.data())
-def test_rank_under_permutation_and_flip(values, data):
+def test_rank_under_permutation_and_flip(values, data) -> None:
     d = values.shape[1]
     order = np.array(data.draw(st.permutations(range(len(values)))), int)
     ranks = non_dominated_rank(values, ["max"] * d)
@@ -78,7 +78,7 @@ def farthest_first(rows):
 
 
 @given(FINITE)
-def test_epsilon_net_is_farthest_first(values):
+def test_epsilon_net_is_farthest_first(values) -> None:
     rows = [tuple(row) for row in values.tolist()]
     net = farthest_first(sorted(set(rows))) if rows else []
     places = epsilon_net(values, ["min"] * values.shape[1])
@@ -89,7 +89,7 @@ def test_epsilon_net_is_farthest_first(values):
 
 
 @given(FINITE, st.data())
-def test_epsilon_net_under_permutation_flip_and_scale(values, data):
+def test_epsilon_net_under_permutation_flip_and_scale(values, data) -> None:
     d = values.shape[1]
     order = np.array(data.draw(st.permutations(range(len(values)))), int)
     places = epsilon_net(values, ["max"] * d)
@@ -99,23 +99,23 @@ def test_epsilon_net_under_permutation_flip_and_scale(values, data):
     assert (epsilon_net(values * scale + shift, ["max"] * d) == places).all()
 
 
-def test_epsilon_net_of_a_line():
+def test_epsilon_net_of_a_line() -> None:
     """Best first, then the other end, the middle, the quarters."""
     x = np.arange(5.0)
     assert epsilon_net(np.stack([x, -x], axis=1), ["min", "min"]).tolist() == [0, 3, 2, 4, 1]
 
 
-def test_equal_rows_share_the_first_place():
+def test_equal_rows_share_the_first_place() -> None:
     assert epsilon_net([[0, 1], [1, 0], [0, 1], [1, 0]], ["min", "min"]).tolist() == [0, 2, 0, 2]
 
 
 @pytest.mark.parametrize("values", [[[inf, 0], [0, inf], [1, 1]], [[inf, 0], [inf, 1]], [[-inf, inf]]])
-def test_epsilon_net_of_infinities(values):
+def test_epsilon_net_of_infinities(values) -> None:
     places = epsilon_net(values, ["min", "min"])
     assert sorted(places) == list(range(len(values)))
 
 
-def test_empty():
+def test_empty() -> None:
     assert non_dominated_rank([], ["max", "min"]).shape == (0,)
     assert non_dominated_rank([[nan, 1]], ["max", "min"]).tolist() == [-1]
     assert epsilon_net([], ["max", "min"]).shape == (0,)

@@ -157,3 +157,16 @@ def test_folding_piece_by_piece_is_folding_at_once() -> None:
         for event in events[cut:]:
             state.apply(event)
         assert state == fold(events)
+
+
+def away(t: float, seconds: float) -> dict[str, object]:
+    return {"t": t, "kind": "away", "seconds": seconds}
+
+
+def test_what_began_before_a_sleep_moves_by_its_length() -> None:
+    """So the time since then is that at work; what has ended stays where it was."""
+    state = fold([run(0, "running"), started(1), ended(4, "done"), started(5, "t0001"), away(1010, 1000)])
+    assert state.trials_started == 1000
+    assert state.trials["t0001"].started == 1005
+    assert (state.trials["t0000"].started, state.trials["t0000"].ended) == (1, 4)
+    assert fold([run(0, "running"), away(2, float("inf"))]).unknown == 1

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import kdtune
-from kdtune.data.tables.form import Form
+from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.errors import DataError
 from kdtune.student.raw_input import inputs_of

@@ -1,5 +1,6 @@
 """The cache of baselines: intact ones are found again, damaged ones are trained again."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,13 @@ def test_what_was_kept_is_found(kept: Kept) -> None:
 
 def test_a_measure_that_was_not_taken_is_taken_by_training_anew(kept: Kept) -> None:
     assert found(kept[0], "parameters") is None
+
+
+def test_a_baseline_without_its_predictions_is_trained_anew(kept: Kept) -> None:
+    baseline, _ = kept
+    reports = (*baseline.reports[:-1], replace(baseline.reports[-1], predictions=None))
+    baseline_cache.to_cache(replace(baseline, reports=reports), "key")
+    assert found(baseline) is None
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "reports.jsonl", "sha256.json"])

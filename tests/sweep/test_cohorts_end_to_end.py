@@ -30,30 +30,30 @@ SPACE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def undisturbed(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def uninterrupted(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return kdtune.search(SPACE, name="cohorts", directory=tmp_path_factory.mktemp("runs"))
 
 
-def test_students_are_trained_as_one_and_counted_one_by_one(undisturbed: Any) -> None:
-    assert undisturbed.record.machine["cohort"] == {"size": 6, "architectures": ["lenet5", "mlp-16"]}
-    trials = undisturbed.trials()
+def test_students_are_trained_as_one_and_counted_one_by_one(uninterrupted: Any) -> None:
+    assert uninterrupted.record.machine["cohort"] == {"size": 6, "architectures": ["lenet5", "mlp-16"]}
+    trials = uninterrupted.trials()
     assert len(trials) == 8
     assert set(trials["state"]) == {"done", "stopped"}
     assert {"lenet5", "mlp-16"} == set(trials["student"])
     for trial, row in trials.iterrows():
-        epochs = [report.epoch for report in undisturbed.reports(trial)]
+        epochs = [report.epoch for report in uninterrupted.reports(trial)]
         assert epochs == list(range(1, row["epoch"] + 1))
-        assert (undisturbed.files.checkpoint(trial)).exists()
-    assert not any((undisturbed.files.root / "cohorts").iterdir())
+        assert (uninterrupted.files.checkpoint(trial)).exists()
+    assert not any((uninterrupted.files.root / "cohorts").iterdir())
 
 
-def test_what_stopped_early_cost_no_further_epoch(undisturbed: Any) -> None:
-    stopped = undisturbed.trials().query("state == 'stopped'")
+def test_what_stopped_early_cost_no_further_epoch(uninterrupted: Any) -> None:
+    stopped = uninterrupted.trials().query("state == 'stopped'")
     assert len(stopped) > 0
     assert (stopped["epoch"] < 4).all()
 
 
-def test_killed_and_resumed_equals_undisturbed(undisturbed: Any, tmp_path: Path) -> None:
+def test_killed_and_resumed_equals_uninterrupted(uninterrupted: Any, tmp_path: Path) -> None:
     """Kill -9 the driver in the middle of a cohort that some have left already."""
     space = tmp_path / "space.yaml"
     space.write_text(yaml.safe_dump(SPACE))
@@ -67,4 +67,4 @@ def test_killed_and_resumed_equals_undisturbed(undisturbed: Any, tmp_path: Path)
     resumed = kdtune_cli("search", "--resume", "killed", cwd=tmp_path)
     _, err = resumed.communicate(timeout=400)
     assert resumed.returncode == 0, err
-    assert_same_numbers(open_run(files), undisturbed)
+    assert_same_numbers(open_run(files), uninterrupted)

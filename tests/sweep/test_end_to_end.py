@@ -18,11 +18,12 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 import kdtune
+from kdtune.fairness import count
 from kdtune.files import dumps
 from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
 from tests.sweep.blobs import blobs
-from tests.sweep.remote.test_user_models import lay_traps
+from tests.sweep.remote.test_carried_code import lay_traps
 
 
 def assert_same_numbers(run: Any, other: Any) -> None:
@@ -78,6 +79,24 @@ def test_recorded_numbers_are_those_of_fairlearn(small_run: Any) -> None:
             dpd.append(demographic_parity_difference(truth, guess, sensitive_features=group))
         assert row["eod"] == pytest.approx(np.mean(eod), abs=1e-12)
         assert row["dpd"] == pytest.approx(np.mean(dpd), abs=1e-12)
+
+
+def test_every_finished_model_keeps_its_answers_on_validation(small_run: Any) -> None:
+    state, validation = small_run.state(), small_run.validation()
+    models = [*state.trials.values(), *state.baselines.values()]
+    assert len(models) == 4 + 4
+    for model in models:
+        counts = small_run.report(model.id).counts
+        answers = small_run.predictions(model)
+        assert counts[ALL] == count(validation.labels, answers, n_classes=counts[ALL].n_classes)
+        groups = validation.groups["color"]
+        assert counts["color"] == count(
+            validation.labels,
+            answers,
+            groups,
+            n_classes=counts["color"].n_classes,
+            n_groups=counts["color"].n_groups,
+        )
 
 
 def test_reports_say_where_student_and_teacher_disagree(small_run: Any) -> None:
@@ -137,7 +156,7 @@ def epochs_reported(events: Path) -> int:
     return sum('"kind":"report","id":"t0' in line for line in events.read_text().splitlines())
 
 
-def test_killed_and_resumed_equals_undisturbed(small_run: Any, space_file: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed_equals_uninterrupted(small_run: Any, space_file: Path, tmp_path: Path) -> None:
     """Kill -9 the driver in the middle of a trial; the resumed sweep finds what the uninterrupted one found.
 
     So the same seed gives the same trials and numbers, also in another process, and the baselines come from the cache.
@@ -222,7 +241,7 @@ def user_sweep(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> p
         del models._items["one-layer"], datasets._items["blobs"]
 
 
-def test_user_models_and_data_sets_reach_the_workers(user_sweep: pandas.DataFrame) -> None:
+def test_carried_code_and_data_sets_reach_the_workers(user_sweep: pandas.DataFrame) -> None:
     trained = user_sweep[user_sweep["lr"] == 0.05]
     assert set(trained["state"]) == {"done"}
     assert (trained["accuracy"] > 0.6).all()

@@ -54,8 +54,8 @@ def space_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(space_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("undisturbed")
+def uninterrupted(space_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("uninterrupted")
     environment = {**os.environ, "KDTUNE_CACHE": str(folder / "cache")}
     search = cli("search", str(space_file), "--name", "quiet", cwd=folder, env=environment)
     _, err = search.communicate(timeout=1800)
@@ -66,7 +66,7 @@ def undisturbed(space_file: Path, tmp_path_factory: pytest.TempPathFactory) -> A
 class Killer:
     """Kills one sweep again and again and resumes it; a seed decides its choices, which are printed."""
 
-    def __init__(self, seed: int, space_file: Path, folder: Path, undisturbed: Any) -> None:
+    def __init__(self, seed: int, space_file: Path, folder: Path, uninterrupted: Any) -> None:
         self.random = random.Random(seed)
         self.folder = folder
         self.space_file = space_file
@@ -74,7 +74,7 @@ class Killer:
         self.marked = Marked()
         # Each round trains its baselines, so that kills meet them too. The measurements of this machine are shared,
         # because other measurements would make another sweep, as its record says.
-        measured = undisturbed.files.root.parents[1] / "cache" / "fusing"
+        measured = uninterrupted.files.root.parents[1] / "cache" / "fusing"
         shutil.copytree(measured, folder / "cache" / "fusing")
         self.environment = {**self.marked.environment, "KDTUNE_CACHE": str(folder / "cache")}
         self.resumes = 0
@@ -190,14 +190,14 @@ def assert_nothing_lost(run: Any, other: Any) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + ROUNDS))
 def test_killed_twenty_times_nothing_is_lost(
-    undisturbed: Any, space_file: Path, tmp_path: Path, seed: int
+    uninterrupted: Any, space_file: Path, tmp_path: Path, seed: int
 ) -> None:
     print(f"\nseed {seed}")
     started = time.monotonic()
-    killer = Killer(seed, space_file, tmp_path, undisturbed)
+    killer = Killer(seed, space_file, tmp_path, uninterrupted)
     try:
         killer.run(KILLS)
-        assert_nothing_lost(open_run(killer.files), undisturbed)
+        assert_nothing_lost(open_run(killer.files), uninterrupted)
     finally:
         killer.marked.kill_all()
     print(f"  {dict(killer.kinds)}, {killer.resumes} resumes, {time.monotonic() - started:.0f} s")

@@ -1,20 +1,21 @@
 """The app over states and sizes: every key, every screen, no pane that fails."""
 
-import asyncio
 import copy
 import json
 import time
 from functools import cache
+from typing import Never
 
 import pytest
 
 from kdtune.runs.lock import requested_stop
 from kdtune.runs.records import RunRecord
+from tests.tui.driving import screen_text, settled, turn, until
 from tui.actions.table import ACTIONS
 from tui.actions.timing import moment
 from tui.app import Monitor
-from tui.charts.bias import bias_of
-from tui.charts.ranking import settings_and_results
+from tui.charts.classes.bias import bias_of
+from tui.charts.search.ranking import settings_and_results
 from tui.drawing.glyphs import Glyphs
 from tui.sources import Health, Live, Replay
 from tui.sources.synthetic import Synthetic
@@ -30,30 +31,6 @@ WORLDS = {
     "one trial": {"trials": 1, "epochs": 3, "classes": 4},
     "thousand trials": {"trials": 1000, "epochs": 2, "classes": 5, "exact": False},
 }
-
-
-async def settled(pilot, monitor):
-    for _ in range(400):
-        await pilot.pause(0.01)
-        source = monitor.session.source
-        if source.loading is None and (source.waiting == 0 if isinstance(source, Live) else True):
-            await pilot.pause(0.2)
-            return
-    raise AssertionError("it did not settle")
-
-
-def screen_text(app):
-    return "\n".join(
-        "".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()
-    )
-
-
-async def until(pilot, condition):
-    for _ in range(1000):
-        if condition():
-            return
-        await pilot.pause(0.02)
-    raise AssertionError("it took too long")
 
 
 @cache
@@ -73,7 +50,7 @@ def monitor_of(name, **options):
     return Monitor(world_of(name), **options)
 
 
-async def test_the_first_paint_shows_what_has_been_read_so_far(monkeypatch):
+async def test_the_first_paint_shows_what_has_been_read_so_far(monkeypatch) -> None:
     monkeypatch.setattr(Monitor, "turn", lambda self: None)  # the clock stands still
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
@@ -83,13 +60,13 @@ async def test_the_first_paint_shows_what_has_been_read_so_far(monkeypatch):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", WORLDS)
-async def test_every_screen_in_every_state_and_size(name, size):
+async def test_every_screen_in_every_state_and_size(name, size) -> None:
     app = monitor_of(name)
     async with app.run_test(size=size) as pilot:
-        await pilot.pause(0.15)
+        await turn(pilot)
         for key in "123456":
             await pilot.press(key)
-            await pilot.pause(0.02)
+            await turn(pilot)
             lines = screen_text(app).split("\n")
             assert len(lines) == size[1]
             for _ in app.board.panes:
@@ -98,10 +75,10 @@ async def test_every_screen_in_every_state_and_size(name, size):
 
 
 @pytest.mark.parametrize("pane", ["bias", "class_map", "disagreement"])
-async def test_lists_of_classes_scroll_to_their_ends_and_back(pane):
+async def test_lists_of_classes_scroll_to_their_ends_and_back(pane) -> None:
     app = Monitor(Synthetic(trials=2, epochs=2, classes=100))
     async with app.run_test(size=(160, 40)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("1" if pane == "bias" else "4")
         await pilot.pause()
         app.board.activate([each.pane_name for each in app.board.panes].index(pane))
@@ -116,10 +93,10 @@ async def test_lists_of_classes_scroll_to_their_ends_and_back(pane):
         assert seen[3] == seen[0]
 
 
-async def test_where_all_classes_are_in_sight_the_keys_go_through_the_trials():
+async def test_where_all_classes_are_in_sight_the_keys_go_through_the_trials() -> None:
     app = Monitor(Synthetic(trials=5, epochs=2, classes=3))
     async with app.run_test(size=(160, 48)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("tab", "tab", "home")
         first = app.session.view.cursor
         await pilot.press("G")
@@ -127,11 +104,11 @@ async def test_where_all_classes_are_in_sight_the_keys_go_through_the_trials():
 
 
 @pytest.mark.parametrize("size", [(160, 48)])
-async def test_every_key_on_every_screen(size):
+async def test_every_key_on_every_screen(size) -> None:
     app = monitor_of("running", readonly=True)
     passed_over = {"q", "ctrl+s", "ctrl+p", *"123456"}
     async with app.run_test(size=size) as pilot:
-        await pilot.pause(0.1)
+        await turn(pilot)
         for screen in "123456":
             await pilot.press(screen)
             for action in ACTIONS:
@@ -145,13 +122,14 @@ async def test_every_key_on_every_screen(size):
         assert len(app.screen_stack) == 1
 
 
-async def test_breakpoints():
+async def test_breakpoints() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
         shown = {}
         for width, height in ((160, 48), (110, 30), (80, 24), (50, 24), (160, 18)):
             await pilot.resize_terminal(width, height)
-            await pilot.pause(0.05)
+            await until(pilot, lambda wanted=(width, height): app.board.size == wanted)
+            await turn(pilot)
             board = app.board
             shown[width, height] = (
                 [pane.pane_name for pane in board.panes if pane.display],
@@ -164,10 +142,10 @@ async def test_breakpoints():
         assert shown[160, 18][1] is False
 
 
-async def test_moving_selecting_filtering_and_sorting():
+async def test_moving_selecting_filtering_and_sorting() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.2)
+        await turn(pilot)
         await pilot.press("home", "j", "j")
         assert app.session.view.cursor == "t0000"
         await pilot.press("space", "j", "space", "j", "p")
@@ -187,10 +165,10 @@ async def test_moving_selecting_filtering_and_sorting():
         assert values == sorted(values, reverse=True)
 
 
-async def test_the_cursor_follows_the_order_of_the_pane():
+async def test_the_cursor_follows_the_order_of_the_pane() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.2)
+        await turn(pilot)
         await pilot.press("2", "tab", "tab", "home")
         seen = [app.session.view.cursor]
         for _ in range(len(app.session.store.front) + 1):
@@ -202,10 +180,10 @@ async def test_the_cursor_follows_the_order_of_the_pane():
         assert values == sorted(values, reverse=True)
 
 
-async def test_a_click_chooses_a_trial_or_a_place_in_a_chart():
+async def test_a_click_chooses_a_trial_or_a_place_in_a_chart() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.3)
+        await turn(pilot)
         table, curves = app.board.panes[:2]
         baselines = len(app.session.store.baselines)
         await pilot.click(table, offset=(8, table.gutter.top + 1 + baselines + 2))
@@ -219,7 +197,7 @@ async def test_a_click_chooses_a_trial_or_a_place_in_a_chart():
         assert app.session.view.cross[curves.place][0] < 1.0
 
 
-async def test_importance_comes_from_the_helper_process_and_is_that_of_the_trials_shown():
+async def test_importance_comes_from_the_helper_process_and_is_that_of_the_trials_shown() -> None:
     app = monitor_of("thousand trials")
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.press("5")
@@ -228,38 +206,36 @@ async def test_importance_comes_from_the_helper_process_and_is_that_of_the_trial
                 assert app.session.set_filter(wanted) == ""
             columns, values = settings_and_results(app.session.frame(0, 0), "accuracy")
             expected = importance(columns, values)
-            for _ in range(1000):
-                await pilot.pause(0.02)
-                if app.session.intervals.rankings.get("accuracy") == expected:
-                    break
-            assert app.session.intervals.rankings["accuracy"] == expected
+            await until(
+                pilot, lambda wanted=expected: app.session.intervals.rankings.get("accuracy") == wanted
+            )
         await until(pilot, lambda: f"{expected[0].strength:.2f}" in screen_text(app))
 
 
-async def test_help_scrolls_with_the_keys_that_move():
+async def test_help_scrolls_with_the_keys_that_move() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("question_mark")
-        await pilot.pause(0.2)
+        await turn(pilot)
         await pilot.press("j", "j", "j", "j", "j", "j", "j", "k")
-        await pilot.pause(0.2)
+        await turn(pilot)
         assert app.screen.query_one(".box").scroll_offset.y == 6
         await pilot.press("q")
         assert len(app.screen_stack) == 1
         assert app.is_running
 
 
-async def test_control_c_says_how_to_leave():
+async def test_control_c_says_how_to_leave() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("ctrl+c")
         assert "q leaves" in app.session.message[0]
 
 
-async def test_a_wrong_filter_says_so_and_changes_nothing():
+async def test_a_wrong_filter_says_so_and_changes_nothing() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause(0.2)
+        await turn(pilot)
         await pilot.press("slash", *"eo<1", "enter")
         assert len(app.screen_stack) == 2
         assert "eo" in screen_text(app)
@@ -267,43 +243,43 @@ async def test_a_wrong_filter_says_so_and_changes_nothing():
         assert app.session.view.filter == ""
 
 
-async def test_a_ninth_is_not_compared():
+async def test_a_ninth_is_not_compared() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause(0.2)
+        await turn(pilot)
         await pilot.press("home", "j")
         for _ in range(9):
             await pilot.press("j", "space")
         assert len(app.session.view.selected) == 8
 
 
-async def test_pause_holds_the_view_and_nothing_is_lost():
+async def test_pause_holds_the_view_and_nothing_is_lost() -> None:
     world = Synthetic(trials=9, epochs=4, classes=4, rate=1)
     app = Monitor(world, hz=50)
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.3)
+        await turn(pilot)
         await pilot.press("P")
         held = app.session.store.reports
-        await pilot.pause(0.3)
+        await turn(pilot)
         assert app.session.store.reports == held
         assert any("paused +" in text for text, _ in badges(app.session))
         app.session.source.rate = None
-        await pilot.pause(0.2)
         await pilot.press("P")
+        await turn(pilot)
         assert app.session.store.reports == sum(event["kind"] == "report" for event in world.events())
 
 
-async def test_stale_lost_and_gone_are_said():
+async def test_stale_lost_and_gone_are_said() -> None:
     app = monitor_of("running")
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.2)
+        await turn(pilot)
         app.session.source._clock += 400
         assert ("no report for 6:00 min", "badge-warn") in badges(app.session)
         app.session.source.health = Health(lost=True)
         assert state_name(app.session) == "lost"
         app.session.source.health = Health(gone=True)
         assert state_name(app.session) == "gone"
-        await pilot.pause(0.3)
+        await turn(pilot)
         assert "gone" in screen_text(app)
         assert app.failures == []
 
@@ -315,44 +291,44 @@ def run(tmp_path):
     return files, RunRecord.read(files.record)
 
 
-async def test_stopping_needs_the_typed_word(run):
+async def test_stopping_needs_the_typed_word(run) -> None:
     files, record = run
     app = Monitor(Live(files, record))
     async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("Q", *"yes", "enter")
         assert requested_stop(files) is None
         await pilot.press("Q", *"stop", "enter")
-        await pilot.pause(0.05)
+        await turn(pilot)
         assert requested_stop(files) == "clean"
 
 
-async def test_read_only_cannot_stop(run):
+async def test_read_only_cannot_stop(run) -> None:
     files, record = run
     app = Monitor(Live(files, record), readonly=True)
     async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("Q")
         assert len(app.screen_stack) == 1
         assert "read-only" in app.session.message[0]
 
 
-async def test_export_copies_the_command(run):
+async def test_export_copies_the_command(run) -> None:
     files, record = run
     app = Monitor(Live(files, record))
     async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("e")
         assert app.clipboard == f"kdtune export {files.root}"
         await pilot.press("y", "y")
         assert "t0003" in app.clipboard
 
 
-async def test_replay_steps_and_seeks(run):
+async def test_replay_steps_and_seeks(run) -> None:
     files, record = run
     app = Monitor(Replay(files, record, speed=1e-6))
     async with app.run_test(size=(160, 48)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         await pilot.press("g", *"50%", "enter")
         half = app.session.store.reports
         assert half > 0
@@ -364,7 +340,7 @@ async def test_replay_steps_and_seeks(run):
         assert app.failures == []
 
 
-def test_moments():
+def test_moments() -> None:
     assert moment("50%", 200) == 0.5
     assert moment("1:40", 200) == 0.5
     assert moment("100", 200) == 0.5
@@ -373,58 +349,55 @@ def test_moments():
 
 
 @pytest.mark.parametrize("theme", ["kdtune-light", "ansi-dark", "nord", "textual-light"])
-async def test_themes(theme):
+async def test_themes(theme) -> None:
     app = monitor_of("running", theme=theme)
     async with app.run_test(size=(160, 48)) as pilot:
         for key in "123456":
             await pilot.press(key)
-            await pilot.pause(0.05)
+            await turn(pilot)
         assert app.failures == []
 
 
-async def test_ascii_is_ascii():
+async def test_ascii_is_ascii() -> None:
     app = monitor_of("running", glyphs=Glyphs(ascii=True))
     async with app.run_test(size=(160, 48)) as pilot:
         for key in "123456":
             await pilot.press(key)
-            await pilot.pause(0.1)
+            await turn(pilot)
             assert screen_text(app).isascii(), next(c for c in screen_text(app) if not c.isascii())
 
 
-async def test_a_chart_that_fails_leaves_the_others_alone():
+async def test_a_chart_that_fails_leaves_the_others_alone() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.1)
+        await turn(pilot)
 
-        def broken(_):
+        def broken(_) -> Never:
             raise ZeroDivisionError("no")
 
         app.board.panes[1].chart = broken
         app.session.view.changed()
-        await pilot.pause(0.5)
+        await turn(pilot)
         text = screen_text(app)
         assert "can't be drawn" in text
         assert "t0003" in text
 
 
-async def test_nothing_is_drawn_twice_without_a_change():
+async def test_nothing_is_drawn_twice_without_a_change() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(160, 48)) as pilot:
         drawn, written = [], []
         app.session.meter.drew = lambda name, seconds: drawn.append(name)
-        for _ in range(30):  # until the background process has answered all that was asked
-            drawn.clear()
-            await pilot.pause(0.6)
-            if set(drawn) <= {"header"}:
-                break
+        await settled(pilot)
+        drawn.clear()
         for pane in app.board.panes:
             pane.refresh = lambda *regions, **options: written.append(regions)
-        await asyncio.sleep(0.6)
+        await turn(pilot)
         assert set(drawn) <= {"header"}
         assert written == []
 
 
-async def test_numbers_are_those_of_status(run, capsys):
+async def test_numbers_are_those_of_status(run, capsys) -> None:
     from kdtune.runs import open_run
     from kdtune.terminal.console import print_summary
 
@@ -433,7 +406,7 @@ async def test_numbers_are_those_of_status(run, capsys):
     status = json.loads(capsys.readouterr().out)
     app = Monitor(Live(files, record))
     async with app.run_test(size=(160, 48)) as pilot:
-        await settled(pilot, app)
+        await settled(pilot)
         assert app.session.store.front == set(status["status"]["front"])
         assert app.session.store.hypervolume == status["status"]["hypervolume"]
         assert app.session.store.counts() == status["status"]["trials"]
@@ -456,12 +429,9 @@ async def test_numbers_are_those_of_status(run, capsys):
         for kind in ("teacher", "nds"):
             assert bias_of(frame, model, counts, kind).tolist() == member["class_bias"][kind]
         await pilot.press("3")
-        for _ in range(500):
-            await pilot.pause(0.02)
-            doubt = app.session.intervals.doubts.get((member["id"], member["epoch"], "eod"))
-            if doubt is not None:
-                break
-        assert doubt is not None
+        key = (member["id"], member["epoch"], "eod")
+        await until(pilot, lambda: key in app.session.intervals.doubts)
+        doubt = app.session.intervals.doubts[key]
         assert (doubt.low, doubt.high, doubt.chance) == tuple(
             member["doubts"]["eod"][k] for k in ("low", "high", "chance")
         )

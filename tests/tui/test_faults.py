@@ -12,6 +12,7 @@ import pytest
 
 from kdtune.runs.lock import LOST_AFTER_SECONDS
 from kdtune.runs.records import RunRecord
+from tests.tui.driving import screen_text, settled, turn, until
 from tui.app import Monitor
 from tui.sources import Live
 from tui.sources.synthetic import Synthetic
@@ -27,7 +28,7 @@ def run(tmp_path):
     return files
 
 
-def beat(files, *, age, host="elsewhere"):
+def beat(files, *, age, host="elsewhere") -> None:
     files.heartbeat.write_text(json.dumps({"time": time.time() - age, "pid": 1, "host": host}))
 
 
@@ -35,17 +36,10 @@ def monitor_of(files):
     return Monitor(Live(files, RunRecord.read(files.record)), hz=30)
 
 
-async def until(pilot, condition, seconds=20.0):
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "it took too long"
-        await pilot.pause(0.02)
-
-
-async def read(pilot, app):
+async def read(pilot, app) -> None:
     source = app.session.source
     await until(pilot, lambda: source.loading is None and not source.waiting and app.session.store.reports)
-    await pilot.pause(0.2)
+    await settled(pilot)
 
 
 async def every_screen(pilot, app):
@@ -53,14 +47,13 @@ async def every_screen(pilot, app):
     texts = []
     for key in "123456":
         await pilot.press(key)
-        await pilot.pause(0.2)
-        strips = app.screen._compositor.render_strips()
-        texts.append("\n".join("".join(segment.text for segment in strip) for strip in strips))
+        await turn(pilot)
+        texts.append(screen_text(app))
     assert app.failures == []
     return texts
 
 
-async def test_torn_and_damaged_lines_and_a_missing_trial_folder(run):
+async def test_torn_and_damaged_lines_and_a_missing_trial_folder(run) -> None:
     lines = run.events.read_text().splitlines(keepends=True)
     damaged = [*lines[:7], "no JSON\n", '{"t": 1, "kind": "report", "id": "t9"}\n', "[]\n", *lines[7:]]
     run.events.write_text("".join(damaged) + '{"t": 2, "kind": "rep')
@@ -76,7 +69,7 @@ async def test_torn_and_damaged_lines_and_a_missing_trial_folder(run):
             await every_screen(pilot, app)
 
 
-async def test_a_run_deleted_while_watched(run):
+async def test_a_run_deleted_while_watched(run) -> None:
     app = monitor_of(run)
     async with app.run_test(size=(160, 48)) as pilot:
         await read(pilot, app)
@@ -89,7 +82,7 @@ async def test_a_run_deleted_while_watched(run):
         assert "nothing to stop" in app.session.message[0]
 
 
-async def test_events_that_cannot_be_read(run):
+async def test_events_that_cannot_be_read(run) -> None:
     run.events.unlink()
     run.events.mkdir()
     app = monitor_of(run)
@@ -101,7 +94,7 @@ async def test_events_that_cannot_be_read(run):
         await until(pilot, lambda: app.session.store.reports and not app.session.source.health.error)
 
 
-async def test_a_run_replaced_while_watched_is_read_anew(run, tmp_path):
+async def test_a_run_replaced_while_watched_is_read_anew(run, tmp_path) -> None:
     app = monitor_of(run)
     async with app.run_test(size=(160, 48)) as pilot:
         await read(pilot, app)
@@ -111,7 +104,7 @@ async def test_a_run_replaced_while_watched_is_read_anew(run, tmp_path):
         await every_screen(pilot, app)
 
 
-async def test_a_killed_driver_is_lost_once_its_heartbeat_is_old(run):
+async def test_a_killed_driver_is_lost_once_its_heartbeat_is_old(run) -> None:
     hold = (
         "import sys, time\nfrom pathlib import Path\nfrom kdtune.runs.paths import RunFiles\n"
         "from kdtune.runs.lock import driver_lock\n"
@@ -124,7 +117,9 @@ async def test_a_killed_driver_is_lost_once_its_heartbeat_is_old(run):
         app = monitor_of(run)
         async with app.run_test(size=(160, 48)) as pilot:
             await read(pilot, app)
-            await pilot.pause(1.5)
+            for _ in range(2):
+                seen = app.session.source.health
+                await until(pilot, lambda seen=seen: app.session.source.health is not seen)
             assert state_name(app.session) == "running"  # slow, but it holds the lock
             driver.send_signal(signal.SIGKILL)
             driver.wait()
@@ -136,7 +131,7 @@ async def test_a_killed_driver_is_lost_once_its_heartbeat_is_old(run):
         driver.stdout.close()
 
 
-async def test_a_run_that_failed_says_why(run):
+async def test_a_run_that_failed_says_why(run) -> None:
     with open(run.events, "a") as file:
         event = {"t": time.time(), "kind": "run", "state": "failed", "message": "no room on the disk " * 9}
         file.write(json.dumps(event) + "\n")
@@ -147,11 +142,11 @@ async def test_a_run_that_failed_says_why(run):
         assert all("failed" in text.split("\n")[0] for text in await every_screen(pilot, app))
         app.session.store.state.message = "no room on the disk"
         app.session.view.changed()
-        await pilot.pause(0.5)
+        await turn(pilot)
         assert "no room on the disk" in (await every_screen(pilot, app))[0].split("\n")[0]
 
 
-async def test_without_a_header_the_footer_says_how_the_run_stands(run):
+async def test_without_a_header_the_footer_says_how_the_run_stands(run) -> None:
     beat(run, age=LOST_AFTER_SECONDS + 5)
     app = monitor_of(run)
     async with app.run_test(size=(40, 10)) as pilot:
@@ -160,7 +155,7 @@ async def test_without_a_header_the_footer_says_how_the_run_stands(run):
         assert all("lost" in text.split("\n")[-1] for text in await every_screen(pilot, app))
 
 
-async def test_a_pause_loses_nothing_and_keeps_nothing_in_memory(run):
+async def test_a_pause_loses_nothing_and_keeps_nothing_in_memory(run) -> None:
     app = monitor_of(run)
     async with app.run_test(size=(160, 48)) as pilot:
         await read(pilot, app)
@@ -186,14 +181,15 @@ async def test_a_pause_loses_nothing_and_keeps_nothing_in_memory(run):
         assert app.session.store.model("t0005").epoch == 20_003
 
 
-async def test_a_file_cut_off_during_a_pause_is_read_anew(run):
+async def test_a_file_cut_off_during_a_pause_is_read_anew(run) -> None:
     app = monitor_of(run)
     async with app.run_test(size=(160, 48)) as pilot:
         await read(pilot, app)
         await pilot.press("P")
         lines = run.events.read_text().splitlines(keepends=True)
         run.events.write_text("".join(lines[:9]))
-        await pilot.pause(0.3)
+        counted = app.session.source._unread
+        await until(pilot, lambda: counted._end == run.events.stat().st_size)
         await pilot.press("P")
         want = sum('"report"' in line for line in lines[:9])
         await until(pilot, lambda: app.session.store.reports == want)

@@ -1,7 +1,5 @@
 """What hands expect: the mouse on tabs, footer, heads and points; the footer of a pane; places in lists; half typed."""
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +7,9 @@ import pytest
 from textual.pilot import Pilot
 
 from kdtune.runs.records import RunRecord
+from tests.tui.driving import idle, screen_text, turn, until
 from tui.app import Monitor
-from tui.charts.table import columns
+from tui.charts.live.table import columns
 from tui.drawing.canvas import Canvas
 from tui.drawing.glyphs import Glyphs, to_ascii
 from tui.drawing.palette import DARK, LIGHT
@@ -31,19 +30,6 @@ def monitor(**changes: object) -> Monitor:
     return Monitor(world, clock=lambda: 0.0, hz=100)
 
 
-def text_of(app: Monitor) -> str:
-    strips = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("it took too long")
-
-
 async def ready(pilot: Pilot[None], app: Monitor) -> None:
     await until(pilot, lambda: app.session.store.reports and app.session.ids)
     app.session.view.follow = False
@@ -53,10 +39,10 @@ async def ready(pilot: Pilot[None], app: Monitor) -> None:
 
 async def click(pilot: Pilot[None], app: Monitor, text: str, row: int) -> None:
     """Click on a text in a row of the screen."""
-    line = text_of(app).split("\n")[row]
+    line = screen_text(app).split("\n")[row]
     assert text in line, line
     await pilot.click(offset=(line.index(text) + 1, row))
-    await pilot.pause(0.05)
+    await turn(pilot)
 
 
 async def test_tabs_footer_and_heads_answer_the_mouse() -> None:
@@ -73,7 +59,7 @@ async def test_tabs_footer_and_heads_answer_the_mouse() -> None:
         await click(pilot, app, "EOD", 3)
         assert app.session.view.descending
         app.session.message = None
-        await until(pilot, lambda: "? help" in text_of(app))
+        await until(pilot, lambda: "? help" in screen_text(app))
         await click(pilot, app, "? help", 47)
         assert len(app.screen_stack) == 2
 
@@ -93,7 +79,7 @@ async def test_points_answer_the_mouse(key: str, pane: str) -> None:
     async with app.run_test(size=(160, 48)) as pilot:
         await ready(pilot, app)
         await pilot.press(key)
-        await pilot.pause(0.2)
+        await turn(pilot)
         assert app.board is not None
         found = next(each for each in app.board.panes if each.pane_name == pane)
         canvas = found.draw(*found.size)
@@ -112,11 +98,11 @@ async def test_the_footer_is_that_of_the_pane() -> None:
     app = monitor()
     async with app.run_test(size=(160, 48)) as pilot:
         await ready(pilot, app)
-        assert "s sort" in text_of(app)
+        assert "s sort" in screen_text(app)
         await pilot.press("3", "shift+tab")
-        await pilot.pause(0.1)
-        assert "r rate" in text_of(app)
-        assert "s sort" not in text_of(app)
+        await turn(pilot)
+        assert "r rate" in screen_text(app)
+        assert "s sort" not in screen_text(app)
 
 
 async def test_lists_say_where_one_is_and_a_zoomed_chart_says_so() -> None:
@@ -124,11 +110,11 @@ async def test_lists_say_where_one_is_and_a_zoomed_chart_says_so() -> None:
     async with app.run_test(size=(160, 48)) as pilot:
         await ready(pilot, app)
         await pilot.press("home", "j")
-        await until(pilot, lambda: "2 of 62" in text_of(app))
+        await until(pilot, lambda: "2 of 62" in screen_text(app))
         await pilot.press("2", "z")
-        await until(pilot, lambda: "zoom 1.5×, 0 shows all" in text_of(app))
+        await until(pilot, lambda: "zoom 1.5×, 0 shows all" in screen_text(app))
         await pilot.press("0")
-        await until(pilot, lambda: "zoom" not in text_of(app))
+        await until(pilot, lambda: "zoom" not in screen_text(app))
 
 
 async def test_the_table_of_the_front_begins_at_its_top() -> None:
@@ -138,7 +124,7 @@ async def test_the_table_of_the_front_begins_at_its_top() -> None:
         await pilot.press("G")
         assert app.session.view.scroll["table"] > 0
         await pilot.press("2")
-        await pilot.pause(0.1)
+        await turn(pilot)
         assert app.session.view.scroll.get("front_table", 0) == 0
 
 
@@ -164,7 +150,7 @@ async def test_a_filter_half_typed_filters_by_what_is_complete() -> None:
         assert set(complete) == app.session.store.front
         await pilot.press("space", *"eod<")
         assert app.session.ids == complete
-        assert "a value is missing" in text_of(app)
+        assert "a value is missing" in screen_text(app)
         await pilot.press("escape")
         assert len(app.session.ids) == 60
 
@@ -185,9 +171,9 @@ async def test_the_best_value_has_its_epoch_and_gaps_have_none() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await ready(pilot, app)
         await pilot.press("enter")
-        await pilot.pause(0.1)
+        await turn(pilot)
         assert isinstance(app.screen, Detail)
-        lines = text_of(app).split("\n")
+        lines = screen_text(app).split("\n")
         line = app.session.store.series("t0003", "accuracy")
         best = int(np.argmax(line))
         assert any(f"{line[best]:.3f} in epoch {best + 1}" in row for row in lines)
@@ -201,7 +187,7 @@ async def test_a_stopped_run_says_how_to_go_on() -> None:
         app.session.store.apply(
             [{"t": EVENTS[-1]["t"] + 1, "kind": "run", "state": "stopped", "message": ""}]
         )
-        await until(pilot, lambda: "kdtune search --resume synthetic goes on" in text_of(app))
+        await until(pilot, lambda: "kdtune search --resume synthetic goes on" in screen_text(app))
         await pilot.press("ctrl+c")
         assert app.session.message is not None
         assert "goes on" not in app.session.message[0]
@@ -218,6 +204,8 @@ async def test_time_without_a_driver_is_no_silence() -> None:
         assert not any("no report" in text for text, _ in badges(app.session))
         app.session.source._clock = last + 10_400  # type: ignore[attr-defined]
         assert any("no report for 6:00 min" in text for text, _ in badges(app.session))
+        app.session.store.apply([{"t": last + 10_400, "kind": "away", "seconds": 390.0}])
+        assert not any("no report" in text for text, _ in badges(app.session))
 
 
 async def test_preparing_shows_its_steps_with_a_clock_and_the_baselines_progress() -> None:
@@ -234,19 +222,19 @@ async def test_preparing_shows_its_steps_with_a_clock_and_the_baselines_progress
         await until(pilot, lambda: app.session.store.journal.steps)
         world._clock = start + 45
         app.session.store.revision += 1
-        await until(pilot, lambda: "15 s" in text_of(app))
-        text = text_of(app)
+        await until(pilot, lambda: "15 s" in screen_text(app))
+        text = screen_text(app)
         assert "30 s  data: synthetic" in text
         assert "starting Ray" in text
         app.session.store.apply(events[1:4])
-        await until(pilot, lambda: "2/4 epochs" in text_of(app))
+        await until(pilot, lambda: "2/4 epochs" in screen_text(app))
 
 
 async def test_the_palette_is_ascii_in_an_ascii_terminal() -> None:
     app = Monitor(Synthetic(trials=3, epochs=2, classes=3), glyphs=Glyphs(ascii=True))
     written: list[str] = []
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause(0.1)
+        await turn(pilot)
         driver = app._driver
         assert driver is not None
         before = driver.write
@@ -256,7 +244,7 @@ async def test_the_palette_is_ascii_in_an_ascii_terminal() -> None:
         driver.write("▔▁ 🔎")
         assert written == ["-_ ??"]
         driver.write = before  # type: ignore[method-assign]
-        await asyncio.sleep(0)
+        await idle()
 
 
 def test_decomposed_accents_are_kept() -> None:
@@ -288,4 +276,4 @@ async def test_an_undefined_measure_is_called_undefined() -> None:
         app.session.store.revision += 1
         for key in "25":
             await pilot.press(key)
-            await until(pilot, lambda: "EOD is undefined for all trials" in text_of(app))
+            await until(pilot, lambda: "EOD is undefined for all trials" in screen_text(app))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tui.driving import screen_text, settled, turn
 from tui.app import Monitor
 from tui.sources import Health
 from tui.sources.synthetic import Synthetic
@@ -32,7 +33,7 @@ STATES = {
 class Unread(Synthetic):
     """A run of which nothing has been read yet."""
 
-    def drain(self):
+    def drain(self) -> None:
         self.loading = 0.42
 
 
@@ -41,10 +42,7 @@ async def text_of(name, size, keys=()):
     source = (Unread if unread else Synthetic)(**STATES[name])
     app = Monitor(source, clock=lambda: 0.0, hz=100)
     async with app.run_test(size=size) as pilot:
-        for _ in range(200):
-            await pilot.pause(0.02)
-            if unread or app.session.store.state.state == STATES[name].get("state", "finished"):
-                break
+        await turn(pilot)
         if name == "stale":
             source._clock += 400
         if name == "read error":
@@ -57,29 +55,15 @@ async def text_of(name, size, keys=()):
             await pilot.press("P")
         for key in keys:
             await pilot.press(key)
-        cursor = app.session.view.cursor
-        still = 0
-        for _ in range(2000):
-            await pilot.pause(0.02)
-            read = (
-                cursor is None
-                or cursor in app.session.reader.found
-                or not app.session.store.model(cursor).epoch
-            )
-            ranked = app.current_mode != "search" or len(app.session.intervals.rankings) == 2
-            still = still + 1 if read and ranked and app.session.intervals.idle else 0
-            if still == 20:
-                break
-        await pilot.pause(0.2)
+        await (turn if unread else settled)(pilot)
         app.session.message = None
         app.board.update_panes()
-        await pilot.pause(0.1)
-        strips = app.screen._compositor.render_strips()
+        await turn(pilot)
         assert app.failures == []
-        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
+        return "\n".join(line.rstrip() for line in screen_text(app).split("\n")) + "\n"
 
 
-def check(name, found):
+def check(name, found) -> None:
     path = FOLDER / f"{name}.txt"
     if os.environ.get("KDTUNE_SNAPSHOTS") == "write":
         FOLDER.mkdir(exist_ok=True)
@@ -89,7 +73,7 @@ def check(name, found):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", STATES)
-async def test_states(name, size):
+async def test_states(name, size) -> None:
     check(f"{name.replace(' ', '-')}-{size[0]}x{size[1]}", await text_of(name, size))
 
 
@@ -101,5 +85,5 @@ async def test_screens_in_smaller_windows(key: str, size: tuple[int, int]) -> No
 
 
 @pytest.mark.parametrize("key", ["2", "3", "4", "5", "question_mark"])
-async def test_screens(key):
+async def test_screens(key) -> None:
     check(f"screen-{key}", await text_of("finished", (160, 48), ("home", "j", "j", key)))

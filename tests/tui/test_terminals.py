@@ -26,7 +26,7 @@ def monitor(run: RunFiles, *options: str, **settings: Any) -> Terminal:
     return Terminal([sys.executable, "-m", "tui", str(run.root), *options], **settings)
 
 
-def test_without_colour_there_is_no_colour_in_the_output(run):
+def test_without_colour_there_is_no_colour_in_the_output(run) -> None:
     terminal = monitor(run, NO_COLOR="1")
     terminal.until("t0004")
     for key in "23456":
@@ -40,7 +40,7 @@ def test_without_colour_there_is_no_colour_in_the_output(run):
     assert "Traceback" not in terminal.text()
 
 
-def test_without_utf_8_everything_is_ascii(run):
+def test_without_utf_8_everything_is_ascii(run) -> None:
     terminal = monitor(run, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="ascii")
     terminal.until("t0004")
     for key in "23456?":
@@ -51,7 +51,7 @@ def test_without_utf_8_everything_is_ascii(run):
     assert "Traceback" not in terminal.text()
 
 
-def test_a_tiny_terminal_that_is_resized_while_it_paints(run):
+def test_a_tiny_terminal_that_is_resized_while_it_paints(run) -> None:
     terminal = monitor(run, "--replay", "--speed", "2", size=(40, 10))
     terminal.until("q detach")
     sizes = [
@@ -79,7 +79,7 @@ def test_a_tiny_terminal_that_is_resized_while_it_paints(run):
     assert "can't be drawn" not in terminal.text()
 
 
-def test_a_newer_schema_is_refused_in_one_line(run, tmp_path):
+def test_a_newer_schema_is_refused_in_one_line(run, tmp_path) -> None:
     record = json.loads(run.record.read_text())
     root = tmp_path / "newer"
     root.mkdir()

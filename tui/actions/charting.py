@@ -4,8 +4,8 @@ import time
 
 from kdtune.text import plain
 
-from ..charts.rates import RATES
-from ..charts.search import sliced
+from ..charts.groups.rates import RATES
+from ..charts.search.settings import sliced
 from ..host import Host
 from ..state.view import EPOCH
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ..charts.table import columns
+from ..charts.live.table import columns
 from ..host import Host
 from ..screens.detail import Detail
 from ..screens.dialog import Prompt

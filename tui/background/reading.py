@@ -36,6 +36,7 @@ class Reader:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopped = False
+        self._reading = False
         self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
 
     def start(self) -> None:
@@ -64,6 +65,12 @@ class Reader:
                 del self._todo[model_id]  # nobody needs these any more
         self._wake.set()
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was wanted has been read."""
+        with self._lock:
+            return not self._todo and not self._reading
+
     def _forget(self) -> None:
         kept = 0
         for model_id in [i for i in reversed(self.found) if i not in self._wanted]:
@@ -76,6 +83,7 @@ class Reader:
         while not self._stopped:
             with self._lock:
                 model_id = next(iter(self._todo), None)
+                self._reading = model_id is not None
                 if model_id is None:
                     self._wake.clear()
                 else:

@@ -3,25 +3,25 @@
 from collections.abc import Sequence
 
 from ..charts.beside import beside
-from ..charts.bias import bias, bias_rows
-from ..charts.bias_curves import bias_curves
-from ..charts.classes import class_map, disagreement
-from ..charts.curves import curves
+from ..charts.classes.accuracy_map import class_map, disagreement
+from ..charts.classes.bias import bias, bias_rows
+from ..charts.classes.bias_curves import bias_curves
 from ..charts.doubt import front_wish
-from ..charts.front import front
-from ..charts.gaps import gap_curve, interval_wish
-from ..charts.group_classes import group_classes
-from ..charts.groups import groups
-from ..charts.hypervolume import hypervolume
-from ..charts.journal import journal
-from ..charts.log import log
-from ..charts.machine import machine
-from ..charts.ranking import importances, ranking_wish
+from ..charts.front.scatter import front
+from ..charts.groups.classes import group_classes
+from ..charts.groups.gaps import gap_curve, interval_wish
+from ..charts.groups.last_epoch import groups
+from ..charts.groups.rates import group_rates
+from ..charts.journal.events import journal
+from ..charts.journal.log import log
+from ..charts.journal.machine import machine
+from ..charts.live.curves import curves
+from ..charts.live.hypervolume import hypervolume
+from ..charts.live.table import front_table, table, table_wish
 from ..charts.ranks import front_rows
-from ..charts.rates import group_rates
-from ..charts.search import parallel, slice_
-from ..charts.table import front_table, table, table_wish
-from ..charts.timeline import started_order, timeline
+from ..charts.search.ranking import importances, ranking_wish
+from ..charts.search.settings import parallel, slice_
+from ..charts.search.timeline import started_order, timeline
 from ..state.view import EPOCH
 from ..widgets.pane import Pane
 from .board import Board

@@ -14,7 +14,7 @@ from kdtune.runs.state import ModelState
 from kdtune.text import duration, plain, setting
 
 from ..charts.frame import Frame
-from ..charts.gaps import gap_names, interval_wish
+from ..charts.groups.gaps import gap_names, interval_wish
 from ..drawing.text import number, short
 from ..session import WishOf
 from .dialog import SCROLLING, Dialog

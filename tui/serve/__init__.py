@@ -7,19 +7,22 @@ import socket
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from kdtune.errors import InputError
+from kdtune.output import narrate
+
+from .door import Door, is_own
 
 HOST, PORT = "localhost", 8000
 PORTS_TRIED = 100
-LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def serve_run(
     run: Path, *, replay: bool, speed: float, readonly: bool, ascii: bool, theme: str | None
 ) -> int:
     """Serve the monitor on this machine until it is interrupted, on the first free port from 8000 on.
+
+    Only a browser that opens the address with its token is let in.
 
     Raises:
         InputError: textual-serve is not installed, or no port is free.
@@ -30,10 +33,20 @@ def serve_run(
     except ModuleNotFoundError:
         raise InputError("--serve needs textual-serve: pip install 'kdtune[serve]'") from None
 
+    port = free_port()
+    door = Door(port)
+
     @web.middleware
     async def own_pages_only(request: web.Request, handler: Any) -> Any:
         if not is_own(request.headers.get("Host", ""), request.headers.get("Origin")):
             raise web.HTTPForbidden(text="kdtune: only this server's own page may use it\n")
+        if request.path == "/" and door.brings_token(request.query):
+            # The page itself is opened without the token, which else stayed in the history of the browser.
+            response = web.HTTPFound("/")
+            response.set_cookie(door.cookie, door.token, httponly=True, samesite="Strict")
+            return response
+        if not door.knows(request.cookies):
+            raise web.HTTPForbidden(text="kdtune: open the address with its token, as it was printed\n")
         return await handler(request)
 
     class RunServer(Server):
@@ -41,7 +54,7 @@ def serve_run(
 
         def serve(self, debug: bool = False) -> None:
             """Serve, and print the address once the server listens."""
-            where = f"kdtune: {run.name} is on {self.public_url} (Ctrl-C ends it)"
+            where = f"kdtune: {run.name} is on {door.address(self.public_url)} (Ctrl-C ends it)"
             loop = VisitorsLoop()
 
             async def app() -> web.Application:
@@ -55,7 +68,7 @@ def serve_run(
                 host=self.host,
                 port=self.port,
                 loop=loop,
-                print=lambda *_: print(where, file=sys.stderr, flush=True),
+                print=lambda *_: narrate(where),
             )
 
         async def on_startup(self, app: web.Application) -> None:
@@ -70,25 +83,11 @@ def serve_run(
     RunServer(
         shlex.join(command),
         host=HOST,
-        port=free_port(),
+        port=port,
         title=f"kdtune {run.name}",
         templates_path=str(Path(__file__).parent),
     ).serve()
     return 0
-
-
-def is_own(host: str, origin: str | None) -> bool:
-    """Return whether a request names this machine, and comes from this server's own page or from no page.
-
-    A browser lets any page on the internet open a websocket to localhost, and names that page in Origin. Host shows a
-    foreign name that its owner has pointed to this machine.
-    """
-    try:
-        asked = urlsplit(f"http://{host}")
-        page = asked if origin is None else urlsplit(origin)
-        return asked.hostname in LOCAL and page.hostname in LOCAL and page.port == asked.port
-    except ValueError:
-        return False
 
 
 class VisitorsLoop(asyncio.SelectorEventLoop):

@@ -8,6 +8,7 @@ from typing import overload
 import numpy as np
 
 from kdtune.errors import KdtuneError
+from kdtune.files import open_regular
 from kdtune.runs.jsonl import Tail
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run
@@ -97,7 +98,7 @@ class LogTail:
             if size < self.offset:
                 self.offset, self.rest = 0, b""
                 self.lines.clear()
-            with open(self.path, "rb") as file:
+            with open_regular(self.path) as file:
                 file.seek(self.offset)
                 block = file.read(LOG_BYTES)
         except OSError:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdtune.errors import KdtuneError
+from kdtune.files import open_regular
 from kdtune.runs.jsonl import Tail
 from kdtune.runs.lock import driver_seems_alive, last_heartbeat, requested_stop
 from kdtune.runs.paths import RunFiles
@@ -22,6 +23,9 @@ POLL_SECONDS = 0.1
 QUIET_SECONDS, QUIET_POLL_SECONDS = 2.0, 0.3
 """A run that has written nothing for so long is polled less often."""
 
+EXAMINE_SECONDS, LOST_EXAMINE_SECONDS = 1.0, 5.0
+"""What the directory says about its driver is looked up so often; less often once the driver is lost."""
+
 BLOCK_BYTES = 384 * 1024
 """Bytes read at a time: about 1,000 reports, which take some 10 ms to parse."""
 
@@ -30,6 +34,9 @@ WAITING_BLOCKS = 6
 
 COUNT_BYTES = 1 << 20
 """Bytes read at a time while lines are only counted."""
+
+COUNT_BLOCKS = 64
+"""Most of these between two looks at anything else."""
 
 
 class Live:
@@ -111,7 +118,9 @@ class Live:
                 continue
             elif not self._blocks:
                 self.loading = None
-            if time.monotonic() - checked > (5.0 if self._health.lost else 1.0):
+            # A lost run is looked at less often, unless another driver has begun to write.
+            pause = LOST_EXAMINE_SECONDS if self._health.lost and read < checked else EXAMINE_SECONDS
+            if time.monotonic() - checked > pause:
                 self._health = self._examine()
                 checked = time.monotonic()
             self._stop.wait(POLL_SECONDS if time.monotonic() - read < QUIET_SECONDS else QUIET_POLL_SECONDS)
@@ -195,12 +204,13 @@ class _LineCount:
     def count(self, start: int) -> None:
         """Count the lines added since the last call; start anew for another offset, or if the file was cut off."""
         try:
-            with open(self.path, "rb") as file:
+            with open_regular(self.path) as file:
                 size = file.seek(0, os.SEEK_END)
                 if start != self._start or size < self._end:
                     self._start, self._end, self.lines = start, min(start, size), 0
                 file.seek(self._end)
-                while block := file.read(COUNT_BYTES):
+                for _ in range(COUNT_BLOCKS):
+                    block = file.read(COUNT_BYTES)
                     self.lines += block.count(b"\n")
                     self._end += len(block)
         except OSError:

@@ -10,7 +10,7 @@ import numpy as np
 from kdtune.fairness import Counts
 from kdtune.files import dumps, write_json
 from kdtune.runs.jsonl import Record
-from kdtune.runs.objectives import Objective, References, all_measures, front_hypervolume
+from kdtune.runs.objectives import References, front_hypervolume, objective_of, recorded_values
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import front_members, objective_values
 from kdtune.runs.records import ALL, LARGEST_CELLS, Report, RunRecord
@@ -210,7 +210,7 @@ class Synthetic:
 
     def _values(self, model_id: str, epoch: int, references: References) -> dict[str, float | None]:
         if self.exact:
-            found = all_measures(self.report(model_id, epoch), references, list(self.record.attributes))
+            found = recorded_values(self.record, self.report(model_id, epoch), references)
             return {name: None if math.isnan(value) else value for name, value in found.items()}
         skill, unfair = self._skill(model_id, epoch)
         gap = unfair * (0.8 + 0.2 * math.sin(epoch + len(model_id)))
@@ -232,7 +232,7 @@ class Synthetic:
         when = EPOCH_ZERO
         state = RunState()
         names = list(self.record.objectives)
-        objectives = [Objective.parse(name, list(self.record.attributes)) for name in names]
+        objectives = [objective_of(self.record, name) for name in names]
 
         def event(kind: str, **fields: Any) -> Record:
             nonlocal when

@@ -70,6 +70,8 @@ class Journal:
                 self._model(float(event["t"]), model, failure=bool(event.get("failure")))
         elif kind == "front":
             self._front(float(event["t"]), float(event["hypervolume"]))
+        elif kind == "away":
+            self._away(float(event["t"]), float(event["seconds"]))
 
     def elapsed(self, state: RunState, until: float | None) -> float:
         """Return the seconds in which a driver worked: up to the last event, or `until` a later time."""
@@ -117,6 +119,16 @@ class Journal:
         cached = " from the cache" if model.cached else ""
         took = "" if model.cached or model.ended is None else f" in {duration(model.ended - model.started)}"
         self._add(time, f"{model.id} done{cached}{took}", "text", model.id)
+
+    def _away(self, time: float, seconds: float) -> None:
+        if self.began is not None:
+            self.began += seconds
+        if seconds > 0:
+            self._add(
+                time, f"nothing ran for {duration(seconds)}: the machine slept, or its clock was set", "warn"
+            )
+        else:
+            self._add(time, f"the machine's clock was set back by {duration(-seconds)}", "warn")
 
     def _front(self, time: float, volume: float) -> None:
         if volume > self._volume and self._latest:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kdtune.errors import KdtuneError
 from kdtune.runs.jsonl import Record
-from kdtune.runs.objectives import MEASURES, Objective, front_hypervolume
+from kdtune.runs.objectives import MEASURES, Objective, front_hypervolume, objective_of
 from kdtune.runs.reader import front_members, is_feasible, objective_values
 from kdtune.runs.records import TRIAL_STATES, RunRecord
 from kdtune.runs.state import ModelState, RunState
@@ -43,7 +43,7 @@ class Store:
     def __init__(self, record: RunRecord) -> None:
         self.record = record
         self.objectives: tuple[Objective, ...] = tuple(
-            Objective.parse(name, list(record.attributes)) for name in record.objectives
+            objective_of(record, name) for name in record.objectives
         )
         self.state = RunState()
         self.journal = Journal()
@@ -93,6 +93,9 @@ class Store:
         if kind == "report":
             if self.state.unknown == known:
                 self._report(event)
+        elif kind == "away":
+            if self.state.unknown == known and self.last_report is not None:
+                self.last_report += float(event["seconds"])
         elif kind in ("trial", "baseline", "front"):
             self.done_revision += 1
             model_id = event.get("id")
@@ -209,8 +212,10 @@ class Store:
 
     def direction(self, measure: str) -> str:
         """Return `max` or `min`: the direction in which the measure is better."""
-        found = MEASURES.get(measure.partition("@")[0])
-        return "min" if found is None else found.direction
+        try:
+            return objective_of(self.record, measure).measure.direction
+        except KdtuneError:
+            return "min"
 
     def reference(self, model: ModelState, kind: str) -> ModelState | None:
         """Return the teacher (`teacher`) or non-distilled twin (`nds`) that a trial is compared with."""

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdtune.data.tables.cells import Cells, Missing
-from kdtune.data.tables.form import Form
-from kdtune.data.tables.frames import table_of_frame
-from kdtune.data.tables.raw_table import RawTable
-from kdtune.data.tables.reading import open_table
+from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.frames import table_of_frame
+from kdtune.data.tables.files.raw_table import RawTable
+from kdtune.data.tables.files.reading import open_table
 from kdtune.errors import DataError, did_you_mean
+from kdtune.files import read_text
 
 NAME_COLUMNS = ("file", "file_name")
 """The column that names an image: kdtune's name for it, and Hugging Face's."""
@@ -222,7 +223,7 @@ def _read(path: Path, form: Form) -> RawTable:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.expanduser().read_text(encoding="utf-8-sig").splitlines()
+        return read_text(path.expanduser(), encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -19,7 +19,7 @@ from kdtune.data.images.pixels import Decoding
 from kdtune.data.registry import register_dataset
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of
-from kdtune.data.tables.form import Form
+from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.table import Written
 from kdtune.errors import DataError, did_you_mean
 

@@ -17,6 +17,7 @@ from kdtune.data.images.pixels import Decoding
 from kdtune.data.published.downloads import missing
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError, did_you_mean
+from kdtune.files import read_text
 
 Count = Annotated[int, Field(ge=1)]
 _SPLITS = ("train", "validation", "test")
@@ -128,7 +129,7 @@ def _folder(root: Path, *, download: bool) -> Path:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return read_text(path).splitlines()
     except FileNotFoundError:
         raise missing(path, f"{_SOURCE} {path.name}", download=True) from None
     except (OSError, UnicodeDecodeError) as error:

@@ -24,6 +24,7 @@ from kdtune.data.published.tokens import encode_all, encoder_of, text_preparatio
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import at_most_per_class, stratified_cut
 from kdtune.errors import DataError, did_you_mean
+from kdtune.files import read_text
 
 CLASSES = ("normal", "toxic")
 LABELS = {"normal": 0, "hatespeech": 1, "offensive": 1}
@@ -194,7 +195,7 @@ def _json(path: Path) -> Any:
             "repository, github.com/hate-alert/HateXplain) there"
         )
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except json.JSONDecodeError as error:  # its own message quotes nothing of the text
         raise DataError(f"{path}: cut short or damaged at line {error.lineno}: copy it again") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -16,6 +16,7 @@ from kdtune.data.published.wordnet import class_words
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes, cut_training
 from kdtune.errors import DataError
+from kdtune.files import read_text
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -161,7 +162,7 @@ def _annotated(folder: Path, known: dict[str, int], source: str) -> tuple[tuple[
     """Return the files and classes in `val_annotations.txt`; each line holds a file, its class and a box."""
     path = folder / "val_annotations.txt"
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except FileNotFoundError:
         raise missing(path, source, download=False) from None
     except (OSError, UnicodeDecodeError) as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdtune.errors import DataError
+from kdtune.files import read_regular
 
 _LARGEST = 2**30
 """Most bytes of a file, and of the part of an archive that is read to find it; CIFAR's are far smaller."""
@@ -38,7 +39,7 @@ class Source:
             if path.stat().st_size > _LARGEST:
                 raise DataError(f"{path}: is larger than {_LARGEST // 2**30} GB: it is another file")
             try:
-                found[name] = path.read_bytes()
+                found[name] = read_regular(path, limit=_LARGEST)
             except OSError as error:
                 raise DataError(f"{path}: cannot be read: {error.strerror}") from None
         return found

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kdtune.errors import DataError
+from kdtune.files import read_text
 
 PAD = 0
 FIRST = 1
@@ -51,7 +52,7 @@ def wordpiece(path: Path) -> tuple[Encoder, int]:
             "option 'wordpiece' needs the package tokenizers: pip install 'kdtune[text]'"
         ) from None
     try:
-        entries = path.read_text(encoding="utf-8").splitlines()
+        entries = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not readable as a WordPiece vocabulary ({error})") from None
     missing = [name for name in ("[PAD]", "[UNK]", "[CLS]", "[SEP]") if name not in entries]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdtune.errors import DataError
+from kdtune.files import read_text
 
 _FILES = ("words.txt", "LOC_synset_mapping.txt")
 """The lists of Tiny ImageNet and of ImageNet at Kaggle. Each line holds a wnid, and its words with commas."""
@@ -22,7 +23,7 @@ def class_words(root: Path, wnids: Sequence[str]) -> tuple[str, ...]:
     if path is None:
         return tuple(wnids)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not readable ({type(error).__name__}): copy it again") from None
     words = {cells[0]: cells[1] for line in lines if len(cells := line.split(maxsplit=1)) == 2}

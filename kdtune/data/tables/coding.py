@@ -10,8 +10,8 @@ from torch import Tensor
 
 from kdtune.data.groups import OTHER, Rare, columns_of, cross_codes, encode
 from kdtune.data.tables.cells import Cells
+from kdtune.data.tables.files.raw_table import RawTable, as_written, spelled
 from kdtune.data.tables.numbers import canonical
-from kdtune.data.tables.raw_table import RawTable, as_written, spelled
 from kdtune.errors import DataError, did_you_mean
 
 MOST_CLASSES = 100

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from kdtune.data.groups import attribute_names, columns_of
-from kdtune.data.tables.raw_table import RawTable, is_nameless
+from kdtune.data.tables.files.raw_table import RawTable, is_nameless
 from kdtune.errors import DataError, did_you_mean
 
 K = TypeVar("K")

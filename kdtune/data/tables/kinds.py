@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from kdtune.data.tables.cells import MISSING_MARKERS
+from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.numbers import number, seems_a_number
-from kdtune.data.tables.raw_table import RawTable
 from kdtune.errors import DataError
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdtune.data.tables.cells import Cells
-from kdtune.data.tables.form import Form
+from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.kinds import MOST_CATEGORIES, is_number_column
 from kdtune.data.tables.numbers import canonical
-from kdtune.data.tables.raw_table import RawTable
 from kdtune.errors import DataError
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class TablePreprocessing:
 def _as_table(table: "RawTable | pd.DataFrame", form: Form) -> RawTable:
     if isinstance(table, RawTable):
         return table
-    from kdtune.data.tables.frames import table_of_frame
+    from kdtune.data.tables.files.frames import table_of_frame
 
     return table_of_frame(table, form)
 

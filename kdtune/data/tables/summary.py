@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdtune.data.tables.cells import Cells
+from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.numbers import canonical
 from kdtune.data.tables.preprocessing import Category, Number
-from kdtune.data.tables.raw_table import RawTable
 
 Coded = tuple[Sequence[str], NDArray[np.int64]]
 """Names, and each row's position among them, -1 if it has none."""

@@ -18,9 +18,9 @@ from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
 from kdtune.data.tables.columns import assign_roles, by_column
-from kdtune.data.tables.form import Form
+from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.reading import file_digest, open_table
 from kdtune.data.tables.preprocessing import TablePreprocessing
-from kdtune.data.tables.reading import file_digest, open_table
 from kdtune.data.tables.summary import bins_hint, doubts, summary_line
 from kdtune.errors import DataError
 

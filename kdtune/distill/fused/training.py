@@ -151,11 +151,13 @@ class Fused(Cohort):
             seconds=seconds,
             train_loss=loss,
             learning_rate=job.train.lr * self._factor,
+            last=self._epoch == job.train.epochs,
         )
-        if self._epoch in (*self._rungs, job.train.epochs):
-            scalars = measure_extras(self._extras, self._students.model(k).eval(), self._data, logits)
-            report = replace(report, scalars=scalars)
-        return report
+        if not self._extras:
+            return report
+        ended = self._epoch in (*self._rungs, job.train.epochs)
+        model = self._students.model(k).eval()
+        return replace(report, scalars=measure_extras(self._extras, model, self._data, logits, ended=ended))
 
     def _content(self, number: int) -> dict[str, Any]:
         k = self._numbers.index(number)

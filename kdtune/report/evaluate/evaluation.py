@@ -11,7 +11,7 @@ from kdtune.data import load
 from kdtune.data.dataset import Dataset, Split
 from kdtune.distill.arrays import Arrays, DeviceData, inputs_of, tensor_of
 from kdtune.distill.evaluate import count_all, predict_logits
-from kdtune.distill.extras import EXTRAS, measure_extras
+from kdtune.distill.extras import measure_extras
 from kdtune.errors import RunError
 from kdtune.report.evaluate.trained import Trained
 from kdtune.runs.records import Report
@@ -125,7 +125,7 @@ def evaluate(module: nn.Module, split: SplitData, recorded: Report) -> Evaluated
     device = torch.device("cpu")
     data = DeviceData(split.arrays, device, view_seed=0, augment=False)
     logits = predict_logits(module.to(device), data.validation, device)
-    names = tuple(name for name in EXTRAS if name in recorded.scalars and name != "latency")
+    names = tuple(name for name in recorded.scalars if name != "latency")
     scalars = measure_extras(names, module, data, logits)
     if "latency" in recorded.scalars:
         scalars["latency"] = recorded.scalars["latency"]

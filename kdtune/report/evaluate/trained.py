@@ -3,15 +3,17 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint
 from kdtune.distill.config import Job
-from kdtune.distill.module import module_of
+from kdtune.distill.weights.module import module_of
 from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular, sha256_of
+from kdtune.models import build_fitting
 from kdtune.runs.paths import is_trial
 from kdtune.runs.reader import Run
 from kdtune.runs.records import Report
@@ -52,18 +54,18 @@ class Trained:
         Raises:
             RunError: the architecture is unknown, or the weights do not fit it.
         """
+        make = partial(
+            module_of,
+            self.job,
+            input_shape=run.record.dataset["input_shape"],
+            n_classes=len(run.record.classes),
+        )
         try:
-            model = module_of(
-                self.job,
-                input_shape=run.record.dataset["input_shape"],
-                n_classes=len(run.record.classes),
-            )
+            model = build_fitting(make, self.state)
         except UnknownNameError as error:
             raise RunError(
                 f"{self.id}: {error}; if it is your own, name its module: --import MODULE"
             ) from None
-        try:
-            model.load_state_dict(dict(self.state))
         except RuntimeError:
             raise RunError(
                 f"{run.files.model(self.id)}: its weights are not those of a {self.architecture} for these data: "

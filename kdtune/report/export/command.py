@@ -4,6 +4,7 @@ import argparse
 
 from rich.table import Table
 
+from kdtune.output import narrate
 from kdtune.report.export.front_members import choices, front_states
 from kdtune.report.export.labels import value_text
 from kdtune.report.export.pick import pick
@@ -11,7 +12,7 @@ from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.run import ExportRequest, refuse_study, run_export
 from kdtune.report.export.tables import findings_record
 from kdtune.runs.reader import open_run
-from kdtune.terminal.console import narrate, print_json, print_summary, stdout_console
+from kdtune.terminal.console import print_json, print_summary, print_table
 from kdtune.text import plain
 
 
@@ -34,7 +35,7 @@ def export(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"path": str(out), **findings_record(findings)})
     else:
-        stdout_console().print(_table(findings))
+        print_table(_table(findings))
     exported = [member.id for member in findings.members if member.exported]
     narrate(f"{len(exported)} students in {out}; read {out / 'report.html'}")
     narrate(f'load one: kdtune.load_student("{out / exported[0]}").predict(...)')
@@ -44,7 +45,7 @@ def export(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     run = open_run(options.target, runs_dir=options.runs_dir)
     refuse_study(run)
-    front = choices(front_states(run))
+    front = choices(front_states(run, run.state()))
     print_summary(run, as_json=options.json)
     if options.pick:
         narrate(f"picked: {', '.join(pick(front, run.objectives, options.pick))}")

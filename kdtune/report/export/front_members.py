@@ -7,16 +7,15 @@ import numpy as np
 from kdtune.errors import RunError
 from kdtune.report.export.pick import Choice
 from kdtune.runs.reader import Run, objective_values
-from kdtune.runs.state import ModelState
+from kdtune.runs.state import ModelState, RunState
 
 
-def front_states(run: Run) -> list[ModelState]:
-    """Return the members of a run's front now, best in the first objective first.
+def front_states(run: Run, state: RunState) -> list[ModelState]:
+    """Return the members of a run's front in a state, best in the first objective first.
 
     Raises:
         RunError: there are none; the message says why.
     """
-    state = run.state()
     members = run.front_states(state)
     if members:
         return members

@@ -22,8 +22,24 @@ UNITS = {
     "individual_fairness": "change of output over distance",
     "parameters": "number of weights",
     "latency": "ms for one example",
+    "precision": "share of its predictions",
+    "recall": "share of its examples",
+    "f1": "harmonic mean of shares",
+    "equal_opportunity_difference": "difference of rates",
+    "predictive_parity_difference": "difference of rates",
+    "accuracy_difference": "difference of shares",
+    "demographic_parity_ratio": "ratio of rates",
+    "equal_opportunity_ratio": "ratio of rates",
+    "equalized_odds_ratio": "ratio of rates",
+    "auc": "share of pairs in order",
+    "auc_difference": "difference of shares",
+    "ece": "difference of shares",
+    "ece_difference": "difference of errors",
+    "worst_subgroup_accuracy": "share of its examples",
 }
 
+
+_INITIALS = ("eod", "dpd", "auc", "ece", "f1")
 
 _SPELT_OUT = {
     "class_bias_teacher": "class bias against the teacher",
@@ -37,8 +53,16 @@ def measure_name(objective: Objective) -> str:
     if name in _SPELT_OUT:
         return _SPELT_OUT[name]
     shown = (
-        name.upper() if name in GAPS else name.replace("_", " ").replace("eod", "EOD").replace("dpd", "DPD")
+        name.upper()
+        if name in _INITIALS
+        else name.replace("_", " ")
+        .replace("eod", "EOD")
+        .replace("dpd", "DPD")
+        .replace("auc ", "AUC ")
+        .replace("ece ", "ECE ")
     )
+    if objective.group is not None:
+        return f"{shown} of {objective.name.partition('@')[2]}"
     return f"{shown} over {objective.attribute}" if objective.measure.need == "groups" else shown
 
 
@@ -46,7 +70,8 @@ def axis_label(objective: Objective, *, two_lines: bool = False) -> str:
     """Return an objective's name, unit and direction, to label an axis."""
     better = "higher" if objective.measure.direction == "max" else "lower"
     break_at = "\n" if two_lines else " "
-    return f"{measure_name(objective)},{break_at}{UNITS[objective.measure.name]} ({better} is better)"
+    unit = UNITS.get(objective.measure.name, objective.measure.meaning)
+    return f"{measure_name(objective)},{break_at}{unit} ({better} is better)"
 
 
 def value_text(model: ModelFindings, objective: Objective, *, searched: bool = False) -> str:
@@ -68,7 +93,10 @@ def interval_of(
     """Return the 95 % interval of an objective on a split, or None if it has none."""
     numbers = model.splits[split]
     if objective.measure.name == "accuracy":
-        low, high = numbers["accuracy"]["interval"]
+        of = numbers
+        if objective.group is not None:
+            of = numbers["attributes"][objective.attribute]["groups"][objective.group]
+        low, high = of["accuracy"]["interval"]
     elif objective.measure.name in GAPS:
         low, high = numbers["attributes"][objective.attribute][objective.measure.name]["interval"]
     else:

@@ -50,10 +50,10 @@ def _named(members: Sequence[Choice], objectives: Sequence[Objective], text: str
         if int(text) < 1:
             raise InputError(f"--pick {text}: the number of members must be at least 1")
         return {ids[k] for k in spread_out(_values(members, objectives), objectives, int(text))}
-    if is_trial(text):
-        if text not in ids:
-            raise InputError(f"--pick {text}: not on the front (members: {', '.join(ids)})")
+    if text in ids:
         return {text}
+    if is_trial(text.partition("-s")[0]):
+        raise InputError(f"--pick {text}: not on the front (members: {', '.join(ids)})")
     bounds = [_BOUND.fullmatch(part) for part in text.split(",")]
     if not all(bounds):
         raise InputError(f"--pick {text!r}: write {GRAMMAR}")

@@ -11,29 +11,36 @@ import safetensors.torch
 from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
+from kdtune.output import narrate
 from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
 from kdtune.report.export.bundle.card import card
 from kdtune.report.export.bundle.formats import check_formats, write_formats
 from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write_bundle
 from kdtune.report.export.figures.all_figures import draw_all
-from kdtune.report.export.front_members import choices, front_states
+from kdtune.report.export.front_members import choices
 from kdtune.report.export.page.report import page
-from kdtune.report.export.pick import pick
+from kdtune.report.export.pick import Choice, pick
 from kdtune.report.export.results.findings import Findings, ModelFindings, conclude
 from kdtune.report.export.results.members import (
     EvaluatedModel,
     checked,
     evaluate_models,
     group_table,
+    hold_front,
     load_baselines,
-    load_members,
 )
-from kdtune.report.export.results.replicates import reseed, train_again
+from kdtune.report.export.results.replicates import (
+    best_students,
+    seed_numbers,
+    students_of,
+    train_again,
+)
 from kdtune.report.export.tables import csv_of, write_tables
+from kdtune.runs.objectives import check_own_measures
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
+from kdtune.runs.state import ModelState
 from kdtune.student.student import CARD, FORM, digest
-from kdtune.terminal.console import narrate
 from kdtune.user_code import check_named, import_modules
 
 
@@ -90,35 +97,45 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     check_named(run.record.space.get("imports") or (), request.imports, str(run.files.record))
     import_modules(request.imports)
     refuse_study(run)
+    check_own_measures(run.record)
     out = checked_out(request.out or run.files.export)
-    front = front_states(run)
-    picked = pick(choices(front), run.objectives, request.pick)
+
+    def choose(front: Sequence[ModelState]) -> list[str]:
+        later = {f"{trial.id}-s{k + 1}" for trial in front for k in range(request.replicates)}
+        return pick(choices(front), run.objectives, [text for text in request.pick if text not in later])
+
+    held = hold_front(run, choose, required=bool(request.pick))
+    picked, notes = list(held.picked), held.notes
+    baselines_read = load_baselines(run, held.members)
     narrate(f"data: {run.record.dataset['name']}")
     dataset = load_data(run)
     validation = validation_of(dataset)
-    members, notes = load_members(run, front, picked, required=bool(request.pick))
-    models = checked(run, members, validation)
-    models += checked(run, load_baselines(run, members), validation)
+    models = checked(run, [*held.members, *baselines_read], validation)
     replicates = []
+    students = [model for model in models if model.trained.role == "student"]
+    others: list[EvaluatedModel] = []
     if request.replicates:
         replicates = train_again(run, dataset, models, request.replicates, address=request.address)
+        others = students_of(run, models, replicates, validation)
+        students, picked = _among_all_seeds(run, students, others, request.pick, notes)
     test = open_test(dataset)
     for split in (validation, test):
-        narrate(f"{split.name}: {len(models)} models on {len(split):,} examples")
-        evaluate_models(models, split, run)
-    reseeded = reseed(run, models, replicates, (validation, test))
-    if reseeded and not request.pick:
-        picked = _robust(reseeded, picked, notes)
+        narrate(f"{split.name}: {len(models) + len(others)} models on {len(split):,} examples")
+        evaluate_models([*models, *others], split, run)
+    seeds = seed_numbers(run, [*models, *others], replicates)
+    baselines = [model for model in models if model.trained.role != "student"]
+    shown = [*students, *baselines]
     findings = conclude(
         run.record,
         run.objectives,
-        [_found(model, picked, reseeded) for model in models],
-        run.trials(),
+        [_found(model, picked, seeds) for model in shown],
+        run.trials(held.state),
+        others=[_found(model, (), seeds) for model in (*models, *others) if model not in shown],
         seeds=request.replicates,
         notes=notes,
     )
     with replace_folder(out, overwrite=False) as folder:
-        _write(folder, run, dataset, models, findings, request)
+        _write(folder, run, dataset, shown, findings, request)
     return out, findings
 
 
@@ -178,19 +195,37 @@ def _write(
     write_bytes(folder / "report.html", page(findings, pictures, groups).encode())
 
 
-def _robust(reseeded: Mapping[str, Mapping[str, Any]], picked: Sequence[str], notes: list[str]) -> list[str]:
-    """Return the members that stay on the front of means over other seeds; all members if none does."""
-    stay = [name for name in picked if reseeded[name]["on_front"]]
-    if not stay:
-        notes.append("in means over other seeds no member is feasible and non-dominated, so all are exported")
-        return list(picked)
-    gone = [name for name in picked if name not in stay]
-    notes += [f"{name} is not on the front of means over other seeds, and is not exported" for name in gone]
-    return stay
+def _among_all_seeds(
+    run: Run,
+    members: Sequence[EvaluatedModel],
+    others: Sequence[EvaluatedModel],
+    asked: Sequence[str],
+    notes: list[str],
+) -> tuple[list[EvaluatedModel], list[str]]:
+    """Return the front among the students of all seeds, and which of them to write.
+
+    A student that another one dominates is shown and written if it was asked for by its name.
+    """
+    students = [*members, *(other for other in others if other.trained.role == "student")]
+    front = best_students(run, students)
+    named = {student.trained.id for student in students} & set(asked)
+    shown = [*front, *(s for s in students if s.trained.id in named and s not in front)]
+    for member in members:
+        if member not in shown:
+            name = member.trained.id
+            notes.append(
+                f"{name} is left out: on validation, a student with another seed is at least as good in every "
+                f"objective and better in one. '--pick {name}' keeps it."
+            )
+    rules = [text for text in asked if text not in named]
+    if rules or not named:
+        listed = [Choice(student.trained.id, student.searched) for student in front]
+        named |= set(pick(listed, run.objectives, rules))
+    return shown, [student.trained.id for student in shown if student.trained.id in named]
 
 
 def _found(
-    model: EvaluatedModel, picked: Sequence[str], reseeded: Mapping[str, Mapping[str, Any]]
+    model: EvaluatedModel, picked: Sequence[str], seeds: Mapping[str, Mapping[str, Any]]
 ) -> ModelFindings:
     trained = model.trained
     return ModelFindings(
@@ -200,7 +235,8 @@ def _found(
         config=trained.config,
         searched=model.searched,
         splits=model.numbers,
-        replicates=reseeded.get(trained.id),
+        source=model.source,
+        replicates=seeds.get(model.source or trained.id),
         exported=trained.id in picked,
     )
 

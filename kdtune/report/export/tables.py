@@ -1,4 +1,4 @@
-"""The front as tables for other programs: `front.csv`, `front.json`, `front.parquet`, `by_group.csv`."""
+"""The front as tables for other programs: `front.csv`, `front.json`, `front.parquet`, `seeds.csv`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +22,8 @@ def write_tables(folder: Path, findings: Findings) -> None:
     write_bytes(folder / "front.csv", csv_of(table))
     write_pretty(folder / "front.json", findings_record(findings))
     table.to_parquet(folder / "front.parquet", index=False)
+    if findings.seeds:
+        write_bytes(folder / "seeds.csv", csv_of(seeds_table(findings)))
 
 
 def csv_of(table: "pandas.DataFrame") -> bytes:
@@ -77,9 +79,35 @@ def _replicated(model: ModelFindings) -> dict[str, Any]:
         for name, values in model.replicates[split].items():
             columns[f"{name}_{split}_mean"] = values["mean"]
             columns[f"{name}_{split}_std"] = values["std"]
-    if "non_dominated" in model.replicates:
-        columns["non_dominated_chance"] = model.replicates["non_dominated"]["test"]
+    if "bootstrap_share" in model.replicates:
+        columns["bootstrap_share"] = model.replicates["bootstrap_share"]["test"]
     return columns
+
+
+def seeds_table(findings: Findings) -> "pandas.DataFrame":
+    """Return every model of every seed, one per row: what it repeats, the objectives, whether it is shown and written.
+
+    A row's `source` is the run's model that was trained again; it is the model's own id for the seed of the run.
+    """
+    import pandas
+
+    rows = []
+    for model in sorted(
+        (*findings.models, *findings.others), key=lambda m: (m.source or m.id, m.source, m.id)
+    ):
+        row: dict[str, Any] = {
+            "id": model.id,
+            "source": model.source or model.id,
+            "role": model.role,
+            "seed": model.config.get("seed"),
+            "on_front": model in findings.members,
+            "exported": model.exported,
+        }
+        for name in dict.fromkeys(["accuracy", *(o.name for o in findings.objectives)]):
+            row[f"{name}_validation"] = model.value(name, "validation")
+            row[f"{name}_test"] = model.value(name)
+        rows.append(row)
+    return pandas.DataFrame(rows)
 
 
 def findings_record(findings: Findings) -> dict[str, Any]:

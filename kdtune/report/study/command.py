@@ -7,6 +7,7 @@ from typing import Literal
 from rich.table import Table as RichTable
 
 from kdtune.files import write_bytes
+from kdtune.output import narrate
 from kdtune.report.study.figures.all_figures import draw_all
 from kdtune.report.study.page import page, protocol
 from kdtune.report.study.record import as_record
@@ -17,7 +18,7 @@ from kdtune.report.study.tables.all_tables import all_tables
 from kdtune.report.study.tables.rendering import Table
 from kdtune.runs.paths import check_no_links
 from kdtune.runs.reader import open_run
-from kdtune.terminal.console import narrate, print_json, stdout_console
+from kdtune.terminal.console import print_json, print_table, stdout_console
 from kdtune.text import file_name, plain
 from kdtune.user_code import check_named, import_modules
 
@@ -84,4 +85,4 @@ def _print(table: Table) -> None:
         shown.add_column(plain(name), justify="left" if k < table.text else "right")
     for row in table.rows:
         shown.add_row(*map(plain, row))
-    stdout_console().print(shown)
+    print_table(shown)

@@ -214,14 +214,27 @@ def allot(resources: Resources) -> Allotment:
 
     total = ray.cluster_resources()
     cpus, gpus = float(total.get("CPU", 1)), float(total.get("GPU", 0))
+    largest = max(float(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
+    return _allotted(resources, cpus, gpus, largest, "Ray has")
+
+
+def allot_here(resources: Resources) -> Allotment:
+    """Choose as `allot` does if Ray is started on this machine, without starting it."""
+    import torch
+
+    gpus = float(torch.cuda.device_count())
+    return _allotted(resources, float(_cores()), gpus, float(_cores()), "this machine has")
+
+
+def _allotted(resources: Resources, cpus: float, gpus: float, largest: float, whose: str) -> Allotment:
     per_trial = resources.gpus_per_trial
     if per_trial is None:
         per_trial = 0.25 if gpus else 0.0
     if per_trial > gpus:
-        raise InputError(f"resources.gpus_per_trial is {per_trial:g}, and Ray has {gpus:g} GPUs")
+        raise InputError(f"resources.gpus_per_trial is {per_trial:g}, and {whose} {gpus:g} GPUs")
     if resources.cpus_per_trial > cpus:
         raise InputError(
-            f"resources.cpus_per_trial is {resources.cpus_per_trial:g}, and Ray has {cpus:g} cores"
+            f"resources.cpus_per_trial is {resources.cpus_per_trial:g}, and {whose} {cpus:g} cores"
         )
     fit = cpus / resources.cpus_per_trial
     if per_trial:
@@ -229,7 +242,6 @@ def allot(resources: Resources) -> Allotment:
     workers = min(resources.workers or int(fit), int(fit))
     if 0 < per_trial <= 1:
         per_trial *= 1 - TEACHER_GPU
-    largest = max(float(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
     return Allotment(max(1, workers), resources.cpus_per_trial, per_trial, cpus, gpus, largest)
 
 

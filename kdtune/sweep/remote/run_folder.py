@@ -5,7 +5,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from kdtune.files import write_bytes
+from kdtune.files import LARGEST_WEIGHTS, read_regular, write_bytes
+from kdtune.runs.lock import owner_of
 from kdtune.runs.paths import RunFiles
 from kdtune.sweep.remote.worker_registry import RegistryClient
 
@@ -23,11 +24,7 @@ class RunFolder:
         self._registry = registry
         self._copies: Path | None = None
         self._known: dict[Path, tuple[int, int] | None] = {}
-        try:
-            same = RunFiles(root).lock.read_text(encoding="utf-8") == owner
-        except OSError:
-            same = False
-        if not same:
+        if owner_of(RunFiles(root)) != owner:
             self._copies = Path(tempfile.mkdtemp(prefix="kdtune-run-"))
 
     def fetch(self, path: Path) -> Path:
@@ -50,7 +47,7 @@ class RunFolder:
             now = _version(path)
             if self._copies is not None and now is not None and now != before:
                 name = str(path.relative_to(self._copies))
-                self._registry.write_file(name, path.read_bytes())
+                self._registry.write_file(name, read_regular(path, limit=LARGEST_WEIGHTS))
                 self._known[path] = now
 
     def clear(self) -> None:

@@ -11,9 +11,9 @@ import safetensors.torch
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.training import Training
-from kdtune.models import Builder
 from kdtune.runs.records import Report
 from kdtune.space.reading import Resources
+from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.cluster import TEACHER_GPU, Allotment
 from kdtune.sweep.remote.teacher_server import TeacherClient, TrainedTeacher, serve_teachers
 from kdtune.sweep.remote.watchdog import watchdog
@@ -25,7 +25,7 @@ from kdtune.sweep.remote.worker_setup import prepare_process
 def train_model(
     arrays: Arrays,
     job: Job,
-    builders: Mapping[str, Builder],
+    user_code: UserCode,
     threads: int,
     extras: tuple[str, ...],
     teachers: TeacherClient | None = None,
@@ -37,7 +37,7 @@ def train_model(
     A distilled student learns from `teachers`, which serve the job's view seed. If there is a `registry`, the process
     reports to it batch by batch, under the model's number.
     """
-    device = prepare_process(threads, builders)
+    device = prepare_process(threads, user_code)
     data = DeviceData(arrays, device, view_seed=job.view_seed, augment=job.train.augment)
     signal = None
     if job.distillation is not None:
@@ -89,7 +89,7 @@ class TaskTrainer:
 
     Attributes:
         arrays: reference to `Arrays`.
-        builders: models that the user registered.
+        user_code: what the user registered.
         extras: measures in addition to the counts.
         registry: where workers report; without it, no worker is assumed to hang.
         stopping: returns whether the run was asked to stop; models at work are then abandoned.
@@ -97,7 +97,7 @@ class TaskTrainer:
 
     arrays: Any
     allotment: Allotment
-    builders: Mapping[str, Builder]
+    user_code: UserCode
     extras: tuple[str, ...]
     resources: Resources
     registry: RegistryClient | None = None
@@ -108,7 +108,7 @@ class TaskTrainer:
     ) -> contextlib.AbstractContextManager[TeacherClient]:
         """Run a process with these teachers, by architecture, until the block ends."""
         return serve_teachers(
-            self.arrays, teachers, self.builders, self.allotment, view_seed=view_seed, augment=augment
+            self.arrays, teachers, self.user_code, self.allotment, view_seed=view_seed, augment=augment
         )
 
     def train(
@@ -149,7 +149,7 @@ class TaskTrainer:
 
         def begin(name: str) -> None:
             reports[name] = []
-            given = (self.arrays, jobs[name], self.builders, threads, self.extras, teachers, self.registry)
+            given = (self.arrays, jobs[name], self.user_code, threads, self.extras, teachers, self.registry)
             streams[task.remote(*given, numbers[name])] = name
 
         def usual(_: Sequence[int]) -> float:

@@ -12,9 +12,9 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
 from kdtune.distill.config import Job
-from kdtune.distill.module import module_of
 from kdtune.distill.teacher import TeacherSignal, signal_of
-from kdtune.models import Builder
+from kdtune.distill.weights.module import module_of
+from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.cluster import TEACHER_GPU, Allotment
 from kdtune.sweep.remote.worker_setup import prepare_process
 
@@ -39,12 +39,12 @@ class TeacherServer:
     def __init__(
         self,
         references: list[Any],
-        builders: Mapping[str, Builder],
+        user_code: UserCode,
         threads: int,
         view_seed: int,
         augment: bool,
     ) -> None:
-        device = prepare_process(threads, builders)
+        device = prepare_process(threads, user_code)
         arrays: Arrays
         teachers: Mapping[str, TrainedTeacher]
         arrays, teachers = ray.get(references)
@@ -115,7 +115,7 @@ class TeacherClient:
 def serve_teachers(
     arrays: Any,
     teachers: Mapping[str, TrainedTeacher],
-    builders: Mapping[str, Builder],
+    user_code: UserCode,
     allotment: Allotment,
     *,
     view_seed: int,
@@ -129,7 +129,7 @@ def serve_teachers(
     actor: Any = TeacherServer  # Ray's decorator adds `options`
     references = [arrays, ray.put(dict(teachers))]
     handle = actor.options(num_gpus=TEACHER_GPU if allotment.gpus else 0).remote(
-        references, builders, allotment.threads, view_seed, augment
+        references, user_code, allotment.threads, view_seed, augment
     )
     try:
         yield TeacherClient(handle, references)

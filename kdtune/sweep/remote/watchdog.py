@@ -5,8 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import ray
@@ -20,6 +19,9 @@ EPOCHS = 10
 """An epoch that lasts as long as this many usual ones is assumed to hang, if it is past the limit too."""
 
 _POLL_SECONDS = 1.0
+
+_LONGEST_GAP = 5.0
+"""Seconds between two looks beyond which nothing is known of the time between: this process, or all, stood still."""
 
 
 def usual_epoch(state: RunState, numbers: Sequence[int]) -> float:
@@ -49,9 +51,40 @@ def usual_epoch(state: RunState, numbers: Sequence[int]) -> float:
     return total
 
 
-def is_stalled(worker: AtWork, usual: float, limit: float, now: float) -> bool:
-    """Return whether a worker last reported longer ago than the limit and than ten usual epochs (in seconds)."""
-    return now - worker.since > max(limit, EPOCHS * usual)
+class Silences:
+    """For how long each worker has reported nothing, by the watchdog's own clock.
+
+    What counts is whether a report came between two looks, never when a worker says that it came, so the clocks of two
+    processes are not compared. After a gap between two looks all silences begin anew: the machine slept, or everything
+    was stopped, and a worker may not have had the time to report.
+
+    Args:
+        limit: seconds of silence after which a worker may be assumed to hang.
+        usual: returns how many seconds an epoch of these models is expected to last.
+    """
+
+    def __init__(self, limit: float, usual: Callable[[Sequence[int]], float]) -> None:
+        self._limit = limit
+        self._usual = usual
+        self._since: dict[AtWork, float] = {}
+        self._last: float | None = None
+
+    def look(self, workers: Iterable[AtWork], now: float) -> list[tuple[AtWork, float]]:
+        """Return the workers that hang, each with its seconds of silence: longer than the limit and ten usual epochs.
+
+        Args:
+            workers: who is at work.
+            now: seconds by a monotonic clock.
+        """
+        if self._last is None or now - self._last > min(_LONGEST_GAP, self._limit / 2):
+            self._since.clear()
+        self._last = now
+        self._since = {worker: self._since.get(worker, now) for worker in workers}
+        return [
+            (worker, now - since)
+            for worker, since in self._since.items()
+            if now - since > max(self._limit, EPOCHS * self._usual(worker.numbers))
+        ]
 
 
 @contextlib.contextmanager
@@ -78,16 +111,15 @@ def watchdog(
         while ready is not None and not ray.wait([ready], timeout=_POLL_SECONDS)[0]:
             if ended.is_set():
                 return
-        begun = time.time()
-        while not ended.wait(min(_POLL_SECONDS, limit / 4)):
+        silences = Silences(limit, usual)
+        while not ended.wait(min(_POLL_SECONDS, limit / 8)):
             with contextlib.suppress(ray.exceptions.RayError):  # the next poll asks again
-                for seen in registry.at_work():
-                    worker = replace(seen, since=max(seen.since, begun))
-                    if is_stalled(worker, usual(worker.numbers), limit, time.time()):
-                        seconds = time.time() - worker.since
-                        words = f"no {what} ended for {seconds:.0f} s: it was taken to hang (resources.stall_seconds)"
-                        registry.report_failure(worker.numbers, words)
-                        _kill(worker)
+                for worker, seconds in silences.look(registry.at_work(), time.monotonic()):
+                    words = (
+                        f"no {what} ended for {seconds:.0f} s: it was taken to hang (resources.stall_seconds)"
+                    )
+                    registry.report_failure(worker.numbers, words)
+                    _kill(worker)
 
     thread = None
     if registry is not None and limit is not None:

@@ -15,7 +15,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kdtune.errors import RunError
-from kdtune.files import write_bytes
+from kdtune.files import LARGEST_WEIGHTS, read_regular, write_bytes
 from kdtune.runs.paths import RunFiles
 
 
@@ -26,13 +26,13 @@ class AtWork:
     Attributes:
         numbers: numbers of the trials that it trains or, for a task, of its model.
         node: Ray's id of its machine.
-        since: when the epoch or batch began, by the clock of the driver's machine.
+        report: number of its last report to the registry; it changes with each.
     """
 
     numbers: tuple[int, ...]
     pid: int
     node: str
-    since: float
+    report: int
 
 
 class WorkerRegistry:
@@ -42,10 +42,12 @@ class WorkerRegistry:
         self._root = root.resolve()
         self._at_work: dict[tuple[int, str], AtWork] = {}
         self._failures: dict[tuple[int, ...], str] = {}
+        self._reports = 0
 
     def begin(self, numbers: Sequence[int], pid: int, node: str) -> None:
         """Note that a worker begins an epoch."""
-        self._at_work[pid, node] = AtWork(tuple(numbers), pid, node, time.time())
+        self._reports += 1
+        self._at_work[pid, node] = AtWork(tuple(numbers), pid, node, self._reports)
 
     def end(self, pid: int, node: str) -> None:
         """Note that a worker's epoch has ended: from then on it waits for the driver."""
@@ -72,7 +74,7 @@ class WorkerRegistry:
     def read_file(self, name: str) -> bytes | None:
         """Return a file of the run, or None where there is none."""
         try:
-            return self._path(name).read_bytes()
+            return read_regular(self._path(name), limit=LARGEST_WEIGHTS)
         except FileNotFoundError:
             return None
 

@@ -1,16 +1,12 @@
 """What each worker process does before it trains."""
 
-from collections.abc import Mapping
-
 import torch
 
-from kdtune.models import Builder, models
+from kdtune.sweep.remote.carried_code import UserCode
 
 
-def prepare_process(threads: int, builders: Mapping[str, Builder]) -> torch.device:
+def prepare_process(threads: int, user_code: UserCode) -> torch.device:
     """Set up a worker's process and return the device that Ray gave it."""
     torch.set_num_threads(threads)
-    for name, builder in builders.items():
-        if name not in models:
-            models.register(name)(builder)
+    user_code.register()
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -93,7 +93,7 @@ def room_needed(plan: Plan, workers: int) -> tuple[int, int, int]:
     """
     space, dataset = plan.space, plan.dataset
     weights = max(_weights(pair.student, dataset) for pair in space.pairs)
-    records = space.budget.epochs * _epoch_bytes(dataset)
+    records = space.budget.epochs * _epoch_bytes(dataset) + len(dataset.validation)
     checkpoint = weights * _STATES[space.train_config().optimizer] + records
     trials = space.budget.trials or 0
     kept = checkpoint * (max(trials, workers) if space.keep == "all" else workers)

@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from kdtune.data.seeds import derive_seed
 from kdtune.errors import DiskError, RunError, is_disk_error
+from kdtune.files import open_regular
 from kdtune.pareto import Constraint
 from kdtune.runs.jsonl import cut_torn_tail
 from kdtune.runs.objectives import Objective
@@ -42,6 +43,8 @@ def open_study(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
         # A driver that was killed while writing leaves its lock; the run's own lock ensures that nobody else writes.
         journal.with_name(journal.name + ".lock").unlink(missing_ok=True)
         cut_torn_tail(journal)
+        if journal.exists():
+            open_regular(journal).close()  # Optuna would wait for ever at a FIFO
         return _opened(journal, objectives)
     except OSError as error:
         if is_disk_error(error):

@@ -6,7 +6,6 @@ or of several that are trained as one.
 
 import json
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,12 +19,16 @@ from kdtune.runs.paths import RunFiles, trial_id, trial_number
 from kdtune.runs.reader import front_members, objective_values
 from kdtune.runs.records import Report
 from kdtune.runs.writer import RunWriter
+from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials import optuna_study
 from kdtune.sweep.trials.checkpoints import CheckpointRetention, checkpoint_digest, why_lost
 from kdtune.sweep.trials.halving import EarlyStopper
 from kdtune.sweep.trials.proposal import Proposal, ProposedStudent
 from kdtune.sweep.trials.proposal_queue import ProposalQueue
+
+_LEAST_AWAY = 5.0
+"""Seconds by which the wall clock departs from the work before that is recorded."""
 
 
 class TrialManager:
@@ -34,6 +37,7 @@ class TrialManager:
     Args:
         references: final counts of teachers and non-distilled students, by pair.
         stopping: returns whether the sweep was asked to stop: then nothing new is proposed, and trials are interrupted.
+        clock: counts the minutes of the budget, from now on.
 
     Attributes:
         broken: the error because of which nothing can be recorded any more, if there is one.
@@ -49,7 +53,7 @@ class TrialManager:
         references: Mapping[str, References],
         *,
         stopping: Callable[[], bool],
-        deadline: float | None,
+        clock: WorkClock,
     ) -> None:
         self._plan = plan
         self._files = files
@@ -57,7 +61,9 @@ class TrialManager:
         self._study = study
         self._references = references
         self._stopping = stopping
-        self._deadline = deadline
+        self._clock = clock
+        self._begun = clock.now()
+        self._away = clock.away()
         self._queue = ProposalQueue(plan, files, study)
         self.broken: OSError | None = None
         self._retention = CheckpointRetention(plan.space.keep, files)
@@ -70,8 +76,17 @@ class TrialManager:
 
     def should_stop(self) -> bool:
         """Return whether trials at work are to end now: on request, or because of time, disk or repeated failures."""
-        spent = self._deadline is not None and time.time() > self._deadline
+        self._record_time_away()
+        minutes = self._plan.space.budget.minutes
+        spent = minutes is not None and self._clock.now() - self._begun > 60 * minutes
         return spent or self.broken is not None or self._stopping() or bool(self.hopeless)
+
+    def _record_time_away(self) -> None:
+        """Record a sleep of the machine, or a step of its clock: readers compare the times of events."""
+        away = self._clock.away()
+        if abs(away - self._away) >= _LEAST_AWAY and self.broken is None:
+            seconds, self._away = away - self._away, away
+            self._writer.time_away(seconds)
 
     def next_proposal(self) -> Proposal | None:
         """Return what to train next, unfinished trials of an earlier driver first; None if there is nothing."""

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.errors import DiskError, KdtuneError, RunError
 from kdtune.files import read_json
-from kdtune.models import Builder
+from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.memory_guard import MemoryGuard
 from kdtune.sweep.remote.run_folder import RunFolder
 from kdtune.sweep.remote.teacher_server import TeacherClient
@@ -34,7 +34,7 @@ class Shared:
 
     Attributes:
         arrays: reference to `Arrays`.
-        builders: models that the user registered, so that workers know them too.
+        user_code: what the user registered, so that workers know it too.
         threads: threads of each trial.
         extras: measures in addition to the counts, computed after the last epoch and at `rungs`.
         rungs: epochs after which early stopping judges.
@@ -45,7 +45,7 @@ class Shared:
 
     arrays: Any
     teachers: TeacherClient
-    builders: Mapping[str, Builder]
+    user_code: UserCode
     threads: int
     extras: tuple[str, ...]
     rungs: tuple[int, ...]
@@ -65,7 +65,7 @@ class CohortTrial(tune.Trainable):
         """Load the shared objects, once per process."""
         assert shared is not None
         self._shared = shared
-        self._device = prepare_process(shared.threads, shared.builders)
+        self._device = prepare_process(shared.threads, shared.user_code)
         self._arrays: Arrays = ray.get(shared.arrays)
         self._data: dict[tuple[int, bool], DeviceData] = {}
         self._signals: dict[str, TeacherSignal] = {}

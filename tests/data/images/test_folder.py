@@ -10,11 +10,11 @@ from kdtune.errors import DataError
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
+def _own_cache(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
 
 
-def picture(path, value, size=(8, 8), **save):
+def picture(path, value, size=(8, 8), **save) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     array = np.full((size[1], size[0], 3), value, dtype=np.uint8)
     Image.fromarray(array).save(path, **save)
@@ -46,7 +46,7 @@ def all_rows(root, sex=lambda i: "fm"[i % 2]):
     return [f"{file.as_posix()},{sex(i)},{i}" for i, file in enumerate(files)]
 
 
-def test_splits_labels_and_pixels(root):
+def test_splits_labels_and_pixels(root) -> None:
     data = load("folder", path=str(root), validation=0.25)
     assert data.classes == ("cat", "dog")
     assert (len(data.train), len(data.validation), data.input_shape) == (30, 10, (3, 8, 8))
@@ -60,14 +60,14 @@ def test_splits_labels_and_pixels(root):
     assert data.preprocessing["size"] == [8, 8]
 
 
-def test_a_validation_folder_is_used(root):
+def test_a_validation_folder_is_used(root) -> None:
     for name in ("cat", "dog"):
         picture(root / f"val/{name}/v.png", 200)
     data = load("folder", path=str(root))
     assert (values(data.validation), len(data.train)) == ([200, 200], 40)
 
 
-def test_class_folders_alone_are_cut_by_seed(root):
+def test_class_folders_alone_are_cut_by_seed(root) -> None:
     data = load("folder", path=str(root / "train"), test=0.2, validation=0.25)
     parts = [values(data.train), values(data.validation), values(data.open_test())]
     assert [len(part) for part in parts] == [24, 8, 8]
@@ -76,7 +76,7 @@ def test_class_folders_alone_are_cut_by_seed(root):
     assert values(other.open_test()) != parts[2]
 
 
-def test_test_images_are_not_decoded_before_test_is_opened(root):
+def test_test_images_are_not_decoded_before_test_is_opened(root) -> None:
     for file in (root / "test").rglob("*.png"):
         file.write_bytes(b"not an image")
     data = load("folder", path=str(root))
@@ -84,7 +84,7 @@ def test_test_images_are_not_decoded_before_test_is_opened(root):
         data.open_test()
 
 
-def test_an_image_that_does_not_decode_is_named(root):
+def test_an_image_that_does_not_decode_is_named(root) -> None:
     file = root / "train/dog/dog07.png"
     file.write_bytes(file.read_bytes()[:40])
     with pytest.raises(DataError, match=r"dog07\.png: does not decode"):
@@ -92,7 +92,7 @@ def test_an_image_that_does_not_decode_is_named(root):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_all_images_that_do_not_decode_are_named_at_once(root, stream):
+def test_all_images_that_do_not_decode_are_named_at_once(root, stream) -> None:
     """Of train and validation; cut short, no image at all, and of no known scale, each with its reason."""
     for k in range(12):
         file = root / f"train/dog/dog{k:02}.png"
@@ -113,7 +113,7 @@ def test_all_images_that_do_not_decode_are_named_at_once(root, stream):
     assert len(said.splitlines()) == 1
 
 
-def test_images_that_are_gone_or_may_not_be_read_are_named_at_once(root):
+def test_images_that_are_gone_or_may_not_be_read_are_named_at_once(root) -> None:
     for k in (3, 4):
         (root / f"train/cat/cat{k:02}.png").unlink()
         (root / f"train/cat/cat{k:02}.png").symlink_to(root / "nowhere")
@@ -124,7 +124,7 @@ def test_images_that_are_gone_or_may_not_be_read_are_named_at_once(root):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_what_was_done_to_images_is_counted(root, stream):
+def test_what_was_done_to_images_is_counted(root, stream) -> None:
     turned = Image.Exif()
     turned[0x112] = 6
     for k in range(3):
@@ -150,7 +150,7 @@ def deep(root, white):
     return root
 
 
-def test_16_bits(tmp_path):
+def test_16_bits(tmp_path) -> None:
     data = load("folder", path=deep(tmp_path / "i", 65535), channels=1)
     for split in (data.train, data.validation, data.open_test()):
         assert set(values(split)) <= {round(k * 65535 // 30 / 257) for k in range(30)}
@@ -158,7 +158,7 @@ def test_16_bits(tmp_path):
     assert data.notes[1] == "images of train and validation: 34 with more than 8 bits, scaled to 8"
 
 
-def test_12_bits_in_16_are_pointed_out(tmp_path):
+def test_12_bits_in_16_are_pointed_out(tmp_path) -> None:
     root = deep(tmp_path / "i", 4095)
     data = load("folder", path=root, channels=1)
     assert max(values(data.train)) <= 16
@@ -178,12 +178,12 @@ def test_12_bits_in_16_are_pointed_out(tmp_path):
         (7, "should be a list"),
     ],
 )
-def test_a_value_range_that_is_none(root, value_range, message):
+def test_a_value_range_that_is_none(root, value_range, message) -> None:
     with pytest.raises(DataError, match=message):
         load("folder", path=str(root), value_range=value_range)
 
 
-def test_other_formats_modes_and_sizes(root):
+def test_other_formats_modes_and_sizes(root) -> None:
     file = root / "train/cat/cat03.png"
     Image.new("P", (12, 8)).save(file)
     picture(root / "train/cat/photo.JPG", 7, size=(30, 40), format="JPEG")
@@ -194,7 +194,7 @@ def test_other_formats_modes_and_sizes(root):
     assert len(data.train) + len(data.validation) == 41
 
 
-def test_the_centre_is_cut_out(tmp_path):
+def test_the_centre_is_cut_out(tmp_path) -> None:
     for split, name in ((s, c) for s in ("train", "test") for c in "ab"):
         for i in range(4):
             array = np.zeros((10, 30, 3), dtype=np.uint8)
@@ -206,7 +206,7 @@ def test_the_centre_is_cut_out(tmp_path):
     assert (data.train.inputs == 200).all()
 
 
-def test_attributes_by_path_and_by_name(root):
+def test_attributes_by_path_and_by_name(root) -> None:
     by_path = write_csv(root, all_rows(root))
     data = load("folder", path=str(root), attributes=by_path, sensitive="sex", min_group=1)
     assert data.attributes == {"sex": ("f", "m")}
@@ -218,7 +218,7 @@ def test_attributes_by_path_and_by_name(root):
     assert again.fingerprint == data.fingerprint
 
 
-def test_an_empty_cell_is_a_missing_group_and_an_absent_group_is_declared(root):
+def test_an_empty_cell_is_a_missing_group_and_an_absent_group_is_declared(root) -> None:
     rows = all_rows(root, sex=lambda i: "" if i % 4 == 0 else "f")
     data = load(
         "folder",
@@ -241,12 +241,12 @@ def test_an_empty_cell_is_a_missing_group_and_an_absent_group_is_declared(root):
         (lambda rows: [",f,1", *rows[1:]], r"line 2 \(row 1\): the column 'file' is empty"),
     ],
 )
-def test_rows_that_do_not_fit_the_images(root, change, message):
+def test_rows_that_do_not_fit_the_images(root, change, message) -> None:
     with pytest.raises(DataError, match=message):
         load("folder", path=str(root), attributes=write_csv(root, change(all_rows(root))), sensitive="sex")
 
 
-def test_a_bare_name_of_two_images_is_ambiguous(root):
+def test_a_bare_name_of_two_images_is_ambiguous(root) -> None:
     picture(root / "train/dog/cat00.png", 5)
     rows = list(
         {row.split(",")[0]: row for row in (row.rsplit("/", 1)[-1] for row in all_rows(root))}.values()
@@ -260,20 +260,20 @@ def test_a_bare_name_of_two_images_is_ambiguous(root):
         )
 
 
-def test_a_column_that_is_not_there(root):
+def test_a_column_that_is_not_there(root) -> None:
     with pytest.raises(DataError, match="did you mean 'sex'"):
         load("folder", path=str(root), attributes=write_csv(root, all_rows(root)), sensitive="sexx")
     with pytest.raises(DataError, match="give its path as `attributes`"):
         load("folder", path=str(root), sensitive="sex")
 
 
-def test_a_group_too_small_for_a_rate(root):
+def test_a_group_too_small_for_a_rate(root) -> None:
     rows = all_rows(root, sex=lambda i: "m" if i == 20 else "f")
     with pytest.raises(DataError, match=r"'m' \(0 of 1\)"):
         load("folder", path=str(root), attributes=write_csv(root, rows), sensitive="sex", min_group=2)
 
 
-def test_quick_subsets(root):
+def test_quick_subsets(root) -> None:
     data = load("folder", path=str(root), n_train=6, n_validation=4, limit_per_class=10)
     assert (len(data.train), len(data.validation)) == (6, 4)
     assert torch.bincount(data.train.labels).tolist() == [3, 3]
@@ -281,7 +281,7 @@ def test_quick_subsets(root):
         load("folder", path=str(root), n_train=100)
 
 
-def test_folders_of_another_shape(root, tmp_path):
+def test_folders_of_another_shape(root, tmp_path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         load("folder", path=str(tmp_path / "nowhere"))
     picture(root / "test/dgo/x.png", 1)
@@ -296,14 +296,14 @@ def test_folders_of_another_shape(root, tmp_path):
         load("folder", path=str(root))
 
 
-def test_a_changed_image_is_decoded_again(root):
+def test_a_changed_image_is_decoded_again(root) -> None:
     before = load("folder", path=str(root)).fingerprint
     assert load("folder", path=str(root)).fingerprint == before
     picture(root / "train/cat/cat00.png", 33, compress_level=0)
     assert load("folder", path=str(root)).fingerprint != before
 
 
-def test_cifar10(shared_data):
+def test_cifar10(shared_data) -> None:
     data = load("folder", path=str(shared_data / "cifar10"), limit_per_class=40)
     assert data.n_classes == 10
     assert data.input_shape == (3, 32, 32)

@@ -227,7 +227,7 @@ def test_refuses(inputs: Tensor, options: dict[str, object], message: str) -> No
         Views(inputs, **options)  # type: ignore[arg-type]
 
 
-def test_token_ids_come_out_as_they_are():
+def test_token_ids_come_out_as_they_are() -> None:
     tokens = torch.tensor([[1, 4, 0], [1, 7, 9], [1, 2, 0]])
     views = Views(tokens)
     assert not views.varies

@@ -1,3 +1,5 @@
+from typing import Never
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ NAMES = ("Bald", "Male", "Smiling", "Young")
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
+def _own_cache(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
 
 
@@ -44,7 +46,7 @@ def load_it(root, **options):
     return load("celeba", path=str(root), **{"image_size": 16, "min_group": 1, **options})
 
 
-def test_labels_groups_and_balance(root):
+def test_labels_groups_and_balance(root) -> None:
     data = load_it(root)
     assert data.classes == ("not Smiling", "Smiling")
     assert data.attributes == {"Young": ("not Young", "Young"), "Male": ("not Male", "Male")}
@@ -57,7 +59,7 @@ def test_labels_groups_and_balance(root):
     assert torch.bincount(load_it(root, balance="none").train.labels).tolist() == [8, 16]
 
 
-def test_intersections_streams_and_fewer_images(root):
+def test_intersections_streams_and_fewer_images(root) -> None:
     data = load_it(root, sensitive="Young*Male", n_train=6, n_validation=8, stream=True)
     assert data.attributes["Young*Male"][0] == "not Young*not Male"
     assert (len(data.train), len(data.validation)) == (6, 8)
@@ -75,16 +77,16 @@ def test_intersections_streams_and_fewer_images(root):
         ({"min_group": 100}, "too few examples in validation"),
     ],
 )
-def test_options_that_do_not_fit(root, options, message):
+def test_options_that_do_not_fit(root, options, message) -> None:
     with pytest.raises(DataError, match=message):
         load_it(root, **options)
 
 
-def test_attributes_splits_and_images_that_do_not_match(root):
+def test_attributes_splits_and_images_that_do_not_match(root) -> None:
     attributes, partition = root / "list_attr_celeba.txt", root / "list_eval_partition.txt"
     texts = {file: file.read_text() for file in (attributes, partition)}
 
-    def refused(file, content, message):
+    def refused(file, content, message) -> None:
         file.write_text(content)
         with pytest.raises(DataError, match=message):
             load_it(root)
@@ -113,13 +115,13 @@ def test_attributes_splits_and_images_that_do_not_match(root):
         load_it(root)
 
 
-def test_missing(tmp_path, monkeypatch):
+def test_missing(tmp_path, monkeypatch) -> None:
     import torchvision.datasets
 
     with pytest.raises(DataError, match=r"list_attr_celeba.txt: missing: put CelebA's .*download: true"):
         load_it(tmp_path)
 
-    def refuse(root, download):
+    def refuse(root, download) -> Never:
         raise RuntimeError("quota exceeded")
 
     monkeypatch.setattr(torchvision.datasets, "CelebA", refuse)
@@ -127,12 +129,12 @@ def test_missing(tmp_path, monkeypatch):
         load_it(tmp_path, download=True)
 
 
-def test_a_training_on_it(root, train_once):
+def test_a_training_on_it(root, train_once) -> None:
     train_once(load_it(root), "resnet18", "resnet8")
 
 
 @pytest.mark.slow
-def test_a_study_of_it(root, study_once):
+def test_a_study_of_it(root, study_once) -> None:
     found = study_once("celeba", "resnet50->resnet18", root, image_size=32, min_group=1)
     assert {"eod_Young", "dpd_Male", "eod_Young*Male"} <= set(found["models"][0])
     for table, name in (

@@ -1,6 +1,7 @@
 import pickle
 import shutil
 import tarfile
+from typing import Never
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def write(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_pixels_labels_and_splits(tmp_path, name):
+def test_pixels_labels_and_splits(tmp_path, name) -> None:
     folder = write(tmp_path, name)
     data = load(name, path=str(folder.parent), validation=0.25)
     assert data.classes[:2] == ("class0", "class1")
@@ -56,14 +57,14 @@ def test_pixels_labels_and_splits(tmp_path, name):
     assert data.fingerprint == load(name, path=str(folder), validation=0.25).fingerprint
 
 
-def test_channels_are_planes(tmp_path):
+def test_channels_are_planes(tmp_path) -> None:
     folder = write(tmp_path, "cifar10")
     raw = np.frombuffer((folder / "test_batch.bin").read_bytes(), dtype=np.uint8).reshape(30, 3073)
     image = load("cifar10", path=str(folder)).open_test().inputs[7]
     assert image[1, 2, 3] == raw[7, 1 + 1024 + 2 * 32 + 3]
 
 
-def test_fewer_images(tmp_path):
+def test_fewer_images(tmp_path) -> None:
     data = load("cifar10", path=str(write(tmp_path, "cifar10")), n_train=40, n_validation=20)
     assert (len(data.train), len(data.validation)) == (40, 20)
     with pytest.raises(DataError, match="'n_train' asks for 95"):
@@ -72,7 +73,7 @@ def test_fewer_images(tmp_path):
         load("cifar10", path=str(tmp_path / "data"), n_validation=100)
 
 
-def test_truncated_missing_and_foreign_files(tmp_path):
+def test_truncated_missing_and_foreign_files(tmp_path) -> None:
     folder = write(tmp_path, "cifar10")
     batch = folder / "data_batch_3.bin"
     whole = batch.read_bytes()
@@ -136,7 +137,7 @@ def everything(data):
 
 @pytest.mark.parametrize("name", FOLDERS)
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
-def test_the_python_version_is_what_the_binary_one_is(tmp_path, name, protocol):
+def test_the_python_version_is_what_the_binary_one_is(tmp_path, name, protocol) -> None:
     folder = write_python(tmp_path, name, lambda content: pickle.dumps(content, protocol))
     expected = everything(load(name, path=tmp_path / "binary" / "data", validation=0.25))
     for path in (folder, folder.parent):
@@ -144,7 +145,7 @@ def test_the_python_version_is_what_the_binary_one_is(tmp_path, name, protocol):
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_the_python_version_as_python_2_wrote_it(tmp_path, name):
+def test_the_python_version_as_python_2_wrote_it(tmp_path, name) -> None:
     folder = write_python(tmp_path, name, as_python_2)
     assert b"numpy.core.multiarray" in next(folder.glob("*test*")).read_bytes()
     expected = everything(load(name, path=tmp_path / "binary" / "data", validation=0.25))
@@ -152,7 +153,7 @@ def test_the_python_version_as_python_2_wrote_it(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_archives_are_read_as_they_are(tmp_path, name):
+def test_archives_are_read_as_they_are(tmp_path, name) -> None:
     archive = archived(write_python(tmp_path, name))
     expected = everything(load(name, path=tmp_path / "binary" / "data", validation=0.25))
     renamed = tmp_path / "download (1).tgz"
@@ -161,7 +162,7 @@ def test_archives_are_read_as_they_are(tmp_path, name):
         assert everything(load(name, path=path, validation=0.25)) == expected
 
 
-def test_a_binary_archive(tmp_path):
+def test_a_binary_archive(tmp_path) -> None:
     folder = write(tmp_path, "cifar10")
     expected = everything(load("cifar10", path=folder))
     with tarfile.open(folder.parent / "cifar-10-binary.tar.gz", "w:gz") as archive:
@@ -170,7 +171,7 @@ def test_a_binary_archive(tmp_path):
     assert everything(load("cifar10", path=folder.parent)) == expected
 
 
-def test_archives_that_are_damaged_or_others(tmp_path):
+def test_archives_that_are_damaged_or_others(tmp_path) -> None:
     archive = archived(write_python(tmp_path, "cifar10"))
     whole = archive.read_bytes()
     archive.write_bytes(whole[: len(whole) // 2])
@@ -202,7 +203,7 @@ def test_archives_that_are_damaged_or_others(tmp_path):
         ({"labels": np.full(20, 3.5)}, "holds no label for each"),
     ],
 )
-def test_batches_that_are_not_as_published(tmp_path, change, message):
+def test_batches_that_are_not_as_published(tmp_path, change, message) -> None:
     folder = write_python(tmp_path, "cifar10")
     path = folder / "data_batch_2"
     path.write_bytes(pickle.dumps(pickle.loads(path.read_bytes()) | change))
@@ -210,7 +211,7 @@ def test_batches_that_are_not_as_published(tmp_path, change, message):
         load("cifar10", path=folder)
 
 
-def test_labels_may_be_an_array(tmp_path):
+def test_labels_may_be_an_array(tmp_path) -> None:
     folder = write_python(tmp_path, "cifar10")
     expected = everything(load("cifar10", path=folder))
     for path in (item for item in folder.iterdir() if "batch_" in item.name):
@@ -219,7 +220,7 @@ def test_labels_may_be_an_array(tmp_path):
     assert everything(load("cifar10", path=folder)) == expected
 
 
-def test_a_pickle_that_would_run_something_is_refused(tmp_path):
+def test_a_pickle_that_would_run_something_is_refused(tmp_path) -> None:
     folder = write_python(tmp_path, "cifar10")
     (folder / "data_batch_1").write_bytes(f"cos\nsystem\n(S'touch {tmp_path}/ran'\ntR.".encode())
     with pytest.raises(
@@ -230,7 +231,7 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "svhn"])
-def test_an_image_folder_names_the_loader_for_it(tmp_path, name):
+def test_an_image_folder_names_the_loader_for_it(tmp_path, name) -> None:
     picture = tmp_path / "train" / "airplane" / "0.png"
     picture.parent.mkdir(parents=True)
     Image.new("RGB", (32, 32)).save(picture)
@@ -240,7 +241,7 @@ def test_an_image_folder_names_the_loader_for_it(tmp_path, name):
         load(name, path=tmp_path / "train")
 
 
-def test_at_most_so_many_of_each_class(tmp_path):
+def test_at_most_so_many_of_each_class(tmp_path) -> None:
     path = write(tmp_path, "cifar10")
     data = load("cifar10", path=path, limit_per_class=6, validation=0.5)
     counts = [torch.bincount(split.labels).tolist() for split in (data.train, data.validation)]
@@ -248,10 +249,10 @@ def test_at_most_so_many_of_each_class(tmp_path):
     assert len(load("cifar10", path=path, limit_per_class=1000).train) == 90
 
 
-def test_a_download_that_fails_says_what_to_put_where(tmp_path, monkeypatch):
+def test_a_download_that_fails_says_what_to_put_where(tmp_path, monkeypatch) -> None:
     from torchvision.datasets import utils
 
-    def refuse(url, root, **options):
+    def refuse(url, root, **options) -> Never:
         assert (url, root) == ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", str(tmp_path))
         raise OSError("no network")
 
@@ -265,11 +266,11 @@ def test_a_download_that_fails_says_what_to_put_where(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "pair"), [("cifar10", ("resnet8", "lenet5")), ("cifar100", ("lenet5", "linear"))]
 )
-def test_a_training_on_it(tmp_path, train_once, name, pair):
+def test_a_training_on_it(tmp_path, train_once, name, pair) -> None:
     train_once(load(name, path=str(write(tmp_path, name)), validation=0.25), *pair)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "ready"), [("cifar10", "cifar10-paper"), ("cifar100", "cifar100")])
-def test_a_study_of_it(tmp_path, study_once, name, ready):
+def test_a_study_of_it(tmp_path, study_once, name, ready) -> None:
     study_once(ready, "resnet56->resnet20", write(tmp_path, name).parent, validation=0.25)

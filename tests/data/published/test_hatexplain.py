@@ -61,7 +61,7 @@ def load_it(files, **options):
     )
 
 
-def test_splits_labels_tokens_and_groups(files):
+def test_splits_labels_tokens_and_groups(files) -> None:
     data = load_it(files)
     assert data.classes == ("normal", "toxic")
     assert data.input_shape == (8, 500)
@@ -77,12 +77,12 @@ def test_splits_labels_tokens_and_groups(files):
     assert set(test.groups) == {"race", "names_gender"}
 
 
-def test_hashing_is_the_same_everywhere_and_stores_no_word(files):
+def test_hashing_is_the_same_everywhere_and_stores_no_word(files) -> None:
     assert hashed(["Tea", "tea", "milk"], vocabulary=500) == [1, 172, 172, 431]
     assert SECRET not in json.dumps(load_it(files).preprocessing)
 
 
-def test_majority_and_communities(files):
+def test_majority_and_communities(files) -> None:
     _, posts, divisions = files
     special = {
         "hateful and offensive and normal: no majority": post(1, [HATE, OFFENSIVE, NORMAL]),
@@ -102,7 +102,7 @@ def test_majority_and_communities(files):
     assert data.train.groups["names_race"][24:].tolist() == [0, 0, 1, 0]
 
 
-def test_long_posts_are_cut_off_and_small_groups_settled(files):
+def test_long_posts_are_cut_off_and_small_groups_settled(files) -> None:
     assert load_it(files, length=3).train.inputs.shape == (24, 3)
     with pytest.raises(DataError, match="too few examples in validation"):
         load_it(files, min_group=6)
@@ -113,7 +113,7 @@ def test_long_posts_are_cut_off_and_small_groups_settled(files):
     assert int(test.groups["race"].max()) < len(data.attributes["race"])
 
 
-def test_fewer_posts(files):
+def test_fewer_posts(files) -> None:
     data = load_it(files, n_train=10, n_validation=8)
     assert (len(data.train), len(data.validation)) == (10, 8)
     assert torch.bincount(data.train.labels).tolist() == [5, 5]
@@ -148,14 +148,14 @@ def _annotators(value):
         (lambda p, d: p.clear(), "not in the published form"),
     ],
 )
-def test_what_is_wrong_with_the_files_is_said_without_the_posts(tmp_path, change, message):
+def test_what_is_wrong_with_the_files_is_said_without_the_posts(tmp_path, change, message) -> None:
     with pytest.raises(DataError, match=message) as caught:
         load_it((tmp_path / "h", *broken(change)))
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
-def test_missing_and_truncated_files(files):
+def test_missing_and_truncated_files(files) -> None:
     folder = files[0]
     path = write(*files)
     text = (folder / "dataset.json").read_text()
@@ -168,12 +168,12 @@ def test_missing_and_truncated_files(files):
         load("hatexplain", path=path)
 
 
-def test_unknown_attribute(files):
+def test_unknown_attribute(files) -> None:
     with pytest.raises(DataError, match="'religion' is not known"):
         load_it(files, sensitive="religion")
 
 
-def test_wordpiece(files, tmp_path):
+def test_wordpiece(files, tmp_path) -> None:
     pytest.importorskip("tokenizers")
     vocab = tmp_path / "vocab.txt"
     vocab.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "great", "te", "##a", "today", SECRET]))
@@ -185,12 +185,12 @@ def test_wordpiece(files, tmp_path):
         load_it(files, wordpiece_file=str(vocab))
 
 
-def test_a_training_on_it(files, train_once):
+def test_a_training_on_it(files, train_once) -> None:
     train_once(load_it(files), "bert-mini", "bert-tiny")
 
 
 @pytest.mark.slow
-def test_a_study_of_it(files, study_once):
+def test_a_study_of_it(files, study_once) -> None:
     root = write(*files)
     found = study_once(
         "hatexplain-small", "bert-mini->bert-tiny", root, length=8, vocabulary=500, min_group=1

@@ -10,11 +10,11 @@ WNIDS = ("n01440764", "n02102040", "n03000684")
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
+def _own_cache(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
 
 
-def picture(path, value, size):
+def picture(path, value, size) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.full((*size, 3), value, dtype=np.uint8)).save(path, format="JPEG", quality=100)
 
@@ -57,7 +57,7 @@ def values(split):
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_imagenet(imagenet, stream):
+def test_imagenet(imagenet, stream) -> None:
     data = load("imagenet", path=str(imagenet), image_size=32, validation=0.25, stream=stream)
     assert data.classes == WNIDS
     assert (len(data.train), len(data.validation), data.input_shape) == (27, 9, (3, 32, 32))
@@ -69,7 +69,7 @@ def test_imagenet(imagenet, stream):
         assert values(split) == [60 * label + 20 for label in split.labels.tolist()]
 
 
-def test_streamed_or_not_the_splits_are_the_same_and_the_fingerprint_depends_on_content(imagenet):
+def test_streamed_or_not_the_splits_are_the_same_and_the_fingerprint_depends_on_content(imagenet) -> None:
     options = {"path": str(imagenet), "image_size": 32, "validation": 0.25}
     first, again = (load("imagenet", **options) for _ in range(2))
     assert first.fingerprint == again.fingerprint
@@ -79,7 +79,7 @@ def test_streamed_or_not_the_splits_are_the_same_and_the_fingerprint_depends_on_
     assert load("imagenet", **options).fingerprint != first.fingerprint
 
 
-def test_imagenet_limit_and_errors(imagenet):
+def test_imagenet_limit_and_errors(imagenet) -> None:
     options = {"path": str(imagenet), "image_size": 32, "validation": 0.25}
     assert len(load("imagenet", **options, limit_per_class=4).train) == 9
     damaged = imagenet / f"train/{WNIDS[1]}/{WNIDS[1]}_3.JPEG"
@@ -94,7 +94,7 @@ def test_imagenet_limit_and_errors(imagenet):
         load("imagenet", **options)
 
 
-def test_tinyimagenet(tiny):
+def test_tinyimagenet(tiny) -> None:
     data = load("tinyimagenet", path=str(tiny.parent), validation=0.25)
     assert (len(data.train), len(data.validation), data.input_shape) == (27, 9, (3, 64, 64))
     test = data.open_test()
@@ -109,7 +109,7 @@ WORDS = (
 )
 
 
-def test_classes_carry_their_words(tiny, imagenet):
+def test_classes_carry_their_words(tiny, imagenet) -> None:
     """In the order of the wnids; where two have the same word, with the wnid; without a list, the wnids."""
     named = ("tench", "crane (n02102040)", "crane (n03000684)")
     before = load("tinyimagenet", path=str(tiny), validation=0.25)
@@ -127,7 +127,7 @@ def test_classes_carry_their_words(tiny, imagenet):
         load("tinyimagenet", path=str(tiny), validation=0.25)
 
 
-def test_sizes_are_called_as_in_other_loaders(imagenet):
+def test_sizes_are_called_as_in_other_loaders(imagenet) -> None:
     options = {"path": str(imagenet), "image_size": 32, "stream": False}
     data = load("imagenet", **options, n_train=12, n_validation=6)
     assert (len(data.train), len(data.validation)) == (12, 6)
@@ -136,7 +136,7 @@ def test_sizes_are_called_as_in_other_loaders(imagenet):
         load("imagenet", **options, n_validation=36)
 
 
-def test_tinyimagenet_whose_annotations_do_not_match(tiny):
+def test_tinyimagenet_whose_annotations_do_not_match(tiny) -> None:
     annotations = tiny / "val/val_annotations.txt"
     whole = annotations.read_text()
     cases = {
@@ -156,13 +156,13 @@ def test_tinyimagenet_whose_annotations_do_not_match(tiny):
         load("tinyimagenet", path=str(tiny))
 
 
-def test_trainings_on_them(imagenet, tiny, train_once):
+def test_trainings_on_them(imagenet, tiny, train_once) -> None:
     train_once(load("imagenet", path=str(imagenet), image_size=32, validation=0.25), "resnet18", "lenet5")
     train_once(load("tinyimagenet", path=str(tiny), validation=0.25), "resnet8", "lenet5")
 
 
 @pytest.mark.slow
-def test_studies_of_them(imagenet, tiny, study_once):
+def test_studies_of_them(imagenet, tiny, study_once) -> None:
     found = study_once("imagenet", "resnet50->resnet18", imagenet, image_size=32, validation=0.25)
     for name in ("accuracy, published", "#SC, published", "#TC, published"):
         assert f">{name}<" in found["page"]

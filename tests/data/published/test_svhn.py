@@ -22,7 +22,7 @@ def root(tmp_path):
     return write(tmp_path)
 
 
-def test_pixels_labels_and_splits(root):
+def test_pixels_labels_and_splits(root) -> None:
     data = load("svhn", path=str(root), validation=0.25)
     assert (len(data.train), len(data.validation), len(data.open_test())) == (45, 15, 20)
     assert data.classes == tuple("0123456789")
@@ -32,13 +32,13 @@ def test_pixels_labels_and_splits(root):
         assert (split.inputs[:, 1, 3, 5] == 77).all()
 
 
-def test_fewer_images(root):
+def test_fewer_images(root) -> None:
     data = load("svhn", path=str(root), limit_per_class=4, validation=0.25, n_train=20)
     assert torch.bincount(data.train.labels).tolist() == [2] * 10
     assert torch.bincount(data.validation.labels).tolist() == [1] * 10
 
 
-def test_what_is_wrong_with_a_file(root):
+def test_what_is_wrong_with_a_file(root) -> None:
     path = root / "train_32x32.mat"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
@@ -59,10 +59,10 @@ def test_what_is_wrong_with_a_file(root):
         load("svhn", path=str(root))
 
 
-def test_a_training_on_it(root, train_once):
+def test_a_training_on_it(root, train_once) -> None:
     train_once(load("svhn", path=str(root), validation=0.25), "resnet8", "lenet5")
 
 
 @pytest.mark.slow
-def test_a_study_of_it(root, study_once):
+def test_a_study_of_it(root, study_once) -> None:
     study_once("svhn", "resnet56->resnet20", root, validation=0.25)

@@ -37,7 +37,7 @@ def reference(train, frame, min_frequency=None):
 
 
 @pytest.mark.parametrize("min_frequency", [None, 10])
-def test_equals_scikit_learn(frame, min_frequency):
+def test_equals_scikit_learn(frame, min_frequency) -> None:
     train, test = frame.head(150), frame.tail(50).copy()
     test.iloc[0, 2] = "never seen"
     fitted = TablePreprocessing.fit(train, categorical=["code"], min_frequency=min_frequency)
@@ -49,20 +49,20 @@ def test_equals_scikit_learn(frame, min_frequency):
 
 
 @pytest.mark.parametrize("min_frequency", [None, 10])
-def test_json_and_back_to_the_last_bit(frame, min_frequency):
+def test_json_and_back_to_the_last_bit(frame, min_frequency) -> None:
     fitted = TablePreprocessing.fit(frame, categorical=["code"], min_frequency=min_frequency)
     again = TablePreprocessing.from_dict(json.loads(json.dumps(fitted.to_dict())))
     assert again == fitted
     assert again.transform(frame).tobytes() == fitted.transform(frame).tobytes()
 
 
-def test_text_and_numbers_give_the_same_features(frame):
+def test_text_and_numbers_give_the_same_features(frame) -> None:
     fitted = TablePreprocessing.fit(frame, categorical=["code"])
     as_text = frame.map(lambda value: "?" if value is None else f" {value} ")
     np.testing.assert_array_equal(fitted.transform(as_text), fitted.transform(frame))
 
 
-def test_an_unknown_category_is_all_zeros_unless_there_is_a_rest(frame):
+def test_an_unknown_category_is_all_zeros_unless_there_is_a_rest(frame) -> None:
     new = pd.DataFrame({"kind": ["zzz", "dd", None]})
     plain = TablePreprocessing.fit(frame[["kind"]]).transform(new)
     assert plain.tolist() == [[0, 0, 0, 0, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0]]
@@ -71,7 +71,7 @@ def test_an_unknown_category_is_all_zeros_unless_there_is_a_rest(frame):
     assert joined.transform(new).tolist() == [[0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0]]
 
 
-def test_text_among_numbers_is_named(frame):
+def test_text_among_numbers_is_named(frame) -> None:
     fitted = TablePreprocessing.fit(frame[["x"]])
     with pytest.raises(DataError, match="row 2: 'many' in column 'x' is no number"):
         fitted.transform(pd.DataFrame({"x": ["1", "many"]}))
@@ -80,6 +80,6 @@ def test_text_among_numbers_is_named(frame):
 
 
 @pytest.mark.parametrize("state", [{}, {"columns": [{"kind": "number"}], "missing": []}, {"columns": 3}])
-def test_a_state_that_is_none(state):
+def test_a_state_that_is_none(state) -> None:
     with pytest.raises(DataError, match="not the state"):
         TablePreprocessing.from_dict(state)

@@ -45,7 +45,7 @@ def table(frame, tmp_path):
     return write
 
 
-def test_splits_cover_the_table_once(table):
+def test_splits_cover_the_table_once(table) -> None:
     data = load("table", **table(), features=["row"])
     parts = [data.train, data.validation, data.open_test()]
     assert [len(part) for part in parts] == [256, 64, 80]
@@ -56,7 +56,7 @@ def test_splits_cover_the_table_once(table):
         assert part.inputs.dtype == torch.float32
 
 
-def test_labels_and_groups_stay_with_their_rows(table, frame):
+def test_labels_and_groups_stay_with_their_rows(table, frame) -> None:
     data = load(
         "table", **table(options={"sensitive": ["sex", "sex*race"]}), features=["row"], positive="high"
     )
@@ -72,14 +72,14 @@ def test_labels_and_groups_stay_with_their_rows(table, frame):
         assert [data.attributes["sex*race"][g] for g in part.groups["sex*race"]] == crossed
 
 
-def test_preprocessing_has_seen_train_only(table):
+def test_preprocessing_has_seen_train_only(table) -> None:
     data = load("table", **table(), features=["age"])
     assert data.train.inputs.mean().item() == pytest.approx(0, abs=1e-6)
     assert data.train.inputs.std(correction=0).item() == pytest.approx(1, abs=1e-6)
     assert abs(data.validation.inputs.mean().item()) > 1e-4
 
 
-def test_sensitive_columns_stay_out_unless_asked_for(table):
+def test_sensitive_columns_stay_out_unless_asked_for(table) -> None:
     def names(**options):
         return TablePreprocessing.from_dict(load("table", **table(), **options).preprocessing).feature_names
 
@@ -90,13 +90,13 @@ def test_sensitive_columns_stay_out_unless_asked_for(table):
         names(features=["age", "sex"])
 
 
-def test_parquet_and_csv_are_the_same_data(table):
+def test_parquet_and_csv_are_the_same_data(table) -> None:
     options = {"drop": ["row"], "sensitive": ["sex", "race"]}
     prints = [load("table", **table(name, options=options)).fingerprint for name in ("t.csv", "t.parquet")]
     assert prints[0] == prints[1]
 
 
-def test_the_test_rows_may_be_another_file(table, frame, tmp_path):
+def test_the_test_rows_may_be_another_file(table, frame, tmp_path) -> None:
     options = table(options={"test": str(tmp_path / "test.csv")})
     with pytest.raises(DataError, match=r"test\.csv: there is no such file"):
         load("table", **options)
@@ -110,7 +110,7 @@ def test_the_test_rows_may_be_another_file(table, frame, tmp_path):
 
 
 @pytest.mark.parametrize("rare", ["missing", "other"])
-def test_a_group_that_only_the_test_file_has_is_no_other_group(table, frame, tmp_path, rare):
+def test_a_group_that_only_the_test_file_has_is_no_other_group(table, frame, tmp_path, rare) -> None:
     race = np.where(np.arange(400) < 40, "tiny", frame["race"])
     frame.head(30).assign(race="new").to_csv(tmp_path / "test.csv", index=False)
     options = {"test": str(tmp_path / "test.csv"), "sensitive": "race*sex", "rare": rare, "min_group": 6}
@@ -118,7 +118,7 @@ def test_a_group_that_only_the_test_file_has_is_no_other_group(table, frame, tmp
     assert set(data.open_test().groups["race*sex"].tolist()) == {-1}
 
 
-def test_a_file_that_changed_is_not_opened_as_test(table):
+def test_a_file_that_changed_is_not_opened_as_test(table) -> None:
     options = table()
     data = pickle.loads(pickle.dumps(load("table", **options)))
     assert len(data.open_test()) == 80
@@ -127,7 +127,7 @@ def test_a_file_that_changed_is_not_opened_as_test(table):
         data.open_test()
 
 
-def test_missing_cells(table, frame):
+def test_missing_cells(table, frame) -> None:
     sex = frame["sex"].where(frame.index % 5 != 0, " ? ")
     job = frame["job"].where(frame.index % 3 != 0, "")
     age = frame["age"].astype(object).where(frame.index % 7 != 0, "NA")
@@ -138,7 +138,7 @@ def test_missing_cells(table, frame):
     assert torch.isfinite(data.train.inputs).all()
 
 
-def test_numbers_in_bins(table, frame):
+def test_numbers_in_bins(table, frame) -> None:
     data = load("table", **table(options={"sensitive": "age"}), bins={"age": [25, 45]}, features=["row"])
     assert data.attributes["age"] == ("<25", "25-45", ">=45")
     (column,) = data.preprocessing["columns"]
@@ -147,7 +147,7 @@ def test_numbers_in_bins(table, frame):
     assert data.train.groups["age"].tolist() == expected
 
 
-def test_limit_and_seed(table):
+def test_limit_and_seed(table) -> None:
     options = table()
     data = load("table", **options, limit=100)
     assert len(data.train) + len(data.validation) + len(data.open_test()) == 100
@@ -197,7 +197,7 @@ def test_limit_and_seed(table):
         ({"sex": ["f"] * 380 + ["m"] * 20}, {"min_group": 10}, r"'m' \(3 of 1\d\)"),
     ],
 )
-def test_what_cannot_be_used_is_named(table, columns, options, message):
+def test_what_cannot_be_used_is_named(table, columns, options, message) -> None:
     with pytest.raises(DataError, match=message):
         load("table", **(table(**columns) | options))
 
@@ -214,19 +214,19 @@ def test_what_cannot_be_used_is_named(table, columns, options, message):
         ("t.parquet", b"not parquet", "cannot be read as a table"),
     ],
 )
-def test_files_that_are_no_tables(tmp_path, name, content, message):
+def test_files_that_are_no_tables(tmp_path, name, content, message) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         load("table", path=str(tmp_path / name), label="a")
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_file_that_is_not_there(tmp_path) -> None:
     with pytest.raises(DataError, match="no such file"):
         load("table", path=tmp_path / "t.csv", label="a")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data, which is no part of the project")
-def test_compas_and_adult():
+def test_compas_and_adult() -> None:
     compas = {
         "path": str(SHARED / "compas/compas.csv"),
         "label": "two_year_recid",
@@ -250,7 +250,7 @@ def test_compas_and_adult():
     assert "occupation=(missing)" in TablePreprocessing.from_dict(adult.preprocessing).feature_names
 
 
-def test_sizes_are_called_as_for_images(table):
+def test_sizes_are_called_as_for_images(table) -> None:
     options = table()
     data = load("table", **options, n_train=60, n_validation=40)
     assert (len(data.train), len(data.validation)) == (60, 40)

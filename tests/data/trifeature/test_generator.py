@@ -13,7 +13,7 @@ SMALL = {"n_train": 40, "n_validation": 30, "n_test": 20}
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
+def _own_cache(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
     torch.set_num_threads(1)
 
@@ -43,7 +43,7 @@ AREAS = {
 
 
 @pytest.mark.parametrize("shape", list(SHAPES))
-def test_every_shape_is_whole_and_has_its_area(shape):
+def test_every_shape_is_whole_and_has_its_area(shape) -> None:
     drawn = images(shape, "solid", "white")
     coverage = (drawn[:, 0].double() - 128) / 127
     half_box = 64 * 128 / 224 / 2
@@ -51,7 +51,7 @@ def test_every_shape_is_whole_and_has_its_area(shape):
 
 
 @pytest.mark.parametrize("color", list(COLORS))
-def test_a_solid_shape_has_its_color_on_a_grey_ground(color):
+def test_a_solid_shape_has_its_color_on_a_grey_ground(color) -> None:
     drawn = images("square", "solid", color, n=1, size=64)[0].reshape(3, -1).T.tolist()
     expected = [round(255 * value) for value in COLORS[color]]
     assert drawn.count(expected) > 800
@@ -60,13 +60,13 @@ def test_a_solid_shape_has_its_color_on_a_grey_ground(color):
 
 @pytest.mark.parametrize("texture", [name for name in TEXTURES if name != "solid"])
 @pytest.mark.parametrize("size", [32, 64])
-def test_every_texture_shows_light_and_dark(texture, size):
+def test_every_texture_shows_light_and_dark(texture, size) -> None:
     red = images("square", texture, "red", size=size)[:, 0].flatten()
     assert (red == 255).float().mean() > 0.01
     assert (red == 64).float().mean() > 0.01
 
 
-def test_shapes_differ_even_when_turned():
+def test_shapes_differ_even_when_turned() -> None:
     """A nearest-mean classifier on the sorted distances from the centre of mass tells the shapes apart."""
 
     def descriptor(drawn):
@@ -85,7 +85,7 @@ def test_shapes_differ_even_when_turned():
         assert (torch.cdist(test, train).argmin(1) == k).all(), shape
 
 
-def test_an_image_depends_on_its_own_row_only():
+def test_an_image_depends_on_its_own_row_only() -> None:
     rng = np.random.default_rng(3)
     features = rng.integers(0, 10, (3, 30))
     parameters = rng.random((30, N_PARAMETERS))
@@ -94,14 +94,14 @@ def test_an_image_depends_on_its_own_row_only():
     assert torch.equal(together, alone)
 
 
-def test_a_longer_split_begins_like_a_shorter_one():
+def test_a_longer_split_begins_like_a_shorter_one() -> None:
     short, long = load("trifeature", **SMALL), load("trifeature", **{**SMALL, "n_train": 250})
     assert torch.equal(short.train.inputs, long.train.inputs[:40])
     assert torch.equal(short.train.labels, long.train.labels[:40])
 
 
 @pytest.mark.parametrize("n", [7, 100, 250, 1000])
-def test_cells_are_balanced_as_evenly_as_possible(n):
+def test_cells_are_balanced_as_evenly_as_possible(n) -> None:
     features = {"shape": tuple("abcd"), "texture": tuple("xyz"), "color": tuple("rgb12")}
     drawn = draw_features(features, "shape", ["color"], n=n, rng_of=SeedOf(0, "test"))
     cells = np.bincount(drawn["shape"] * 5 + drawn["color"], minlength=20)
@@ -111,7 +111,7 @@ def test_cells_are_balanced_as_evenly_as_possible(n):
         assert sizes.max() - sizes.min() <= 2
 
 
-def test_three_features_are_balanced_over_all_combinations():
+def test_three_features_are_balanced_over_all_combinations() -> None:
     features = {"shape": tuple("abc"), "texture": tuple("xy"), "color": tuple("rgb1")}
     drawn = draw_features(features, "shape", ["color", "texture"], n=48, rng_of=SeedOf(5, "test"))
     cells = np.bincount(drawn["shape"] * 8 + drawn["color"] * 2 + drawn["texture"])
@@ -119,7 +119,7 @@ def test_three_features_are_balanced_over_all_combinations():
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.6, 1.0])
-def test_correlation_shows_in_train_only(correlation):
+def test_correlation_shows_in_train_only(correlation) -> None:
     data = load(
         "trifeature", n_train=3000, n_validation=100, n_test=100, correlation=correlation, shapes=5, colors=4
     )
@@ -133,7 +133,7 @@ def test_correlation_shows_in_train_only(correlation):
     assert share_of_preferred(data.open_test()) == 0.25
 
 
-def test_splits_and_seeds_differ_and_repeat():
+def test_splits_and_seeds_differ_and_repeat() -> None:
     data, again = load("trifeature", **SMALL), load("trifeature", **SMALL)
     other = load("trifeature", **SMALL, seed=1)
     assert data.fingerprint == again.fingerprint != other.fingerprint
@@ -141,12 +141,12 @@ def test_splits_and_seeds_differ_and_repeat():
     assert not torch.equal(data.validation.inputs[:20], data.open_test().inputs)
 
 
-def test_pixels_are_those_recorded():
+def test_pixels_are_those_recorded() -> None:
     """Recorded value: a pixel that changes needs a new GENERATOR_VERSION."""
     assert load("trifeature", **SMALL).fingerprint.startswith("31767206eebc")
 
 
-def test_label_and_groups_follow_the_options():
+def test_label_and_groups_follow_the_options() -> None:
     data = load(
         "trifeature", label="color", sensitive=["shape", "shape*texture"], shapes=2, textures=3, **SMALL
     )
@@ -158,21 +158,21 @@ def test_label_and_groups_follow_the_options():
     assert (data.augmentation.crop, data.augmentation.flip) == (0, False)
 
 
-def test_normalisation_is_that_of_train():
+def test_normalisation_is_that_of_train() -> None:
     data = load("trifeature", **SMALL)
     scaled = data.train.inputs.double() / 255
     assert data.normalisation.mean == pytest.approx(scaled.mean((0, 2, 3)).tolist(), abs=1e-12)
     assert data.normalisation.std == pytest.approx(scaled.std((0, 2, 3), correction=0).tolist(), abs=1e-12)
 
 
-def test_noise_is_added_and_repeats():
+def test_noise_is_added_and_repeats() -> None:
     quiet, noisy = load("trifeature", **SMALL), load("trifeature", **SMALL, pixel_noise=0.1)
     difference = (noisy.train.inputs.double() - quiet.train.inputs.double())[quiet.train.inputs == 128]
     assert difference.std().item() == pytest.approx(25.5, rel=0.02)
     assert noisy.fingerprint == load("trifeature", **SMALL, pixel_noise=0.1).fingerprint
 
 
-def test_noise_of_one_group_leaves_the_others_as_they_are():
+def test_noise_of_one_group_leaves_the_others_as_they_are() -> None:
     noisy = load("trifeature", **SMALL, sensitive="color", colors=["red", "blue"], pixel_noise={"blue": 0.1})
     quiet = load("trifeature", **SMALL, sensitive="color", colors=["red", "blue"])
     for split in ("train", "validation"):
@@ -185,7 +185,7 @@ def test_noise_of_one_group_leaves_the_others_as_they_are():
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:-9] + bytes(9), lambda b: b""])
-def test_a_damaged_cache_file_is_made_again(tmp_path, damage):
+def test_a_damaged_cache_file_is_made_again(tmp_path, damage) -> None:
     data = load("trifeature", **SMALL)
     files = sorted((tmp_path / "cache" / "trifeature").iterdir())
     assert len(files) == 2
@@ -196,14 +196,14 @@ def test_a_damaged_cache_file_is_made_again(tmp_path, damage):
     assert files[0].read_bytes() == whole
 
 
-def test_the_test_split_is_not_drawn_before_it_is_opened(tmp_path):
+def test_the_test_split_is_not_drawn_before_it_is_opened(tmp_path) -> None:
     data = load("trifeature", **SMALL)
     before = set((tmp_path / "cache" / "trifeature").iterdir())
     assert len(data.open_test()) == 20
     assert len(set((tmp_path / "cache" / "trifeature").iterdir()) - before) == 1
 
 
-def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path, monkeypatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "file" / "below"))
     assert len(load("trifeature", **SMALL).train) == 40
@@ -222,6 +222,6 @@ def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path, monkeypatch
         ({"label": "size"}, "'shape', 'texture' or 'color'"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(options, message):
+def test_what_cannot_be_drawn_is_refused(options, message) -> None:
     with pytest.raises(DataError, match=message):
         load("trifeature", **options)

@@ -139,8 +139,8 @@ def test_a_resumed_cohort_is_exact_to_the_bit(
 ) -> None:
     """Killed after any epoch, with a member that had left, a cohort ends like an uninterrupted one."""
     options = {"optimizer": optimizer, "lr": 0.003}
-    undisturbed = make("cnn8", folder="undisturbed", **options)
-    cohort = open_cohort(undisturbed, data, state=tmp_path / "undisturbed.pt")
+    uninterrupted = make("cnn8", folder="uninterrupted", **options)
+    cohort = open_cohort(uninterrupted, data, state=tmp_path / "uninterrupted.pt")
     cohort.step()
     cohort.drop(1)
     cohort.step()
@@ -161,7 +161,7 @@ def test_a_resumed_cohort_is_exact_to_the_bit(
         )
         while second.live:
             second.step()
-        for got, expected in zip(members, undisturbed, strict=True):
+        for got, expected in zip(members, uninterrupted, strict=True):
             if got.number == 1:
                 continue
             a, b = read_checkpoint(got.checkpoint), read_checkpoint(expected.checkpoint)

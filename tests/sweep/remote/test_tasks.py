@@ -21,9 +21,9 @@ from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from kdtune.space.reading import Resources, parse_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
+from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.cluster import allot
 from kdtune.sweep.remote.tasks import Outcome, TaskTrainer
-from kdtune.sweep.remote.user_models import user_builders
 from kdtune.sweep.remote.worker_registry import LOST, open_registry
 from tests.sweep.blobs import blobs
 
@@ -100,7 +100,7 @@ def trained(
     again: dict[str, list[str]] = {name: [] for name in names}
     with open_registry(RunFiles(folder)) as registry:
         trainer = TaskTrainer(
-            ray.put(Arrays.of(blobs())), allot(resources), user_builders(names), (), resources, registry
+            ray.put(Arrays.of(blobs())), allot(resources), UserCode.of(names), (), resources, registry
         )
         outcomes = trainer.train(
             {name: Job(name, TrainConfig(epochs=EPOCHS, batch_size=32), seed=0) for name in names},

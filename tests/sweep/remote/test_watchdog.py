@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kdtune.errors import RunError
@@ -12,7 +14,7 @@ from kdtune.runs.paths import RunFiles
 from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.remote.memory_guard import GB, memory_limit, memory_share, own_memory
 from kdtune.sweep.remote.run_folder import RunFolder
-from kdtune.sweep.remote.watchdog import is_stalled, usual_epoch
+from kdtune.sweep.remote.watchdog import Silences, usual_epoch
 from kdtune.sweep.remote.worker_registry import AtWork, RegistryClient, WorkerRegistry
 
 
@@ -58,8 +60,44 @@ def test_a_usual_epoch_is_the_slowest_of_its_kind(state: RunState) -> None:
     ],
 )
 def test_stalled(state: RunState, numbers: tuple[int, ...], limit: float, age: float, stalled: bool) -> None:
-    worker = AtWork(numbers, 1, "n", since=1000.0)
-    assert is_stalled(worker, usual_epoch(state, numbers), limit, 1000.0 + age) is stalled
+    silences = Silences(limit, partial(usual_epoch, state))
+    worker = AtWork(numbers, 1, "n", report=1)
+    for second in range(int(age)):
+        assert silences.look([worker], second) == [] or second > 30
+    assert silences.look([worker], age) == ([(worker, age)] if stalled else [])
+
+
+def looks(silences: Silences, worker: AtWork, begin: float, end: float) -> list[float]:
+    """Look each second, and return when the worker was taken to hang."""
+    return [now for now in np.arange(begin, end) if silences.look([worker], now)]
+
+
+@pytest.mark.parametrize("gap", [6.0, 75.0, 30_000.0])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_machine_that_slept_makes_no_worker_hang(gap: float, times: int) -> None:
+    """After a gap between two looks the count begins anew; a worker that really hangs is found after that."""
+    silences = Silences(20.0, lambda _: 0.0)
+    worker = AtWork((1,), 1, "n", report=1)
+    now = 0.0
+    for _ in range(times):
+        assert looks(silences, worker, now, now + 19) == []
+        now += 18 + gap
+    assert looks(silences, worker, now, now + 30)[0] == now + 21
+
+
+def test_a_report_ends_a_silence() -> None:
+    silences = Silences(20.0, lambda _: 0.0)
+    for report in range(5):
+        worker = AtWork((1,), 1, "n", report=report)
+        assert looks(silences, worker, 15.0 * report, 15.0 * (report + 1)) == []
+
+
+def test_a_worker_that_comes_back_begins_anew() -> None:
+    silences = Silences(20.0, lambda _: 0.0)
+    worker = AtWork((1,), 1, "n", report=1)
+    assert looks(silences, worker, 0, 19) == []
+    assert silences.look([], 19) == []
+    assert looks(silences, worker, 20, 40) == []
 
 
 def test_the_registry_knows_who_is_at_work(tmp_path: Path) -> None:

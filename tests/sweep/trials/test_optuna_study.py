@@ -126,15 +126,15 @@ def run(plan: Any, path: Path, n: int, *, interrupt: bool) -> list[dict[str, Any
     ("sampler", "n"),
     [("random", 8), ("tpe", 18), ("nsgaii", 45), ("gp", 14)],
 )
-def test_a_study_that_was_interrupted_proposes_what_an_undisturbed_one_does(
+def test_a_study_that_was_interrupted_proposes_what_an_uninterrupted_one_does(
     plan_of: Any, tmp_path: Path, sampler: str, n: int
 ) -> None:
     plan = plan_of(search=SEARCH, sampler=sampler, seed=5)
-    undisturbed = run(plan, tmp_path / "a", n, interrupt=False)
-    assert run(plan, tmp_path / "b", n, interrupt=True) == undisturbed
-    assert len({str(params) for params in undisturbed}) > 0.8 * n  # NSGA-II may hand on a parent as it is
+    uninterrupted = run(plan, tmp_path / "a", n, interrupt=False)
+    assert run(plan, tmp_path / "b", n, interrupt=True) == uninterrupted
+    assert len({str(params) for params in uninterrupted}) > 0.8 * n  # NSGA-II may hand on a parent as it is
     other = plan_of(search=SEARCH, sampler=sampler, seed=6)
-    assert run(other, tmp_path / "c", 2, interrupt=False) != undisturbed[:2]
+    assert run(other, tmp_path / "c", 2, interrupt=False) != uninterrupted[:2]
 
 
 class Killed(BaseException):
@@ -174,7 +174,7 @@ def test_killed_between_two_parameters(
         sampler=sampler,
         seed=3,
     )
-    undisturbed = run(plan, tmp_path / "a", n, interrupt=False)
+    uninterrupted = run(plan, tmp_path / "a", n, interrupt=False)
     suggest = optuna.Trial._suggest
     left = [0]
 
@@ -199,7 +199,7 @@ def test_killed_between_two_parameters(
                 trial = take_up(study, plan.space, number)
         monkeypatch.setattr(optuna.Trial, "_suggest", suggest)
         tell(study, number, outcome_of(trial), plan.objectives, [Constraint("accuracy", ">=", 0.6)])
-    assert [t.params for t in open_study(tmp_path / "b", plan.objectives).trials] == undisturbed
+    assert [t.params for t in open_study(tmp_path / "b", plan.objectives).trials] == uninterrupted
 
 
 def test_telling_does_not_sample_again(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.trials import trial_manager as ledger_module
+from kdtune.sweep.clock import LONGEST_TICK, WorkClock
 from kdtune.sweep.trials.optuna_study import open_study
 from kdtune.sweep.trials.proposal import Proposal
 from kdtune.sweep.trials.trial_manager import TrialManager
@@ -73,13 +73,12 @@ class Sweep:
 
 
 @pytest.fixture
-def begin(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sweep]]:
+def begin(plan_of: Any, tmp_path: Path) -> Iterator[Callable[..., Sweep]]:
     """Yield a function that starts a driver on one run directory; called again, it is the next driver."""
-    now = [1000.0]
+    now = [1000.0, 1e9]  # by the monotonic clock and by the wall clock
     writers: list[RunWriter] = []
-    monkeypatch.setattr(ledger_module.time, "time", lambda: now[0])
 
-    def start(deadline: float | None = None, cohort: int = 1, folder: str = "", **changes: Any) -> Sweep:
+    def start(cohort: int = 1, folder: str = "", **changes: Any) -> Sweep:
         fused = frozenset({"linear"}) if cohort > 1 else frozenset()
         plan = replace(plan_of(**changes), cohort=cohort, fused=fused)
         files = RunFiles(tmp_path / folder)
@@ -94,9 +93,8 @@ def begin(plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         study = open_study(files.journal, plan.objectives)
         asked = [False]
         references = {PAIR: References(report(1).counts[ALL], report(1).counts[ALL])}
-        manager = TrialManager(
-            plan, files, writer, study, references, stopping=lambda: asked[0], deadline=deadline
-        )
+        clock = WorkClock(lambda: now[0], lambda: now[1])
+        manager = TrialManager(plan, files, writer, study, references, stopping=lambda: asked[0], clock=clock)
         return Sweep(manager, files, writer, study, asked, now)
 
     yield start
@@ -134,17 +132,50 @@ def test_the_budget_counts_every_trial_that_was_begun(begin: Any) -> None:
     assert [p.numbers[0] if p else None for p in proposals] == [0, 1, 2, None, None]
 
 
+MINUTES = {"trials": None, "minutes": 5, "epochs": 2}
+
+
+def work(sweep: Sweep, seconds: int) -> None:
+    """Let time pass; Tune asks each second whether to stop."""
+    for _ in range(seconds):
+        sweep.now[0] += 1
+        sweep.now[1] += 1
+        sweep.manager.should_stop()
+
+
 def test_without_a_number_of_trials_time_is_the_budget(begin: Any) -> None:
-    sweep = begin(budget={"trials": None, "minutes": 5, "epochs": 2}, deadline=1010.0)
+    sweep = begin(budget=MINUTES)
     first, second = sweep.manager.next_proposal(), sweep.manager.next_proposal()
     sweep.manager.record(second, news(second, report(1)))
-    sweep.now[0] = 1011.0
+    work(sweep, 300)
+    assert not sweep.manager.should_stop()
+    work(sweep, 1)
     assert sweep.manager.should_stop()
     assert sweep.manager.next_proposal() is None
     sweep.train(first)
     sweep.manager.close(second, news(second, report(1)), lost=None)
     assert [sweep.state(0), sweep.state(1)] == ["done", "interrupted"]
     assert sweep.told() == ["COMPLETE", "RUNNING"]
+
+
+@pytest.mark.parametrize(
+    ("steady", "wall"), [(4000, 4000), (0, 30_000), (0, -7200)], ids=["stopped", "slept", "clock set back"]
+)
+def test_minutes_are_minutes_at_work(begin: Any, steady: int, wall: int) -> None:
+    """A sleep costs none of them, and readers, who compare the times of events, are told of it."""
+    sweep = begin(budget=MINUTES)
+    sweep.writer.run_state("running")
+    work(sweep, 100)
+    before = sweep.writer.state.trials_started
+    sweep.now[0] += steady
+    sweep.now[1] += wall
+    work(sweep, 190)
+    assert not sweep.manager.should_stop()
+    work(sweep, 11)
+    assert sweep.manager.should_stop()
+    [event] = [record for record in read_records(sweep.files.events) if record["kind"] == "away"]
+    assert event["seconds"] == pytest.approx(wall, abs=LONGEST_TICK)
+    assert sweep.writer.state.trials_started - before == pytest.approx(event["seconds"])
 
 
 def test_a_failure_keeps_its_reason_and_is_no_result(begin: Any) -> None:
@@ -469,8 +500,8 @@ def test_a_cohort_that_can_t_be_trained_is_tried_one_by_one(begin: Any) -> None:
 
 def test_the_next_driver_forms_the_same_cohorts(begin: Any) -> None:
     """In an interrupted block, ended members are left out, and trials that are still missing are added."""
-    undisturbed = begin(cohort=4, folder="undisturbed")
-    expected = [undisturbed.manager.next_proposal(), undisturbed.manager.next_proposal()]
+    uninterrupted = begin(cohort=4, folder="uninterrupted")
+    expected = [uninterrupted.manager.next_proposal(), uninterrupted.manager.next_proposal()]
     before = begin(cohort=4)
     proposal = before.manager.next_proposal()
     before.manager.record(proposal, only(proposal, 2, failed="loss is nan"))

@@ -138,8 +138,8 @@ def test_killed_after_any_result_it_ends_like_an_uninterrupted_sweep(
     play: Any, cohort: int, unheard: bool
 ) -> None:
     """Killed again and again, each time after two or three more results, of which the last arrives or is lost."""
-    undisturbed = play("undisturbed", cohort)
-    undisturbed.run(10**6)
+    uninterrupted = play("uninterrupted", cohort)
+    uninterrupted.run(10**6)
     deaths = 0
     while True:
         played = play("killed", cohort)
@@ -152,12 +152,12 @@ def test_killed_after_any_result_it_ends_like_an_uninterrupted_sweep(
             continue
         break
     assert deaths > 3
-    pandas.testing.assert_frame_equal(table(played), table(undisturbed), check_exact=True)
-    for trial in table(undisturbed).index:
+    pandas.testing.assert_frame_equal(table(played), table(uninterrupted), check_exact=True)
+    for trial in table(uninterrupted).index:
         strip = {"time": 0, "seconds": 0}
         got, expected = (
             [replace(r, **strip) for r in open_run(p.files.root).reports(trial)]
-            for p in (played, undisturbed)
+            for p in (played, uninterrupted)
         )
         assert got == expected
 

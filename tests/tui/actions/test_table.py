@@ -1,5 +1,6 @@
 """One table of actions makes bindings, help, footer, palette and the README's keys."""
 
+from tests.tui.driving import turn
 from tui.actions.action import FORBIDDEN_KEYS, bindings, footer, groups, markdown
 from tui.actions.table import ACTIONS
 from tui.app import Monitor
@@ -10,19 +11,19 @@ def keys():
     return [key for action in ACTIONS for key in action.keys.split(",")]
 
 
-def test_no_key_does_two_things():
+def test_no_key_does_two_things() -> None:
     assert len(keys()) == len(set(keys()))
 
 
-def test_no_two_actions_have_one_name():
+def test_no_two_actions_have_one_name() -> None:
     assert len({action.label for action in ACTIONS}) == len(ACTIONS)
 
 
-def test_keys_that_terminals_and_multiplexers_need_are_left_alone():
+def test_keys_that_terminals_and_multiplexers_need_are_left_alone() -> None:
     assert not set(keys()) & set(FORBIDDEN_KEYS)
 
 
-def test_bindings_help_and_footer_come_from_the_table():
+def test_bindings_help_and_footer_come_from_the_table() -> None:
     assert [key for binding in bindings(ACTIONS) for key in binding.key.split(",")] == keys()
     assert [action for group in groups(ACTIONS).values() for action in group] == list(ACTIONS)
     assert set(footer(ACTIONS, replay=True, readonly=False)) <= set(ACTIONS)
@@ -31,15 +32,15 @@ def test_bindings_help_and_footer_come_from_the_table():
     assert all(action.help in markdown(ACTIONS) for action in ACTIONS)
 
 
-def test_what_one_needs_first_is_first_in_the_footer():
+def test_what_one_needs_first_is_first_in_the_footer() -> None:
     shown = footer(ACTIONS, replay=False, readonly=False)
     assert [action.keys for action in shown][:3] == ["q", "question_mark", "slash"]
 
 
-async def test_the_palette_lists_every_action_and_does_it():
+async def test_the_palette_lists_every_action_and_does_it() -> None:
     app = Monitor(Synthetic(trials=3, epochs=2, classes=3))
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause(0.1)
+        await turn(pilot)
         commands = list(app.get_system_commands(app.screen))
         assert [command.help for command in commands][:-1] == [action.help for action in ACTIONS]
         await pilot.press("ctrl+p")

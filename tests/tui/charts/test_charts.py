@@ -14,26 +14,26 @@ from rich.style import Style
 
 from kdtune.fairness import class_bias
 from kdtune.runs.records import ALL
-from tui.charts import bias as bias_module
 from tui.charts.beside import beside
-from tui.charts.bias import bias, ranked, window
-from tui.charts.bias_curves import bias_curves
-from tui.charts.classes import class_map, disagreement
-from tui.charts.curves import curves, smoothed
+from tui.charts.classes import bias as bias_module
+from tui.charts.classes.accuracy_map import class_map, disagreement
+from tui.charts.classes.bias import bias, ranked, window
+from tui.charts.classes.bias_curves import bias_curves
 from tui.charts.frame import Frame
-from tui.charts.front import front
-from tui.charts.gaps import gap_curve, gap_names
-from tui.charts.group_classes import group_classes
-from tui.charts.groups import groups
-from tui.charts.hypervolume import hypervolume
-from tui.charts.journal import journal
-from tui.charts.log import log
-from tui.charts.machine import machine
-from tui.charts.ranking import importances, ranked_measures, settings_and_results
-from tui.charts.rates import group_rates
-from tui.charts.search import parallel, slice_
-from tui.charts.table import front_table, table
-from tui.charts.timeline import timeline
+from tui.charts.front.scatter import front
+from tui.charts.groups.classes import group_classes
+from tui.charts.groups.gaps import gap_curve, gap_names
+from tui.charts.groups.last_epoch import groups
+from tui.charts.groups.rates import group_rates
+from tui.charts.journal.events import journal
+from tui.charts.journal.log import log
+from tui.charts.journal.machine import machine
+from tui.charts.live.curves import curves, smoothed
+from tui.charts.live.hypervolume import hypervolume
+from tui.charts.live.table import front_table, table
+from tui.charts.search.ranking import importances, ranked_measures, settings_and_results
+from tui.charts.search.settings import parallel, slice_
+from tui.charts.search.timeline import timeline
 from tui.drawing.glyphs import Glyphs
 from tui.drawing.palette import ANSI, DARK, LIGHT, Palette
 from tui.sources.synthetic import NDS, TEACHER, Synthetic
@@ -92,7 +92,7 @@ EMPTY = Synthetic(trials=3, epochs=2, classes=3, done=0)
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", WORLDS)
-def test_rows_have_the_width_of_the_region(name, size):
+def test_rows_have_the_width_of_the_region(name, size) -> None:
     frame = frame_of(WORLDS[name], *size)
     for glyphs in (Glyphs(), Glyphs(ascii=True), Glyphs(mono=True)):
         for chart in CHARTS:
@@ -109,7 +109,7 @@ def test_rows_have_the_width_of_the_region(name, size):
 
 @pytest.mark.parametrize("chart", CHARTS)
 @pytest.mark.parametrize("cursor", [None, TEACHER, "t0013", "gone"])
-def test_charts_bear_any_cursor_and_no_data(chart, cursor):
+def test_charts_bear_any_cursor_and_no_data(chart, cursor) -> None:
     frame = frame_of(
         WORLDS["ten"], 80, 24, view=View(cursor=cursor, crosshair=True, smoothing=2), cursor=None
     )
@@ -120,7 +120,7 @@ def test_charts_bear_any_cursor_and_no_data(chart, cursor):
 
 
 @pytest.mark.parametrize("chart", CHARTS)
-def test_charts_bear_cross_hair_zoom_and_log(chart):
+def test_charts_bear_cross_hair_zoom_and_log(chart) -> None:
     from tui.state.view import EPOCH, Zoom
 
     places = (EPOCH, "front", "hypervolume", "class_map", "slice")
@@ -137,7 +137,7 @@ def test_charts_bear_cross_hair_zoom_and_log(chart):
 
 @pytest.mark.parametrize("colours", [DARK, LIGHT, ANSI])
 @pytest.mark.parametrize("chart", CHARTS)
-def test_every_style_is_known_to_every_theme(chart, colours):
+def test_every_style_is_known_to_every_theme(chart, colours) -> None:
     frame = frame_of(WORLDS["ten"], 120, 40)
     for row in chart(frame).rows(Palette(colours, Style())):
         assert all(segment.style is not None for segment in row)
@@ -145,7 +145,7 @@ def test_every_style_is_known_to_every_theme(chart, colours):
 
 @pytest.mark.parametrize("colour_system", ["truecolor", "256", None])
 @pytest.mark.parametrize("colours", [DARK, LIGHT, ANSI])
-def test_rows_keep_their_width_in_every_terminal(colours, colour_system):
+def test_rows_keep_their_width_in_every_terminal(colours, colour_system) -> None:
     console = Console(
         color_system=colour_system,
         no_color=colour_system is None,
@@ -164,7 +164,7 @@ def test_rows_keep_their_width_in_every_terminal(colours, colour_system):
             assert colour_system or "[3" not in text
 
 
-def test_both_own_themes_have_colours():
+def test_both_own_themes_have_colours() -> None:
     assert [colours_of(theme) for theme in THEMES] == [DARK, LIGHT]
 
 
@@ -179,7 +179,7 @@ def contrast(a, b):
 
 
 @pytest.mark.parametrize(("theme", "colours"), [(THEMES[0], DARK), (THEMES[1], LIGHT)])
-def test_colours_can_be_read_on_their_ground(theme, colours):
+def test_colours_can_be_read_on_their_ground(theme, colours) -> None:
     assert contrast(colours.text, theme.background) >= 10
     assert contrast(colours.dim, theme.background) >= 4.5
     for colour in (
@@ -194,7 +194,7 @@ def test_colours_can_be_read_on_their_ground(theme, colours):
         assert contrast(colour, theme.background) >= 3.0, colour
 
 
-def test_bias_bars_are_the_class_bias_ranked():
+def test_bias_bars_are_the_class_bias_ranked() -> None:
     world = WORLDS["ten"]
     frame = frame_of(world, 48, 12)
     student = world.reports("t0003", ())[-1].counts[ALL]
@@ -209,7 +209,7 @@ def test_bias_bars_are_the_class_bias_ranked():
         assert shown_value == pytest.approx(expected[k], abs=0.0051)
 
 
-def test_of_a_thousand_classes_the_extremes_are_shown_and_the_rest_is_reached():
+def test_of_a_thousand_classes_the_extremes_are_shown_and_the_rest_is_reached() -> None:
     frame = frame_of(WORLDS["thousand"], 60, 12)
     first = bias(frame).lines()
     assert any("classes between" in line for line in first)
@@ -220,7 +220,7 @@ def test_of_a_thousand_classes_the_extremes_are_shown_and_the_rest_is_reached():
     assert len(seen) == 1000
 
 
-def test_windows():
+def test_windows() -> None:
     assert window(3, 5, 0) == ([0, 1, 2], 0)
     assert window(10, 5, 0) == ([0, 1, -1, 8, 9], 6)
     assert window(10, 5, 99) == ([5, 6, 7, 8, 9], 5)
@@ -228,7 +228,7 @@ def test_windows():
     assert bias_module.window(1, 1, 0) == ([0], 0)
 
 
-def test_each_front_member_is_a_point():
+def test_each_front_member_is_a_point() -> None:
     frame = frame_of(WORLDS["ten"], 100, 40, view=View(cursor="t0012"))
     text = "\n".join(front(frame).lines()[1:])
     xs = {
@@ -238,17 +238,17 @@ def test_each_front_member_is_a_point():
     assert 1 <= text.count("●") <= len(xs)
 
 
-def test_gaps_of_every_attribute_are_named():
+def test_gaps_of_every_attribute_are_named() -> None:
     assert gap_names(frame_of(WORLDS["ten"], 10, 10)) == ["eod", "dpd"]
     assert gap_names(frame_of(WORLDS["no groups"], 10, 10)) == []
 
 
-def test_the_gaps_of_teacher_and_nds_are_named_in_the_legend_where_there_is_room():
+def test_the_gaps_of_teacher_and_nds_are_named_in_the_legend_where_there_is_room() -> None:
     assert gap_curve(frame_of(WORLDS["ten"], 80, 24)).lines()[0].rstrip().endswith("◆┄ teacher  ◇┄ NDS")
     assert "teacher" not in gap_curve(frame_of(WORLDS["ten"], 36, 24)).lines()[0]
 
 
-def test_smoothing_is_a_weighted_mean_and_keeps_gaps():
+def test_smoothing_is_a_weighted_mean_and_keeps_gaps() -> None:
     line = np.array([1.0, np.nan, 3.0])
     found = smoothed(line, 1)
     assert found[0] == 1.0
@@ -257,19 +257,19 @@ def test_smoothing_is_a_weighted_mean_and_keeps_gaps():
     assert smoothed(line, 0) is line
 
 
-def test_a_replay_does_not_see_ahead():
+def test_a_replay_does_not_see_ahead() -> None:
     frame = frame_of(WORLDS["ten"], 80, 24)
     frame.store.model("t0003").epoch = 2
     assert len(frame.reports_of("t0003")) == 2
 
 
-def test_a_long_line_of_the_log_goes_on_in_the_next_row():
+def test_a_long_line_of_the_log_goes_on_in_the_next_row() -> None:
     frame = replace(frame_of(WORLDS["ten"], 20, 4), log=["first", "x" * 45])
     assert [row.rstrip() for row in log(frame).lines()] == ["first", "x" * 20, "x" * 20, "x" * 5]
 
 
 @pytest.mark.parametrize("chart", [front, slice_, timeline, table, importances])
-def test_a_filter_that_leaves_nothing_is_named(chart):
+def test_a_filter_that_leaves_nothing_is_named(chart) -> None:
     view = View(cursor="t0003", filter="zzz")
     frame = replace(frame_of(Synthetic(trials=16, done=14), 100, 30, view=view), ids=())
     assert "no trial passes the filter" in "\n".join(chart(frame).lines())

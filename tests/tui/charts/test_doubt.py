@@ -10,18 +10,18 @@ from kdtune.runs.records import ALL
 from kdtune.runs.summary import Doubt
 from tests.tui.charts.test_charts import WORLDS, frame_of, reports_of
 from tui.charts.beside import beside
-from tui.charts.bias_curves import bias_curves
-from tui.charts.classes import class_map
+from tui.charts.classes.accuracy_map import class_map
+from tui.charts.classes.bias_curves import bias_curves
 from tui.charts.doubt import front_steps, interval
 from tui.charts.frame import Frame
-from tui.charts.front import front
-from tui.charts.group_classes import group_classes
-from tui.charts.journal import journal
-from tui.charts.machine import machine
+from tui.charts.front.scatter import front
+from tui.charts.groups.classes import group_classes
+from tui.charts.groups.rates import RATES, group_rates
+from tui.charts.journal.events import journal
+from tui.charts.journal.machine import machine
+from tui.charts.live.table import front_table, table
 from tui.charts.ranks import front_order
-from tui.charts.rates import RATES, group_rates
-from tui.charts.search import parallel
-from tui.charts.table import front_table, table
+from tui.charts.search.settings import parallel
 from tui.drawing.glyphs import GLYPHS, Glyphs
 from tui.sources.synthetic import NDS, TEACHER, Synthetic
 from tui.state.machine import Gpu, Machine

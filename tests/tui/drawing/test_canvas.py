@@ -20,7 +20,7 @@ from tui.drawing.canvas import Canvas
         max_size=5,
     ),
 )
-def test_rows_keep_their_width(width, height, writings):
+def test_rows_keep_their_width(width, height, writings) -> None:
     canvas = Canvas(width, height)
     for x, y, words in writings:
         canvas.text(x, y, words, f"style{x}")
@@ -32,7 +32,7 @@ def test_rows_keep_their_width(width, height, writings):
             assert sum(cell_len(segment.text) for segment in row) == width
 
 
-def test_a_wide_character_takes_two_cells():
+def test_a_wide_character_takes_two_cells() -> None:
     canvas = Canvas(6, 1)
     assert canvas.text(0, 0, "猫a") == 3
     assert cell_len(canvas.lines()[0]) == 6
@@ -41,7 +41,7 @@ def test_a_wide_character_takes_two_cells():
     assert canvas.lines() == ["  "]
 
 
-def test_segments_break_where_the_style_does():
+def test_segments_break_where_the_style_does() -> None:
     canvas = Canvas(6, 1)
     canvas.text(1, 0, "ab", "x")
     canvas.text(3, 0, "c", "y")
@@ -49,7 +49,7 @@ def test_segments_break_where_the_style_does():
     assert [segment.text for segment in row] == [" ", "ab", "c", "  "]
 
 
-def test_highlight_keeps_the_ink():
+def test_highlight_keeps_the_ink() -> None:
     canvas = Canvas(3, 1)
     canvas.text(0, 0, "abc", "good")
     canvas.highlight(0, "cursor")

@@ -15,7 +15,7 @@ places = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_s
 
 
 @given(places, st.integers(1, 40), st.integers(1, 20))
-def test_points_light_exactly_their_dots(points, width, height):
+def test_points_light_exactly_their_dots(points, width, height) -> None:
     x, y = np.array(points).T
     dots = raster.points(x, y, width, height)
     expected = np.zeros((4 * height, 2 * width), bool)
@@ -27,16 +27,16 @@ def test_points_light_exactly_their_dots(points, width, height):
 @pytest.mark.parametrize(
     ("x", "y", "row", "column"), [(0, 0, -1, 0), (1, 1, 0, -1), (0, 1, 0, 0), (1, 0, -1, -1)]
 )
-def test_points_on_the_border_are_drawn(x, y, row, column):
+def test_points_on_the_border_are_drawn(x, y, row, column) -> None:
     assert raster.points([x], [y], 7, 5)[row, column]
 
 
-def test_points_outside_and_undefined_are_not_drawn():
+def test_points_outside_and_undefined_are_not_drawn() -> None:
     assert not raster.points([1.2, -0.1, math.nan, 0.5], [0.5, 0.5, 0.5, math.nan], 5, 5).any()
 
 
 @given(places, st.integers(1, 30), st.integers(1, 15))
-def test_a_line_holds_its_points_and_has_no_holes(points, width, height):
+def test_a_line_holds_its_points_and_has_no_holes(points, width, height) -> None:
     x, y = np.array(points).T
     dots = raster.line(x, y, width, height)
     assert (dots | raster.points(x, y, width, height) == dots).all()
@@ -50,7 +50,7 @@ def test_a_line_holds_its_points_and_has_no_holes(points, width, height):
             assert len(set(along.tolist())) == span
 
 
-def test_nan_breaks_a_line():
+def test_nan_breaks_a_line() -> None:
     dots = raster.line([0, 0.25, 0.5, 0.75, 1], [0.5, 0.5, math.nan, 0.5, 0.5], 20, 3)
     columns = np.nonzero(dots.any(axis=0))[0]
     assert not ((columns > 11) & (columns < 28)).any()
@@ -58,12 +58,12 @@ def test_nan_breaks_a_line():
     assert 39 in columns
 
 
-def test_one_point_is_one_dot():
+def test_one_point_is_one_dot() -> None:
     assert raster.line([0.5], [0.5], 9, 9).sum() == 1
 
 
 @given(st.integers(1, 255))
-def test_braille_patterns_are_their_dots(mask):
+def test_braille_patterns_are_their_dots(mask) -> None:
     char = chr(0x2800 + mask)
     lit = {k for k in range(8) if mask >> k & 1}
     places = [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (3, 0), (3, 1)]
@@ -75,7 +75,7 @@ def test_braille_patterns_are_their_dots(mask):
 
 
 @given(st.lists(st.floats(-1e6, 1e6) | st.just(math.nan), max_size=20), st.booleans())
-def test_a_scale_holds_what_it_is_made_over(values, log):
+def test_a_scale_holds_what_it_is_made_over(values, log) -> None:
     scale = Scale.over(values, log=log)
     places = scale(np.array(values, float)) if values else np.zeros(0)
     known = np.array([not math.isnan(v) and (v > 0 or not log) for v in values], bool)
@@ -84,7 +84,7 @@ def test_a_scale_holds_what_it_is_made_over(values, log):
 
 
 @given(st.floats(-10, 10), st.booleans())
-def test_a_scale_of_one_value_places_one_value_as_of_many(value, log):
+def test_a_scale_of_one_value_places_one_value_as_of_many(value, log) -> None:
     scale = Scale(0.5, 8.0, log=log)
     one, many = scale.place(value), float(scale([value])[0])
     assert one == pytest.approx(many, nan_ok=True)
@@ -93,18 +93,18 @@ def test_a_scale_of_one_value_places_one_value_as_of_many(value, log):
         assert scale.inverse(one) == pytest.approx(value)
 
 
-def test_a_constant_series_lies_inside():
+def test_a_constant_series_lies_inside() -> None:
     scale = Scale.over([0.3, 0.3])
     assert 0 < scale.place(0.3) < 1
 
 
-def test_log_scale_spaces_by_ratio():
+def test_log_scale_spaces_by_ratio() -> None:
     scale = Scale(1, 100, log=True)
     assert scale([1, 10, 100]) == pytest.approx([0, 0.5, 1])
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12, unique=True))
-def test_a_staircase_bounds_what_its_points_dominate(xs):
+def test_a_staircase_bounds_what_its_points_dominate(xs) -> None:
     x = np.sort(xs)
     y = 1 - x
     sx, sy = raster.staircase(x, y, 1.0, 1.0)
@@ -118,7 +118,7 @@ def test_a_staircase_bounds_what_its_points_dominate(xs):
 
 
 @given(st.floats(-1e4, 1e4), st.floats(1e-6, 1e4), st.integers(1, 12))
-def test_ticks_are_inside_even_and_few(low, span, most):
+def test_ticks_are_inside_even_and_few(low, span, most) -> None:
     found = raster.ticks(low, low + span, most)
     assert len(found) <= most
     assert all(low - 1e-6 * span <= v <= low + span * (1 + 1e-6) for v in found)
@@ -127,18 +127,18 @@ def test_ticks_are_inside_even_and_few(low, span, most):
 
 
 @given(st.floats(-2, 20), st.integers(0, 15))
-def test_bars_keep_their_width(cells, width):
+def test_bars_keep_their_width(cells, width) -> None:
     assert len(raster.bar(cells, width)) <= width
     assert len(raster.bar_left(cells, width)) == width
     assert len(raster.bar(cells, width, ascii_only=True)) <= width
 
 
-def test_levels_take_both_ends_and_mark_nan():
+def test_levels_take_both_ends_and_mark_nan() -> None:
     assert raster.levels([0.0, 1.0, 0.5, math.nan], 0, 1, 16).tolist() == [0, 15, 8, -1]
 
 
 @given(st.lists(st.floats(0, 1), max_size=40), st.integers(0, 20))
-def test_sparks_keep_their_width(values, width):
+def test_sparks_keep_their_width(values, width) -> None:
     assert len(raster.spark(np.array(values), width)) == width
 
 

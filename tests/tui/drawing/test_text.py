@@ -14,10 +14,10 @@ from tui.drawing import text
     st.integers(0, 20),
     st.sampled_from(["left", "right", "center"]),
 )
-def test_fit_gives_exactly_the_cells(words, cells, align):
+def test_fit_gives_exactly_the_cells(words, cells, align) -> None:
     assert cell_len(text.fit(words, cells, align=align)) == cells
 
 
-def test_an_undefined_number_is_a_dash():
+def test_an_undefined_number_is_a_dash() -> None:
     assert text.number(math.nan) == "–"
     assert text.number(0.12345) == "0.123"

@@ -8,26 +8,27 @@ import sys
 
 import pytest
 
-from tui.serve import free_port, is_own
+from tui.serve import free_port
+from tui.serve.door import Door, is_own
 from tui.sources.synthetic import Synthetic
 
 aiohttp = pytest.importorskip("aiohttp")
 pytest.importorskip("textual_serve")
 
 
-@pytest.fixture
-def served(tmp_path):
+@pytest.fixture(params=[()])
+def served(tmp_path, request):
     files = Synthetic(trials=6, epochs=2, classes=3).write(tmp_path / "run")
     server = subprocess.Popen(
-        [sys.executable, "-m", "tui", str(files.root), "--serve", "--ascii"],
+        [sys.executable, "-m", "tui", str(files.root), "--serve", "--ascii", *request.param],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     line = server.stderr.readline()
-    found = re.search(r"http://\S+", line)
+    found = re.search(r"(http://[^/]+)/\?token=[\w-]{32}", line)
     assert found, line
-    yield found[0], server
+    yield found[1], found[0], server
     server.send_signal(signal.SIGINT)
     server.wait(20)
     out, err = server.communicate()
@@ -44,10 +45,12 @@ async def heard(socket_, pattern):
     return data
 
 
-async def test_the_page_and_the_monitor_behind_it(served):
-    url, _ = served
+async def test_the_page_and_the_monitor_behind_it(served) -> None:
+    url, address, _ = served
     async with aiohttp.ClientSession() as session:
-        page = await (await session.get(url)).text()
+        opened = await session.get(address)
+        page = await opened.text()
+        assert str(opened.url) == f"{url}/", "the token does not stay in the address"
         assert "kdtune run" in page
         # Nothing is asked of another host.
         hosts = set(re.findall(r"(?:https?|wss?)://([^/\"]+)", page))
@@ -72,11 +75,12 @@ async def test_the_page_and_the_monitor_behind_it(served):
                 pass
 
 
-async def test_other_pages_and_other_names_are_refused(served):
+async def test_other_pages_and_other_names_are_refused(served) -> None:
     """A page on the internet may not look at a run through the user's browser, nor stop it."""
-    url, _ = served
+    url, address, _ = served
     place = url.replace("http", "ws") + "/ws?width=80&height=24"
     async with aiohttp.ClientSession() as session:
+        assert (await session.get(address)).status == 200
         for headers in (
             {"Origin": "http://evil.example"},
             {"Origin": "http://localhost:1"},
@@ -89,6 +93,49 @@ async def test_other_pages_and_other_names_are_refused(served):
         assert (await session.get(url, headers={"Host": "evil.example"})).status == 403
         async with session.ws_connect(place, headers={"Origin": url}) as terminal:
             await heard(terminal, rb"t0005")
+
+
+async def test_without_the_token_nobody_sees_anything(served):
+    """Other users of the machine reach the port; they don't know the address."""
+    url, address, _ = served
+    token = address.rpartition("=")[2]
+    async with aiohttp.ClientSession() as session:
+        for path in ("/", f"/?token={token[:-1]}", "/?token=", "/?token=%FF", f"/static/css/xterm.css?token={token}",
+                     "/static/css/xterm.css", "/static", "/download/1", "/ws"):  # fmt: skip
+            answer = await session.get(url + path)
+            assert (answer.status, "kdtune run" in await answer.text()) == (403, False), path
+        for cookies in ({}, {f"kdtune-{url.rpartition(':')[2]}": "x"}):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await session.ws_connect(f"{url}/ws?token={token}", headers={
+                    "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())
+                })  # fmt: skip
+            assert refused.value.status == 403
+        answer = await session.get(address, allow_redirects=False)
+        [cookie] = answer.headers.getall("Set-Cookie")
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+
+
+@pytest.mark.parametrize(
+    ("served", "said"),
+    [((), rb"opened read-only"), (("--allow-stop",), rb"nothing to stop: the run is finished")],
+    indirect=["served"],
+)
+async def test_the_page_stops_no_sweep_unless_that_was_asked_for(served, said):
+    url, address, _ = served
+    async with aiohttp.ClientSession() as session:
+        await session.get(address)
+        async with session.ws_connect(f"{url}/ws?width=120&height=36") as terminal:
+            await heard(terminal, rb"t0005")
+            await terminal.send_json(["stdin", "Q"])
+            await heard(terminal, said)
+
+
+def test_each_server_has_a_token_of_its_own():
+    assert Door(1).token != Door(1).token
+    assert Door(1).token not in repr(Door(1))
+    assert not Door(1).knows({"kdtune-1": ""})
+    assert not Door(1).brings_token({})
 
 
 @pytest.mark.parametrize(
@@ -105,11 +152,11 @@ async def test_other_pages_and_other_names_are_refused(served):
         ("localhost:x", None, False),
     ],
 )
-def test_who_is_let_in(host, origin, own):
+def test_who_is_let_in(host, origin, own) -> None:
     assert is_own(host, origin) is own
 
 
-def test_a_port_that_is_taken_is_passed_over():
+def test_a_port_that_is_taken_is_passed_over() -> None:
     first = free_port()
     with socket.socket() as taken:
         taken.setsockopt(

@@ -3,11 +3,14 @@
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kdtune.files import write_json
+from kdtune.runs.events import read_state
+from kdtune.runs.reader import open_run, seconds_left
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import fold
 from tui.background import reading
@@ -24,14 +27,14 @@ def run(tmp_path):
     return world.write(tmp_path / "run"), world
 
 
-def until(condition, seconds=20.0):
+def until(condition, seconds=20.0) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, "it took too long"
         time.sleep(0.01)
 
 
-def take_all(source, store, count):
+def take_all(source, store, count) -> None:
     def step():
         while (batch := source.drain()) is not None:
             store.apply(batch.events)
@@ -44,7 +47,7 @@ def reports_in(files):
     return sum(json.loads(line)["kind"] == "report" for line in files.events.read_text().splitlines())
 
 
-def test_live_reads_all_and_then_what_is_added(run):
+def test_live_reads_all_and_then_what_is_added(run) -> None:
     files, _ = run
     record = RunRecord.read(files.record)
     source, store = Live(files, record), Store(record)
@@ -75,7 +78,7 @@ def test_live_reads_all_and_then_what_is_added(run):
         source.stop()
 
 
-def test_lines_that_are_not_json_are_counted_and_passed_over(run):
+def test_lines_that_are_not_json_are_counted_and_passed_over(run) -> None:
     files, _ = run
     lines = files.events.read_text().splitlines(keepends=True)
     files.events.write_text(
@@ -93,7 +96,7 @@ def test_lines_that_are_not_json_are_counted_and_passed_over(run):
         source.stop()
 
 
-def test_a_run_deleted_while_watched_is_said_to_be_gone(run):
+def test_a_run_deleted_while_watched_is_said_to_be_gone(run) -> None:
     files, _ = run
     source = Live(files, RunRecord.read(files.record))
     source.start()
@@ -106,7 +109,7 @@ def test_a_run_deleted_while_watched_is_said_to_be_gone(run):
         source.stop()
 
 
-def test_a_driver_that_died_is_lost(run):
+def test_a_driver_that_died_is_lost(run) -> None:
     files, _ = run
     files.heartbeat.write_text(json.dumps({"time": time.time() - 100, "pid": 1, "host": "elsewhere"}))
     source = Live(files, RunRecord.read(files.record))
@@ -117,7 +120,7 @@ def test_a_driver_that_died_is_lost(run):
         source.stop()
 
 
-def test_a_missing_trial_folder_and_a_damaged_report_are_passed_over(run):
+def test_a_missing_trial_folder_and_a_damaged_report_are_passed_over(run) -> None:
     files, _ = run
     shutil.rmtree(files.model("t0002"))
     path = files.reports("t0003")
@@ -135,7 +138,7 @@ def test_a_missing_trial_folder_and_a_damaged_report_are_passed_over(run):
         reader.stop()
 
 
-def test_reports_that_nobody_looks_at_are_forgotten_and_come_back(run, monkeypatch):
+def test_reports_that_nobody_looks_at_are_forgotten_and_come_back(run, monkeypatch) -> None:
     files, world = run
     reader = Reader(Live(files, RunRecord.read(files.record)))
     one = 4 * reading.size(world.report("t0001", 4))
@@ -153,7 +156,7 @@ def test_reports_that_nobody_looks_at_are_forgotten_and_come_back(run, monkeypat
         reader.stop()
 
 
-def test_disagreements_are_kept_as_they_were(run):
+def test_disagreements_are_kept_as_they_were(run) -> None:
     files, world = run
     [*_, last] = Live(files, RunRecord.read(files.record)).reports("t0001", ())
     cells = world.report("t0001", 4).disagreement
@@ -163,7 +166,7 @@ def test_disagreements_are_kept_as_they_were(run):
     assert last.to_dict() == world.report("t0001", 4).to_dict()
 
 
-def test_the_log_comes_without_escapes(run):
+def test_the_log_comes_without_escapes(run) -> None:
     files, _ = run
     files.log.write_bytes(b"one\n\x1b[31mtwo\x1b[0m\n10%\r20%\r30%\nrest without newline")
     source = Live(files, RunRecord.read(files.record))
@@ -193,7 +196,7 @@ def state_of(source):
     return take
 
 
-def test_a_replay_ends_where_the_run_ended(run):
+def test_a_replay_ends_where_the_run_ended(run) -> None:
     files, world = run
     source = loaded_replay(files)
     take = state_of(source)
@@ -202,7 +205,7 @@ def test_a_replay_ends_where_the_run_ended(run):
     source.stop()
 
 
-def test_seeking_gives_what_was_known_then(run):
+def test_seeking_gives_what_was_known_then(run) -> None:
     files, world = run
     events = list(world.events())
     source = loaded_replay(files, speed=1e-9)
@@ -215,7 +218,7 @@ def test_seeking_gives_what_was_known_then(run):
     source.stop()
 
 
-def test_steps_go_report_by_report_and_back(run):
+def test_steps_go_report_by_report_and_back(run) -> None:
     files, _ = run
     source = loaded_replay(files, speed=1e-9)
     take = state_of(source)
@@ -232,7 +235,7 @@ def test_steps_go_report_by_report_and_back(run):
     source.stop()
 
 
-def test_synthetic_counts_give_the_events_values():
+def test_synthetic_counts_give_the_events_values() -> None:
     world = Synthetic(trials=2, epochs=2, classes=5)
     store = Store(world.record)
     store.apply(list(world.events()))
@@ -253,5 +256,43 @@ def test_a_record_that_is_written_again_is_read_again(tmp_path: Path) -> None:
             assert time.monotonic() < limit
             session.update()
             time.sleep(0.05)
+    finally:
+        session.stop()
+
+
+def test_a_run_that_is_resumed_with_a_larger_budget_shows_it_as_status_does(run) -> None:
+    """The monitor is open meanwhile, and has seen the run lost."""
+    files, world = run
+    record = RunRecord.read(files.record)
+    session = Session(Live(files, record))
+    session.start()
+    try:
+        until(lambda: (session.update(), session.store.reports == reports_in(files))[1])
+        larger = replace(record, trials=record.trials + 10)
+        t = list(world.events())[-1]["t"]
+        trial = {
+            "kind": "trial",
+            "id": "t0006",
+            "model": "student",
+            "config": {},
+            "epochs": 4,
+            "state": "running",
+        }
+        write_json(files.record, larger.to_dict())
+        with open(files.events, "a") as file:
+            for event in (
+                {"kind": "record", "record": larger.to_dict()},
+                {"kind": "run", "state": "running"},
+                trial,
+            ):
+                file.write(json.dumps({"t": t + 1, **event}) + "\n")
+        until(lambda: (session.update(), session.store.state.trials.get("t0006"))[1], 10)
+        until(lambda: (session.update(), session.store.record.trials == larger.trials)[1], 3)
+        status = open_run(files.root).status()
+        assert status.budget == session.store.record.trials == larger.trials
+        now = session.source.now()
+        shown = seconds_left(session.store.state, session.store.record, now)
+        assert shown == pytest.approx(seconds_left(read_state(files.events), larger, now))
+        assert shown > 0
     finally:
         session.stop()

@@ -28,7 +28,7 @@ def of(store, test):
     return {trial.id for trial in store.trials if test(trial)}
 
 
-def test_terms(store):
+def test_terms(store) -> None:
     assert passing(store, "") == of(store, lambda t: True)
     assert passing(store, "state:running") == of(store, lambda t: t.state == "running")
     assert passing(store, "failed") == of(store, lambda t: t.state == "failed")
@@ -45,7 +45,7 @@ def test_terms(store):
     assert passing(store, "pinned", View(pinned=["t0002"])) == {"t0002"}
 
 
-def test_what_is_written_as_in_speech(store):
+def test_what_is_written_as_in_speech(store) -> None:
     expected = passing(store, "alpha<0.5 T>4")
     assert passing(store, "alpha < 0.5 and T > 4") == expected
     assert passing(store, "alpha <0.5 AND T> 4") == expected
@@ -54,7 +54,7 @@ def test_what_is_written_as_in_speech(store):
     assert passing(store, "T>=4 !front and !failed") == passing(store, "T>=4 !front !failed")
 
 
-def test_an_undefined_value_passes_no_comparison(store):
+def test_an_undefined_value_passes_no_comparison(store) -> None:
     waiting = of(store, lambda t: not t.values)
     assert not passing(store, "eod>=0") & waiting
     assert not passing(store, "eod<=1") & waiting
@@ -64,12 +64,12 @@ def test_an_undefined_value_passes_no_comparison(store):
     ("text", "word"),
     [("eo<0.1", "eo"), ("T>=", "missing"), ("eod<low", "not a number"), ("front or T>4", "no 'or'")],
 )
-def test_what_is_wrong_is_said(store, text, word):
+def test_what_is_wrong_is_said(store, text, word) -> None:
     with pytest.raises(FilterError, match=word):
         parse(text, store, View())
 
 
-def test_completion(store):
+def test_completion(store) -> None:
     assert complete("temp", store) == "temperature"
     assert complete("T>4 fro", store) == "T>4 front"
     assert complete("eod<0.1", store) is None
@@ -77,7 +77,7 @@ def test_completion(store):
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("column", ["id", "state", "epoch", "eod", "temperature", "pair"])
-def test_order_is_total_and_puts_the_undefined_last(store, column, descending):
+def test_order_is_total_and_puts_the_undefined_last(store, column, descending) -> None:
     ids = ordered(store, View(sort=column, descending=descending), None)
     assert set(ids) == {t.id for t in store.trials}
     values = [store.value(i, "eod") for i in ids]
@@ -87,6 +87,6 @@ def test_order_is_total_and_puts_the_undefined_last(store, column, descending):
         assert all(math.isnan(v) for v in values[len(known) :])
 
 
-def test_pinned_trials_come_first_whatever_the_filter(store):
+def test_pinned_trials_come_first_whatever_the_filter(store) -> None:
     view = View(pinned=["t0005"], sort="eod")
     assert ordered(store, view, parse("t0001", store, view)) == ["t0005", "t0001"]

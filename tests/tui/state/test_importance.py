@@ -6,11 +6,11 @@ import pytest
 from tui.state.importance import LEAST, importance, ranked
 
 
-def test_ranks_share_ties():
+def test_ranks_share_ties() -> None:
     assert ranked(np.array([3.0, 1.0, 3.0, 2.0])).tolist() == [3.5, 1.0, 3.5, 2.0]
 
 
-def test_a_monotone_setting_has_all_the_strength():
+def test_a_monotone_setting_has_all_the_strength() -> None:
     x = np.linspace(0.1, 3, 20).tolist()
     [found] = importance({"x": x}, -np.exp(x))
     assert found.strength == pytest.approx(1.0)
@@ -18,14 +18,14 @@ def test_a_monotone_setting_has_all_the_strength():
     assert found.chance < 0.6
 
 
-def test_a_name_that_decides_all_has_all_the_strength():
+def test_a_name_that_decides_all_has_all_the_strength() -> None:
     names = ["a", "b"] * 10
     [found] = importance({"pair": names}, np.array([0.0 if n == "a" else 1.0 for n in names]))
     assert found.strength == pytest.approx(1.0)
     assert not found.numeric
 
 
-def test_noise_stays_below_what_chance_shows_most_of_the_time():
+def test_noise_stays_below_what_chance_shows_most_of_the_time() -> None:
     rng = np.random.default_rng(0)
     above = 0
     for _ in range(40):
@@ -34,6 +34,6 @@ def test_noise_stays_below_what_chance_shows_most_of_the_time():
     assert above <= 7
 
 
-def test_nothing_is_said_of_few_results_or_one_value():
+def test_nothing_is_said_of_few_results_or_one_value() -> None:
     assert importance({"x": [1.0, 2, 3, 4, 5]}, np.arange(float(LEAST - 1))) == []
     assert importance({"x": [1.0] * 10}, np.arange(10.0)) == []

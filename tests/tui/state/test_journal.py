@@ -93,3 +93,18 @@ def test_growth_of_the_front_and_failures_are_told() -> None:
         "front grew by t0003 (hypervolume +0.004)",
         "finished",
     ]
+
+
+def test_time_in_which_the_machine_slept_is_not_time_spent() -> None:
+    journal, state = folded(
+        *STARTED, {"t": 4000, "kind": "away", "seconds": 3600.0}, trial(4030, "t0000", "running")
+    )
+    assert journal.elapsed(state, None) == 430
+    assert "nothing ran for 1:00 h: the machine slept, or its clock was set" in [
+        e.text for e in journal.entries
+    ]
+    journal, state = folded(
+        *STARTED, {"t": -3580, "kind": "away", "seconds": -3600.0}, trial(-3570, "t0000", "running")
+    )
+    assert journal.elapsed(state, None) == 30
+    assert "the machine's clock was set back by 1:00 h" in [entry.text for entry in journal.entries]

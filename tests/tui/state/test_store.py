@@ -22,7 +22,7 @@ def store(world):
     return store
 
 
-def test_front_hypervolume_and_values_are_those_of_status(world, store, tmp_path):
+def test_front_hypervolume_and_values_are_those_of_status(world, store, tmp_path) -> None:
     run = open_run(world.write(tmp_path / "run").root)
     summary = summarise(run)
     assert store.front == set(summary.status.front)
@@ -33,7 +33,7 @@ def test_front_hypervolume_and_values_are_those_of_status(world, store, tmp_path
         assert model.values == pytest.approx(dict(member.values), nan_ok=True)
 
 
-def test_series_are_the_reports_values(world, store):
+def test_series_are_the_reports_values(world, store) -> None:
     events = [event for event in world.events() if event["kind"] == "report" and event["id"] == "t0003"]
     for name in store.measures:
         expected = [
@@ -42,7 +42,7 @@ def test_series_are_the_reports_values(world, store):
         assert store.series("t0003", name) == pytest.approx(expected, nan_ok=True)
 
 
-def test_columns_agree_with_the_models(store):
+def test_columns_agree_with_the_models(store) -> None:
     ids = [trial.id for trial in store.trials]
     rows = store.rows(ids)
     for name in store.measures:
@@ -51,7 +51,7 @@ def test_columns_agree_with_the_models(store):
     assert store.on_front(rows).tolist() == [i in store.front for i in ids]
 
 
-def test_feeding_in_pieces_gives_the_same(world, store):
+def test_feeding_in_pieces_gives_the_same(world, store) -> None:
     pieces = Store(world.record)
     for event in world.events():
         pieces.apply([event])
@@ -61,7 +61,7 @@ def test_feeding_in_pieces_gives_the_same(world, store):
     assert pieces.reports == store.reports
 
 
-def test_revision_grows_and_dirty_names_the_models(world):
+def test_revision_grows_and_dirty_names_the_models(world) -> None:
     store = Store(world.record)
     events = list(world.events())
     store.apply(events[:6])
@@ -84,7 +84,7 @@ def test_revision_grows_and_dirty_names_the_models(world):
         {"t": 1.0, "kind": "something new"},
     ],
 )
-def test_damaged_events_change_nothing(world, event):
+def test_damaged_events_change_nothing(world, event) -> None:
     store = Store(world.record)
     store.apply(list(world.events()))
     front, count = store.front, store.reports
@@ -93,23 +93,23 @@ def test_damaged_events_change_nothing(world, event):
     assert store.reports == count
 
 
-def test_references_are_those_of_the_pair(store):
+def test_references_are_those_of_the_pair(store) -> None:
     trial = store.model("t0000")
     assert store.reference(trial, "teacher").id == TEACHER
     assert store.reference(trial, "nds").id == NDS
 
 
-def test_front_after_is_a_front_of_the_first_to_end(store):
+def test_front_after_is_a_front_of_the_first_to_end(store) -> None:
     assert {t.id for t in store.front_after(1.0)} == store.front
     assert store.front_after(0.0) == []
 
 
-def test_only_varied_settings_are_shown(store):
+def test_only_varied_settings_are_shown(store) -> None:
     assert store.varied == ["pair", "temperature", "alpha", "lr"]
     assert np.isfinite(store.value("t0000", "eod"))
 
 
-def test_a_new_measure_in_mid_run_keeps_the_old_values(world):
+def test_a_new_measure_in_mid_run_keeps_the_old_values(world) -> None:
     store = Store(world.record)
     store.apply(list(world.events()))
     before = store.series("t0003", "accuracy").copy()

@@ -10,7 +10,7 @@ from kdtune.report.drawing.picture import Picture
 from kdtune.report.export.labels import interval_of, measure_name, short, value_text
 from kdtune.report.export.page.sentences import bound, opening
 from kdtune.report.export.results.findings import Findings, ModelFindings
-from kdtune.runs.objectives import Objective
+from kdtune.runs.objectives import Objective, objective_of
 from kdtune.runs.summary import GAPS
 from kdtune.text import number, setting
 
@@ -59,7 +59,7 @@ def _under(findings: Findings) -> str:
 def _front_table(findings: Findings) -> Rows:
     settings = [name for name in ("temperature", "alpha") if any(name in m.config for m in findings.members)]
     names = list(dict.fromkeys(["accuracy", *(o.name for o in findings.objectives)]))
-    objectives = [Objective.parse(name, list(findings.record.attributes)) for name in names]
+    objectives = [objective_of(findings.record, name) for name in names]
     heads = ["student", *(f"{measure_name(o)}, test" for o in objectives)]
     heads += [f"{measure_name(o)}, validation" for o in objectives]
     heads += [{"temperature": "T", "alpha": "α"}.get(name, name) for name in settings]
@@ -115,7 +115,8 @@ def _optimism(findings: Findings) -> list[str]:
     )
     if not findings.seeds:
         lines.append(
-            "Every value is that of one seed. 'kdtune export RUN --replicates 5' adds the values of other seeds."
+            "Every value is that of one seed. 'kdtune export RUN --replicates 5' trains the members with five more "
+            "seeds, shows how far the values move, and chooses among all these students."
         )
     return lines
 
@@ -166,27 +167,42 @@ def _doubt_tables(findings: Findings) -> list[Rows]:
 
 
 def _seeds_table(findings: Findings) -> Rows:
-    heads = ["student", "seeds"]
+    """Return a row for each configuration: its student of the search, and the spread of its further seeds."""
+    own = {m.id: m for m in (*findings.models, *findings.others) if not m.source}
+    shares = any("bootstrap_share" in (m.replicates or {}) for m in findings.members)
+    heads = ["configuration of", "further seeds"]
     for objective in findings.objectives:
-        heads += [f"{measure_name(objective)}, this seed", "mean ± sd of others"]
-    heads.append("non-dominated in")
+        heads += [f"{measure_name(objective)}, seed of the search", "mean ± sd of further seeds", "from, to"]
+    heads += ["bootstrap share"] if shares else []
     rows: list[list[Cell]] = []
-    for model in findings.models:
-        numbers = model.replicates or {"n": 0, "test": {}, "failed": 0}
-        failed = f"{numbers['failed']} failed" if numbers.get("failed") else ""
-        row: list[Cell] = [short(model), (str(numbers["n"]), failed)]
+    models = [m for m in (*findings.models, *findings.others) if m.replicates is not None]
+    numbers_of = {m.source or m.id: m.replicates for m in models if m.replicates is not None}
+    for name, numbers in numbers_of.items():
+        failed = f"{numbers['failed']} failed" if numbers["failed"] else ""
+        row: list[Cell] = [short(own[name]), (str(numbers["n"]), failed)]
         for objective in findings.objectives:
             values = numbers["test"].get(objective.name)
-            mean = "" if values is None else f"{number(values['mean'])} ± {number(values['std'])}"
-            row += [number(model.value(objective.name)), mean]
-        chance = numbers.get("non_dominated", {}).get("test", math.nan)
-        row.append("" if math.isnan(chance) else f"{100 * chance:.0f} % of resamples")
+            row.append(number(own[name].value(objective.name)))
+            if values is None or not values["n"]:
+                row += ["–", "–"]
+                continue
+            known = [v for v in values["values"] if not math.isnan(v)]
+            spread = f"{number(values['mean'])} ± {number(values['std'], undefined='–')}"
+            row += [spread, f"{number(min(known))}, {number(max(known))}" if known else "–"]
+        if shares:
+            share = numbers.get("bootstrap_share", {}).get("test", math.nan)
+            row.append("" if math.isnan(share) else f"{100 * share:.0f} %")
         rows.append(row)
     caption = (
-        "On test, the same training with other seeds. The seed of the search is left out of the mean, because members "
-        "were chosen for doing well with it. Resamples draw each member's seeds with replacement: with few seeds this "
-        "is rough."
+        "On test. Each seed gave a student, and all of them were candidates for the front, that of the search included "
+        "(seeds.csv lists them). The mean says what to expect of another student trained in this way; the student that "
+        "is shipped is judged by its own values above."
     )
+    if shares:
+        caption += (
+            " Bootstrap share: the share of resamples of the further seeds, with replacement, in whose means a "
+            "configuration is not dominated by another one."
+        )
     return Rows(heads, rows, caption)
 
 

@@ -21,7 +21,8 @@ class ModelFindings:
         role: `student`, `teacher` or `nds`.
         searched: measures as the search recorded them; members were chosen by these.
         splits: `validation` and `test` -> `split_numbers`, of the float32 model that is exported.
-        replicates: the same training with other seeds (see `kdtune.report.export.results.replicates`), or None.
+        source: the run's model of which this is another seed; empty for the run's own models.
+        replicates: numbers of its configuration over further seeds (see `replicate_numbers`), or None.
         exported: whether it has a folder.
     """
 
@@ -31,6 +32,7 @@ class ModelFindings:
     config: Mapping[str, Any]
     searched: Mapping[str, float]
     splits: Mapping[str, Mapping[str, Any]]
+    source: str = ""
     replicates: Mapping[str, Any] | None = None
     exported: bool = False
 
@@ -50,6 +52,7 @@ class Findings:
         optimism: objective -> by how much members are worse on test than in the search, mean over members.
         notes: what a reader must know besides the numbers.
         trials: all trials of the run, one per row.
+        others: models that further seeds gave and that are not shown, and members that these dominate.
         seeds: number of further seeds with which models were trained.
     """
 
@@ -62,6 +65,7 @@ class Findings:
     pessimistic: np.ndarray
     hypervolume: Mapping[str, float]
     optimism: Mapping[str, float]
+    others: tuple[ModelFindings, ...] = ()
     seeds: int = 0
     notes: Sequence[str] = field(default_factory=tuple)
 
@@ -96,6 +100,7 @@ def conclude(
     models: Sequence[ModelFindings],
     trials: "pandas.DataFrame",
     *,
+    others: Sequence[ModelFindings] = (),
     seeds: int,
     notes: Sequence[str],
 ) -> Findings:
@@ -103,6 +108,7 @@ def conclude(
 
     Args:
         models: members in the order of the front, and baselines.
+        others: models that further seeds gave and that are not on the front.
     """
     members = tuple(model for model in models if model.role == "student")
     names = [objective.name for objective in objectives]
@@ -128,6 +134,7 @@ def conclude(
             "test_pessimistic": front_hypervolume(test[pessimistic], objectives),
         },
         optimism=dict(zip(names, _mean((test - searched) * signs).tolist(), strict=True)),
+        others=tuple(others),
         seeds=seeds,
         notes=tuple(notes),
     )

@@ -1,6 +1,6 @@
 """The models of an export: read back, checked against the run's record, and evaluated on both splits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,16 +8,17 @@ from torch import nn
 
 from kdtune.errors import RunError
 from kdtune.fairness import Counts
+from kdtune.output import narrate
 from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_recorded, evaluate
 from kdtune.report.evaluate.trained import Trained, load_trained
+from kdtune.report.export.front_members import front_states
 from kdtune.report.export.results.by_group import by_group
 from kdtune.report.export.results.metrics import split_numbers
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
-from kdtune.runs.state import ModelState
-from kdtune.terminal.console import narrate
+from kdtune.runs.state import ModelState, RunState
 
 if TYPE_CHECKING:
     import pandas
@@ -33,6 +34,7 @@ class EvaluatedModel:
     Attributes:
         searched: measures as the search recorded them.
         moved: number of validation answers that differ from the search, which used another precision or processor.
+        source: the run's model that was trained again with another seed to give this one; empty for the run's own.
         on: by split, the data and what the model answered.
         numbers: by split, `split_numbers`.
     """
@@ -41,25 +43,64 @@ class EvaluatedModel:
     searched: Mapping[str, float]
     module: nn.Module
     moved: int
+    source: str = ""
     on: dict[str, tuple[SplitData, Evaluated]] = field(default_factory=dict)
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def load_members(
-    run: Run, front: Sequence[ModelState], picked: Sequence[str], *, required: bool
-) -> tuple[list[Loaded], list[str]]:
-    """Read the front's members back; one that can't be read is left out if it was not picked."""
-    members: list[Loaded] = []
-    notes = []
-    for trial in front:
-        try:
-            members.append((load_trained(run, trial.id), trial.values))
-        except RunError as error:
-            if trial.id in picked or not required:
-                raise
-            notes.append(f"{trial.id} is on the front, but is left out: {error}")
-            narrate(notes[-1])
-    return members, notes
+@dataclass(frozen=True)
+class HeldFront:
+    """A run's front at one moment, with its weights in memory: the search may go on.
+
+    Attributes:
+        state: what was known of the run then.
+        picked: ids of the members to ship.
+        members: those whose files could be read.
+        notes: which members are left out, and why.
+    """
+
+    state: RunState
+    front: Sequence[ModelState]
+    picked: Sequence[str]
+    members: Sequence[Loaded]
+    notes: list[str]
+
+
+def hold_front(run: Run, choose: Callable[[Sequence[ModelState]], list[str]], *, required: bool) -> HeldFront:
+    """Read a run's front and the weights of its members, together.
+
+    While a search goes on, a member may leave the front, and its weights are deleted, between reading the one and the
+    other. Then both are read again.
+
+    Args:
+        choose: returns the ids of the members to ship, given the front.
+        required: whether only those that are shipped must be readable; another one is left out.
+
+    Raises:
+        RunError: there is no front, or a member that is still on it can't be read.
+    """
+    while True:
+        state = run.state()
+        front = front_states(run, state)
+        picked = choose(front)
+        members: list[Loaded] = []
+        failed: dict[str, RunError] = {}
+        for trial in front:
+            try:
+                members.append((load_trained(run, trial.id), trial.values))
+            except RunError as error:
+                failed[trial.id] = error
+        left = failed.keys() - {trial.id for trial in front_states(run, run.state())} if failed else set()
+        if left:
+            narrate(f"{', '.join(sorted(left))} left the front meanwhile: it is read again")
+            continue
+        for name, why in failed.items():
+            if name in picked or not required:
+                raise why
+        notes = [f"{name} is on the front, but is left out: {why}" for name, why in failed.items()]
+        for note in notes:
+            narrate(note)
+        return HeldFront(state, front, picked, members, notes)
 
 
 def load_baselines(run: Run, members: Sequence[Loaded]) -> list[Loaded]:
@@ -90,12 +131,7 @@ def evaluate_models(models: Sequence[EvaluatedModel], split: SplitData, run: Run
     final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in models}
     for model in models:
         references = references_of(model.trained, final)
-        model.numbers[split.name] = split_numbers(
-            model.on[split.name][1].report,
-            references,
-            classes=run.record.classes,
-            attributes=run.record.attributes,
-        )
+        model.numbers[split.name] = split_numbers(model.on[split.name][1].report, references, run.record)
 
 
 def references_of(trained: Trained, final: Mapping[str, Counts]) -> References:

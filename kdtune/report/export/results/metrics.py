@@ -1,32 +1,27 @@
 """A model's counts on a split as numbers with their uncertainty: the content of `metrics.json` and of all tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kdtune.fairness import Counts, base_rate_gap, chance_floor, class_bias, gap_interval, wilson
-from kdtune.runs.objectives import References, all_measures
-from kdtune.runs.records import ALL, Report
+from kdtune.runs.objectives import References, recorded_values
+from kdtune.runs.records import ALL, Report, RunRecord
 
 
-def split_numbers(
-    report: Report,
-    references: References,
-    *,
-    classes: Sequence[str],
-    attributes: Mapping[str, Sequence[str]],
-) -> dict[str, Any]:
+def split_numbers(report: Report, references: References, record: RunRecord) -> dict[str, Any]:
     """Return what a report says, as plain JSON; NaN stands for undefined.
 
     Intervals of shares are Wilson's, those of EOD and DPD a parametric bootstrap (see `gap_interval`), all 95 %.
     `chance` is what a model with the same rates in every group shows at these group sizes. The counts are included,
     so that every number can be derived from them.
     """
+    classes, attributes = record.classes, record.attributes
     everyone = report.counts[ALL]
     return {
         "n": everyone.n,
-        "values": all_measures(report, references, list(attributes)),
+        "values": recorded_values(record, report, references),
         "accuracy": share(everyone.hits.sum(), everyone.n),
         "cross_entropy": report.validation_loss,
         "by_class": [

@@ -1,6 +1,5 @@
 """Evaluates each model of a study once on test, and stores counts, predictions and individual fairness beside it."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
@@ -16,7 +15,7 @@ from kdtune.distill.arrays import DeviceData
 from kdtune.distill.evaluate import count_all, predict_logits
 from kdtune.errors import RunError
 from kdtune.fairness import ExamplePairs
-from kdtune.files import read_json, write_bytes, write_json
+from kdtune.files import read_json, sha256_of, write_bytes, write_json
 from kdtune.report.evaluate.evaluation import SplitData, load_data, open_test
 from kdtune.report.evaluate.trained import load_trained
 from kdtune.report.study.results import feature_space
@@ -180,7 +179,7 @@ def _is_current(run: Run, model_id: str) -> bool:
 def _digest(run: Run, model_id: str) -> str:
     path: Path = run.files.weights(model_id)
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:24]
+        return sha256_of(path)[:24]
     except OSError as error:
         raise RunError(
             f"{path}: not readable ({error.strerror}): continue with kdtune study --resume {run.name}"

@@ -9,6 +9,7 @@ from torch import nn
 
 from kdtune.data.images.views import Views
 from kdtune.distill.evaluate import evaluation_batch
+from kdtune.distill.torch_file import read_torch
 from kdtune.errors import InputError
 from kdtune.models import penultimate
 
@@ -82,7 +83,7 @@ def _torchvision(name: str) -> tuple[nn.Module, nn.Module]:
 
     path = check_torchvision(name)
     model: nn.Module = get_model(name, weights=None)
-    model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    model.load_state_dict(read_torch(path))
     return model.eval(), get_model_weights(name).DEFAULT.transforms()
 
 

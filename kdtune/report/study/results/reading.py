@@ -11,7 +11,7 @@ import safetensors.numpy
 
 from kdtune.errors import InputError, RunError
 from kdtune.fairness import Counts
-from kdtune.files import read_json
+from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular
 from kdtune.report.drawing.slugs import slug, slugs
 from kdtune.report.study.results.evaluate import (
     COUNTS,
@@ -52,7 +52,7 @@ class ModelOnTest:
             RunError: the file is damaged.
         """
         try:
-            content = safetensors.numpy.load((self.folder / PREDICTIONS).read_bytes())
+            content = safetensors.numpy.load(read_regular(self.folder / PREDICTIONS, limit=LARGEST_WEIGHTS))
             return content["predictions"].astype(np.int64)
         except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
             raise RunError(f"{self.folder / PREDICTIONS}: damaged ({error}): {_REMEDY}") from None

@@ -1,0 +1,68 @@
+"""A trained model in a file: which one, by path and content, and how it was trained to be read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+from kdtune.errors import InputError
+from kdtune.files import sha256_of
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A checkpoint, by path and content: another content is another model.
+
+    Attributes:
+        order: class k of the data is its output order[k]; None where its classes are in the order of the data.
+        mean, std: per channel, of the inputs that it was trained on, on the 0..1 scale; None where they are the data's.
+    """
+
+    path: str
+    sha256: str
+    order: tuple[int, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        path: str | Path,
+        *,
+        order: Sequence[int] | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> Self:
+        """Take a file as it is now.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        file = Path(path).expanduser().resolve()
+        try:
+            facts = file.stat()
+            digest = _sha256(file, facts.st_size, facts.st_mtime_ns)
+        except OSError as error:
+            raise InputError(f"{file}: weights cannot be read: {error.strerror}") from None
+        return cls._from(str(file), digest, order, mean, std)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Read it back."""
+        return cls._from(
+            record["path"], record["sha256"], record.get("order"), record.get("mean"), record.get("std")
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON, without what is not set."""
+        return {key: value for key, value in vars(self).items() if value is not None}
+
+    @classmethod
+    def _from(cls, path: str, sha256: str, *lists: Sequence[Any] | None) -> Self:
+        return cls(path, sha256, *(None if values is None else tuple(values) for values in lists))
+
+
+@lru_cache(maxsize=16)
+def _sha256(file: Path, size: int, changed: int) -> str:  # noqa: ARG001 (they are part of the cache's key)
+    return sha256_of(file)

@@ -1,0 +1,92 @@
+"""Measures of the user's own, by name."""
+
+import hashlib
+import inspect
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from kdtune.errors import InputError
+from kdtune.registry import Registry
+from kdtune.runs.known_measures import MEASURES
+from kdtune.runs.measure import ANSWERS, Direction, Measure, Need, scale_of
+
+F = TypeVar("F", bound=Callable[..., float])
+
+measures: Registry[Measure] = Registry("measure", group="kdtune.measures")
+"""Measures that users have registered, or that installed packages add through the entry points `kdtune.measures`."""
+
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+
+def register_measure(
+    name: str, *, direction: Direction, range: tuple[float, float] = (0.0, 1.0), meaning: str = ""
+) -> Callable[[F], F]:
+    """Return a decorator that registers a function of what a model answers as a measure.
+
+    The function names what it takes, any of: `labels` and `predictions` (int [n]), `probabilities` (float [n,
+    classes]), `groups` (int [n], those of one sensitive attribute; examples of an unknown one are left out),
+    `attributes` (a mapping from each sensitive attribute to its groups, -1 for unknown). It returns a number in its
+    range, NaN where it is undefined. One with `groups` is asked for as `name` or `name@attribute`, one without also of
+    a group: `name@attribute=group`.
+
+    Args:
+        direction: `max` if more is better, else `min`.
+        range: the smallest and the largest value that there can be; ends may be infinite.
+        meaning: one line for people; by default the first one of the docstring.
+
+    Raises:
+        InputError: the name is taken or no name, the range is empty, or the function takes something else.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"measure {name!r}: a name has letters, digits and _, and begins with none of the digits"
+        )
+    if name in MEASURES:
+        raise InputError(f"measure {name!r} is one of kdtune's own: choose another name")
+    if direction not in ("max", "min"):
+        raise InputError(f"measure {name!r}: direction is {direction!r}: it must be 'max' or 'min'")
+    low, high = (float(end) for end in range)
+    if math.isnan(low) or math.isnan(high) or low >= high:
+        raise InputError(f"measure {name!r}: range is {range!r}: the first end must be below the second")
+
+    def register(function: F) -> F:
+        need = _need(name, function)
+        told = meaning or (inspect.getdoc(function) or name.replace("_", " ")).partition("\n")[0]
+        scale = scale_of(direction, low, high)
+        measures.register(name)(
+            Measure(name, direction, told, None, scale, need, (low, high), of_answers=function, routine=False)
+        )
+        return function
+
+    return register
+
+
+def _need(name: str, function: Callable[..., float]) -> Need | None:
+    parameters = inspect.signature(function).parameters.values()
+    for parameter in parameters:
+        if parameter.name not in ANSWERS and parameter.default is parameter.empty:
+            raise InputError(
+                f"measure {name!r}: its function takes {parameter.name!r}, and can be given only {', '.join(ANSWERS)}"
+            )
+    taken = {parameter.name for parameter in parameters}
+    if {"groups", "attributes"} <= taken:
+        raise InputError(f"measure {name!r}: its function takes both groups and attributes: one is enough")
+    return "groups" if "groups" in taken else "attributes" if "attributes" in taken else None
+
+
+def code_digest(name: str) -> str:
+    """Return a short digest of the code that a measure of the user's own comes from; empty for kdtune's own.
+
+    A value that was kept is valid only for the code that it was computed with.
+    """
+    if name in MEASURES or name not in measures:
+        return ""
+    function = measures.get(name).of_answers
+    try:
+        code = Path(inspect.getsourcefile(function) or "").read_bytes()  # type: ignore[arg-type]
+    except (OSError, TypeError):  # typed at a prompt
+        code = getattr(getattr(function, "__code__", None), "co_code", b"")
+    return hashlib.sha256(code).hexdigest()[:16]

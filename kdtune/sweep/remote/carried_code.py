@@ -1,0 +1,73 @@
+"""Sends what the user registered to workers, and lets the workers find the modules that it comes from."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kdtune.models import Builder, models
+from kdtune.registry import Registry
+from kdtune.runs.measure import Measure
+from kdtune.runs.user_measures import measures
+from kdtune.user_code import added_folders
+
+
+class _Folders:
+    """Folders that are appended to a process's search path for modules when this object is unpickled."""
+
+    def __init__(self, folders: tuple[str, ...]) -> None:
+        self.folders = folders
+        sys.path.extend(folder for folder in folders if folder not in sys.path)
+
+    def __reduce__(self) -> Any:
+        return _Folders, (self.folders,)
+
+
+@dataclass(frozen=True)
+class UserCode:
+    """What the user registered and a run needs, by name.
+
+    Unpickling it first lets the process find the modules of `--import`. Ray itself would put the driver's folder before
+    all others, so that a file called torch.py would become torch.
+    """
+
+    models: Mapping[str, Builder] = field(default_factory=dict)
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    folders: _Folders = field(default_factory=lambda: _Folders(added_folders()))
+
+    @classmethod
+    def of(cls, architectures: Iterable[str], measure_names: Iterable[str] = ()) -> "UserCode":
+        """Return what of these names is not part of kdtune: workers need to be given it.
+
+        Args:
+            measure_names: also with attribute and group, as in `mine@race`.
+        """
+        return cls(
+            _own(models, architectures, lambda builder: builder),
+            _own(measures, (name.partition("@")[0] for name in measure_names), lambda m: m.of_answers),
+        )
+
+    def __reduce__(self) -> Any:
+        return _unpickled, (self.folders, self.models, self.measures)  # unpickled in this order
+
+    def register(self) -> None:
+        """Make this process know all of it; a module that was imported on the way may have done so."""
+        for name, builder in self.models.items():
+            if name not in models:
+                models.register(name)(builder)
+        for name, measure in self.measures.items():
+            if name not in measures:
+                measures.register(name)(measure)
+
+
+def _unpickled(folders: _Folders, models: Any, measures: Any) -> UserCode:
+    return UserCode(models, measures, folders)
+
+
+def _own(registry: Registry[Any], names: Iterable[str], code: Callable[[Any], Any]) -> dict[str, Any]:
+    found = {name: registry.get(name) for name in names if name in registry}
+    return {
+        name: item
+        for name, item in found.items()
+        if not (getattr(code(item), "__module__", "") or "").startswith("kdtune.")
+    }

@@ -1,0 +1,99 @@
+"""Where workers look for modules: the user's own, named by `--import`, last of all; the folder they start in, never."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ray import cloudpickle
+
+from kdtune import user_code
+from kdtune.models import models
+from kdtune.runs import open_run
+from kdtune.runs.user_measures import measures
+from kdtune.sweep.remote.carried_code import UserCode
+from tests.conftest import SMALL_SPACE
+
+MINE = """
+import kdtune, torch, helpers_of_mine
+@kdtune.register_model("mine")
+def mine(input_shape, n_classes):
+    return helpers_of_mine.flat(torch, input_shape, n_classes)
+@kdtune.register_measure("my_measure", direction="min", range=(0, 5))
+def my_measure(labels):
+    return max(labels)
+"""
+HELPERS = """
+def flat(torch, shape, n):
+    size = 1
+    for k in shape:
+        size *= k
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(size, n))
+"""
+TRAPS = ("torch", "numpy", "ray", "optuna", "safetensors", "json", "kdtune", "psutil", "yaml")
+
+
+def lay_traps(folder: Path, ran: Path) -> None:
+    """Put files into a folder that would be imported in place of others, and leave a trace if they are."""
+    for name in TRAPS:
+        (folder / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write('{name} ')")
+
+
+@pytest.fixture
+def my_folder(tmp_path: Path) -> Path:
+    (tmp_path / "model_of_mine.py").write_text(MINE)
+    (tmp_path / "helpers_of_mine.py").write_text(HELPERS)
+    lay_traps(tmp_path, tmp_path / "ran")
+    return tmp_path
+
+
+def test_the_user_s_code_brings_the_folder_of_its_module_and_puts_it_last(
+    my_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(my_folder)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry not in ("", str(my_folder))])
+    monkeypatch.setattr(user_code, "_added", [])
+    try:
+        user_code.import_modules(["model_of_mine"])
+        assert sys.path[-1] == str(my_folder)
+        sent = cloudpickle.dumps(UserCode.of(["mine", "lenet5"], ["auc", "my_measure@race"]))
+    finally:
+        models._items.pop("mine", None)
+        measures._items.pop("my_measure", None)
+        for name in ("model_of_mine", "helpers_of_mine"):
+            sys.modules.pop(name, None)
+    program = (
+        "import pickle, sys; code = pickle.loads(sys.stdin.buffer.read()); code.register();"
+        "from kdtune.models import models; from kdtune.runs.user_measures import measures;"
+        "print([*code.models, *code.measures], sys.path[-1], models.get('mine')((3, 4, 4), 2)[1].weight.shape[1],"
+        " measures.get('my_measure').of_answers(labels=[3]))"
+    )
+    ended: Any = subprocess.run(
+        [sys.executable, "-P", "-c", program], input=sent, cwd="/", capture_output=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.decode().split() == ["['mine',", "'my_measure']", str(my_folder), "48", "3"]
+    assert not (my_folder / "ran").exists()
+
+
+@pytest.mark.slow
+def test_a_sweep_with_the_user_s_model_imports_nothing_else_from_there(my_folder: Path) -> None:
+    """From the command line, in a folder with a torch.py, a numpy.py, ...; for workers and driver."""
+    space = {**SMALL_SPACE, "pairs": ["lenet5->mine"], "budget": {"trials": 2, "epochs": 1}}
+    (my_folder / "space.yaml").write_text(yaml.safe_dump(space))
+    script = Path(sys.executable).with_name("kdtune")
+    ended = subprocess.run(
+        [script, "search", "space.yaml", "--import", "model_of_mine", "--name", "r"],
+        cwd=my_folder,
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert set(open_run(my_folder / "runs" / "r").trials()["state"]) == {"done"}
+    assert not (my_folder / "ran").exists(), (my_folder / "ran").read_text()

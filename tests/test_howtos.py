@@ -1,0 +1,13 @@
+"""The how-tos of docs/, followed from an empty folder to the end."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.howto import follow
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("guide", ["measures.md"])
+def test_it_works_as_it_says(guide: str, tmp_path: Path) -> None:
+    follow(guide, tmp_path)

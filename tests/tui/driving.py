@@ -1,0 +1,95 @@
+"""Drives a monitor in a test: its clock is turned by hand, and nobody sleeps until it "should" be done.
+
+A test that sleeps waits too long on a fast machine and not long enough on a busy one. Here a key is done when no task
+of the event loop can go on, and a frame is drawn when the test turns the clock.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from kdtune.runs import lock
+from tui.app import AWAY, Monitor
+from tui.screens.board import HEADER_EVERY
+from tui.sources import Live, live
+
+TURNS = 2 * AWAY * HEADER_EVERY
+"""So many turns of the clock draw every pane, also those that are drawn rarely and those of a monitor at rest."""
+
+LIMIT_SECONDS = 60.0
+"""A busy machine may take so long for what a thread or a process answers."""
+
+
+async def idle(*_: float) -> None:
+    """Wait until no task of the event loop can go on: what is left waits for a timer, a thread or a process."""
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(0)
+    while loop._ready:  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+
+
+async def turn(pilot: Pilot[Any], turns: int = TURNS) -> None:
+    """Turn the clock of the monitor: it applies what has been read, and draws what changed."""
+    app = pilot.app
+    assert isinstance(app, Monitor)
+    for _ in range(turns):
+        app.turn()
+        await idle()
+    app.screen._on_timer_update()
+    await idle()
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+    """Turn the clock until a condition holds; threads and processes work meanwhile."""
+    limit = time.monotonic() + LIMIT_SECONDS
+    while True:
+        await turn(pilot, 1)
+        if condition():
+            return
+        assert time.monotonic() < limit, "it took too long"
+        await asyncio.sleep(0.002)
+
+
+def read(app: Monitor) -> bool:
+    """Tell whether all that the source has is on the screen's side."""
+    source = app.session.source
+    return source.loading is None and not (isinstance(source, Live) and source.waiting)
+
+
+def answered(app: Monitor) -> bool:
+    """Tell whether threads and the helper process have nothing left to answer."""
+    session = app.session
+    return read(app) and session.intervals.idle and session.reader.idle
+
+
+async def settled(pilot: Pilot[Any]) -> None:
+    """Turn the clock until all is read, computed and drawn."""
+    app = pilot.app
+    assert isinstance(app, Monitor)
+    await until(pilot, lambda: answered(app))
+    await turn(pilot)
+
+
+def screen_text(app: Monitor) -> str:
+    """Return what is on the screen, line by line."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+@pytest.fixture(autouse=True)
+def keys_without_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Textual's pilot wait for tasks instead of for a processor that does nothing for 20 ms."""
+    for module in ("textual.app", "textual.pilot"):
+        monkeypatch.setattr(f"{module}.wait_for_idle", idle)
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the thread that follows a run look at it every few milliseconds, and not wait long for a heartbeat."""
+    monkeypatch.setattr(lock, "_CHANGE_SECONDS", 0.05)
+    for name in ("POLL_SECONDS", "QUIET_POLL_SECONDS", "EXAMINE_SECONDS", "LOST_EXAMINE_SECONDS"):
+        monkeypatch.setattr(live, name, 0.005)

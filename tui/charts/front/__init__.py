@@ -1,0 +1,1 @@
+"""The plot of the Pareto front and the names in it."""

@@ -1,0 +1,147 @@
+"""Gaps between groups by epoch: EOD and DPD with their intervals and chance floors."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from kdtune.runs.summary import GAPS
+
+from ...background.questions import DoubtOf, Wish
+from ...drawing.canvas import Canvas
+from ...drawing.plot import Plot, legend
+from ...drawing.raster import Scale
+from ...drawing.text import fit, number, short, width
+from ...state.view import EPOCH
+from ..frame import REFERENCES, Frame
+
+Floats = npt.NDArray[np.float64]
+
+MOST_DOUBTS = 200
+"""Intervals are computed for so many of a trial's latest epochs."""
+
+
+def interval_wish(frame: Frame) -> Wish | None:
+    """Return the wish for the intervals of the models that are drawn: those of their last epochs first."""
+    model = frame.cursor
+    if model is None or not frame.store.record.attributes:
+        return None
+    second = frame.store.model(frame.second)
+    models = [model] if second is None else [model, second]
+    reports = {item.id: frame.reports_of(item.id) for item in models}
+
+    def questions() -> list[DoubtOf]:
+        names = gap_names(frame)
+        last = [DoubtOf((i, r[-1].epoch, name), r[-1]) for i, r in reports.items() if r for name in names]
+        earlier = [
+            DoubtOf((i, report.epoch, name), report)
+            for i, found in reports.items()
+            for report in found[-2 : -MOST_DOUBTS - 1 : -1]
+            for name in names
+        ]
+        return [*last, *earlier]
+
+    return Wish(("intervals", *((i, len(found)) for i, found in reports.items())), questions)
+
+
+def gap_names(frame: Frame) -> list[str]:
+    """Return the gaps of every attribute: `eod`, `dpd`, `eod@race`, …; the objectives first."""
+    attributes = list(frame.store.record.attributes)
+    names = [
+        name if k == 0 else f"{name}@{attribute}" for k, attribute in enumerate(attributes) for name in GAPS
+    ]
+    chosen = [name for name in frame.store.record.objectives if name.partition("@")[0] in GAPS]
+    return list(dict.fromkeys([*chosen, *names]))
+
+
+def no_gaps(frame: Frame) -> Canvas | None:
+    """Return a canvas that says why there are no gaps to draw, None if there are."""
+    if not frame.store.record.attributes:
+        return frame.nothing(
+            "these data have no groups", "declare a sensitive attribute to see gaps between groups"
+        )
+    model = frame.cursor
+    if model is None or not model.epoch:
+        return frame.nothing("no report yet", "gaps appear with the first report")
+    return None
+
+
+def gap_curve(frame: Frame) -> Canvas:
+    """Draw gaps over the epochs: each value with its interval, and what chance alone would show."""
+    empty = no_gaps(frame)
+    if empty is not None:
+        return empty
+    canvas = frame.canvas()
+    first_attribute = next(iter(frame.store.record.attributes))
+    names = [
+        name for name in gap_names(frame) if (name.partition("@")[2] or first_attribute) == frame.attribute
+    ][:2]
+    if canvas.height >= 16 and len(names) == 2:
+        upper = (canvas.height + 1) // 2
+        _curve(frame, canvas, names[0], 0, upper)
+        _curve(frame, canvas, names[1], upper, canvas.height - upper)
+    else:
+        chosen = frame.store.measures[frame.view.measure % len(frame.store.measures)]
+        _curve(frame, canvas, chosen if chosen in names else names[0], 0, canvas.height)
+    return canvas
+
+
+def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> None:
+    model = frame.cursor
+    assert model is not None
+    store, glyphs = frame.store, frame.glyphs
+    line = store.series(model.id, name)
+    epochs = np.arange(1, len(line) + 1)
+    low, high, chance = _doubts(frame, model.id, name, len(line))
+    references = [
+        r for kind in REFERENCES if (r := store.reference(model, kind)) is not None and r.id != model.id
+    ]
+    guides = [(reference.kind, store.value(reference.id, name)) for reference in references]
+    beside: list[Floats] = []
+    for other in frame.pair:
+        if other != model.id:
+            values = store.series(other, name)
+            beside += [values, *_doubts(frame, other, name, len(values))]
+    pool = np.concatenate([line, low, high, chance, *beside, np.array([value for _, value in guides])])
+    log = "gap_curve" in frame.view.log
+    scale, beyond = Scale.robust(pool, log=log, margin=0.05)
+    label = f"{short(name)}  ↓ better" + (f"  ({beyond} values off the axis)" if beyond else "")
+    plot = Plot(
+        canvas,
+        glyphs,
+        Scale(1.0, float(max(model.epochs, len(line), 2))),
+        scale if log else scale.clamp(0.0, 1.0),
+        box=(0, top, canvas.width, height),
+        x_label="epoch",
+        y_label=label,
+        whole_x=True,
+        zoom=frame.view.zoom.get(EPOCH),
+    )
+    if not plot.usable:
+        return
+    signs = [
+        (glyphs.glyph("vline"), "95 %", "cloud"),
+        (glyphs.glyph("chance") * 2, "chance", "warn"),
+        *((glyphs.glyph(kind) + glyphs.glyph("dotted"), REFERENCES[kind], kind) for kind, _ in guides),
+    ]
+    legend(canvas, width(glyphs.text(label)) + 2, top, signs)
+    for kind, value in guides:
+        plot.horizontal(value, kind, sign=glyphs.glyph(kind))
+    plot.many(
+        [([e, e], [a, b]) for e, a, b in zip(epochs, low, high, strict=True) if not math.isnan(a)], "cloud"
+    )
+    plot.curve(epochs, line, "series0")
+    plot.dashes(epochs.tolist(), chance, glyphs.glyph("chance"), "warn")
+    if frame.view.crosshair:
+        x, _ = plot.cross(frame.view.cross.get(EPOCH, (0.5, 0.5)))
+        k = max(1, min(len(line), round(x))) - 1
+        text = f"epoch {k + 1}  {number(line[k])} [{number(low[k])}, {number(high[k])}]  chance {number(chance[k])}"
+        canvas.text(0, top, fit(glyphs.text(text), canvas.width), "accent")
+
+
+def _doubts(frame: Frame, model_id: str, name: str, epochs: int) -> tuple[Floats, Floats, Floats]:
+    """Return both ends of the intervals and the chance floors by epoch; NaN where they are not known."""
+    doubts = [frame.doubts.get((model_id, epoch, name)) for epoch in range(1, epochs + 1)]
+    rows = [(math.nan,) * 3 if d is None else (d.low, d.high, d.chance) for d in doubts]
+    low, high, chance = np.array(rows, np.float64).reshape(-1, 3).T
+    return low, high, chance

@@ -1,0 +1,1 @@
+"""The journal screen: what happened, the machine, and the driver's log."""

@@ -1,0 +1,48 @@
+"""The hypervolume as it grew."""
+
+import numpy as np
+
+from ...drawing.canvas import Canvas
+from ...drawing.plot import Plot
+from ...drawing.raster import Scale
+from ...drawing.text import number
+from ..frame import Frame
+
+
+def hypervolume(frame: Frame) -> Canvas:
+    """Draw the hypervolume over the number of trials done."""
+    store = frame.store
+    history = store.state.hypervolume
+    if not history:
+        if store.counts()["done"]:
+            return frame.nothing(
+                "no trial that is done meets the constraints", "the hypervolume starts with one"
+            )
+        return frame.nothing("no hypervolume yet", "it starts with the first trial that is done")
+    canvas = frame.canvas()
+    done = np.array([float(n) for n, _ in history])
+    volume = np.array([v for _, v in history])
+    y = Scale.over(volume, log="hypervolume" in frame.view.log, margin=0.08)
+    end = float(max(store.record.trials or 0, done[-1], 2))
+    plot = Plot(
+        canvas,
+        frame.glyphs,
+        Scale(0.0, end),
+        y if y.log else y.clamp(0.0, 1.0),
+        x_label="trials done",
+        y_label=f"hypervolume {store.hypervolume:.4f}  ↑ better",
+        whole_x=True,
+        zoom=frame.view.zoom.get("hypervolume"),
+    )
+    if not plot.usable:
+        return canvas
+    steps_x = np.repeat(done, 2)[1:]
+    steps_y = np.repeat(volume, 2)[:-1]
+    plot.curve(steps_x, steps_y, "accent")
+    plot.end(float(done[-1]), float(volume[-1]), frame.glyphs.glyph("front"), "front")
+    if frame.view.crosshair:
+        at, _ = plot.cross(frame.view.cross.get("hypervolume", (0.5, 0.5)))
+        before = volume[done <= round(at)]
+        text = f"{round(at)} trials  hv {number(float(before[-1]), 4) if len(before) else '–'}"
+        canvas.right(canvas.width, 0, frame.glyphs.text(text), "accent")
+    return canvas
