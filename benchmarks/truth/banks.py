@@ -53,7 +53,9 @@ def bank_file(item: TruthSet, split: int, fold: int, first_seed: int) -> Path:
     """Return where a block of a split's students lies: a place that depends on all that they depend on."""
     content = item.space(split)
     content["dataset"] = {**content["dataset"], "path": ""}  # the same table may lie elsewhere
-    key = json.dumps([1 if fold else _FORMAT, content, item.configurations, item.folds, item.curves], sort_keys=True)
+    key = json.dumps(
+        [1 if fold else _FORMAT, content, item.configurations, item.folds, item.curves], sort_keys=True
+    )
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     name = "".join(c if c.isalnum() else "-" for c in item.name.lower())
     return cache_dir() / "benchmarks" / "truth" / f"{name}-{split}-{fold}-{first_seed}-{digest}.npz"

@@ -1,4 +1,4 @@
-"""Plays policies on banks, and scores what they ship on test, against today's rule on the same students and examples."""
+"""Plays policies on banks, and scores what they ship on test against what today's rule ships of the same students."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from benchmarks.truth.training import SplitStudents
 from benchmarks.truth.view import Cells, count_cells, has_model
 from kdtune.data.split import stratified_cut
 from kdtune.pareto import hypervolume, non_dominated
+from kdtune.runs.choosing import is_alike
 from kdtune.space.reading import Range, Space, parse_space
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0)
@@ -71,6 +72,7 @@ def tables(item: TruthSet, split: int, cuts: int) -> Iterator[Table]:
             train=on_train[None].values(item.gap)[kept],
             pooled={times: (part + own_cells).values(item.gap)[kept] for times, part in on_train.items()},
             larger={t: count_cells(students, both).values(item.gap)[kept] for t, (both, _) in larger.items()},
+            is_alike=is_alike(own_cells.counts((0, 0)), on_train[1.0].counts((0, 0))),
             folds=None if folds is None else _part(folds, kept),
             budget=min(space.budget.trials or 60, int(kept.sum())),
             bound=majority + item.margin,
@@ -96,7 +98,9 @@ def play(
                 assert today is not None
                 own = score(today, table)
                 scores.setdefault(BASELINE, []).append(own)
-                scores.setdefault("oracle", []).append(score(_oracle(table, _rng(split, cut, draw)), table) - own)
+                scores.setdefault("oracle", []).append(
+                    score(_oracle(table, _rng(split, cut, draw)), table) - own
+                )
                 for name, policy in policies.items():
                     shipped = None if name == BASELINE else policy(table.deck, _rng(split, cut, draw))
                     if shipped is not None:
@@ -140,7 +144,9 @@ def three(believed: np.ndarray) -> list[int]:
     if len(believed) <= 3:
         return list(range(len(believed)))
     if len(believed) <= 12:
-        return list(max(itertools.combinations(range(len(believed)), 3), key=lambda k: _volume(believed[list(k)])))
+        return list(
+            max(itertools.combinations(range(len(believed)), 3), key=lambda k: _volume(believed[list(k)]))
+        )
     chosen: list[int] = []
     for _ in range(3):
         left = [k for k in range(len(believed)) if k not in chosen]
@@ -185,7 +191,9 @@ def _only(students: SplitStudents, kept: np.ndarray) -> SplitStudents:
 
 
 def _part(cells: Cells, kept: np.ndarray) -> Cells:
-    return Cells(cells.examples, cells.predicted[kept], cells.hits[kept], cells.all_examples, cells.all_hits[kept])
+    return Cells(
+        cells.examples, cells.predicted[kept], cells.hits[kept], cells.all_examples, cells.all_hits[kept]
+    )
 
 
 def _folds(

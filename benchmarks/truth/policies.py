@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.truth.samplers import Sampling
+from benchmarks.truth.smoothing import smooth
 from benchmarks.truth.training import SplitStudents
 from benchmarks.truth.view import Cells, influences
 from kdtune.pareto import non_dominated
-from kdtune.pareto._smoothing import smooth
 
 DIRECTIONS = ("max", "min")
 Who = tuple[int, int]
@@ -28,6 +28,7 @@ class Deck:
         larger: the same on validation that is so many times as large.
         train: accuracy and gap of each student on the examples that it was trained on, [C, S, 2].
         pooled: the same on validation and so many times as many of them together, or all of them (None).
+        is_alike: whether classes and groups are distributed alike in training and in validation.
         folds: counts of [C, folds] students, each on the part that it was not trained on; None without folds.
         budget: students that a policy may train.
         bound: accuracy that a student must reach on validation.
@@ -42,6 +43,7 @@ class Deck:
     larger: Mapping[int, np.ndarray]
     train: np.ndarray
     pooled: Mapping[float | None, np.ndarray]
+    is_alike: bool
     folds: Cells | None
     budget: int
     bound: float
@@ -108,7 +110,7 @@ def choosing(believe: Believe, sampling: Sampling = drawn) -> Policy:
     return policy
 
 
-def as_measured(deck: Deck, who: list[Who], raw: np.ndarray) -> np.ndarray:
+def as_measured(_deck: Deck, _who: list[Who], raw: np.ndarray) -> np.ndarray:
     """Believe what was measured."""
     return raw
 
@@ -122,11 +124,66 @@ def with_train(share: float) -> Believe:
     return believe
 
 
-def pooled(times: float | None = None) -> Believe:
-    """Believe what validation and the training examples say together: at most so many times as many as validation."""
+def pooled(times: float | None = None, *, if_alike: bool = False) -> Believe:
+    """Believe what validation and the training examples say together.
+
+    Args:
+        times: at most so many times as many training examples as validation has.
+        if_alike: only where classes and groups are distributed alike in both, as `kdtune.runs.choosing` has it.
+    """
 
     def believe(deck: Deck, who: list[Who], raw: np.ndarray) -> np.ndarray:
+        if if_alike and not deck.is_alike:
+            return raw
         return np.array([deck.pooled[times][w] for w in who])
+
+    return believe
+
+
+def pooled_unless_overfit(times: float = 1.0) -> Believe:
+    """Believe validation and training examples together, but the less, the more a student's accuracies differ on them.
+
+    With z the difference in its standard errors, the share is 1 up to z = 1, and 1 / z² beyond.
+    """
+
+    def believe(deck: Deck, who: list[Who], raw: np.ndarray) -> np.ndarray:
+        both = np.array([deck.pooled[times][w] for w in who])
+        n = len(deck.rows)
+        k = min(n * times, len(deck.students.train_labels))
+        on_train = (both[:, 0] * (n + k) - raw[:, 0] * n) / k
+        variance = both[:, 0] * (1 - both[:, 0]) * (1 / n + 1 / k)
+        z2 = (on_train - raw[:, 0]) ** 2 / np.maximum(variance, 1e-12)
+        share = 1 / np.maximum(z2, 1.0)
+        return np.asarray(raw + share[:, None] * (both - raw))
+
+    return believe
+
+
+def adaptive(times: float | None = 1.0, *, by: str = "correlation") -> Believe:
+    """Believe the more of training examples, the better they agree with validation on how students differ.
+
+    Args:
+        times: at most so many times as many training examples as validation has.
+        by: the share of what they say together: the `correlation` over students that meet the bound, or the `slope` of
+            validation on training; from 0 to 1.
+    """
+
+    def believe(deck: Deck, who: list[Who], raw: np.ndarray) -> np.ndarray:
+        fit = raw[:, 0] >= deck.bound
+        beliefs, both = raw.copy(), np.array([deck.pooled[times][w] for w in who])
+        if fit.sum() < 8:
+            return beliefs
+        train = np.array([deck.train[w] for w in who])
+        for k in range(2):
+            x, y = train[fit, k], raw[fit, k]
+            if min(x.std(), y.std()) < 1e-12:
+                continue
+            share = float(np.corrcoef(x, y)[0, 1])
+            if by == "slope":
+                share *= float(y.std() / x.std())
+            share = min(max(share, 0.0), 1.0)
+            beliefs[:, k] = (1 - share) * raw[:, k] + share * both[:, k]
+        return beliefs
 
     return believe
 
@@ -172,8 +229,8 @@ def calibrated(how: str, *, both: bool = False) -> Believe:
     """Believe what the values on the training examples predict, by a line over all students that meet the bound.
 
     Args:
-        how: `line`: the prediction; `half`: the mean of it and the raw value; `value`: as much of either as the noise of
-            differences between students on validation says.
+        how: `line`: the prediction; `half`: the mean of it and the raw value; `value`: as much of either as the noise
+            of differences between students on validation says.
         both: predict each objective from both.
     """
 

@@ -61,7 +61,9 @@ def _study(kind: str, seed: int, options: dict[str, Any]) -> optuna.Study:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sampler = {
-            "tpe": lambda: optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=True, **options),
+            "tpe": lambda: optuna.samplers.TPESampler(
+                seed=seed, n_startup_trials=STARTUP, multivariate=True, **options
+            ),
             "gp": lambda: optuna.samplers.GPSampler(
                 seed=seed, n_startup_trials=STARTUP, deterministic_objective=False, **options
             ),

@@ -12,6 +12,7 @@ from benchmarks.truth.banks import read_split
 from benchmarks.truth.play import BASELINE, SCORES, play
 from benchmarks.truth.policies import (
     Policy,
+    adaptive,
     as_measured,
     calibrated,
     choosing,
@@ -20,6 +21,7 @@ from benchmarks.truth.policies import (
     folds_pooled,
     larger_validation,
     pooled,
+    pooled_unless_overfit,
     seeds_averaged,
     seeds_where_they_decide,
     smoothed,
@@ -66,6 +68,9 @@ def policies() -> dict[str, Policy]:
         "GP, noise of neighbours' differences": choosing(smoothed("value", "apart")),
         "counts of validation and training pooled": choosing(pooled()),
         "the same, at most as many of training": choosing(pooled(1.0)),
+        "the same, if distributed alike": choosing(pooled(1.0, if_alike=True)),
+        "the same, less where a student overfits": choosing(pooled_unless_overfit(1.0)),
+        "the same, as far as both correlate": choosing(adaptive(1.0)),
         "the same, at most twice as many of training": choosing(pooled(2.0)),
         "¾ validation, ¼ training": choosing(with_train(0.25)),
         "mean of validation and training": choosing(with_train(0.5)),
@@ -82,7 +87,9 @@ def policies() -> dict[str, Policy]:
     }
 
 
-def measure(data: Path, only: Sequence[str] = (), *, cuts: int = 4, draws: int = 3) -> Iterator[dict[str, Any]]:
+def measure(
+    data: Path, only: Sequence[str] = (), *, cuts: int = 4, draws: int = 3
+) -> Iterator[dict[str, Any]]:
     """Play every policy on every bank that there is, and yield what each found, as JSON.
 
     Args:

@@ -58,19 +58,24 @@ def truth_sets(data: Path, *, small: bool = False) -> list[TruthSet]:
     """
     found = []
     if (compas := data / "compas" / "compas.csv").exists():
+        found.append(TruthSet("COMPAS", _with_seed(_compas(compas)), 10, 120, 8, 800, folds=5, curves=True))
         found.append(
-            TruthSet("COMPAS", _with_seed(_compas(compas)), 10, 120, 8, 800, folds=5, curves=True)
-        )
-        found.append(
-            TruthSet("COMPAS, memorised", _with_seed(_memorised(compas)), 5, 60, 1, 300, students_at_once=20)
+            TruthSet(
+                "COMPAS, few examples", _with_seed(_few_examples(compas)), 5, 60, 1, 300, students_at_once=20
+            )
         )
     if (adult := data / "adult" / "adult.csv").exists():
-        found.append(TruthSet("Adult", _with_seed(_adult(adult)), 6, 120, 8, 2600, folds=5, gap="dpd", margin=0.03))
         found.append(
-            TruthSet("Adult, 12 occupations", _with_seed(_occupation(adult)), 6, 120, 8, 1500)
+            TruthSet("Adult", _with_seed(_adult(adult)), 6, 120, 8, 2600, folds=5, gap="dpd", margin=0.03)
         )
+        found.append(
+            TruthSet("Adult, by heart", _with_seed(_by_heart(adult)), 5, 60, 1, 400, students_at_once=20)
+        )
+        found.append(TruthSet("Adult, 12 occupations", _with_seed(_occupation(adult)), 6, 120, 8, 1500))
     found.append(TruthSet("digits", _with_seed(_digits()), 6, 120, 8, 400, curves=True, margin=0.3))
-    found.append(TruthSet("Trifeature", _with_seed(_trifeature()), 5, 60, 1, 800, margin=0.1, students_at_once=15))
+    found.append(
+        TruthSet("Trifeature", _with_seed(_trifeature()), 5, 60, 1, 800, margin=0.1, students_at_once=15)
+    )
     if small:
         found = [_small(item) for item in found]
     return found
@@ -83,7 +88,15 @@ def _small(item: TruthSet) -> TruthSet:
         return {**content, "dataset": dataset, "budget": {"trials": 4, "epochs": 2}}
 
     return TruthSet(
-        item.name, space, 2, 4, 2, item.validation, folds=min(item.folds, 2), curves=item.curves, students_at_once=4
+        item.name,
+        space,
+        2,
+        4,
+        2,
+        item.validation,
+        folds=min(item.folds, 2),
+        curves=item.curves,
+        students_at_once=4,
     )
 
 
@@ -110,8 +123,8 @@ def _compas(path: Path) -> dict[str, Any]:
     return content
 
 
-def _memorised(path: Path) -> dict[str, Any]:
-    """COMPAS with students that are large, and trained long enough to learn their examples by heart."""
+def _few_examples(path: Path) -> dict[str, Any]:
+    """COMPAS with few examples to train on and to judge by, and large students."""
     content = _compas(path)
     content["dataset"] |= {"n_train": 1200, "n_validation": 300}
     return {
@@ -130,11 +143,26 @@ def _adult(path: Path) -> dict[str, Any]:
     return content
 
 
+def _by_heart(path: Path) -> dict[str, Any]:
+    """Adult with few examples, and students that are large and trained long enough to know them by heart."""
+    content = _adult(path)
+    content["dataset"] |= {"n_train": 400, "n_validation": 400}
+    return {
+        **content,
+        "pairs": ["mlp-128-128->mlp-128-128"],
+        "search": {**RANGES, "lr": {"low": 3e-4, "high": 1e-2, "log": True}},
+        "budget": {"trials": 40, "epochs": 40},
+        "train": {"optimizer": "adamw", "batch_size": 64, "weight_decay": 0.0},
+        "teacher": {"epochs": 10},
+    }
+
+
 def _occupation(path: Path) -> dict[str, Any]:
     """Which of the occupations that at least 50 women and 50 men in Adult have, and 500 people, a person has."""
     return {
         "dataset": {
-            "name": "table", "path": str(_with_occupation(path)), "label": "occupation", "drop": ["fnlwgt", "education"],
+            "name": "table", "path": str(_with_occupation(path)), "label": "occupation",
+            "drop": ["fnlwgt", "education"],
             "sensitive": "sex", "test": 0.6, "limit_per_class": 400,
         },
         "pairs": ["mlp-128-64->mlp-32", "mlp-128-64->linear"],
@@ -156,7 +184,8 @@ def _with_occupation(path: Path) -> Path:
         large = {
             name
             for name, _ in people
-            if name != "MissingValue" and all(people[name, sex] >= 50 for sex in sexes)
+            if name != "MissingValue"
+            and all(people[name, sex] >= 50 for sex in sexes)
             and sum(people[name, sex] for sex in sexes) >= 500
         }
         written.parent.mkdir(parents=True, exist_ok=True)

@@ -12,9 +12,9 @@ from torch import Tensor
 from benchmarks.truth.sets import TruthSet
 from kdtune.data import load
 from kdtune.data.dataset import Dataset, Split
+from kdtune.data.images.views import Views
 from kdtune.data.seeds import derive_seed
 from kdtune.data.split import stratified_cut
-from kdtune.data.images.views import Views
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches
@@ -69,7 +69,10 @@ def train_split(item: TruthSet, split: int, fold: int, seeds: range) -> SplitStu
     kept_back = _joined(dataset.validation, test)
     plan = make_plan(space, replace(dataset, validation=kept_back))
     data = DeviceData(
-        Arrays.of(plan.dataset), torch.device("cpu"), view_seed=space.seed, augment=space.train_config().augment
+        Arrays.of(plan.dataset),
+        torch.device("cpu"),
+        view_seed=space.seed,
+        augment=space.train_config().augment,
     )
     answers: list[np.ndarray] = []
     signals: dict[str, TeacherSignal] = {}
@@ -134,9 +137,7 @@ def _fold(dataset: Dataset, fold: int, folds: int, seed: int) -> Dataset:
 
 def _joined(first: Split, second: Split) -> Split:
     groups = {name: torch.cat([codes, second.groups[name]]) for name, codes in first.groups.items()}
-    return Split(
-        torch.cat([first.inputs, second.inputs]), torch.cat([first.labels, second.labels]), groups
-    )
+    return Split(torch.cat([first.inputs, second.inputs]), torch.cat([first.labels, second.labels]), groups)
 
 
 def jobs_of(plan: Plan, n: int) -> tuple[list[Job], list[dict[str, Any]]]:

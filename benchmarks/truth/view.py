@@ -44,10 +44,8 @@ class Cells:
             tpr = self.hits / self.examples
             fpr = (self.predicted - self.hits) / (self.examples.sum(axis=1, keepdims=True) - self.examples)
             selected = self.predicted / self.examples.sum(axis=1, keepdims=True)
-        if gap == "dpd":
-            by_class = np.ptp(selected, axis=-2)
-        else:
-            by_class = np.maximum(np.ptp(tpr, axis=-2), np.ptp(fpr, axis=-2))
+        equal_odds = np.maximum(np.ptp(tpr, axis=-2), np.ptp(fpr, axis=-2))
+        by_class = np.ptp(selected, axis=-2) if gap == "dpd" else equal_odds
         gaps = by_class[..., 1] if by_class.shape[-1] == 2 else by_class.mean(axis=-1)
         return np.stack([self.all_hits / self.all_examples, gaps], axis=-1)
 
@@ -84,7 +82,9 @@ def count_cells(students: SplitStudents, rows: np.ndarray, predictions: np.ndarr
     )
 
 
-def influences(students: SplitStudents, rows: np.ndarray, who: Sequence[tuple[int, int]], gap: str) -> np.ndarray:
+def influences(
+    students: SplitStudents, rows: np.ndarray, who: Sequence[tuple[int, int]], gap: str
+) -> np.ndarray:
     """Return how much each example moves the values of some students, to first order: [students, k, 2].
 
     The covariance of two students' values over samples of examples is the sum of the products.

@@ -75,6 +75,7 @@ class Summary:
         data: what was made of the data, what was left out and what is in doubt, a line each.
         group_sizes: validation examples by sensitive attribute and group.
         trials: all of them, without doubts and class bias.
+        raw_front: ids of the members of the front on validation alone.
     """
 
     status: Status
@@ -86,6 +87,7 @@ class Summary:
     baselines: tuple[Member, ...]
     front: tuple[Member, ...]
     trials: tuple[Member, ...]
+    raw_front: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; NaN stands for undefined."""
@@ -105,6 +107,7 @@ def summarise(run: Run) -> Summary:
         baselines=tuple(_member(run, model, state) for model in state.baselines.values()),
         front=tuple(_member(run, model, state) for model in run.front_states(state)),
         trials=tuple(_plain_member(model) for model in state.trials.values()),
+        raw_front=tuple(model.id for model in Run(run.files, raw=True).front_states(state)),
     )
 
 

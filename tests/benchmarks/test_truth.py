@@ -160,7 +160,7 @@ def test_the_oracle_is_the_upper_bound_and_today_s_rule_differs_from_itself_by_n
 
 def test_scores_are_those_of_a_front_worked_out_by_hand() -> None:
     test = np.array([[[0.9, 0.3]], [[0.8, 0.1]]])
-    deck = Deck(*[None] * 11)  # type: ignore[arg-type]
+    deck = Deck(*[None] * 12)  # type: ignore[arg-type]
     shipped = Shipped([(0, 0), (1, 0)], np.array([[0.9, 0.3], [0.8, 0.0]]))
     found = play.score(shipped, play.Table(deck, test, None))
     # Weights 1/4 (0.825 against 0.8) take the first, the others the second.
@@ -192,7 +192,9 @@ def test_influences_give_the_spread_of_values_over_samples(gap: str) -> None:
     hottest = int(np.argmax([one["temperature"] for one in students.settings]))
     moves = influences(students, np.arange(2000), [(hottest, 0)], gap)[0]
     again = [
-        count_cells(students, rng.integers(2000, size=2000), students.predictions[:, [hottest], :1]).values(gap)[0, 0]
+        count_cells(students, rng.integers(2000, size=2000), students.predictions[:, [hottest], :1]).values(
+            gap
+        )[0, 0]
         for _ in range(200)
     ]
     assert np.sqrt((moves**2).sum(axis=0)) == pytest.approx(np.std(again, axis=0), rel=0.25)

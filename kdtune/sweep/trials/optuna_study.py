@@ -20,6 +20,7 @@ from kdtune.data.seeds import derive_seed
 from kdtune.errors import DiskError, RunError, is_disk_error
 from kdtune.files import open_regular
 from kdtune.pareto import Constraint
+from kdtune.runs.choosing import value_to_choose_by
 from kdtune.runs.jsonl import cut_torn_tail
 from kdtune.runs.objectives import Objective
 from kdtune.runs.state import ModelState
@@ -121,7 +122,7 @@ def tell(
     It is COMPLETE only if it was trained to the end with every value defined, PRUNED if it was stopped early, and FAIL
     otherwise: the sampler does not mistake the last two for results.
     """
-    values = [model.values.get(objective.name, float("nan")) for objective in objectives]
+    values = [value_to_choose_by(model, objective.name) for objective in objectives]
     violations = {c.name: c.violation(model.values.get(c.name, float("nan"))) for c in constraints}
     if model.state == "stopped":
         study.tell(number, state=TrialState.PRUNED)

@@ -203,8 +203,11 @@ class TrialManager:
         self._retention.delete_superseded(self._writer.state, list(self._writer.state.trials), self._front())
 
     def _front(self) -> list[str]:
-        done, on_front = front_members(self._writer.state, self._plan.objectives, self._plan.constraints)
-        return [model.id for model, on in zip(done, on_front, strict=True) if on]
+        """Return whose checkpoints are kept: the front's, and those of the front on validation alone."""
+        asked = (self._writer.state, self._plan.objectives, self._plan.constraints)
+        done, on_front = front_members(*asked)
+        _, on_raw_front = front_members(*asked, raw=True)
+        return [model.id for model, on in zip(done, on_front | on_raw_front, strict=True) if on]
 
     def _end(self, number: int, state: str, message: str = "") -> None:
         model_id = trial_id(number)

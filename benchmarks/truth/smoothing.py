@@ -23,7 +23,10 @@ class Smoothed(NamedTuple):
 
 
 def smooth(
-    settings: npt.ArrayLike, values: npt.ArrayLike, noise: npt.ArrayLike, covariates: npt.ArrayLike | None = None
+    settings: npt.ArrayLike,
+    values: npt.ArrayLike,
+    noise: npt.ArrayLike,
+    covariates: npt.ArrayLike | None = None,
 ) -> Smoothed:
     """Return the expected true values of students, given what was measured of them and of those with similar settings.
 
@@ -50,9 +53,14 @@ def smooth(
     apart = (x[:, None, :] - x[None, :, :]) ** 2
     start = np.concatenate(([np.log(0.7)], np.full(x.shape[1], np.log(0.5)), [np.log(0.5)]))
     found = minimize(
-        _loss, start, args=(apart, z, covariance, basis), jac=True, method="L-BFGS-B", bounds=[(-5.0, 3.0)] * len(start),
+        _loss,
+        start,
+        args=(apart, z, covariance, basis),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-5.0, 3.0)] * len(start),
         options={"maxiter": 60},
-    )  # fmt: skip
+    )
     kernel, own = _kernel(found.x, apart)
     every = kernel + own * np.eye(len(z)) + covariance + _JITTER * np.eye(len(z))
     factor = cho_factor(every, lower=True)
@@ -69,11 +77,9 @@ _JITTER = 1e-6
 
 def _basis(n: int, covariates: npt.ArrayLike | None) -> Floats:
     """Return a column of ones, and each covariate that varies on a scale of order 1, [n, 1 + p]."""
-    columns = [np.ones(n)]
-    for column in () if covariates is None else np.asarray(covariates, dtype=float).T:
-        if column.std() > 1e-12:
-            columns.append((column - column.mean()) / column.std())
-    return np.column_stack(columns)
+    given = np.zeros((n, 0)) if covariates is None else np.asarray(covariates, dtype=float)
+    varying = given[:, given.std(axis=0) > 1e-12]
+    return np.column_stack([np.ones(n), (varying - varying.mean(axis=0)) / varying.std(axis=0)])
 
 
 def _coefficients(factor: tuple[Floats, bool], basis: Floats, z: Floats) -> Floats:
