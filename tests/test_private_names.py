@@ -15,6 +15,7 @@ NAMES = [
     ("ray._private.node", "Node.start_log_monitor"),
     ("ray._private.node", "Node.start_api_server"),
     ("optuna.storages", "BaseStorage.get_trial_id_from_study_id_trial_number"),
+    ("optuna", "Study._get_trials"),
 ]
 
 

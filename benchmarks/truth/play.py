@@ -70,6 +70,7 @@ def tables(item: TruthSet, split: int, cuts: int) -> Iterator[Table]:
             rows=rows,
             values=own_cells.values(item.gap)[kept],
             train=on_train[None].values(item.gap)[kept],
+            counted=on_train[1.0].values(item.gap)[kept],
             pooled={times: (part + own_cells).values(item.gap)[kept] for times, part in on_train.items()},
             larger={t: count_cells(students, both).values(item.gap)[kept] for t, (both, _) in larger.items()},
             is_alike=is_alike(own_cells.counts((0, 0)), on_train[1.0].counts((0, 0))),

@@ -9,7 +9,9 @@ from benchmarks.truth.samplers import Sampling
 from benchmarks.truth.smoothing import smooth
 from benchmarks.truth.training import SplitStudents
 from benchmarks.truth.view import Cells, influences
+from kdtune.fairness import Counts
 from kdtune.pareto import non_dominated
+from kdtune.runs.choosing import corrected, trust
 
 DIRECTIONS = ("max", "min")
 Who = tuple[int, int]
@@ -27,6 +29,7 @@ class Deck:
         values: accuracy and gap of each student on validation, [C, S, 2].
         larger: the same on validation that is so many times as large.
         train: accuracy and gap of each student on the examples that it was trained on, [C, S, 2].
+        counted: the same on at most as many of those as validation has, [C, S, 2].
         pooled: the same on validation and so many times as many of them together, or all of them (None).
         is_alike: whether classes and groups are distributed alike in training and in validation.
         folds: counts of [C, folds] students, each on the part that it was not trained on; None without folds.
@@ -42,6 +45,7 @@ class Deck:
     values: np.ndarray
     larger: Mapping[int, np.ndarray]
     train: np.ndarray
+    counted: np.ndarray
     pooled: Mapping[float | None, np.ndarray]
     is_alike: bool
     folds: Cells | None
@@ -56,10 +60,23 @@ class Deck:
             return self.numbers
         return np.hstack([self.numbers, np.eye(int(self.pairs.max()) + 1)[self.pairs] / np.sqrt(2)])
 
+    def own_counts(self, who: Who) -> Counts:
+        """Return a student's counts of all validation examples as one group."""
+        return _overall(len(self.rows), self.values[who][0])
+
+    def counted_counts(self, who: Who) -> Counts:
+        """Return the same of the training examples that count."""
+        return _overall(min(len(self.rows), len(self.students.train_labels)), self.counted[who][0])
+
     @property
     def shape(self) -> tuple[int, int]:
         """Number of configurations and of seeds."""
         return self.values.shape[0], self.values.shape[1]
+
+
+def _overall(n: int, accuracy: float) -> Counts:
+    hits = round(n * float(accuracy))
+    return Counts(np.array([[n, 0]]), np.array([[hits, n - hits]]), np.array([[hits, 0]]))
 
 
 @dataclass(frozen=True)
@@ -140,21 +157,26 @@ def pooled(times: float | None = None, *, if_alike: bool = False) -> Believe:
     return believe
 
 
-def pooled_unless_overfit(times: float = 1.0) -> Believe:
-    """Believe validation and training examples together, but the less, the more a student's accuracies differ on them.
+def pooled_unless_overfit(*, by_correlation: bool = False) -> Believe:
+    """Believe validation and as many training examples together, but the less, the more a student overfits.
 
-    With z the difference in its standard errors, the share is 1 up to z = 1, and 1 / z² beyond.
+    This is `kdtune.runs.choosing`, by its own functions. None of it where classes and groups are distributed otherwise.
+
+    Args:
+        by_correlation: the less, too, the less both agree on how students differ.
     """
 
     def believe(deck: Deck, who: list[Who], raw: np.ndarray) -> np.ndarray:
-        both = np.array([deck.pooled[times][w] for w in who])
-        n = len(deck.rows)
-        k = min(n * times, len(deck.students.train_labels))
-        on_train = (both[:, 0] * (n + k) - raw[:, 0] * n) / k
-        variance = both[:, 0] * (1 - both[:, 0]) * (1 / n + 1 / k)
-        z2 = (on_train - raw[:, 0]) ** 2 / np.maximum(variance, 1e-12)
-        share = 1 / np.maximum(z2, 1.0)
-        return np.asarray(raw + share[:, None] * (both - raw))
+        if not deck.is_alike:
+            return raw
+        both = np.array([deck.pooled[1.0][w] for w in who])
+        seen = np.array([deck.counted[w] for w in who])
+        share = np.array([[trust(deck.own_counts(w), deck.counted_counts(w))] for w in who])
+        pooled = raw + share * (both - raw)
+        if not by_correlation:
+            return pooled
+        fit = raw[:, 0] >= deck.bound
+        return np.column_stack([corrected(raw[:, c], seen[:, c], pooled[:, c], fit) for c in range(2)])
 
     return believe
 

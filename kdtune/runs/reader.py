@@ -11,7 +11,7 @@ import numpy as np
 
 from kdtune.errors import RunError
 from kdtune.pareto import Constraint
-from kdtune.runs.choosing import values_to_choose_by
+from kdtune.runs.choosing import possible_values, values_to_choose_by
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import find_run
 from kdtune.runs.jsonl import read_backwards, read_records
@@ -198,6 +198,16 @@ class Run:
         """Return the trials done in a state, and which of them are on the front (bool [n])."""
         return front_members(state, self.objectives, self.record.constraints, raw=self.raw)
 
+    def chosen_by(self, state: RunState) -> dict[str, dict[str, float]]:
+        """Return, for each trial done, the objectives that the front is computed from (see `kdtune.runs.choosing`)."""
+        done = [trial for trial in state.trials.values() if trial.state == "done"]
+        feasible = np.array([is_feasible(trial, self.record.constraints) for trial in done], dtype=bool)
+        values = values_to_choose_by(done, self.record.objectives, feasible)
+        return {
+            trial.id: dict(zip(self.record.objectives, row.tolist(), strict=True))
+            for trial, row in zip(done, values, strict=True)
+        }
+
     def front_states(self, state: RunState) -> list[ModelState]:
         """Return the members of the front in a state, the best in the first objective first."""
         done, on_front = self.front_of(state)
@@ -236,9 +246,24 @@ def front_members(
         raw: by the values on validation alone (see `kdtune.runs.choosing`).
     """
     done = [trial for trial in state.trials.values() if trial.state == "done"]
-    values = values_to_choose_by(done, [objective.name for objective in objectives], raw=raw)
+    names = [objective.name for objective in objectives]
     feasible = np.array([is_feasible(trial, constraints) for trial in done], dtype=bool)
+    values = objective_values(done, names) if raw else values_to_choose_by(done, names, feasible)
     return done, front_mask(values, objectives, feasible) if done else feasible
+
+
+def may_come_onto_the_front(
+    state: RunState, objectives: Sequence[Objective], constraints: Sequence[Constraint]
+) -> list[str]:
+    """Return the ids of the trials done that are on the front, on that of validation alone, or may be so later."""
+    done = [trial for trial in state.trials.values() if trial.state == "done"]
+    feasible = np.array([is_feasible(trial, constraints) for trial in done], dtype=bool)
+    if not done:
+        return []
+    values = possible_values(done, [objective.name for objective in objectives])
+    kept = front_mask(values, [*objectives, *objectives], feasible)
+    kept |= front_mask(values[:, : len(objectives)], objectives, feasible)  # equals stay on a front together
+    return [trial.id for trial, keep in zip(done, kept, strict=True) if keep]
 
 
 def is_feasible(model: ModelState, constraints: Sequence[Constraint]) -> bool:

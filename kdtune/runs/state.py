@@ -18,7 +18,7 @@ class ModelState:
         message: why it failed, if it did.
         failures: how often its worker failed and it was run again.
         weights: SHA-256 of its file of weights in the run (a trial's checkpoint); empty if none is recorded.
-        pooled: objectives by name, on validation and training examples together, after the last epoch; empty before.
+        seen, pooled: objectives by name, as training examples have them (`kdtune.runs.choosing`), after the last epoch.
         predictions: SHA-256 of the file with its answers on validation; empty if none is recorded.
     """
 
@@ -37,6 +37,7 @@ class ModelState:
     failures: int = 0
     weights: str = ""
     predictions: str = ""
+    seen: dict[str, float] = field(default_factory=dict)
     pooled: dict[str, float] = field(default_factory=dict)
 
 
@@ -104,6 +105,7 @@ class RunState:
                     raise KeyError(event["id"])
                 model.epoch = int(event["epoch"])
                 model.values = _numbers(event["values"])
+                model.seen = _numbers(event.get("seen", {}))
                 model.pooled = _numbers(event.get("pooled", {}))
                 model.seconds += float(event.get("seconds") or 0.0)
             case "front":
@@ -141,7 +143,7 @@ class RunState:
             models[model.id] = model
         model.state = str(event["state"])
         if event.get("anew", False):  # what it reported is void
-            model.epoch, model.values, model.pooled = 0, {}, {}
+            model.epoch, model.values, model.seen, model.pooled = 0, {}, {}, {}
         model.failures += bool(event.get("failure", False))
         model.message = str(event.get("message", ""))
         model.weights = str(event.get("weights", ""))

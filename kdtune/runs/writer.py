@@ -12,7 +12,7 @@ from typing import Any
 
 from kdtune.errors import DiskError
 from kdtune.files import sync, sync_folder, write_bytes, write_json
-from kdtune.runs.choosing import pooled_values
+from kdtune.runs.choosing import training_values
 from kdtune.runs.events import read_state
 from kdtune.runs.jsonl import LineWriter, read_backwards
 from kdtune.runs.objectives import References, all_measures, objective_of, recorded_values
@@ -148,7 +148,7 @@ class RunWriter:
         }
         if record is not None and report.training:
             objectives = [objective_of(record, name) for name in record.objectives]
-            event["pooled"] = pooled_values(report, objectives)
+            event["seen"], event["pooled"] = training_values(report, objectives)
         self._emit(event)
         return values
 

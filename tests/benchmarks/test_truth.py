@@ -1,6 +1,6 @@
 """Banks hold what kdtune itself would have trained, and policies are scored on what chose nothing."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +160,7 @@ def test_the_oracle_is_the_upper_bound_and_today_s_rule_differs_from_itself_by_n
 
 def test_scores_are_those_of_a_front_worked_out_by_hand() -> None:
     test = np.array([[[0.9, 0.3]], [[0.8, 0.1]]])
-    deck = Deck(*[None] * 12)  # type: ignore[arg-type]
+    deck = Deck(*[None] * len(fields(Deck)))  # type: ignore[arg-type]
     shipped = Shipped([(0, 0), (1, 0)], np.array([[0.9, 0.3], [0.8, 0.0]]))
     found = play.score(shipped, play.Table(deck, test, None))
     # Weights 1/4 (0.825 against 0.8) take the first, the others the second.

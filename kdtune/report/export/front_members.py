@@ -6,7 +6,6 @@ import numpy as np
 
 from kdtune.errors import RunError
 from kdtune.report.export.pick import Choice
-from kdtune.runs.choosing import values_to_choose_by
 from kdtune.runs.reader import Run, objective_values
 from kdtune.runs.state import ModelState, RunState
 
@@ -44,9 +43,5 @@ def front_states(run: Run, state: RunState) -> list[ModelState]:
 
 def choices(run: Run, front: Sequence[ModelState]) -> list[Choice]:
     """Return front members with the values that the search measured, from which `pick` chooses."""
-    names = run.record.objectives
-    chosen_by = values_to_choose_by(front, names, raw=run.raw)
-    return [
-        Choice(trial.id, trial.values, dict(zip(names, row.tolist(), strict=True)))
-        for trial, row in zip(front, chosen_by, strict=True)
-    ]
+    chosen_by = {} if run.raw else run.chosen_by(run.state())
+    return [Choice(trial.id, trial.values, chosen_by.get(trial.id)) for trial in front]

@@ -20,12 +20,12 @@ from kdtune.data.seeds import derive_seed
 from kdtune.errors import DiskError, RunError, is_disk_error
 from kdtune.files import open_regular
 from kdtune.pareto import Constraint
-from kdtune.runs.choosing import value_to_choose_by
 from kdtune.runs.jsonl import cut_torn_tail
 from kdtune.runs.objectives import Objective
 from kdtune.runs.state import ModelState
 from kdtune.space.reading import Space
 from kdtune.space.trials import combinations, given
+from kdtune.sweep.trials.history import BoundedHistory
 from kdtune.sweep.trials.sampling import TrialSampler
 
 STUDY_NAME = "kdtune"
@@ -96,11 +96,13 @@ def _sampler(space: Space, seed: int) -> BaseSampler:
         warnings.simplefilter("ignore", ExperimentalWarning)
         match space.sampler:
             case "tpe":
-                return TPESampler(
-                    seed=seed,
-                    n_startup_trials=STARTUP_TRIALS,
-                    multivariate=True,
-                    group=any(p.search for p in space.pairs),
+                return BoundedHistory(
+                    TPESampler(
+                        seed=seed,
+                        n_startup_trials=STARTUP_TRIALS,
+                        multivariate=True,
+                        group=any(p.search for p in space.pairs),
+                    )
                 )
             case "nsgaii":
                 return NSGAIISampler(seed=seed, population_size=20)
@@ -122,7 +124,7 @@ def tell(
     It is COMPLETE only if it was trained to the end with every value defined, PRUNED if it was stopped early, and FAIL
     otherwise: the sampler does not mistake the last two for results.
     """
-    values = [value_to_choose_by(model, objective.name) for objective in objectives]
+    values = [model.values.get(objective.name, float("nan")) for objective in objectives]
     violations = {c.name: c.violation(model.values.get(c.name, float("nan"))) for c in constraints}
     if model.state == "stopped":
         study.tell(number, state=TrialState.PRUNED)

@@ -16,7 +16,7 @@ from kdtune.files import write_json
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.objectives import References, front_hypervolume
 from kdtune.runs.paths import RunFiles, trial_id, trial_number
-from kdtune.runs.reader import front_members, objective_values
+from kdtune.runs.reader import front_members, may_come_onto_the_front, objective_values
 from kdtune.runs.records import Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.clock import WorkClock
@@ -203,11 +203,8 @@ class TrialManager:
         self._retention.delete_superseded(self._writer.state, list(self._writer.state.trials), self._front())
 
     def _front(self) -> list[str]:
-        """Return whose checkpoints are kept: the front's, and those of the front on validation alone."""
-        asked = (self._writer.state, self._plan.objectives, self._plan.constraints)
-        done, on_front = front_members(*asked)
-        _, on_raw_front = front_members(*asked, raw=True)
-        return [model.id for model, on in zip(done, on_front | on_raw_front, strict=True) if on]
+        """Return whose checkpoints a front may need, now or later."""
+        return may_come_onto_the_front(self._writer.state, self._plan.objectives, self._plan.constraints)
 
     def _end(self, number: int, state: str, message: str = "") -> None:
         model_id = trial_id(number)
