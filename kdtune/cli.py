@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_stop(commands)
     _add_runs(commands)
     _add_spaces(commands)
+    _add_models(commands)
     return parser
 
 
@@ -235,8 +236,17 @@ def _add_raw(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--raw",
         action="store_true",
-        help="the front of the values on validation alone, not on training examples too",
+        help="the front of the values on validation alone, not corrected by training examples",
     )
+
+
+def _add_models(commands: Any) -> None:
+    command = commands.add_parser("models", help="list the models that pairs may name, or describe one")
+    command.add_argument(
+        "filter", nargs="*", metavar="TEXT", help="a family (timm), parts of names, or one model's whole name"
+    )
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=_models)
 
 
 def _add_runs_dir(command: argparse.ArgumentParser) -> None:
@@ -383,6 +393,13 @@ def _spaces(options: argparse.Namespace) -> int:
     from kdtune.terminal.console import print_spaces
 
     print_spaces(options.space, schema=options.schema, as_json=options.json)
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    from kdtune.terminal.models import print_models
+
+    print_models(options.filter, as_json=options.json)
     return 0
 
 

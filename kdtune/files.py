@@ -13,6 +13,7 @@ import math
 import os
 import secrets
 import shutil
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -220,8 +221,9 @@ def replace_folder(folder: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Yield an empty folder to write into; it replaces `folder` when the block ends without an error, and is durable.
 
     Nobody ever sees a half-written folder, only the old one or the new one or, for a moment while one replaces the
-    other, none. After an error the old one is untouched and the new one is gone. When two
-    processes fill the same place at once, the folder of one of them stays, whole, and neither gets an error.
+    other, none. After an error the old one is untouched and the new one is gone; what a killed process leaves aside is
+    deleted by the next one. When two processes fill the same place at once, the folder of one of them stays, whole, and
+    neither gets an error.
 
     Args:
         overwrite: whether an existing folder that is not empty is replaced.
@@ -230,9 +232,11 @@ def replace_folder(folder: Path, *, overwrite: bool = True) -> Iterator[Path]:
         InputError: a file is in the way, or a folder that may not be overwritten.
         DiskError: something can't be written.
     """
-    aside = folder.parent / f".{folder.name}-incomplete-{secrets.token_hex(4)}"
+    begin = f".{folder.name}-incomplete-{_short_host()}-"
+    aside = folder.parent / f"{begin}{os.getpid()}-{secrets.token_hex(4)}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder.parent, begin)
         aside.mkdir()
         try:
             yield aside
@@ -245,6 +249,22 @@ def replace_folder(folder: Path, *, overwrite: bool = True) -> Iterator[Path]:
         raise
     except OSError as error:
         raise DiskError.of(error, folder) from error
+
+
+def _remove_abandoned(parent: Path, begin: str) -> None:
+    """Delete the folders aside whose processes, on this machine, are gone: those were killed."""
+    import psutil
+
+    with os.scandir(parent) as entries:
+        found = [entry.path for entry in entries if entry.name.startswith(begin)]
+    for path in found:
+        pid = path.rpartition(begin)[2].partition("-")[0]
+        if pid.isdigit() and int(pid) != os.getpid() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _short_host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 def _move_into_place(new: Path, folder: Path, *, overwrite: bool) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.how_to import follow
+
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "study.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
@@ -23,6 +25,11 @@ def test_block(number: int) -> None:
     with contextlib.redirect_stdout(printed):
         exec(compile(block, str(GUIDE), "exec"), names)
     assert printed.getvalue().splitlines() == expected
+
+
+@pytest.mark.parametrize("name", ["models.md"])
+def test_a_how_to_runs_from_top_to_bottom(name: str, tmp_path: Path) -> None:
+    follow(ROOT / "docs" / name, tmp_path)
 
 
 def test_every_number_in_a_block_is_looked_at() -> None:

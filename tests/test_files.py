@@ -224,3 +224,27 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     assert read_regular(tmp_path / "y", limit=3) == b"123"
     with pytest.raises(OSError, match="3 bytes, and 2 are the most"):
         read_regular(tmp_path / "y", limit=2)
+
+
+def test_what_a_killed_process_left_aside_is_deleted_by_the_next_one(tmp_path: Path) -> None:
+    """What a living one is filling stays."""
+    script = (
+        "import os, sys; from pathlib import Path; from kdtune.files import replace_folder\n"
+        "with replace_folder(Path(sys.argv[1])) as new:\n"
+        "    (new / 'a').write_text('half'); print(flush=True); sys.stdin.read()\n"
+    )
+    folder = tmp_path / "out"
+    command = [sys.executable, "-c", script, str(folder)]
+    half = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
+    for process in half:
+        assert process.stdout is not None
+        process.stdout.readline()
+    half[0].kill()
+    half[0].communicate()
+    assert len(os.listdir(tmp_path)) == 2
+    with replace_folder(folder) as new:
+        (new / "a").write_text("whole")
+    assert len(os.listdir(tmp_path)) == 2, "the result, and what the other process is filling"
+    assert (folder / "a").read_text() == "whole"
+    half[1].communicate(timeout=60)
+    assert os.listdir(tmp_path) == ["out"]

@@ -14,6 +14,12 @@ NAMES = [
     ("ray._private.node", "Node.start_monitor"),
     ("ray._private.node", "Node.start_log_monitor"),
     ("ray._private.node", "Node.start_api_server"),
+    ("ray._private.node", "Node.start_head_processes"),
+    ("ray._private.node", "Node.start_raylet"),
+    ("ray._private.node", "Node.dead_processes"),
+    ("ray._private.services", "get_node"),
+    ("ray._private.services", "_build_python_executable_command_memory_profileable"),
+    ("ray._common.utils", "get_default_ray_temp_dir"),
     ("optuna.storages", "BaseStorage.get_trial_id_from_study_id_trial_number"),
     ("optuna", "Study._get_trials"),
 ]

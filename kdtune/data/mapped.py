@@ -50,13 +50,33 @@ def mapped_file(
         DataError: the disk has no room for it (with `remedy`), or `row` or `check` raises it.
     """
     path = cache_dir() / f"{key}.npy"
-    if path.exists():
-        try:
-            if map_file(path).shape == shape:
-                return path
-        except DataError:
-            path.unlink()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if os.path.exists(path) and (kept := _whole(path, shape)):
+            return kept
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _filled(path, shape, row, check, remedy)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror or error}): {remedy}, or set KDTUNE_CACHE to a folder of yours"
+        ) from error
+
+
+def _whole(path: Path, shape: tuple[int, ...]) -> Path | None:
+    """Return the file if it has this shape; delete one that is none."""
+    try:
+        return path if map_file(path).shape == shape else None
+    except DataError:
+        path.unlink()
+        return None
+
+
+def _filled(
+    path: Path,
+    shape: tuple[int, ...],
+    row: Callable[[int], NDArray[np.uint8]],
+    check: Callable[[], None],
+    remedy: str,
+) -> Path:
     needed, free = int(np.prod(shape)), shutil.disk_usage(path.parent).free
     if needed > free:
         raise DataError(

@@ -24,7 +24,7 @@ from kdtune.distill.extras import measure_extras
 from kdtune.distill.loss import kd_loss
 from kdtune.distill.optimizers import make_optimizer
 from kdtune.distill.teacher import TeacherSignal
-from kdtune.distill.weights.module import Renormalised, module_of
+from kdtune.distill.weights.module import Renormalised, file_of, module_of
 from kdtune.distill.weights.pretrained import load_weights
 from kdtune.errors import KdtuneError
 from kdtune.runs.records import Report
@@ -137,6 +137,8 @@ class Training:
     def _train_epoch(self) -> tuple[float, float]:
         job, data = self.job, self.data
         self.model.train()
+        # Dropout draws from torch's global generator, whose state no checkpoint holds.
+        torch.manual_seed(derive_seed(job.seed, "dropout", self.epoch))
         soft = None
         if job.distillation is not None and job.distillation.alpha > 0 and self.teacher is not None:
             soft = self.teacher.logits(data.view(self.epoch)).to(data.device)
@@ -176,7 +178,7 @@ class Training:
 
 def initial_model(job: Job, data: DeviceData) -> nn.Module:
     """Return a job's model as it begins, on the device and in the memory layout in which it trains."""
-    arrays, file = data.arrays, job.weights or job.initial
+    arrays, file = data.arrays, file_of(job)
     torch.manual_seed(derive_seed(job.seed, "weights"))
     model = module_of(job, input_shape=arrays.input_shape, n_classes=arrays.n_classes)
     if file is not None:

@@ -1,12 +1,16 @@
 """From a name and the shape of the data to a module."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
+import torch
 from torch import nn
 
 from kdtune.errors import InputError, UnknownNameError
 from kdtune.models import _mlp
 from kdtune.models._registry import Builder, image_only, models, text_only
+from kdtune.models.families.find import is_of_library, library_model
+from kdtune.models.families.library_model import FAMILIES, LibraryModel, family_of
 
 
 def names() -> list[str]:
@@ -14,9 +18,10 @@ def names() -> list[str]:
     return [*models, _mlp.PATTERN]
 
 
-def build(name: str, *, input_shape: Sequence[int], n_classes: int) -> nn.Module:
+def build(name: str | LibraryModel, *, input_shape: Sequence[int], n_classes: int) -> nn.Module:
     """Return a freshly initialised module, float32 [n, *input_shape] to logits [n, n_classes].
 
+    `name` is one of `names()`, or a library's: `torchvision:NAME`, `timm:NAME`, `hf:NAME`.
     `input_shape` is (channels, height, width) of images, (features,) of a table, or (length, vocabulary) of
     text, for which the module takes token ids int64 [n, length], 0 for padding. The weights follow
     torch's global generator: the same `torch.manual_seed` gives the same ones.
@@ -25,27 +30,58 @@ def build(name: str, *, input_shape: Sequence[int], n_classes: int) -> nn.Module
         UnknownNameError: no such model.
         InputError: the model does not take such inputs, or there are fewer than two classes.
     """
-    builder = _find(name)
+    builder = name if isinstance(name, LibraryModel) else _find(name)
+    name = name.full_name if isinstance(name, LibraryModel) else name
     shape = _checked_shape(name, input_shape)
     if n_classes < 2:
         raise InputError(f"model {name!r} needs at least two classes, not {n_classes}")
     return builder(shape, n_classes)
 
 
-def check(name: str, *, input_shape: Sequence[int] | None = None) -> None:
-    """Raise what `build` would raise for this name, and this shape if there is one, without building anything."""
-    _find(name)
+def check(name: str, *, input_shape: Sequence[int] | None = None, any_size: bool = False) -> None:
+    """Raise what `build` would raise for this name, and this shape if there is one.
+
+    A library's model is tried without memory for its weights, unless its inputs are to be scaled to `any_size`.
+    """
+    found = _find(name)
     if input_shape is not None:
-        _checked_shape(name, input_shape)
+        shape = _checked_shape(name, input_shape)
+        if isinstance(found, LibraryModel) and not any_size:
+            _try(name, shape)
 
 
 def _find(name: str) -> Builder:
     if name in models:
         return models.get(name)
+    if is_of_library(name):
+        return library_model(name)
     widths = _mlp.parse(name)
     if widths is None:
-        raise UnknownNameError("model", name, names())
+        raise UnknownNameError("model", name, [*names(), *(f"{prefix}:<name>" for prefix in FAMILIES)])
     return _mlp.builder(widths)
+
+
+@lru_cache(maxsize=256)
+def _try(name: str, shape: tuple[int, ...]) -> None:
+    """Raise InputError where a library's model can't be built for inputs of this shape, or can't read them."""
+    model = library_model(name)
+    why = "it gives no logits"
+    for device in ("meta", "cpu"):  # some initialise their weights with numbers that they read back
+        try:
+            with torch.random.fork_rng(devices=[]), torch.device(device), torch.inference_mode():
+                text = len(shape) == 2
+                inputs = torch.zeros(2, *shape[:1], dtype=torch.int64) if text else torch.zeros(2, *shape)
+                if tuple(model(shape, 2).eval()(inputs).shape) == (2, 2):
+                    return
+        except InputError:
+            raise
+        except Exception as error:  # whatever a library's own code says of a size that it can't read
+            why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    data = f"texts of {shape[0]} tokens" if len(shape) == 2 else f"images of {shape[2]}x{shape[1]} pixels"
+    hint = (
+        "" if len(shape) == 2 else ": set `image_size` of the data set to what it was made for, such as 224"
+    )
+    raise InputError(f"model {name!r} can't read {data} ({why}){hint}")
 
 
 def _checked_shape(name: str, input_shape: Sequence[int]) -> tuple[int, ...]:
@@ -56,7 +92,7 @@ def _checked_shape(name: str, input_shape: Sequence[int]) -> tuple[int, ...]:
             "(length, vocabulary)"
         )
     data = {1: f"a table of {shape[0]} features", 2: f"text of {shape[0]} tokens", 3: "images"}[len(shape)]
-    takes = "images" if name in image_only else "text" if name in text_only else "images or tables"
+    takes = _kinds(name)
     kind = {1: "tables", 2: "text", 3: "images"}[len(shape)]
     if kind not in takes:
         fitting = [known for known in names() if _takes(known, kind)]
@@ -67,6 +103,10 @@ def _checked_shape(name: str, input_shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def _takes(name: str, kind: str) -> bool:
-    if kind == "text" or name in text_only:
-        return kind == "text" and name in text_only
-    return kind == "images" or name not in image_only
+    return kind in _kinds(name)
+
+
+def _kinds(name: str) -> str:
+    if name not in models and is_of_library(name):
+        return family_of(name.partition(":")[0]).inputs
+    return "images" if name in image_only else "text" if name in text_only else "images or tables"

@@ -10,9 +10,9 @@ def _cnn8(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
     """Two 3x3 convolutions (16, 32), then 64 and the classes; made for 8x8, larger images are averaged to 4x4."""
     return nn.Sequential(
         nn.Conv2d(input_shape[0], 16, 3, padding=1),
-        nn.ReLU(),
         # ceil_mode, so that an image of a single pixel still has something to pool.
         nn.MaxPool2d(2, ceil_mode=True),
+        nn.ReLU(),  # the same as before the pooling, on a quarter of the values
         nn.Conv2d(16, 32, 3, padding=1),
         nn.ReLU(),
         nn.AdaptiveAvgPool2d(4),

@@ -30,8 +30,9 @@ class LeNet5(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map images [n, c, h, w] to logits [n, n_classes]."""
         x = _in_field(x)
-        x = functional.max_pool2d(functional.relu(self.conv1(x)), 2)
-        x = functional.max_pool2d(functional.relu(self.conv2(x)), 2)
+        # The same values and gradients as ReLU before pooling, on a quarter of the values.
+        x = functional.relu(functional.max_pool2d(self.conv1(x), 2))
+        x = functional.relu(functional.max_pool2d(self.conv2(x), 2))
         if x.shape[-2:] != (5, 5):
             x = self.pool(x)
         x = functional.relu(self.fc1(torch.flatten(x, 1)))

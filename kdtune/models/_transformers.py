@@ -1,4 +1,4 @@
-"""BERT-Base and DistilBERT through `transformers` (the extra `text`), untrained.
+"""BERT-Base and DistilBERT through `transformers` (the extra `hf`), untrained.
 
 Weights come from a checkpoint of yours (`teacher: {weights: FILE}`), never from the network.
 """
@@ -35,7 +35,7 @@ def _library(name: str) -> Any:
         import transformers
     except ImportError:
         raise InputError(
-            f"model {name!r} needs the package transformers: pip install 'kdtune[text]', or use bert-tiny or "
+            f"model {name!r} needs the package transformers: pip install 'kdtune[hf]', or use bert-tiny or "
             "bert-mini, which need no extra package"
         ) from None
     return transformers

@@ -1,4 +1,4 @@
-"""ViT-B/16 of torchvision and TinyViT-5M of `timm` (the extra `vit`), untrained, at the size of the data."""
+"""ViT-B/16 of torchvision and TinyViT-5M of `timm` (the extra `timm`), untrained, at the size of the data."""
 
 from torch import nn
 
@@ -32,7 +32,7 @@ def _tinyvit(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
     try:
         import timm
     except ImportError:
-        raise InputError("model 'tinyvit' needs the package timm: pip install 'kdtune[vit]'") from None
+        raise InputError("model 'tinyvit' needs the package timm: pip install 'kdtune[timm]'") from None
     model: nn.Module = timm.create_model(
         "tiny_vit_5m_224", pretrained=False, num_classes=n_classes, drop_path_rate=0.0
     )

@@ -1,5 +1,6 @@
 """The paths of a run's parts, and the ids of its models."""
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ SCHEMA = 1
 
 _JOURNAL_LOCK = "study.journal.lock"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_LONGEST = 60
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,80}")
+"""Architectures that are part of an id as they are."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,13 @@ def trial_id(number: int) -> str:
 
 
 def baseline_id(role: str, architecture: str) -> str:
-    """Return the id of a baseline in a run: `teacher-resnet20`, `nds-lenet5`."""
+    """Return the id of a baseline in a run: `teacher-resnet20`, `nds-lenet5`.
+
+    It names a folder: from an architecture such as `hf:./my-bert` it keeps what a file name may hold, and a digest.
+    """
+    if not _PLAIN.fullmatch(architecture):
+        digest = hashlib.sha256(architecture.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+        architecture = f"{re.sub(r'[^A-Za-z0-9._]+', '-', architecture).strip('-.')[-_LONGEST:]}-{digest}"
     return f"{role}-{architecture}"
 
 

@@ -136,6 +136,7 @@ class RunRecord:
         space: the resolved search space; `kdtune search` accepts it as it is.
         measures: measures of the user's own that the run was asked for, by name.
         versions: of Python and packages: those with which the run began, and after `, then ` those of later drivers.
+        models: models of other libraries, by name: what builds them again, as plain JSON.
     """
 
     name: str
@@ -154,6 +155,7 @@ class RunRecord:
     space: Mapping[str, Any]
     versions: Mapping[str, str]
     machine: Mapping[str, Any]
+    models: Mapping[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
     measures: Mapping[str, OwnMeasure] = field(default_factory=dict)
 
@@ -253,6 +255,8 @@ def _check_kinds(record: Mapping[str, Any]) -> None:
     _check("", record, _KINDS)
     datetime.fromtimestamp(record["created"])
     data, machine = record["dataset"], record["machine"]
+    if "models" in record:
+        _check("", record, {"models": _KEYS})
     _check("dataset.", data, {**_OF_DATA, **{k: v for k, v in _OF_DATA_WHERE_KNOWN.items() if k in data}})
     for name, split in data.get("splits", {}).items():
         _check(f"dataset.splits.{name}.", split, {"n": _WHOLE})

@@ -44,23 +44,33 @@ class FromFile(Strict):
     Attributes:
         weights: a file for all, or a file by architecture.
         classes: what the outputs in the file mean, in their order; left out, they are in the order of the data.
+        pretrained: models whose library has weights for them: all of the section, or those that are listed.
         check: stop where such a model does worse than it would by saying the most frequent class.
     """
 
     weights: Annotated[str | dict[str, str] | None, BeforeValidator(_file_or_files)] = None
     classes: Annotated[list[str] | None, BeforeValidator(_class_names)] = None
+    pretrained: bool | list[str] = False
     check: bool = True
 
     @model_validator(mode="after")
     def _of_a_file(self) -> "FromFile":
         for name in ("classes", "normalisation"):
-            if self.weights is None and getattr(self, name, None) is not None:
+            if self.weights is None and not self.pretrained and getattr(self, name, None) is not None:
                 raise ValueError(f"{name} without weights: it says how those of a file are to be read")
+        if self.pretrained is True and self.weights is not None:
+            raise ValueError(
+                "weights and pretrained: true: list the models that are meant, pretrained: [NAME, …]"
+            )
         return self
 
     def file(self, architecture: str) -> str | None:
         """Return the file of an architecture, or None where it has none."""
         return self.weights.get(architecture) if isinstance(self.weights, dict) else self.weights
+
+    def is_pretrained(self, architecture: str) -> bool:
+        """Return whether an architecture begins with the weights that its library has for it."""
+        return self.pretrained if isinstance(self.pretrained, bool) else architecture in self.pretrained
 
     def files(self) -> list[str]:
         """Return all files that are named."""
@@ -78,11 +88,20 @@ class FromFile(Strict):
         return self.model_copy(update={"weights": files})
 
     def check_names(self, section: str, known: Sequence[str]) -> None:
-        """Raise ValueError where a file is named for an architecture that is not in `known`."""
-        for name in self.weights if isinstance(self.weights, dict) else ():
+        """Raise ValueError where weights are named for an architecture that is not in `known`, or twice for one."""
+        listed = [] if isinstance(self.pretrained, bool) else self.pretrained
+        for name in listed:
+            if self.file(name) is not None:
+                raise ValueError(
+                    f"{section}: {name!r} has weights, and is listed as pretrained: leave one out"
+                )
+        for key, name in (
+            *(("weights", name) for name in (self.weights if isinstance(self.weights, dict) else ())),
+            *(("pretrained", name) for name in listed),
+        ):
             if name not in known:
                 raise ValueError(
-                    f"{section}.weights.{name}: no pair has this {section}{did_you_mean(name, known)} "
+                    f"{section}.{key}.{name}: no pair has this {section}{did_you_mean(name, known)} "
                     f"({section}s: {', '.join(dict.fromkeys(known))})"
                 )
 
@@ -98,10 +117,15 @@ class OwnNormalisation(Strict):
 
 
 class TeacherSpec(FromFile):
-    """Teachers: those from files, and what differs in the training of the others, as any setting of `train`."""
+    """Teachers: those from files, and what differs in the training of the others, as any setting of `train`.
+
+    Attributes:
+        finetune: a pretrained teacher gets a new classifier and is trained; otherwise it is taken as it is.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
     normalisation: OwnNormalisation | None = None
+    finetune: bool = True
 
     @property
     def settings(self) -> dict[str, Any]:

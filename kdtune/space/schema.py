@@ -89,7 +89,7 @@ class Resources(Strict):
     """What a trial gets, how many run at once, and what is done about those that misbehave.
 
     Attributes:
-        workers, gpus_per_trial: chosen from what the machine has where left out.
+        workers, gpus_per_trial: chosen from what the machine has where left out. A student trains on one GPU at most.
         memory_per_trial: GB that a trial may take; a share of its machine's memory where left out.
         max_failures: how often a trial whose worker died is run again.
         stall_seconds: an epoch that lasts longer, and ten times as long as usual, is taken to hang.
@@ -100,7 +100,7 @@ class Resources(Strict):
     workers: int | None = Field(default=None, ge=1)
     cohort: Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], BeforeValidator(_cohort_size)] = "auto"
     cpus_per_trial: float = Field(default=1, gt=0)
-    gpus_per_trial: float | None = Field(default=None, ge=0)
+    gpus_per_trial: float | None = Field(default=None, ge=0, le=1)
     memory_per_trial: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_failures: int = Field(default=2, ge=0)
     stall_seconds: float | None = Field(default=300, gt=0, allow_inf_nan=False)
@@ -171,6 +171,11 @@ class Space(Strict):
             return self.train_config(**{**_settings(settings), **options})
         except InputError as error:
             raise InputError(str(error).replace("train.", "teacher.", 1)) from None
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Names of all models, each once."""
+        return tuple(dict.fromkeys(name for pair in self.pairs for name in (pair.teacher, pair.student)))
 
     def pair(self, name: str) -> Pair:
         """Return the pair with this name."""

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from kdtune.data.images.views import Views
 from kdtune.distill.evaluate import predict_logits
-from kdtune.errors import RunError, UnknownNameError
+from kdtune.distill.weights.module import assembled
+from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular
-from kdtune.models import build, build_fitting
+from kdtune.models import build_fitting
+from kdtune.models.families.library_model import LibraryModel
 from kdtune.student.raw_input import inputs_of
 
 FORM = 1
@@ -103,16 +105,15 @@ def load_student(path: str | Path) -> Student:
     folder = Path(path)
     config = read_config(folder)
     state = _weights(folder, config)
-    make = partial(
-        build, config["architecture"], input_shape=config["input_shape"], n_classes=len(config["classes"])
-    )
     try:
-        module = build_fitting(make, state)
+        module = build_fitting(partial(_module, config), state)
     except UnknownNameError as error:
         raise BundleError(
             f"{folder}: {error}; if it is your own, import the module that registers it before load_student"
         ) from None
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except InputError as error:
+        raise BundleError(f"{folder}: {error}") from None
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, AssertionError) as error:
         raise BundleError(f"{folder / CONFIG}: damaged ({error!r})") from None
     except RuntimeError as error:
         raise BundleError(
@@ -120,6 +121,18 @@ def load_student(path: str | Path) -> Student:
             f"{_first_problem(error)}; export the student again"
         ) from None
     return Student(module, config, read_json(folder / METRICS))
+
+
+def _module(config: Mapping[str, Any]) -> nn.Module:
+    """Build the student's network; its weights are still to be loaded."""
+    library, own = config.get("library"), config.get("own_input") or {}
+    return assembled(
+        config["architecture"] if library is None else LibraryModel.from_dict(library),
+        input_shape=config["input_shape"],
+        n_classes=len(config["classes"]),
+        own_shape=own.get("shape"),
+        renormalised=bool(own.get("renormalised")),
+    )
 
 
 def read_config(folder: Path) -> dict[str, Any]:

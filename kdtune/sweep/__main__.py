@@ -1,6 +1,7 @@
 """The driver as a process of its own: `python -m kdtune.sweep`, with the request as JSON on standard input."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from kdtune.sweep.driver import SweepRequest, run_sweep
 
 def main() -> int:
     """Drive the sweep or study that standard input asks for; return the exit code."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes ends no sweep
     asked = json.load(sys.stdin)
     space = None if asked["space"] is None else parse_space(asked["space"], "space")
     request = SweepRequest(

@@ -60,7 +60,7 @@ def check_teachers(
             continue
         file = plan.file("teacher", pair.teacher)
         told = f"teacher {pair.teacher}{'' if file is None else f' ({file.path})'}: accuracy {accuracy:.3f}"
-        if file is None or not plan.space.teacher.check:
+        if file is None or file.lacks is not None or not plan.space.teacher.check:
             say(f"{told}, and {better[0]}: there may be little to learn from it")
             continue
         raise InputError(

@@ -15,7 +15,8 @@ from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness
-from kdtune.sweep.remote.cluster import Allotment, allot, allot_here, connected
+from kdtune.sweep.remote.allotment import Allotment
+from kdtune.sweep.remote.cluster import allot, allot_here, connected
 from kdtune.user_code import check_named, import_modules
 
 if TYPE_CHECKING:
@@ -107,11 +108,17 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
     plan = _planned(space, record, writer, liveness, files)
     if record is None:
         check_files(plan, partial(writer.run_state, "preparing"))
+    trials = space.budget.trials if kind == "sweep" else None
     if request.address is None:
-        allot_here(space.resources)  # what this machine lacks is said before Ray starts
+        allot_here(space.resources, trials=trials)  # what this machine lacks is said before Ray starts
     writer.run_state("preparing", "starting Ray")
-    with connected(request.address):
-        allotment = allot(space.resources)
+
+    def say(words: str) -> None:
+        _heed(liveness)  # a start may be tried for minutes
+        writer.run_state("preparing", words)
+
+    with connected(request.address, say):
+        allotment = allot(space.resources, trials=trials)
         plan, recorded = _calibrated(plan, allotment, kind, record, writer, files)
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.
@@ -129,8 +136,11 @@ def _planned(
     space: Space, record: RunRecord | None, writer: RunWriter, liveness: Liveness, files: RunFiles
 ) -> "Plan":
     """Load the data and check the space, and the record of a resumed run, against them; Ray is not needed."""
+    from kdtune.models.families.find import adopt
     from kdtune.sweep.plan import make_plan
 
+    if record is not None:
+        adopt(record.models)
     dataset = load_data(space, partial(writer.run_state, "preparing"))
     _heed(liveness)
     if record is not None and record.dataset["fingerprint"] != dataset.fingerprint:
@@ -158,7 +168,8 @@ def check_files(plan: "Plan", say: Callable[[str], None]) -> None:
     from kdtune.sweep.from_files import check_knows
 
     for role, architecture in plan.architectures:
-        if plan.file(role, architecture) is not None:
+        file = plan.file(role, architecture)
+        if file is not None and file.lacks is None:  # a new classifier knows nothing yet
             check_knows(plan.space, role, plan.baseline_job(role, architecture), plan.dataset, say)
 
 
@@ -229,21 +240,22 @@ def _train(
         trainer = TaskTrainer(
             ray.put(Arrays.of(plan.dataset)),
             allotment,
-            UserCode.of((n for pair in space.pairs for n in (pair.teacher, pair.student)), plan.extras),
+            UserCode.of(space.architectures, plan.extras),
             plan.extras,
             space.resources,
             registry,
             liveness.stopping,
         )
         models = RecordedModels(plan, files, writer, trainer)
+        ended = ""
         if kind == "study":
             run_study(plan, study_models(plan), models, trainer, writer)
         else:
-            run_search(plan, files, writer, models, trainer, registry)
+            ended = run_search(plan, files, writer, models, trainer, registry)
     if liveness.stopping():
         writer.run_state("stopped", "on request")
     else:
-        writer.run_state("finished", "")
+        writer.run_state("finished", ended)
 
 
 def _resumed_space(record: RunRecord, request: SweepRequest) -> Space:
@@ -273,9 +285,8 @@ def _measure_speeds(plan: "Plan", writer: RunWriter) -> "Mapping[str, Speed]":
 
     if all(plan.space.train.get(key, "auto") != "auto" for key in ("precision", "channels_last")):
         return {}
-    names = dict.fromkeys(name for pair in plan.space.pairs for name in (pair.teacher, pair.student))
     writer.run_state("preparing", "measuring how models run fastest")
-    return {name: fastest(name, plan) for name in names}
+    return {name: fastest(name, plan) for name in plan.space.architectures}
 
 
 def _cohort_choice(

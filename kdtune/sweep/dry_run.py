@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kdtune.errors import KdtuneError
+from kdtune.models import parameter_count
 from kdtune.output import narrate
 from kdtune.runs.finding import list_runs
 from kdtune.runs.reader import Run
@@ -13,7 +14,7 @@ from kdtune.runs.state import ModelState, RunState
 from kdtune.space.reading import Space
 from kdtune.space.trials import combinations
 from kdtune.sweep.driver import check_files, load_data
-from kdtune.sweep.plan import Plan, make_plan, parameters
+from kdtune.sweep.plan import Plan, make_plan
 from kdtune.sweep.remote.cluster import allot_here
 from kdtune.sweep.trials.checkpoints import say_room
 from kdtune.text import duration
@@ -107,7 +108,7 @@ def dry_run(space: Space, runs: Path, *, address: str | None = None) -> DryRun:
     """
     plan = make_plan(space, load_data(space, narrate))
     check_files(plan, narrate)
-    allotment = None if address is not None else allot_here(space.resources)
+    allotment = None if address is not None else allot_here(space.resources, trials=space.budget.trials)
     known = combinations(space.pairs, space.search)
     seconds, name = _guess(plan, runs)
     there = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if folder.is_dir())
@@ -134,7 +135,7 @@ def _model(plan: Plan, role: str, architecture: str) -> dict[str, Any]:
     return {
         "role": role,
         "architecture": architecture,
-        "weights": parameters(architecture, plan.dataset),
+        "weights": parameter_count(plan.module(role, architecture)),
         "epochs": job.train.epochs,
         "file": None if file is None else str(file.path),
     }

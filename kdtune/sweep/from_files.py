@@ -14,6 +14,7 @@ from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.evaluate import predict_logits
 from kdtune.distill.training import initial_model
+from kdtune.distill.weights.library import library_weights
 from kdtune.distill.weights.pretrained import load_weights
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import InputError, did_you_mean
@@ -40,15 +41,17 @@ _USUAL = {
 
 
 def weights_of(space: Space, role: str, architecture: str, dataset: Dataset) -> Weights | None:
-    """Return the file that a baseline is taken from or begins from, and how it is to be read; None where it has none.
+    """Return the file that a model is taken from or begins from, and how it is to be read; None where it has none.
 
     Args:
         role: `teacher`, or `nds` for students.
 
     Raises:
-        InputError: there is no such file, or the data have other classes or channels.
+        InputError: there is no such file, the library has none, or the data have other classes or channels.
     """
     name, section = _section(space, role)
+    if section.is_pretrained(architecture):
+        return _of_library(name, section, architecture, dataset)
     file = section.file(architecture)
     if file is None:
         return None
@@ -65,7 +68,21 @@ def weights_of(space: Space, role: str, architecture: str, dataset: Dataset) -> 
                 f"{name}.normalisation.{key} has {len(values)} numbers, and the images have {channels} channels"
             )
         lists[key] = values if len(values) == channels else values * channels
-    return Weights.of(file, order=order, **lists)
+    return Weights.of(file, order=order, mean=lists["mean"], std=lists["std"])
+
+
+def _of_library(section: str, asked: FromFile, architecture: str, dataset: Dataset) -> Weights:
+    new_classifier = not isinstance(asked, TeacherSpec) or asked.finetune
+    weights, classes = library_weights(
+        architecture, dataset.input_shape, dataset.n_classes, new_classifier=new_classifier
+    )
+    if new_classifier:
+        return weights
+    if asked.classes is not None:
+        return replace(weights, order=tuple(_order(section, asked.classes, dataset.classes)))
+    if classes is not None and set(classes) == set(dataset.classes):
+        return replace(weights, order=tuple(_order(section, classes, dataset.classes)))
+    return weights
 
 
 def _section(space: Space, role: str) -> tuple[str, FromFile]:
@@ -90,7 +107,8 @@ def _order(section: str, names: Sequence[str], classes: Sequence[str]) -> list[i
 
 def check_fit(architecture: str, weights: Weights, dataset: Dataset) -> None:
     """Raise InputError where a file's weights do not fit a model of this name on these data."""
-    model = models.build(architecture, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
+    shape = weights.shape or dataset.input_shape
+    model = models.build(architecture, input_shape=shape, n_classes=dataset.n_classes)
     load_weights(model, weights, architecture)
 
 

@@ -1,12 +1,13 @@
 """What a space means on a data set: the objectives and bounds, the baselines, and the job of each trial."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optuna
+from torch import nn
 
 from kdtune import models
 from kdtune.data import check_options
@@ -15,6 +16,7 @@ from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import inputs_of
 from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
 from kdtune.distill.extras import EXTRAS
+from kdtune.distill.weights.module import module_of
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import DataError, SpaceError
 from kdtune.fairness import count
@@ -83,12 +85,13 @@ class Plan:
         """Return the training of a teacher or a non-distilled student: hard labels, the same protocol."""
         file, is_teacher = self.file(role, architecture), role == "teacher"
         train = self.space.teacher_config() if is_teacher else self.space.train_config()
-        if is_teacher and file is not None:
+        as_it_is = is_teacher and file is not None and file.lacks is None
+        if as_it_is:
             train = train.with_options(epochs=1)
         return Job(
             architecture=architecture,
-            weights=file if is_teacher else None,
-            initial=None if is_teacher else file,
+            weights=file if as_it_is else None,
+            initial=None if as_it_is else file,
             train=self._fast(train, architecture, self.space.teacher.settings if is_teacher else {}),
             seed=derive_seed(self.space.seed, role, architecture) % 2**31,
             view_seed=self.space.seed,
@@ -117,6 +120,13 @@ class Plan:
         """Return the file that a teacher is taken from, or that a student begins from; None where there is none."""
         return weights_of(self.space, role, architecture, self.dataset)
 
+    def module(self, role: str, architecture: str) -> nn.Module:
+        """Return a model as it is before its training, without the weights of a file."""
+        data = self.dataset
+        return module_of(
+            self.baseline_job(role, architecture), input_shape=data.input_shape, n_classes=data.n_classes
+        )
+
     def student_job(self, architecture: str) -> Job:
         """Return the training of a student of this name with the settings that the search leaves alone."""
         train = self._fast(self.space.train_config(), architecture, {})
@@ -143,7 +153,7 @@ def check_names(space: Space) -> None:
     for name in [*space.objectives, *space.constraints, *space.measures]:
         find_measure(name.partition("@")[0])
     check_options(space.dataset.name, space.dataset.options)
-    for name in dict.fromkeys(name for pair in space.pairs for name in (pair.teacher, pair.student)):
+    for name in space.architectures:
         models.check(name)
     for file in [*space.teacher.files(), *space.student.files()]:
         Weights.of(file)
@@ -156,8 +166,8 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         InputError: these data do not define an objective or a bound, or a model does not fit them.
     """
     for pair in space.pairs:
-        for name in (pair.teacher, pair.student):
-            models.check(name, input_shape=dataset.input_shape)
+        for section, name in ((space.teacher, pair.teacher), (space.student, pair.student)):
+            models.check(name, input_shape=dataset.input_shape, any_size=section.is_pretrained(name))
     attributes = dataset.attributes
     objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
     asked: dict[str, str] = {}
@@ -174,7 +184,6 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         constraint = parse_constraint(bounded.name, text, symbols=symbols)
         check_bound(bounded.measure, constraint, text)
         constraints.append(constraint)
-    _check_parameters(space, dataset, constraints)
     _check_size(dataset)
     plan = Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
     for objective in plan.asked:
@@ -182,25 +191,21 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     for role, name in plan.architectures:
         if (file := plan.file(role, name)) is not None:
             check_fit(name, file, dataset)
+    _check_parameters(plan)
     return plan
 
 
-def _check_parameters(space: Space, dataset: Dataset, constraints: Iterable[Constraint]) -> None:
+def _check_parameters(plan: Plan) -> None:
     """Refuse a bound on the number of weights that no student keeps."""
-    for constraint in constraints:
+    for constraint in plan.constraints:
         if constraint.name == "parameters":
-            sizes = {pair.student: parameters(pair.student, dataset) for pair in space.pairs}
+            names = dict.fromkeys(pair.student for pair in plan.space.pairs)
+            sizes = {name: models.parameter_count(plan.module("nds", name)) for name in names}
             if all(constraint.violation(size) > 0 for size in sizes.values()):
                 told = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
                 raise SpaceError(
                     f"constraints: {constraint} can never be met: the students have {told} weights"
                 )
-
-
-def parameters(architecture: str, dataset: Dataset) -> int:
-    """Return the number of weights of a model on these data."""
-    model = models.build(architecture, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
-    return models.parameter_count(model)
 
 
 def _check_size(dataset: Dataset) -> None:

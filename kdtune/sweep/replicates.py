@@ -100,7 +100,7 @@ def replicate(
             found[key] = cached
             _write(files, cached)
     if len(found) < len(jobs):
-        with connected(address):
+        with connected(address, say):
             for k in range(1, n + 1):
                 todo = {s.id: jobs[s.id, k] for s in sources if (s.id, k) not in found}
                 if not todo:

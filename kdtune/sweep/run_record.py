@@ -6,6 +6,7 @@ import platform
 import time
 from dataclasses import replace
 
+from kdtune.models.families.find import adopted
 from kdtune.runs.known_measures import MEASURES
 from kdtune.runs.measure import OwnMeasure
 from kdtune.runs.records import RunRecord
@@ -64,4 +65,5 @@ def record_of(plan: Plan, name: str, kind: str) -> RunRecord:
             "cores": os.cpu_count(),
             "speeds": {name: vars(speed) for name, speed in plan.speeds.items()},
         },
+        models={name: model.to_dict() for name, model in adopted(space.architectures).items()},
     )

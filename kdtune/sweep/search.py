@@ -1,8 +1,10 @@
 """The search itself: baselines first, then trials that Ray Tune runs as Optuna proposes them."""
 
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,16 +14,20 @@ from kdtune.errors import SweepError
 from kdtune.runs.lock import owner_of
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
+from kdtune.runs.state import ModelState
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.baselines import check_teachers, make_baselines, planned_baselines, references_of
 from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.recorded_models import RecordedModels
-from kdtune.sweep.remote.cluster import Allotment, workers_now
+from kdtune.sweep.remote.allotment import Allotment
+from kdtune.sweep.remote.cluster import workers_now
 from kdtune.sweep.remote.tasks import TaskTrainer
 from kdtune.sweep.remote.teacher_server import TeacherClient
 from kdtune.sweep.remote.worker_registry import RegistryClient
 from kdtune.sweep.trials.checkpoints import say_room
+
+_TIMES = re.compile(r" \(\d+ times\)$")
 
 
 def run_search(
@@ -31,8 +37,10 @@ def run_search(
     models: RecordedModels,
     trainer: TaskTrainer,
     registry: RegistryClient,
-) -> None:
+) -> str:
     """Train the baselines, then the trials until the budget is spent or a stop is asked for.
+
+    Return what a person must know of a sweep that has ended well: whether most of its trials failed, and why.
 
     Raises:
         SweepError: a baseline could not be trained, every trial failed, or a stop came before the first one.
@@ -50,6 +58,18 @@ def run_search(
     augment = plan.space.train_config().augment
     with trainer.serve(teachers, view_seed=plan.space.seed, augment=augment) as served:
         _run_trials(plan, files, writer, references, trainer, registry, served)
+    return most_failed(writer.state.trials.values())
+
+
+def most_failed(trials: Iterable[ModelState]) -> str:
+    """Return how many trials failed, and the most frequent reason, if that is half of them or more; else nothing."""
+    ended = [trial for trial in trials if trial.ended is not None]
+    reasons = Counter(_TIMES.sub("", trial.message) for trial in ended if trial.state == "failed")
+    failed = sum(reasons.values())
+    if not failed or 2 * failed < len(ended):
+        return ""
+    reason, times = reasons.most_common(1)[0]
+    return f"{failed} of {len(ended)} trials failed, {'all' if times == failed else times} of them with: {reason}"
 
 
 def _run_trials(
@@ -92,7 +112,7 @@ def _run_trials(
         owner=owner_of(files),
         memory=memory_limit(resources.memory_per_trial, -(-trainer.allotment.workers // machines)),
     )
-    writer.run_state("running", f"{trainer.allotment.workers} trials at once")
+    writer.run_state("running", trainer.allotment.words)
     usual = partial(usual_epoch, writer.state)
     with clock.ticking(), watchdog(registry, usual, resources.stall_seconds, ready=teachers.ready()):
         _fit(plan, trainer.allotment, manager, shared)

@@ -121,7 +121,7 @@ def _chosen_by(run: Run, summary: Summary) -> list[str]:
     if run.raw or chosen == set(summary.raw_front):
         return []
     return [
-        "chosen by validation and training examples counted together; validation alone chooses "
+        "chosen by validation, corrected by training examples; validation alone chooses "
         f"{len(summary.raw_front)} students, {others} of them others (--raw)"
     ]
 

@@ -35,6 +35,13 @@ def test_is_the_plain_network_at_32() -> None:
     )  # fmt: skip
     x = torch.rand(4, 3, 32, 32)
     assert torch.equal(model(x), plain(x))
+    gradients = []
+    for each in (model, plain):
+        each.zero_grad()
+        functional.cross_entropy(each(x), torch.arange(4)).backward()
+        gradients.append([weights.grad.clone() for weights in each.parameters() if weights.grad is not None])
+    assert len(gradients[0]) == 10
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
 
 
 def test_smaller_images_stand_in_the_middle_of_the_field() -> None:

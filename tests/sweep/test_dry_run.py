@@ -14,7 +14,7 @@ from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.remote import cluster
+from kdtune.sweep.remote import local_ray
 
 SPACE: dict[str, Any] = {
     "dataset": {"name": "table", "path": "people.csv", "label": "y", "sensitive": "sex", "drop": ["note"]},
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def refuse() -> None:
         raise AssertionError("a dry run starts nothing")
 
-    monkeypatch.setattr(cluster, "_start_ray", refuse)
+    monkeypatch.setattr(local_ray, "start_ray", refuse)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KDTUNE_RUNS", raising=False)
     rows = [f"{20 + k % 40},{'f' if k % 2 else 'm'},n{k},{k // 2 % 2}" for k in range(400)]

@@ -23,7 +23,8 @@ from kdtune.runs import ALL
 from kdtune.space.reading import parse_space
 from kdtune.sweep.from_files import check_knows
 from kdtune.sweep.plan import Plan, make_plan
-from kdtune.sweep.remote.cluster import Allotment
+from kdtune.sweep.remote.allotment import Allotment, Node
+from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.teacher_server import TrainedTeacher, serve_teachers
 
 CLASSES = ("dark", "dim", "light", "bright")
@@ -248,7 +249,12 @@ def test_the_teacher_server_gives_its_own_logits(ray_session: None, own: nn.Modu
     model = initial_model(job, DeviceData(arrays, torch.device("cpu"), view_seed=0, augment=False))
     teacher = TrainedTeacher(job, safetensors.torch.save(model.state_dict()))
     served = serve_teachers(
-        ray.put(arrays), {"lenet5": teacher}, {}, Allotment(1, 1, 0, 2, 0), view_seed=0, augment=False
+        ray.put(arrays),
+        {"lenet5": teacher},
+        UserCode.of(()),
+        Allotment(1, 1, 0, (Node(2),)),
+        view_seed=0,
+        augment=False,
     )
     with served as client:
         signal = client.signal("lenet5")

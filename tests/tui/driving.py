@@ -54,6 +54,13 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.002)
 
 
+async def resize(pilot: Pilot[Any], width: int, height: int) -> None:
+    """Give the terminal another size; Textual itself waits whether more changes follow."""
+    await pilot.resize_terminal(width, height)
+    pilot.app._check_resize()
+    await turn(pilot)
+
+
 def read(app: Monitor) -> bool:
     """Tell whether all that the source has is on the screen's side."""
     source = app.session.source

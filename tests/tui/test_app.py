@@ -10,7 +10,7 @@ import pytest
 
 from kdtune.runs.lock import requested_stop
 from kdtune.runs.records import RunRecord
-from tests.tui.driving import screen_text, settled, turn, until
+from tests.tui.driving import resize, screen_text, settled, turn, until
 from tui.actions.table import ACTIONS
 from tui.actions.timing import moment
 from tui.app import Monitor
@@ -127,9 +127,7 @@ async def test_breakpoints() -> None:
     async with app.run_test(size=(160, 48)) as pilot:
         shown = {}
         for width, height in ((160, 48), (110, 30), (80, 24), (50, 24), (160, 18)):
-            await pilot.resize_terminal(width, height)
-            await until(pilot, lambda wanted=(width, height): app.board.size == wanted)
-            await turn(pilot)
+            await resize(pilot, width, height)
             board = app.board
             shown[width, height] = (
                 [pane.pane_name for pane in board.panes if pane.display],

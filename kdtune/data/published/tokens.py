@@ -48,9 +48,7 @@ def wordpiece(path: Path) -> tuple[Encoder, int]:
     try:
         from tokenizers import BertWordPieceTokenizer
     except ImportError:
-        raise DataError(
-            "option 'wordpiece' needs the package tokenizers: pip install 'kdtune[text]'"
-        ) from None
+        raise DataError("option 'wordpiece' needs the package tokenizers: pip install 'kdtune[hf]'") from None
     try:
         entries = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -138,6 +138,8 @@ def is_stackable(architecture: str, input_shape: tuple[int, ...], n_classes: int
 
     As one, two networks with different weights must give the logits and the gradients that each gives alone.
     """
+    if len(input_shape) == 2:  # token ids: no layer here takes them
+        return False
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         models = [
@@ -145,18 +147,10 @@ def is_stackable(architecture: str, input_shape: tuple[int, ...], n_classes: int
         ]
         inputs = torch.randn(4, *input_shape, dtype=torch.float64)
         weights = torch.randn(2, 4, n_classes, dtype=torch.float64)
-    if len(input_shape) == 2:  # token ids: no layer here takes them
-        return False
     try:
         stacked = stack(models)
         logits = stacked(inputs).unflatten(1, (2, -1)).transpose(0, 1)
-    except (
-        NotStackable,
-        RuntimeError,
-        IndexError,
-        ValueError,
-        TypeError,
-    ):  # a forward pass that does not fit
+    except Exception:  # a forward pass that does not fit: any code may be in it
         return False
     (logits * weights).sum().backward()
     for k, model in enumerate(models):

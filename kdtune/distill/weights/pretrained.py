@@ -3,7 +3,7 @@
 import argparse
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def load_weights(model: nn.Module, weights: Weights, name: str) -> None:
     wanted = model.state_dict()
     state = read_state(Path(weights.path))
     try:
-        state = _fitting(state, wanted)
+        state = _fitting(state, wanted, weights.lacks or ())
     except InputError as error:
         raise InputError(f"{weights.path}: the weights do not fit {name!r}: {error}") from None
     _check_finite(state, weights.path)
@@ -116,8 +116,8 @@ def _contained(content: Mapping[Any, Any]) -> Mapping[Any, Any] | None:
     return None
 
 
-def _fitting(state: State, wanted: State) -> State:
-    """Return the tensors under the names of a model, those that it can do without missing."""
+def _fitting(state: State, wanted: State, lacks: Collection[str]) -> State:
+    """Return the tensors under the names of a model, without those that it can do without, or that are in `lacks`."""
     state = {name: value for name, value in state.items() if name.rpartition(".")[2] not in _LEFTOVERS}
     ours = _unwrapped(wanted)
     given = _unwrapped(state)
@@ -125,7 +125,9 @@ def _fitting(state: State, wanted: State) -> State:
     names = dict(zip(ours, wanted, strict=True))
     spelt = in_our_spelling(given, names)
     found = {names.get(name, full.get(name, name)): value for name, value in spelt.items()}
-    missing = [name for name in wanted if name not in found and not name.endswith(_OPTIONAL)]
+    missing = [
+        name for name in wanted if name not in found and name not in lacks and not name.endswith(_OPTIONAL)
+    ]
     extra = [name for name in found if name not in wanted and not name.endswith(_OPTIONAL)]
     other = [name for name in wanted if name in found and found[name].shape != wanted[name].shape]
     problems = [

@@ -17,6 +17,8 @@ class Weights:
     Attributes:
         order: class k of the data is its output order[k]; None where its classes are in the order of the data.
         mean, std: per channel, of the inputs that it was trained on, on the 0..1 scale; None where they are the data's.
+        shape: of the inputs that it was trained on; None where it is the data's.
+        lacks: names of tensors that are not in it because they are to be trained anew: a classifier's.
     """
 
     path: str
@@ -24,6 +26,8 @@ class Weights:
     order: tuple[int, ...] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    shape: tuple[int, ...] | None = None
+    lacks: tuple[str, ...] | None = None
 
     @classmethod
     def of(
@@ -33,6 +37,8 @@ class Weights:
         order: Sequence[int] | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        shape: Sequence[int] | None = None,
+        lacks: Sequence[str] | None = None,
     ) -> Self:
         """Take a file as it is now.
 
@@ -45,14 +51,13 @@ class Weights:
             digest = _sha256(file, facts.st_size, facts.st_mtime_ns)
         except OSError as error:
             raise InputError(f"{file}: weights cannot be read: {error.strerror}") from None
-        return cls._from(str(file), digest, order, mean, std)
+        return cls._from(str(file), digest, order, mean, std, shape, lacks)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
         """Read it back."""
-        return cls._from(
-            record["path"], record["sha256"], record.get("order"), record.get("mean"), record.get("std")
-        )
+        lists = (record.get(key) for key in ("order", "mean", "std", "shape", "lacks"))
+        return cls._from(record["path"], record["sha256"], *lists)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON, without what is not set."""

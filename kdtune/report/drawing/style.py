@@ -1,18 +1,15 @@
-"""One style for all figures: sizes, colours that colour-blind readers can tell apart, labels beside their points."""
+"""One style for all figures: sizes, colours that colour-blind readers can tell apart, files and parts of pages."""
 
 import io
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # Okabe and Ito (2008), strongest contrast first; without yellow, because it fades on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
@@ -141,46 +138,9 @@ def number_label(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:g}"
 
 
-def label_points(
-    ax: "Axes", points: Sequence[tuple[float, float, str, str]], *, avoid: Sequence[tuple[float, float]] = ()
-) -> None:
-    """Write labels beside points, each where it covers least.
-
-    Args:
-        points: (x, y, text, colour), in data coordinates.
-        avoid: further points that labels should not cover.
-    """
-    figure = ax.figure
-    figure.canvas.draw()
-    transform = ax.transData.transform
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    box = ax.get_window_extent(renderer)
-    dots = [transform((x, y)) for x, y, *_ in points] + [transform(point) for point in avoid]
-    taken: list[Any] = []
-    # Diagonally beside the point first: whiskers run along the axes.
-    places = [(5, 5, "left"), (5, -12, "left"), (-5, 5, "right"), (-5, -12, "right")]
-    places += [(5, 14, "left"), (5, -21, "left"), (-5, 14, "right"), (-5, -21, "right")]
-    for x, y, text, colour in points:
-        best, least = None, float("inf")
-        for dx, dy, align in places:
-            note = ax.annotate(
-                text, (x, y), xytext=(dx, dy), textcoords="offset points", ha=align, color=colour, fontsize=8
-            )
-            note.set_in_layout(False)
-            extent = note.get_window_extent(renderer).padded(1.5)
-            cost = 40.0 * sum(extent.overlaps(other) for other in taken)
-            cost += 10.0 * sum(extent.contains(*dot) for dot in dots)
-            cost += 60.0 * (extent.x1 > box.x1 or extent.x0 < box.x0) + 5.0 * (
-                extent.y1 > box.y1 or extent.y0 < box.y0
-            )
-            if cost < least:
-                if best is not None:
-                    best[0].remove()
-                best, least = (note, extent), cost
-            else:
-                note.remove()
-        if best is not None:
-            taken.append(best[1])
+def percent_label(share: float, _: object = None) -> str:
+    """Return an axis value that is a share as a percentage."""
+    return f"{round(100 * share, 6):g}"
 
 
 Drawn = Callable[[float], Figure]

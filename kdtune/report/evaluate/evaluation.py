@@ -70,6 +70,20 @@ class Evaluated:
         return np.asarray(self.logits.argmax(dim=1).numpy())
 
 
+def described_data(run: "Run") -> tuple[str, dict[str, Any]]:
+    """Return the name and the options of a run's data set, without loading it.
+
+    Raises:
+        RunError: the record does not describe it.
+    """
+    try:
+        name, options = str(run.record.space["dataset"]["name"]), dict(run.record.dataset["options"])
+        _ = run.record.dataset["input_shape"], run.record.dataset["splits"]["train"]["n"]
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{run.files.record}: damaged: it does not describe its data ({error!r})") from None
+    return name, options
+
+
 def load_data(run: "Run") -> Dataset:
     """Load the data of a run again.
 
@@ -77,11 +91,7 @@ def load_data(run: "Run") -> Dataset:
         RunError: they are not the data that the run was made with.
         DataError: they can no longer be read.
     """
-    try:
-        name, options = str(run.record.space["dataset"]["name"]), dict(run.record.dataset["options"])
-        _ = run.record.dataset["input_shape"], run.record.dataset["splits"]["train"]["n"]
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{run.files.record}: damaged: it does not describe its data ({error!r})") from None
+    name, options = described_data(run)
     dataset = load(name, **options)
     if dataset.fingerprint != run.record.dataset["fingerprint"]:
         raise RunError(

@@ -14,6 +14,7 @@ from kdtune.distill.weights.module import module_of
 from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular, sha256_of
 from kdtune.models import build_fitting
+from kdtune.models.families.find import adopt
 from kdtune.runs.paths import is_trial
 from kdtune.runs.reader import Run
 from kdtune.runs.records import Report
@@ -80,6 +81,7 @@ def load_trained(run: Run, model_id: str) -> Trained:
     Raises:
         RunError: its files are missing, damaged, or do not belong to what the run recorded.
     """
+    adopt(run.record.models)
     config = read_json(run.files.config(model_id))
     reports = run.reports(model_id)
     if not reports:

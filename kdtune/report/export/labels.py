@@ -1,43 +1,45 @@
-"""Names, units and intervals of measures, for figures, tables and sentences."""
+"""Names, units and intervals of measures, for figures, tables and sentences.
+
+Shares and differences of shares are written in one form wherever a report shows them: as percentages with one decimal.
+"""
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
-from kdtune.report.export.results.findings import ModelFindings
+from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
-from kdtune.text import number
+from kdtune.text import number, signed
 
 UNITS = {
-    "accuracy": "share of examples",
-    "worst_class_accuracy": "share of its examples",
-    "worst_group_accuracy": "share of its examples",
-    "class_gap": "difference of shares",
+    "accuracy": "% of examples",
+    "worst_class_accuracy": "% of its examples",
+    "worst_group_accuracy": "% of its examples",
+    "class_gap": "percentage points",
     "class_bias_teacher": "mean change",
     "class_bias_nds": "mean change",
-    "eod": "difference of rates",
-    "dpd": "difference of rates",
-    "eod_worst_class": "difference of rates",
-    "dpd_worst_class": "difference of rates",
+    "eod": "percentage points",
+    "dpd": "percentage points",
+    "eod_worst_class": "percentage points",
+    "dpd_worst_class": "percentage points",
     "individual_fairness": "change of output over distance",
     "parameters": "number of weights",
     "latency": "ms for one example",
-    "precision": "share of its predictions",
-    "recall": "share of its examples",
+    "precision": "% of its predictions",
+    "recall": "% of its examples",
     "f1": "harmonic mean of shares",
-    "equal_opportunity_difference": "difference of rates",
-    "predictive_parity_difference": "difference of rates",
-    "accuracy_difference": "difference of shares",
+    "equal_opportunity_difference": "percentage points",
+    "predictive_parity_difference": "percentage points",
+    "accuracy_difference": "percentage points",
     "demographic_parity_ratio": "ratio of rates",
     "equal_opportunity_ratio": "ratio of rates",
     "equalized_odds_ratio": "ratio of rates",
     "auc": "share of pairs in order",
-    "auc_difference": "difference of shares",
-    "ece": "difference of shares",
-    "ece_difference": "difference of errors",
-    "worst_subgroup_accuracy": "share of its examples",
+    "auc_difference": "difference of shares of pairs",
+    "ece": "percentage points",
+    "ece_difference": "percentage points",
+    "worst_subgroup_accuracy": "% of its examples",
 }
-
 
 _INITIALS = ("eod", "dpd", "auc", "ece", "f1")
 
@@ -66,12 +68,32 @@ def measure_name(objective: Objective) -> str:
     return f"{shown} over {objective.attribute}" if objective.measure.need == "groups" else shown
 
 
+def unit_of(objective: Objective) -> str:
+    """Return the unit in which an objective is shown; empty for a measure that states none."""
+    return UNITS.get(objective.measure.name, "")
+
+
+def is_share(objective: Objective) -> bool:
+    """Return whether an objective is a share or a difference of shares, which reports write in percent."""
+    return unit_of(objective).startswith(("%", "percentage"))
+
+
 def axis_label(objective: Objective, *, two_lines: bool = False) -> str:
     """Return an objective's name, unit and direction, to label an axis."""
     better = "higher" if objective.measure.direction == "max" else "lower"
     break_at = "\n" if two_lines else " "
-    unit = UNITS.get(objective.measure.name, objective.measure.meaning)
+    unit = unit_of(objective) or objective.measure.meaning
     return f"{measure_name(objective)},{break_at}{unit} ({better} is better)"
+
+
+def change_heading(objective: Objective, against: str) -> str:
+    """Return the head of a column of differences from another model: `accuracy against the teacher, points`."""
+    return f"{measure_name(objective)} against {against}" + (", points" if is_share(objective) else "")
+
+
+def heading(objective: Objective) -> str:
+    """Return an objective's name as the head of a column, with a percent sign if its cells are percentages."""
+    return measure_name(objective) + (", %" if is_share(objective) else "")
 
 
 def value_text(model: ModelFindings, objective: Objective, *, searched: bool = False) -> str:
@@ -79,6 +101,38 @@ def value_text(model: ModelFindings, objective: Objective, *, searched: bool = F
     if objective.measure.need in ("teacher", "nds") and model.role != "student":
         return "–"
     return number(model.searched.get(objective.name, math.nan) if searched else model.value(objective.name))
+
+
+def bare(value: float, objective: Objective) -> str:
+    """Return a value without its unit, as in a column that states it."""
+    return number(100 * value, 1, undefined="–") if is_share(objective) else number(value, undefined="–")
+
+
+def bare_change(value: float, objective: Objective) -> str:
+    """Return a difference with its sign and without its unit."""
+    return signed(100 * value, 1) if is_share(objective) else signed(value)
+
+
+def with_unit(value: float, objective: Objective) -> str:
+    """Return a value as in a sentence: `67.4 %`, `15.1 points`, `0.213`."""
+    if not is_share(objective) or math.isnan(value):
+        return number(value)
+    return percent(value) if unit_of(objective).startswith("%") else points(value)
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage."""
+    return "an undefined share" if math.isnan(share) else f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def points(difference: float) -> str:
+    """Return the size of a difference of shares in percentage points."""
+    value = f"{abs(100 * difference):.1f}"
+    return (
+        "an undefined number of points"
+        if math.isnan(difference)
+        else f"{value} point{'' if value == '1.0' else 's'}"
+    )
 
 
 def short(model: ModelFindings) -> str:
@@ -104,9 +158,15 @@ def interval_of(
     return None if math.isnan(low) or math.isnan(high) else (float(low), float(high))
 
 
-def chances(models: Sequence[ModelFindings], objective: Objective) -> list[float]:
-    """Return the gap that chance alone would give each model on test; [] for other measures."""
+def chance_of(model: ModelFindings, objective: Objective) -> tuple[float, float] | None:
+    """Return the gap that a model with equal rates in all groups shows on test: its mean, and its 95 % value.
+
+    None for other measures, and where the gap is undefined.
+    """
     if objective.measure.name not in GAPS:
-        return []
-    gaps = [m.splits["test"]["attributes"][objective.attribute][objective.measure.name] for m in models]
-    return [gap["chance"]["mean"] for gap in gaps if not math.isnan(gap["chance"]["mean"])]
+        return None
+    chance: dict[str, Any] = model.splits["test"]["attributes"][objective.attribute][objective.measure.name][
+        "chance"
+    ]
+    mean, high = float(chance["mean"]), float(chance["exceeded_once_in_20"])
+    return None if math.isnan(mean) else (mean, high)

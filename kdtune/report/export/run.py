@@ -12,7 +12,7 @@ from kdtune.data.dataset import Dataset
 from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
 from kdtune.output import narrate
-from kdtune.report.evaluate.evaluation import load_data, open_test, validation_of
+from kdtune.report.evaluate.evaluation import described_data, load_data, open_test, validation_of
 from kdtune.report.export.bundle.card import card
 from kdtune.report.export.bundle.formats import check_formats, write_formats
 from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write_bundle
@@ -20,7 +20,9 @@ from kdtune.report.export.figures.all_figures import draw_all
 from kdtune.report.export.front_members import choices
 from kdtune.report.export.page.report import page
 from kdtune.report.export.pick import Choice, pick
-from kdtune.report.export.results.findings import Findings, ModelFindings, conclude
+from kdtune.report.export.results.answers import answers_table, confusion_table
+from kdtune.report.export.results.comparisons import compare_on_test
+from kdtune.report.export.results.findings import Findings, conclude
 from kdtune.report.export.results.members import (
     EvaluatedModel,
     checked,
@@ -29,6 +31,7 @@ from kdtune.report.export.results.members import (
     hold_front,
     load_baselines,
 )
+from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.replicates import (
     best_students,
     seed_numbers,
@@ -100,6 +103,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     import_modules(request.imports)
     refuse_study(run)
     check_own_measures(run.record)
+    described_data(run)
     out = checked_out(request.out or run.files.export)
 
     def choose(front: Sequence[ModelState]) -> list[str]:
@@ -132,6 +136,8 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
         run.objectives,
         [_found(model, picked, seeds) for model in shown],
         run.trials(held.state),
+        comparisons=compare_on_test(run, shown),
+        confusion=confusion_table(shown, run.record.classes, run.record.attributes),
         others=[_found(model, (), seeds) for model in (*models, *others) if model not in shown],
         seeds=request.replicates,
         notes=notes,
@@ -187,6 +193,7 @@ def _write(
         write_bytes(folder / member.id / CARD, card(member, student.config, findings).encode())
     write_tables(folder, findings)
     groups = group_table(run, models)
+    write_bytes(folder / "answers.csv", csv_of(answers_table(models, run.record.classes)))
     if len(groups):
         write_bytes(folder / "by_group.csv", csv_of(groups))
     narrate("figures and report")

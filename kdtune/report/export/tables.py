@@ -1,12 +1,14 @@
 """The front as tables for other programs: `front.csv`, `front.json`, `front.parquet`, `seeds.csv`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdtune.files import write_bytes
 from kdtune.report.export.bundle.writing import write_pretty
-from kdtune.report.export.results.findings import Findings, ModelFindings
+from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.summary import GAPS
 from kdtune.text import cell
 
@@ -22,6 +24,11 @@ def write_tables(folder: Path, findings: Findings) -> None:
     write_bytes(folder / "front.csv", csv_of(table))
     write_pretty(folder / "front.json", findings_record(findings))
     table.to_parquet(folder / "front.parquet", index=False)
+    write_bytes(folder / "comparisons.csv", csv_of(comparisons_table(findings)))
+    write_bytes(folder / "by_class.csv", csv_of(class_table(findings)))
+    if findings.record.attributes:
+        write_bytes(folder / "group_changes.csv", csv_of(findings.comparisons.by_group))
+    write_bytes(folder / "confusion.csv", csv_of(findings.confusion))
     if findings.seeds:
         write_bytes(folder / "seeds.csv", csv_of(seeds_table(findings)))
 
@@ -110,6 +117,63 @@ def seeds_table(findings: Findings) -> "pandas.DataFrame":
     return pandas.DataFrame(rows)
 
 
+def comparisons_table(findings: Findings) -> "pandas.DataFrame":
+    """Return each comparison of a member with a baseline on test, one per row."""
+    import pandas
+
+    rows = []
+    for versus in findings.versus:
+        for name, found in versus.found.items():
+            verdict = "better" if name in versus.better else "worse" if name in versus.worse else ""
+            rows.append(
+                {
+                    "id": versus.student,
+                    "against": versus.other,
+                    "role": versus.role,
+                    "objective": name,
+                    "value": found.a,
+                    "of_baseline": found.b,
+                    "difference": found.difference,
+                    "low": found.low,
+                    "high": found.high,
+                    "p_holm": found.p,
+                    "beyond_noise": verdict,
+                }
+            )
+    return pandas.DataFrame(rows, columns=None if rows else ["id", "against", "role", "objective"])
+
+
+def class_table(findings: Findings) -> "pandas.DataFrame":
+    """Return the classes of every model on test, one per row, with the gains and losses of members.
+
+    `recall` is the share of the class's examples that are recognised, `precision` the share of the examples given the
+    class that belong to it. For `nds` and `teacher`: `ROLE_gained` and `ROLE_lost` examples, `ROLE_difference` of
+    recall, `ROLE_p` (McNemar), `ROLE_p_holm` over all students and classes, and `ROLE_beyond_noise`.
+    """
+    import pandas
+
+    changes = findings.comparisons.by_class
+    rows = []
+    for model in findings.models:
+        for entry in model.splits["test"]["by_class"]:
+            row: dict[str, Any] = {
+                "id": model.id,
+                "class": entry["class"],
+                "n": entry["n"],
+                "predicted": entry["predicted"],
+                "recall": entry["value"],
+                "recall_low": entry["interval"][0],
+                "recall_high": entry["interval"][1],
+                "precision": entry["precision"],
+            }
+            found = changes[(changes["id"] == model.id) & (changes["class"] == entry["class"])]
+            for _, change in found.iterrows():
+                for name in ("gained", "lost", "difference", "p", "p_holm", "beyond_noise"):
+                    row[f"{change['role']}_{name}"] = change[name]
+            rows.append(row)
+    return pandas.DataFrame(rows)
+
+
 def findings_record(findings: Findings) -> dict[str, Any]:
     """Return all findings as plain values; NaN stands for undefined."""
     record = findings.record
@@ -129,6 +193,8 @@ def findings_record(findings: Findings) -> dict[str, Any]:
         "hypervolume": dict(findings.hypervolume),
         "optimism": dict(findings.optimism),
         "seeds": findings.seeds,
+        "recommendation": asdict(findings.recommendation),
+        "comparisons": comparisons_table(findings).to_dict("records"),
         "notes": list(findings.notes),
         "members": [
             {

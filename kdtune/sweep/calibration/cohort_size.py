@@ -47,8 +47,13 @@ class CohortChoice:
 def choose_cohorts(plan: Plan, workers: int) -> CohortChoice:
     """Return what the space asks for, or what is fastest here."""
     asked = plan.space.resources.cohort
-    names = tuple(dict.fromkeys(pair.student for pair in plan.space.pairs))
-    if asked == 1:
+    # What stands before a model with another normalisation does not work side by side.
+    names = tuple(
+        name
+        for name in dict.fromkeys(pair.student for pair in plan.space.pairs)
+        if (file := plan.file("nds", name)) is None or (file.mean is None and file.shape is None)
+    )
+    if asked == 1 or not names:
         return CohortChoice()
     shape, n_classes = plan.dataset.input_shape, plan.dataset.n_classes
     if asked != "auto":

@@ -8,13 +8,13 @@ import contextlib
 import os
 import platform
 import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from kdtune.distill.evaluate import autocast
 from kdtune.errors import RunError
-from kdtune.models import build
 from kdtune.sweep.calibration.cache import Measurement
 from kdtune.sweep.plan import Plan, Speed
 
@@ -34,12 +34,16 @@ def fastest(architecture: str, plan: Plan) -> Speed:
     batch = plan.space.train_config().batch_size
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     n_classes = plan.dataset.n_classes
+    role = "nds" if any(pair.student == architecture for pair in plan.space.pairs) else "teacher"
+    file = plan.file(role, architecture)
     facts = [machine_name(device), torch.__version__, architecture, list(shape), batch, threads, n_classes]
+    if file is not None and file.shape is not None:
+        facts.append(list(file.shape))
     measured = Measurement("speed", facts)
     with contextlib.suppress(RunError, KeyError, TypeError):
         kept = measured.recall()
         return Speed(kept["precision"], kept["channels_last"])
-    times = _measure(architecture, shape, n_classes, batch, device, threads)
+    times = _measure(lambda: plan.module(role, architecture), shape, batch, device, threads)
     best = min(times, key=lambda speed: times[speed])
     chosen = best if times[best] * _MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
     seconds = {
@@ -63,13 +67,17 @@ def _cpu_name() -> str:
 
 
 def _measure(
-    architecture: str, shape: tuple[int, ...], n_classes: int, batch: int, device: torch.device, threads: int
+    build: Callable[[], nn.Module],
+    shape: tuple[int, ...],
+    batch: int,
+    device: torch.device,
+    threads: int,
 ) -> dict[Speed, float]:
     """Return the fewest seconds per step of each variant, interleaved, measured for at most a few seconds in all."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        model = build(architecture, input_shape=shape, n_classes=n_classes).to(device).train()
+        model = build().to(device).train()
         inputs = torch.randn(batch, *shape, device=device)
         labels = torch.zeros(batch, dtype=torch.int64, device=device)
         best = {speed: float("inf") for speed in _VARIANTS}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kdtune.models import Builder, models
+from kdtune.models.families.find import adopted
 from kdtune.registry import Registry
 from kdtune.runs.measure import Measure
 from kdtune.runs.user_measures import measures
@@ -41,9 +42,12 @@ class UserCode:
 
         Args:
             measure_names: also with attribute and group, as in `mine@race`.
+
+        A library's model may have been found in a folder that a worker does not see.
         """
+        names = list(architectures)
         return cls(
-            _own(models, architectures, lambda builder: builder),
+            {**_own(models, names, lambda builder: builder), **adopted(n for n in names if n not in models)},
             _own(measures, (name.partition("@")[0] for name in measure_names), lambda m: m.of_answers),
         )
 

@@ -1,20 +1,22 @@
 """Trains models as parallel Ray tasks: their reports arrive as they come, their weights at the end."""
 
 import contextlib
+import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import ray
-import safetensors.torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
+from kdtune.distill.device_errors import device_words, is_device_error
 from kdtune.distill.training import Training
+from kdtune.distill.weights.state import saved_state
 from kdtune.runs.records import Report
 from kdtune.space.reading import Resources
+from kdtune.sweep.remote.allotment import Allotment
 from kdtune.sweep.remote.carried_code import UserCode
-from kdtune.sweep.remote.cluster import TEACHER_GPU, Allotment
 from kdtune.sweep.remote.teacher_server import TeacherClient, TrainedTeacher, serve_teachers
 from kdtune.sweep.remote.watchdog import watchdog
 from kdtune.sweep.remote.worker_registry import LOST, RegistryClient
@@ -53,11 +55,17 @@ def train_model(
     try:
         while not training.done:
             yield "report", training.step().to_dict()
+    except Exception as error:
+        if not is_device_error(error):
+            raise
+        # Whatever this process would compute next would fail too, so it ends, and Ray starts another one.
+        if registry is not None:
+            registry.report_failure((number,), device_words(error))
+        os._exit(1)
     finally:
         if registry is not None:
             registry.end()
-    state = {name: tensor.contiguous().cpu() for name, tensor in training.model.state_dict().items()}
-    yield "weights", safetensors.torch.save(state)
+    yield "weights", saved_state(training.model.state_dict())
 
 
 @dataclass(frozen=True)
@@ -135,13 +143,8 @@ class TaskTrainer:
             on_report: called with each report as it comes; after a loss, earlier ones come again.
             on_lost: called with each model that is trained again, and why.
         """
-        shares = max(1, planned or len(jobs))
-        threads = max(1, int(min(self.allotment.total_cpus / shares, self.allotment.largest_node)))
-        gpus = min(1.0, self.allotment.total_gpus / shares)
-        gpus = max(self.allotment.gpus, gpus * (1 - TEACHER_GPU))
-        task = train_model.options(
-            num_cpus=min(threads, self.allotment.total_cpus), num_gpus=gpus, num_returns="streaming"
-        )
+        threads, gpus = self.allotment.share(max(1, planned or len(jobs)))
+        task = train_model.options(num_cpus=threads, num_gpus=gpus, num_returns="streaming")
         numbers = {name: number for number, name in enumerate(jobs)}
         streams: dict[Any, str] = {}
         reports: dict[str, list[Report]] = {}

@@ -14,8 +14,8 @@ from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
 from kdtune.distill.config import Job
 from kdtune.distill.teacher import TeacherSignal, signal_of
 from kdtune.distill.weights.module import module_of
+from kdtune.sweep.remote.allotment import TEACHER_GPU, Allotment
 from kdtune.sweep.remote.carried_code import UserCode
-from kdtune.sweep.remote.cluster import TEACHER_GPU, Allotment
 from kdtune.sweep.remote.worker_setup import prepare_process
 
 _ATTEMPTS = 5

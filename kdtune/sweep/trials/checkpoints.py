@@ -12,11 +12,11 @@ from kdtune.distill.checkpoint import read_checkpoint
 from kdtune.errors import KdtuneError
 from kdtune.fairness import count
 from kdtune.files import read_json, sha256_of
-from kdtune.models import build
 from kdtune.runs.jsonl import read_backwards
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.plan import Plan
+from kdtune.text import byte_size
 
 Keep = Literal["all", "front", "none"]
 
@@ -92,7 +92,7 @@ def room_needed(plan: Plan, workers: int) -> tuple[int, int, int]:
     If those of the front are kept, only those at work are counted, because nobody knows how long a front will grow.
     """
     space, dataset = plan.space, plan.dataset
-    weights = max(_weights(pair.student, dataset) for pair in space.pairs)
+    weights = max(_weights(pair.student, plan) for pair in space.pairs)
     records = space.budget.epochs * _epoch_bytes(dataset) + len(dataset.validation)
     checkpoint = weights * _STATES[space.train_config().optimizer] + records
     trials = space.budget.trials or 0
@@ -108,22 +108,15 @@ def say_room(plan: Plan, workers: int, root: Path) -> str:
         plan.space.keep
     ]
     trials = plan.space.budget.trials
-    for_records = "" if trials is None else f", {size(records)} for the records of {trials:,} trials"
-    line = f"disk: {size(checkpoint)} per checkpoint (kept: {which}){for_records}; {size(free)} are free"
-    return line if kept + records < free else f"{line}: NOT ENOUGH, about {size(kept + records)} are needed"
+    for_records = "" if trials is None else f", {byte_size(records)} for the records of {trials:,} trials"
+    line = f"disk: {byte_size(checkpoint)} per checkpoint (kept: {which}){for_records}; {byte_size(free)} are free"
+    return (
+        line if kept + records < free else f"{line}: NOT ENOUGH, about {byte_size(kept + records)} are needed"
+    )
 
 
-def size(n: float) -> str:
-    """Return a number of bytes in a form for people."""
-    units = ["B", "kB", "MB", "GB", "TB"]
-    while n >= 1000 and len(units) > 1:
-        n /= 1000
-        del units[0]
-    return f"{n:.1f} {units[0]}" if n < 10 and units[0] != "B" else f"{n:.0f} {units[0]}"
-
-
-def _weights(architecture: str, dataset: Dataset) -> int:
-    model = build(architecture, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
+def _weights(architecture: str, plan: Plan) -> int:
+    model = plan.module("nds", architecture)
     return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
 
 

@@ -1,6 +1,8 @@
 """What is to be trained next: trials that an earlier driver left unfinished, new ones of the study, and retries."""
 
+import shutil
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import optuna
 
@@ -22,6 +24,7 @@ class ProposalQueue:
         self._begun = len(study.get_trials(deepcopy=False))
         self._waiting: list[Proposal] = []
         self._pairs: dict[int, str] = {}
+        self._most: int | None = None
 
     @property
     def unfinished(self) -> list[int]:
@@ -54,6 +57,28 @@ class ProposalQueue:
         """Propose this one after those that wait."""
         self._waiting.append(proposal)
 
+    def halve(self, proposal: Proposal, rest: Sequence[ProposedStudent]) -> None:
+        """Propose the rest of a cohort as two of half its size, before all others; later cohorts are no larger."""
+        assert proposal.state is not None
+        self._most = -(-len(rest) // 2)
+        halves = self._cut(rest, proposal.state)
+        for half in halves:
+            if half.state is not None and half.state != proposal.state and proposal.state.exists():
+                shutil.copyfile(proposal.state, half.state)  # it resumes the members that it knows
+        proposal.state.unlink(missing_ok=True)
+        self.put_first(halves)
+
+    def _cut(self, members: Sequence[ProposedStudent], state: Path) -> list[Proposal]:
+        """Return cohorts of these members, none larger than what is known to have room."""
+        if self._most is None or len(members) <= self._most:
+            return [Proposal(tuple(members), state)]
+        if self._most == 1:
+            return [Proposal((member,)) for member in members]
+        return [
+            Proposal(tuple(members[k : k + self._most]), state.with_stem(f"{state.stem}-{self._most}-{k}"))
+            for k in range(0, len(members), self._most)
+        ]
+
     def _next_block(self) -> list[Proposal]:
         """Propose the trials of the next block: its unfinished ones and those that are still to come."""
         size = self._plan.cohort
@@ -80,7 +105,7 @@ class ProposalQueue:
             members = tuple(students[number] for number in numbers)
             state = self._files.cohort(f"b{first // size:04d}-{signature}").resolve()
             if members[0].job.architecture in self._plan.fused:
-                proposals.append(Proposal(members, state))
+                proposals += self._cut(members, state)
             else:
                 proposals += [Proposal((member,)) for member in members]
         return proposals

@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 
+from kdtune.distill.device_errors import OUT_OF_MEMORY
 from kdtune.errors import DiskError
 from kdtune.files import write_json
 from kdtune.runs.jsonl import read_records
@@ -163,7 +164,8 @@ class TrialManager:
         """Run again what a dead worker leaves behind, unless that has happened too often.
 
         The first few times a cohort is run again as it was, because usually the machine failed. After that each of its
-        students is trained by itself, so that one that kills its worker does not affect the others.
+        students is trained by itself, so that one that kills its worker does not affect the others. A cohort that has
+        no room on its GPU would have none the next time either: it is halved, and so are those that come later.
         """
         if proposal.state is None and not rest:
             return
@@ -173,6 +175,12 @@ class TrialManager:
         if self.should_stop():
             for model in models:
                 self._writer.model_state(model.id, "interrupted", reason)
+        elif len(rest) > 1 and reason.startswith(OUT_OF_MEMORY):
+            for model in models:
+                self._writer.model_state(
+                    model.id, "interrupted", f"{reason}; half as many are trained as one"
+                )
+            self._queue.halve(proposal, rest)
         elif spent and proposal.state is None:
             times = f" ({failures + 1} times)" if failures else ""
             self._end(rest[0].number, "failed", reason + times)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import torch
 from ray import tune
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
+from kdtune.distill.device_errors import device_words, is_device_error
 from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.errors import DiskError, KdtuneError, RunError
@@ -84,7 +84,7 @@ class CohortTrial(tune.Trainable):
 
         A resumed cohort first returns the reports that it holds: the driver may have missed them, and may still decide
         on them before the next epoch. A cohort that can't be trained ends with `failed`, because a retry would fail
-        too. An error that may not recur (from Ray, the disk, or a GPU that others fill too) ends the process.
+        too. An error that may not recur in another process (from Ray, the disk, or the GPU) ends this one.
         """
         self._registry.begin(self._proposal.numbers)
         try:
@@ -106,10 +106,13 @@ class CohortTrial(tune.Trainable):
             return {"done": True, "failed": str(error)}
         except MemoryError:
             return {"done": True, "failed": "out of memory"}
-        except (ray.exceptions.RayError, OSError, torch.OutOfMemoryError) as error:
+        except (ray.exceptions.RayError, OSError) as error:
             self._registry.report_failure(self._proposal.numbers, _said(error))
             raise
         except Exception as error:
+            if is_device_error(error):
+                self._registry.report_failure(self._proposal.numbers, device_words(error))
+                raise
             return {"done": True, "failed": _said(error), "traceback": traceback.format_exc()}
         finally:
             self._registry.end()

@@ -1,3 +1,4 @@
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -41,14 +42,15 @@ def test_the_page_stands_alone(exported: tuple[Path, Any]) -> None:
     assert not re.search(r"\bnan\b|None", text)
 
 
-def test_three_sentences_come_first_and_carry_the_numbers(exported: tuple[Path, Any]) -> None:
+def test_three_paragraphs_come_first_and_say_of_test_what_is_true_there(exported: tuple[Path, Any]) -> None:
     out, findings = exported
     said = opening(findings)
     assert len(said) == 3
-    assert f"Of 4 students trained to the end, {len(findings.members)} are on the Pareto front" in said[0]
-    best = max(findings.members, key=lambda m: m.searched["accuracy"])
-    assert f"{best.id}, is right on {100 * best.value('accuracy'):.1f} %" in said[1]
-    text = (out / "report.html").read_text(encoding="utf-8")
+    best = max(findings.members, key=lambda m: m.splits["test"]["values"]["accuracy"])
+    assert f"{best.id}, is right on {100 * best.value('accuracy'):.1f}\N{NO-BREAK SPACE}%" in said[1]
+    assert said[2].startswith(f"With {findings.focus.id}, examples of class")
+    text = html.unescape((out / "report.html").read_text(encoding="utf-8"))
+    assert f"Of 4 students trained to the end, {len(findings.members)} are on the Pareto front" in text
     assert text.index(said[0]) < text.index(said[1]) < text.index(said[2]) < text.index("<figure>")
 
 
@@ -60,4 +62,4 @@ def test_nothing_is_called_fair(exported: tuple[Path, Any]) -> None:
 
 
 def test_names_from_the_data_are_escaped() -> None:
-    assert "<script>" not in table(["<script>"], [["<script>", ("<script>", "<script>")]])
+    assert "<script>" not in table(["<script>"], [["<script>"], [("<script>", "<script>")]])

@@ -49,8 +49,15 @@ def _builder(turns: Path, deed: str, times: int) -> Callable[..., torch.nn.Modul
             return super().train(mode)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if os.environ.get("KDTUNE_TEST_BROKEN_DEVICE"):
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
             if self.bad and self.epochs:
                 match deed:
+                    case "break the device":
+                        os.environ["KDTUNE_TEST_BROKEN_DEVICE"] = (
+                            "1"  # whatever this process computes next fails too
+                        )
+                        raise RuntimeError("CUDA error: device-side assert triggered")
                     case "sleep":
                         time.sleep(3600)
                     case "stop":
@@ -119,6 +126,15 @@ def test_what_dies_is_trained_again_and_given_up_with_a_reason(bad: Any, tmp_pat
     assert always.weights is None
     assert always.failure == f"{LOST} (2 times)"
     assert again == {name: [f"{LOST}; it is trained again"] for name in names}
+
+
+def test_a_broken_device_costs_one_retry_in_another_process(bad: Any, tmp_path: Path) -> None:
+    names = [bad("break the device"), bad("break the device", 9)]
+    (once, always), again = trained(names, tmp_path, None)
+    assert once.weights is not None
+    words = "the GPU failed: CUDA error: device-side assert triggered"
+    assert always.failure == f"{words} (2 times)"
+    assert again == {name: [f"{words}; it is trained again"] for name in names}
 
 
 @pytest.mark.slow  # it waits three times

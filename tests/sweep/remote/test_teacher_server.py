@@ -9,7 +9,8 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.training import Training
-from kdtune.sweep.remote.cluster import Allotment
+from kdtune.sweep.remote.allotment import Allotment, Node
+from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.teacher_server import TrainedTeacher, serve_teachers
 
 
@@ -32,9 +33,11 @@ def test_logits_outlive_the_process_that_made_them(ray_session: None, plan_of: A
     training = Training(job, DeviceData(arrays, torch.device("cpu"), view_seed=0, augment=False))
     training.run()
     teacher = TrainedTeacher(job, safetensors.torch.save(training.model.state_dict()))
-    allotment = Allotment(1, 1, 0, 2, 0)
+    allotment = Allotment(1, 1, 0, (Node(2),))
     shared = ray.put(arrays)
-    with serve_teachers(shared, {"mlp-16": teacher}, {}, allotment, view_seed=0, augment=False) as served:
+    with serve_teachers(
+        shared, {"mlp-16": teacher}, UserCode.of(()), allotment, view_seed=0, augment=False
+    ) as served:
         before = served.signal("mlp-16")
         first = before.logits(0).clone()
         assert kill_servers() == 1

@@ -11,7 +11,8 @@ import pytest
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState, RunState
-from kdtune.sweep.trials.checkpoints import CheckpointRetention, Keep, room_needed, say_room, size
+from kdtune.sweep.trials.checkpoints import CheckpointRetention, Keep, room_needed, say_room
+from kdtune.text import byte_size
 
 
 def dominated(values: np.ndarray) -> list[bool]:
@@ -93,6 +94,6 @@ def test_the_line_about_disk_space(
 
 
 def test_sizes() -> None:
-    assert [size(n) for n in (0, 999, 1000, 15_400, 2.5e6, 7e10, 3e13)] == [
+    assert [byte_size(n) for n in (0, 999, 1000, 15_400, 2.5e6, 7e10, 3e13)] == [
         "0 B", "999 B", "1.0 kB", "15 kB", "2.5 MB", "70 GB", "30 TB"
     ]  # fmt: skip

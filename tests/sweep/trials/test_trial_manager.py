@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from kdtune.distill.checkpoint import write_checkpoint
+from kdtune.distill.device_errors import OUT_OF_MEMORY
 from kdtune.fairness import count
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.objectives import References
@@ -496,6 +497,30 @@ def test_a_cohort_that_can_t_be_trained_is_tried_one_by_one(begin: Any) -> None:
     sweep.train(again[0])
     sweep.manager.close(again[1], {"failed": "out of memory"}, lost=None)
     assert [sweep.state(n) for n in range(3)] == ["done", "failed", "failed"]
+
+
+def test_a_cohort_that_has_no_room_on_its_gpu_is_halved_and_so_are_later_ones(begin: Any) -> None:
+    sweep = begin(cohort=4, budget={"trials": 8, "epochs": 2})
+    first = sweep.manager.next_proposal()
+    first.state.parent.mkdir(parents=True, exist_ok=True)
+    first.state.write_bytes(b"state")
+    sweep.manager.close(first, None, lost=f"{OUT_OF_MEMORY}: tried to allocate 2 GiB")
+    later = [sweep.manager.next_proposal() for _ in range(4)]
+    assert [p.numbers for p in later] == [(0, 1), (2, 3), (4, 5), (6, 7)]
+    assert len({p.state for p in (first, *later)}) == 5
+    assert [p.state.exists() for p in (first, *later)] == [False, True, True, False, False], (
+        "each half resumes"
+    )
+    assert {sweep.writer.state.trials[f"t{n:04d}"].failures for n in range(4)} == {0}, (
+        "it is no failure of theirs"
+    )
+    sweep.manager.close(later[0], None, lost=f"{OUT_OF_MEMORY}: tried to allocate 1 GiB")
+    alone = [sweep.manager.next_proposal() for _ in range(2)]
+    assert [(p.numbers, p.state) for p in alone] == [((0,), None), ((1,), None)]
+    for _ in range(3):
+        sweep.manager.close(alone[0], None, lost=f"{OUT_OF_MEMORY}: tried to allocate 1 GiB")
+    assert sweep.state(0) == "failed"
+    assert sweep.writer.state.trials["t0000"].message.startswith(OUT_OF_MEMORY)
 
 
 def test_the_next_driver_forms_the_same_cohorts(begin: Any) -> None:

@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from kdtune.sweep import search
-from kdtune.sweep.remote.cluster import Allotment
+from kdtune.sweep.remote.allotment import Allotment, Node
 from kdtune.sweep.tune.scheduler import AskingScheduler
 
 
@@ -52,7 +52,7 @@ def test_tune_gets_no_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     for wrapper in ("with_parameters", "with_resources"):
         monkeypatch.setattr(f"ray.tune.{wrapper}", lambda trainable, *_, **__: trainable)
     parts = MagicMock()
-    search._fit(parts, Allotment(1, 1, 0, 1, 0), parts, parts)
+    search._fit(parts, Allotment(1, 1, 0, (Node(1),)), parts, parts)
     assert asked["tune_config"].metric is None
     assert asked["tune_config"].mode is None
 

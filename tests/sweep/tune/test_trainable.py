@@ -18,6 +18,7 @@ from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
+from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.remote.run_folder import RunFolder
 from kdtune.sweep.remote.worker_registry import WorkerRegistry
@@ -66,7 +67,7 @@ class Played:
         references = {pair.pair: References(counts, counts) for pair in plan.space.pairs}
         study = open_study(files.journal, plan.objectives)
         self.manager = TrialManager(
-            plan, files, self.writer, study, references, stopping=lambda: False, deadline=None
+            plan, files, self.writer, study, references, stopping=lambda: False, clock=WorkClock()
         )
         self.worker: Any = object.__new__(CohortTrial)
         self.worker._shared = SimpleNamespace(extras=(), rungs=plan.rungs)
@@ -160,6 +161,24 @@ def test_killed_after_any_result_it_ends_like_an_uninterrupted_sweep(
             for p in (played, uninterrupted)
         )
         assert got == expected
+
+
+@pytest.mark.parametrize("cohort", [1, 4])
+def test_an_error_of_the_device_ends_the_process_with_its_reason(play: Any, cohort: int) -> None:
+    """After a sticky error every later trial in the process would fail too."""
+    played = play("a", cohort)
+    said: list[Any] = []
+    played.worker._registry.report_failure = lambda *words: said.append(words)
+
+    def broken(members: Any, *_: Any, **__: Any) -> Any:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered\nand more")
+
+    played.worker._open = broken
+    proposal = played.manager.next_proposal()
+    played.worker._begin(proposal.to_config())
+    with pytest.raises(torch.AcceleratorError):
+        played.worker.step()
+    assert said == [(proposal.numbers, "the GPU failed: CUDA error: device-side assert triggered")]
 
 
 def test_a_worker_without_the_run_s_disk_gives_the_same_results(play: Any) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 
 from kdtune.data.dataset import Dataset
 from kdtune.distill.config import TrainConfig
 from kdtune.distill.evaluate import count_all
+from kdtune.distill.weights.module import file_of
+from kdtune.distill.weights.state import saved_state
 from kdtune.errors import KdtuneError
 from kdtune.files import dumps, read_json, write_bytes
 from kdtune.report.evaluate.evaluation import Evaluated, SplitData
@@ -41,6 +42,13 @@ _TRAINING = tuple(item.name for item in fields(TrainConfig))
 def config_of(trained: Trained, origin: Provenance, weights: bytes, parameters: int) -> dict[str, Any]:
     """Return the content of a student's `config.json`."""
     config, record, normalisation = trained.config, origin.run.record, origin.dataset.normalisation
+    library, file = record.models.get(trained.architecture), file_of(trained.job)
+    own_input = None
+    if file is not None and (file.mean is not None or file.shape is not None):
+        own_input = {
+            "shape": None if file.shape is None else list(file.shape),
+            "renormalised": file.mean is not None,
+        }
     return {
         "form": FORM,
         "kind": KIND,
@@ -48,6 +56,8 @@ def config_of(trained: Trained, origin: Provenance, weights: bytes, parameters: 
         "id": trained.id,
         "run": origin.run.name,
         "architecture": trained.architecture,
+        "library": None if library is None else {**library, "source": ""},
+        "own_input": own_input,
         "parameters": parameters,
         "input_shape": list(origin.dataset.input_shape),
         "classes": list(record.classes),
@@ -71,7 +81,7 @@ def write_bundle(
 ) -> None:
     """Write weights, configuration and metrics of a student into a new folder."""
     folder.mkdir(parents=True)
-    weights = safetensors.torch.save(dict(trained.state), metadata={"format": "pt"})
+    weights = saved_state(trained.state, metadata={"format": "pt"})
     write_bytes(folder / WEIGHTS, weights)
     write_pretty(folder / CONFIG, config_of(trained, origin, weights, parameters))
     write_pretty(folder / METRICS, metrics)

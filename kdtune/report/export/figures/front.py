@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator
 
+from kdtune.report.drawing.label_points import label_points
 from kdtune.report.drawing.style import (
     GRID,
     INK,
@@ -17,15 +18,15 @@ from kdtune.report.drawing.style import (
     STUDENT,
     TEACHER,
     WIDE,
-    label_points,
     new_figure,
     number_label,
+    percent_label,
 )
-from kdtune.report.export.labels import axis_label, chances, interval_of, short
-from kdtune.report.export.results.findings import Findings, ModelFindings
+from kdtune.report.export.labels import axis_label, bare, chance_of, interval_of, is_share, short
+from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
-from kdtune.text import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,8 @@ def caption(findings: Findings) -> str:
     return (
         f"Hollow: values on {findings.n['validation']:,} validation examples, by which the search chose the members. "
         f"Filled: the same students on {findings.n['test']:,} test examples, with 95 % intervals{reseeded}. The line "
-        "joins the members that no other dominates on test (the optimistic front). Grey dots: the other trials."
+        "joins the members that no other dominates on test (the optimistic front). Grey dots: the other trials. A "
+        "model that has no room for its name stands in the table below."
     )
 
 
@@ -94,6 +96,8 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
     ax.set_xlabel(axis_label(x, two_lines=ticks < 7))
     ax.set_ylabel(axis_label(y, two_lines=ticks < 7))
     for axis, objective in (("x", x), ("y", y)):
+        if is_share(objective):
+            getattr(ax, f"{axis}axis").set_major_formatter(percent_label)
         if objective.measure.name in _LOGARITHMIC:
             getattr(ax, f"set_{axis}scale")("log")
             scale = getattr(ax, f"{axis}axis")
@@ -166,7 +170,9 @@ def _known(value: float) -> float | None:
 def _labels(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
     at: dict[tuple[float, float, str], list[str]] = {}
     avoid = []
-    for model in findings.models:
+    # The best places go to the student that the page speaks of, and to what it is compared with.
+    first = [findings.focus, *findings.baselines]
+    for model in [*first, *(m for m in findings.members if m is not findings.focus)]:
         now = (model.value(x.name), model.value(y.name))
         if not np.isnan(now).any():
             colour = _mark(model)[0] if model.role != "student" else INK
@@ -196,13 +202,15 @@ def _whiskers(model: ModelFindings, objective: Objective) -> np.ndarray | None:
 
 
 def _chance(ax: "Axes", findings: Findings, x: Objective) -> None:
-    values = chances(findings.members, x)
-    if not values:
+    """Shade what a model with equal rates in all groups would show."""
+    chance = chance_of(findings.focus, x)
+    if chance is None:
         return
-    high = max(values)
-    ax.axvspan(0, high, color=GRID, alpha=0.55, linewidth=0, zorder=0)
+    mean, high = chance
+    ax.axvspan(0, high, color=GRID, alpha=0.4, linewidth=0, zorder=0)
+    ax.axvline(mean, color=GRID, linewidth=1.0, zorder=0)
     ax.annotate(
-        f"chance alone: up to {number(high, 2)}",
+        f"equal rates: {bare(mean, x)} on average,\nup to {bare(high, x)} in 95 of 100",
         (high, 0),
         xycoords=("data", "axes fraction"),
         xytext=(4, 4),
@@ -248,6 +256,8 @@ def _single(findings: Findings, width: float) -> Figure:
             zorder=5,
         )
     _chance(ax, findings, objective)
+    if is_share(objective):
+        ax.xaxis.set_major_formatter(percent_label)
     ax.set_yticks(range(len(models)), [short(model) for model in models])
     ax.set_xlabel(axis_label(objective))
     ax.grid(axis="y", visible=False)

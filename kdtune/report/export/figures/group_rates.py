@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kdtune.report.drawing.style import COLOURS, MARKERS, WIDE, new_figure
+from kdtune.report.drawing.style import COLOURS, MARKERS, WIDE, new_figure, percent_label
 from kdtune.report.export.labels import short
-from kdtune.report.export.results.findings import Findings, ModelFindings
+from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.model import ModelFindings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ def caption(findings: Findings, attribute: str) -> str:
         if len(findings.record.classes) == 2
         else "TPR: share of the class's examples that are recognised."
     )
-    return f"On test, with 95 % Wilson intervals; the sizes of the groups are above. {rates}{missing}"
+    return f"On test, with 95 % Wilson intervals; the sizes of the groups are in the key. {rates}{missing}"
 
 
 def draw(findings: Findings, attribute: str, width: float) -> Figure:
@@ -47,7 +48,7 @@ def draw(findings: Findings, attribute: str, width: float) -> Figure:
     for ax in list(grid.flat)[len(panels) :]:
         ax.set_axis_off()
     for ax in grid[-1]:
-        ax.set_xlabel("share of the group's examples")
+        ax.set_xlabel("% of the group's examples")
     sizes = [g["n"] for g in findings.models[0].splits["test"]["attributes"][attribute]["groups"]]
     handles = [
         Line2D(
@@ -106,6 +107,7 @@ def _panel(ax: "Axes", findings: Findings, attribute: str, title: str, rate: str
     ax.spines["left"].set_visible(False)
     ax.set_title(title)
     ax.set_xlim(-0.03, 1.03)
+    ax.xaxis.set_major_formatter(percent_label)
 
 
 def _shares(model: ModelFindings, attribute: str, rate: str, c: int | None) -> list[Mapping[str, Any]]:

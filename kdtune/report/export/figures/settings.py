@@ -17,9 +17,11 @@ from kdtune.report.drawing.style import (
     WIDE,
     new_figure,
     number_label,
+    percent_label,
 )
+from kdtune.report.export.labels import is_share, measure_name
 from kdtune.report.export.results.findings import Findings
-from kdtune.runs.summary import GAPS
+from kdtune.runs.objectives import objective_of
 
 if TYPE_CHECKING:
     import pandas
@@ -71,10 +73,18 @@ def draw(findings: Findings, width: float) -> Figure:
         last = name == names[-1]
         ax.set_xlabel(_NAMES[setting] if last or width < WIDE else "")
         if width < WIDE or setting == columns[0]:
-            ax.set_ylabel(name.upper() if name in GAPS else name.replace("_", " "))
+            ax.set_ylabel(_label(findings, name))
     figure.legend(handles=_key(findings), loc="outside upper left", ncols=4 if width >= WIDE else 2)
     figure.align_ylabels()
     return figure
+
+
+def _label(findings: Findings, name: str) -> str:
+    objective = objective_of(findings.record, name)
+    words = measure_name(objective).split()
+    half = -(-len(words) // 2)
+    shown = f"{' '.join(words[:half])}\n{' '.join(words[half:])}" if len(words) > 1 else words[0]
+    return shown + (", %" if is_share(objective) else "")
 
 
 def _panel(ax: "Axes", findings: Findings, name: str, setting: str, *, named: bool) -> None:
@@ -102,6 +112,8 @@ def _panel(ax: "Axes", findings: Findings, name: str, setting: str, *, named: bo
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.minorticks_off()
     ax.margins(0.06, 0.14)
+    if is_share(objective_of(findings.record, name)):
+        ax.yaxis.set_major_formatter(percent_label)
     if named:
         _name_lines(ax, findings, name)
 

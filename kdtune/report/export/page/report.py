@@ -1,18 +1,22 @@
-"""`report.html`: one page, from three sentences for the person who decides down to the last table."""
+"""`report.html`: one page, from three paragraphs for the person who decides down to the last table."""
 
-import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kdtune.report.drawing.html import Cell, Rows, render
+from kdtune.report.drawing.html import Rows, render
 from kdtune.report.drawing.picture import Picture
-from kdtune.report.export.labels import interval_of, measure_name, short, value_text
-from kdtune.report.export.page.sentences import bound, opening
-from kdtune.report.export.results.findings import Findings, ModelFindings
-from kdtune.runs.objectives import Objective, objective_of
-from kdtune.runs.summary import GAPS
-from kdtune.text import number, setting
+from kdtune.report.export.labels import measure_name
+from kdtune.report.export.page import tables
+from kdtune.report.export.page.losses import (
+    class_changes_in_words,
+    group_changes_in_words,
+    of_groups,
+    ratios_in_words,
+)
+from kdtune.report.export.page.sentences import bound, front_in_words, opening
+from kdtune.report.export.results.findings import Findings
+from kdtune.text import file_name
 
 if TYPE_CHECKING:
     import pandas
@@ -28,20 +32,30 @@ NOT_MEASURED = (
 def page(findings: Findings, pictures: Sequence[Picture], groups: "pandas.DataFrame") -> str:
     """Return the report as HTML."""
     record = findings.record
+    attributes = list(record.attributes)
     return render(
         "export.html",
         title=f"Students of run {record.name}",
         under=f"{_under(findings)}, searched {datetime.fromtimestamp(record.created):%Y-%m-%d}",
         opening=opening(findings),
+        focus=findings.focus.id,
         pictures={picture.name: picture for picture in pictures},
-        group_pictures=[picture for picture in pictures if picture.name.startswith("groups-")],
         kinds=["baseline" if model.role != "student" else "" for model in findings.models],
-        front=_front_table(findings),
+        versus=tables.versus_table(findings),
+        advice=_advice(findings),
+        front_words=front_in_words(findings),
+        front=tables.front_table(findings),
+        attributes=[_attribute(findings, pictures, name) for name in attributes],
+        calibration=tables.calibration_table(findings, "") if not attributes else None,
+        class_words=class_changes_in_words(findings, findings.focus),
+        classes=tables.class_table(findings) if len(record.classes) <= tables.MOST_CLASSES else None,
+        confusions=_confusions(findings),
         trust=[*_optimism(findings), *_gaps(findings), *_undefined(findings), *findings.notes],
-        doubts=_doubt_tables(findings),
-        seeds=_seeds_table(findings) if findings.seeds else None,
-        groups=_groups_table(groups),
+        shifts=tables.shift_table(findings),
+        seeds=tables.seeds_table(findings) if findings.seeds else None,
+        groups=tables.groups_table(groups),
         not_measured=NOT_MEASURED,
+        files=_files(findings),
         made=_made(findings),
         code=_code(findings),
     )
@@ -56,63 +70,55 @@ def _under(findings: Findings) -> str:
     )
 
 
-def _front_table(findings: Findings) -> Rows:
-    settings = [name for name in ("temperature", "alpha") if any(name in m.config for m in findings.members)]
-    names = list(dict.fromkeys(["accuracy", *(o.name for o in findings.objectives)]))
-    objectives = [objective_of(findings.record, name) for name in names]
-    heads = ["student", *(f"{measure_name(o)}, test" for o in objectives)]
-    heads += [f"{measure_name(o)}, validation" for o in objectives]
-    heads += [{"temperature": "T", "alpha": "α"}.get(name, name) for name in settings]
-    rows: list[list[Cell]] = []
-    for k, model in enumerate(findings.models):
-        row: list[Cell] = [_name(findings, model, k)]
-        row += [(value_text(model, o), _between(model, o)) for o in objectives]
-        row += [value_text(model, o, searched=True) for o in objectives]
-        row += [setting(model.config.get(name, "")) for name in settings]
-        rows.append(row)
-    return Rows(heads, rows)
+def _advice(findings: Findings) -> list[str]:
+    """Say by which rule a student was named, and which students never are."""
+    found = findings.recommendation
+    lines = [
+        "A student is named if on test it is better than its network trained without a teacher beyond noise; among "
+        "several, the one nearest to the best of all objectives on validation."
+    ]
+    lines += [f"{name} is never named: it {why}." for name, why in found.unusable.items()]
+    left = [o for o in findings.objectives if not any(o.name in v.found for v in findings.versus)]
+    if left:
+        lines.append(f"Not compared: {', '.join(measure_name(o) for o in left)}.")
+    return lines
 
 
-def _name(findings: Findings, model: ModelFindings, k: int) -> Cell:
-    if k >= len(findings.members):
-        return short(model)
-    marks = [str(model.config["pair"]).replace("->", " → ")] if len(findings.record.pairs) > 1 else []
-    if not findings.optimistic[k]:
-        marks.append("dominated on test")
-    if not model.exported:
-        marks.append("no folder")
-    return (model.id, "; ".join(marks)) if marks else model.id
+def _attribute(findings: Findings, pictures: Sequence[Picture], attribute: str) -> dict[str, object]:
+    """Return the part of the page about one sensitive attribute."""
+    focus = findings.focus
+    return {
+        "name": attribute,
+        "words": [
+            *of_groups(findings, focus, attribute),
+            *ratios_in_words(findings, focus, attribute),
+            *group_changes_in_words(findings, focus, attribute),
+        ],
+        "pictures": [p for p in pictures if p.name == file_name(f"groups-{attribute}")],
+        "sizes": tables.sizes_table(findings, attribute),
+        "calibration": tables.calibration_table(findings, attribute),
+    }
 
 
-def _between(model: ModelFindings, objective: Objective) -> str:
-    interval = interval_of(model, objective)
-    return "" if interval is None else f"{number(interval[0])} to {number(interval[1])}"
+def _confusions(findings: Findings) -> list[Rows]:
+    """Return the confusion matrices of the student in focus: over all examples, and by group."""
+    if len(findings.record.classes) > tables.MOST_CELLS:
+        return []
+    parts = [("", "all"), *((a, g) for a, names in findings.record.attributes.items() for g in names)]
+    return [tables.confusion_table(findings, *part) for part in parts]
 
 
 def _optimism(findings: Findings) -> list[str]:
     volumes = findings.hypervolume
-    changes = [
-        (o, findings.optimism[o.name])
-        for o in findings.objectives
-        if not math.isnan(findings.optimism[o.name])
-    ]
-    lines = []
-    if changes:
-        said = " and ".join(
-            f"{number(abs(change))} {'worse' if change > 0 else 'better'} in {measure_name(o)}"
-            for o, change in changes
-        )
-        lines.append(
-            "The values by which a front was chosen tend to be optimistic. On test, the members are on average "
-            f"{said}."
-        )
-    lines.append(
+    lines = [
+        "The values by which a front was chosen tend to be optimistic. The table below shows how far the students "
+        "moved from validation to test, beside models that nobody chose: what moved all of them alike is the split.",
         f"The hypervolume (share of the objectives' unit cube that the front dominates) is {volumes['searched']:.4f} "
         f"as searched on validation. On test it is {volumes['test_optimistic']:.4f} for the members that no other "
         f"dominates (optimistic: {int(findings.optimistic.sum())} of {len(findings.members)}), and "
         f"{volumes['test_pessimistic']:.4f} for those that dominate no other (pessimistic: "
-        f"{int(findings.pessimistic.sum())}). If you choose a member by validation, expect a value in between."
-    )
+        f"{int(findings.pessimistic.sum())}). If you choose a member by validation, expect a value in between.",
+    ]
     if not findings.seeds:
         lines.append(
             "Every value is that of one seed. 'kdtune export RUN --replicates 5' trains the members with five more "
@@ -126,7 +132,7 @@ def _gaps(findings: Findings) -> list[str]:
         return ["The data have no groups, so differences between groups were not measured."]
     return [
         "EOD and DPD are largest absolute differences: they are never below 0, and small groups push them up. Compare "
-        "them with the values that chance alone would show at these sizes, below.",
+        "them with what a model with equal rates would show at these sizes.",
         "If the labels themselves differ between groups, a DPD below that difference requires wrong answers.",
     ]
 
@@ -143,82 +149,20 @@ def _undefined(findings: Findings) -> list[str]:
     return lines
 
 
-def _doubt_tables(findings: Findings) -> list[Rows]:
-    tables = []
-    for attribute in findings.record.attributes:
-        numbers = findings.models[0].splits["test"]["attributes"][attribute]
-        sizes = ", ".join(f"{group['group']} {group['n']:,}" for group in numbers["groups"])
-        rows: list[list[Cell]] = []
-        for model in findings.models:
-            of = model.splits["test"]["attributes"][attribute]
-            row: list[Cell] = [short(model)]
-            for gap in GAPS:
-                low, high = (math.nan if v is None else v for v in of[gap]["interval"])
-                between = "" if math.isnan(low) else f"{number(low)} to {number(high)}"
-                row += [(number(of[gap]["value"]), between), number(of[gap]["chance"]["mean"])]
-            rows.append(row)
-        base = numbers["dpd"]["base_rate_gap"]
-        caption = (
-            f"{attribute} on test: {sizes}. The labels themselves differ between these groups by {number(base)} (the "
-            "DPD of a student that is always right)."
-        )
-        tables.append(Rows(["student", "EOD", "EOD by chance", "DPD", "DPD by chance"], rows, caption))
-    return tables
-
-
-def _seeds_table(findings: Findings) -> Rows:
-    """Return a row for each configuration: its student of the search, and the spread of its further seeds."""
-    own = {m.id: m for m in (*findings.models, *findings.others) if not m.source}
-    shares = any("bootstrap_share" in (m.replicates or {}) for m in findings.members)
-    heads = ["configuration of", "further seeds"]
-    for objective in findings.objectives:
-        heads += [f"{measure_name(objective)}, seed of the search", "mean ± sd of further seeds", "from, to"]
-    heads += ["bootstrap share"] if shares else []
-    rows: list[list[Cell]] = []
-    models = [m for m in (*findings.models, *findings.others) if m.replicates is not None]
-    numbers_of = {m.source or m.id: m.replicates for m in models if m.replicates is not None}
-    for name, numbers in numbers_of.items():
-        failed = f"{numbers['failed']} failed" if numbers["failed"] else ""
-        row: list[Cell] = [short(own[name]), (str(numbers["n"]), failed)]
-        for objective in findings.objectives:
-            values = numbers["test"].get(objective.name)
-            row.append(number(own[name].value(objective.name)))
-            if values is None or not values["n"]:
-                row += ["–", "–"]
-                continue
-            known = [v for v in values["values"] if not math.isnan(v)]
-            spread = f"{number(values['mean'])} ± {number(values['std'], undefined='–')}"
-            row += [spread, f"{number(min(known))}, {number(max(known))}" if known else "–"]
-        if shares:
-            share = numbers.get("bootstrap_share", {}).get("test", math.nan)
-            row.append("" if math.isnan(share) else f"{100 * share:.0f} %")
-        rows.append(row)
-    caption = (
-        "On test. Each seed gave a student, and all of them were candidates for the front, that of the search included "
-        "(seeds.csv lists them). The mean says what to expect of another student trained in this way; the student that "
-        "is shipped is judged by its own values above."
-    )
-    if shares:
-        caption += (
-            " Bootstrap share: the share of resamples of the further seeds, with replacement, in whose means a "
-            "configuration is not dominated by another one."
-        )
-    return Rows(heads, rows, caption)
-
-
-def _groups_table(groups: "pandas.DataFrame") -> Rows:
-    rates = [name for name in groups.columns if name not in ("id", "attribute", "group", "n")]
-    rows: list[list[Cell]] = [
-        [
-            str(row["id"]),
-            str(row["group"]),
-            f"{int(row['n']):,}",
-            *(number(float(row[name])) for name in rates),
-        ]
-        for _, row in groups.iterrows()
+def _files(findings: Findings) -> list[str]:
+    """Say which file beside the page holds what, so that others can recompute it."""
+    groups = bool(findings.record.attributes)
+    return [
+        "answers.csv: every model's answer to every test example, with the example's row in the data (the first row "
+        "after the header is 0) or its place in the test split. Labels and groups stand in the data.",
+        "front.csv, front.json, front.parquet: all measures of all models.",
+        "by_class.csv: n, hits and answers by class, with gains and losses against each baseline.",
+        *(["by_group.csv: all rates and the calibration by group."] if groups else []),
+        *(["group_changes.csv: gains and losses by group against each baseline."] if groups else []),
+        "comparisons.csv: every comparison of a student with a baseline.",
+        "confusion.csv: which class was taken for which, over all and by group.",
+        *(["seeds.csv: the models of all seeds."] if findings.seeds else []),
     ]
-    caption = f"All rates by group ({len(rows)} rows, by fairlearn's MetricFrame)"
-    return Rows(["student", "group", "n", *rates], rows, caption)
 
 
 def _made(findings: Findings) -> list[str]:
@@ -238,4 +182,5 @@ def _code(findings: Findings) -> str:
     exported = [member.id for member in findings.members if member.exported]
     if not exported:
         return ""
-    return f'import kdtune\nstudent = kdtune.load_student("{exported[0]}")\nstudent.predict(...)'
+    shown = findings.focus.id if findings.focus.id in exported else exported[0]
+    return f'import kdtune\nstudent = kdtune.load_student("{shown}")\nstudent.predict(...)'

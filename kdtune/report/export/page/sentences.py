@@ -1,74 +1,174 @@
 """The findings in sentences, for the person who decides: written from the numbers and nothing else."""
 
 import math
+from collections.abc import Sequence
 
 from kdtune.pareto import Constraint
-from kdtune.report.export.labels import interval_of, measure_name
-from kdtune.report.export.results.findings import Findings, ModelFindings
+from kdtune.report.export.labels import (
+    bare,
+    chance_of,
+    is_share,
+    measure_name,
+    percent,
+    with_unit,
+)
+from kdtune.report.export.page.losses import losses
+from kdtune.report.export.results.comparisons import Versus
+from kdtune.report.export.results.findings import Findings
 from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
-from kdtune.text import number
+
+NDS = "the same network trained without a teacher"
 
 
 def opening(findings: Findings) -> list[str]:
-    """Return three sentences: what was found, how good the most accurate member is, and what the others trade."""
-    return [_found(findings), _best(findings), _trade(findings)]
+    """Return three paragraphs: which student to ship, how good the students are on test, and whom they fail."""
+    return [_answer(findings), _on_test(findings), losses(findings, findings.focus)]
 
 
-def _found(findings: Findings) -> str:
-    done = int((findings.trials["state"] == "done").sum())
-    names = " and ".join(measure_name(o) for o in findings.objectives)
-    n = len(findings.members)
-    bounds = " and ".join(bound(constraint) for constraint in findings.record.constraints)
-    among = f" with {bounds}" if bounds else ""
-    stand = "1 is" if n == 1 else f"{n} are"
-    return (
-        f"Of {done} students trained to the end, {stand} on the Pareto front of {names}: on "
-        f"{findings.n['validation']:,} validation examples, no other student{among} is better in one of these without "
-        "being worse in another."
-        if len(findings.objectives) > 1
-        else f"Of {done} students trained to the end, {stand} best in {names} on {findings.n['validation']:,} "
-        "validation examples."
-    )
+def _answer(findings: Findings) -> str:
+    found, n = findings.recommendation, findings.n["test"]
+    if found.kind == "better":
+        versus = findings.against("nds", str(found.student))
+        assert versus is not None
+        also = [name for name in found.candidates if name != found.student]
+        more = f" The same holds of {listed(also)}." if also else ""
+        return (
+            f"Ship {found.student}. Compared with {NDS}, {_differences(findings, versus)}, on the same {n:,} test "
+            f"examples.{more}"
+        )
+    if found.kind == "trade":
+        versus = findings.against("nds", str(found.student))
+        assert versus is not None
+        gain, loss = ([_name(findings, o) for o in which] for which in (versus.better, versus.worse))
+        return (
+            f"No student is better than {NDS} without being worse in something else. Ship {found.student} if "
+            f"{listed(gain)} matters more to you than {listed(loss)}: compared with that network, "
+            f"{_differences(findings, versus)}, on the same {n:,} test examples. Otherwise these results give no "
+            "reason to ship a distilled student instead of that network."
+        )
+    if found.kind == "none":
+        judged = [
+            o
+            for o in findings.objectives
+            if any(o.name in v.found for v in findings.versus if v.role == "nds")
+        ]
+        if not judged:
+            return (
+                f"No objective of this search can be tested against {NDS}, so these numbers name no student to ship: "
+                "read the table of the front below."
+            )
+        said = [*_beyond_noise(findings, "nds", "worse"), *_beyond_noise(findings, "teacher", "better")]
+        but = f" {' '.join(said)}" if said else ""
+        who = (
+            f"No student of the {len(findings.members)}" if len(findings.members) > 1 else "The only student"
+        )
+        not_better = "is better" if len(findings.members) > 1 else "is not better"
+        measures = listed([measure_name(o) for o in judged], "or")
+        return (
+            f"{who} on the front {not_better} than {NDS} beyond noise, in {measures}, on {n:,} test examples.{but} "
+            "These results give no reason to ship a distilled student instead of that network."
+        )
+    why = "; ".join(f"{name} {reason}" for name, reason in found.unusable.items())
+    return f"No student on the front can be recommended: {why}."
 
 
-def most_accurate(findings: Findings) -> ModelFindings:
-    """Return the member that the search found most accurate."""
-    return max(findings.members, key=lambda m: m.searched.get("accuracy", float("-inf")))
+def _beyond_noise(findings: Findings, role: str, way: str) -> list[str]:
+    """Say which students are better, or worse, than a baseline, in each objective in which any is."""
+    other = {"nds": "it", "teacher": "the teacher"}[role]
+    lines = []
+    for objective in findings.objectives:
+        names = [v.student for v in findings.versus if v.role == role and objective.name in getattr(v, way)]
+        if names:
+            is_or_are = "is" if len(names) == 1 else "are"
+            lines.append(f"{listed(names)} {is_or_are} {way} than {other} in {measure_name(objective)}.")
+    return lines
 
 
-def _best(findings: Findings) -> str:
-    best = most_accurate(findings)
+def _differences(findings: Findings, versus: Versus) -> str:
+    """Say in which objectives a student differs from a baseline beyond noise, and in which it does not."""
+    said, same = [], []
+    for objective in findings.objectives:
+        comparison = versus.found.get(objective.name)
+        if comparison is None or math.isnan(comparison.difference):
+            continue
+        if comparison.beyond_noise:
+            way = "higher" if comparison.difference > 0 else "lower"
+            ends = sorted(abs(v) for v in (comparison.low, comparison.high))
+            unit = " points" if is_share(objective) else ""
+            size = bare(abs(comparison.difference), objective)
+            between = f" (95 %: {bare(ends[0], objective)} to {bare(ends[1], objective)})"
+            between = "" if comparison.low < 0 < comparison.high else between
+            said.append(f"its {measure_name(objective)} is {size}{unit} {way}{between}")
+        else:
+            same.append(measure_name(objective))
+    text = listed(said)
+    if said:
+        text += ", beyond noise"
+    if same:
+        text += (
+            f"; no difference beyond noise in {listed(same, 'or')}"
+            if said
+            else f"no difference in {listed(same)}"
+        )
+    return text
+
+
+def _on_test(findings: Findings) -> str:
+    best = findings.most_accurate
     others = []
-    names = ("its teacher", "the same network without a teacher")
-    for model, name in zip((findings.teacher_of(best), findings.nds_of(best)), names, strict=True):
+    pairs = ((findings.nds_of(best), NDS), (findings.teacher_of(best), "its teacher"))
+    for model, name in pairs:
         if model is not None:
-            others.append(f"{name} {percent(model.value('accuracy'))}")
-    compared = f" ({', '.join(others)})" if others else ""
-    return (
-        f"On {findings.n['test']:,} test examples, which no training or choice had seen, the most accurate of them, "
-        f"{best.id}, is right on {percent(best.value('accuracy'))}{compared}{_gap_of(findings, best)}."
+            others.append(f"{name} has {percent(model.value('accuracy'))}")
+    compared = f"; {listed(others)}" if others else ""
+    low, high = best.splits["test"]["accuracy"]["interval"]
+    of = (
+        f"The most accurate of the {len(findings.members)} students there"
+        if len(findings.members) > 1
+        else "There, it"
     )
+    stand = f", {best.id}, is right on" if len(findings.members) > 1 else " is right on"
+    text = (
+        f"No training or choice had seen these {findings.n['test']:,} test examples. {of}{stand} "
+        f"{percent(best.value('accuracy'))} (95 %: {100 * low:.1f} to {100 * high:.1f}){compared}."
+    )
+    objective = gap_objective(findings)
+    return text + (f" {_range(findings, objective)}" if objective is not None else "")
 
 
-def _gap_of(findings: Findings, member: ModelFindings) -> str:
-    gap = gap_objective(findings)
-    if gap is None:
-        worst = member.value("worst_class_accuracy")
-        return f", and on {percent(worst)} of its worst class" if not math.isnan(worst) else ""
-    interval = interval_of(member, gap)
-    between = "" if interval is None else f" [{number(interval[0], 2)}, {number(interval[1], 2)}]"
-    chance = member.splits["test"]["attributes"][gap.attribute][gap.measure.name]["chance"]["mean"]
-    means = (
-        "the rates at which it recognises a class, or gives it wrongly, differ"
-        if gap.measure.name == "eod"
-        else "the rates at which it gives a class differ"
-    )
-    per_class = ", averaged over classes," if len(findings.record.classes) > 2 else ""
-    return (
-        f"; between groups of {gap.attribute} {means}{per_class} by up to {number(member.value(gap.name), 2)} "
-        f"({gap.measure.name.upper()}{between}), where chance alone would give about {number(chance, 2)}"
-    )
+def _range(findings: Findings, objective: Objective) -> str:
+    """Say from where to where a gap goes over the front, beside the baselines and what equal rates would show."""
+    values = sorted(v for m in findings.members if not math.isnan(v := m.value(objective.name)))
+    if not values:
+        return f"{measure_name(objective)} is undefined on test."
+    span = bare(values[0], objective)
+    if bare(values[-1], objective) != span:
+        span += f" to {bare(values[-1], objective)}"
+    baselines = [
+        f"{with_unit(model.value(objective.name), objective)} for "
+        + (
+            f"the teacher {model.architecture}"
+            if model.role == "teacher"
+            else f"{model.architecture} without teacher"
+        )
+        for model in findings.baselines
+        if not math.isnan(model.value(objective.name))
+    ]
+    per_class = ", averaged over classes" if len(findings.record.classes) > 2 else ""
+    means = {
+        "eod": f"the largest difference between groups in how often a class is recognised or given wrongly{per_class}",
+        "dpd": f"the largest difference between groups in how often a class is given{per_class}",
+    }[objective.measure.name]
+    text = f"Their {measure_name(objective)} ({means}) is {span} points"
+    text += f", against {listed(baselines)}." if baselines else "."
+    chance = chance_of(findings.focus, objective)
+    if chance is not None:
+        text += (
+            f" A model with equal rates in all groups would show {bare(chance[0], objective)} on average, and up to "
+            f"{bare(chance[1], objective)} in 95 of 100 data sets of these sizes."
+        )
+    return text
 
 
 def gap_objective(findings: Findings) -> Objective | None:
@@ -76,47 +176,22 @@ def gap_objective(findings: Findings) -> Objective | None:
     return next((o for o in findings.objectives if o.measure.name in GAPS), None)
 
 
-def _trade(findings: Findings) -> str:
-    best = most_accurate(findings)
-    others = [o for o in findings.objectives if o.measure.name != "accuracy"]
-    if len(findings.members) == 1 or not others:
-        return _worse_on_test(findings)
-    objective = gap_objective(findings) or others[0]
-    other = min(findings.members, key=lambda m: objective.measure.badness(m.searched[objective.name]))
-    if other.id == best.id:
-        return _worse_on_test(findings)
-    cost = best.value("accuracy") - other.value("accuracy")
-    price = f"gives up {points(cost)} of accuracy" if cost > 0 else f"is {points(-cost)} more accurate"
-    name = measure_name(objective)
-    before, after = best.value(objective.name), other.value(objective.name)
-    if objective.measure.badness(after) >= objective.measure.badness(before):
-        return (
-            f"The search found {other.id} best in {name}, but on test it is not better than {best.id}: "
-            f"{number(after, 2)} against {number(before, 2)}."
-        )
-    change = f"brings {name} from {number(before, 2)} to {number(after, 2)}"
-    a, b = interval_of(best, objective), interval_of(other, objective)
-    sure = ""
-    if a is not None and b is not None:
-        apart = a[0] > b[1] or b[0] > a[1]
-        sure = (
-            "; their 95 % intervals do not overlap"
-            if apart
-            else "; their 95 % intervals overlap, so the difference may be chance"
-        )
-    return f"Choosing {other.id} instead {change} and {price}{sure}."
-
-
-def _worse_on_test(findings: Findings) -> str:
-    changes = [(measure_name(o), findings.optimism[o.name]) for o in findings.objectives]
-    parts = [
-        f"{number(abs(change))} {'worse' if change > 0 else 'better'} in {name}"
-        for name, change in changes
-        if not math.isnan(change)
-    ]
-    if not parts:
-        return "On test, no objective is defined for any member."
-    return f"On test, the members are on average {' and '.join(parts)} than on validation, where they were chosen."
+def front_in_words(findings: Findings) -> str:
+    """Say what the front is, and how many students it was chosen from."""
+    done = int((findings.trials["state"] == "done").sum())
+    names = " and ".join(measure_name(o) for o in findings.objectives)
+    n = len(findings.members)
+    bounds = " and ".join(bound(constraint) for constraint in findings.record.constraints)
+    among = f" with {bounds}" if bounds else ""
+    seeds = f" and of their {findings.seeds} further seeds" if findings.seeds else ""
+    of = f"Of {done} students trained to the end{seeds}, {n} {'is' if n == 1 else 'are'}"
+    examples = f"{findings.n['validation']:,} validation examples"
+    if len(findings.objectives) == 1:
+        return f"{of} best in {names} on {examples}."
+    return (
+        f"{of} on the Pareto front of {names}: on {examples}, no other student{among} is better in one of these "
+        "without being worse in another."
+    )
 
 
 def bound(constraint: Constraint) -> str:
@@ -125,12 +200,12 @@ def bound(constraint: Constraint) -> str:
     return f"{constraint.name.replace('_', ' ')} {sign} {constraint.bound:.3g}"
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage."""
-    return "an undefined share" if math.isnan(share) else f"{100 * share:.1f} %"
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """Return names as in a sentence: `a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
-def points(difference: float) -> str:
-    """Return a difference of shares in percentage points."""
-    value = 100 * difference
-    return f"{value:.1f} percentage point{'' if f'{value:.1f}' == '1.0' else 's'}"
+def _name(findings: Findings, objective: str) -> str:
+    return measure_name(next(o for o in findings.objectives if o.name == objective))

@@ -2,43 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kdtune.report.export.results.comparisons import Comparisons, Versus
+from kdtune.report.export.results.model import ModelFindings
+from kdtune.report.export.results.recommendation import Recommendation, recommend
 from kdtune.runs.objectives import Objective, front_hypervolume, front_mask
 from kdtune.runs.records import RunRecord
 
 if TYPE_CHECKING:
     import pandas
-
-
-@dataclass(frozen=True, eq=False)
-class ModelFindings:
-    """One model: a member of the front, or a baseline.
-
-    Attributes:
-        role: `student`, `teacher` or `nds`.
-        searched: measures as the search recorded them; members were chosen by these.
-        splits: `validation` and `test` -> `split_numbers`, of the float32 model that is exported.
-        source: the run's model of which this is another seed; empty for the run's own models.
-        replicates: numbers of its configuration over further seeds (see `replicate_numbers`), or None.
-        exported: whether it has a folder.
-    """
-
-    id: str
-    role: str
-    architecture: str
-    config: Mapping[str, Any]
-    searched: Mapping[str, float]
-    splits: Mapping[str, Mapping[str, Any]]
-    source: str = ""
-    replicates: Mapping[str, Any] | None = None
-    exported: bool = False
-
-    def value(self, name: str, split: str = "test") -> float:
-        """Return a measure on a split; NaN if it is undefined or was not measured."""
-        return float(self.splits[split]["values"].get(name, float("nan")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +25,9 @@ class Findings:
         pessimistic: bool [members], dominating no other member on test.
         hypervolume: of the front as searched, on validation and on test (optimistic and pessimistic).
         optimism: objective -> by how much members are worse on test than in the search, mean over members.
+        comparisons: of each member with its baselines, on test.
+        recommendation: which member to ship.
+        confusion: see `kdtune.report.export.results.answers.confusion_table`.
         notes: what a reader must know besides the numbers.
         trials: all trials of the run, one per row.
         others: models that further seeds gave and that are not shown, and members that these dominate.
@@ -65,6 +43,9 @@ class Findings:
     pessimistic: np.ndarray
     hypervolume: Mapping[str, float]
     optimism: Mapping[str, float]
+    comparisons: Comparisons
+    recommendation: Recommendation
+    confusion: "pandas.DataFrame"
     others: tuple[ModelFindings, ...] = ()
     seeds: int = 0
     notes: Sequence[str] = field(default_factory=tuple)
@@ -73,6 +54,33 @@ class Findings:
     def models(self) -> tuple[ModelFindings, ...]:
         """Members and baselines."""
         return (*self.members, *self.baselines)
+
+    @property
+    def versus(self) -> tuple[Versus, ...]:
+        """Each member compared with each of its baselines."""
+        return self.comparisons.versus
+
+    def against(self, role: str, member: str) -> Versus | None:
+        """Return the comparison of a member with its `nds` or its `teacher`."""
+        return next((v for v in self.versus if v.student == member and v.role == role), None)
+
+    @property
+    def most_accurate(self) -> ModelFindings:
+        """The member that is most accurate on test."""
+        return max(self.members, key=lambda m: m.value("accuracy"))
+
+    @property
+    def focus(self) -> ModelFindings:
+        """The member of which the report says most: the recommended one, or the most accurate usable one on test."""
+        usable = [m for m in self.members if m.id not in self.recommendation.unusable]
+        named = [m for m in self.members if m.id == self.recommendation.student]
+        return max(named or usable or self.members, key=lambda m: m.value("accuracy"))
+
+    @property
+    def in_focus(self) -> tuple[ModelFindings, ...]:
+        """The member in focus, the same architecture without a teacher, and its teacher."""
+        models = (self.focus, self.nds_of(self.focus), self.teacher_of(self.focus))
+        return tuple(model for model in models if model is not None)
 
     @property
     def n(self) -> dict[str, int]:
@@ -100,6 +108,8 @@ def conclude(
     models: Sequence[ModelFindings],
     trials: "pandas.DataFrame",
     *,
+    comparisons: Comparisons,
+    confusion: "pandas.DataFrame",
     others: Sequence[ModelFindings] = (),
     seeds: int,
     notes: Sequence[str],
@@ -134,6 +144,9 @@ def conclude(
             "test_pessimistic": front_hypervolume(test[pessimistic], objectives),
         },
         optimism=dict(zip(names, _mean((test - searched) * signs).tolist(), strict=True)),
+        comparisons=comparisons,
+        recommendation=recommend(members, comparisons.versus, objectives, record.constraints),
+        confusion=confusion,
         others=tuple(others),
         seeds=seeds,
         notes=tuple(notes),

@@ -13,6 +13,7 @@ from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_record
 from kdtune.report.evaluate.trained import Trained, load_trained
 from kdtune.report.export.front_members import front_states
 from kdtune.report.export.results.by_group import by_group
+from kdtune.report.export.results.calibration import calibration_numbers
 from kdtune.report.export.results.metrics import split_numbers
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import baseline_id
@@ -131,7 +132,9 @@ def evaluate_models(models: Sequence[EvaluatedModel], split: SplitData, run: Run
     final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in models}
     for model in models:
         references = references_of(model.trained, final)
-        model.numbers[split.name] = split_numbers(model.on[split.name][1].report, references, run.record)
+        numbers = split_numbers(model.on[split.name][1].report, references, run.record)
+        numbers["calibration"] = calibration_numbers(split, model.on[split.name][1], run.record.attributes)
+        model.numbers[split.name] = numbers
 
 
 def references_of(trained: Trained, final: Mapping[str, Counts]) -> References:
@@ -140,10 +143,18 @@ def references_of(trained: Trained, final: Mapping[str, Counts]) -> References:
     Args:
         final: counts over all examples of a split, by model.
     """
+    ids = baselines_of(trained)
+    return References(final.get(ids.get("teacher", "")), final.get(ids.get("nds", "")))
+
+
+def baselines_of(trained: Trained) -> dict[str, str]:
+    """Return the ids of what a student is compared with, by role; {} for a baseline."""
     if trained.role != "student":
-        return References()
-    teacher = baseline_id("teacher", str(trained.config["teacher"]))
-    return References(final.get(teacher), final.get(baseline_id("nds", trained.architecture)))
+        return {}
+    return {
+        "nds": baseline_id("nds", trained.architecture),
+        "teacher": baseline_id("teacher", str(trained.config["teacher"])),
+    }
 
 
 def group_table(run: Run, models: Sequence[EvaluatedModel]) -> "pandas.DataFrame":
@@ -160,6 +171,11 @@ def group_table(run: Run, models: Sequence[EvaluatedModel]) -> "pandas.DataFrame
             attributes=run.record.attributes,
             classes=run.record.classes,
         )
+        found = model.numbers["test"]["calibration"]["attributes"]
+        cells = [found[row["attribute"]][row["group"]] for _, row in table.iterrows()]
+        table["confidence"] = [cell["confidence"] for cell in cells]
+        table["calibration error"] = [cell["error"] for cell in cells]
+        table["calibration error if calibrated"] = [cell["chance"] for cell in cells]
         table.insert(0, "id", model.trained.id)
         tables.append(table)
     return pandas.concat(tables, ignore_index=True)

@@ -5,7 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from kdtune.fairness import Counts, base_rate_gap, chance_floor, class_bias, gap_interval, wilson
+from kdtune.fairness import (
+    Counts,
+    against_majority,
+    base_rate_gap,
+    chance_floor,
+    class_bias,
+    gap_interval,
+    rate_ratios,
+    wilson,
+)
 from kdtune.runs.objectives import References, recorded_values
 from kdtune.runs.records import ALL, Report, RunRecord
 
@@ -24,8 +33,15 @@ def split_numbers(report: Report, references: References, record: RunRecord) -> 
         "values": recorded_values(record, report, references),
         "accuracy": share(everyone.hits.sum(), everyone.n),
         "cross_entropy": report.validation_loss,
+        "majority": _majority(everyone),
         "by_class": [
-            {"class": name, "n": int(n), "predicted": int(p), **share(h, n)}
+            {
+                "class": name,
+                "n": int(n),
+                "predicted": int(p),
+                **share(h, n),
+                "precision": share(h, p)["value"],
+            }
             for name, n, p, h in zip(
                 classes, everyone.examples[0], everyone.predicted[0], everyone.hits[0], strict=True
             )
@@ -43,6 +59,11 @@ def split_numbers(report: Report, references: References, record: RunRecord) -> 
     }
 
 
+def _majority(counts: Counts) -> dict[str, Any]:
+    found = against_majority(counts)
+    return {**found._asdict(), "better_beyond_noise": found.beyond_noise()}
+
+
 def attribute_numbers(counts: Counts, *, groups: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
     """Return the numbers of one sensitive attribute: gaps with their uncertainty, undefined rates, rates by group."""
     return {
@@ -50,6 +71,7 @@ def attribute_numbers(counts: Counts, *, groups: Sequence[str], classes: Sequenc
         "dpd": {**gap_numbers(counts, "dpd"), "base_rate_gap": base_rate_gap(counts).value},
         "n_missing": counts.n_missing,
         "undefined": counts.undefined(groups, classes),
+        "ratios": {name: values.tolist() for name, values in rate_ratios(counts)._asdict().items()},
         "groups": [
             {
                 "group": group,

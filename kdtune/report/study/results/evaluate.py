@@ -19,6 +19,7 @@ from kdtune.files import read_json, sha256_of, write_bytes, write_json
 from kdtune.report.evaluate.evaluation import SplitData, load_data, open_test
 from kdtune.report.evaluate.trained import load_trained
 from kdtune.report.study.results import feature_space
+from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
 from kdtune.space.study import IndividualSpec, StudySpec
 
@@ -166,7 +167,7 @@ class _Space:
 
     def _teacher(self, architecture: str) -> torch.nn.Module:
         seed = study_of(self._run).seed_list[0]
-        return load_trained(self._run, f"teacher-{architecture}-s{seed}").module(self._run)
+        return load_trained(self._run, f"{baseline_id('teacher', architecture)}-s{seed}").module(self._run)
 
 
 def _is_current(run: Run, model_id: str) -> bool:

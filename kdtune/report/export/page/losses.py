@@ -1,0 +1,166 @@
+"""Whom a student fails: which groups and classes, by how much, in sentences."""
+
+import math
+from typing import Any, NamedTuple
+
+from kdtune.fairness import FOUR_FIFTHS
+from kdtune.report.export.labels import percent, points
+from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.model import ModelFindings
+
+
+class Extremes(NamedTuple):
+    """The lowest and the highest of some shares, with their numbers of cases."""
+
+    low: str
+    low_value: float
+    low_n: int
+    high: str
+    high_value: float
+    high_n: int
+
+
+def losses(findings: Findings, model: ModelFindings) -> str:
+    """Say in a paragraph which group or class a model fails most, by how much, and what distillation changed there."""
+    attributes = list(findings.record.attributes)
+    if not attributes:
+        return " ".join([*_of_classes(model), *class_changes_in_words(findings, model)])
+    first = next((o.attribute for o in findings.objectives if o.measure.need == "groups"), attributes[0])
+    return " ".join([*of_groups(findings, model, first), *group_changes_in_words(findings, model, first)])
+
+
+def of_groups(findings: Findings, model: ModelFindings, attribute: str) -> list[str]:
+    """Say for which groups a model's rates are lowest and highest."""
+    numbers = model.splits["test"]["attributes"][attribute]
+    groups = numbers["groups"]
+    lines = []
+    c = _widest_class(findings, numbers)
+    found = _extremes(groups, lambda g: (g["by_class"][c]["tpr"], g["by_class"][c]["n"]))
+    name = findings.record.classes[c]
+    if found is not None:
+        lines.append(
+            f"With {model.id}, examples of class '{name}' are recognised least often in {found.low}: "
+            f"{percent(found.low_value)} of {found.low_n:,}, against {percent(found.high_value)} of {found.high_n:,} "
+            f"in {found.high}, {points(found.high_value - found.low_value)} more."
+        )
+    found = _extremes(groups, lambda g: (g["by_class"][c]["fpr"], g["n"] - g["by_class"][c]["n"]))
+    if found is not None:
+        lines.append(
+            f"Examples of other classes are taken for '{name}' most often in {found.high}: {percent(found.high_value)} "
+            f"of {found.high_n:,}, against {percent(found.low_value)} of {found.low_n:,} in {found.low}."
+        )
+    lines += _beyond_equal_rates(numbers, attribute)
+    found = _extremes(groups, lambda g: (g["accuracy"], g["n"]))
+    if found is not None:
+        lines.append(
+            f"Its accuracy is lowest in {found.low}, {percent(found.low_value)} of {found.low_n:,}, and highest in "
+            f"{found.high}, {percent(found.high_value)} of {found.high_n:,}."
+        )
+    return lines
+
+
+def _beyond_equal_rates(numbers: Any, attribute: str) -> list[str]:
+    """Say whether these differences are more than a model with equal rates in all groups would show."""
+    value, high = numbers["eod"]["value"], numbers["eod"]["chance"]["exceeded_once_in_20"]
+    if math.isnan(value) or math.isnan(high):
+        return []
+    size = f"The EOD over {attribute}, {points(value)}, is"
+    most = f"a model with equal rates in all groups shows up to {points(high)} in 95 of 100 data sets of these sizes"
+    return [f"{size} beyond noise: {most}." if value > high else f"{size} within noise: {most}."]
+
+
+def ratios_in_words(findings: Findings, model: ModelFindings, attribute: str) -> list[str]:
+    """Say whether the lowest selection rate is below four fifths of the highest."""
+    numbers = model.splits["test"]["attributes"][attribute]
+    ratios = numbers["ratios"]["selection_rate"]
+    classes = findings.record.classes
+    shown = [1] if len(classes) == 2 else range(len(classes))
+    known = {c: ratios[c] for c in shown if not math.isnan(ratios[c])}
+    if not known:
+        return []
+    c = min(known, key=lambda k: known[k])
+    found = _extremes(numbers["groups"], lambda g: (g["by_class"][c]["selection_rate"], g["n"]))
+    if found is None:
+        return []
+    side = "below" if known[c] < FOUR_FIFTHS else "not below"
+    return [
+        f"{model.id} gives class '{classes[c]}' to {percent(found.low_value)} of {found.low} and to "
+        f"{percent(found.high_value)} of {found.high}: a ratio of {known[c]:.2f}, {side} four fifths, the share under "
+        "which audits see a sign of adverse impact. Small groups miss it by chance."
+    ]
+
+
+def group_changes_in_words(findings: Findings, model: ModelFindings, attribute: str) -> list[str]:
+    """Say which groups gain or lose right answers beyond noise against the network without a teacher."""
+    table = findings.comparisons.by_group
+    table = table[(table["id"] == model.id) & (table["attribute"] == attribute)]
+    return _changes(table, "group", f"group of {attribute}")
+
+
+def class_changes_in_words(findings: Findings, model: ModelFindings) -> list[str]:
+    """Say which classes gain or lose right answers beyond noise against the network without a teacher."""
+    table = findings.comparisons.by_class
+    return _changes(table[table["id"] == model.id], "class", "class")
+
+
+def _changes(table: Any, part: str, kind: str, most: int = 6) -> list[str]:
+    lines, unchanged = [], []
+    for role, name in (("nds", "the same network trained without a teacher"), ("teacher", "its teacher")):
+        rows = table[table["role"] == role]
+        if rows.empty:
+            continue
+        sure = rows[rows["beyond_noise"]]
+        if sure.empty:
+            unchanged.append(name)
+            continue
+        said = []
+        for word, chosen in (
+            ("loses", sure[sure["difference"] < 0]),
+            ("gains", sure[sure["difference"] > 0]),
+        ):
+            ordered = chosen.reindex(chosen["difference"].abs().sort_values(ascending=False).index)
+            names = [
+                f"{row[part]} {word} {points(row['difference'])} of right answers"
+                for _, row in ordered.head(most).iterrows()
+            ]
+            more = len(ordered) - most
+            said += [*names, *([f"{more} more {kind}s {word.removesuffix('s')}"] if more > 0 else [])]
+        lines.append(f"Compared with {name}, beyond noise: {'; '.join(said)}.")
+    if unchanged:
+        lines.append(
+            f"Compared with {' or '.join(unchanged)}, no {kind} gains or loses right answers beyond noise."
+        )
+    return lines
+
+
+def _of_classes(model: ModelFindings) -> list[str]:
+    classes = [c for c in model.splits["test"]["by_class"] if c["n"]]
+    if not classes:
+        return []
+    worst = min(classes, key=lambda c: c["value"])
+    best = max(classes, key=lambda c: c["value"])
+    return [
+        f"With {model.id}, the class recognised least often is '{worst['class']}': {percent(worst['value'])} of "
+        f"{worst['n']:,} examples, against {percent(best['value'])} of {best['n']:,} of '{best['class']}'."
+    ]
+
+
+def _widest_class(findings: Findings, numbers: Any) -> int:
+    """Return the class with the largest EOD; of two classes the second, because the first has the same gaps."""
+    if len(findings.record.classes) == 2:
+        return 1
+    by_class = [-1.0 if math.isnan(v) else v for v in numbers["eod"]["by_class"]]
+    return max(range(len(by_class)), key=by_class.__getitem__)
+
+
+def _extremes(groups: Any, share_and_n: Any) -> Extremes | None:
+    """Return the groups with the lowest and the highest share; None with fewer than two that have one."""
+    known = []
+    for group in groups:
+        share, n = share_and_n(group)
+        if not math.isnan(share["value"]):
+            known.append((share["value"], int(n), str(group["group"])))
+    if len(known) < 2:
+        return None
+    low, high = min(known, key=lambda k: k[0]), max(known, key=lambda k: k[0])
+    return Extremes(low[2], low[0], low[1], high[2], high[0], high[1])

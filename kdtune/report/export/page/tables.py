@@ -1,0 +1,327 @@
+"""The tables of an export's page. Shares and differences of shares are percentages with one decimal."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from kdtune.fairness import Comparison
+from kdtune.report.drawing.html import Cell, Rows
+from kdtune.report.export.labels import (
+    bare,
+    bare_change,
+    change_heading,
+    heading,
+    interval_of,
+    is_share,
+    measure_name,
+    short,
+)
+from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.model import ModelFindings
+from kdtune.runs.objectives import Objective, objective_of
+from kdtune.runs.summary import GAPS
+from kdtune.text import number, setting, signed
+
+if TYPE_CHECKING:
+    import pandas
+
+_AGAINST = {"nds": "no teacher", "teacher": "the teacher"}
+"""How the heads of columns call what a student is compared with."""
+
+MOST_CLASSES = 40
+"""A table of more classes than this is written only as a file."""
+
+MOST_CELLS = 12
+"""A confusion matrix of more classes than this is written only as a file."""
+
+
+def front_table(findings: Findings) -> Rows:
+    """Return the objectives of members and baselines on test and validation, and their settings."""
+    settings = [name for name in ("temperature", "alpha") if any(name in m.config for m in findings.members)]
+    names = list(dict.fromkeys(["accuracy", *(o.name for o in findings.objectives)]))
+    objectives = [objective_of(findings.record, name) for name in names]
+    heads = ["student"]
+    for objective in objectives:
+        heads += [f"{heading(objective)}, test", f"{heading(objective)}, validation"]
+    heads += [{"temperature": "T", "alpha": "α"}.get(name, name) for name in settings]
+    rows: list[list[Cell]] = []
+    for k, model in enumerate(findings.models):
+        row: list[Cell] = [_name(findings, model, k)]
+        for objective in objectives:
+            if objective.measure.need == model.role:
+                row += ["–", "–"]
+                continue
+            searched = model.searched.get(objective.name, math.nan)
+            row += [
+                (bare(model.value(objective.name), objective), _between(model, objective)),
+                bare(searched, objective),
+            ]
+        row += [setting(model.config.get(name, "")) for name in settings]
+        rows.append(row)
+    return Rows(heads, rows)
+
+
+def _name(findings: Findings, model: ModelFindings, k: int) -> Cell:
+    if k >= len(findings.members):
+        return short(model)
+    marks = [str(model.config["pair"]).replace("->", " → ")] if len(findings.record.pairs) > 1 else []
+    if model.id in findings.recommendation.unusable:
+        marks.append(findings.recommendation.unusable[model.id])
+    if not findings.optimistic[k]:
+        marks.append("dominated on test")
+    if not model.exported:
+        marks.append("no folder")
+    return (model.id, "; ".join(marks)) if marks else model.id
+
+
+def _between(model: ModelFindings, objective: Objective) -> str:
+    interval = interval_of(model, objective)
+    return "" if interval is None else f"{bare(interval[0], objective)} to {bare(interval[1], objective)}"
+
+
+def versus_table(findings: Findings) -> Rows | None:
+    """Return how each member differs from its NDS and its teacher on test; None if nothing can be compared."""
+    roles = [role for role in ("nds", "teacher") if any(v.role == role and v.found for v in findings.versus)]
+    columns = [
+        (role, o)
+        for role in roles
+        for o in findings.objectives
+        if any(o.name in v.found for v in findings.versus if v.role == role)
+    ]
+    if not columns:
+        return None
+    heads = ["student", *(change_heading(o, _AGAINST[role]) for role, o in columns)]
+    rows: list[list[Cell]] = []
+    for member in findings.members:
+        row: list[Cell] = [member.id]
+        for role, objective in columns:
+            versus = findings.against(role, member.id)
+            found = None if versus is None else versus.found.get(objective.name)
+            row.append("–" if versus is None or found is None else _verdict(found, objective, versus.better))
+        rows.append(row)
+    n = sum(len(versus.found) for versus in findings.versus)
+    caption = (
+        "Differences on the same test examples, with 95 % intervals of each by itself. 'Better' and 'worse' are beyond "
+        f"noise: among equal models, any of these {n} comparisons would be so called in at most 5 of 100 data sets "
+        "(Holm)."
+    )
+    return Rows(heads, rows, caption)
+
+
+def _verdict(found: Comparison, objective: Objective, better: Sequence[str]) -> Cell:
+    if math.isnan(found.difference):
+        return ("–", "undefined")
+    between = f"{bare_change(found.low, objective)} to {bare_change(found.high, objective)}"
+    if not found.beyond_noise:
+        return (bare_change(found.difference, objective), between)
+    word = "better" if objective.name in better else "worse"
+    return (f"{bare_change(found.difference, objective)} {word}", between)
+
+
+def sizes_table(findings: Findings, attribute: str) -> Rows:
+    """Return EOD and DPD over an attribute, beside what equal rates would show, and the ratio of selection rates."""
+    numbers = findings.models[0].splits["test"]["attributes"][attribute]
+    classes = findings.record.classes
+    heads = ["student"]
+    for gap in GAPS:
+        heads += [f"{gap.upper()}, %", f"{gap.upper()} with equal rates, %"]
+    heads.append("lowest ratio of selection rates")
+    rows: list[list[Cell]] = []
+    for model in findings.models:
+        of = model.splits["test"]["attributes"][attribute]
+        row: list[Cell] = [short(model)]
+        for gap in GAPS:
+            low, high = of[gap]["interval"]
+            chance = of[gap]["chance"]
+            row.append((_share(of[gap]["value"]), _ends(low, high)))
+            row.append(
+                (
+                    _share(chance["mean"]),
+                    "" if math.isnan(chance["mean"]) else f"up to {_share(chance['exceeded_once_in_20'])}",
+                )
+            )
+        known = {c: v for c, v in enumerate(of["ratios"]["selection_rate"]) if not math.isnan(v)}
+        if len(classes) == 2:
+            known.pop(0, None)
+        c = min(known, key=lambda k: known[k], default=None)
+        row.append("–" if c is None else (f"{known[c]:.2f}", f"class {classes[c]}"))
+        rows.append(row)
+    sizes = ", ".join(f"{group['group']} {group['n']:,}" for group in numbers["groups"])
+    caption = (
+        f"{attribute} on test: {sizes}. With equal rates: what a model with equal rates in all groups shows on "
+        "average, and up to which value in 95 of 100 data sets of these sizes. The labels themselves differ by "
+        f"{_share(numbers['dpd']['base_rate_gap'])} points (the DPD of a student that is always right). Audits take a "
+        "ratio of selection rates below 0.80 (four fifths) as a sign of adverse impact."
+    )
+    return Rows(heads, rows, caption)
+
+
+def calibration_table(findings: Findings, attribute: str) -> Rows:
+    """Return confidence, accuracy and expected calibration error by group, of the student in focus and baselines."""
+    heads = ["model", "group", "n", "confidence, %", "right, %", "calibration error, %", "if calibrated, %"]
+    rows: list[list[Cell]] = []
+    for model in findings.in_focus:
+        of = model.splits["test"]["calibration"]
+        parts = {"all": of["all"], **(of["attributes"][attribute] if attribute else {})}
+        for group, found in parts.items():
+            chance = "" if math.isnan(found["chance"]) else f"up to {_share(found['chance_high'])}"
+            rows.append(
+                [
+                    short(model),
+                    group,
+                    f"{found['n']:,}",
+                    _share(found["confidence"]),
+                    _share(found["accuracy"]),
+                    _share(found["error"]),
+                    (_share(found["chance"]), chance),
+                ]
+            )
+    caption = (
+        "Confidence: the mean probability of the answer that the model gives. Calibration error: how far confidence "
+        "and the share of right answers lie apart, mean over 15 bins (expected calibration error). It is never "
+        "negative; a perfectly calibrated model would show the last column on average, and up to the second value "
+        "there in 95 of 100 data sets."
+    )
+    return Rows(heads, rows, caption)
+
+
+def class_table(findings: Findings) -> Rows:
+    """Return a row for each class: what the student in focus and its baselines recognise, and what it gains."""
+    model, *others = findings.in_focus
+    changes = findings.comparisons.by_class
+    changes = changes[changes["id"] == model.id]
+    heads = [
+        "class",
+        "n",
+        f"{model.id}, %",
+        *(f"{short(other)}, %" for other in others),
+        f"{model.id}: right when given, %",
+    ]
+    heads += [f"against {_AGAINST[other.role]}, points" for other in others if model.role == "student"]
+    rows: list[list[Cell]] = []
+    for k, entry in enumerate(model.splits["test"]["by_class"]):
+        low, high = entry["interval"]
+        precision = entry["precision"]
+        row: list[Cell] = [entry["class"], f"{entry['n']:,}", (_share(entry["value"]), _ends(low, high))]
+        row += [_share(other.splits["test"]["by_class"][k]["value"]) for other in others]
+        row.append(_share(precision))
+        for other in others:
+            found = changes[(changes["against"] == other.id) & (changes["class"] == entry["class"])]
+            if found.empty:
+                continue
+            one = found.iloc[0]
+            word = ("gains" if one["difference"] > 0 else "loses") if one["beyond_noise"] else ""
+            row.append((_signed(one["difference"]), word))
+        rows.append(row)
+    caption = (
+        "Share of each class's test examples that is recognised, and share of the examples given this class that "
+        "belong to it. 'Gains' and 'loses' are beyond noise, over all students and classes together (McNemar's exact "
+        "test, Holm). by_class.csv has every student."
+    )
+    return Rows(heads, rows, caption)
+
+
+def confusion_table(findings: Findings, attribute: str, group: str) -> Rows:
+    """Return which class the student in focus took for which, in one group; `all` for everybody."""
+    classes = findings.record.classes
+    table = findings.confusion
+    table = table[
+        (table["id"] == findings.focus.id) & (table["attribute"] == attribute) & (table["group"] == group)
+    ]
+    cells = {(row["class"], row["answer"]): int(row["n"]) for _, row in table.iterrows()}
+    rows: list[list[Cell]] = [
+        [true, *(f"{cells.get((true, answer), 0):,}" for answer in classes)] for true in classes
+    ]
+    who = "all test examples" if group == "all" else f"{attribute}: {group}"
+    return Rows(["class", *(f"taken for {name}" for name in classes)], rows, who)
+
+
+def seeds_table(findings: Findings) -> Rows:
+    """Return a row for each configuration: its student of the search, and the spread of its further seeds."""
+    own = {m.id: m for m in (*findings.models, *findings.others) if not m.source}
+    shares = any("bootstrap_share" in (m.replicates or {}) for m in findings.members)
+    heads = ["configuration of", "further seeds"]
+    for objective in findings.objectives:
+        heads += [f"{heading(objective)}, seed of the search", "mean ± sd of further seeds", "from, to"]
+    heads += ["bootstrap share"] if shares else []
+    rows: list[list[Cell]] = []
+    models = [m for m in (*findings.models, *findings.others) if m.replicates is not None]
+    numbers_of = {m.source or m.id: m.replicates for m in models if m.replicates is not None}
+    for name, numbers in numbers_of.items():
+        failed = f"{numbers['failed']} failed" if numbers["failed"] else ""
+        row: list[Cell] = [short(own[name]), (str(numbers["n"]), failed)]
+        for objective in findings.objectives:
+            values = numbers["test"].get(objective.name)
+            row.append(bare(own[name].value(objective.name), objective))
+            if values is None or not values["n"]:
+                row += ["–", "–"]
+                continue
+            known = [v for v in values["values"] if not math.isnan(v)]
+            row.append(f"{bare(values['mean'], objective)} ± {bare(values['std'], objective)}")
+            row.append(f"{bare(min(known), objective)}, {bare(max(known), objective)}" if known else "–")
+        if shares:
+            share = numbers.get("bootstrap_share", {}).get("test", math.nan)
+            row.append("" if math.isnan(share) else f"{100 * share:.0f} %")
+        rows.append(row)
+    caption = (
+        "On test. Each seed gave a student, and all of them were candidates for the front, that of the search included "
+        "(seeds.csv lists them). The mean says what to expect of another student trained in this way; the student that "
+        "is shipped is judged by its own values above."
+    )
+    if shares:
+        caption += (
+            " Bootstrap share: the share of resamples of the further seeds, with replacement, in whose means a "
+            "configuration is not dominated by another one."
+        )
+    return Rows(heads, rows, caption)
+
+
+def shift_table(findings: Findings) -> Rows:
+    """Return by how much members moved from validation to test, beside the baselines, which chose nothing."""
+    heads = ["mean change from validation to test", "students", *(short(b) for b in findings.baselines)]
+    rows: list[list[Cell]] = []
+    for objective in findings.objectives:
+        shifts = [
+            model.value(objective.name) - model.searched.get(objective.name, math.nan)
+            for model in findings.baselines
+        ]
+        worse = findings.optimism[objective.name]
+        mean = worse if objective.measure.direction == "min" else -worse
+        unit = " (points)" if is_share(objective) else ""
+        rows.append(
+            [
+                measure_name(objective) + unit,
+                bare_change(mean, objective),
+                *(bare_change(s, objective) for s in shifts),
+            ]
+        )
+    return Rows(heads, rows)
+
+
+def groups_table(groups: "pandas.DataFrame") -> Rows:
+    """Return all rates by group, of every model."""
+    left = ("id", "attribute", "group", "n")
+    rates = [name for name in groups.columns if name not in left]
+    rows: list[list[Cell]] = [
+        [
+            str(row["id"]),
+            str(row["group"]),
+            f"{int(row['n']):,}",
+            *(_share(float(row[name])) for name in rates),
+        ]
+        for _, row in groups.iterrows()
+    ]
+    caption = f"All rates by group, in % ({len(rows)} rows, by fairlearn's MetricFrame)"
+    return Rows(["model", "group", "n", *rates], rows, caption)
+
+
+def _share(value: Any) -> str:
+    return number(100 * float(value), 1, undefined="–")
+
+
+def _signed(value: Any) -> str:
+    return signed(100 * float(value), 1)
+
+
+def _ends(low: Any, high: Any) -> str:
+    return "" if math.isnan(low) else f"{_share(low)} to {_share(high)}"

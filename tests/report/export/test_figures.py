@@ -1,0 +1,107 @@
+"""No text of a figure stands on another, on fronts of real sweeps, at the width of a page and of a phone."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from kdtune.report.drawing.label_points import label_points
+from kdtune.report.drawing.style import NARROW, WIDE, look, new_figure
+from kdtune.report.export.figures import class_bias, front, group_rates, settings
+from kdtune.report.export.results.findings import Findings
+from tests.report.export.real_fronts import NAMES, read_front
+
+FIGURES: dict[str, Callable[[Findings], list[Callable[[float], Figure]]]] = {
+    "front": lambda findings: [partial(front.draw, findings)],
+    "settings": lambda findings: [partial(settings.draw, findings)],
+    "class bias": lambda findings: [partial(class_bias.draw, findings)],
+    "groups": lambda findings: [
+        partial(group_rates.draw, findings, name) for name in findings.record.attributes
+    ],
+}
+
+
+def drawn_texts(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Bbox]]:
+    """Return each text that the figure draws, and the place that it takes."""
+    found: list[tuple[str, Bbox]] = []
+    draw = Text.draw
+
+    def recording(self: Text, renderer: Any, *args: Any, **options: Any) -> None:
+        upright = self.get_rotation() % 90 == 0  # others take less room than their upright box
+        if self.get_visible() and self.get_text().strip() and upright:
+            found.append((self.get_text(), self.get_window_extent(renderer)))
+        draw(self, renderer, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Text, "draw", recording)
+        figure.canvas.draw()
+    return found
+
+
+def overlapping(texts: list[tuple[str, Bbox]]) -> list[tuple[str, str]]:
+    """Return the texts that share a place of more than a fraction of a pixel."""
+    return [
+        (a, b)
+        for (a, box), (b, other) in combinations(texts, 2)
+        if min(box.x1, other.x1) - max(box.x0, other.x0) > 0.5
+        and min(box.y1, other.y1) - max(box.y0, other.y0) > 0.5
+    ]
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW], ids=["page", "phone"])
+@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_stands_on_another(
+    name: str, kind: str, width: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with look():
+        for draw in FIGURES[kind](read_front(name)):
+            texts = drawn_texts(draw(width), monkeypatch)
+            assert len(texts) > 5
+            assert overlapping(texts) == []
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW], ids=["page", "phone"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_of_a_real_front_has_its_name(
+    name: str, width: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = read_front(name)
+    with look():
+        texts = " ".join(text for text, _ in drawn_texts(front.draw(findings, width), monkeypatch))
+    for model in findings.models:
+        assert (model.id if model.role == "student" else model.architecture) in texts
+
+
+def test_names_without_room_are_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    with look():
+        figure = new_figure(NARROW, 3.0)
+        ax = figure.subplots()
+        at = rng.normal(0, 0.01, (120, 2))
+        ax.plot(*at.T, "o")
+        points = [(x, y, f"student {k}", "black") for k, (x, y) in enumerate(at.tolist())]
+        left_out = label_points(ax, points)
+        texts = drawn_texts(figure, monkeypatch)
+    written = {text for text, _ in texts if text.startswith("student")}
+    assert overlapping(texts) == []
+    assert left_out
+    assert len(written) > 20
+    assert written | set(left_out) == {name for _, _, name, _ in points}
+    assert not written & set(left_out)
+
+
+def test_a_name_beside_its_point_needs_no_line() -> None:
+    with look():
+        figure = new_figure(WIDE, 3.0)
+        ax = figure.subplots()
+        assert label_points(ax, [(0.0, 0.0, "alone", "black")]) == []
+        assert len(ax.lines) == 0
+        assert label_points(ax, [(0.0, 0.0, f"{k}", "black") for k in range(15)]) == []
+        assert len(ax.lines) > 0

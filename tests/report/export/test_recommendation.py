@@ -1,0 +1,139 @@
+"""Which student is named, and that a useless one never is."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kdtune.fairness import Comparison, against_majority, count
+from kdtune.pareto import Constraint
+from kdtune.report.export.page.sentences import opening
+from kdtune.report.export.results.comparisons import Versus
+from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.model import ModelFindings
+from kdtune.report.export.results.recommendation import recommend, why_unusable
+from kdtune.runs.objectives import Objective
+from tests.report.export.real_fronts import read_front
+
+OBJECTIVES = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex"])]
+
+
+def member(
+    name: str, accuracy: float, eod: float, majority: Mapping[str, Any] | None = None
+) -> ModelFindings:
+    fine = {"constant": False, "difference": 0.2, "p": 0.0, "better_beyond_noise": True}
+    split = {"values": {"accuracy": accuracy, "eod": eod}, "majority": majority or fine}
+    return ModelFindings(
+        name, "student", "mlp-8", {}, {"accuracy": accuracy, "eod": eod}, {"validation": split, "test": split}
+    )
+
+
+def against_nds(student: str, better: tuple[str, ...] = (), worse: tuple[str, ...] = ()) -> Versus:
+    return Versus(student, "nds-mlp-8", "nds", {}, better, worse)
+
+
+def test_better_in_one_and_worse_in_none_comes_before_a_trade() -> None:
+    members = [member("t0000", 0.9, 0.3), member("t0001", 0.8, 0.1), member("t0002", 0.7, 0.0)]
+    versus = [
+        against_nds("t0000"),
+        against_nds("t0001", better=("eod",)),
+        against_nds("t0002", better=("eod",), worse=("accuracy",)),
+    ]
+    found = recommend(members, versus, OBJECTIVES, ())
+    assert (found.kind, found.student, found.candidates) == ("better", "t0001", ("t0001",))
+    found = recommend([members[0], members[2]], versus, OBJECTIVES, ())
+    assert (found.kind, found.student) == ("trade", "t0002")
+    found = recommend(members[:1], versus, OBJECTIVES, ())
+    assert (found.kind, found.student) == ("none", None)
+
+
+def test_what_only_beats_the_teacher_is_not_named() -> None:
+    versus = [Versus("t0000", "teacher-mlp", "teacher", {}, ("eod",), ())]
+    assert recommend([member("t0000", 0.9, 0.1)], versus, OBJECTIVES, ()).kind == "none"
+
+
+@pytest.mark.parametrize("answers", [np.zeros(200, np.int64), np.arange(200) % 2])
+def test_a_constant_model_and_one_that_guesses_are_never_named(answers: np.ndarray) -> None:
+    """Both have no gap between groups to speak of, so that they look best in EOD."""
+    labels = np.array([0] * 120 + [1] * 80)
+    test = against_majority(count(labels, answers, n_classes=2))
+    useless = {**test._asdict(), "better_beyond_noise": test.beyond_noise()}
+    members = [member("t0000", 0.6, 0.0, useless), member("t0001", 0.8, 0.1)]
+    versus = [against_nds("t0000", better=("eod",)), against_nds("t0001", better=("eod",))]
+    found = recommend(members, versus, OBJECTIVES, ())
+    assert found.student == "t0001"
+    assert set(found.unusable) == {"t0000"}
+    alone = recommend(members[:1], versus, OBJECTIVES, ())
+    assert (alone.kind, alone.student) == ("unusable", None)
+
+
+def test_a_bound_that_is_broken_on_test_rules_a_student_out() -> None:
+    bound = Constraint("accuracy", ">=", 0.85)
+    assert why_unusable(member("t0000", 0.8, 0.1), [bound]) == "breaks accuracy >= 0.85 on test"
+    assert why_unusable(member("t0000", 0.9, 0.1), [bound]) == ""
+
+
+def judged(findings: Findings, objective: str, difference: float, beyond_noise: bool) -> Findings:
+    """Return a real front whose first student alone differs from its NDS, in one objective."""
+    first = findings.members[0].id
+    versus = []
+    for v in findings.versus:
+        found = {
+            name: replace(c, difference=0.0, low=-0.01, high=0.01, p=1.0, beyond_noise=False)
+            for name, c in v.found.items()
+        }
+        better: tuple[str, ...] = ()
+        if v.student == first and v.role == "nds":
+            found[objective] = Comparison(
+                objective,
+                0.5,
+                0.5 - difference,
+                difference,
+                difference - 0.02,
+                difference + 0.02,
+                0.001,
+                0.05,
+                beyond_noise,
+            )
+            better = (objective,) if beyond_noise else ()
+        versus.append(Versus(v.student, v.other, v.role, found, better, ()))
+    comparisons = replace(findings.comparisons, versus=tuple(versus))
+    record = findings.record
+    named = recommend(findings.members, versus, findings.objectives, record.constraints)
+    return replace(findings, comparisons=comparisons, recommendation=named)
+
+
+def test_the_first_sentence_names_the_student_and_why() -> None:
+    findings = judged(read_front("compas"), "eod", -0.1, beyond_noise=True)
+    answer = opening(findings)[0]
+    assert answer.startswith(
+        f"Ship {findings.members[0].id}. Compared with the same network trained without a teacher, "
+    )
+    assert "its EOD over race is 10.0 points lower (95 %: 8.0 to 12.0), beyond noise" in answer
+    assert "no difference beyond noise in accuracy" in answer
+
+
+def test_without_a_difference_beyond_noise_it_says_so() -> None:
+    findings = judged(read_front("compas"), "eod", -0.1, beyond_noise=False)
+    answer = opening(findings)[0]
+    assert answer.startswith(
+        "No student of the 7 on the front is better than the same network trained without"
+    )
+    assert "Ship" not in answer
+
+
+def test_real_fronts_say_different_things() -> None:
+    """On COMPAS nothing beats the network without a teacher; on Adult one student trades accuracy for DPD."""
+    assert read_front("compas").recommendation.kind == "none"
+    assert read_front("adult").recommendation.kind == "trade"
+    assert "Ship t0024 if DPD over sex matters more to you than accuracy" in opening(read_front("adult"))[0]
+
+
+def test_most_accurate_is_said_of_test() -> None:
+    findings = read_front("compas")
+    on_test = max(findings.members, key=lambda m: m.value("accuracy"))
+    on_validation = max(findings.members, key=lambda m: m.searched["accuracy"])
+    assert on_test.id != on_validation.id, "the case is there"
+    assert f"The most accurate of the 7 students there, {on_test.id}," in opening(findings)[1]

@@ -1,0 +1,90 @@
+"""How trials are divided among cores, GPUs and machines, without any of them."""
+
+import itertools
+
+import pytest
+
+from kdtune.errors import InputError
+from kdtune.space.reading import Resources
+from kdtune.sweep.remote.allotment import TEACHER_GPU, Allotment, Node, allotted, workers_on
+
+
+def packed(allotment: Allotment, node: Node) -> list[int]:
+    """Return the trials on each GPU of a machine, as Ray fills them: one GPU after the other."""
+    free = [1.0 - TEACHER_GPU, *[1.0] * (int(node.gpus) - 1)]  # the teachers' process is there first
+    counts = [0] * int(node.gpus)
+    for _ in range(allotment.workers):
+        k = next(k for k, left in enumerate(free) if left >= allotment.gpus - 1e-9)
+        free[k] -= allotment.gpus
+        counts[k] += 1
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "trials"), itertools.product((1, 3, 6, 8, 16, 64), (1, 2, 3, 4, 8), (1, 2, 4, 7, 40))
+)
+def test_all_gpus_are_used_before_one_is_shared(cpus: int, gpus: int, trials: int) -> None:
+    node = Node(cpus, gpus)
+    allotment = allotted(Resources(), [node], "there is", trials=trials)
+    counts = packed(allotment, node)
+    assert max(counts) <= 1 or min(counts) >= 1
+    assert allotment.workers >= min(trials, cpus, gpus)
+    assert max(counts) <= 4
+
+
+def test_four_trials_on_four_gpus_get_one_each() -> None:
+    allotment = allotted(Resources(), [Node(16, 4)], "there is", trials=4)
+    assert packed(allotment, Node(16, 4)) == [1, 1, 1, 1]
+    assert allotment.words == "4 trials at once, each on a GPU of its own"
+
+
+def test_forty_trials_fill_four_gpus_four_by_four() -> None:
+    allotment = allotted(Resources(), [Node(64, 4)], "there is", trials=40)
+    assert packed(allotment, Node(64, 4)) == [4, 4, 4, 4]
+    assert allotment.words == "16 trials at once, up to 4 on a GPU"
+
+
+def test_without_a_gpu_a_trial_gets_a_core() -> None:
+    allotment = allotted(Resources(), [Node(2)], "there is", trials=40)
+    assert (allotment.workers, allotment.gpus, allotment.words) == (2, 0, "2 trials at once")
+
+
+def test_machines_without_room_for_a_trial_do_not_count() -> None:
+    head, small, large = Node(32), Node(1, 2), Node(8, 2)
+    allotment = allotted(Resources(cpus_per_trial=2, gpus_per_trial=0.5), [head, small, large], "Ray has")
+    assert (allotment.workers, allotment.nodes) == (4, (large,))
+    cores, gpus = allotment.share(1)
+    assert cores == 8, "a head without a GPU has more cores, and no model that wants a GPU can run there"
+    assert gpus == pytest.approx(0.99)
+
+
+def test_a_model_gets_no_more_cores_than_one_machine_has() -> None:
+    allotment = allotted(Resources(), [Node(1), Node(1)], "Ray has")
+    assert allotment.share(1) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("resources", "nodes", "needs"),
+    [
+        (Resources(gpus_per_trial=0.5), [Node(2)], "1 and resources.gpus_per_trial 0.5"),
+        (Resources(cpus_per_trial=4), [Node(2), Node(2)], "resources.cpus_per_trial is 4"),
+        (Resources(cpus_per_trial=4, gpus_per_trial=1), [Node(8), Node(2, 1)], "resources.gpus_per_trial 1"),
+    ],
+)
+def test_what_no_machine_has_is_refused_with_what_there_is(
+    resources: Resources, nodes: list[Node], needs: str
+) -> None:
+    with pytest.raises(InputError, match=f"{needs}, and no machine has that: Ray has [12] machine"):
+        allotted(resources, nodes, "Ray has")
+
+
+def test_a_student_is_never_given_two_gpus() -> None:
+    with pytest.raises(ValueError, match="less than or equal to 1"):
+        Resources(gpus_per_trial=2)
+
+
+def test_a_cluster_that_shrinks_and_grows_runs_what_it_has_room_for() -> None:
+    resources = Resources()
+    allotment = allotted(resources, [Node(4, 1)], "Ray has")
+    assert workers_on([Node(4, 1), Node(2, 1)], allotment, resources) == 6
+    assert workers_on([Node(4)], allotment, resources) == 1, "the sweep waits for a machine"

@@ -1,0 +1,35 @@
+"""What a sweep says at its end."""
+
+import pytest
+
+from kdtune.runs.state import ModelState
+from kdtune.sweep.search import most_failed
+
+
+def trial(number: int, state: str, message: str = "") -> ModelState:
+    made = ModelState(id=f"t{number:04d}", kind="student", config={}, epochs=1)
+    made.state, made.message = state, message
+    made.ended = None if state == "running" else 1.0
+    return made
+
+
+GPU = "the GPU failed: CUDA error: unspecified launch failure"
+
+
+@pytest.mark.parametrize(
+    ("trials", "words"),
+    [
+        ([("done", "")] * 3, ""),
+        ([("done", "")] * 3 + [("failed", GPU)] * 2, ""),
+        (
+            [("done", "")] * 2 + [("failed", GPU)] * 3 + [("running", "")],
+            f"3 of 5 trials failed, all of them with: {GPU}",
+        ),
+        (
+            [("done", ""), ("failed", f"{GPU} (2 times)"), ("failed", f"{GPU} (3 times)"), ("failed", "loss is nan")],
+            f"3 of 4 trials failed, 2 of them with: {GPU}",
+        ),
+    ],
+)  # fmt: skip
+def test_a_sweep_in_which_most_trials_failed_says_why(trials: list[tuple[str, str]], words: str) -> None:
+    assert most_failed(trial(k, *of) for k, of in enumerate(trials)) == words
