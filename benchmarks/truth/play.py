@@ -1,7 +1,7 @@
-"""Plays policies on banks, and scores what they ship on test against what today's rule ships of the same students."""
+"""Plays policies on banks, and scores what they ship on test against what validation alone chooses."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ WEIGHTS = (0.25, 0.5, 1.0, 2.0)
 """How much a user may mind the gap, in points of accuracy for a point of gap."""
 
 SCORES = ("hypervolume", "three", "utility", "members")
-BASELINE = "today"
+BASELINE = "validation alone"
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ def tables(item: TruthSet, split: int, cuts: int) -> Iterator[Table]:
             counted=on_train[1.0].values(item.gap)[kept],
             pooled={times: (part + own_cells).values(item.gap)[kept] for times, part in on_train.items()},
             larger={t: count_cells(students, both).values(item.gap)[kept] for t, (both, _) in larger.items()},
+            curves=_curves(students, rows, item.gap)[kept],
             is_alike=is_alike(own_cells.counts((0, 0)), on_train[1.0].counts((0, 0))),
             folds=None if folds is None else _part(folds, kept),
             budget=min(space.budget.trials or 60, int(kept.sum())),
@@ -84,25 +85,33 @@ def tables(item: TruthSet, split: int, cuts: int) -> Iterator[Table]:
 
 
 def play(
-    item: TruthSet, policies: Mapping[str, Policy], *, cuts: int, draws: int
+    item: TruthSet,
+    policies: Mapping[str, Policy],
+    slow: Mapping[str, Policy] | None = None,
+    *,
+    cuts: int,
+    draws: int,
 ) -> dict[str, dict[str, list[float]]]:
-    """Return, by policy and score, the mean over cuts and draws of each split; differences from today's rule.
+    """Return, by policy and score, the mean over cuts and draws of each split; differences from validation alone.
 
-    The entry of today's rule holds its scores themselves, and `oracle` those of choosing among its students on test.
+    Those in `slow` are played once a split, as it was cut.
+
+    The entry of validation alone holds its scores themselves, and `oracle` those of choosing its students on test.
     """
     found: dict[str, dict[str, list[float]]] = {}
     for split in range(item.splits):
         scores: dict[str, list[np.ndarray]] = {}
         for cut, table in enumerate(tables(item, split, cuts)):
             for draw in range(draws):
-                today = policies[BASELINE](table.deck, _rng(split, cut, draw))
-                assert today is not None
-                own = score(today, table)
+                alone = policies[BASELINE](table.deck, _rng(split, cut, draw))
+                assert alone is not None
+                own = score(alone, table)
                 scores.setdefault(BASELINE, []).append(own)
                 scores.setdefault("oracle", []).append(
                     score(_oracle(table, _rng(split, cut, draw)), table) - own
                 )
-                for name, policy in policies.items():
+                others = {**policies, **((slow or {}) if cut == draw == 0 else {})}
+                for name, policy in others.items():
                     shipped = None if name == BASELINE else policy(table.deck, _rng(split, cut, draw))
                     if shipped is not None:
                         scores.setdefault(name, []).append(score(shipped, table) - own)
@@ -187,6 +196,12 @@ def _on_train(students: SplitStudents, times: float | None, n_validation: int) -
     return count_cells(seen, rows, students.train_predictions)
 
 
+def _curves(students: SplitStudents, rows: np.ndarray, gap: str) -> np.ndarray:
+    if not students.curves.shape[-1]:
+        return np.zeros((students.predictions.shape[1], 0, 2))
+    return count_cells(students, rows, students.curves).values(gap)
+
+
 def _only(students: SplitStudents, kept: np.ndarray) -> SplitStudents:
     return replace(students, predictions=students.predictions[:, kept])
 
@@ -221,8 +236,3 @@ def _folds(
         np.stack([part.all_hits for part in parts], axis=1),
     )
     return cells, np.stack(tests, axis=1)
-
-
-def shares(found: Mapping[str, Mapping[str, Sequence[float]]], name: str, key: str) -> float:
-    """Return how much of the way from today's rule to the oracle a policy goes."""
-    return float(np.mean(found[name][key]) / np.mean(found["oracle"][key]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from benchmarks.truth.smoothing import smooth
 from benchmarks.truth.training import SplitStudents
 from benchmarks.truth.view import Cells, influences
 from kdtune.fairness import Counts
-from kdtune.pareto import non_dominated
+from kdtune.pareto import non_dominated, non_dominated_rank
 from kdtune.runs.choosing import corrected, trust
 
 DIRECTIONS = ("max", "min")
@@ -32,6 +33,7 @@ class Deck:
         counted: the same on at most as many of those as validation has, [C, S, 2].
         pooled: the same on validation and so many times as many of them together, or all of them (None).
         is_alike: whether classes and groups are distributed alike in training and in validation.
+        curves: accuracy and gap on validation after each epoch, of each first seed, [C, epochs, 2]; maybe empty.
         folds: counts of [C, folds] students, each on the part that it was not trained on; None without folds.
         budget: students that a policy may train.
         bound: accuracy that a student must reach on validation.
@@ -48,6 +50,7 @@ class Deck:
     counted: np.ndarray
     pooled: Mapping[float | None, np.ndarray]
     is_alike: bool
+    curves: np.ndarray
     folds: Cells | None
     budget: int
     bound: float
@@ -352,8 +355,37 @@ def seeds_where_they_decide(believe: Believe, share: float = 0.25) -> Policy:
     return policy
 
 
+def halved(by: str) -> Policy:
+    """Stop students early, and train more of them: after an eighth, a quarter and a half of the epochs the better half
+    goes on. As many are begun as the epochs of the budget allow, of those that were recorded.
+
+    Args:
+        by: `accuracy`, or `objectives`: by non-dominated rank, below all that meet the bound those that break it.
+    """
+
+    def policy(deck: Deck, rng: np.random.Generator) -> Shipped | None:
+        epochs = deck.curves.shape[1]
+        if epochs == 0:
+            return None
+        rungs = sorted({max(2, -(-epochs // 8)), -(-epochs // 4), -(-epochs // 2)})
+        cost = sum((last - first) / 2**k for k, (first, last) in enumerate(pairwise([0, *rungs, epochs])))
+        begun = min(deck.shape[0], int(deck.budget * epochs / cost))
+        left = rng.choice(deck.shape[0], begun, replace=False)
+        for rung in rungs:
+            then = deck.curves[left, rung - 1]
+            rank = non_dominated_rank(then, DIRECTIONS).astype(float)
+            rank[then[:, 0] < deck.bound] += len(left)
+            order = np.argsort(-then[:, 0] if by == "accuracy" else rank, kind="stable")
+            left = left[order[: -(-len(left) // 2)]]
+        who = [(int(c), 0) for c in left]
+        raw = raw_of(deck, who)
+        return front(who, raw, raw[:, 0] >= deck.bound)
+
+    return policy
+
+
 def larger_validation(times: int, believe: Believe = as_measured) -> Policy:
-    """As today, with validation so many times as large that costs no training data: more than can be had."""
+    """Judge by validation that is so many times as large and costs no training data: more than can be had."""
 
     def policy(deck: Deck, rng: np.random.Generator) -> Shipped | None:
         if times not in deck.larger:
@@ -384,5 +416,5 @@ def folds_pooled(deck: Deck, rng: np.random.Generator, *, whole_budget: bool = F
 
 
 def folds_for_free(deck: Deck, rng: np.random.Generator) -> Shipped | None:
-    """The same, with the whole budget of configurations: five times as many students as today."""
+    """The same, with the whole budget of configurations: five times as many students."""
     return folds_pooled(deck, rng, whole_budget=True)

@@ -146,11 +146,11 @@ def test_test_and_validation_share_no_example_and_test_chooses_nothing() -> None
 
 
 @pytest.mark.usefixtures("made_up_banks")
-def test_the_oracle_is_the_upper_bound_and_today_s_rule_differs_from_itself_by_nothing() -> None:
+def test_the_oracle_is_the_upper_bound_and_a_rule_differs_from_itself_by_nothing() -> None:
     found = play.play(
-        MADE_UP, {"today": choosing(as_measured), "again": choosing(as_measured)}, cuts=2, draws=2
+        MADE_UP, {play.BASELINE: choosing(as_measured), "again": choosing(as_measured)}, cuts=2, draws=2
     )
-    assert len(found["today"]["utility"]) == 3
+    assert len(found[play.BASELINE]["utility"]) == 3
     assert all(value == 0 for values in found["again"].values() for value in values)
     assert all(value >= 0 for value in found["oracle"]["hypervolume"])
     assert "± " in section.report(
