@@ -190,6 +190,8 @@ def test_values_of_many_students_are_those_of_their_counts() -> None:
 def test_influences_give_the_spread_of_values_over_samples(gap: str) -> None:
     students, rng = made_up(n=2000), np.random.default_rng(0)
     hottest = int(np.argmax([one["temperature"] for one in students.settings]))
+    # A gap near 0 is folded there, and no longer linear in the examples.
+    students.predictions[(students.groups == 1) & (rng.random(2000) < 0.3)] = 1
     moves = influences(students, np.arange(2000), [(hottest, 0)], gap)[0]
     again = [
         count_cells(students, rng.integers(2000, size=2000), students.predictions[:, [hottest], :1]).values(
