@@ -6,6 +6,7 @@ such a character in its place (`\\x1b`), so that different names stay different.
 
 import math
 import re
+from collections.abc import Iterable
 
 _ESCAPE_SEQUENCE = re.compile(
     r"\x1b\][^\x07\x1b]*(\x07|\x1b\\)?|(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[@-Z\\-_]?"
@@ -65,6 +66,12 @@ def signed(value: float, digits: int = 3) -> str:
         return "–"
     value = round(value, digits)
     return f"{value:+.{digits}f}".replace("-", "−") if value else f"{0:.{digits}f}"
+
+
+def listed(items: Iterable[object], last: str = "and") -> str:
+    """Return items as a list in a sentence: `a`, `a and b`, `a, b and c`."""
+    words = [str(item) for item in items]
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
 
 
 def setting(value: object) -> str:

@@ -15,6 +15,10 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from kdtune.bytecode import compile_once, keep_bytecode
+from kdtune.sweep.remote.cluster import prepare_environment
+
+# Before a test's module imports Ray, which under `uv run` would rebuild the environment for every worker.
+prepare_environment()
 
 # Before the cache is another one, and before what is tested is imported.
 keep_bytecode()
@@ -42,6 +46,7 @@ SMALL_SPACE: dict[str, Any] = {
     "objectives": ["accuracy", "eod"],
     "budget": {"trials": 4, "epochs": 2},
     "train": {"optimizer": "adamw", "lr": 0.003, "precision": "float32", "channels_last": False},
+    "trivial": "keep",  # two epochs do not teach much
     "resources": {"workers": 1},
 }
 """A sweep of seconds: real data, real training, two pairs."""

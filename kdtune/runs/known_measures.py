@@ -34,6 +34,15 @@ def _ece_difference(labels: Ints, probabilities: Floats, groups: Ints) -> float:
     return fairness.difference_over_groups(fairness.expected_calibration_error, labels, probabilities, groups)
 
 
+def _reciprocal(value: float) -> float:
+    """Place a value that has no upper bound and is better the larger it is: 1 up to 0, then falling."""
+    return 1.0 / (1.0 + max(value, 0.0))
+
+
+def _answered(counts: Counts, _: References) -> float:
+    return float(np.count_nonzero(counts.predicted.sum(axis=0))) if counts.n else math.nan
+
+
 MEASURES: Mapping[str, Measure] = {
     measure.name: measure
     for measure in (
@@ -46,6 +55,22 @@ MEASURES: Mapping[str, Measure] = {
             "accuracy on the class that fares worst",
             lambda c, _: c.worst_class_accuracy,
             one_minus,
+        ),
+        Measure(
+            "over_majority",
+            "max",
+            "standard errors by which the accuracy exceeds that of always answering the most frequent class (McNemar)",
+            lambda c, _: fairness.against_majority(c).z,
+            _reciprocal,
+            range=(-math.inf, math.inf),
+        ),
+        Measure(
+            "answered_classes",
+            "max",
+            "number of classes that the model answers at all",
+            _answered,
+            lambda value: 1.0 / max(value, 1.0),
+            range=(1.0, math.inf),
         ),
         Measure(
             "class_gap",

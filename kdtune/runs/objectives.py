@@ -19,6 +19,7 @@ from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.user_measures import measures as registered
 
 __all__ = [
+    "BEYOND_MAJORITY",
     "MEASURES",
     "Direction",
     "Measure",
@@ -32,10 +33,15 @@ __all__ = [
     "find_measure",
     "front_hypervolume",
     "front_mask",
+    "judged_by_worst_class",
     "objective_of",
     "own_measures",
     "recorded_values",
+    "why_trivial",
 ]
+
+BEYOND_MAJORITY = 3.3
+"""Standard errors: of 100 models that do not beat the majority, one has more with a probability of 5 %."""
 
 Attributes = Collection[str]
 """Names of sensitive attributes, in order; a mapping from them to their groups, where one group may be named."""
@@ -225,6 +231,24 @@ def applicable(report: Report, references: References, attributes: Attributes) -
         if present and measure.need == "groups":
             names.extend(f"{measure.name}@{attribute}" for attribute in list(attributes)[1:])
     return names
+
+
+def why_trivial(values: Mapping[str, float], objectives: Sequence[str]) -> str:
+    """Return why a model with these measures knows nothing of the single example; empty if it does, or none says.
+
+    Where the worst class is an objective and accuracy is not, a model may well be less accurate than always answering
+    the most frequent class: there it must only answer more than one.
+    """
+    if values.get("answered_classes") == 1:
+        return "gives the same answer to everybody"
+    if judged_by_worst_class(objectives) or not values.get("over_majority", math.inf) < BEYOND_MAJORITY:
+        return ""
+    return "does not beat always answering the most frequent class beyond noise"
+
+
+def judged_by_worst_class(objectives: Sequence[str]) -> bool:
+    """Return whether the worst class is an objective, and accuracy is none."""
+    return "worst_class_accuracy" in objectives and "accuracy" not in objectives
 
 
 def front_mask(

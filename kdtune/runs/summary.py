@@ -15,7 +15,10 @@ from kdtune.fairness import (
     gap_interval,
     mean_class_bias,
 )
-from kdtune.runs.objectives import Objective
+from kdtune.runs.comparison.of_run import resolution
+from kdtune.runs.comparison.resolution import Resolution
+from kdtune.runs.comparison.verdict import conclusion
+from kdtune.runs.objectives import Objective, References, why_trivial
 from kdtune.runs.reader import Run, Status
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.state import ModelState, RunState
@@ -49,6 +52,7 @@ class Member:
 
     Attributes:
         doubts: by measure, for the objectives that are gaps or class bias.
+        trivial: why it knows nothing of the single example; empty if it does.
         class_bias: by class, of a student against its `teacher` and against `nds`, the same network without a teacher;
             of an NDS against the teacher, if there is one only.
     """
@@ -63,6 +67,7 @@ class Member:
     values: Mapping[str, float]
     doubts: Mapping[str, Doubt]
     class_bias: Mapping[str, Sequence[float]]
+    trivial: str
     seconds: float
     message: str
 
@@ -75,6 +80,8 @@ class Summary:
         data: what was made of the data, what was left out and what is in doubt, a line each.
         group_sizes: validation examples by sensitive attribute and group.
         trials: all of them, without doubts and class bias.
+        resolution: what of the front is beyond noise.
+        conclusion: the last line of a sweep; empty while there is no front.
         raw_front: ids of the members of the front on validation alone.
     """
 
@@ -87,16 +94,20 @@ class Summary:
     baselines: tuple[Member, ...]
     front: tuple[Member, ...]
     trials: tuple[Member, ...]
+    resolution: Resolution
+    conclusion: str
     raw_front: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; NaN stands for undefined."""
-        return asdict(self)
+        return {**asdict(self), "resolution": self.resolution.to_dict()}
 
 
 def summarise(run: Run) -> Summary:
     """Return the summary of what the run directory says now."""
     state = run.state()
+    front = run.front_states(state)
+    found = resolution(run, state, front)
     return Summary(
         status=run.status(state),
         objectives=run.record.objectives,
@@ -105,8 +116,10 @@ def summarise(run: Run) -> Summary:
         group_sizes=_group_sizes(run, state),
         classes=run.record.classes,
         baselines=tuple(_member(run, model, state) for model in state.baselines.values()),
-        front=tuple(_member(run, model, state) for model in run.front_states(state)),
-        trials=tuple(_plain_member(model) for model in state.trials.values()),
+        front=tuple(_member(run, model, state) for model in front),
+        trials=tuple(_plain_member(model, run.record.objectives) for model in state.trials.values()),
+        resolution=found,
+        conclusion=conclusion(found, run.record.objectives) if front else "",
         raw_front=tuple(model.id for model in Run(run.files, raw=True).front_states(state)),
     )
 
@@ -136,7 +149,7 @@ def _member(run: Run, model: ModelState, state: RunState) -> Member:
     # The report of the same epoch as the values: meanwhile there may be a later one.
     report = run.report(model.id, model.epoch) if model.epoch else None
     if report is None:
-        return _plain_member(model)
+        return _plain_member(model, run.record.objectives)
     doubts = {o.name: doubt(report, o) for o in run.objectives if o.measure.name in GAPS}
     counts, references = report.counts[ALL], _references(run, model, state)
     values = dict(model.values)
@@ -145,9 +158,12 @@ def _member(run: Run, model: ModelState, state: RunState) -> Member:
         if name in run.record.objectives:
             doubts[name] = bias_doubt(counts, reference)
             values.setdefault(name, mean_class_bias(counts, reference))
+    for name in ("over_majority", "answered_classes"):  # reports of an earlier kdtune suffice for them
+        values.setdefault(name, Objective.parse(name, ()).value(report, References()))
     return replace(
-        _plain_member(model),
+        _plain_member(model, run.record.objectives),
         values=values,
+        trivial=why_trivial(values, run.record.objectives),
         doubts=doubts,
         class_bias={kind: class_bias(counts, other).tolist() for kind, other in references.items()},
     )
@@ -165,7 +181,7 @@ def _references(run: Run, model: ModelState, state: RunState) -> dict[str, Count
     return found
 
 
-def _plain_member(model: ModelState) -> Member:
+def _plain_member(model: ModelState, objectives: Sequence[str]) -> Member:
     return Member(
         id=model.id,
         role=model.kind,
@@ -177,6 +193,7 @@ def _plain_member(model: ModelState) -> Member:
         values=model.values,
         doubts={},
         class_bias={},
+        trivial=why_trivial(model.values, objectives),
         seconds=model.seconds,
         message=model.message,
     )

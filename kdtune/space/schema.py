@@ -108,7 +108,12 @@ class Resources(Strict):
 
 
 class Space(Strict):
-    """A search: data, pairs, what varies, what is optimised, and for how long."""
+    """A search: data, pairs, what varies, what is optimised, and for how long.
+
+    Attributes:
+        trivial: whether students may be on the front that answer the same to everybody, or do not beat always
+            answering the most frequent class beyond noise.
+    """
 
     about: str = ""
     imports: list[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]] = Field(default=[])
@@ -122,6 +127,7 @@ class Space(Strict):
     enqueue: list[dict[str, Scalar]] = Field(default=[])
     objectives: list[str] = Field(default=["accuracy", "eod"], min_length=1)
     constraints: dict[str, str] = Field(default={})
+    trivial: Literal["exclude", "keep"] = "exclude"
     measures: list[str] = Field(default=[])
     budget: Budget = Budget()
     train: dict[str, Any] = Field(default={})

@@ -1,7 +1,7 @@
 """What a space means on a data set: the objectives and bounds, the baselines, and the job of each trial."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from kdtune.errors import DataError, SpaceError
 from kdtune.fairness import count
 from kdtune.pareto import Constraint, parse_constraint
 from kdtune.runs.measure import Answers
-from kdtune.runs.objectives import Objective, References, find_measure
+from kdtune.runs.objectives import BEYOND_MAJORITY, Objective, References, find_measure, judged_by_worst_class
 from kdtune.runs.records import ALL
 from kdtune.space.questions import check_bound
 from kdtune.space.reading import Choice, Pair, Range, Space
@@ -184,6 +184,8 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         constraint = parse_constraint(bounded.name, text, symbols=symbols)
         check_bound(bounded.measure, constraint, text)
         constraints.append(constraint)
+    if space.trivial == "exclude":
+        constraints.append(_not_trivial([objective.name for objective in objectives]))
     _check_size(dataset)
     plan = Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
     for objective in plan.asked:
@@ -193,6 +195,13 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
             check_fit(name, file, dataset)
     _check_parameters(plan)
     return plan
+
+
+def _not_trivial(objectives: Sequence[str]) -> Constraint:
+    """Return what keeps students off the front that know no more than which class is the most frequent."""
+    if judged_by_worst_class(objectives):
+        return Constraint("answered_classes", ">=", 2)
+    return Constraint("over_majority", ">=", BEYOND_MAJORITY)
 
 
 def _check_parameters(plan: Plan) -> None:

@@ -1,6 +1,7 @@
 """Prints tables on standard output and narration on standard error."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.text import Text
 from kdtune.errors import RunError, SpaceError, did_you_mean
 from kdtune.files import dumps
 from kdtune.output import narrate, output, print_data
+from kdtune.runs.comparison.verdict import remarks
 from kdtune.runs.finding import list_runs
 from kdtune.runs.reader import Run
 from kdtune.runs.summary import Doubt, Member, Summary, summarise
@@ -49,6 +51,8 @@ def print_summary(run: Run, *, as_json: bool) -> None:
         console.print(plain(line), style="dim")
     if status.front:
         narrate(f"next: {run.record.concluding} {status.name}    (or: kdtune watch {status.name})")
+    if summary.conclusion:
+        console.print(plain(summary.conclusion))
 
 
 def _front_table(summary: Summary, *, wide: bool) -> Table:
@@ -60,7 +64,8 @@ def _front_table(summary: Summary, *, wide: bool) -> Table:
     settings = _varying(summary.front) if wide else ["temperature", "alpha"]
     measures = list(dict.fromkeys([*summary.objectives, "accuracy"]))
     doubtful = {name for member in (*summary.front, *summary.baselines) for name in member.doubts}
-    for heading in ("model", *(_short(name) for name in settings)):
+    steps = summary.resolution.known
+    for heading in ("model", *(["step"] if steps else []), *(_short(name) for name in settings)):
         table.add_column(plain(heading), no_wrap=True)
     for name in measures:
         heading = plain(name) + (" (95 %)" if name in doubtful else "")
@@ -68,17 +73,23 @@ def _front_table(summary: Summary, *, wide: bool) -> Table:
         if wide and name in doubtful:
             table.add_column("by chance", justify="right", no_wrap=True)
     for member in summary.front:
+        step = summary.resolution.step_of(member.id)
         table.add_row(
             plain(member.id),
+            *([str(step + 1)] if step is not None else []),
             *(plain(setting(member.config.get(name, ""))) for name in settings),
             *_cells(member, measures, doubtful if wide else ()),
+            end_section=step is not None and member.id == summary.resolution.steps[step][-1],
         )
     table.add_section()
     for member in summary.baselines:
         seed = f" seed {member.config['study_seed']}" if "study_seed" in member.config else ""
         label = plain(f"{member.role} {member.config.get('architecture', member.id)}{seed}")
         table.add_row(
-            label, *([""] * len(settings)), *_cells(member, measures, doubtful if wide else ()), style="dim"
+            label,
+            *([""] * (len(settings) + steps)),
+            *_cells(member, measures, doubtful if wide else ()),
+            style="dim",
         )
     return table
 
@@ -127,7 +138,7 @@ def _chosen_by(run: Run, summary: Summary) -> list[str]:
 
 
 def _notes(summary: Summary) -> list[str]:
-    notes = [f"data: {line}" for line in summary.data]
+    notes = [*_trivial(summary), *remarks(summary.resolution), *(f"data: {line}" for line in summary.data)]
     if summary.constraints:
         notes.append(f"feasible: {'; '.join(summary.constraints)}")
     for attribute, sizes in summary.group_sizes.items():
@@ -142,6 +153,16 @@ def _notes(summary: Summary) -> list[str]:
             notes.append(
                 f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value requires wrong answers"
             )
+    return notes
+
+
+def _trivial(summary: Summary) -> list[str]:
+    """Name the models that know nothing of the single example: those on the front, baselines, and how many are off."""
+    shown = [*summary.front, *summary.baselines]
+    notes = [f"{member.id} {member.trivial}" for member in shown if member.trivial]
+    front = {member.id for member in summary.front}
+    off = Counter(m.trivial for m in summary.trials if m.state == "done" and m.trivial and m.id not in front)
+    notes += [f"not on the front: {n} of {len(summary.trials)} trials; each {why}" for why, n in off.items()]
     return notes
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from kdtune.errors import InputError, UnknownNameError
 from kdtune.fairness import Counts, count
@@ -19,6 +20,7 @@ from kdtune.runs.objectives import (
     applicable,
     front_hypervolume,
     front_mask,
+    why_trivial,
 )
 from kdtune.runs.records import ALL, Report
 
@@ -55,12 +57,21 @@ def by_hand(labels: Any, guesses: Any, groups: Any) -> dict[str, float]:
     return {
         "accuracy": float((labels == guesses).mean()),
         "worst_class_accuracy": min(class_accuracy),
+        "over_majority": -stats.norm.ppf(mcnemar(labels, guesses)),
+        "answered_classes": len(np.unique(guesses)),
         "class_gap": max(class_accuracy) - min(class_accuracy),
         **means,
         "eod_worst_class": max(gaps["eod"]),
         "dpd_worst_class": max(gaps["dpd"]),
         "worst_group_accuracy": min((labels == guesses)[groups == g].mean() for g in present),
     }
+
+
+def mcnemar(labels: Any, guesses: Any) -> float:
+    """Return the exact one-sided p-value against always answering the most frequent class."""
+    right, right_always = guesses == labels, labels == np.bincount(labels).argmax()
+    gained, lost = int((right & ~right_always).sum()), int((right_always & ~right).sum())
+    return float(stats.binomtest(gained, gained + lost, alternative="greater").pvalue)
 
 
 def relative(labels: Any, guesses: Any) -> Any:
@@ -90,7 +101,7 @@ def test_every_measure_of_counts_equals_the_one_by_hand(seed: int, n_classes: in
         np.abs(relative(labels, guesses) - relative(labels, teacher)).mean()
     )
     expected["class_bias_nds"] = float(np.abs(relative(labels, guesses) - relative(labels, nds)).mean())
-    assert all_measures(report_of(counts), references, ["race"]) == pytest.approx(expected, abs=1e-12)
+    assert all_measures(report_of(counts), references, ["race"]) == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_second_attribute_is_measured_under_its_own_name() -> None:
@@ -229,6 +240,31 @@ def test_only_what_can_be_measured_is_applicable() -> None:
     assert applicable(report_of(counts), References(), []) == [
         "accuracy",
         "worst_class_accuracy",
+        "over_majority",
+        "answered_classes",
         "class_gap",
     ]
     assert "latency" in applicable(report_of(counts, latency=1.0), References(), [])
+
+
+def test_a_model_that_answers_the_same_to_everybody_is_named() -> None:
+    labels = np.array([0] * 40 + [1] * 60)
+    counts = {ALL: count(labels, np.ones(100, int), n_classes=2)}
+    values = all_measures(report_of(counts), References(), [])
+    assert (values["answered_classes"], values["over_majority"]) == (1, -37)
+    assert why_trivial(values, ["accuracy", "eod"]) == "gives the same answer to everybody"
+    assert why_trivial(values, ["worst_class_accuracy"]) == "gives the same answer to everybody"
+
+
+def test_a_model_that_hardly_beats_the_majority_is_named_unless_the_worst_class_decides() -> None:
+    """It finds 12 of 40 by 8 false alarms: McNemar's exact p is 0.25."""
+    labels = np.array([0] * 40 + [1] * 60)
+    answers = np.array([0] * 12 + [1] * 28 + [0] * 8 + [1] * 52)
+    counts = {ALL: count(labels, answers, n_classes=2)}
+    values = all_measures(report_of(counts), References(), [])
+    assert stats.norm.sf(values["over_majority"]) == pytest.approx(stats.binom.cdf(8, 20, 0.5))
+    assert "beyond noise" in why_trivial(values, ["accuracy", "eod"])
+    assert why_trivial(values, ["worst_class_accuracy", "eod"]) == ""
+    right = all_measures(report_of({ALL: count(labels, labels, n_classes=2)}), References(), [])
+    assert why_trivial(right, ["accuracy"]) == ""
+    assert why_trivial({"accuracy": 0.5}, ["accuracy"]) == "", "an earlier kdtune recorded no such measures"

@@ -53,6 +53,7 @@ def plan_of(make_dataset: Callable[..., Dataset]) -> Callable[..., Plan]:
             "dataset": {"name": "blobs"},
             "pairs": ["mlp-16->linear"],
             "budget": {"trials": 6, "epochs": 2},
+            "trivial": "keep",
             **changes,
         }
         return make_plan(parse_space(space, "space"), dataset or make_dataset())

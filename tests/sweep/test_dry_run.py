@@ -62,7 +62,7 @@ def test_it_says_what_would_be_done(folder: Path, capsys: pytest.CaptureFixture[
         "first trials: the 1 of enqueue",
         "combinations: 6; each is tried before one is repeated",
         "objectives: accuracy, eod",
-        "feasible: accuracy >= 0.1",
+        "feasible: accuracy >= 0.1; over_majority >= 3.3",
     ]
     assert lines[12].startswith("disk: ")
     assert lines[13] == "time: unknown: no earlier run here on these data with these models"

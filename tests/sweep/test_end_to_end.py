@@ -179,7 +179,7 @@ def test_killed_and_resumed_equals_uninterrupted(small_run: Any, space_file: Pat
     assert resumed.returncode == 0, err
     run = open_run(files)
     assert_same_numbers(run, small_run)
-    assert all(model.cached for model in run.state().baselines.values())
+    assert all(model.cached for model in run.state().baselines.values()), run.state().baselines
     assert not ran.exists(), ran.read_text()
     for trial in run.trials().index:
         assert [report.epoch for report in run.reports(trial)] == [1, 2]

@@ -11,6 +11,7 @@ import torch
 from kdtune import models
 from kdtune.data import Split
 from kdtune.errors import InputError, SpaceError
+from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Speed, make_plan
 
 
@@ -204,8 +205,6 @@ def test_too_few_examples(plan_of: Any, make_dataset: Any) -> None:
 
 
 def test_make_plan_takes_no_space_for_granted(make_dataset: Any) -> None:
-    from kdtune.space.reading import parse_space
-
     space = parse_space({"dataset": {"name": "blobs"}, "pairs": ["mlp-16->linear"]}, "x")
     assert make_plan(space, make_dataset()).speeds == {}
 
@@ -227,3 +226,20 @@ def test_a_teacher_with_weights_is_not_trained_and_checked_first(plan_of: Any, t
         plan_of(teacher={"weights": {"mlp-61": str(file)}})
     with pytest.raises(SpaceError, match=r"teacher\.weights: neither a file"):
         plan_of(teacher={"weights": 3})
+
+
+@pytest.mark.parametrize(
+    ("objectives", "bound"),
+    [
+        (["accuracy", "eod"], "over_majority >= 3.3"),
+        (["class_gap", "dpd"], "over_majority >= 3.3"),
+        (["worst_class_accuracy", "eod"], "answered_classes >= 2"),
+        (["worst_class_accuracy", "accuracy"], "over_majority >= 3.3"),
+    ],
+)
+def test_students_that_know_nothing_stay_off_the_front_unless_they_are_asked_for(
+    plan_of: Any, objectives: list[str], bound: str
+) -> None:
+    assert str(plan_of(objectives=objectives, trivial="exclude").constraints[-1]) == bound
+    assert plan_of(objectives=objectives, trivial="keep").constraints == ()
+    assert parse_space({"dataset": {"name": "blobs"}, "pairs": ["a->b"]}, "x").trivial == "exclude"

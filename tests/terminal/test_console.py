@@ -1,12 +1,15 @@
 """What `kdtune status` prints, from the small run."""
 
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from kdtune.fairness import chance_floor
-from kdtune.runs.reader import Run
+from kdtune.runs.reader import Run, open_run
 from kdtune.runs.summary import summarise
 from kdtune.terminal import console
 
@@ -33,6 +36,43 @@ def test_both_chance_values_of_every_model_are_shown(printed: str, small_run: Ru
         f"eod by chance: a model with equal rates in all groups shows {first.chance:.3f} on average, up to "
         f"{first.chance_high:.3f} in 95 of 100 data sets of these group sizes" in words
     )
+
+
+@pytest.mark.parametrize("width", [140])
+def test_steps_are_shown_and_the_last_line_says_what_is_beyond_noise(printed: str, small_run: Run) -> None:
+    summary = summarise(small_run)
+    assert summary.resolution.known
+    assert [m for step in summary.resolution.steps for m in step] == [m.id for m in summary.front]
+    table = printed[: printed.index("└")]
+    assert " step " in table
+    last = " ".join(printed.split())
+    assert last.endswith(summary.conclusion)
+    assert summary.conclusion.startswith(("No student beats NDS", "Beyond noise, students on the front"))
+
+
+def test_a_run_without_predictions_says_that_it_is_not_known(
+    small_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "old"
+    shutil.copytree(small_run.path, copy)
+    for path in copy.rglob("predictions.safetensors"):
+        path.unlink()
+    console.print_summary(open_run(copy), as_json=False)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "What of this front is beyond noise is not known:" in out
+    assert "predictions.safetensors: not readable" in out
+    assert " step " not in out
+
+
+def test_json_carries_the_comparisons(small_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    console.print_summary(small_run, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["conclusion"] == summarise(small_run).conclusion
+    against = found["resolution"]["against"]
+    roles = [item["role"] for item in against if item["model"] == found["front"][0]["id"]]
+    assert roles in (["neighbour", "nds", "teacher"], ["nds", "teacher"])
+    for item in against[0]["differences"]:
+        assert {"objective", "difference", "low", "high", "better", "tested"} == set(item)
 
 
 @pytest.mark.parametrize("width", [80])

@@ -16,6 +16,8 @@ _SHORT = {
     "class_bias_teacher": "bias/teacher",
     "class_bias_nds": "bias/NDS",
     "class_gap": "class gap",
+    "over_majority": "> majority",
+    "answered_classes": "answered",
     "eod": "EOD",
     "dpd": "DPD",
     "eod_worst_class": "EOD worst",

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 
+from kdtune.runs.objectives import why_trivial
 from kdtune.runs.state import ModelState
 from kdtune.text import duration, plain, setting
 
@@ -86,6 +87,8 @@ class Detail(Dialog):
             words.append("breaks a constraint")
         if model.cached:
             words.append("from the cache")
+        if why := why_trivial(model.values, store.record.objectives):
+            words.append(why)
         text = Text(self.session.glyphs.text(" · ".join(words)))
         if model.message:
             text.append("\n" + plain(model.message), style="bold")

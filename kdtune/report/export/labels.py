@@ -16,6 +16,8 @@ UNITS = {
     "worst_class_accuracy": "% of its examples",
     "worst_group_accuracy": "% of its examples",
     "class_gap": "percentage points",
+    "over_majority": "standard errors",
+    "answered_classes": "number of classes",
     "class_bias_teacher": "mean change",
     "class_bias_nds": "mean change",
     "eod": "percentage points",

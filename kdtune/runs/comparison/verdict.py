@@ -1,0 +1,101 @@
+"""What a front shows beyond noise, in words: for the end of a sweep, `kdtune status`, the monitor and the report."""
+
+from collections.abc import Sequence
+
+from kdtune.runs.comparison.resolution import Resolution, Versus
+from kdtune.text import listed, signed
+
+_ROLES = {"nds": "NDS", "teacher": "the teacher"}
+
+
+def conclusion(found: Resolution, objectives: Sequence[str]) -> str:
+    """Return the last line of a sweep: whether any student beats NDS or the teacher beyond noise, and in what."""
+    if not found.known:
+        return f"What of this front is beyond noise is not known: {found.unknown}"
+    beaten = found.beats_a_baseline
+    members = sum(map(len, found.steps))
+    if not beaten:
+        line = f"No student beats NDS or the teacher in {listed(objectives, 'or')} beyond noise ({_basis(found)})."
+        return f"{line} {_resolved_otherwise(found, members)}"
+    told = []
+    for role, name in _ROLES.items():
+        better = [versus for versus in beaten if versus.role == role]
+        counts = [
+            f"{n} in {objective}"
+            for objective in objectives
+            if (n := sum(objective in versus.beats_in for versus in better))
+        ]
+        how_many = f"{len({v.model for v in better})} of {members}" if better else "none"
+        told.append(f"{how_many} {name}{f' ({listed(counts)})' if counts else ''}")
+    clearest = _clearest(beaten)
+    return (
+        f"Beyond noise, students on the front beat a baseline: {told[0]}, {told[1]}. "
+        f"The clearest: {clearest} ({_basis(found)})."
+    )
+
+
+def remarks(found: Resolution) -> list[str]:
+    """Return what is to be said of the members of a front, a line each; nothing if it is not known."""
+    if not found.known:
+        return []
+    lines = []
+    members = sum(map(len, found.steps))
+    if members > 1:
+        steps = "; ".join(f"{k + 1}: {', '.join(step)}" for k, step in enumerate(found.steps))
+        lines.append(f"steps (members of one step do not differ beyond noise): {steps}")
+    for role, name in _ROLES.items():
+        for verdict, of_verdict in (("better", "better_in"), ("worse", "worse_in")):
+            by_objective: dict[str, list[str]] = {}
+            for versus in (v for v in found.against if v.role == role):
+                for objective in getattr(versus, of_verdict):
+                    by_objective.setdefault(objective, []).append(versus.model)
+            told = [
+                f"in {objective} {'all' if len(ids) == members > 1 else ', '.join(ids)}"
+                for objective, ids in by_objective.items()
+            ]
+            if told:
+                lines.append(f"{verdict} than {name} beyond noise: {'; '.join(told)}")
+    dominated: dict[str, list[str]] = {}
+    for versus in found.against:
+        if versus.dominates and versus.role != "neighbour":
+            dominated.setdefault(versus.other, []).append(versus.model)
+    lines += [
+        f"{baseline} has values at least as good in all objectives as {', '.join(ids)}"
+        for baseline, ids in dominated.items()
+    ]
+    if found.untested:
+        lines.append(f"not tested against noise: {', '.join(found.untested)}")
+    return lines
+
+
+def _basis(found: Resolution) -> str:
+    return (
+        f"{found.examples:,} validation examples, the same for all; at {100 * found.level:g} % for all pairs of "
+        f"{found.models} models"
+    )
+
+
+def _resolved_otherwise(found: Resolution, members: int) -> str:
+    if found.needed is not None:
+        return (
+            f"This validation set resolves nothing here; about {found.needed:,} validation examples, or folds, "
+            "would resolve the clearest of these differences."
+        )
+    if len(found.steps) > 1:
+        return f"The {members} students of the front make {len(found.steps)} steps."
+    return "Its students do not differ from each other either."
+
+
+def _clearest(beaten: Sequence[Versus]) -> str:
+    """Name the difference that is largest for its interval."""
+    versus, item = max(
+        (
+            (versus, item)
+            for versus in beaten
+            for item in versus.differences
+            if item.objective in versus.beats_in
+        ),
+        key=lambda pair: abs(pair[1].difference) / (pair[1].high - pair[1].low),
+    )
+    interval = f"{signed(item.difference)} [{signed(item.low)}, {signed(item.high)}]"
+    return f"{versus.model} against {versus.other} in {item.objective}: {interval}"

@@ -1,0 +1,64 @@
+"""The last line of a sweep and the remarks beside a front."""
+
+import pytest
+
+from kdtune.runs.comparison.resolution import Resolution
+from kdtune.runs.comparison.verdict import conclusion, remarks
+from tests.runs.comparison.test_resolution import with_baselines
+
+OBJECTIVES = ("accuracy", "eod")
+
+
+def test_a_sweep_without_a_finding_says_so() -> None:
+    found = with_baselines(2, 6, [0.7, 0.8], n=400).resolve()
+    line = conclusion(found, OBJECTIVES)
+    assert line.startswith(
+        "No student beats NDS or the teacher in accuracy or eod beyond noise (400 validation examples"
+    )
+    assert f"about {found.needed:,} validation examples, or folds, would resolve" in line
+
+
+def test_a_sweep_with_a_finding_names_it() -> None:
+    sweep = with_baselines(0, 2, [0.8, 0.8], n=2000, nds=[0.6, 0.9])
+    found = sweep.resolve()
+    line = conclusion(found, OBJECTIVES)
+    members = len(sweep.front())
+    assert line.startswith(
+        f"Beyond noise, students on the front beat a baseline: {members} of {members} NDS "
+        f"({members} in accuracy and {members} in eod), none the teacher."
+    ), line
+    assert "The clearest: t000" in line
+    assert "against nds-y in eod: −0.2" in line
+    assert f"better than NDS beyond noise: in accuracy {'all' if members > 1 else 't000'}" in "\n".join(
+        remarks(found)
+    )
+
+
+def test_fewer_weights_than_a_teacher_are_no_finding() -> None:
+    from kdtune.runs.comparison.resolution import Compared
+    from kdtune.runs.objectives import Objective
+
+    sweep = with_baselines(5, 1, [0.7, 0.8])
+    sweep.objectives = [Objective.parse(name, []) for name in ("accuracy", "parameters")]
+    for model in list(sweep.models.values()):
+        weights = 100.0 if model.role == "student" else 5000.0
+        values = {**model.values, "parameters": weights}
+        sweep.models[model.id] = Compared(model.id, model.role, values, model.answers, model.references)
+    found = sweep.resolve()
+    versus = found.versus("t0000", "teacher")
+    assert versus is not None
+    assert (versus.better_in, versus.beats_in) == (("parameters",), ())
+    assert conclusion(found, ("accuracy", "parameters")).startswith("No student beats NDS or the teacher")
+
+
+def test_baselines_that_are_as_good_in_everything_are_named() -> None:
+    sweep = with_baselines(1, 3, [0.6, 0.75], nds=[0.8, 0.8])
+    ids = ", ".join(member.id for member in sweep.front())
+    assert f"nds-y has values at least as good in all objectives as {ids}" in remarks(sweep.resolve())
+
+
+@pytest.mark.parametrize("why", ["no predictions of t0001 on validation are recorded"])
+def test_what_is_not_known_is_not_claimed(why: str) -> None:
+    found = Resolution(unknown=why)
+    assert remarks(found) == []
+    assert conclusion(found, OBJECTIVES) == f"What of this front is beyond noise is not known: {why}"
