@@ -5,8 +5,7 @@ student answers on the examples that it was trained on is no estimate of what it
 counts are added to those of validation, with three cautions. At most as many training examples count as validation has,
 and none where classes and groups are distributed otherwise there. A student counts the less with them, the more it
 overfits. And they count the less for an objective, the less both agree about how students differ in it. Of the rules
-that were tried, this is the one that did better on test on every data set: see "Whether a front holds" in
-`benchmarks/RESULTS.md`. Nothing of it is recorded but counts.
+that were tried, this is the one that was nowhere worse on test: see "Whether a front holds" in `benchmarks/RESULTS.md`.
 """
 
 import math
