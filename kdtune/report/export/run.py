@@ -59,6 +59,7 @@ class ExportRequest:
         address: of a running Ray cluster (host:port), for the replicates.
         imports: modules that register the user's data sets and models.
         torch_export, onnx: whether each student is also written in these formats.
+        raw: the front is that of the values on validation alone.
     """
 
     run: str | Path | None = None
@@ -70,6 +71,7 @@ class ExportRequest:
     imports: Sequence[str] = ()
     torch_export: bool = False
     onnx: bool = False
+    raw: bool = False
 
 
 def refuse_study(run: Run) -> None:
@@ -96,7 +98,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
         DiskError: the folder can't be written; nothing was kept.
     """
     check_formats(onnx=request.onnx)
-    run = open_run(request.run, runs_dir=request.runs_dir)
+    run = open_run(request.run, runs_dir=request.runs_dir, raw=request.raw)
     check_named(run.record.space.get("imports") or (), request.imports, str(run.files.record))
     import_modules(request.imports)
     refuse_study(run)
@@ -106,7 +108,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
 
     def choose(front: Sequence[ModelState]) -> list[str]:
         later = {f"{trial.id}-s{k + 1}" for trial in front for k in range(request.replicates)}
-        return pick(choices(front), run.objectives, [text for text in request.pick if text not in later])
+        return pick(choices(run, front), run.objectives, [text for text in request.pick if text not in later])
 
     held = hold_front(run, choose, required=bool(request.pick))
     picked, notes = list(held.picked), held.notes
