@@ -31,6 +31,7 @@ def export(options: argparse.Namespace) -> int:
         imports=options.imports,
         torch_export=options.torch_export,
         onnx=options.onnx,
+        raw=options.raw,
     )
     out, findings = run_export(request)
     if options.json:
@@ -46,9 +47,9 @@ def export(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    run = open_run(options.target, runs_dir=options.runs_dir)
+    run = open_run(options.target, runs_dir=options.runs_dir, raw=options.raw)
     refuse_study(run)
-    front = choices(front_states(run, run.state()))
+    front = choices(run, front_states(run, run.state()))
     print_summary(run, as_json=options.json)
     if options.pick:
         narrate(f"picked: {', '.join(pick(front, run.objectives, options.pick))}")
