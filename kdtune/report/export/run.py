@@ -6,12 +6,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-
 from kdtune.data.dataset import Dataset
+from kdtune.distill.weights.state import saved_state
 from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
 from kdtune.output import narrate
+from kdtune.report.evaluate.cost import Cost, cost_of
 from kdtune.report.evaluate.evaluation import described_data, load_data, open_test, validation_of
 from kdtune.report.export.bundle.card import card
 from kdtune.report.export.bundle.formats import check_formats, write_formats
@@ -134,7 +134,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     findings = conclude(
         run.record,
         run.objectives,
-        [_found(model, picked, seeds) for model in shown],
+        [_found(model, picked, seeds, cost_of(model.module, validation)) for model in shown],
         run.trials(held.state),
         comparisons=compare_on_test(run, shown),
         confusion=confusion_table(shown, run.record.classes, run.record.attributes),
@@ -176,9 +176,7 @@ def _write(
             continue
         model = by_id[member.id]
         teacher = by_id[baseline_id("teacher", str(member.config["teacher"]))].trained
-        origin = Provenance(
-            run, dataset, digest(safetensors.torch.save(dict(teacher.state))), version("kdtune")
-        )
+        origin = Provenance(run, dataset, digest(saved_state(teacher.state)), version("kdtune"))
         metrics = metrics_of(member, findings, model.moved)
         parameters = sum(parameter.numel() for parameter in model.module.parameters())
         write_bundle(folder / member.id, model.trained, origin, metrics, parameters=parameters)
@@ -234,7 +232,10 @@ def _among_all_seeds(
 
 
 def _found(
-    model: EvaluatedModel, picked: Sequence[str], seeds: Mapping[str, Mapping[str, Any]]
+    model: EvaluatedModel,
+    picked: Sequence[str],
+    seeds: Mapping[str, Mapping[str, Any]],
+    cost: Cost | None = None,
 ) -> ModelFindings:
     trained = model.trained
     return ModelFindings(
@@ -247,6 +248,7 @@ def _found(
         source=model.source,
         replicates=seeds.get(model.source or trained.id),
         exported=trained.id in picked,
+        cost=cost,
     )
 
 

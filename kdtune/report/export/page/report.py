@@ -45,6 +45,7 @@ def page(findings: Findings, pictures: Sequence[Picture], groups: "pandas.DataFr
         advice=_advice(findings),
         front_words=front_in_words(findings),
         front=tables.front_table(findings),
+        costs=tables.cost_table(findings),
         attributes=[_attribute(findings, pictures, name) for name in attributes],
         calibration=tables.calibration_table(findings, "") if not attributes else None,
         class_words=class_changes_in_words(findings, findings.focus),

@@ -20,7 +20,7 @@ from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.objectives import Objective, objective_of
 from kdtune.runs.summary import GAPS
-from kdtune.text import number, setting, signed
+from kdtune.text import byte_size, number, setting, signed
 
 if TYPE_CHECKING:
     import pandas
@@ -59,6 +59,28 @@ def front_table(findings: Findings) -> Rows:
         row += [setting(model.config.get(name, "")) for name in settings]
         rows.append(row)
     return Rows(heads, rows)
+
+
+def cost_table(findings: Findings) -> Rows | None:
+    """Return accuracy beside weights, size on disk and latency of members and baselines; None if none was measured."""
+    rows: list[list[Cell]] = [
+        [
+            model.id if model.role == "student" else short(model),
+            model.architecture,
+            bare(model.value("accuracy"), objective_of(findings.record, "accuracy")),
+            f"{model.cost.parameters:,}",
+            byte_size(model.cost.bytes),
+            f"{model.cost.milliseconds:.3g} ms",
+        ]
+        for model in findings.models
+        if model.cost is not None
+    ]
+    caption = (
+        "One example at a time, in float32 on the CPU that made this report: the median of several runs. Another "
+        "machine, a batch or a GPU gives other times."
+    )
+    heads = ["model", "architecture", "accuracy, test", "weights", "on disk", "latency"]
+    return Rows(heads, rows, caption) if rows else None
 
 
 def _name(findings: Findings, model: ModelFindings, k: int) -> Cell:
