@@ -208,8 +208,8 @@ def front_in_words(findings: Findings) -> str:
     if len(findings.objectives) == 1:
         return f"{of} best in {names} on {examples}."
     return (
-        f"{of} on the Pareto front of {names}: on {examples}, no other student{among} is better in one of these "
-        "without being worse in another."
+        f"{of} on the Pareto front of {names}: by the values that the search chooses by on {examples}, no other "
+        f"student{among} is better in one of these without being worse in another."
     )
 
 
