@@ -26,6 +26,7 @@ from kdtune.runs.state import ModelState
 from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space
 from kdtune.space.trials import combinations, given
+from kdtune.sweep.trials.history import BoundedHistory
 from kdtune.sweep.trials.sampling import TrialSampler
 
 STUDY_NAME = "kdtune"
@@ -96,12 +97,14 @@ def _sampler(space: Space, seed: int) -> BaseSampler:
         warnings.simplefilter("ignore", ExperimentalWarning)
         match space.sampler:
             case "tpe":
-                return TPESampler(
-                    seed=seed,
-                    n_startup_trials=STARTUP_TRIALS,
-                    multivariate=True,
-                    group=any(p.search for p in space.pairs)
-                    or any(len(losses_of(s)) > 1 for s in space.searches),
+                return BoundedHistory(
+                    TPESampler(
+                        seed=seed,
+                        n_startup_trials=STARTUP_TRIALS,
+                        multivariate=True,
+                        group=any(p.search for p in space.pairs)
+                        or any(len(losses_of(s)) > 1 for s in space.searches),
+                    )
                 )
             case "nsgaii":
                 return NSGAIISampler(seed=seed, population_size=20)
