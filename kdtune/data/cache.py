@@ -1,14 +1,14 @@
 """The cache of what kdtune can make again: where it is, and how it is written."""
 
-import os
+import contextlib
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from torch import Tensor
 
-from kdtune.files import cache_dir, open_regular
+from kdtune.errors import DiskError
+from kdtune.files import cache_dir, open_regular, write_bytes
 
 
 def cached_tensors(key: str, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -47,18 +47,8 @@ def _read(path: Path) -> dict[str, Tensor] | None:
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write aside and rename, so that there is never half a file under the final name, even if the writer is killed."""
+    """Write whole or not at all, with what the user's umask allows others."""
     from safetensors.torch import save
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
-            try:
-                file.write(save(dict(tensors), metadata={"crc32": _checksum(tensors)}))
-                file.close()
-                os.replace(file.name, path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError:
-        return
+    with contextlib.suppress(DiskError):
+        write_bytes(path, save(dict(tensors), metadata={"crc32": _checksum(tensors)}))

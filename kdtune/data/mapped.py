@@ -2,11 +2,11 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Literal
 
 import numpy as np
@@ -83,8 +83,9 @@ def _filled(
             f"{path.parent}: {needed / 1e9:.1f} GB are needed for {shape[0]} decoded images, {free / 1e9:.1f} GB "
             f"are free: {remedy}, or set KDTUNE_CACHE to a larger disk"
         )
-    handle, name = mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    os.close(handle)
+    name = path.with_name(
+        f".{path.name}.{secrets.token_hex(4)}"
+    )  # made with what the user's umask allows others
     try:
         array = np.lib.format.open_memmap(name, mode="w+", dtype=np.uint8, shape=shape)
         fill_rows(array, row)
@@ -93,7 +94,7 @@ def _filled(
         del array
         os.replace(name, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
     return path
 

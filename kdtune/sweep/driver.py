@@ -1,6 +1,7 @@
 """Drives a sweep from a checked space to a finished run directory."""
 
 import contextlib
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,7 @@ from kdtune.runs.predictions import digest_of, validation_file
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.reading import Space, parse_space
-from kdtune.sweep.liveness import Liveness
+from kdtune.sweep.liveness import Liveness, StopNow
 from kdtune.sweep.remote.allotment import Allotment
 from kdtune.sweep.remote.cluster import allot, allot_here, connected
 from kdtune.user_code import check_named, import_modules
@@ -22,6 +23,7 @@ from kdtune.user_code import check_named, import_modules
 if TYPE_CHECKING:
     from kdtune.data.dataset import Dataset
     from kdtune.sweep.calibration.cohort_size import CohortChoice
+    from kdtune.sweep.calibration.place import Place
     from kdtune.sweep.plan import Plan, Speed
 
 
@@ -34,6 +36,7 @@ class SweepRequest:
         address: address of a running Ray cluster (host:port), or None to start Ray on this machine.
         imports: the user's modules that register data sets and models.
         trials, minutes: replace the budget of a run that is resumed.
+        own_process: whether the process does nothing else, so that a second request to stop may end it.
     """
 
     files: RunFiles
@@ -43,6 +46,7 @@ class SweepRequest:
     trials: int | None = None
     minutes: float | None = None
     kind: str = "sweep"
+    own_process: bool = False
 
     @property
     def resumes(self) -> bool:
@@ -57,26 +61,44 @@ def run_sweep(request: SweepRequest) -> None:
         InputError: something that was asked for can't be used; nothing was trained.
         SweepError: it could not go on; what was recorded is kept.
         DiskError: the run can't be written; what was recorded is kept.
+        KeyboardInterrupt: in a process that is not ours, after the sweep has stopped because of one.
     """
+    liveness = Liveness(request.files, own_process=request.own_process)
     try:
         request.files.root.mkdir(parents=True, exist_ok=True)
         check_no_links(request.files)
         with driver_lock(request.files):
-            _run(request)
+            _run(request, liveness)
     except DiskError:
         raise
     except OSError as error:
         if not is_disk_error(error):
             raise
         raise DiskError.of(error, error.filename or request.files.root) from error
+    finally:
+        if not request.own_process and signal.SIGTERM in liveness.signals:
+            signal.raise_signal(signal.SIGTERM)  # what the process does about it is not ours to decide
+    if not request.own_process and signal.SIGINT in liveness.signals:
+        raise KeyboardInterrupt(_interrupted(request.files))
 
 
-def _run(request: SweepRequest) -> None:
+def _interrupted(files: RunFiles) -> str:
+    if not files.record.exists():
+        return "stopped before it began: nothing is kept"
+    return f"stopped; go on with: kdtune search --resume {files.root.name}"
+
+
+def _run(request: SweepRequest, liveness: Liveness) -> None:
     writer = RunWriter(request.files)
-    liveness = Liveness(request.files)
     try:
         with liveness.watch():
             _drive(request, writer, liveness)
+    except StopNow:
+        with contextlib.suppress(DiskError):
+            for model in writer.state.trials.values():
+                if model.state == "running":
+                    writer.model_state(model.id, "interrupted")
+            writer.run_state("stopped", "at once, on request")
     except DiskError as error:
         with contextlib.suppress(DiskError):  # there may be no room even for these few bytes
             writer.run_state("failed", str(error))
@@ -118,8 +140,10 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
         writer.run_state("preparing", words)
 
     with connected(request.address, say):
+        liveness.listen()  # Ray's own handler would end the process at SIGTERM
         allotment = allot(space.resources, trials=trials)
-        plan, recorded = _calibrated(plan, allotment, kind, record, writer, files)
+        allotment, place = _settled(plan, allotment, request, trials, writer)
+        plan, recorded = _calibrated(plan, allotment, kind, record, writer, files, place)
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.
         data = {**recorded.dataset, "validation_sha256": _keep_validation(plan, files)}
@@ -175,6 +199,29 @@ def check_files(plan: "Plan", say: Callable[[str], None]) -> None:
             check_knows(plan.space, role, plan.baseline_job(role, architecture), plan.dataset, say)
 
 
+def _settled(
+    plan: "Plan", allotment: Allotment, request: SweepRequest, trials: int | None, writer: RunWriter
+) -> "tuple[Allotment, Place]":
+    """Return the allotment, without GPUs if torch can't use them where trials run, and where to measure."""
+    from kdtune.sweep.calibration.place import here
+    from kdtune.sweep.remote.carried_code import UserCode
+    from kdtune.sweep.remote.trial_place import TrialPlace, device_name, no_cuda_because
+
+    if not allotment.gpus and request.address is None:
+        return allotment, here  # this is the machine
+    place = TrialPlace(allotment, UserCode.of(plan.space.architectures, plan.extras))
+    if allotment.gpus:
+        why = place(no_cuda_because)
+        if not why:
+            writer.run_state("preparing", f"students train on: {place(device_name)}")
+            return allotment, place
+        counted = sum(node.gpus for node in allotment.nodes)
+        said = f"Ray counts {counted:g} GPUs, and torch can't compute on them ({why}): students train on processors"
+        writer.run_state("preparing", said)
+        allotment = allot(plan.space.resources.model_copy(update={"gpus_per_trial": 0.0}), trials=trials)
+    return allotment, TrialPlace(allotment, place.user_code)
+
+
 def _calibrated(
     plan: "Plan",
     allotment: Allotment,
@@ -182,13 +229,14 @@ def _calibrated(
     record: RunRecord | None,
     writer: RunWriter,
     files: RunFiles,
+    place: "Place",
 ) -> "tuple[Plan, RunRecord]":
     """Choose how models run fastest here and how cohorts are formed; a resumed run keeps its first choice."""
     from kdtune.sweep.run_record import record_of, with_versions_now
 
     begun = record is not None
     if record is None:
-        plan = replace(plan, speeds=_measure_speeds(plan, writer))
+        plan = replace(plan, speeds=_measure_speeds(plan, writer, place))
         record = record_of(plan, files.root.name, kind)
     else:
         record, changes = with_versions_now(record)
@@ -196,7 +244,7 @@ def _calibrated(
             said = f"not the versions that the run had: {', '.join(changes)}: numbers may differ from what they were"
             writer.run_state("preparing", said)
     if kind == "sweep":
-        choice = _cohort_choice(plan, allotment, record, writer, begun=begun)
+        choice = _cohort_choice(plan, allotment, record, writer, place, begun=begun)
         record = replace(record, machine={**record.machine, "cohort": vars(choice)})
         plan = replace(plan, cohort=choice.size, fused=frozenset(choice.architectures))
     return plan, record
@@ -282,17 +330,17 @@ def _recorded_speeds(record: RunRecord | None) -> "dict[str, Speed]":
         raise RunError(f"run.json: damaged: machine.speeds ({error!r})") from None
 
 
-def _measure_speeds(plan: "Plan", writer: RunWriter) -> "Mapping[str, Speed]":
+def _measure_speeds(plan: "Plan", writer: RunWriter, place: "Place") -> "Mapping[str, Speed]":
     from kdtune.sweep.calibration.precision import fastest
 
     if all(plan.space.train.get(key, "auto") != "auto" for key in ("precision", "channels_last")):
         return {}
     writer.run_state("preparing", "measuring how models run fastest")
-    return {name: fastest(name, plan) for name in plan.space.architectures}
+    return {name: fastest(name, plan, place) for name in plan.space.architectures}
 
 
 def _cohort_choice(
-    plan: "Plan", allotment: Allotment, record: RunRecord, writer: RunWriter, *, begun: bool
+    plan: "Plan", allotment: Allotment, record: RunRecord, writer: RunWriter, place: "Place", *, begun: bool
 ) -> "CohortChoice":
     from kdtune.sweep.calibration.cohort_size import CohortChoice, choose_cohorts
 
@@ -300,4 +348,4 @@ def _cohort_choice(
         kept = record.machine.get("cohort") or {}
         return CohortChoice(int(kept.get("size", 1)), tuple(kept.get("architectures", ())))
     writer.run_state("preparing", "measuring how students run fastest")
-    return choose_cohorts(plan, allotment.workers)
+    return choose_cohorts(plan, allotment.workers, place)

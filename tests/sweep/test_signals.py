@@ -157,8 +157,7 @@ def test_a_process_beside_the_workers_may_die(sweep: Sweep, victim: str) -> None
     """Twice: the registry of the workers, or the process with the teachers."""
     for n in (2, 6):
         sweep.wait_for_trials(n)
-        [process] = sweep.marked.named(f"ray::{victim}")
-        assert kill(process)
+        assert kill(wait_for(lambda: sweep.marked.named(f"ray::{victim}"), 60, victim)[0])
     sweep.ends_well()
 
 

@@ -16,6 +16,7 @@ from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import fused_step, solo_step
 from kdtune.errors import RunError
 from kdtune.sweep.calibration.cache import Measurement
+from kdtune.sweep.calibration.place import Place, Setting, here
 from kdtune.sweep.calibration.precision import machine_name
 from kdtune.sweep.plan import Plan
 
@@ -44,8 +45,8 @@ class CohortChoice:
     architectures: tuple[str, ...] = ()
 
 
-def choose_cohorts(plan: Plan, workers: int) -> CohortChoice:
-    """Return what the space asks for, or what is fastest here."""
+def choose_cohorts(plan: Plan, workers: int, place: Place = here) -> CohortChoice:
+    """Return what the space asks for, or what is fastest where trials run."""
     asked = plan.space.resources.cohort
     # What stands before a model with another normalisation does not work side by side.
     names = tuple(
@@ -58,7 +59,7 @@ def choose_cohorts(plan: Plan, workers: int) -> CohortChoice:
     shape, n_classes = plan.dataset.input_shape, plan.dataset.n_classes
     if asked != "auto":
         return _cohort_choice(asked, tuple(name for name in names if is_stackable(name, shape, n_classes)))
-    best = {name: best_size(name, plan) for name in names}
+    best = {name: best_size(name, plan, place) for name in names}
     fused = tuple(name for name in names if best[name] > 1)
     if not fused:
         return CohortChoice()
@@ -76,12 +77,15 @@ def block_size(largest: int, trials: int | None, workers: int) -> int:
     return math.ceil(trials / (rounds * workers))
 
 
-def best_size(architecture: str, plan: Plan) -> int:
+def best_size(architecture: str, plan: Plan, place: Place = here) -> int:
     """Return how many students of this name train fastest as one; 1 if one by one is as fast."""
-    shape, n_classes = plan.dataset.input_shape, plan.dataset.n_classes
-    threads = min(max(1, int(plan.space.resources.cpus_per_trial)), os.cpu_count() or 1)
+    return int(place(_best_size, plan.student_job(architecture), Setting.of(plan)))
+
+
+def _best_size(job: Job, setting: Setting) -> int:
+    architecture, shape, n_classes = job.architecture, setting.shape, setting.n_classes
+    threads = min(setting.threads, os.cpu_count() or 1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    job = plan.student_job(architecture)
     settings = {key: value for key, value in job.to_dict()["train"].items() if key not in ("epochs", "lr")}
     facts = [machine_name(device), torch.__version__, architecture, list(shape), n_classes, threads, settings]
     measured = Measurement("fusing", facts)
@@ -89,7 +93,7 @@ def best_size(architecture: str, plan: Plan) -> int:
         return int(measured.recall()["size"])
     gains: dict[int, float] = {}
     if is_stackable(architecture, shape, n_classes):
-        gains = _measure(job, plan, device, threads)
+        gains = _measure(job, setting, device, threads)
     best = max(gains, key=lambda size: gains[size], default=1)
     size = best if gains and gains[best] >= MARGIN else 1
     measured.keep({"size": size, "gains": {str(k): gain for k, gain in gains.items()}})
@@ -100,7 +104,7 @@ def _cohort_choice(size: int, architectures: tuple[str, ...]) -> CohortChoice:
     return CohortChoice(size, architectures) if size > 1 and architectures else CohortChoice()
 
 
-def _measure(job: Job, plan: Plan, device: torch.device, threads: int) -> dict[int, float]:
+def _measure(job: Job, setting: Setting, device: torch.device, threads: int) -> dict[int, float]:
     """Return, by number of students, how many times faster a step is as one than one by one.
 
     On a CPU the process's own time counts, so that other work on the machine does not decide.
@@ -108,15 +112,19 @@ def _measure(job: Job, plan: Plan, device: torch.device, threads: int) -> dict[i
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        data = _made_up(plan, job.train.batch_size, device)
+        data = _made_up(setting, job.train.batch_size, device)
         steps = {1: solo_step(job, data)}
         best = {1: _seconds(steps[1], device)}  # also warms up
         best[1] = _seconds(steps[1], device)
         for size in SIZES:
             if size * best[1] > _LONGEST_STEP:
                 break
-            steps[size] = fused_step(job, data, size)
-            best[size] = _seconds(steps[size], device)
+            try:
+                step = fused_step(job, data, size)
+                best[size] = _seconds(step, device)
+            except torch.OutOfMemoryError:
+                break  # more students have no room either
+            steps[size] = step
         deadline = time.perf_counter() + _SECONDS
         for _ in range(_REPEATS):
             for size, step in steps.items():
@@ -139,13 +147,13 @@ def _seconds(step: Callable[[], None], device: torch.device) -> float:
     return (clock() - started) / _STEPS
 
 
-def _made_up(plan: Plan, n: int, device: torch.device) -> DeviceData:
+def _made_up(setting: Setting, n: int, device: torch.device) -> DeviceData:
     """Return a batch of noise in the form of the data."""
-    shape, is_image = plan.dataset.input_shape, len(plan.dataset.input_shape) == 3
+    shape, is_image = setting.shape, len(setting.shape) == 3
     inputs = np.zeros((n, *shape), dtype=np.uint8 if is_image else np.float32)
     channels = (0.5,) * shape[0] if is_image else None
     labels = np.zeros(n, dtype=np.int64)
     arrays = Arrays(
-        inputs, labels, inputs[:2], labels[:2], {}, {}, plan.dataset.n_classes, channels, channels, 0, False
+        inputs, labels, inputs[:2], labels[:2], {}, {}, setting.n_classes, channels, channels, 0, False
     )
     return DeviceData(arrays, device, view_seed=0, augment=False)

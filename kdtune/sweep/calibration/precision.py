@@ -13,9 +13,13 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from kdtune.distill.config import Job
 from kdtune.distill.evaluate import autocast
+from kdtune.distill.weights.module import module_of
+from kdtune.distill.weights.source import Weights
 from kdtune.errors import RunError
 from kdtune.sweep.calibration.cache import Measurement
+from kdtune.sweep.calibration.place import Place, Setting, here
 from kdtune.sweep.plan import Plan, Speed
 
 _MARGIN = 1.15
@@ -25,25 +29,40 @@ _SECONDS = 4.0
 _VARIANTS = (Speed("float32", False), Speed("float32", True), Speed("bfloat16", True))
 
 
-def fastest(architecture: str, plan: Plan) -> Speed:
+def fastest(architecture: str, plan: Plan, place: Place = here) -> Speed:
     """Return how a model of this name trains fastest on images of these shapes; tables and text get the default."""
-    shape = plan.dataset.input_shape
-    if len(shape) != 3:
+    setting = Setting.of(plan)
+    if len(setting.shape) != 3:
         return Speed()
-    threads = min(max(1, int(plan.space.resources.cpus_per_trial)), os.cpu_count() or 1)
-    batch = plan.space.train_config().batch_size
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    n_classes = plan.dataset.n_classes
     role = "nds" if any(pair.student == architecture for pair in plan.space.pairs) else "teacher"
-    file = plan.file(role, architecture)
-    facts = [machine_name(device), torch.__version__, architecture, list(shape), batch, threads, n_classes]
+    speed: Speed = place(
+        _fastest, plan.baseline_job(role, architecture), plan.file(role, architecture), setting
+    )
+    return speed
+
+
+def _fastest(job: Job, file: Weights | None, setting: Setting) -> Speed:
+    threads = min(setting.threads, os.cpu_count() or 1)
+    shape, n_classes, batch = setting.shape, setting.n_classes, setting.batch_size
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    facts = [
+        machine_name(device),
+        torch.__version__,
+        job.architecture,
+        list(shape),
+        batch,
+        threads,
+        n_classes,
+    ]
     if file is not None and file.shape is not None:
         facts.append(list(file.shape))
     measured = Measurement("speed", facts)
     with contextlib.suppress(RunError, KeyError, TypeError):
         kept = measured.recall()
         return Speed(kept["precision"], kept["channels_last"])
-    times = _measure(lambda: plan.module(role, architecture), shape, batch, device, threads)
+    times = _measure(
+        lambda: module_of(job, input_shape=shape, n_classes=n_classes), shape, batch, device, threads
+    )
     best = min(times, key=lambda speed: times[speed])
     chosen = best if times[best] * _MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
     seconds = {

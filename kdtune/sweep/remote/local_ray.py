@@ -10,8 +10,10 @@ import itertools
 import logging
 import os
 import re
+import secrets
 import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,6 +60,7 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
     import ray
 
     _allow_open_files()
+    _provide_token()
     begun = time.monotonic()
     for pause in itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1])):
         gc.collect()  # frees what is left of a failed start
@@ -81,9 +84,7 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
             raise
         except Exception as error:  # Ray has no exception class for this
             why = _cause(error, nodes)
-            ray.shutdown()
-            for node in nodes:
-                _end(node)
+            _end_all(nodes)
             if not _may_pass(error) or time.monotonic() - begun + pause > PATIENCE:
                 raise SweepError(
                     f"Ray did not start: {why}: {_load()}; start it yourself when the machine is less busy, with "
@@ -92,6 +93,9 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
             say(f"Ray did not start ({why}): {_load()}; it is tried again in {pause:.0f} s")
             time.sleep(pause)
             say("starting Ray")
+        except BaseException:  # an interrupt leaves as much behind
+            _end_all(nodes)
+            raise
     raise AssertionError("there is always another pause")
 
 
@@ -120,8 +124,16 @@ def _cause(error: Exception, nodes: list[Any]) -> str:
     return words
 
 
-def _end(node: Any) -> None:
+def _end_all(nodes: list[Any]) -> None:
     """End what a failed start leaves running."""
+    import ray
+
+    ray.shutdown()
+    for node in nodes:
+        _end(node)
+
+
+def _end(node: Any) -> None:
     for processes in list(node.all_processes.values()):
         for info in processes:
             with contextlib.suppress(OSError):
@@ -138,6 +150,20 @@ def _allow_open_files() -> None:
         most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
         if soft != resource.RLIM_INFINITY and soft < most:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _provide_token() -> None:
+    """Give Ray its token in the environment if it can't keep one in the user's home, as it would."""
+    if any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")):
+        return
+    kept = Path.home() / ".ray" / "auth_token"
+    try:
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=kept.parent) as probe:
+                probe.write(b"x" * 64)
+    except OSError:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """How many students are trained as one: what the space asks for, what the budget allows, what was measured."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from kdtune.sweep.calibration import cohort_size
 from kdtune.sweep.calibration.cohort_size import CohortChoice, best_size, block_size, choose_cohorts
+from kdtune.sweep.calibration.place import Setting
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ def test_blocks_fill_all_workers_alike(largest: int, trials: int | None, workers
 def test_the_space_decides_or_measurement_does(
     plan_of: Any, monkeypatch: pytest.MonkeyPatch, cohort: Any, expected: CohortChoice
 ) -> None:
-    monkeypatch.setattr(cohort_size, "best_size", lambda name, plan: 8)
+    monkeypatch.setattr(cohort_size, "best_size", lambda name, plan, place: 8)
     plan = plan_of(resources={"cohort": cohort}, budget={"trials": 64, "epochs": 1})
     assert choose_cohorts(plan, 2) == expected
 
@@ -61,7 +63,9 @@ def test_a_measurement_is_kept(plan_of: Any, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_measurement_has_a_ratio_for_each_size(plan_of: Any) -> None:
     """For a network that works side by side there is a ratio for each size, whatever its value."""
     plan = plan_of(train={"batch_size": 37})
-    gains = cohort_size._measure(plan.student_job("linear"), plan, cohort_size.torch.device("cpu"), 1)
+    gains = cohort_size._measure(
+        plan.student_job("linear"), Setting.of(plan), cohort_size.torch.device("cpu"), 1
+    )
     assert set(gains) == set(cohort_size.SIZES)
     assert all(gain > 0 for gain in gains.values())
 
@@ -73,3 +77,30 @@ def test_a_cache_that_can_not_be_written_costs_only_time(
     monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "file" / "cache"))
     monkeypatch.setattr(cohort_size, "_measure", lambda *_: {4: 1.5})
     assert best_size("linear", plan_of()) == 4
+
+
+def test_what_has_no_room_on_the_gpu_ends_no_sweep(plan_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = cohort_size.fused_step
+
+    def full(job: Any, data: Any, size: int) -> Any:
+        if size > 4:
+            raise cohort_size.torch.OutOfMemoryError("CUDA out of memory")
+        return step(job, data, size)
+
+    monkeypatch.setattr(cohort_size, "fused_step", full)
+    plan = plan_of(train={"batch_size": 37})
+    device = cohort_size.torch.device("cpu")
+    assert set(cohort_size._measure(plan.student_job("linear"), Setting.of(plan), device, 1)) == {4}
+
+
+def test_it_is_measured_where_trials_run(plan_of: Any) -> None:
+    """The driver of a cluster may have no GPU, or another one."""
+    asked: list[tuple[Any, ...]] = []
+
+    def elsewhere(function: Any, *arguments: Any) -> int:
+        asked.append(pickle.loads(pickle.dumps(arguments)))
+        return 8
+
+    plan = plan_of(budget={"trials": 64, "epochs": 1})
+    assert choose_cohorts(plan, 2, elsewhere) == CohortChoice(8, ("linear",))
+    assert [job.architecture for job, _ in asked] == ["linear"]

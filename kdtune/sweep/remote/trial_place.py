@@ -1,0 +1,50 @@
+"""Runs functions where trials run: on a machine that has what a trial gets, with its device and its threads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+import torch
+
+from kdtune.sweep.remote.allotment import Allotment
+from kdtune.sweep.remote.carried_code import UserCode
+from kdtune.sweep.remote.worker_setup import prepare_process
+
+
+@ray.remote(max_calls=1)
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...], user_code: UserCode, threads: int) -> Any:
+    # One call for each process: what it leaves on a device is gone before trials begin.
+    prepare_process(threads, user_code)
+    return function(*arguments)
+
+
+@dataclass(frozen=True)
+class TrialPlace:
+    """Calls functions in a task that gets what a trial gets."""
+
+    allotment: Allotment
+    user_code: UserCode
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function there, and return what it returns."""
+        task = _call.options(num_cpus=self.allotment.cpus, num_gpus=self.allotment.gpus)
+        return ray.get(task.remote(function, arguments, self.user_code, self.allotment.threads))
+
+
+def no_cuda_because() -> str:
+    """Return why this process can't compute on a GPU; empty if it can."""
+    if torch.cuda.is_available():
+        return ""
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"torch {torch.__version__} is built without CUDA"
+    try:
+        torch.cuda.init()
+    except Exception as error:  # each kind of trouble has its own class
+        return str(error).strip().partition("\n")[0]
+    return f"torch {torch.__version__} finds none"
+
+
+def device_name() -> str:
+    """Return the name of this process's GPU."""
+    return str(torch.cuda.get_device_name())
