@@ -88,7 +88,7 @@ def test_tables_of_a_study(name: str) -> None:
     rows = list(csv.reader(io.StringIO(table.csv())))
     assert rows[1][1] == "-0.1 ± 0.2"
     assert not rows[1][0].startswith(("=", "+", "-", "@"))
-    assert tags(table.html()) <= {"div", "table", "thead", "tbody", "tr", "th", "td", "p"}
+    assert tags(table.html()) <= {"div", "table", "thead", "tbody", "tr", "th", "td", "p", "span"}
 
 
 @pytest.mark.parametrize("name", EVIL)

@@ -16,7 +16,7 @@ SCHEMA = json.loads(resources.files("search_spaces").joinpath("schema.json").rea
 
 def test_the_schema_file_is_that_of_the_code() -> None:
     assert Space.model_json_schema() == SCHEMA, (
-        "write it anew: kdtune spaces --schema > search_spaces/schema.json"
+        "write it anew: kdtune spaces --schema | python -m json.tool > search_spaces/schema.json"
     )
 
 

@@ -88,3 +88,23 @@ def test_a_cluster_that_shrinks_and_grows_runs_what_it_has_room_for() -> None:
     allotment = allotted(resources, [Node(4, 1)], "Ray has")
     assert workers_on([Node(4, 1), Node(2, 1)], allotment, resources) == 6
     assert workers_on([Node(4)], allotment, resources) == 1, "the sweep waits for a machine"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "cores", "trials", "expected"),
+    [
+        (8, 64, 4, "4 trials at once, each on a GPU of its own"),
+        (8, 64, 40, "32 trials at once, up to 4 on a GPU"),
+        (8, 8, 40, "8 trials at once, each on a GPU of its own"),
+        (4, 6, 40, "4 trials at once, each on a GPU of its own"),
+    ],
+)
+def test_the_table_of_the_document(gpus: int, cores: int, trials: int, expected: str) -> None:
+    assert allotted(Resources(), [Node(cores, gpus)], "there is", trials=trials).words == expected
+
+
+def test_a_tenth_of_a_gpu_is_ten_trials() -> None:
+    assert (
+        allotted(Resources(gpus_per_trial=0.1), [Node(64, 1)], "there is").words
+        == "10 trials at once, up to 10 on a GPU"
+    )
