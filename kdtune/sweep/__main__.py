@@ -26,6 +26,7 @@ def main() -> int:
         trials=asked["trials"],
         minutes=asked["minutes"],
         kind=asked["kind"],
+        own_process=True,
     )
     try:
         run_sweep(request)

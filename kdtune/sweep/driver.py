@@ -1,6 +1,7 @@
 """Drives a sweep from a checked space to a finished run directory."""
 
 import contextlib
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,7 @@ from kdtune.runs.predictions import digest_of, validation_file
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.reading import Space, parse_space
-from kdtune.sweep.liveness import Liveness
+from kdtune.sweep.liveness import Liveness, StopNow
 from kdtune.sweep.remote.allotment import Allotment
 from kdtune.sweep.remote.cluster import allot, allot_here, connected
 from kdtune.user_code import check_named, import_modules
@@ -35,6 +36,7 @@ class SweepRequest:
         address: address of a running Ray cluster (host:port), or None to start Ray on this machine.
         imports: the user's modules that register data sets and models.
         trials, minutes: replace the budget of a run that is resumed.
+        own_process: whether the process does nothing else, so that a second request to stop may end it.
     """
 
     files: RunFiles
@@ -44,6 +46,7 @@ class SweepRequest:
     trials: int | None = None
     minutes: float | None = None
     kind: str = "sweep"
+    own_process: bool = False
 
     @property
     def resumes(self) -> bool:
@@ -58,26 +61,44 @@ def run_sweep(request: SweepRequest) -> None:
         InputError: something that was asked for can't be used; nothing was trained.
         SweepError: it could not go on; what was recorded is kept.
         DiskError: the run can't be written; what was recorded is kept.
+        KeyboardInterrupt: in a process that is not ours, after the sweep has stopped because of one.
     """
+    liveness = Liveness(request.files, own_process=request.own_process)
     try:
         request.files.root.mkdir(parents=True, exist_ok=True)
         check_no_links(request.files)
         with driver_lock(request.files):
-            _run(request)
+            _run(request, liveness)
     except DiskError:
         raise
     except OSError as error:
         if not is_disk_error(error):
             raise
         raise DiskError.of(error, error.filename or request.files.root) from error
+    finally:
+        if not request.own_process and signal.SIGTERM in liveness.signals:
+            signal.raise_signal(signal.SIGTERM)  # what the process does about it is not ours to decide
+    if not request.own_process and signal.SIGINT in liveness.signals:
+        raise KeyboardInterrupt(_interrupted(request.files))
 
 
-def _run(request: SweepRequest) -> None:
+def _interrupted(files: RunFiles) -> str:
+    if not files.record.exists():
+        return "stopped before it began: nothing is kept"
+    return f"stopped; go on with: kdtune search --resume {files.root.name}"
+
+
+def _run(request: SweepRequest, liveness: Liveness) -> None:
     writer = RunWriter(request.files)
-    liveness = Liveness(request.files)
     try:
         with liveness.watch():
             _drive(request, writer, liveness)
+    except StopNow:
+        with contextlib.suppress(DiskError):
+            for model in writer.state.trials.values():
+                if model.state == "running":
+                    writer.model_state(model.id, "interrupted")
+            writer.run_state("stopped", "at once, on request")
     except DiskError as error:
         with contextlib.suppress(DiskError):  # there may be no room even for these few bytes
             writer.run_state("failed", str(error))

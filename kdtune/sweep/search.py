@@ -2,7 +2,9 @@
 
 import re
 import shutil
+import signal
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -170,7 +172,16 @@ def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
             verbose=0,
         ),
     )
+    usr1 = _handler("SIGUSR1")
     try:
         tuner.fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        if usr1 is not None:  # Tune replaces it
+            signal.signal(signal.SIGUSR1, usr1)
+
+
+def _handler(name: str) -> Any:
+    """Return what this process does about a signal; None where that can't be set."""
+    in_main = threading.current_thread() is threading.main_thread()
+    return signal.getsignal(getattr(signal, name)) if in_main and hasattr(signal, name) else None

@@ -47,12 +47,16 @@ class Progress:
 
     def show(self, state: RunState) -> None:
         """Show a state."""
-        if self._record is None and self._files.record.exists():
-            self._record = RunRecord.read(self._files.record)
+        self.read_record()
         if self._live is not None:
             self._live.update(self._picture(state))
         else:
             self._lines(state)
+
+    def read_record(self) -> None:
+        """Read the run's record once it is there."""
+        if self._record is None and self._files.record.exists():
+            self._record = RunRecord.read(self._files.record)
 
     def _lines(self, state: RunState) -> None:
         if self._record is not None:

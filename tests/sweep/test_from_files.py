@@ -10,9 +10,12 @@ import pytest
 import ray
 import safetensors.torch
 import torch
+import yaml
+from PIL import Image
 from torch import nn
 
 import kdtune
+from kdtune import models
 from kdtune.data import Augmentation, Dataset, Normalisation, Split, fingerprint
 from kdtune.data.registry import datasets
 from kdtune.distill.arrays import Arrays, DeviceData
@@ -319,3 +322,24 @@ def test_a_misread_teacher_is_refused_before_anything_is_kept(
     with pytest.raises(InputError, match="are its classes in another order"):
         kdtune.search(space, name="misread", directory=tmp_path / "runs")
     assert not (tmp_path / "runs" / "misread").exists()
+
+
+def test_the_readme_s_teacher_and_student_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = Path(__file__).parents[2] / "README.md"
+    text = readme.read_text(encoding="utf-8").partition("### A teacher of your own in ten lines")[2]
+    space = parse_space(yaml.safe_load(text.split("```")[1].removeprefix("yaml\n")), "README")
+    monkeypatch.chdir(tmp_path)
+    for name in ("smiling", "serious"):
+        for k in range(20):
+            file = tmp_path / "faces" / name / f"{k}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (64, 64), (k, 0, 0)).save(file)
+    for name in ("resnet56", "resnet20"):
+        model = models.build(name, input_shape=(3, 64, 64), n_classes=2)
+        torch.save({"model_state_dict": model.state_dict()}, tmp_path / f"{name}.pth")
+    plan = make_plan(space, kdtune.data.load(space.dataset.name, **space.dataset.options))
+    teacher = plan.baseline_job("teacher", "resnet56").weights
+    assert teacher is not None
+    assert plan.dataset.classes == ("serious", "smiling")
+    assert list(teacher.order or ()) == [1, 0]
+    assert plan.baseline_job("nds", "resnet20").initial is not None

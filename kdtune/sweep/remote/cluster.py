@@ -5,11 +5,14 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from kdtune.errors import InputError
@@ -60,6 +63,47 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
         SweepError: Ray did not start on this machine.
     """
     prepare_environment()
+    global _connections, _own  # noqa: PLW0603
+    with _connecting:
+        if not _connections:
+            _own = _connect(address, say)
+        _connections += 1
+    in_peace = False
+    try:
+        yield
+        in_peace = True
+    finally:
+        with _connecting:
+            _connections -= 1
+            if not _connections and _own is not None:
+                _own.close(in_peace=in_peace)
+
+
+@dataclass(frozen=True)
+class _Own:
+    """A connection that was opened here; `session` is the folder of a Ray that was started here."""
+
+    session: Path | None
+
+    def close(self, *, in_peace: bool) -> None:
+        """Close it, and delete what the session leaves; after an error its logs may tell why."""
+        import ray
+
+        ray.shutdown()
+        if self.session is not None and in_peace:
+            from kdtune.sweep.remote.local_ray import remove_session
+
+            remove_session(self.session)
+
+
+_connecting = threading.Lock()
+_connections = 0
+_own: _Own | None = None
+"""Sweeps in threads of one process share a connection; the last one closes it, unless the user's code opened it."""
+
+
+def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
+    """Connect this process to Ray; return None if it already was."""
     if address is not None:
         if address != "auto":
             _probe(address)
@@ -69,31 +113,41 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
     import ray
 
     if ray.is_initialized():
-        yield
-        return
-    session = None
-    with warnings.catch_warnings():
+        return None
+    with warnings.catch_warnings(), _own_handlers(), _nowhere():
         warnings.simplefilter("ignore")
         if address is None:
-            from kdtune.sweep.remote.local_ray import remove_session, start_ray
+            from kdtune.sweep.remote.local_ray import start_ray
 
-            with _nowhere():
-                session = start_ray(cores_here(), usable_gpus(), say)
-        else:
-            try:
-                with _nowhere():
-                    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-            except (ConnectionError, RuntimeError) as error:
-                reason = str(error).strip().partition("\n")[0]
-                raise InputError(
-                    f"--address {address!r}: no Ray cluster to join ({reason}); start one with 'ray start --head'"
-                ) from None
+            return _Own(start_ray(cores_here(), usable_gpus(), say))
+        try:
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        except (ConnectionError, RuntimeError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise InputError(
+                f"--address {address!r}: no Ray cluster to join ({reason}); start one with 'ray start --head'"
+            ) from None
+        return _Own(None)
+
+
+@contextlib.contextmanager
+def _own_handlers() -> Iterator[None]:
+    """Let SIGTERM mean what it meant before: Ray sets a handler of its own, and warns where it can't."""
+    if threading.current_thread() is threading.main_thread():
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+        return
+    from ray._private import worker
+
+    level = worker.logger.level
+    worker.logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        ray.shutdown()
-    if session is not None:  # after an error its logs may tell why
-        remove_session(session)
+        worker.logger.setLevel(level)
 
 
 @contextlib.contextmanager

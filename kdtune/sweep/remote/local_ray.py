@@ -84,9 +84,7 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
             raise
         except Exception as error:  # Ray has no exception class for this
             why = _cause(error, nodes)
-            ray.shutdown()
-            for node in nodes:
-                _end(node)
+            _end_all(nodes)
             if not _may_pass(error) or time.monotonic() - begun + pause > PATIENCE:
                 raise SweepError(
                     f"Ray did not start: {why}: {_load()}; start it yourself when the machine is less busy, with "
@@ -95,6 +93,9 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
             say(f"Ray did not start ({why}): {_load()}; it is tried again in {pause:.0f} s")
             time.sleep(pause)
             say("starting Ray")
+        except BaseException:  # an interrupt leaves as much behind
+            _end_all(nodes)
+            raise
     raise AssertionError("there is always another pause")
 
 
@@ -123,8 +124,16 @@ def _cause(error: Exception, nodes: list[Any]) -> str:
     return words
 
 
-def _end(node: Any) -> None:
+def _end_all(nodes: list[Any]) -> None:
     """End what a failed start leaves running."""
+    import ray
+
+    ray.shutdown()
+    for node in nodes:
+        _end(node)
+
+
+def _end(node: Any) -> None:
     for processes in list(node.all_processes.values()):
         for info in processes:
             with contextlib.suppress(OSError):

@@ -1,0 +1,192 @@
+"""`kdtune.search` in processes that are the user's: interrupted, in threads, coroutines, notebooks and bare scripts."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kdtune
+from kdtune.files import read_json
+from kdtune.runs.events import read_state
+from kdtune.runs.lock import request_stop
+from kdtune.runs.paths import RunFiles
+
+SPACE: dict[str, Any] = {
+    "dataset": {
+        "name": "trifeature",
+        "shapes": 2,
+        "colors": 2,
+        "n_train": 60,
+        "n_validation": 60,
+        "n_test": 20,
+    },
+    "pairs": ["lenet5->mlp-16"],
+    "budget": {"trials": 1, "epochs": 1},
+    "train": {"precision": "float32", "channels_last": False},
+    "resources": {"workers": 1, "cohort": 1},
+}
+ENDLESS = {**SPACE, "budget": {"trials": 10_000, "epochs": 200}}
+
+
+def when_training(folder: Path, act: Callable[[RunFiles], object]) -> threading.Thread:
+    """Start a thread that acts once a trial of the run `r` has reported."""
+    files = RunFiles(folder / "r")
+
+    def wait() -> None:
+        limit = time.monotonic() + 400
+        while time.monotonic() < limit:
+            if files.record.exists() and any(t.epoch for t in read_state(files.events).trials.values()):
+                act(files)
+                return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def interrupt(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_stops_cleanly_and_is_raised(
+    ray_session: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)]
+    when_training(tmp_path, interrupt)
+    with pytest.raises(KeyboardInterrupt, match="stopped; go on with: kdtune search --resume r"):
+        kdtune.search(ENDLESS, name="r", directory=tmp_path)
+    assert "stopping after the current epochs; interrupt again to stop at once" in capsys.readouterr().err
+    run = kdtune.open_run(tmp_path / "r")
+    assert run.status().state == "stopped"
+    assert run.status().trials["running"] == 0
+    assert handlers == [
+        signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+    ]
+
+
+def test_a_second_interrupt_stops_at_once_and_the_process_lives(ray_session: None, tmp_path: Path) -> None:
+    def twice(files: RunFiles) -> None:
+        interrupt()
+        time.sleep(0.01)
+        interrupt()
+
+    when_training(tmp_path, twice)
+    with pytest.raises(KeyboardInterrupt):
+        kdtune.search(ENDLESS, name="r", directory=tmp_path)
+    run = kdtune.open_run(tmp_path / "r")
+    assert run.status().state == "stopped"
+    assert run.status().trials["running"] == 0
+
+
+def test_an_interrupt_before_anything_is_recorded_leaves_nothing(tmp_path: Path) -> None:
+    @kdtune.register_dataset("interrupted")
+    def load() -> Any:
+        interrupt()
+        time.sleep(60)
+
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt, match="nothing is kept"):
+        kdtune.search({**SPACE, "dataset": {"name": "interrupted"}}, name="r", directory=tmp_path)
+    assert time.monotonic() - begun < 30
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", ["clean", "now"])
+def test_a_request_to_stop_is_no_interrupt(ray_session: None, tmp_path: Path, mode: str) -> None:
+    when_training(tmp_path, lambda files: request_stop(files, mode))  # type: ignore[arg-type]
+    assert kdtune.search(ENDLESS, name="r", directory=tmp_path).status().state == "stopped"
+
+
+def test_a_request_to_stop_before_it_began_is_an_error(tmp_path: Path) -> None:
+    @kdtune.register_dataset("asked to stop")
+    def load() -> Any:
+        request_stop(RunFiles(tmp_path / "r"), "now")
+        while True:
+            time.sleep(0.01)
+
+    with pytest.raises(kdtune.errors.SweepError, match="before it began: nothing is kept"):
+        kdtune.search({**SPACE, "dataset": {"name": "asked to stop"}}, name="r", directory=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_thread_may_search_and_is_stopped_from_outside(ray_session: None, tmp_path: Path) -> None:
+    ended: list[Any] = []
+
+    def search(name: str, space: Any) -> None:
+        ended.append(kdtune.search(space, name=name, directory=tmp_path).status().state)
+
+    when_training(tmp_path, lambda files: request_stop(files, "now"))
+    threads = [threading.Thread(target=search, args=args) for args in (("r", ENDLESS), ("other", SPACE))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert sorted(ended) == ["finished", "stopped"]
+
+
+async def test_a_coroutine_may_search(ray_session: None, tmp_path: Path) -> None:
+    assert asyncio.get_running_loop().is_running()
+    assert kdtune.search(SPACE, name="here", directory=tmp_path).status().state == "finished"
+
+
+SCRIPT = """
+import json, os, signal, sys, threading, time
+import kdtune
+
+space = json.loads(sys.argv[1])
+print(kdtune.search(space, name="first", directory=sys.argv[2], progress=False).status().state)
+"""
+
+
+@pytest.mark.slow
+def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    ended = subprocess.run(
+        [sys.executable, str(script), json.dumps(SPACE), str(tmp_path / "runs")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "finished\n", "it is run once, not by every worker"
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_progress_and_survives_interrupts(tmp_path: Path) -> None:
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    cells = [
+        "import kdtune",
+        f"kdtune.search({ENDLESS!r}, name='r', directory={str(tmp_path)!r})",
+        f"kdtune.open_run({str(tmp_path / 'r')!r}).status().state",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    client = nbclient.NotebookClient(notebook, timeout=400, allow_errors=True, kernel_name="python3")
+
+    def press_stop(files: RunFiles) -> None:
+        pid = read_json(files.heartbeat)["pid"]
+        os.kill(pid, signal.SIGINT)
+        time.sleep(0.3)
+        os.kill(pid, signal.SIGINT)
+
+    when_training(tmp_path, press_stop)
+    client.execute(cwd=str(tmp_path))
+    shown, *rest = notebook.cells[1].outputs
+    assert "trials 0/10000 done, 1 running" in shown["data"]["text/plain"]
+    assert "<pre" in shown["data"]["text/html"]
+    said = "".join(output.text for output in rest if output.output_type == "stream")
+    assert "stopping after the current epochs; interrupt again to stop at once" in said
+    assert [output.ename for output in rest if output.output_type == "error"] == ["KeyboardInterrupt"]
+    assert notebook.cells[2].outputs[-1]["data"]["text/plain"] == "'stopped'", "the kernel lives"
