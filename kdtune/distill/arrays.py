@@ -24,7 +24,6 @@ class Arrays:
         n_groups: sensitive attribute -> number of declared groups.
         train_groups: as `validation_groups`, int64 [n], for weights by group.
         group_names: sensitive attribute -> names of its groups, for measures of one group.
-        train_groups: as `validation_groups`, int64 [n].
         mean, std: per channel, or None for tables and text.
         vocabulary: number of token ids, for text only.
 
@@ -46,7 +45,6 @@ class Arrays:
     vocabulary: int | None = None
     train_groups: Mapping[str, np.ndarray] = field(default_factory=dict)
     group_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    train_groups: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -78,7 +76,6 @@ class Arrays:
             vocabulary=dataset.vocabulary,
             train_groups={name: groups.numpy() for name, groups in dataset.train.groups.items()},
             group_names={name: tuple(groups) for name, groups in dataset.attributes.items()},
-            train_groups={name: groups.numpy() for name, groups in dataset.train.groups.items()},
         )
 
     @property
