@@ -82,6 +82,7 @@ class Summary:
         trials: all of them, without doubts and class bias.
         resolution: what of the front is beyond noise.
         conclusion: the last line of a sweep; empty while there is no front.
+        raw_front: ids of the members of the front on validation alone.
     """
 
     status: Status
@@ -95,6 +96,7 @@ class Summary:
     trials: tuple[Member, ...]
     resolution: Resolution
     conclusion: str
+    raw_front: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; NaN stands for undefined."""
@@ -118,6 +120,7 @@ def summarise(run: Run) -> Summary:
         trials=tuple(_plain_member(model, run.record.objectives) for model in state.trials.values()),
         resolution=found,
         conclusion=conclusion(found, run.record.objectives) if front else "",
+        raw_front=tuple(model.id for model in Run(run.files, raw=True).front_states(state)),
     )
 
 

@@ -47,7 +47,7 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
     console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{left}")
     print_table(_front_table(summary, wide=console.width >= _WIDE))
-    for line in _notes(summary):
+    for line in [*_chosen_by(run, summary), *_notes(summary)]:
         console.print(plain(line), style="dim")
     if status.front:
         narrate(f"next: {run.record.concluding} {status.name}    (or: kdtune watch {status.name})")
@@ -123,6 +123,18 @@ def _cells(member: Member, measures: Sequence[str], by_chance: Collection[str]) 
         if name in by_chance:
             cells.append("" if doubt is None else f"{number(doubt.chance)}, {number(doubt.chance_high)}")
     return cells
+
+
+def _chosen_by(run: Run, summary: Summary) -> list[str]:
+    """Say what chose the members of the front, where the values on validation alone choose others."""
+    chosen = {member.id for member in summary.front}
+    others = len(set(summary.raw_front) - chosen)
+    if run.raw or chosen == set(summary.raw_front):
+        return []
+    return [
+        "chosen by validation, corrected by training examples; validation alone chooses "
+        f"{len(summary.raw_front)} students, {others} of them others (--raw)"
+    ]
 
 
 def _notes(summary: Summary) -> list[str]:
