@@ -20,7 +20,7 @@ from kdtune.bytecode import compile_once, keep_bytecode
 from kdtune.files import cache_dir
 
 HERE = Path(__file__).parent
-SECTIONS = ("front", "sweeps", "streams", "start", "scale", "memory")
+SECTIONS = ("truth", "front", "sweeps", "streams", "start", "scale", "memory")
 
 
 def main() -> int:
@@ -76,6 +76,13 @@ def _measure(section: str, options: argparse.Namespace) -> None:
         for outcome in front.measure(front.Sizes(), options.data, options.only):
             outcomes[_key(outcome)] = outcome
             keep(list(outcomes.values()))
+    elif section == "truth":
+        from benchmarks.truth import section as truth
+
+        banks = {o["data"]: o for o in _kept(section)["found"]} if options.only else {}
+        for outcome in truth.measure(options.data, options.only):
+            banks[outcome["data"]] = outcome
+            keep(list(banks.values()))
     elif section in ("start", "scale", "memory"):
         from benchmarks import memory, scale, start
 
@@ -111,12 +118,14 @@ def _kept(section: str) -> dict[str, Any]:
 
 def _results() -> str:
     from benchmarks import front, memory, scale, start, streams, sweeps
+    from benchmarks.truth import section as truth
 
     spread = {
         w["name"]: {m: streams.deviation(w, m) for m in streams.METRICS} for w in _kept("streams")["found"]
     }
 
     reports: dict[str, tuple[str, Callable[[Any], str], str]] = {
+        "truth": ("Whether a front holds", truth.report, truth.TEXT),
         "front": ("To the same front", front.report, front.TEXT),
         "sweeps": ("Whole sweeps", lambda found: sweeps.report(found, spread), sweeps.TEXT),
         "streams": ("Streams of batches", streams.report, streams.TEXT),
@@ -125,11 +134,21 @@ def _results() -> str:
         "memory": ("Memory", memory.report, memory.TEXT),
     }
     parts = ["# Results", "Written by `uv run python -m benchmarks`. " + _machine()]
+    written = _written()
     for section, (title, report, text) in reports.items():
         kept = _kept(section)
         if kept["found"]:
             parts += [f"## {title}", text, _when(kept), report(kept["found"]).strip()]
+        elif title in written:
+            parts += [f"## {title}", written[title]]
     return "\n\n".join(parts) + "\n"
+
+
+def _written() -> dict[str, str]:
+    """Return the sections of RESULTS.md by title: those that were never measured on this machine stay as they are."""
+    path = HERE / "RESULTS.md"
+    parts = path.read_text(encoding="utf-8").split("\n## ")[1:] if path.exists() else []
+    return {title: body.strip() for title, _, body in (part.partition("\n") for part in parts)}
 
 
 def _when(kept: dict[str, Any]) -> str:

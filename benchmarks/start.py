@@ -12,14 +12,16 @@ from benchmarks.sweeps import search
 from benchmarks.tables import table
 from benchmarks.workloads import Workload
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.paths import is_trial
+from kdtune.runs.paths import RunFiles, is_trial
 from kdtune.runs.reader import Run
 
 TRIALS, PART = 1_000, 100
-REPEATS = 5
+REPEATS, COLD = 5, 3
+ROOT = Path(__file__).parents[1]
 TEXT = """\
 `first report`: time from the command to the first report of a trial, for a sweep whose data, teachers and measurements
-are in the cache; the longest of five. `a trial`: a thousand students train for a moment, in as many processes as there
+are in the cache; the longest of five. `default sweep`: what a newcomer runs first, with an empty cache; the longest of
+three. `a trial`: a thousand students train for a moment, in as many processes as there
 are cores; this is the time that a process needs for each in addition to its epochs: proposing, starting, checkpoint,
 records. The first hundred do not count, because they wait for the processes to start; `growth` is the time of the last
 hundred divided by that of the second hundred. Most of the time to the first report goes into starting Ray, and into
@@ -35,6 +37,7 @@ def measure() -> Iterator[dict[str, Any]]:
             run([sys.executable, "-m", "kdtune.cli", "--help"], folder / "log").wall for _ in range(REPEATS)
         ]
         yield {"what": "kdtune --help, s", "found": statistics.median(helped), "goal": 0.3}
+        yield from _default(folder)
         few = _workload(4, 1_000, 2)
         reported = []
         for k in range(1 + REPEATS):
@@ -54,6 +57,22 @@ def measure() -> Iterator[dict[str, Any]]:
         yield {"what": "a trial, s", "found": beside / len(rest), "goal": 0.15}
         last, first = ended[-1] - ended[-1 - PART], ended[2 * PART] - ended[PART]
         yield {"what": "growth, ×", "found": last / first, "goal": 1.2}
+
+
+def _default(folder: Path) -> Iterator[dict[str, Any]]:
+    """Run the default sweep as a newcomer does: nothing is in the cache."""
+    print("  the default sweep", file=sys.stderr, flush=True)
+    costs, moved = [], []
+    for k in range(COLD):
+        name, cache = f"default-{k}", folder / f"cache-{k}"
+        command = [sys.executable, "-m", "kdtune.cli", "search", "--headless", "--name", name]
+        command += ["--runs-dir", str(folder / "runs")]
+        costs.append(run(command, folder / "log", KDTUNE_CACHE=str(cache), PYTHONPATH=str(ROOT)))
+        events = read_records(RunFiles(folder / "runs" / name).events)
+        moved.append(next(float(event["t"]) for event in events) - costs[-1].began)
+    yield {"what": "default sweep, cold cache, s", "found": max(cost.wall for cost in costs), "goal": 60}
+    yield {"what": "the same, processor s", "found": max(cost.cpu for cost in costs), "goal": 120}
+    yield {"what": "its first event in the monitor, s", "found": max(moved), "goal": 10}
 
 
 def _workload(trials: int, examples: int, epochs: int) -> Workload:

@@ -1,9 +1,10 @@
 """The sweep as a Python call."""
 
 import contextlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kdtune.errors import SweepError
 from kdtune.runs.finding import create_run, runs_dir
@@ -11,6 +12,9 @@ from kdtune.runs.reader import Run
 from kdtune.space.reading import Space, parse_space, read_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.terminal.following import followed
+
+if TYPE_CHECKING:
+    from kdtune.data.dataset import Dataset
 
 
 def search(
@@ -20,6 +24,7 @@ def search(
     minutes: float | None = None,
     seed: int | None = None,
     *,
+    data: "Dataset | None" = None,
     address: str | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
@@ -34,6 +39,8 @@ def search(
         space: a ready space's name, a YAML file, or its content.
         name: name of the run; by default the space's name and a number.
         trials, minutes, seed: replace those of the space.
+        data: a data set in memory (`kdtune.data.from_arrays`, `from_dataframe`, …), instead of the space's `dataset`.
+            The run keeps a copy in its folder, so that resuming and exporting it need nothing of this program.
         address: address of a running Ray cluster (host:port).
         directory: where runs are kept; by default `KDTUNE_RUNS`, or `./runs`.
         progress: show what the sweep is doing: in a notebook below the cell, elsewhere as lines on standard error.
@@ -44,12 +51,13 @@ def search(
         SweepError: the sweep could not go on; what was recorded is kept.
     """
     stem = "search"
+    kept = {} if data is None else {"dataset": {"name": "saved", "path": "data"}}
     if isinstance(space, str | Path):
-        resolved, stem = read_space(str(space))
+        resolved, stem = read_space(str(space), [f"{key}={json.dumps(value)}" for key, value in kept.items()])
     elif isinstance(space, Space):
         resolved = space
     else:
-        resolved = parse_space(dict(space), "space")
+        resolved = parse_space({**space, **kept}, "space")
     content = resolved.to_dict()
     content["budget"] |= {k: v for k, v in {"trials": trials, "minutes": minutes}.items() if v is not None}
     if seed is not None:
@@ -57,6 +65,11 @@ def search(
     resolved = parse_space(content, stem).with_absolute_paths()
     files = create_run(runs_dir(None if directory is None else Path(directory)), name, stem)
     try:
+        if data is not None:
+            from kdtune.data import save
+
+            kept = {"dataset": {"name": "saved", "path": str(save(data, files.data))}}
+            resolved = parse_space({**resolved.to_dict(), **kept}, stem)
         with followed(files) if progress else contextlib.nullcontext():
             run_sweep(SweepRequest(files, resolved, address=address))
     finally:

@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kdtune",
         description="Search knowledge distillation for the accuracy-fairness Pareto front.",
-        epilog="Start with 'kdtune search': a ready sweep on generated data, about three minutes on two cores.",
+        epilog="Start with 'kdtune search': a ready sweep on generated data, one to three minutes on two cores.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -128,6 +128,7 @@ def _add_status(commands: Any) -> None:
     command = commands.add_parser("status", help="a run's progress and front, as text or JSON")
     _add_run(command)
     command.add_argument("--json", action="store_true", help="as JSON")
+    _add_raw(command)
     command.set_defaults(run=_status)
     _add_runs_dir(command)
 
@@ -150,6 +151,7 @@ def _add_export(commands: Any) -> None:
     command.add_argument(
         "--list", action="store_true", help="only show the front; the test split is not opened"
     )
+    _add_raw(command)
     command.add_argument(
         "--replicates",
         type=_natural,
@@ -228,6 +230,14 @@ def _add_spaces(commands: Any) -> None:
     )
     command.add_argument("--json", action="store_true", help="as JSON")
     command.set_defaults(run=_spaces)
+
+
+def _add_raw(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--raw",
+        action="store_true",
+        help="the front of the values on validation alone, not corrected by training examples",
+    )
 
 
 def _add_models(commands: Any) -> None:
@@ -336,7 +346,7 @@ def _status(options: argparse.Namespace) -> int:
     from kdtune.runs.reader import open_run
     from kdtune.terminal.console import print_summary
 
-    print_summary(open_run(options.target, runs_dir=options.runs_dir), as_json=options.json)
+    print_summary(open_run(options.target, runs_dir=options.runs_dir, raw=options.raw), as_json=options.json)
     return 0
 
 

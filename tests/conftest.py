@@ -5,6 +5,7 @@ pytest-xdist runs files side by side, one worker a core, and the slowest first.
 
 import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -138,16 +139,26 @@ def ray_session() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def small_run(request: pytest.FixtureRequest, made_once: Callable[..., Path]) -> Any:
-    """Return a finished run of `SMALL_SPACE`, made once for all workers; nobody changes it."""
+def small_run(request: pytest.FixtureRequest, made_once: Callable[..., Path], own_cache: Path) -> Any:
+    """Return a finished run of `SMALL_SPACE`, made once for all workers; nobody changes it.
+
+    What it left in the cache of the worker that made it is in those of the others too.
+    """
     import kdtune
     from kdtune.runs import open_run
 
     def search(folder: Path) -> None:
         request.getfixturevalue("ray_session")
-        kdtune.search(SMALL_SPACE, name="small", directory=folder)
+        kdtune.search(SMALL_SPACE, name="small", directory=folder / "runs")
+        shutil.copytree(own_cache, folder / "cache")
 
-    return open_run(made_once("small-run", search) / "small")
+    def copy_missing(source: str, target: str) -> None:
+        if not Path(target).exists():
+            shutil.copy2(source, target)
+
+    folder = made_once("small-run", search)
+    shutil.copytree(folder / "cache", own_cache, dirs_exist_ok=True, copy_function=copy_missing)
+    return open_run(folder / "runs" / "small")
 
 
 @pytest.fixture(scope="session")

@@ -24,10 +24,12 @@ from safetensors.torch import save_file
 from kdtune.cli import main
 from kdtune.data.cache import cached_tensors
 from kdtune.data.mapped import map_file
+from kdtune.data.texts.tokenizer import tokenizer_preparation
 from kdtune.distill.checkpoint import read_checkpoint
 from kdtune.distill.weights.pretrained import read_state
 from kdtune.errors import KdtuneError
 from kdtune.files import read_json
+from kdtune.models.families.hugging_face import HuggingFace
 from kdtune.report.evaluate.trained import load_trained
 from kdtune.runs import lock
 from kdtune.runs.events import read_state as read_run_state
@@ -40,6 +42,7 @@ from kdtune.space.reading import read_space
 from kdtune.student.student import load_student
 from kdtune.terminal.console import print_runs, print_summary
 from tests.data import published_forms as published
+from tests.data.examples.made import save_tokenizer
 from tests.limits import at_most
 from tests.test_bad_input import run as make_run
 
@@ -208,6 +211,56 @@ def load_folder(path: Path) -> None:
     load("folder", path=str(path.parents[1]))
 
 
+def saved_data(name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        from kdtune.data import from_arrays, save
+
+        rng = np.random.default_rng(0)
+        data = from_arrays(
+            rng.normal(size=(60, 3)), rng.integers(0, 2, 60), {"sex": rng.integers(0, 2, 60)}, min_group=1
+        )
+        return save(data, folder / "data") / name
+
+    return make
+
+
+def load_saved(path: Path) -> None:
+    from kdtune.data import load
+
+    load("saved", path=str(path.parent)).open_test()
+
+
+def arrow_file(folder: Path) -> Path:
+    import pyarrow as pa
+
+    rng = np.random.default_rng(0)
+    table = pa.table({"t": [f"a {k}" for k in range(60)], "y": rng.choice(["a", "b"], 60)})
+    with pa.OSFile(str(folder / "x.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return folder / "x.arrow"
+
+
+def load_arrow(path: Path) -> None:
+    from kdtune.data import load
+
+    load("hf", path=str(path), label="y", text="t", length=8)
+
+
+def tokenizer_file(folder: Path) -> Path:
+    return save_tokenizer(folder) / "tokenizer.json"
+
+
+def transformer_config(folder: Path) -> Path:
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert", "vocab_size": 20, **sizes}))
+    return folder / "config.json"
+
+
+def find_transformer(path: Path) -> None:
+    """Read the configuration; a model is not built of it, for its size may be anything."""
+    HuggingFace().find(str(path.parent))
+
+
 def journal(folder: Path) -> Path:
     study = open_journal(folder / "study.journal")
     trial = study.ask()
@@ -258,6 +311,11 @@ READERS: dict[str, Reader] = {
     "a CSV table": Reader(table_of("x.csv"), load_table),
     "a Parquet table": Reader(table_of("x.parquet"), load_table),
     "an image": Reader(picture, load_folder),
+    "a saved data set's description": Reader(saved_data("data.json"), load_saved),
+    "a saved data set": Reader(saved_data("train.safetensors"), load_saved),
+    "an Arrow file": Reader(arrow_file, load_arrow),
+    "a tokenizer": Reader(tokenizer_file, lambda path: tokenizer_preparation(path.parent, 8)),
+    "a transformer's config.json": Reader(transformer_config, find_transformer),
     **{what: Reader(published.make(what), published.read(what)) for what in published.FILES},
 }
 

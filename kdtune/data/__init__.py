@@ -9,6 +9,11 @@ from kdtune.data.dataset import (
     fingerprint,
     group_sizes,
 )
+from kdtune.data.examples import text as _text  # noqa: F401
+from kdtune.data.examples.arrays import from_arrays, from_torch
+from kdtune.data.examples.arrow import from_hf
+from kdtune.data.examples.frames import from_dataframe
+from kdtune.data.examples.saved import save
 from kdtune.data.images import folder as _folder  # noqa: F401
 from kdtune.data.published import celeba as _celeba  # noqa: F401
 from kdtune.data.published import cifar as _cifar  # noqa: F401
@@ -31,9 +36,14 @@ __all__ = [
     "check_options",
     "datasets",
     "fingerprint",
+    "from_arrays",
+    "from_dataframe",
+    "from_hf",
+    "from_torch",
     "group_sizes",
     "load",
     "names",
     "register_dataset",
+    "save",
     "stratified_cut",
 ]

@@ -23,6 +23,7 @@ class Arrays:
         validation_groups: sensitive attribute -> int64 [m], -1 where missing.
         n_groups: sensitive attribute -> number of declared groups.
         group_names: sensitive attribute -> names of its groups, for measures of one group.
+        train_groups: as `validation_groups`, int64 [n].
         mean, std: per channel, or None for tables and text.
         vocabulary: number of token ids, for text only.
 
@@ -43,6 +44,7 @@ class Arrays:
     flip: bool
     vocabulary: int | None = None
     group_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    train_groups: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -73,7 +75,17 @@ class Arrays:
             flip=dataset.augmentation.flip,
             vocabulary=dataset.vocabulary,
             group_names={name: tuple(groups) for name, groups in dataset.attributes.items()},
+            train_groups={name: groups.numpy() for name, groups in dataset.train.groups.items()},
         )
+
+    @property
+    def counted_training(self) -> np.ndarray:
+        """Positions of the training examples whose answers count beside validation's: at most as many as there are in
+        validation, drawn at random, always the same ones; int64 [k], ascending."""
+        n, k = len(self.train_labels), len(self.validation_labels)
+        if n <= k:
+            return np.arange(n)
+        return np.sort(np.random.default_rng(0).choice(n, k, replace=False))
 
     @property
     def input_shape(self) -> tuple[int, ...]:

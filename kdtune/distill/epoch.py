@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Job
-from kdtune.distill.evaluate import count_all, largest_disagreements
+from kdtune.distill.evaluate import classes_of, count_all, largest_disagreements
 from kdtune.distill.schedule import learning_rate
 from kdtune.runs.records import Report
 
@@ -76,7 +76,7 @@ def report_of(
 
     That of the last epoch has the predictions too.
     """
-    predictions = logits.argmax(dim=1).cpu().numpy()
+    predictions = classes_of(logits)
     return Report(
         epoch=epoch,
         counts=count_all(data.arrays, predictions),

@@ -43,23 +43,51 @@ def predict_logits(
     *,
     view: int | None = None,
     precision: str = "float32",
+    rows: np.ndarray | None = None,
 ) -> Tensor:
-    """Return the model's logits, float32 [n, classes]: on one view of the inputs, or on the unchanged inputs."""
+    """Return the model's logits, float32 [n, classes]: on one view of the inputs, or on the unchanged inputs.
+
+    Args:
+        rows: positions of the inputs, int64 [n]; all of them if left out.
+    """
     outputs = []
-    for indices in torch.arange(len(views), device=device).split(evaluation_batch(views)):
+    for indices in positions(views, rows).split(evaluation_batch(views)):
         batch = views.plain(indices) if view is None else views.batch(view, indices)
         with autocast(device, precision):
             outputs.append(model(batch).float())
     return torch.cat(outputs)
 
 
+def classes_of(logits: Tensor) -> np.ndarray:
+    """Return the classes that a model answers, int64 [n], given its logits [n, classes]."""
+    return np.asarray(logits.argmax(dim=1).cpu().numpy())
+
+
+def positions(views: Views, rows: np.ndarray | None = None) -> Tensor:
+    """Return positions of inputs on the device of the views, int64 [n]: those in `rows`, or all."""
+    at = torch.arange(len(views)) if rows is None else torch.from_numpy(rows)
+    return at.to(views.device)
+
+
 def count_all(arrays: Arrays, predictions: np.ndarray) -> dict[str, Counts]:
     """Return the validation counts of predictions (int [m]): of all examples, and by each sensitive attribute."""
-    labels = arrays.validation_labels
+    return _count(arrays, arrays.validation_labels, arrays.validation_groups, predictions)
+
+
+def count_training(arrays: Arrays, predictions: np.ndarray) -> dict[str, Counts]:
+    """Return the same of the training examples that count, given the predictions (int [k]) on those."""
+    rows = arrays.counted_training
+    groups = {name: codes[rows] for name, codes in arrays.train_groups.items()}
+    return _count(arrays, arrays.train_labels[rows], groups, predictions)
+
+
+def _count(
+    arrays: Arrays, labels: np.ndarray, groups: Mapping[str, np.ndarray], predictions: np.ndarray
+) -> dict[str, Counts]:
     counts = {"all": count(labels, predictions, n_classes=arrays.n_classes)}
-    for name, groups in arrays.validation_groups.items():
+    for name, codes in groups.items():
         counts[name] = count(
-            labels, predictions, groups, n_classes=arrays.n_classes, n_groups=arrays.n_groups[name]
+            labels, predictions, codes, n_classes=arrays.n_classes, n_groups=arrays.n_groups[name]
         )
     return counts
 

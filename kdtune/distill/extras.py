@@ -41,7 +41,7 @@ def measure_extras(
             case "parameters":
                 values[name] = float(sum(parameter.numel() for parameter in model.parameters()))
             case "latency":
-                values[name] = _latency(model, data)
+                values[name] = latency(model, data)
             case "individual_fairness":
                 probabilities = logits.softmax(dim=1).cpu().numpy()
                 features = data.arrays.validation_inputs.reshape(len(probabilities), -1)
@@ -65,7 +65,7 @@ def answers_of(arrays: Arrays, logits: Tensor) -> Answers:
 
 
 @torch.inference_mode()
-def _latency(model: nn.Module, data: DeviceData) -> float:
+def latency(model: nn.Module, data: DeviceData) -> float:
     """Return the median milliseconds to classify one validation example alone."""
     example = data.validation.plain(torch.zeros(1, dtype=torch.int64, device=data.device))
     times = []

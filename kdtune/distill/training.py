@@ -19,7 +19,7 @@ from kdtune.distill.arrays import DeviceData
 from kdtune.distill.checkpoint import load_checkpoint, save_checkpoint
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diverged
-from kdtune.distill.evaluate import autocast, predict_logits
+from kdtune.distill.evaluate import autocast, classes_of, count_training, predict_logits
 from kdtune.distill.extras import measure_extras
 from kdtune.distill.loss import kd_loss
 from kdtune.distill.optimizers import make_optimizer
@@ -109,6 +109,15 @@ class Training:
             learning_rate=rate,
             last=epoch == job.train.epochs,
         )
+        if epoch == job.train.epochs and job.distillation is not None:
+            counted = predict_logits(
+                self.model,
+                data.train,
+                data.device,
+                precision=job.train.precision,
+                rows=data.arrays.counted_training,
+            )
+            report = replace(report, training=count_training(data.arrays, classes_of(counted)))
         ended = epoch in (*self.rungs, job.train.epochs)
         scalars = measure_extras(self.extras, self.model, data, logits, ended=ended)
         report = replace(report, scalars=scalars)

@@ -65,6 +65,11 @@ class RunFiles:
         return self.root / "validation.safetensors"
 
     @property
+    def data(self) -> Path:
+        """The data set that a program handed over, as `kdtune.data.save` writes it; none where the space names one."""
+        return self.root / "data"
+
+    @property
     def export(self) -> Path:
         """What `kdtune export` wrote."""
         return self.root / "export"

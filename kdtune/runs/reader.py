@@ -11,11 +11,12 @@ import numpy as np
 
 from kdtune.errors import RunError
 from kdtune.pareto import Constraint
+from kdtune.runs.choosing import possible_values, values_to_choose_by
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import find_run
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
-from kdtune.runs.objectives import Objective, front_hypervolume, front_mask, objective_of
+from kdtune.runs.objectives import Objective, front_hypervolume, front_mask, hypervolume_added, objective_of
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.predictions import Validation, read_answers, read_validation
 from kdtune.runs.records import Report, RunRecord
@@ -32,7 +33,8 @@ class Status:
     Attributes:
         state: as recorded, or `lost` if the driver died without recording an end.
         trials: number of trials in each state.
-        hypervolume: of the front so far, on the objectives' unit cube.
+        hypervolume: of the front so far, as a share of the objectives' box.
+        added: how much of it lies beyond what teachers and non-distilled students dominate; NaN without any.
         front: ids of the trials on it.
         seconds_left: estimate from the trials so far; None if there is none.
     """
@@ -47,14 +49,20 @@ class Status:
     budget: int | None
     front: tuple[str, ...]
     hypervolume: float
+    added: float
     seconds_left: float | None
 
 
 class Run:
-    """One run directory: each call reads what is known at that time."""
+    """One run directory: each call reads what is known at that time.
 
-    def __init__(self, files: RunFiles) -> None:
+    Args:
+        raw: its front is that of the values on validation alone (see `kdtune.runs.choosing`).
+    """
+
+    def __init__(self, files: RunFiles, *, raw: bool = False) -> None:
         self.files = files
+        self.raw = raw
 
     @property
     def path(self) -> Path:
@@ -185,12 +193,29 @@ class Run:
             budget=self.record.trials,
             front=tuple(trial.id for trial, on in zip(done, on_front, strict=True) if on),
             hypervolume=front_hypervolume(values[on_front], self.objectives),
+            added=self._added(state, values[on_front]),
             seconds_left=None if liveness == "lost" else seconds_left(state, self.record, time.time()),
         )
 
+    def _added(self, state: RunState, values: np.ndarray) -> float:
+        baselines = [model for model in state.baselines.values() if model.state == "done"]
+        others = objective_values(baselines, self.record.objectives)
+        others = others[~np.isnan(others).any(axis=1)]
+        return hypervolume_added(values, others, self.objectives) if len(others) else float("nan")
+
     def front_of(self, state: RunState) -> tuple[list[ModelState], np.ndarray]:
         """Return the trials done in a state, and which of them are on the front (bool [n])."""
-        return front_members(state, self.objectives, self.record.constraints)
+        return front_members(state, self.objectives, self.record.constraints, raw=self.raw)
+
+    def chosen_by(self, state: RunState) -> dict[str, dict[str, float]]:
+        """Return, for each trial done, the objectives that the front is computed from (see `kdtune.runs.choosing`)."""
+        done = [trial for trial in state.trials.values() if trial.state == "done"]
+        feasible = np.array([is_feasible(trial, self.record.constraints) for trial in done], dtype=bool)
+        values = values_to_choose_by(done, self.record.objectives, feasible)
+        return {
+            trial.id: dict(zip(self.record.objectives, row.tolist(), strict=True))
+            for trial, row in zip(done, values, strict=True)
+        }
 
     def front_states(self, state: RunState) -> list[ModelState]:
         """Return the members of the front in a state, the best in the first objective first."""
@@ -222,13 +247,32 @@ class Run:
 
 
 def front_members(
-    state: RunState, objectives: Sequence[Objective], constraints: Sequence[Constraint]
+    state: RunState, objectives: Sequence[Objective], constraints: Sequence[Constraint], *, raw: bool = False
 ) -> tuple[list[ModelState], np.ndarray]:
-    """Return the trials done, and which of them are feasible and non-dominated (bool [n])."""
+    """Return the trials done, and which of them are feasible and non-dominated (bool [n]).
+
+    Args:
+        raw: by the values on validation alone (see `kdtune.runs.choosing`).
+    """
     done = [trial for trial in state.trials.values() if trial.state == "done"]
-    values = objective_values(done, [objective.name for objective in objectives])
+    names = [objective.name for objective in objectives]
     feasible = np.array([is_feasible(trial, constraints) for trial in done], dtype=bool)
+    values = objective_values(done, names) if raw else values_to_choose_by(done, names, feasible)
     return done, front_mask(values, objectives, feasible) if done else feasible
+
+
+def may_come_onto_the_front(
+    state: RunState, objectives: Sequence[Objective], constraints: Sequence[Constraint]
+) -> list[str]:
+    """Return the ids of the trials done that are on the front, on that of validation alone, or may be so later."""
+    done = [trial for trial in state.trials.values() if trial.state == "done"]
+    feasible = np.array([is_feasible(trial, constraints) for trial in done], dtype=bool)
+    if not done:
+        return []
+    values = possible_values(done, [objective.name for objective in objectives])
+    kept = front_mask(values, [*objectives, *objectives], feasible)
+    kept |= front_mask(values[:, : len(objectives)], objectives, feasible)  # equals stay on a front together
+    return [trial.id for trial, keep in zip(done, kept, strict=True) if keep]
 
 
 def is_feasible(model: ModelState, constraints: Sequence[Constraint]) -> bool:
@@ -270,13 +314,16 @@ def _carriers(state: RunState, record: RunRecord) -> float:
     return sum(1 / size if trial.config.get("student") in fused else 1 for trial in running)
 
 
-def open_run(run: str | Path | None = None, *, runs_dir: Path | None = None) -> Run:
+def open_run(run: str | Path | None = None, *, runs_dir: Path | None = None, raw: bool = False) -> Run:
     """Open a run by name or path; the newest one where none is named.
+
+    Args:
+        raw: with the front of the values on validation alone.
 
     Raises:
         RunError: there is no such run, its record is damaged, or a newer kdtune wrote it.
     """
-    opened = Run(find_run(run, runs_dir))
+    opened = Run(find_run(run, runs_dir), raw=raw)
     _ = opened.record
     return opened
 

@@ -49,6 +49,8 @@ class Report:
         learning_rate: at the end of the epoch.
         disagreement: (teacher's class, student's class, number of examples), the largest cells first.
         scalars: measures that can't be derived from counts, by their full name (`latency`, `auc`, `mine@race`).
+        training: counts of what a distilled student answers on training examples after its last epoch, by attribute as
+            `counts`: of as many as validation has, at most, seen unchanged. Empty of other models and epochs.
         predictions: classes that the model answers, int [n], after its last epoch; None after the others. They do not
             stay in the file of reports: see `kdtune.runs.predictions`.
     """
@@ -63,6 +65,7 @@ class Report:
     disagreement: Sequence[tuple[int, int, int]] = ()
     scalars: Mapping[str, float] = field(default_factory=dict)
     predictions: np.ndarray | None = field(default=None, compare=False, repr=False)
+    training: Mapping[str, Counts] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -77,6 +80,11 @@ class Report:
             "disagreement": [list(cell) for cell in self.disagreement],
             "scalars": dict(self.scalars),
             **({} if self.predictions is None else {"predictions": pack(self.predictions)}),
+            **(
+                {"training": {name: c.to_dict() for name, c in self.training.items()}}
+                if self.training
+                else {}
+            ),
         }
 
     @classmethod
@@ -94,13 +102,18 @@ class Report:
                 train_loss=_number(record["train_loss"]),
                 validation_loss=_number(record["validation_loss"]),
                 learning_rate=_number(record["learning_rate"]),
-                counts={str(name): Counts.from_dict(item) for name, item in record["counts"].items()},
+                counts=_counts(record["counts"]),
                 disagreement=tuple((int(t), int(s), int(n)) for t, s, n in record["disagreement"]),
                 scalars={str(name): _number(value) for name, value in record["scalars"].items()},
                 predictions=unpack(record["predictions"]) if "predictions" in record else None,
+                training=_counts(record.get("training", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise RunError(f"a report is not readable: {error!r}") from None
+
+
+def _counts(record: Mapping[str, Any]) -> dict[str, Counts]:
+    return {str(name): Counts.from_dict(item) for name, item in record.items()}
 
 
 def _number(value: Any) -> float:

@@ -18,6 +18,7 @@ class ModelState:
         message: why it failed, if it did.
         failures: how often its worker failed and it was run again.
         weights: SHA-256 of its file of weights in the run (a trial's checkpoint); empty if none is recorded.
+        seen, pooled: objectives by name, as training examples have them (`kdtune.runs.choosing`), after the last epoch.
         predictions: SHA-256 of the file with its answers on validation; empty if none is recorded.
     """
 
@@ -36,6 +37,8 @@ class ModelState:
     failures: int = 0
     weights: str = ""
     predictions: str = ""
+    seen: dict[str, float] = field(default_factory=dict)
+    pooled: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -101,11 +104,15 @@ class RunState:
                 if model is None:
                     raise KeyError(event["id"])
                 model.epoch = int(event["epoch"])
-                model.values = {
-                    str(name): float("nan") if value is None else float(value)
-                    for name, value in event["values"].items()
-                }
+                model.values = _numbers(event["values"])
+                model.seen = _numbers(event.get("seen", {}))
+                model.pooled = _numbers(event.get("pooled", {}))
                 model.seconds += float(event.get("seconds") or 0.0)
+            case "values":
+                model = self.model(event["id"])
+                if model is None:
+                    raise KeyError(event["id"])
+                model.values.update({str(name): float(value) for name, value in event["values"].items()})
             case "front":
                 self.hypervolume.append((int(event["done"]), float(event["hypervolume"])))
             case "away":
@@ -141,12 +148,16 @@ class RunState:
             models[model.id] = model
         model.state = str(event["state"])
         if event.get("anew", False):  # what it reported is void
-            model.epoch, model.values = 0, {}
+            model.epoch, model.values, model.seen, model.pooled = 0, {}, {}, {}
         model.failures += bool(event.get("failure", False))
         model.message = str(event.get("message", ""))
         model.weights = str(event.get("weights", ""))
         model.predictions = str(event.get("predictions", ""))
         model.ended = time if model.state in ("done", "stopped", "failed") else None
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {str(name): math.nan if value is None else float(value) for name, value in values.items()}
 
 
 def fold(events: Iterable[Record]) -> RunState:

@@ -12,9 +12,10 @@ from typing import Any
 
 from kdtune.errors import DiskError
 from kdtune.files import sync, sync_folder, write_bytes, write_json
+from kdtune.runs.choosing import training_values
 from kdtune.runs.events import read_state
 from kdtune.runs.jsonl import LineWriter, read_backwards
-from kdtune.runs.objectives import References, all_measures, recorded_values
+from kdtune.runs.objectives import References, all_measures, objective_of, recorded_values
 from kdtune.runs.paths import RunFiles, is_trial
 from kdtune.runs.predictions import answers_file, digest_of
 from kdtune.runs.records import Report, RunRecord
@@ -138,16 +139,24 @@ class RunWriter:
         model = self.state.model(model_id)
         if model is not None and report.epoch <= model.epoch:
             return values
-        self._emit(
-            {
-                "kind": "report",
-                "id": model_id,
-                "epoch": report.epoch,
-                "seconds": report.seconds,
-                "values": values,
-            }
-        )
+        event = {
+            "kind": "report",
+            "id": model_id,
+            "epoch": report.epoch,
+            "seconds": report.seconds,
+            "values": values,
+        }
+        if record is not None and report.training:
+            objectives = [objective_of(record, name) for name in record.objectives]
+            event["seen"], event["pooled"] = training_values(report, objectives)
+        self._emit(event)
         return values
+
+    def values(self, model_id: str, values: Mapping[str, float]) -> None:
+        """Record measures of a model that no report of its own gives, once: its class bias against another model."""
+        model = self.state.model(model_id)
+        if model is not None and not set(values) <= set(model.values):
+            self._emit({"kind": "values", "id": model_id, "values": dict(values)})
 
     def front(self, done: int, hypervolume: float) -> None:
         """Record the hypervolume after `done` trials."""

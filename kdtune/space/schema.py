@@ -15,7 +15,7 @@ from kdtune.space.files import FromFile, TeacherSpec
 from kdtune.space.study import StudySpec
 from kdtune.space.trials import check_enqueue
 
-_PATH_OPTIONS = ("path", "attributes", "wordpiece_file", "test", "root")
+_PATH_OPTIONS = ("path", "attributes", "wordpiece_file", "test", "root", "tokenizer")
 """Options of data sets that may name a file or a folder."""
 
 

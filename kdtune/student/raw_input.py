@@ -47,7 +47,7 @@ def input_kind(
     kind = preprocessing.get("kind")
     if kind == "text":
         return "text"
-    return "table" if kind == "table" or len(input_shape) == 1 else "image"
+    return "table" if kind in ("table", "features") or len(input_shape) == 1 else "image"
 
 
 def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
@@ -60,6 +60,12 @@ def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> 
         table = open_table(x, fitted.form) if isinstance(x, str | Path) else x
         return torch.from_numpy(fitted.transform(table))
     rows = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
+    if preprocessing.get("kind") == "features":
+        if rows.dim() != 2 or rows.shape[1] != shape[0] or rows.is_complex():
+            raise DataError(
+                f"this student reads numbers [n, {shape[0]}], as they were before; got {_described(rows)}"
+            )
+        return rows.to("cpu", torch.float32)
     if not rows.is_floating_point() or rows.dim() != 2 or rows.shape[1] != shape[0]:
         raise DataError(
             "this student reads the path of a table, a DataFrame with the raw columns, or prepared features float32 "
@@ -69,18 +75,18 @@ def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> 
 
 
 def _text(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
-    from kdtune.data.published.tokens import encode_all, encoder_of
+    from kdtune.data.texts.tokenizer import encode_texts
 
     length, vocabulary = shape
     if isinstance(x, str):
         x = [x]
     if isinstance(x, list | tuple) and x and all(isinstance(text, str) for text in x):
-        return encode_all([text.split() for text in x], encoder_of(preprocessing), length)
+        return encode_texts(x, preprocessing)
     ids = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
     fits = ids.dtype == torch.int64 and ids.dim() == 2 and ids.shape[1] == length
     if not fits or (len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < vocabulary):
         raise DataError(
-            f"this student reads texts (words separated by spaces), or token ids int64 [n, {length}] from 0 to "
+            f"this student reads texts, or token ids int64 [n, {length}] from 0 to "
             f"{vocabulary - 1}; got {_described(ids)}"
         )
     return ids.cpu()

@@ -28,6 +28,7 @@ FORM = 1
 """Version of a bundle's format; newer ones are refused."""
 
 KIND = "kdtune-student"
+TOKENIZER = "tokenizer.json"
 WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
 
 
@@ -155,6 +156,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise BundleError(
             f"{folder}: written by a newer kdtune (form {config['form']}, this one reads up to {FORM}): upgrade kdtune"
         )
+    _read_tokenizer(folder, config)
     kinds = {
         "architecture": str,
         "input_shape": list,
@@ -166,6 +168,24 @@ def read_config(folder: Path) -> dict[str, Any]:
     if wrong:
         raise BundleError(f"{folder / CONFIG}: damaged (lacks {', '.join(wrong)})")
     return config
+
+
+def _read_tokenizer(folder: Path, config: dict[str, Any]) -> None:
+    """Put the content of a bundle's tokenizer in the place of its file's name."""
+    preprocessing = config.get("preprocessing")
+    if not isinstance(preprocessing, dict) or (wanted := preprocessing.get("tokenizer")) is None:
+        return
+    path = folder / TOKENIZER
+    try:
+        content = read_regular(path)
+    except OSError as error:
+        raise BundleError(f"{path}: not readable ({error.strerror})") from None
+    if wanted != {"file": TOKENIZER, "sha256": digest(content)}:
+        raise BundleError(
+            f"{path}: not the tokenizer that {CONFIG} was written for (the SHA-256 differs): copy the whole folder "
+            "again, or export again"
+        )
+    config["preprocessing"] = {**preprocessing, "tokenizer": content.decode("utf-8", "replace")}
 
 
 def digest(content: bytes) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ import yaml
 
 from kdtune import models
 from kdtune.data.dataset import Dataset
+from kdtune.data.texts.tokenizer import tokenizer_preparation
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.evaluate import predict_logits
@@ -18,6 +20,7 @@ from kdtune.distill.weights.library import library_weights
 from kdtune.distill.weights.pretrained import load_weights
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import InputError, did_you_mean
+from kdtune.models.families.find import is_of_library, library_model
 from kdtune.space.files import FromFile, TeacherSpec
 from kdtune.space.reading import Space
 
@@ -73,6 +76,7 @@ def weights_of(space: Space, role: str, architecture: str, dataset: Dataset) -> 
 
 def _of_library(section: str, asked: FromFile, architecture: str, dataset: Dataset) -> Weights:
     new_classifier = not isinstance(asked, TeacherSpec) or asked.finetune
+    _check_tokenizer(architecture, dataset)
     weights, classes = library_weights(
         architecture, dataset.input_shape, dataset.n_classes, new_classifier=new_classifier
     )
@@ -83,6 +87,31 @@ def _of_library(section: str, asked: FromFile, architecture: str, dataset: Datas
     if classes is not None and set(classes) == set(dataset.classes):
         return replace(weights, order=tuple(_order(section, classes, dataset.classes)))
     return weights
+
+
+def _check_tokenizer(architecture: str, dataset: Dataset) -> None:
+    """Refuse pretrained weights that were trained on other token ids than those of the data.
+
+    Raises:
+        InputError: the model's folder has another tokenizer; the message names both remedies.
+    """
+    if dataset.vocabulary is None or not is_of_library(architecture):
+        return
+    source = library_model(architecture).source
+    used = dataset.preprocessing.get("tokenizer")
+    if used is None:
+        raise InputError(
+            f"model {architecture!r} is pretrained on the ids of its own tokenizer, and the data's words are hashed: "
+            f"set dataset.tokenizer to its folder{f', {source}' if source else ' or name'}"
+        )
+    if source and (Path(source) / "tokenizer.json").is_file():
+        own = tokenizer_preparation(source, int(dataset.preprocessing["length"]))
+        if own["tokenizer"] != used or own["pad"] != dataset.preprocessing["pad"]:
+            raise InputError(
+                f"model {architecture!r} is pretrained on the ids of its own tokenizer, and the data are encoded with "
+                f"another: set dataset.tokenizer to {source}. Teacher and student read the same ids: of two with "
+                "different tokenizers one must be untrained (leave it out of `pretrained`)"
+            )
 
 
 def _section(space: Space, role: str) -> tuple[str, FromFile]:

@@ -12,6 +12,7 @@ from torch import nn
 from kdtune import models
 from kdtune.data import check_options
 from kdtune.data.dataset import Dataset
+from kdtune.data.registry import default_option
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import inputs_of
 from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
@@ -19,7 +20,7 @@ from kdtune.distill.extras import EXTRAS
 from kdtune.distill.weights.module import module_of
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import DataError, SpaceError
-from kdtune.fairness import count
+from kdtune.fairness import count, small_denominators
 from kdtune.pareto import Constraint, parse_constraint
 from kdtune.runs.measure import Answers
 from kdtune.runs.objectives import BEYOND_MAJORITY, Objective, References, find_measure, judged_by_worst_class
@@ -190,6 +191,7 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     plan = Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
     for objective in plan.asked:
         _check_defined(objective, dataset)
+    _check_denominators(plan)
     for role, name in plan.architectures:
         if (file := plan.file(role, name)) is not None:
             check_fit(name, file, dataset)
@@ -253,6 +255,37 @@ def _check_defined(objective: Objective, dataset: Dataset) -> None:
             f"objective {objective.name!r} is undefined for every model: in validation, of {attribute!r}, "
             f"{'; '.join(reasons[:3])}{f'; and {len(reasons) - 3} more' if len(reasons) > 3 else ''}: "
             "merge groups that are too small or leave them out, or use more examples for validation"
+        )
+
+
+def _check_denominators(plan: Plan) -> None:
+    """Refuse to optimise or bound a gap that rests on a handful of examples: fewer than the data's `min_group`.
+
+    The data set itself holds only whole groups against it. Not every one has this option.
+    """
+    spec, dataset = plan.space.dataset, plan.dataset
+    fewest = spec.options.get("min_group", default_option(spec.name, "min_group"))
+    if not isinstance(fewest, int):
+        return
+    decisive = {*(o.name for o in plan.objectives), *(c.name for c in plan.constraints)}
+    labels, classes = dataset.validation.labels.numpy(), dataset.classes
+    for objective in (o for o in plan.asked if o.name in decisive and o.measure.need == "groups"):
+        groups = dataset.attributes[objective.attribute]
+        codes = dataset.validation.groups[objective.attribute].numpy()
+        counts = count(labels, labels, codes, n_classes=len(classes), n_groups=len(groups))
+        small = small_denominators(counts, objective.measure.name, fewest)
+        if not small:
+            continue
+        told = [
+            f"{groups[g]!r} has {n}"
+            + ("" if c is None else f" {'not ' if other else ''}of class {classes[c]!r}")
+            for g, c, other, n in small
+        ]
+        raise DataError(
+            f"objective {objective.name!r} compares rates out of fewer than {fewest} validation examples (min_group): "
+            f"{'; '.join(told[:5])}{f'; and {len(told) - 5} more' if len(told) > 5 else ''}: leave these groups out "
+            "or merge them (groups), optimise what needs whole groups only (dpd, worst_group_accuracy), use more "
+            "examples for validation, or set a lower min_group"
         )
 
 

@@ -13,6 +13,7 @@ from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.checkpoint import CheckpointError
 from kdtune.distill.teacher import TeacherSignal, signal_of
 from kdtune.distill.training import DivergedError, Training
+from kdtune.fairness import count
 from kdtune.models import build
 
 
@@ -221,3 +222,30 @@ def test_channels_last_and_bfloat16_train(data: DeviceData, signal: TeacherSigna
     report = Training(job, data, teacher=signal).step()
     assert np.isfinite(report.train_loss)
     assert all(p.dtype == torch.float32 for p in Training(job, data, teacher=signal).model.parameters())
+
+
+def test_a_student_s_answers_on_training_examples_are_counted_once_it_is_trained(
+    arrays: Arrays, signal: TeacherSignal, make_job: Any
+) -> None:
+    rng = np.random.default_rng(3)
+    grouped = replace(arrays, train_groups={"sex": rng.integers(-1, 2, size=len(arrays.train_labels))})
+    data = DeviceData(grouped, torch.device("cpu"), view_seed=0, augment=True)
+    training = Training(make_job(alpha=0.5), data, teacher=signal)
+    model = training.run()
+    assert [bool(report.training) for report in training.reports] == [False, False, True]
+    rows = grouped.counted_training
+    assert len(rows) == len(grouped.validation_labels) < len(grouped.train_labels)
+    plain = DeviceData(grouped, torch.device("cpu"), view_seed=0, augment=False)
+    with torch.inference_mode():
+        answers = model(plain.train.plain(torch.from_numpy(rows))).argmax(dim=1).numpy()
+    labels, groups = grouped.train_labels[rows], grouped.train_groups["sex"][rows]
+    assert training.reports[-1].training == {
+        "all": count(labels, answers, n_classes=3),
+        "sex": count(labels, answers, groups, n_classes=3, n_groups=2),
+    }
+
+
+def test_a_baseline_s_answers_on_training_examples_are_not_counted(data: DeviceData, make_job: Any) -> None:
+    training = Training(make_job(), data)
+    training.run()
+    assert not any(report.training for report in training.reports)

@@ -208,7 +208,7 @@ from pathlib import Path
 from kdtune.errors import RunError
 from kdtune.runs import lock
 from kdtune.runs.paths import RunFiles
-lock.LOST_AFTER_SECONDS, lock.HEARTBEAT_SECONDS = 1.5, 0.3
+lock.LOST_AFTER_SECONDS, lock.HEARTBEAT_SECONDS, lock._CHANGE_SECONDS = 1.5, 0.3, 0.75
 files = RunFiles(Path(sys.argv[1]))
 try:
     with lock.driver_lock(files):

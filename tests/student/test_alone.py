@@ -10,8 +10,8 @@ import pandas
 import pytest
 import safetensors.torch
 
-from kdtune.data.published.tokens import text_preparation
 from kdtune.data.tables.preprocessing import TablePreprocessing
+from kdtune.data.texts.tokens import text_preparation
 from kdtune.models import build
 from kdtune.student.student import digest
 

@@ -1,5 +1,6 @@
 """Turns one image into pixels. Training and the `predict` of an exported student both use this module."""
 
+import io
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -82,8 +83,8 @@ class Decoded:
     peak: int = 0
 
 
-def decode(path: str | Path, decoding: Decoding) -> Decoded:
-    """Read an image file. Of several frames, the first is read.
+def decode(path: str | Path | io.BytesIO, decoding: Decoding) -> Decoded:
+    """Read an image file, or its bytes. Of several frames, the first is read.
 
     Raises:
         ImageError: the file does not decode, or it is not known which of its values are black and white.

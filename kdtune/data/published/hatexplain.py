@@ -20,9 +20,9 @@ from torch import Tensor
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import MISSING, Augmentation, Dataset, Split, fingerprint
 from kdtune.data.groups import Rare, attribute_names, columns_of, cross_codes, cross_groups, settle_rare
-from kdtune.data.published.tokens import encode_all, encoder_of, text_preparation, wordpiece
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import at_most_per_class, stratified_cut
+from kdtune.data.texts.tokens import encode_all, encoder_of, text_preparation, wordpiece
 from kdtune.errors import DataError, did_you_mean
 from kdtune.files import read_text
 

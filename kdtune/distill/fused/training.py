@@ -7,15 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from kdtune.data.images.views import Views
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, report_of, why_diverged
-from kdtune.distill.evaluate import autocast, evaluation_batch
+from kdtune.distill.evaluate import autocast, classes_of, count_training, evaluation_batch, positions
 from kdtune.distill.extras import measure_extras
 from kdtune.distill.fused.students import Students
 from kdtune.runs.records import Report
@@ -67,7 +69,9 @@ class Fused(Cohort):
         """Train all live members for one epoch, evaluate them, and save their state."""
         started = time.perf_counter()
         losses = self._train_epoch()
-        logits = self._validation_logits()
+        logits = self._logits(self._data.validation)
+        ended = self._epoch + 1 == self._protocol.train.epochs
+        counted = self._logits(self._data.train, self._data.arrays.counted_training) if ended else None
         self._epoch += 1
         # Each member gets its share of the time: the seconds of all trials then add up to those of the workers.
         seconds = (time.perf_counter() - started) / len(self._numbers)
@@ -75,7 +79,11 @@ class Fused(Cohort):
             if why := why_diverged(self._students.jobs[k], self._epoch, losses[k], logits[k]):
                 self.failures[number] = why
             else:
-                self.reports[number].append(self._report(k, number, losses[k], logits[k], seconds))
+                report = self._report(k, number, losses[k], logits[k], seconds)
+                if counted is not None:
+                    training = count_training(self._data.arrays, classes_of(counted[k]))
+                    report = replace(report, training=training)
+                self.reports[number].append(report)
         self._keep([n for n in self._numbers if n not in self.failures])
         self._save()
         if not self.live:
@@ -129,16 +137,16 @@ class Fused(Cohort):
         return [float(loss) / seen for loss in total]
 
     @torch.inference_mode()
-    def _validation_logits(self) -> Tensor:
-        """Return logits, float32 [K, m, classes]."""
-        students, data = self._students, self._data
+    def _logits(self, views: Views, rows: np.ndarray | None = None) -> Tensor:
+        """Return logits of unchanged inputs, float32 [K, n, classes]: of those at `rows`, or of all."""
+        students = self._students
         students.module.eval()
         # K students need K times the memory of one for activations.
-        size = max(_SMALLEST_EVALUATION, math.ceil(evaluation_batch(data.validation) / len(students)))
+        size = max(_SMALLEST_EVALUATION, math.ceil(evaluation_batch(views) / len(students)))
         outputs = []
-        for indices in torch.arange(len(data.validation), device=data.device).split(size):
-            with autocast(data.device, self._protocol.train.precision):
-                outputs.append(students(data.validation.plain(indices)).float())
+        for indices in positions(views, rows).split(size):
+            with autocast(self._data.device, self._protocol.train.precision):
+                outputs.append(students(views.plain(indices)).float())
         return torch.cat(outputs, dim=1)
 
     def _report(self, k: int, number: int, loss: float, logits: Tensor, seconds: float) -> Report:

@@ -41,6 +41,7 @@ def front_states(run: Run, state: RunState) -> list[ModelState]:
     )
 
 
-def choices(front: Sequence[ModelState]) -> list[Choice]:
+def choices(run: Run, front: Sequence[ModelState]) -> list[Choice]:
     """Return front members with the values that the search measured, from which `pick` chooses."""
-    return [Choice(trial.id, trial.values) for trial in front]
+    chosen_by = {} if run.raw else run.chosen_by(run.state())
+    return [Choice(trial.id, trial.values, chosen_by.get(trial.id)) for trial in front]

@@ -20,10 +20,16 @@ _BOUND = re.compile(r"\s*(?P<name>[a-z_]+(?:@[^<>=]+)?)\s*(?P<sign><=|>=)\s*(?P<
 
 @dataclass(frozen=True)
 class Choice:
-    """A front member that can be picked: its id and measures."""
+    """A front member that can be picked.
+
+    Attributes:
+        values: its measures on validation, to which bounds refer.
+        chosen_by: the objectives as the front was computed from them; those in `values` if it is left out.
+    """
 
     id: str
     values: Mapping[str, float]
+    chosen_by: Mapping[str, float] | None = None
 
 
 def pick(members: Sequence[Choice], objectives: Sequence[Objective], asked: Sequence[str]) -> list[str]:
@@ -90,7 +96,8 @@ def _nearest(members: Sequence[Choice], constraint: Constraint) -> str:
 
 
 def _values(members: Sequence[Choice], objectives: Sequence[Objective]) -> np.ndarray:
-    return np.array([[member.values[o.name] for o in objectives] for member in members], dtype=float)
+    known = [member.values if member.chosen_by is None else member.chosen_by for member in members]
+    return np.array([[values[o.name] for o in objectives] for values in known], dtype=float)
 
 
 def knee(values: np.ndarray, objectives: Sequence[Objective]) -> int:

@@ -6,12 +6,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-
 from kdtune.data.dataset import Dataset
+from kdtune.distill.weights.state import saved_state
 from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
 from kdtune.output import narrate
+from kdtune.report.evaluate.cost import Cost, cost_of
 from kdtune.report.evaluate.evaluation import described_data, load_data, open_test, validation_of
 from kdtune.report.export.bundle.card import card
 from kdtune.report.export.bundle.formats import check_formats, write_formats
@@ -19,7 +19,7 @@ from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write
 from kdtune.report.export.figures.all_figures import draw_all
 from kdtune.report.export.front_members import choices
 from kdtune.report.export.page.report import page
-from kdtune.report.export.pick import Choice, pick
+from kdtune.report.export.pick import pick
 from kdtune.report.export.results.answers import answers_table, confusion_table
 from kdtune.report.export.results.comparisons import compare_on_test
 from kdtune.report.export.results.findings import Findings, conclude
@@ -33,7 +33,7 @@ from kdtune.report.export.results.members import (
 )
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.replicates import (
-    best_students,
+    choices_among,
     seed_numbers,
     students_of,
     train_again,
@@ -42,7 +42,7 @@ from kdtune.report.export.tables import csv_of, write_tables
 from kdtune.runs.objectives import check_own_measures
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
-from kdtune.runs.state import ModelState
+from kdtune.runs.state import ModelState, RunState
 from kdtune.student.student import CARD, FORM, digest
 from kdtune.user_code import check_named, import_modules
 
@@ -59,6 +59,7 @@ class ExportRequest:
         address: of a running Ray cluster (host:port), for the replicates.
         imports: modules that register the user's data sets and models.
         torch_export, onnx: whether each student is also written in these formats.
+        raw: the front is that of the values on validation alone.
     """
 
     run: str | Path | None = None
@@ -70,6 +71,7 @@ class ExportRequest:
     imports: Sequence[str] = ()
     torch_export: bool = False
     onnx: bool = False
+    raw: bool = False
 
 
 def refuse_study(run: Run) -> None:
@@ -96,7 +98,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
         DiskError: the folder can't be written; nothing was kept.
     """
     check_formats(onnx=request.onnx)
-    run = open_run(request.run, runs_dir=request.runs_dir)
+    run = open_run(request.run, runs_dir=request.runs_dir, raw=request.raw)
     check_named(run.record.space.get("imports") or (), request.imports, str(run.files.record))
     import_modules(request.imports)
     refuse_study(run)
@@ -106,7 +108,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
 
     def choose(front: Sequence[ModelState]) -> list[str]:
         later = {f"{trial.id}-s{k + 1}" for trial in front for k in range(request.replicates)}
-        return pick(choices(front), run.objectives, [text for text in request.pick if text not in later])
+        return pick(choices(run, front), run.objectives, [text for text in request.pick if text not in later])
 
     held = hold_front(run, choose, required=bool(request.pick))
     picked, notes = list(held.picked), held.notes
@@ -121,7 +123,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     if request.replicates:
         replicates = train_again(run, dataset, models, request.replicates, address=request.address)
         others = students_of(run, models, replicates, validation)
-        students, picked = _among_all_seeds(run, students, others, request.pick, notes)
+        students, picked = _among_all_seeds(run, held.state, students, others, request.pick, notes)
     test = open_test(dataset)
     for split in (validation, test):
         narrate(f"{split.name}: {len(models) + len(others)} models on {len(split):,} examples")
@@ -132,7 +134,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     findings = conclude(
         run.record,
         run.objectives,
-        [_found(model, picked, seeds) for model in shown],
+        [_found(model, picked, seeds, cost_of(model.module, validation)) for model in shown],
         run.trials(held.state),
         comparisons=compare_on_test(run, shown),
         confusion=confusion_table(shown, run.record.classes, run.record.attributes),
@@ -174,9 +176,7 @@ def _write(
             continue
         model = by_id[member.id]
         teacher = by_id[baseline_id("teacher", str(member.config["teacher"]))].trained
-        origin = Provenance(
-            run, dataset, digest(safetensors.torch.save(dict(teacher.state))), version("kdtune")
-        )
+        origin = Provenance(run, dataset, digest(saved_state(teacher.state)), version("kdtune"))
         metrics = metrics_of(member, findings, model.moved)
         parameters = sum(parameter.numel() for parameter in model.module.parameters())
         write_bundle(folder / member.id, model.trained, origin, metrics, parameters=parameters)
@@ -204,6 +204,7 @@ def _write(
 
 def _among_all_seeds(
     run: Run,
+    state: RunState,
     members: Sequence[EvaluatedModel],
     others: Sequence[EvaluatedModel],
     asked: Sequence[str],
@@ -214,7 +215,9 @@ def _among_all_seeds(
     A student that another one dominates is shown and written if it was asked for by its name.
     """
     students = [*members, *(other for other in others if other.trained.role == "student")]
-    front = best_students(run, students)
+    by_id = {student.trained.id: student for student in students}
+    listed = choices_among(run, state, students)
+    front = [by_id[choice.id] for choice in listed]
     named = {student.trained.id for student in students} & set(asked)
     shown = [*front, *(s for s in students if s.trained.id in named and s not in front)]
     for member in members:
@@ -226,13 +229,15 @@ def _among_all_seeds(
             )
     rules = [text for text in asked if text not in named]
     if rules or not named:
-        listed = [Choice(student.trained.id, student.searched) for student in front]
         named |= set(pick(listed, run.objectives, rules))
     return shown, [student.trained.id for student in shown if student.trained.id in named]
 
 
 def _found(
-    model: EvaluatedModel, picked: Sequence[str], seeds: Mapping[str, Mapping[str, Any]]
+    model: EvaluatedModel,
+    picked: Sequence[str],
+    seeds: Mapping[str, Mapping[str, Any]],
+    cost: Cost | None = None,
 ) -> ModelFindings:
     trained = model.trained
     return ModelFindings(
@@ -245,6 +250,7 @@ def _found(
         source=model.source,
         replicates=seeds.get(model.source or trained.id),
         exported=trained.id in picked,
+        cost=cost,
     )
 
 

@@ -25,6 +25,7 @@ from kdtune.runs.objectives import Objective
 from kdtune.runs.state import ModelState
 from kdtune.space.reading import Space
 from kdtune.space.trials import combinations, given
+from kdtune.sweep.trials.history import BoundedHistory
 from kdtune.sweep.trials.sampling import TrialSampler
 
 STUDY_NAME = "kdtune"
@@ -95,11 +96,13 @@ def _sampler(space: Space, seed: int) -> BaseSampler:
         warnings.simplefilter("ignore", ExperimentalWarning)
         match space.sampler:
             case "tpe":
-                return TPESampler(
-                    seed=seed,
-                    n_startup_trials=STARTUP_TRIALS,
-                    multivariate=True,
-                    group=any(p.search for p in space.pairs),
+                return BoundedHistory(
+                    TPESampler(
+                        seed=seed,
+                        n_startup_trials=STARTUP_TRIALS,
+                        multivariate=True,
+                        group=any(p.search for p in space.pairs),
+                    )
                 )
             case "nsgaii":
                 return NSGAIISampler(seed=seed, population_size=20)

@@ -17,7 +17,7 @@ from kdtune.files import write_json
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.objectives import References, front_hypervolume
 from kdtune.runs.paths import RunFiles, trial_id, trial_number
-from kdtune.runs.reader import front_members, objective_values
+from kdtune.runs.reader import front_members, may_come_onto_the_front, objective_values
 from kdtune.runs.records import Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.clock import WorkClock
@@ -211,8 +211,8 @@ class TrialManager:
         self._retention.delete_superseded(self._writer.state, list(self._writer.state.trials), self._front())
 
     def _front(self) -> list[str]:
-        done, on_front = front_members(self._writer.state, self._plan.objectives, self._plan.constraints)
-        return [model.id for model, on in zip(done, on_front, strict=True) if on]
+        """Return whose checkpoints a front may need, now or later."""
+        return may_come_onto_the_front(self._writer.state, self._plan.objectives, self._plan.constraints)
 
     def _end(self, number: int, state: str, message: str = "") -> None:
         model_id = trial_id(number)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kdtune.data import MISSING, load
-from kdtune.data.published.tokens import hashed
+from kdtune.data.texts.tokens import hashed
 from kdtune.errors import DataError
 
 SECRET = "zebra"

@@ -236,3 +236,16 @@ def test_bfloat16_trains(make: Make, data: DeviceData, tmp_path: Path) -> None:
     for member in members:
         expected = alone(member, data, 1).reports[0].train_loss
         assert cohort.reports[member.number][0].train_loss == pytest.approx(expected, rel=0.02)
+
+
+def test_training_examples_are_counted_alike_together_and_alone(
+    data: DeviceData, make: Make, tmp_path: Path
+) -> None:
+    members = make("mlp-16")
+    cohort = open_cohort(members, data, state=tmp_path / "state.pt")
+    while cohort.live:
+        cohort.step()
+    for member in members:
+        reports = cohort.reports[member.number]
+        assert [bool(report.training) for report in reports] == [False, False, True]
+        assert reports[-1].training == alone(member, data).reports[-1].training

@@ -19,7 +19,17 @@ from kdtune.files import dumps, read_json, write_bytes
 from kdtune.report.evaluate.evaluation import Evaluated, SplitData
 from kdtune.report.evaluate.trained import Trained
 from kdtune.runs.reader import Run
-from kdtune.student.student import CONFIG, FORM, KIND, METRICS, WEIGHTS, Student, digest, load_student
+from kdtune.student.student import (
+    CONFIG,
+    FORM,
+    KIND,
+    METRICS,
+    TOKENIZER,
+    WEIGHTS,
+    Student,
+    digest,
+    load_student,
+)
 
 
 class ExportError(KdtuneError):
@@ -43,7 +53,12 @@ def config_of(trained: Trained, origin: Provenance, weights: bytes, parameters: 
     """Return the content of a student's `config.json`."""
     config, record, normalisation = trained.config, origin.run.record, origin.dataset.normalisation
     library, file = record.models.get(trained.architecture), file_of(trained.job)
-    own_input = None
+    own_input, preprocessing = None, origin.dataset.preprocessing
+    if (tokenizer := preprocessing.get("tokenizer")) is not None:
+        preprocessing = {
+            **preprocessing,
+            "tokenizer": {"file": TOKENIZER, "sha256": digest(tokenizer.encode())},
+        }
     if file is not None and (file.mean is not None or file.shape is not None):
         own_input = {
             "shape": None if file.shape is None else list(file.shape),
@@ -65,7 +80,7 @@ def config_of(trained: Trained, origin: Provenance, weights: bytes, parameters: 
         "normalisation": None
         if normalisation is None
         else {"mean": list(normalisation.mean), "std": list(normalisation.std)},
-        "preprocessing": origin.dataset.preprocessing,
+        "preprocessing": preprocessing,
         "distillation": {key: config[key] for key in ("teacher", "temperature", "alpha", "scale_by_t2")},
         "training": {key: config[key] for key in _TRAINING},
         "seed": config["seed"],
@@ -83,6 +98,8 @@ def write_bundle(
     folder.mkdir(parents=True)
     weights = saved_state(trained.state, metadata={"format": "pt"})
     write_bytes(folder / WEIGHTS, weights)
+    if (tokenizer := origin.dataset.preprocessing.get("tokenizer")) is not None:
+        write_bytes(folder / TOKENIZER, tokenizer.encode())
     write_pretty(folder / CONFIG, config_of(trained, origin, weights, parameters))
     write_pretty(folder / METRICS, metrics)
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kdtune.report.evaluate.cost import Cost
+
 
 @dataclass(frozen=True, eq=False)
 class ModelFindings:
@@ -16,6 +18,7 @@ class ModelFindings:
         source: the run's model of which this is another seed; empty for the run's own models.
         replicates: numbers of its configuration over further seeds (see `replicate_numbers`), or None.
         exported: whether it has a folder.
+        cost: its size, and how long one example takes; None where it was not measured.
     """
 
     id: str
@@ -27,6 +30,7 @@ class ModelFindings:
     source: str = ""
     replicates: Mapping[str, Any] | None = None
     exported: bool = False
+    cost: Cost | None = None
 
     def value(self, name: str, split: str = "test") -> float:
         """Return a measure on a split; NaN if it is undefined or was not measured."""

@@ -1,0 +1,301 @@
+"""Data sets of arrays, and of torch's map-style data sets, that a program holds in memory."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdtune.data.dataset import Dataset
+from kdtune.data.examples.assemble import TEST, TRAIN, VALIDATION, Cuts, Inputs, assemble
+from kdtune.data.examples.inputs import Numbers, Pixels, Texts, channels_first
+from kdtune.data.groups import Rare
+from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.frames import table_of_frame
+from kdtune.data.texts.tokenizer import preparation_of
+from kdtune.errors import DataError
+
+LABEL = "label"
+
+
+def from_arrays(
+    x: Any,
+    y: Any,
+    groups: Mapping[str, Any] | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    positive: Any = None,
+    sensitive: str | Sequence[str] | None = None,
+    bins: Mapping[str, Sequence[float]] | None = None,
+    min_group: int = 10,
+    rare: Rare = "error",
+    validation: float | Sequence[Any] = 0.2,
+    test: float | Sequence[Any] = 0.2,
+    tokenizer: str | Path | None = None,
+    length: int = 128,
+    vocabulary: int = 30522,
+    crop: int | None = None,
+    flip: bool = False,
+    seed: int = 0,
+    name: str = "arrays",
+) -> Dataset:
+    """Return a data set of examples in memory; hand it to `kdtune.search(space, data=…)`.
+
+    Args:
+        x: images uint8 [n, h, w], [n, h, w, c] or [n, c, h, w]; numbers [n, features], which are standardised by the
+            training rows; or n texts.
+        y: n class names or numbers.
+        groups: sensitive attribute -> n values; None, NaN and empty texts belong to no group.
+        classes: their names in order; where `y` are whole numbers, number k means the k-th.
+        positive: of two classes, the one that counts as positive; default: the second.
+        sensitive: which attributes, and intersections of them (`sex*race`), are the groups; default: all of `groups`.
+        bins: attribute of numbers -> ascending edges.
+        min_group: the fewest examples that a group may have in validation.
+        rare: what becomes of smaller groups: `error`, `missing` or `other`.
+        validation, test: a share, cut by seed and stratified by class and groups, or (x, y) or (x, y, groups).
+        tokenizer: for texts: a folder with a tokenizer.json, or that file; without it, words are hashed.
+        length: for texts: tokens of one; longer texts are cut off.
+        vocabulary: for texts without a tokenizer: number of ids to which words are hashed.
+        crop: for images: padding in pixels for random crops; default: 4 up to 64 pixels, a sixteenth of the side above.
+        flip: for images: mirror them at random.
+        seed: the same seed cuts the same splits.
+        name: of the data set.
+
+    Raises:
+        DataError: something does not fit together; the message names it and the remedy.
+    """
+    given = {TRAIN: (x, y, groups or {})}
+    for part, asked in ((VALIDATION, validation), (TEST, test)):
+        if not isinstance(asked, float | int):
+            given[part] = _part(part, asked, bool(groups))
+    lengths = {part: len(labels) for part, (_, labels, _) in given.items()}
+    for part, (inputs, labels, columns) in given.items():
+        for what, values in {"x": inputs, **{f"groups[{key!r}]": v for key, v in columns.items()}}.items():
+            if len(values) != len(labels):
+                raise DataError(f"{name}, {part}: {what} has {len(values)} examples, but y has {len(labels)}")
+        if set(columns) != set(groups or {}):
+            raise DataError(
+                f"{name}, {part}: groups are of {', '.join(columns) or 'nothing'}, but those of x, y are of "
+                f"{', '.join(groups or {}) or 'nothing'}"
+            )
+    preparation = None
+    if _is_text(x):
+        preparation = preparation_of(tokenizer, length, vocabulary)
+    inputs = _inputs(name, [part[0] for part in given.values()], preparation, crop, flip)
+    labels = np.concatenate([_labels(name, part[1], classes) for part in given.values()])
+    columns = {
+        key: [value for part in given.values() for value in _plain(part[2][key])] for key in groups or {}
+    }
+    if LABEL in columns:
+        raise DataError(f"{name}: groups have an attribute called {LABEL!r}: give it another name")
+    parts = None
+    if len(given) > 1:
+        parts = [part for part, n in lengths.items() for _ in range(n)]
+    return assemble(
+        name,
+        name,
+        _table({LABEL: list(labels), **columns}),
+        inputs,
+        Cuts(
+            LABEL,
+            positive=positive,
+            sensitive=list(groups or {}) if sensitive is None else sensitive,
+            bins=bins or {},
+            min_group=min_group,
+            rare=rare,
+            test=test if isinstance(test, float) else 0.2,
+            validation=validation if isinstance(validation, float) else 0.2,
+            seed=seed,
+        ),
+        parts=parts,
+        classes=None if classes is None else [str(item) for item in classes],
+    )
+
+
+def from_torch(
+    dataset: Any,
+    groups: Mapping[str, Any] | None = None,
+    *,
+    validation: Any = 0.2,
+    test: Any = 0.2,
+    classes: Sequence[str] | None = None,
+    **options: Any,
+) -> Dataset:
+    """Return a data set of torch's map-style data sets, such as those of torchvision; all items are read at once.
+
+    Args:
+        dataset: items are (input, label), or (input, label, {attribute: value}). Inputs are images (PIL, uint8
+            tensors [c, h, w], or floats from 0 to 1 as `ToTensor` makes them), vectors of numbers, or texts; leave
+            augmentation and normalisation out: kdtune does both.
+        groups: sensitive attribute -> a value for each item of `dataset`, instead of the items' own.
+        validation, test: a share, or another map-style data set.
+        classes: names of the classes; default: `dataset.classes` where it has them.
+        options: as for `from_arrays`.
+
+    Raises:
+        DataError: an item can't be used; the message names its position.
+    """
+    x, y, found = _read("dataset", dataset)
+    parts: dict[str, Any] = {}
+    for part, asked in ((VALIDATION, validation), (TEST, test)):
+        if isinstance(asked, float | int):
+            parts[part] = asked
+        elif groups is not None:
+            raise DataError(
+                f"{part} is a data set of its own: let its items be (input, label, {{attribute: value}}), those of "
+                "`dataset` too, and leave `groups` out"
+            )
+        else:
+            parts[part] = _read(part, asked)
+    if classes is None and isinstance(getattr(dataset, "classes", None), list | tuple):
+        known = list(map(str, dataset.classes))
+        classes = known if all(isinstance(label, int) and 0 <= label < len(known) for label in y) else None
+    return from_arrays(x, y, found if groups is None else groups, classes=classes, **parts, **options)
+
+
+def _read(what: str, dataset: Any) -> tuple[Any, list[Any], dict[str, list[Any]]]:
+    try:
+        n = len(dataset)
+    except TypeError:
+        raise DataError(
+            f"{what}: a {type(dataset).__name__} has no length: only map-style data sets can be cut"
+        ) from None
+    if not n:
+        raise DataError(f"{what}: there is no example in it")
+    x: list[Any] = []
+    y: list[Any] = []
+    groups: dict[str, list[Any]] = {}
+    for k in range(n):
+        item = dataset[k]
+        if not isinstance(item, tuple | list) or len(item) not in (2, 3):
+            raise DataError(
+                f"{what}[{k}] is a {type(item).__name__}: items are (input, label) or (input, label, groups)"
+            )
+        x.append(_one(f"{what}[{k}]", item[0]))
+        y.append(item[1].item() if isinstance(item[1], Tensor | np.generic) else item[1])
+        own = item[2] if len(item) == 3 else {}
+        if not isinstance(own, Mapping) or (k and set(own) != set(groups)):
+            raise DataError(
+                f"{what}[{k}]: its groups are {own!r}: every item has the same attributes, as a dict"
+            )
+        for attribute, value in own.items():
+            groups.setdefault(str(attribute), []).append(
+                value.item() if isinstance(value, Tensor | np.generic) else value
+            )
+    if isinstance(x[0], str):
+        return x, y, groups
+    shapes = {tuple(item.shape) for item in x}
+    if len(shapes) > 1:
+        first, second = sorted(shapes)[:2]
+        raise DataError(
+            f"{what}: its inputs have several shapes, such as {list(first)} and {list(second)}: resize them"
+        )
+    return torch.stack(x), y, groups
+
+
+def _one(where: str, item: Any) -> Any:
+    """Return an input as text or tensor; floats that are bytes divided by 255 become bytes again."""
+    if isinstance(item, str):
+        return item
+    if type(item).__module__.startswith("PIL."):
+        from kdtune.data.images.pixels import Decoding, convert
+
+        channels = 1 if item.mode in ("1", "L") else 3
+        return torch.from_numpy(convert(item, Decoding(None, channels)).pixels.transpose(2, 0, 1).copy())
+    tensor = item if isinstance(item, Tensor) else torch.as_tensor(np.asarray(item))
+    if tensor.dim() < 2 or tensor.dtype == torch.uint8:
+        return tensor
+    bytes_of = (tensor * 255).round()
+    if (
+        tensor.is_floating_point()
+        and float((tensor * 255 - bytes_of).abs().max()) < 1e-3
+        and float(tensor.min()) >= 0
+    ):
+        return bytes_of.to(torch.uint8)
+    raise DataError(
+        f"{where}: its input has values from {float(tensor.min()):.3g} to {float(tensor.max()):.3g}: give images as "
+        "PIL, as uint8 or as ToTensor makes them, without normalisation: kdtune normalises them itself"
+    )
+
+
+def _part(part: str, asked: Any, with_groups: bool) -> tuple[Any, Any, Mapping[str, Any]]:
+    if not isinstance(asked, tuple | list) or len(asked) not in (2, 3):
+        form = "(x, y, groups)" if with_groups else "(x, y)"
+        raise DataError(f"{part} is neither a share, such as 0.2, nor {form}")
+    return asked[0], asked[1], asked[2] if len(asked) == 3 else {}
+
+
+def _is_text(x: Any) -> bool:
+    return len(x) > 0 and isinstance(x[0], str)
+
+
+def _inputs(
+    name: str, parts: Sequence[Any], preparation: dict[str, Any] | None, crop: int | None, flip: bool
+) -> Inputs:
+    if preparation is not None:
+        texts = [text for part in parts for text in part]
+        wrong = next((k for k, text in enumerate(texts) if not isinstance(text, str)), None)
+        if wrong is not None:
+            raise DataError(f"{name}: text {wrong} is a {type(texts[wrong]).__name__}")
+        return Texts([str(text) for text in texts], preparation)
+    try:
+        tensors = [part if isinstance(part, Tensor) else torch.as_tensor(np.asarray(part)) for part in parts]
+        joined = torch.cat([tensor.detach().cpu() for tensor in tensors])
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{name}: x is no array of numbers, and no list of texts ({error})") from None
+    if joined.dim() == 2:
+        return Numbers(_finite(name, joined).float())
+    if joined.dim() in (3, 4):
+        return Pixels(channels_first(name, joined), crop, flip)
+    raise DataError(
+        f"{name}: x has shape {list(joined.shape)}: give [n, features], or images [n, h, w] or [n, c, h, w]"
+    )
+
+
+def _finite(name: str, rows: Tensor) -> Tensor:
+    if rows.is_complex():
+        raise DataError(f"{name}: x are complex numbers")
+    bad = (~torch.isfinite(rows.float())).nonzero()
+    if len(bad):
+        row, column = bad[0].tolist()
+        raise DataError(
+            f"{name}: x[{row}, {column}] is {rows[row, column].item()}: fill it in, or leave the row out"
+        )
+    return rows
+
+
+def _labels(name: str, y: Any, classes: Sequence[str] | None) -> "np.ndarray[Any, np.dtype[np.object_]]":
+    """Return each example's class as Python objects; numbers become names where `classes` says them."""
+    values = _plain(y)
+    out = np.empty(len(values), dtype=object)
+    for k, value in enumerate(values):
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            raise DataError(f"{name}: y[{k}] is {value!r}: leave the example out")
+        if classes is None or isinstance(value, str):
+            out[k] = value
+        elif isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(classes):
+            out[k] = str(classes[value])
+        else:
+            raise DataError(
+                f"{name}: y[{k}] is {value!r}, and there are {len(classes)} classes, 0 to {len(classes) - 1}"
+            )
+    return out
+
+
+def _plain(values: Any) -> list[Any]:
+    """Return values as a list of Python objects."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().numpy()
+    if hasattr(values, "tolist"):  # numpy, pandas
+        return list(values.tolist())
+    return [value.item() if isinstance(value, np.generic) else value for value in values]
+
+
+def _table(columns: Mapping[str, Sequence[Any]]) -> Any:
+    import pandas as pd
+
+    frame = pd.DataFrame({key: pd.Series(list(values), dtype=object) for key, values in columns.items()})
+    return table_of_frame(frame, Form())

@@ -1,0 +1,131 @@
+"""A data set as a folder of tensors: what a run keeps of data that a program handed to it."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from kdtune.data.checks import check_dataset
+from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
+from kdtune.data.registry import register_dataset
+from kdtune.errors import DataError, RunError
+from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular, replace_folder, write_json
+
+FORM = 1
+DESCRIPTION = "data.json"
+_GROUPS = "groups of "
+
+
+def save(dataset: Dataset, folder: str | Path) -> Path:
+    """Write a data set into a new folder, from which the data set `saved` reads it; return the folder.
+
+    The test split is copied as it is.
+
+    Raises:
+        DataError: it is not a data set, or something in it is wrong.
+    """
+    checked = check_dataset(getattr(dataset, "name", "data"), dataset)
+    target = Path(folder).expanduser().absolute()
+    normalisation = checked.normalisation
+    with replace_folder(target, overwrite=False) as aside:
+        splits: dict[str, Callable[[], Split]] = {
+            "train": lambda: checked.train,
+            "validation": lambda: checked.validation,
+            "test": checked.open_test,
+        }
+        for name, split in splits.items():
+            (aside / f"{name}.safetensors").write_bytes(safetensors.torch.save(_tensors(split())))
+        write_json(
+            aside / DESCRIPTION,
+            {
+                "form": FORM,
+                "name": checked.name,
+                "classes": list(checked.classes),
+                "attributes": {key: list(groups) for key, groups in checked.attributes.items()},
+                "normalisation": None
+                if normalisation is None
+                else [list(normalisation.mean), list(normalisation.std)],
+                "augmentation": vars(checked.augmentation),
+                "preprocessing": checked.preprocessing,
+                "fingerprint": checked.fingerprint,
+                "content": fingerprint(
+                    checked.train, checked.validation, checked.classes, checked.attributes
+                ),
+                "vocabulary": checked.vocabulary,
+                "notes": list(checked.notes),
+            },
+        )
+    return target
+
+
+@register_dataset("saved")
+def load_saved(*, path: str | Path) -> Dataset:
+    """Read a data set that `kdtune.data.save` wrote, or that a run keeps: `kdtune.search(space, data=…)`.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    folder = Path(path).expanduser()
+    try:
+        record = read_json(folder / DESCRIPTION)
+    except RunError as error:
+        raise DataError(f"{error}: a data set that kdtune saved has a {DESCRIPTION}") from None
+    try:
+        return _dataset(folder, record)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{folder / DESCRIPTION}: damaged ({error!r})") from None
+
+
+def _dataset(folder: Path, record: Mapping[str, Any]) -> Dataset:
+    if record["form"] != FORM:
+        raise DataError(f"{folder}: written by another kdtune (form {record['form']!r}): save it again")
+    classes = tuple(map(str, record["classes"]))
+    attributes = {str(key): tuple(map(str, groups)) for key, groups in record["attributes"].items()}
+    train, validation = _split(folder, "train"), _split(folder, "validation")
+    found = fingerprint(train, validation, classes, attributes)
+    if found != record["content"]:
+        raise DataError(f"{folder}: damaged: its examples are not those that were saved")
+    normalisation = record["normalisation"]
+    return Dataset(
+        name=str(record["name"]),
+        classes=classes,
+        attributes=attributes,
+        train=train,
+        validation=validation,
+        normalisation=None
+        if normalisation is None
+        else Normalisation(*(tuple(map(float, n)) for n in normalisation)),
+        augmentation=Augmentation(int(record["augmentation"]["crop"]), bool(record["augmentation"]["flip"])),
+        preprocessing=dict(record["preprocessing"]),
+        fingerprint=str(record["fingerprint"]),
+        open_test=partial(_split, folder, "test"),
+        vocabulary=None if record["vocabulary"] is None else int(record["vocabulary"]),
+        notes=tuple(map(str, record["notes"])),
+    )
+
+
+def _tensors(split: Split) -> dict[str, Tensor]:
+    tensors = {"inputs": split.inputs, "labels": split.labels}
+    tensors |= {f"{_GROUPS}{name}": codes for name, codes in split.groups.items()}
+    if split.rows is not None:
+        tensors["rows"] = split.rows
+    return {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+
+
+def _split(folder: Path, name: str) -> Split:
+    path = folder / f"{name}.safetensors"
+    try:
+        tensors = safetensors.torch.load(read_regular(path, limit=LARGEST_WEIGHTS))
+        groups = {key.removeprefix(_GROUPS): t for key, t in tensors.items() if key.startswith(_GROUPS)}
+        return Split(tensors["inputs"], tensors["labels"], groups, rows=tensors.get("rows"))
+    except OSError as error:
+        raise DataError(f"{path}: not readable ({error.strerror})") from None
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise DataError(f"{path}: damaged ({error})") from None

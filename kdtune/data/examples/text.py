@@ -1,0 +1,127 @@
+"""Texts of the user's own: a table with a column of texts, in CSV, TSV or Parquet."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kdtune.data.dataset import Dataset
+from kdtune.data.examples.assemble import TEST, TRAIN, Count, Cuts, Share, assemble
+from kdtune.data.examples.columns import texts_of
+from kdtune.data.groups import Rare
+from kdtune.data.registry import register_dataset
+from kdtune.data.tables.cells import MISSING_MARKERS, Cells
+from kdtune.data.tables.columns import by_column
+from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.raw_table import RawTable
+from kdtune.data.tables.files.reading import open_table
+from kdtune.data.texts.tokenizer import preparation_of
+
+Written = str | int | float | bool | datetime.date
+
+
+@register_dataset("text")
+def load_text(
+    *,
+    path: str | Path,
+    text: Written,
+    label: Written,
+    positive: Written | None = None,
+    sensitive: Written | Sequence[Written] | None = None,
+    groups: Mapping[Written, Sequence[Written]] | None = None,
+    bins: Mapping[Written, Sequence[int | float]] | None = None,
+    min_group: Annotated[int, Field(ge=1)] = 10,
+    rare: Rare = "error",
+    tokenizer: str | Path | None = None,
+    length: Annotated[int, Field(ge=2, le=8192)] = 128,
+    vocabulary: Annotated[int, Field(ge=100)] = 30522,
+    separator: str | None = None,
+    encoding: str = "utf-8",
+    decimal: Literal[".", ","] = ".",
+    header: Literal["first", "none"] | bool | None = "first",
+    columns: Sequence[Written] | None = None,
+    comment: str | None = None,
+    missing: Sequence[Written] = MISSING_MARKERS,
+    test: Share | str = 0.2,
+    validation: Share = 0.2,
+    n_train: Count | None = None,
+    n_validation: Count | None = None,
+    limit_per_class: Count | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """Read texts and their labels from a table. No text is printed, logged or put into a message.
+
+    Args:
+        path: a CSV, TSV or Parquet file.
+        text: the column of the texts.
+        label: the column with the class.
+        tokenizer: a folder with a `tokenizer.json`, as transformers saves it, that file, or a name on the hub; without
+            it, words are hashed to ids.
+        length: tokens of a text; longer ones are cut off, shorter ones padded.
+        vocabulary: number of ids to which words are hashed; a tokenizer has its own number.
+        test: the share of rows that is the test split, or the path of another file.
+        positive, sensitive, groups, bins, min_group, rare: as for `table`.
+        separator, encoding, decimal, header, columns, comment, missing: how the file is written, as for `table`.
+        validation, n_train, n_validation, limit_per_class, seed: as for `table`.
+
+    Raises:
+        DataError: a file, column, label or group can't be used; the message names the place and the remedy.
+    """
+    form = Form.checked(
+        separator=separator,
+        encoding=encoding,
+        decimal=decimal,
+        header=header,
+        columns=columns,
+        comment=comment,
+        missing=missing,
+    )
+    preparation = preparation_of(tokenizer, length, vocabulary)
+    tables = {TRAIN: open_table(path, form)}
+    if isinstance(test, str):
+        tables[TEST] = open_table(test, form)
+    first = tables[TRAIN]
+    [label_column] = first.named([label], "label")
+    [text_column] = first.named([text], "text")
+    names = [] if sensitive is None else [sensitive] if not isinstance(sensitive, list | tuple) else sensitive
+    for table in tables.values():
+        table.require([label_column], "label")
+        table.require([text_column], "text")
+    values = [value for table in tables.values() for value in table[text_column].texts()]
+    joined = first if len(tables) == 1 else joined_rows(list(tables.values()), form)
+    return assemble(
+        "text",
+        str(path),
+        joined,
+        texts_of(values, joined.at, text_column, preparation),
+        Cuts(
+            label_column,
+            positive=positive,
+            sensitive=[str(name) for name in names],
+            groups=by_column(first, "groups", groups, first.order),
+            bins=by_column(first, "bins", bins, first.order),
+            min_group=min_group,
+            rare=rare,
+            test=test if isinstance(test, float) else 0.2,
+            validation=validation,
+            n_train=n_train,
+            n_validation=n_validation,
+            limit_per_class=limit_per_class,
+            seed=seed,
+        ),
+        parts=None
+        if len(tables) == 1
+        else [part for part, table in tables.items() for _ in range(len(table))],
+    )
+
+
+def joined_rows(tables: Sequence[RawTable], form: Form) -> RawTable:
+    """Return the rows of several tables as one; a column that one of them lacks is left out."""
+    names = [name for name in tables[0].columns if all(name in table.columns for table in tables)]
+    cells = [
+        Cells.of_texts([text for table in tables for text in table[name].texts()], form.is_missing())
+        for name in names
+    ]
+    return RawTable.named_columns("", names, cells)

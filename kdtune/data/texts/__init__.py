@@ -1,0 +1,1 @@
+"""Texts as token ids: by hashing, by BERT's word list, or by a tokenizer of transformers."""

@@ -1,0 +1,58 @@
+"""A data set kept in a folder: the same when it is read again, refused when anything in it was changed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdtune.data import from_arrays, load, save
+from kdtune.errors import DataError
+from tests.data.examples.made import CUT, NUMBERS, PIXELS, SEX, TEXTS, Y, same
+
+
+@pytest.mark.parametrize("x", [PIXELS, NUMBERS, TEXTS], ids=["images", "numbers", "texts"])
+def test_it_is_the_same_when_it_is_read_again(x: Any, tmp_path: Path) -> None:
+    data = from_arrays(x, Y, {"sex": SEX}, **CUT)
+    again = load("saved", path=str(save(data, tmp_path / "data")))
+    for first, second in (
+        (data.train, again.train),
+        (data.validation, again.validation),
+        (data.open_test(), again.open_test()),
+    ):
+        assert same(first, second)
+    for name in (
+        "name",
+        "classes",
+        "normalisation",
+        "augmentation",
+        "preprocessing",
+        "fingerprint",
+        "vocabulary",
+        "notes",
+    ):
+        assert getattr(data, name) == getattr(again, name), name
+    assert dict(data.attributes) == dict(again.attributes)
+
+
+def test_a_change_is_refused(tmp_path: Path) -> None:
+    folder = save(from_arrays(NUMBERS, Y, **CUT), tmp_path / "data")
+    content = bytearray((folder / "train.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "train.safetensors").write_bytes(content)
+    with pytest.raises(DataError, match="damaged: its examples are not those that were saved"):
+        load("saved", path=str(folder))
+    record = json.loads((folder / "data.json").read_text())
+    del record["classes"]
+    (folder / "data.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"data.json: damaged"):
+        load("saved", path=str(folder))
+    with pytest.raises(DataError, match="kdtune saved"):
+        load("saved", path=str(tmp_path))
+
+
+def test_what_is_no_data_set_is_not_saved(tmp_path: Path) -> None:
+    nothing: Any = {"x": 1}
+    with pytest.raises(DataError, match=r"not a kdtune\.data\.Dataset"):
+        save(nothing, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
