@@ -47,11 +47,11 @@ Early stopping is scored in the same way: students that lag behind are stopped a
 the epochs, and as many more are begun as that saves, of those that were recorded.
 
 The last rule is kdtune's, by its own functions (`kdtune/runs/choosing.py`). It goes a part of the way to the oracle,
-less than a third: most of what the oracle knows is the luck of the test examples, and validation of twice the size
-would not know it either. It is the default not because it gains most where it gains, but because it was nowhere worse
-by more than its error. The rules were found and compared on the same splits, so the best of them looks a little better
-than it is. Two sets are there because training examples should do harm on them if they do any: few examples, and
-students that know theirs by heart. Trifeature's training examples are distributed otherwise on purpose.
+less than a third. It is the default not because it gains most where it gains, but because it was nowhere worse by more
+than its error. How much can be had at all, validation of two and four times the size says, which would cost training
+data. The rules were found and compared on the same splits, so the best of them looks a little better than it is. Two
+sets are there because training examples should do harm on them if they do any: few examples, and students that know
+theirs by heart. Trifeature's training examples are distributed otherwise on purpose.
 
 Read hypervolume with care: more members can only add to it. `everything that meets the bound` reaches the oracle's
 without choosing anything, and is no help to anybody; so a policy is worth what it does for three members and for

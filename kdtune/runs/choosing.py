@@ -9,7 +9,7 @@ that were tried, this is the one that was nowhere worse on test: see "Whether a 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -124,17 +124,18 @@ def values_to_choose_by(
     """
     columns = []
     for name in names:
-        own, seen, pooled = (
-            np.array([kind.get(name, math.nan) for kind in kinds], dtype=float)
-            for kinds in (
-                [model.values for model in models],
-                [model.seen for model in models],
-                [model.pooled for model in models],
+        own = _column([model.values for model in models], name)
+        if all(name in model.pooled for model, may in zip(models, feasible, strict=True) if may):
+            seen, pooled = (
+                _column(kind, name) for kind in ([m.seen for m in models], [m.pooled for m in models])
             )
-        )
-        spoken = all(name in model.pooled for model, may in zip(models, feasible, strict=True) if may)
-        columns.append(corrected(own, seen, pooled, feasible) if spoken else own)
+            own = corrected(own, seen, pooled, feasible)
+        columns.append(own)
     return np.array(columns, dtype=float).T.reshape(len(models), len(names))
+
+
+def _column(values: Sequence[Mapping[str, float]], name: str) -> Floats:
+    return np.array([row.get(name, math.nan) for row in values], dtype=float)
 
 
 def possible_values(models: Sequence[ModelState], names: Sequence[str]) -> Floats:

@@ -19,8 +19,8 @@ def reseeded(
 ) -> tuple[Run, Any, Path]:
     base = tmp_path_factory.mktemp("reseeded")
     shutil.copytree(small_run.path, base / "small")
-    run = open_run(base / "small")
-    out, findings = run_export(ExportRequest(run=run.path, out=base / "out", replicates=2))
+    run = open_run(base / "small", raw=True)  # plain values, so that the front can be checked by hand
+    out, findings = run_export(ExportRequest(run=run.path, out=base / "out", replicates=2, raw=True))
     return run, findings, out
 
 
@@ -84,10 +84,14 @@ def test_a_student_is_shipped_by_its_name_whatever_others_do(
 ) -> None:
     run, findings, _ = reseeded
     beaten = next(m.id for m in findings.others if m.role == "student")
-    _, again = run_export(ExportRequest(run=run.path, out=tmp_path / "out", replicates=2, pick=[beaten]))
+    _, again = run_export(
+        ExportRequest(run=run.path, out=tmp_path / "out", replicates=2, raw=True, pick=[beaten])
+    )
     assert [m.id for m in again.members if m.exported] == [beaten]
     with pytest.raises(InputError, match="not on the front"):
-        run_export(ExportRequest(run=run.path, out=tmp_path / "no", replicates=2, pick=["t0000-s9"]))
+        run_export(
+            ExportRequest(run=run.path, out=tmp_path / "no", replicates=2, raw=True, pick=["t0000-s9"])
+        )
 
 
 def test_what_is_kept_is_not_trained_again_and_what_is_missing_comes_out_the_same(
@@ -98,7 +102,7 @@ def test_what_is_kept_is_not_trained_again_and_what_is_missing_comes_out_the_sam
     folder = run.files.replicate(member, 2)
     before = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(before[:-1] + bytes([before[-1] ^ 1]))  # one bit
-    _, again = run_export(ExportRequest(run=run.path, out=tmp_path / "again", replicates=2))
+    _, again = run_export(ExportRequest(run=run.path, out=tmp_path / "again", replicates=2, raw=True))
     assert f"seed 2 of 2: training {member}\n" in capsys.readouterr().err
     assert (folder / "model.safetensors").read_bytes() == before
     for then, now in zip(findings.models, again.models, strict=True):

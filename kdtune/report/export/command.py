@@ -7,6 +7,7 @@ from rich.table import Table
 from kdtune.output import narrate
 from kdtune.report.export.front_members import choices, front_states
 from kdtune.report.export.labels import value_text
+from kdtune.report.export.page.sentences import opening
 from kdtune.report.export.pick import pick
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.run import ExportRequest, refuse_study, run_export
@@ -37,9 +38,11 @@ def export(options: argparse.Namespace) -> int:
         print_json({"path": str(out), **findings_record(findings)})
     else:
         print_table(_table(findings))
+    narrate(opening(findings)[0])
     exported = [member.id for member in findings.members if member.exported]
     narrate(f"{len(exported)} students in {out}; read {out / 'report.html'}")
-    narrate(f'load one: kdtune.load_student("{out / exported[0]}").predict(...)')
+    first = findings.focus.id if findings.focus.id in exported else exported[0]
+    narrate(f'load one: kdtune.load_student("{out / first}").predict(...)')
     return 0
 
 

@@ -19,7 +19,7 @@ from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write
 from kdtune.report.export.figures.all_figures import draw_all
 from kdtune.report.export.front_members import choices
 from kdtune.report.export.page.report import page
-from kdtune.report.export.pick import Choice, pick
+from kdtune.report.export.pick import pick
 from kdtune.report.export.results.answers import answers_table, confusion_table
 from kdtune.report.export.results.comparisons import compare_on_test
 from kdtune.report.export.results.findings import Findings, conclude
@@ -33,7 +33,7 @@ from kdtune.report.export.results.members import (
 )
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.replicates import (
-    best_students,
+    choices_among,
     seed_numbers,
     students_of,
     train_again,
@@ -42,7 +42,7 @@ from kdtune.report.export.tables import csv_of, write_tables
 from kdtune.runs.objectives import check_own_measures
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
-from kdtune.runs.state import ModelState
+from kdtune.runs.state import ModelState, RunState
 from kdtune.student.student import CARD, FORM, digest
 from kdtune.user_code import check_named, import_modules
 
@@ -123,7 +123,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     if request.replicates:
         replicates = train_again(run, dataset, models, request.replicates, address=request.address)
         others = students_of(run, models, replicates, validation)
-        students, picked = _among_all_seeds(run, students, others, request.pick, notes)
+        students, picked = _among_all_seeds(run, held.state, students, others, request.pick, notes)
     test = open_test(dataset)
     for split in (validation, test):
         narrate(f"{split.name}: {len(models) + len(others)} models on {len(split):,} examples")
@@ -204,6 +204,7 @@ def _write(
 
 def _among_all_seeds(
     run: Run,
+    state: RunState,
     members: Sequence[EvaluatedModel],
     others: Sequence[EvaluatedModel],
     asked: Sequence[str],
@@ -214,7 +215,9 @@ def _among_all_seeds(
     A student that another one dominates is shown and written if it was asked for by its name.
     """
     students = [*members, *(other for other in others if other.trained.role == "student")]
-    front = best_students(run, students)
+    by_id = {student.trained.id: student for student in students}
+    listed = choices_among(run, state, students)
+    front = [by_id[choice.id] for choice in listed]
     named = {student.trained.id for student in students} & set(asked)
     shown = [*front, *(s for s in students if s.trained.id in named and s not in front)]
     for member in members:
@@ -226,7 +229,6 @@ def _among_all_seeds(
             )
     rules = [text for text in asked if text not in named]
     if rules or not named:
-        listed = [Choice(student.trained.id, student.searched) for student in front]
         named |= set(pick(listed, run.objectives, rules))
     return shown, [student.trained.id for student in shown if student.trained.id in named]
 

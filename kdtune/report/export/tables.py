@@ -118,28 +118,25 @@ def seeds_table(findings: Findings) -> "pandas.DataFrame":
 
 
 def comparisons_table(findings: Findings) -> "pandas.DataFrame":
-    """Return each comparison of a member with a baseline on test, one per row."""
+    """Return each comparison of a member with a baseline, or with the next member, on test, one per row."""
     import pandas
 
-    rows = []
-    for versus in findings.versus:
-        for name, found in versus.found.items():
-            verdict = "better" if name in versus.better else "worse" if name in versus.worse else ""
-            rows.append(
-                {
-                    "id": versus.student,
-                    "against": versus.other,
-                    "role": versus.role,
-                    "objective": name,
-                    "value": found.a,
-                    "of_baseline": found.b,
-                    "difference": found.difference,
-                    "low": found.low,
-                    "high": found.high,
-                    "p_holm": found.p,
-                    "beyond_noise": verdict,
-                }
-            )
+    verdicts = {True: "better", False: "worse", None: ""}
+    rows = [
+        {
+            "id": versus.model,
+            "against": versus.other,
+            "role": versus.role,
+            "objective": found.objective,
+            "difference": found.difference,
+            "low": found.low,
+            "high": found.high,
+            "tested": found.tested,
+            "beyond_noise": verdicts[found.better],
+        }
+        for versus in findings.comparisons.resolution.against
+        for found in versus.differences
+    ]
     return pandas.DataFrame(rows, columns=None if rows else ["id", "against", "role", "objective"])
 
 
@@ -194,7 +191,7 @@ def findings_record(findings: Findings) -> dict[str, Any]:
         "optimism": dict(findings.optimism),
         "seeds": findings.seeds,
         "recommendation": asdict(findings.recommendation),
-        "comparisons": comparisons_table(findings).to_dict("records"),
+        "resolution": findings.comparisons.resolution.to_dict(),
         "notes": list(findings.notes),
         "members": [
             {

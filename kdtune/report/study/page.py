@@ -9,9 +9,15 @@ from kdtune.report.study import published
 from kdtune.report.study.results.reading import Series, Study
 from kdtune.report.study.statistics import quantities
 from kdtune.report.study.statistics.quantities import spread
-from kdtune.report.study.statistics.significance import FEW_CLASSES, NULLS, Null, expected_floor, tally
+from kdtune.report.study.statistics.significance import (
+    FEW_CLASSES,
+    FEW_CLASSES_WARNING,
+    NULLS,
+    Null,
+    expected_floor,
+    tally,
+)
 from kdtune.report.study.tables.cells import percent
-from kdtune.report.study.tables.classes import FEW_CLASSES_WARNING
 from kdtune.report.study.tables.rendering import Table
 
 
@@ -79,7 +85,8 @@ def _affected(study: Study, series: Series, null: Null) -> str:
     if not raw or floor is None:
         return "Which classes are affected can't be tested, because a test needs two or more seeds of each model."
     return (
-        f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes are found affected"
+        f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes are found "
+        "affected on these test examples"
         f"{' at every T' if min(raw) == max(raw) else ', depending on T'} ({_span(corrected)} after "
         f"Benjamini–Hochberg); identical models: {floor.raw:.2f} on average."
     )

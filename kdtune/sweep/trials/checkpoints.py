@@ -32,8 +32,8 @@ _STATES = {"sgd": 2, "adamw": 3}
 class CheckpointRetention:
     """Deletes the checkpoints of students that have ended and are not to be kept.
 
-    A student at work always keeps its last checkpoint. A dominated student stays dominated, so no checkpoint is
-    deleted that a front could need later.
+    A student at work always keeps its last checkpoint. Whoever can't come onto the front any more never can (see
+    `kdtune.runs.choosing.possible_values`), so no checkpoint is deleted that a front could need later.
     """
 
     def __init__(self, keep: Keep, files: RunFiles) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas
 
-from kdtune.fairness import Comparison
 from kdtune.pareto import Constraint
-from kdtune.report.export.results.comparisons import Comparisons, Versus
+from kdtune.report.export.results.comparisons import Comparisons
 from kdtune.report.export.results.findings import Findings, conclude
 from kdtune.report.export.results.model import ModelFindings
+from kdtune.runs.comparison.resolution import Difference, Resolution, Versus
 from kdtune.runs.objectives import objective_of
 from kdtune.runs.records import RunRecord
 
@@ -40,20 +40,24 @@ def read_front(name: str) -> Findings:
     )
     objectives = [objective_of(record, o) for o in record.objectives]
     models = [ModelFindings(**_nan(model), exported=True) for model in kept["models"]]
-    versus = [
-        Versus(
-            **{**v, "better": tuple(v["better"]), "worse": tuple(v["worse"])}
-            | {"found": {name: Comparison(**_nan(c)) for name, c in v["found"].items()}}
-        )
-        for v in kept["versus"]
-    ]
+    kept_resolution = kept["resolution"]
+    resolution = Resolution(
+        **{
+            **kept_resolution,
+            "steps": tuple(map(tuple, kept_resolution["steps"])),
+            "against": tuple(
+                Versus(**{**v, "differences": tuple(Difference(**_known(d)) for d in v["differences"])})
+                for v in kept_resolution["against"]
+            ),
+        }
+    )
     return conclude(
         record,
         objectives,
         models,
         pandas.DataFrame(kept["trials"]).astype({"front": bool}),
         comparisons=Comparisons(
-            tuple(versus), *(pandas.DataFrame(kept[table]) for table in ("by_class", "by_group"))
+            resolution, *(pandas.DataFrame(kept[table]) for table in ("by_class", "by_group"))
         ),
         confusion=pandas.DataFrame(kept["confusion"]),
         seeds=0,
@@ -68,6 +72,11 @@ def _nan(value: Any) -> Any:
     if isinstance(value, list):
         return [_nan(item) for item in value]
     return float("nan") if value is None else value
+
+
+def _known(difference: dict[str, Any]) -> dict[str, Any]:
+    """Return a difference with NaN where JSON has null; that of `better` means that there is none."""
+    return {**_nan(difference), "better": difference["better"]}
 
 
 def _rounded(value: Any) -> Any:
@@ -96,12 +105,12 @@ def _kept(findings: Findings) -> dict[str, Any]:
                 "searched": m.searched,
                 "splits": {
                     "test": m.splits["test"],
-                    "validation": {key: m.splits["validation"][key] for key in ("n", "values", "majority")},
+                    "validation": {key: m.splits["validation"][key] for key in ("n", "values")},
                 },
             }
             for m in findings.models
         ],
-        "versus": [asdict(v) for v in findings.versus],
+        "resolution": asdict(findings.comparisons.resolution),
         "trials": trials[columns].to_dict("list"),
         "confusion": findings.confusion.to_dict("list"),
         **{name: table.to_dict("list") for name, table in tables.items()},

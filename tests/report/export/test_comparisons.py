@@ -9,7 +9,7 @@ import pandas
 import pytest
 
 import kdtune
-from kdtune.fairness import calibration, changes, compare, holm
+from kdtune.fairness import calibration, changes, compare, holm, pairwise_level
 from kdtune.report.evaluate.evaluation import load_data, open_test
 from kdtune.runs.reader import Run
 
@@ -36,32 +36,30 @@ def test_answers_give_every_accuracy_again(
         assert right.mean() == pytest.approx(model.value("accuracy"), abs=1e-15)
 
 
-def test_comparisons_are_paired_and_corrected_together(
+def test_comparisons_are_paired_and_take_all_pairs_into_account(
     exported: tuple[Path, Any], small_run: Run, labels_and_colors: tuple[np.ndarray, np.ndarray]
 ) -> None:
     out, findings = exported
     labels, colors = labels_and_colors
-    table = pandas.read_csv(out / "comparisons.csv")
-    assert len(table) == len(findings.members) * 2 * 2
-    p = []
+    table = pandas.read_csv(out / "comparisons.csv", keep_default_na=False)
+    members = len(findings.members)
+    assert len(table) == (members * 2 + members - 1) * 2
     for _, row in table.iterrows():
+        grouped = row["objective"] == "eod"
         found = compare(
             labels,
             answers_of(out, small_run, row["id"]),
             answers_of(out, small_run, row["against"]),
-            colors if row["objective"] == "eod" else None,
+            colors if grouped else None,
             measure=row["objective"],
             n_classes=3,
-            n_groups=2 if row["objective"] == "eod" else None,
+            n_groups=2 if grouped else None,
+            level=pairwise_level(len(findings.models), 2),
         )
         assert row["difference"] == pytest.approx(found.difference)
-        p.append(found.p)
-    assert table["p_holm"].to_numpy() == pytest.approx(holm(np.array(p)))
-    better = (table["objective"] == "accuracy") == (table["difference"] > 0)
-    sure = table["p_holm"] <= 0.05
-    assert (
-        table["beyond_noise"].fillna("") == np.where(~sure, "", np.where(better, "better", "worse"))
-    ).all()
+        assert [row["low"], row["high"]] == pytest.approx([found.low, found.high])
+        better = (row["objective"] == "accuracy") == (found.difference > 0)
+        assert row["beyond_noise"] == ("" if not found.beyond_noise else "better" if better else "worse")
 
 
 def test_gains_and_losses_by_class_and_group(
@@ -73,13 +71,13 @@ def test_gains_and_losses_by_class_and_group(
     by_group = pandas.read_csv(out / "group_changes.csv")
     assert len(by_class) == len(findings.models) * 3
     for versus in findings.versus:
-        before, after = (answers_of(out, small_run, name) for name in (versus.other, versus.student))
+        before, after = (answers_of(out, small_run, name) for name in (versus.other, versus.model))
         found = changes(labels, before, after, labels, n_parts=3)
-        rows = by_class[by_class["id"] == versus.student]
+        rows = by_class[by_class["id"] == versus.model]
         for name in ("gained", "lost", "difference", "p"):
             assert rows[f"{versus.role}_{name}"].to_numpy() == pytest.approx(getattr(found, name))
         found = changes(labels, before, after, colors, n_parts=2)
-        rows = by_group[(by_group["id"] == versus.student) & (by_group["role"] == versus.role)]
+        rows = by_group[(by_group["id"] == versus.model) & (by_group["role"] == versus.role)]
         assert rows["gained"].tolist() == found.gained.tolist()
     assert by_group["p_holm"].to_numpy() == pytest.approx(holm(by_group["p"].to_numpy()))
 

@@ -1,19 +1,17 @@
 """Which student is named, and that a useless one never is."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
-from kdtune.fairness import Comparison, against_majority, count
+from kdtune.fairness import against_majority, count
 from kdtune.pareto import Constraint
 from kdtune.report.export.page.sentences import opening
-from kdtune.report.export.results.comparisons import Versus
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.recommendation import recommend, why_unusable
+from kdtune.runs.comparison.resolution import Difference, Versus
 from kdtune.runs.objectives import Objective
 from tests.report.export.real_fronts import read_front
 
@@ -21,25 +19,33 @@ OBJECTIVES = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex
 
 
 def member(
-    name: str, accuracy: float, eod: float, majority: Mapping[str, Any] | None = None
+    name: str, accuracy: float, eod: float, over_majority: float = 9.0, answered: int = 2
 ) -> ModelFindings:
-    fine = {"constant": False, "difference": 0.2, "p": 0.0, "better_beyond_noise": True}
-    split = {"values": {"accuracy": accuracy, "eod": eod}, "majority": majority or fine}
-    return ModelFindings(
-        name, "student", "mlp-8", {}, {"accuracy": accuracy, "eod": eod}, {"validation": split, "test": split}
-    )
+    values = {
+        "accuracy": accuracy,
+        "eod": eod,
+        "over_majority": over_majority,
+        "answered_classes": float(answered),
+    }
+    split = {"values": values}
+    return ModelFindings(name, "student", "mlp-8", {}, values, {"validation": split, "test": split})
 
 
-def against_nds(student: str, better: tuple[str, ...] = (), worse: tuple[str, ...] = ()) -> Versus:
-    return Versus(student, "nds-mlp-8", "nds", {}, better, worse)
+def against(
+    student: str, role: str = "nds", better: tuple[str, ...] = (), worse: tuple[str, ...] = ()
+) -> Versus:
+    """Return a comparison in which the student is better and worse in these objectives, and equal in the others."""
+    ways = {**dict.fromkeys(better, True), **dict.fromkeys(worse, False)}
+    differences = tuple(Difference(o.name, 0.1, 0.05, 0.15, ways.get(o.name)) for o in OBJECTIVES)
+    return Versus(student, f"{role}-mlp-8", role, differences)
 
 
 def test_better_in_one_and_worse_in_none_comes_before_a_trade() -> None:
     members = [member("t0000", 0.9, 0.3), member("t0001", 0.8, 0.1), member("t0002", 0.7, 0.0)]
     versus = [
-        against_nds("t0000"),
-        against_nds("t0001", better=("eod",)),
-        against_nds("t0002", better=("eod",), worse=("accuracy",)),
+        against("t0000"),
+        against("t0001", better=("eod",)),
+        against("t0002", better=("eod",), worse=("accuracy",)),
     ]
     found = recommend(members, versus, OBJECTIVES, ())
     assert (found.kind, found.student, found.candidates) == ("better", "t0001", ("t0001",))
@@ -50,7 +56,7 @@ def test_better_in_one_and_worse_in_none_comes_before_a_trade() -> None:
 
 
 def test_what_only_beats_the_teacher_is_not_named() -> None:
-    versus = [Versus("t0000", "teacher-mlp", "teacher", {}, ("eod",), ())]
+    versus = [against("t0000", "teacher", better=("eod",))]
     assert recommend([member("t0000", 0.9, 0.1)], versus, OBJECTIVES, ()).kind == "none"
 
 
@@ -58,10 +64,10 @@ def test_what_only_beats_the_teacher_is_not_named() -> None:
 def test_a_constant_model_and_one_that_guesses_are_never_named(answers: np.ndarray) -> None:
     """Both have no gap between groups to speak of, so that they look best in EOD."""
     labels = np.array([0] * 120 + [1] * 80)
-    test = against_majority(count(labels, answers, n_classes=2))
-    useless = {**test._asdict(), "better_beyond_noise": test.beyond_noise()}
-    members = [member("t0000", 0.6, 0.0, useless), member("t0001", 0.8, 0.1)]
-    versus = [against_nds("t0000", better=("eod",)), against_nds("t0001", better=("eod",))]
+    counts = count(labels, answers, n_classes=2)
+    z = against_majority(counts).z
+    members = [member("t0000", 0.6, 0.0, z, len(np.unique(answers))), member("t0001", 0.8, 0.1)]
+    versus = [against("t0000", better=("eod",)), against("t0001", better=("eod",))]
     found = recommend(members, versus, OBJECTIVES, ())
     assert found.student == "t0001"
     assert set(found.unusable) == {"t0000"}
@@ -71,37 +77,26 @@ def test_a_constant_model_and_one_that_guesses_are_never_named(answers: np.ndarr
 
 def test_a_bound_that_is_broken_on_test_rules_a_student_out() -> None:
     bound = Constraint("accuracy", ">=", 0.85)
-    assert why_unusable(member("t0000", 0.8, 0.1), [bound]) == "breaks accuracy >= 0.85 on test"
-    assert why_unusable(member("t0000", 0.9, 0.1), [bound]) == ""
+    assert why_unusable(member("t0000", 0.8, 0.1), OBJECTIVES, [bound]) == "breaks accuracy >= 0.85 on test"
+    assert why_unusable(member("t0000", 0.9, 0.1), OBJECTIVES, [bound]) == ""
 
 
 def judged(findings: Findings, objective: str, difference: float, beyond_noise: bool) -> Findings:
     """Return a real front whose first student alone differs from its NDS, in one objective."""
     first = findings.members[0].id
-    versus = []
-    for v in findings.versus:
-        found = {
-            name: replace(c, difference=0.0, low=-0.01, high=0.01, p=1.0, beyond_noise=False)
-            for name, c in v.found.items()
-        }
-        better: tuple[str, ...] = ()
-        if v.student == first and v.role == "nds":
-            found[objective] = Comparison(
-                objective,
-                0.5,
-                0.5 - difference,
-                difference,
-                difference - 0.02,
-                difference + 0.02,
-                0.001,
-                0.05,
-                beyond_noise,
+    resolution = findings.comparisons.resolution
+    against = []
+    for v in resolution.against:
+        differences = [replace(d, difference=0.0, low=-0.01, high=0.01, better=None) for d in v.differences]
+        if v.model == first and v.role == "nds":
+            found = Difference(
+                objective, difference, difference - 0.02, difference + 0.02, True if beyond_noise else None
             )
-            better = (objective,) if beyond_noise else ()
-        versus.append(Versus(v.student, v.other, v.role, found, better, ()))
-    comparisons = replace(findings.comparisons, versus=tuple(versus))
+            differences = [found if d.objective == objective else d for d in differences]
+        against.append(replace(v, differences=tuple(differences)))
+    comparisons = replace(findings.comparisons, resolution=replace(resolution, against=tuple(against)))
     record = findings.record
-    named = recommend(findings.members, versus, findings.objectives, record.constraints)
+    named = recommend(findings.members, comparisons.with_baselines, findings.objectives, record.constraints)
     return replace(findings, comparisons=comparisons, recommendation=named)
 
 
@@ -111,7 +106,7 @@ def test_the_first_sentence_names_the_student_and_why() -> None:
     assert answer.startswith(
         f"Ship {findings.members[0].id}. Compared with the same network trained without a teacher, "
     )
-    assert "its EOD over race is 10.0 points lower (95 %: 8.0 to 12.0), beyond noise" in answer
+    assert "its EOD over race is 10.0 points lower (interval 8.0 to 12.0), beyond noise" in answer
     assert "no difference beyond noise in accuracy" in answer
 
 

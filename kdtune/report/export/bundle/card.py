@@ -22,12 +22,12 @@ def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -
     parts = [
         f"---\n{yaml.safe_dump(_metadata(member, config, _TASKS[kind]), sort_keys=False, allow_unicode=True)}---",
         f"# {markdown(config['run'])} {member.id}",
-        _what(config, findings),
+        _what(member, config, findings),
         "## Use",
         _use(_INPUTS[kind]),
         "## What was measured",
         _measured(member, findings),
-        *_by_group(member),
+        *_by_group(member, config["classes"]),
         "## By class, on test",
         _by_class(member),
         "## What was not measured",
@@ -79,14 +79,16 @@ def _metadata(member: ModelFindings, config: Mapping[str, Any], task: str) -> di
     }
 
 
-def _what(config: Mapping[str, Any], findings: Findings) -> str:
+def _what(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -> str:
     distillation = config["distillation"]
     front = markdown(" and ".join(measure_name(o) for o in findings.objectives))
+    useless = findings.recommendation.unusable.get(member.id, "")
+    seeds = f", each with up to {findings.seeds + 1} seeds" if findings.seeds else ""
     return (
         f"A {markdown(config['architecture'])} with {config['parameters']:,} weights, distilled from a "
         f"{markdown(distillation['teacher'])} on {markdown(config['data']['name'])} ({len(config['classes'])} classes: "
-        f"{_listed(config['classes'])}). It is a member of the Pareto front of {front} that a search over "
-        f"{len(findings.trials)} students found on validation."
+        f"{_listed(config['classes'])}). It was chosen on validation, by {front}, among "
+        f"{len(findings.trials)} students{seeds}." + (f" **It {useless}: do not use it.**" if useless else "")
     )
 
 
@@ -124,7 +126,7 @@ def _measured(member: ModelFindings, findings: Findings) -> str:
     )
 
 
-def _by_group(member: ModelFindings) -> list[str]:
+def _by_group(member: ModelFindings, classes: Sequence[str]) -> list[str]:
     parts = []
     for attribute, numbers in member.splits["test"]["attributes"].items():
         rows = [
@@ -138,9 +140,19 @@ def _by_group(member: ModelFindings) -> list[str]:
             if gap == "dpd":
                 base = f"; the labels themselves differ by {number(values['base_rate_gap'])}"
             lines.append(
-                f"- {gap.upper()} {number(values['value'])} (95 %: {_between(values['interval'])}); a model with "
-                "the same "
-                f"rates in every group would show {number(values['chance']['mean'])} by chance at these sizes{base}."
+                f"- {gap.upper()} {number(values['value'])} (95 %: {_between(values['interval'])}); a model with equal "
+                f"rates in all groups shows {number(values['chance']['mean'])} on average, up to "
+                f"{number(values['chance']['exceeded_once_in_20'])} in 95 of 100 data sets of these sizes{base}."
+            )
+        ratios = [
+            v
+            for v in numbers["ratios"]["selection_rate"][-1 if len(classes) == 2 else 0 :]
+            if not math.isnan(v)
+        ]
+        if ratios:
+            lines.append(
+                f"- Lowest ratio of selection rates between groups: {number(min(ratios))} (audits look for four "
+                "fifths)."
             )
         if numbers["n_missing"]:
             lines.append(f"- {numbers['n_missing']:,} examples of unknown group are left out.")

@@ -120,7 +120,7 @@ def _changes(table: Any, part: str, kind: str, most: int = 6) -> list[str]:
         ):
             ordered = chosen.reindex(chosen["difference"].abs().sort_values(ascending=False).index)
             names = [
-                f"{row[part]} {word} {points(row['difference'])} of right answers"
+                f"{_quoted(row[part], part)} {word} {points(row['difference'])} of right answers"
                 for _, row in ordered.head(most).iterrows()
             ]
             more = len(ordered) - most
@@ -131,6 +131,11 @@ def _changes(table: Any, part: str, kind: str, most: int = 6) -> list[str]:
             f"Compared with {' or '.join(unchanged)}, no {kind} gains or loses right answers beyond noise."
         )
     return lines
+
+
+def _quoted(name: str, part: str) -> str:
+    """Return a name as it stands in a sentence: that of a class in quotes, because it may be a number."""
+    return f"'{name}'" if part == "class" else name
 
 
 def _of_classes(model: ModelFindings) -> list[str]:

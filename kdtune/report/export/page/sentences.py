@@ -13,10 +13,17 @@ from kdtune.report.export.labels import (
     with_unit,
 )
 from kdtune.report.export.page.losses import losses
-from kdtune.report.export.results.comparisons import Versus
 from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.recommendation import loses_in
+from kdtune.runs.comparison.resolution import Versus
 from kdtune.runs.objectives import Objective
 from kdtune.runs.summary import GAPS
+
+_OF_EVERY_SEARCH = {
+    "over_majority": "better than the most frequent class beyond noise",
+    "answered_classes": "more than one class answered",
+}
+"""Bounds that keep useless models off every front, in words."""
 
 NDS = "the same network trained without a teacher"
 
@@ -40,7 +47,7 @@ def _answer(findings: Findings) -> str:
     if found.kind == "trade":
         versus = findings.against("nds", str(found.student))
         assert versus is not None
-        gain, loss = ([_name(findings, o) for o in which] for which in (versus.better, versus.worse))
+        gain, loss = ([_name(findings, o) for o in which] for which in (versus.beats_in, loses_in(versus)))
         return (
             f"No student is better than {NDS} without being worse in something else. Ship {found.student} if "
             f"{listed(gain)} matters more to you than {listed(loss)}: compared with that network, "
@@ -51,14 +58,22 @@ def _answer(findings: Findings) -> str:
         judged = [
             o
             for o in findings.objectives
-            if any(o.name in v.found for v in findings.versus if v.role == "nds")
+            if any(
+                d.objective == o.name and d.tested
+                for v in findings.versus
+                if v.role == "nds"
+                for d in v.differences
+            )
         ]
         if not judged:
             return (
                 f"No objective of this search can be tested against {NDS}, so these numbers name no student to ship: "
                 "read the table of the front below."
             )
-        said = [*_beyond_noise(findings, "nds", "worse"), *_beyond_noise(findings, "teacher", "better")]
+        said = [
+            *_beyond_noise(findings, "nds", better=False),
+            *_beyond_noise(findings, "teacher", better=True),
+        ]
         but = f" {' '.join(said)}" if said else ""
         who = (
             f"No student of the {len(findings.members)}" if len(findings.members) > 1 else "The only student"
@@ -73,12 +88,17 @@ def _answer(findings: Findings) -> str:
     return f"No student on the front can be recommended: {why}."
 
 
-def _beyond_noise(findings: Findings, role: str, way: str) -> list[str]:
+def _beyond_noise(findings: Findings, role: str, *, better: bool) -> list[str]:
     """Say which students are better, or worse, than a baseline, in each objective in which any is."""
     other = {"nds": "it", "teacher": "the teacher"}[role]
+    way = "better" if better else "worse"
     lines = []
     for objective in findings.objectives:
-        names = [v.student for v in findings.versus if v.role == role and objective.name in getattr(v, way)]
+        names = [
+            v.model
+            for v in findings.versus
+            if v.role == role and objective.name in (v.beats_in if better else loses_in(v))
+        ]
         if names:
             is_or_are = "is" if len(names) == 1 else "are"
             lines.append(f"{listed(names)} {is_or_are} {way} than {other} in {measure_name(objective)}.")
@@ -89,16 +109,15 @@ def _differences(findings: Findings, versus: Versus) -> str:
     """Say in which objectives a student differs from a baseline beyond noise, and in which it does not."""
     said, same = [], []
     for objective in findings.objectives:
-        comparison = versus.found.get(objective.name)
-        if comparison is None or math.isnan(comparison.difference):
+        comparison = next((d for d in versus.differences if d.objective == objective.name and d.tested), None)
+        if comparison is None or not comparison.high > comparison.low:
             continue
-        if comparison.beyond_noise:
+        if comparison.better is not None:
             way = "higher" if comparison.difference > 0 else "lower"
             ends = sorted(abs(v) for v in (comparison.low, comparison.high))
             unit = " points" if is_share(objective) else ""
             size = bare(abs(comparison.difference), objective)
-            between = f" (95 %: {bare(ends[0], objective)} to {bare(ends[1], objective)})"
-            between = "" if comparison.low < 0 < comparison.high else between
+            between = f" (interval {bare(ends[0], objective)} to {bare(ends[1], objective)})"
             said.append(f"its {measure_name(objective)} is {size}{unit} {way}{between}")
         else:
             same.append(measure_name(objective))
@@ -181,7 +200,7 @@ def front_in_words(findings: Findings) -> str:
     done = int((findings.trials["state"] == "done").sum())
     names = " and ".join(measure_name(o) for o in findings.objectives)
     n = len(findings.members)
-    bounds = " and ".join(bound(constraint) for constraint in findings.record.constraints)
+    bounds = " and ".join(bound(c) for c in findings.record.constraints if c.name not in _OF_EVERY_SEARCH)
     among = f" with {bounds}" if bounds else ""
     seeds = f" and of their {findings.seeds} further seeds" if findings.seeds else ""
     of = f"Of {done} students trained to the end{seeds}, {n} {'is' if n == 1 else 'are'}"
@@ -189,13 +208,15 @@ def front_in_words(findings: Findings) -> str:
     if len(findings.objectives) == 1:
         return f"{of} best in {names} on {examples}."
     return (
-        f"{of} on the Pareto front of {names}: on {examples}, no other student{among} is better in one of these "
-        "without being worse in another."
+        f"{of} on the Pareto front of {names}: by the values that the search chooses by on {examples}, no other "
+        f"student{among} is better in one of these without being worse in another."
     )
 
 
 def bound(constraint: Constraint) -> str:
     """Return a constraint for readers: `accuracy ≥ 0.55`."""
+    if constraint.name in _OF_EVERY_SEARCH:
+        return _OF_EVERY_SEARCH[constraint.name]
     sign = "≥" if constraint.direction == ">=" else "≤"
     return f"{constraint.name.replace('_', ' ')} {sign} {constraint.bound:.3g}"
 

@@ -1,10 +1,8 @@
 """The tables of an export's page. Shares and differences of shares are percentages with one decimal."""
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kdtune.fairness import Comparison
 from kdtune.report.drawing.html import Cell, Rows
 from kdtune.report.export.labels import (
     bare,
@@ -18,6 +16,7 @@ from kdtune.report.export.labels import (
 )
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
+from kdtune.runs.comparison.resolution import Difference
 from kdtune.runs.objectives import Objective, objective_of
 from kdtune.runs.summary import GAPS
 from kdtune.text import byte_size, number, setting, signed
@@ -103,41 +102,47 @@ def _between(model: ModelFindings, objective: Objective) -> str:
 
 def versus_table(findings: Findings) -> Rows | None:
     """Return how each member differs from its NDS and its teacher on test; None if nothing can be compared."""
-    roles = [role for role in ("nds", "teacher") if any(v.role == role and v.found for v in findings.versus)]
     columns = [
         (role, o)
-        for role in roles
+        for role in ("nds", "teacher")
         for o in findings.objectives
-        if any(o.name in v.found for v in findings.versus if v.role == role)
+        if any(
+            d.objective == o.name and d.tested
+            for v in findings.versus
+            if v.role == role
+            for d in v.differences
+        )
     ]
     if not columns:
         return None
-    heads = ["student", *(change_heading(o, _AGAINST[role]) for role, o in columns)]
+    heads = ["student", "step", *(change_heading(o, _AGAINST[role]) for role, o in columns)]
+    resolution = findings.comparisons.resolution
     rows: list[list[Cell]] = []
     for member in findings.members:
-        row: list[Cell] = [member.id]
+        step = resolution.step_of(member.id)
+        row: list[Cell] = [member.id, "–" if step is None else str(step + 1)]
         for role, objective in columns:
             versus = findings.against(role, member.id)
-            found = None if versus is None else versus.found.get(objective.name)
-            row.append("–" if versus is None or found is None else _verdict(found, objective, versus.better))
+            differences = () if versus is None else versus.differences
+            found = next((d for d in differences if d.objective == objective.name), None)
+            row.append("–" if found is None else _verdict(found, objective))
         rows.append(row)
-    n = sum(len(versus.found) for versus in findings.versus)
     caption = (
-        "Differences on the same test examples, with 95 % intervals of each by itself. 'Better' and 'worse' are beyond "
-        f"noise: among equal models, any of these {n} comparisons would be so called in at most 5 of 100 data sets "
-        "(Holm)."
+        "Differences on the same test examples. 'Better' and 'worse' are beyond noise, and the intervals are as wide "
+        f"as that takes: among {resolution.models} equal models, any two would be called different in at most 5 of 100 "
+        "data sets. Members of one step do not differ from each other beyond noise."
     )
     return Rows(heads, rows, caption)
 
 
-def _verdict(found: Comparison, objective: Objective, better: Sequence[str]) -> Cell:
+def _verdict(found: Difference, objective: Objective) -> Cell:
     if math.isnan(found.difference):
         return ("–", "undefined")
-    between = f"{bare_change(found.low, objective)} to {bare_change(found.high, objective)}"
-    if not found.beyond_noise:
-        return (bare_change(found.difference, objective), between)
-    word = "better" if objective.name in better else "worse"
-    return (f"{bare_change(found.difference, objective)} {word}", between)
+    shown = bare_change(found.difference, objective)
+    if not found.tested:
+        return (shown, "not tested")
+    word = {True: " better", False: " worse", None: ""}[found.better]
+    return (f"{shown}{word}", f"{bare_change(found.low, objective)} to {bare_change(found.high, objective)}")
 
 
 def sizes_table(findings: Findings, attribute: str) -> Rows:

@@ -6,164 +6,67 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kdtune.fairness import Comparison, changes, compare, corrected, holm
+from kdtune.fairness import changes, holm
 from kdtune.report.export.results.members import EvaluatedModel, baselines_of
-from kdtune.runs.objectives import Objective
+from kdtune.runs.comparison.resolution import LEVEL, Compared, Comparer, Resolution, Versus, resolve
+from kdtune.runs.predictions import Validation
 from kdtune.runs.reader import Run
 
 if TYPE_CHECKING:
     import pandas
 
-LEVEL = 0.05
-"""Probability of calling any of the compared models different if all are equal."""
-
-_COMPARABLE = {
-    "accuracy": "accuracy",
-    "worst_class_accuracy": "worst_class_accuracy",
-    "class_gap": "class_gap",
-    "class_bias_teacher": "class_bias",
-    "class_bias_nds": "class_bias",
-    "worst_group_accuracy": "worst_group_accuracy",
-    "eod": "eod",
-    "dpd": "dpd",
-    "eod_worst_class": "eod_worst_class",
-    "dpd_worst_class": "dpd_worst_class",
-}
-"""Measures with a paired comparison, and their names there."""
-
-
-@dataclass(frozen=True)
-class Versus:
-    """A student compared with a baseline on test.
-
-    Attributes:
-        student, other: ids.
-        role: of the baseline, `teacher` or `nds`.
-        found: by objective, the student minus the baseline; p-values and `beyond_noise` take all comparisons of the
-            export into account. Without the objectives that have no paired comparison.
-        better, worse: the objectives in which the student is better or worse beyond noise.
-    """
-
-    student: str
-    other: str
-    role: str
-    found: Mapping[str, Comparison]
-    better: tuple[str, ...]
-    worse: tuple[str, ...]
-
-    @property
-    def differs(self) -> bool:
-        """Whether the two differ beyond noise in any objective."""
-        return bool(self.better or self.worse)
-
 
 @dataclass(frozen=True, eq=False)
 class Comparisons:
-    """Students compared with their baselines on test: `versus`, and gains and losses `by_class` and `by_group`."""
+    """Students compared with each other and with their baselines on test.
 
-    versus: tuple[Versus, ...]
+    Attributes:
+        resolution: in the objectives, at a level that takes all pairs of the models shown into account.
+        by_class, by_group: gains and losses against each baseline (see `_changes`).
+    """
+
+    resolution: Resolution
     by_class: "pandas.DataFrame"
     by_group: "pandas.DataFrame"
 
+    @property
+    def with_baselines(self) -> tuple[Versus, ...]:
+        """Each student against its NDS and its teacher."""
+        return tuple(v for v in self.resolution.against if v.role != "neighbour")
+
 
 def compare_on_test(run: Run, models: Sequence[EvaluatedModel]) -> Comparisons:
-    """Compare each student with its baselines; the models are students and baselines, evaluated on test."""
-    classes, attributes = run.record.classes, run.record.attributes
-    return Comparisons(
-        tuple(compare_with_baselines(models, run.objectives, n_classes=len(classes), attributes=attributes)),
-        class_changes(models, classes),
-        group_changes(models, attributes),
-    )
-
-
-def compare_with_baselines(
-    models: Sequence[EvaluatedModel],
-    objectives: Sequence[Objective],
-    *,
-    n_classes: int,
-    attributes: Mapping[str, Sequence[str]],
-) -> list[Versus]:
-    """Compare each student with its NDS and its teacher, in each objective, on the same test examples.
+    """Compare students with each other and with their baselines, as the search does on validation.
 
     Args:
-        models: students and baselines, evaluated on test.
+        models: students in the order of the front, and baselines, evaluated on test.
     """
-    by_id = {model.trained.id: model for model in models}
-    cases: list[tuple[str, str, Objective]] = []
-    for model in models:
-        for role, other in baselines_of(model.trained).items():
-            if other in by_id:
-                cases += [(model.trained.id, other, o) for o in objectives if _is_comparable(o, role)]
-    # Holm's smallest step must be within reach of the bootstrap.
-    resamples = max(1000, int(2 * len(cases) / LEVEL) + 1)
-    judged = corrected(
-        [
-            _compared(by_id, student, other, objective, n_classes, attributes, resamples)
-            for student, other, objective in cases
-        ]
+    classes, attributes = run.record.classes, run.record.attributes
+    split, _ = models[0].on["test"]
+    answers = {model.trained.id: _answers(model) for model in models}
+    comparer = Comparer(
+        Validation(split.labels, split.arrays.validation_groups),
+        run.objectives,
+        n_classes=len(classes),
+        sizes={name: len(groups) for name, groups in attributes.items()},
+        models=len(models),
+        answers=answers,
     )
-    pairs: dict[tuple[str, str], dict[str, Comparison]] = {}
-    for model in models:
-        for other in baselines_of(model.trained).values():
-            if other in by_id:
-                pairs[model.trained.id, other] = {}
-    for (student, other, objective), comparison in zip(cases, judged, strict=True):
-        pairs[student, other][objective.name] = comparison
-    known = {objective.name: objective for objective in objectives}
-    return [
-        Versus(
-            student,
-            other,
-            by_id[other].trained.role,
-            found,
-            better=tuple(
-                n for n, c in found.items() if c.beyond_noise and _is_better(known[n], c.difference)
-            ),
-            worse=tuple(
-                n for n, c in found.items() if c.beyond_noise and not _is_better(known[n], c.difference)
-            ),
+    compared = {
+        model.trained.id: Compared(
+            model.trained.id,
+            model.trained.role,
+            model.numbers["test"]["values"],
+            answers[model.trained.id],
+            {role: other for role, other in baselines_of(model.trained).items() if other in answers},
         )
-        for (student, other), found in pairs.items()
-    ]
-
-
-def _is_comparable(objective: Objective, role: str) -> bool:
-    # Class bias is taken against a baseline, and says nothing about that baseline itself.
-    return objective.measure.name in _COMPARABLE and objective.measure.need != role
-
-
-def _is_better(objective: Objective, difference: float) -> bool:
-    return difference > 0 if objective.measure.direction == "max" else difference < 0
-
-
-def _compared(
-    by_id: Mapping[str, EvaluatedModel],
-    student: str,
-    other: str,
-    objective: Objective,
-    n_classes: int,
-    attributes: Mapping[str, Sequence[str]],
-    resamples: int,
-) -> Comparison:
-    split, _ = by_id[student].on["test"]
-    grouped = objective.measure.need == "groups"
-    reference = None
-    if objective.measure.need in ("teacher", "nds"):
-        reference = _answers(by_id[baselines_of(by_id[student].trained)[str(objective.measure.need)]])
-    chosen = np.ones(len(split), dtype=bool)
-    if objective.group is not None:
-        chosen = split.arrays.validation_groups[objective.attribute] == objective.group
-    return compare(
-        split.labels[chosen],
-        _answers(by_id[student])[chosen],
-        _answers(by_id[other])[chosen],
-        split.arrays.validation_groups[objective.attribute][chosen] if grouped else None,
-        measure=_COMPARABLE[objective.measure.name],
-        n_classes=n_classes,
-        n_groups=len(attributes[objective.attribute]) if grouped else None,
-        reference=None if reference is None else reference[chosen],
-        level=LEVEL,
-        resamples=resamples,
+        for model in models
+    }
+    students = [model for model in compared.values() if model.role == "student"]
+    return Comparisons(
+        resolve(students, compared, comparer),
+        class_changes(models, classes),
+        group_changes(models, attributes),
     )
 
 

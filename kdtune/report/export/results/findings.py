@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kdtune.report.export.results.comparisons import Comparisons, Versus
+from kdtune.report.export.results.comparisons import Comparisons
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.recommendation import Recommendation, recommend
+from kdtune.runs.comparison.resolution import Versus
 from kdtune.runs.objectives import Objective, front_hypervolume, front_mask
 from kdtune.runs.records import RunRecord
 
@@ -58,11 +59,11 @@ class Findings:
     @property
     def versus(self) -> tuple[Versus, ...]:
         """Each member compared with each of its baselines."""
-        return self.comparisons.versus
+        return self.comparisons.with_baselines
 
     def against(self, role: str, member: str) -> Versus | None:
         """Return the comparison of a member with its `nds` or its `teacher`."""
-        return next((v for v in self.versus if v.student == member and v.role == role), None)
+        return self.comparisons.resolution.versus(member, role)
 
     @property
     def most_accurate(self) -> ModelFindings:
@@ -145,7 +146,7 @@ def conclude(
         },
         optimism=dict(zip(names, _mean((test - searched) * signs).tolist(), strict=True)),
         comparisons=comparisons,
-        recommendation=recommend(members, comparisons.versus, objectives, record.constraints),
+        recommendation=recommend(members, comparisons.with_baselines, objectives, record.constraints),
         confusion=confusion,
         others=tuple(others),
         seeds=seeds,

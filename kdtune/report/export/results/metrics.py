@@ -7,7 +7,6 @@ import numpy as np
 
 from kdtune.fairness import (
     Counts,
-    against_majority,
     base_rate_gap,
     chance_floor,
     class_bias,
@@ -33,7 +32,6 @@ def split_numbers(report: Report, references: References, record: RunRecord) -> 
         "values": recorded_values(record, report, references),
         "accuracy": share(everyone.hits.sum(), everyone.n),
         "cross_entropy": report.validation_loss,
-        "majority": _majority(everyone),
         "by_class": [
             {
                 "class": name,
@@ -57,11 +55,6 @@ def split_numbers(report: Report, references: References, record: RunRecord) -> 
         },
         "counts": {name: counts.to_dict() for name, counts in report.counts.items()},
     }
-
-
-def _majority(counts: Counts) -> dict[str, Any]:
-    found = against_majority(counts)
-    return {**found._asdict(), "better_beyond_noise": found.beyond_noise()}
 
 
 def attribute_numbers(counts: Counts, *, groups: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from kdtune.pareto import Constraint
 from kdtune.report.export.pick import knee
-from kdtune.report.export.results.comparisons import Versus
 from kdtune.report.export.results.model import ModelFindings
-from kdtune.runs.objectives import Objective
+from kdtune.runs.comparison.resolution import Versus
+from kdtune.runs.objectives import Objective, why_trivial
 
 Kind = Literal["better", "trade", "none", "unusable"]
 
@@ -45,13 +45,13 @@ def recommend(
     Whether a member is better than its NDS is tested on test, for all members together. Among those that are, the
     choice falls on validation, as the search's own choices did, so that their test values stay what they are.
     """
-    unusable = {m.id: why for m in members if (why := why_unusable(m, constraints))}
+    unusable = {m.id: why for m in members if (why := why_unusable(m, objectives, constraints))}
     usable = [m for m in members if m.id not in unusable]
     if not usable:
         return Recommendation("unusable", None, (), unusable)
-    nds = {v.student: v for v in versus if v.role == "nds"}
-    gains = [m for m in usable if m.id in nds and nds[m.id].better]
-    better = [m for m in gains if not nds[m.id].worse]
+    nds = {v.model: v for v in versus if v.role == "nds"}
+    gains = [m for m in usable if m.id in nds and nds[m.id].beats_in]
+    better = [m for m in gains if not loses_in(nds[m.id])]
     for kind, candidates in (("better", better), ("trade", gains)):
         if candidates:
             values = np.array([[m.searched[o.name] for o in objectives] for m in candidates], dtype=float)
@@ -60,17 +60,22 @@ def recommend(
     return Recommendation("none", None, (), unusable)
 
 
-def why_unusable(member: ModelFindings, constraints: Sequence[Constraint] = ()) -> str:
+def loses_in(versus: Versus) -> tuple[str, ...]:
+    """Return the objectives in which a member is worse beyond noise; see `Versus.beats_in`."""
+    return tuple(d.objective for d in versus.differences if d.better is False and d.high > d.low)
+
+
+def why_unusable(
+    member: ModelFindings, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()
+) -> str:
     """Return why nobody should be advised to ship a model; empty if nothing speaks against it.
 
     A model that gives one answer has no gap between groups, and neither has one that knows hardly more.
     """
+    names = [objective.name for objective in objectives]
     for split in ("validation", "test"):
-        majority = member.splits[split]["majority"]
-        if majority["constant"]:
-            return f"gives the same answer to every {split} example"
-        if not majority["better_beyond_noise"]:
-            return f"is not better than the most frequent class beyond noise, on {split}"
+        if why := why_trivial(member.splits[split]["values"], names):
+            return f"{why}, on {split}"
     for constraint in constraints:
         if constraint.violation(member.value(constraint.name)) > 0:
             return f"breaks {constraint} on test"

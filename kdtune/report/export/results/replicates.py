@@ -15,11 +15,14 @@ from kdtune.data.dataset import Dataset
 from kdtune.output import narrate
 from kdtune.report.evaluate.evaluation import SplitData
 from kdtune.report.evaluate.trained import Trained
+from kdtune.report.export.pick import Choice
 from kdtune.report.export.results.members import EvaluatedModel, checked, references_of
 from kdtune.report.export.results.metrics import spread
+from kdtune.runs.choosing import training_values, values_to_choose_by
 from kdtune.runs.objectives import Objective, front_mask, recorded_values
-from kdtune.runs.reader import Run
+from kdtune.runs.reader import Run, is_feasible, objective_values
 from kdtune.runs.records import ALL
+from kdtune.runs.state import ModelState, RunState
 
 if TYPE_CHECKING:
     from kdtune.sweep.replicates import Replicate
@@ -87,23 +90,46 @@ def students_of(
     return found
 
 
-def best_students(run: Run, students: Sequence[EvaluatedModel]) -> list[EvaluatedModel]:
-    """Return the students that are feasible and non-dominated among these on validation, best in the first objective
-    first.
+def choices_among(run: Run, state: RunState, students: Sequence[EvaluatedModel]) -> list[Choice]:
+    """Return the students that are feasible and non-dominated among these on validation, with what they are chosen by.
 
-    They are judged as the search judged its trials: each by its own recorded values.
+    They are judged as the search judged its trials: each by its own recorded values, corrected by its training examples
+    unless the run is read raw. The trials that are not candidates take part in estimating that correction.
+
+    Returns:
+        The best in the first objective first.
     """
     objectives = run.objectives
-    values = np.array([[s.searched.get(o.name, np.nan) for o in objectives] for s in students], dtype=float)
-    feasible = np.array(
-        [
-            all(c.violation(s.searched.get(c.name, np.nan)) <= 0 for c in run.record.constraints)
-            for s in students
-        ]
-    )
-    chosen = np.flatnonzero(front_mask(values, objectives, feasible)).tolist()
+    names = [objective.name for objective in objectives]
+    candidates = [_as_state(student, objectives) for student in students]
+    ids = {candidate.id for candidate in candidates}
+    rest = [trial for trial in state.trials.values() if trial.state == "done" and trial.id not in ids]
+    models = [*candidates, *rest]
+    feasible = np.array([is_feasible(model, run.record.constraints) for model in models], dtype=bool)
+    values = objective_values(models, names) if run.raw else values_to_choose_by(models, names, feasible)
+    n = len(candidates)
+    chosen = np.flatnonzero(front_mask(values[:n], objectives, feasible[:n])).tolist()
+    front = [
+        Choice(candidates[k].id, candidates[k].values, dict(zip(names, values[k].tolist(), strict=True)))
+        for k in chosen
+    ]
     first = objectives[0]
-    return sorted((students[k] for k in chosen), key=lambda s: first.measure.badness(s.searched[first.name]))
+    return sorted(front, key=lambda choice: first.measure.badness(choice.values[first.name]))
+
+
+def _as_state(student: EvaluatedModel, objectives: Sequence[Objective]) -> ModelState:
+    trained = student.trained
+    found = training_values(trained.recorded, objectives)
+    return ModelState(
+        trained.id,
+        "student",
+        trained.config,
+        trained.recorded.epoch,
+        state="done",
+        values=dict(student.searched),
+        seen=found.seen,
+        pooled=found.pooled,
+    )
 
 
 def seed_numbers(

@@ -11,7 +11,15 @@ from kdtune.report.drawing.style import COLOURS, INK, MUTED, PAPER, WIDE, new_fi
 from kdtune.report.study import published
 from kdtune.report.study.figures.curves import CROSSES, published_points
 from kdtune.report.study.results.reading import Series, Study
-from kdtune.report.study.statistics.significance import NULLS, Null, expected_floor, measured_floor, tally
+from kdtune.report.study.statistics.significance import (
+    FEW_CLASSES,
+    FEW_CLASSES_WARNING,
+    NULLS,
+    Null,
+    expected_floor,
+    measured_floor,
+    tally,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +36,8 @@ def affected(study: Study, series: Series, null: Null) -> Picture:
         "Benjamini–Hochberg. Dashed: what identical models give on average (simulated). Dotted: NDS seeds against "
         "other NDS seeds."
     )
+    if null == "ratio" and len(study.record.classes) < FEW_CLASSES:
+        caption += f" {FEW_CLASSES_WARNING}"
     paper = published.classes_of(study.record.dataset, series.pair)
     if paper is not None and set(paper.students) & set(series.temperatures):
         caption += f" Crosses: {CROSSES}."

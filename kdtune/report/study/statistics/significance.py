@@ -23,6 +23,10 @@ NULLS: dict[Null, str] = {
 CORRECTIONS: tuple[Correction, ...] = (None, "holm", "bh")
 FEW_CLASSES = 10
 """With fewer classes than this, a change in one class moves the ratios of all others noticeably."""
+FEW_CLASSES_WARNING = (
+    "With few classes, a class that changes moves the model's accuracy, and with it the ratios of all other classes, "
+    "which then seem affected too."
+)
 
 _MOST_SPLITS = 500
 _SIMULATIONS = 400

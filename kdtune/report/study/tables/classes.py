@@ -13,6 +13,7 @@ from kdtune.report.study.statistics.quantities import spread, spread_of
 from kdtune.report.study.statistics.significance import (
     CORRECTIONS,
     FEW_CLASSES,
+    FEW_CLASSES_WARNING,
     NULLS,
     Floor,
     Null,
@@ -25,11 +26,6 @@ from kdtune.report.study.statistics.significance import (
 from kdtune.report.study.tables.cells import PUBLISHED, percent
 from kdtune.report.study.tables.rendering import Table
 from kdtune.runs.records import ALL
-
-FEW_CLASSES_WARNING = (
-    "With few classes, a class that changes moves the model's accuracy, and with it the ratios of all other classes, "
-    "which then seem affected too."
-)
 
 MOST_ON_PAGE = 40
 """A table of more classes than this is written only as a file."""

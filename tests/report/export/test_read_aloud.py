@@ -1,0 +1,147 @@
+"""The page as its reader meets it: on fronts of real sweeps, in sentences, on a phone, on paper."""
+
+import html
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pandas
+import pytest
+
+from kdtune.report.drawing.picture import Picture, picture
+from kdtune.report.export.figures import front
+from kdtune.report.export.page.losses import losses, ratios_in_words
+from kdtune.report.export.page.report import page
+from kdtune.report.export.page.sentences import opening
+from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.recommendation import Recommendation
+from tests.report.export.real_fronts import NAMES, read_front
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+GROUPS = pandas.DataFrame(
+    {"id": ["t0000"], "attribute": ["sex"], "group": ["Female"], "n": [9], "accuracy": [0.5]}
+)
+
+
+def without_groups(findings: Findings) -> Findings:
+    """Return the findings as if the data had no groups."""
+    record = replace(findings.record, attributes={}, objectives=("accuracy",))
+
+    def alone(splits: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+        bare = {
+            **splits["test"],
+            "attributes": {},
+            "calibration": {"all": splits["test"]["calibration"]["all"]},
+        }  # type: ignore[index]
+        return {**splits, "test": bare}
+
+    models = [replace(m, splits=alone(dict(m.splits))) for m in findings.models]  # type: ignore[arg-type]
+    n = len(findings.members)
+    return replace(
+        findings,
+        record=record,
+        objectives=findings.objectives[:1],
+        members=tuple(models[:n]),
+        baselines=tuple(models[n:]),
+        recommendation=Recommendation("none", None, (), {}),
+    )
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Picture]:
+    return {name: picture("front", "The front", "", partial(front.draw, read_front(name))) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def pages(drawn: dict[str, Picture]) -> dict[str, str]:
+    written = {name: page(read_front(name), [drawn[name]], GROUPS) for name in NAMES}
+    written["no groups"] = page(without_groups(read_front("adult")), [drawn["adult"]], GROUPS[:0])
+    return written
+
+
+def text_of(written: str) -> str:
+    body = re.sub(r"<(svg|style).*?</\1>", " ", written, flags=re.DOTALL)
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)))
+
+
+def test_a_share_is_written_in_one_form(pages: dict[str, str]) -> None:
+    """0.671 and 67.1 % stand for the same number: only one of them may be on the page."""
+    for name in NAMES:
+        said = text_of(pages[name])
+        for model in read_front(name).models:
+            for value in (model.value("accuracy"), model.value("eod"), model.value("dpd")):
+                assert f"{100 * value:.1f}" in said or model.role == "teacher"
+                assert not re.search(rf"(?<![\d.]){re.escape(f'{value:.3f}')}(?!\d)", said), value
+
+
+def test_which_group_loses_is_said_in_words() -> None:
+    findings = read_front("compas")
+    said = losses(findings, findings.focus)
+    groups = findings.focus.splits["test"]["attributes"]["race"]["groups"]
+    rates = {g["group"]: g["by_class"][1] for g in groups}
+    low, high = sorted(rates, key=lambda name: rates[name]["tpr"]["value"])
+    assert f"recognised least often in {low}: {100 * rates[low]['tpr']['value']:.1f}" in said
+    assert f"of {rates[low]['n']:,}, against {100 * rates[high]['tpr']['value']:.1f}" in said
+    assert "The EOD over race" in said
+    assert "beyond noise" in said
+    [ratio] = ratios_in_words(findings, findings.focus, "race")
+    shares = [rates[name]["selection_rate"]["value"] for name in rates]
+    assert f"a ratio of {min(shares) / max(shares):.2f}, below four fifths" in ratio
+
+
+def test_without_groups_the_class_that_loses_is_named(pages: dict[str, str]) -> None:
+    findings = without_groups(read_front("adult"))
+    said = opening(findings)[2]
+    assert "the class recognised least often is '>50K'" in said
+    assert "'>50K' loses" in said
+    assert "The data have no groups" in text_of(pages["no groups"])
+
+
+def test_a_gap_within_noise_is_called_so() -> None:
+    findings = read_front("compas")
+    member = findings.focus
+    numbers = member.splits["test"]["attributes"]["race"]
+    small = {**numbers, "eod": {**numbers["eod"], "value": 0.02}}
+    test = {**member.splits["test"], "attributes": {**member.splits["test"]["attributes"], "race": small}}
+    assert "is within noise" in losses(findings, replace(member, splits={**member.splits, "test": test}))
+
+
+def test_every_cell_can_stand_alone_on_a_phone(pages: dict[str, str]) -> None:
+    for written in pages.values():
+        assert written.count("<td ") == written.count('role="cell" data-head="')
+        assert 'data-head=""' not in written
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium to lay the page out")
+def test_nothing_is_wider_than_a_phone(pages: dict[str, str], tmp_path: Path) -> None:
+    for name, written in pages.items():
+        (tmp_path / "report.html").write_text(written, encoding="utf-8")
+        script = (
+            "const d = document.getElementById('f').contentDocument;"
+            "const wide = [...d.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth + 1);"
+            "document.title = `${d.documentElement.scrollWidth - d.documentElement.clientWidth} ${wide.length}`"
+        )
+        (tmp_path / "phone.html").write_text(
+            f'<iframe id="f" src="report.html" style="border:0;width:390px;height:3000px" onload="{script}"></iframe>'
+        )
+        shown = subprocess.run(
+            [
+                str(CHROMIUM),
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--allow-file-access-from-files",
+                "--disable-web-security",
+                f"--user-data-dir={tmp_path / 'profile'}",
+                "--dump-dom",
+                f"file://{tmp_path / 'phone.html'}",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        assert "<title>0 0</title>" in shown.stdout, name
