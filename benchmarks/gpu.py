@@ -22,6 +22,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+try:
+    import pydantic  # noqa: F401  # the one package beyond torch, torchvision and numpy that this needs
+except ModuleNotFoundError:
+    raise SystemExit(
+        "benchmarks.gpu needs pydantic. Where no registry is reached, carry its wheels there: 'pip download pydantic "
+        "-d wheels' here, 'pip install --no-index --find-links wheels pydantic' there"
+    ) from None
+
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Distillation, Job, TrainConfig
 from kdtune.distill.steps import Step, fused_step, noise_logits, solo_step

@@ -207,6 +207,8 @@ class Session:
             reports=self.reader.found,
             doubts=self.intervals.doubts,
             rankings=self.intervals.rankings,
+            resolution=self.intervals.resolution,
+            run=None if self.files is None else self.files.root,
             log=self.log_lines,
             loading=self.source.loading,
             error="the run directory is gone" if self.source.health.gone else self.source.health.error,

@@ -30,6 +30,12 @@ def names() -> list[str]:
     return list(datasets)
 
 
+def default_option(name: str, option: str) -> Any:
+    """Return the default of a loader's option; None where it has no such option."""
+    parameter = inspect.signature(datasets.get(name)).parameters.get(option) if name in datasets else None
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+
 def load(name: str, **options: Any) -> Dataset:
     """Load the data set `name` with the options of its loader.
 

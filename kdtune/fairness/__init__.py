@@ -7,6 +7,7 @@ from kdtune.fairness._classes import class_bias, disagreement, mean_class_bias
 from kdtune.fairness._comparison import Comparison, compare, corrected
 from kdtune.fairness._counting import count
 from kdtune.fairness._counts import Counts
+from kdtune.fairness._denominators import Denominator, small_denominators
 from kdtune.fairness._individual import ExamplePairs, individual_fairness
 from kdtune.fairness._intervals import (
     BaseRateGap,
@@ -50,6 +51,7 @@ __all__ = [
     "Changes",
     "Comparison",
     "Counts",
+    "Denominator",
     "ExamplePairs",
     "Interval",
     "RateRatios",
@@ -84,6 +86,7 @@ __all__ = [
     "predictive_parity_difference",
     "rate_ratios",
     "recall",
+    "small_denominators",
     "wilson",
     "worst_subgroup_accuracy",
 ]

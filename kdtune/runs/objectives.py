@@ -33,6 +33,7 @@ __all__ = [
     "find_measure",
     "front_hypervolume",
     "front_mask",
+    "hypervolume_added",
     "judged_by_worst_class",
     "objective_of",
     "own_measures",
@@ -42,6 +43,8 @@ __all__ = [
 
 BEYOND_MAJORITY = 3.3
 """Standard errors: of 100 models that do not beat the majority, one has more with a probability of 5 %."""
+
+_CORNER = 1.1
 
 Attributes = Collection[str]
 """Names of sensitive attributes, in order; a mapping from them to their groups, where one group may be named."""
@@ -259,16 +262,23 @@ def front_mask(
 
 
 def front_hypervolume(values: np.ndarray, objectives: Sequence[Objective]) -> float:
-    """Return the share of the objectives' unit cube that rows of `values` [n, objectives] dominate.
+    """Return the share of the objectives' box that rows of `values` [n, objectives] dominate.
 
-    Each value is placed on [0, 1] by its measure's `badness`; the reference point is (1, …, 1), the worst there is.
+    Each value is placed on [0, 1] by its measure's `badness`. The box reaches a tenth beyond the worst there is, so
+    that a student counts which is at its worst in one objective, such as with a class that it has not learnt yet.
     """
     rows = np.asarray(values, dtype=float).reshape(-1, len(objectives))
     if not len(rows):
         return 0.0
-    return pareto.hypervolume(
-        badness_of(rows, objectives), ["min"] * len(objectives), np.ones(len(objectives))
-    )
+    corner = np.full(len(objectives), _CORNER)
+    volume = pareto.hypervolume(badness_of(rows, objectives), ["min"] * len(objectives), corner)
+    return volume / float(corner.prod())
+
+
+def hypervolume_added(values: np.ndarray, others: np.ndarray, objectives: Sequence[Objective]) -> float:
+    """Return how much hypervolume rows of `values` add to that of `others`, [n, objectives] and [m, objectives]."""
+    both = np.concatenate([np.reshape(rows, (-1, len(objectives))) for rows in (values, others)])
+    return front_hypervolume(both, objectives) - front_hypervolume(others, objectives)
 
 
 def badness_of(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray:

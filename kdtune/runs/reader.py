@@ -16,7 +16,7 @@ from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import find_run
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
-from kdtune.runs.objectives import Objective, front_hypervolume, front_mask, objective_of
+from kdtune.runs.objectives import Objective, front_hypervolume, front_mask, hypervolume_added, objective_of
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.predictions import Validation, read_answers, read_validation
 from kdtune.runs.records import Report, RunRecord
@@ -33,7 +33,8 @@ class Status:
     Attributes:
         state: as recorded, or `lost` if the driver died without recording an end.
         trials: number of trials in each state.
-        hypervolume: of the front so far, on the objectives' unit cube.
+        hypervolume: of the front so far, as a share of the objectives' box.
+        added: how much of it lies beyond what teachers and non-distilled students dominate; NaN without any.
         front: ids of the trials on it.
         seconds_left: estimate from the trials so far; None if there is none.
     """
@@ -48,6 +49,7 @@ class Status:
     budget: int | None
     front: tuple[str, ...]
     hypervolume: float
+    added: float
     seconds_left: float | None
 
 
@@ -191,8 +193,15 @@ class Run:
             budget=self.record.trials,
             front=tuple(trial.id for trial, on in zip(done, on_front, strict=True) if on),
             hypervolume=front_hypervolume(values[on_front], self.objectives),
+            added=self._added(state, values[on_front]),
             seconds_left=None if liveness == "lost" else seconds_left(state, self.record, time.time()),
         )
+
+    def _added(self, state: RunState, values: np.ndarray) -> float:
+        baselines = [model for model in state.baselines.values() if model.state == "done"]
+        others = objective_values(baselines, self.record.objectives)
+        others = others[~np.isnan(others).any(axis=1)]
+        return hypervolume_added(values, others, self.objectives) if len(others) else float("nan")
 
     def front_of(self, state: RunState) -> tuple[list[ModelState], np.ndarray]:
         """Return the trials done in a state, and which of them are on the front (bool [n])."""

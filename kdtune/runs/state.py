@@ -108,6 +108,11 @@ class RunState:
                 model.seen = _numbers(event.get("seen", {}))
                 model.pooled = _numbers(event.get("pooled", {}))
                 model.seconds += float(event.get("seconds") or 0.0)
+            case "values":
+                model = self.model(event["id"])
+                if model is None:
+                    raise KeyError(event["id"])
+                model.values.update({str(name): float(value) for name, value in event["values"].items()})
             case "front":
                 self.hypervolume.append((int(event["done"]), float(event["hypervolume"])))
             case "away":

@@ -79,6 +79,8 @@ class Summary:
     Attributes:
         data: what was made of the data, what was left out and what is in doubt, a line each.
         group_sizes: validation examples by sensitive attribute and group.
+        group_classes: the same by class too.
+        undefined: rates without a denominator, a line each.
         trials: all of them, without doubts and class bias.
         resolution: what of the front is beyond noise.
         conclusion: the last line of a sweep; empty while there is no front.
@@ -90,6 +92,8 @@ class Summary:
     constraints: tuple[str, ...]
     data: tuple[str, ...]
     group_sizes: Mapping[str, Mapping[str, int]]
+    group_classes: Mapping[str, Mapping[str, Mapping[str, int]]]
+    undefined: tuple[str, ...]
     classes: tuple[str, ...]
     baselines: tuple[Member, ...]
     front: tuple[Member, ...]
@@ -108,12 +112,21 @@ def summarise(run: Run) -> Summary:
     state = run.state()
     front = run.front_states(state)
     found = resolution(run, state, front)
+    counts, groups = _by_group(run, state), run.record.attributes
     return Summary(
         status=run.status(state),
         objectives=run.record.objectives,
         constraints=tuple(str(constraint) for constraint in run.record.constraints),
         data=run.record.data_notes,
-        group_sizes=_group_sizes(run, state),
+        group_sizes={
+            name: dict(zip(groups[name], map(int, c.group_sizes), strict=True)) for name, c in counts.items()
+        },
+        group_classes={name: _by_class(c, groups[name], run.record.classes) for name, c in counts.items()},
+        undefined=tuple(
+            f"{name}: {line}"
+            for name, c in counts.items()
+            for line in c.undefined(groups[name], run.record.classes)
+        ),
         classes=run.record.classes,
         baselines=tuple(_member(run, model, state) for model in state.baselines.values()),
         front=tuple(_member(run, model, state) for model in front),
@@ -199,16 +212,20 @@ def _plain_member(model: ModelState, objectives: Sequence[str]) -> Member:
     )
 
 
-def _group_sizes(run: Run, state: RunState) -> dict[str, dict[str, int]]:
-    """Return the validation sizes, from the first report there is."""
+def _by_group(run: Run, state: RunState) -> dict[str, Counts]:
+    """Return the validation counts by attribute, from the first report there is: their sizes are those of all."""
     for model in (*state.baselines.values(), *state.trials.values()):
         if model.epoch and (report := run.first_report(model.id)):
-            counts = report.counts
-            sizes = {name: item.examples.sum(axis=1).tolist() for name, item in counts.items() if name != ALL}
-            groups = run.record.attributes
-            if any(len(n) != len(groups.get(name, ())) for name, n in sizes.items()):
+            counts = {name: item for name, item in report.counts.items() if name != ALL}
+            groups, classes = run.record.attributes, len(run.record.classes)
+            if any(c.examples.shape != (len(groups.get(name, ())), classes) for name, c in counts.items()):
                 raise RunError(
                     f"{run.files.reports(model.id)}: its groups are not those of {run.files.record}"
                 )
-            return {name: dict(zip(groups[name], n, strict=True)) for name, n in sizes.items()}
+            return counts
     return {}
+
+
+def _by_class(counts: Counts, groups: Sequence[str], classes: Sequence[str]) -> dict[str, dict[str, int]]:
+    rows = counts.examples.tolist()
+    return {group: dict(zip(classes, row, strict=True)) for group, row in zip(groups, rows, strict=True)}

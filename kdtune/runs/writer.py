@@ -152,6 +152,12 @@ class RunWriter:
         self._emit(event)
         return values
 
+    def values(self, model_id: str, values: Mapping[str, float]) -> None:
+        """Record measures of a model that no report of its own gives, once: its class bias against another model."""
+        model = self.state.model(model_id)
+        if model is not None and not set(values) <= set(model.values):
+            self._emit({"kind": "values", "id": model_id, "values": dict(values)})
+
     def front(self, done: int, hypervolume: float) -> None:
         """Record the hypervolume after `done` trials."""
         self._emit({"kind": "front", "done": done, "hypervolume": hypervolume})

@@ -1,11 +1,14 @@
 """What a sweep compares its students with: their teachers, and the same students without a teacher."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from kdtune.errors import InputError, SweepError
+from kdtune.fairness import mean_class_bias
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import baseline_id
+from kdtune.runs.writer import RunWriter
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.recorded_models import PlannedModel, RecordedModels
 
@@ -68,6 +71,22 @@ def check_teachers(
             f"otherwise? On validation {', and '.join(better)}. teacher.classes says what its outputs mean, "
             "teacher.normalisation what its inputs were; a new run with --set teacher.check=false goes on all the same"
         )
+
+
+def record_class_bias(
+    plan: Plan, models: RecordedModels, planned: Sequence[PlannedModel], writer: RunWriter
+) -> None:
+    """Record the class bias of each student trained without a teacher, against the teacher that its pairs share.
+
+    It shows what the same network does to the classes by itself.
+    """
+    counts = {(model.role, model.job.architecture): models.last_counts(model) for model in planned}
+    for model in planned:
+        teachers = {p.teacher for p in plan.space.pairs if p.student == model.job.architecture}
+        if model.role == "nds" and len(teachers) == 1:
+            bias = mean_class_bias(counts["nds", model.job.architecture], counts["teacher", teachers.pop()])
+            if not math.isnan(bias):
+                writer.values(model.id, {"class_bias_teacher": bias})
 
 
 def references_of(

@@ -18,7 +18,13 @@ from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.state import ModelState
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.baselines import check_teachers, make_baselines, planned_baselines, references_of
+from kdtune.sweep.baselines import (
+    check_teachers,
+    make_baselines,
+    planned_baselines,
+    record_class_bias,
+    references_of,
+)
 from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.recorded_models import RecordedModels
@@ -55,6 +61,7 @@ def run_search(
     if trainer.stopping():
         raise SweepError("stopped before the first trial")
     check_teachers(plan, models, planned, partial(writer.run_state, "preparing"))
+    record_class_bias(plan, models, planned, writer)
     references = references_of(plan, models, planned)
     teachers = models.trained_teachers(planned)
     augment = plan.space.train_config().augment

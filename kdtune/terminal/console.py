@@ -1,6 +1,7 @@
 """Prints tables on standard output and narration on standard error."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -23,6 +24,8 @@ from kdtune.text import duration, number, plain, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140
 _ANY_WIDTH = 10_000
+_FEW_CLASSES = 4
+_MOST_UNDEFINED = 5
 _WIDE = 115
 """A narrower terminal shows neither chance values nor settings other than T and α, so that no number is cut off."""
 
@@ -45,7 +48,8 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     tally = ", ".join(f"{n} {state}" for state, n in status.trials.items() if n or state == "done")
     budget = f" of {status.budget}" if status.budget else ""
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
-    console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{left}")
+    beyond = "" if math.isnan(status.added) else f" ({status.added:.4f} of it beyond the baselines)"
+    console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{beyond}{left}")
     print_table(_front_table(summary, wide=console.width >= _WIDE))
     for line in [*_chosen_by(run, summary), *_notes(summary)]:
         console.print(plain(line), style="dim")
@@ -128,12 +132,13 @@ def _cells(member: Member, measures: Sequence[str], by_chance: Collection[str]) 
 def _chosen_by(run: Run, summary: Summary) -> list[str]:
     """Say what chose the members of the front, where the values on validation alone choose others."""
     chosen = {member.id for member in summary.front}
-    others = len(set(summary.raw_front) - chosen)
     if run.raw or chosen == set(summary.raw_front):
         return []
+    missing = len(set(summary.raw_front) - chosen)
+    rest = f"{missing} of them not shown here" if missing else "all of them shown here"
     return [
         "chosen by validation, corrected by training examples; validation alone chooses "
-        f"{len(summary.raw_front)} students, {others} of them others (--raw)"
+        f"{len(summary.raw_front)} students, {rest} (--raw)"
     ]
 
 
@@ -141,8 +146,7 @@ def _notes(summary: Summary) -> list[str]:
     notes = [*_trivial(summary), *remarks(summary.resolution), *(f"data: {line}" for line in summary.data)]
     if summary.constraints:
         notes.append(f"feasible: {'; '.join(summary.constraints)}")
-    for attribute, sizes in summary.group_sizes.items():
-        notes.append(f"{attribute}: " + ", ".join(f"{group} {n:,}" for group, n in sizes.items()))
+    notes += _sizes(summary)
     for name in summary.objectives:
         doubts = [m.doubts[name] for m in (*summary.front, *summary.baselines) if name in m.doubts]
         if not doubts:
@@ -154,6 +158,26 @@ def _notes(summary: Summary) -> list[str]:
                 f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value requires wrong answers"
             )
     return notes
+
+
+def _sizes(summary: Summary) -> list[str]:
+    """Return the validation sizes by group, and by class where there are few, and the rates that have no examples."""
+    notes = []
+    for attribute, groups in summary.group_classes.items():
+        told = []
+        for group, classes in groups.items():
+            shown = f"{group} {sum(classes.values()):,}"
+            if len(classes) <= _FEW_CLASSES:
+                shown += f" ({', '.join(f'{name} {n:,}' for name, n in classes.items())})"
+            told.append(shown)
+        line = f"{attribute}: {', '.join(told)}"
+        if len(summary.classes) > _FEW_CLASSES:
+            n, name, group = min((n, c, g) for g, by_class in groups.items() for c, n in by_class.items())
+            line += f"; the smallest class of a group: {name} in {group}, {n:,}"
+        notes.append(line)
+    more = len(summary.undefined) - _MOST_UNDEFINED
+    notes += [f"undefined: {line}" for line in summary.undefined[:_MOST_UNDEFINED]]
+    return [*notes, f"undefined: {more:,} more rates"] if more > 0 else notes
 
 
 def _trivial(summary: Summary) -> list[str]:

@@ -20,6 +20,7 @@ from kdtune.runs.objectives import (
     applicable,
     front_hypervolume,
     front_mask,
+    hypervolume_added,
     why_trivial,
 )
 from kdtune.runs.records import ALL, Report
@@ -181,10 +182,21 @@ def test_hypervolume_in_closed_form() -> None:
     objectives = [Objective.parse("accuracy", ["s"]), Objective.parse("eod", ["s"])]
     assert front_hypervolume(np.empty((0, 2)), objectives) == 0.0
     assert front_hypervolume(np.array([[1.0, 0.0]]), objectives) == 1.0
-    assert front_hypervolume(np.array([[0.75, 0.5]]), objectives) == pytest.approx(0.75 * 0.5)
+    box = 1.1 * 1.1
+    one = np.array([[0.75, 0.5]])
+    assert front_hypervolume(one, objectives) == pytest.approx(0.85 * 0.6 / box)
     two = np.array([[0.75, 0.5], [0.5, 0.25]])
-    assert front_hypervolume(two, objectives) == pytest.approx(0.75 * 0.5 + 0.5 * 0.25)
-    assert front_hypervolume(np.array([[0.75, 0.5], [0.9, math.nan]]), objectives) == pytest.approx(0.375)
+    assert front_hypervolume(two, objectives) == pytest.approx((0.85 * 0.6 + 0.6 * 0.25) / box)
+    assert front_hypervolume(np.array([*one, [0.9, math.nan]]), objectives) == pytest.approx(0.51 / box)
+    assert hypervolume_added(two, one, objectives) == pytest.approx(0.6 * 0.25 / box)
+    assert hypervolume_added(one, two, objectives) == 0
+    assert hypervolume_added(one, np.empty((0, 2)), objectives) == front_hypervolume(one, objectives)
+
+
+def test_a_class_that_is_not_learnt_yet_does_not_make_the_hypervolume_zero() -> None:
+    objectives = [Objective.parse(name, []) for name in ("accuracy", "worst_class_accuracy")]
+    worse, better = (front_hypervolume(np.array([[accuracy, 0.0]]), objectives) for accuracy in (0.5, 0.9))
+    assert 0 < worse < better < front_hypervolume(np.array([[0.9, 0.1]]), objectives)
 
 
 def test_front_goes_by_the_directions() -> None:

@@ -137,6 +137,10 @@ def test_summary_agrees_with_the_tables(finished: Run) -> None:
     assert summary.status.trials["failed"] == 1
     sizes = finished.reports("teacher-x")[0].counts["sex"].group_sizes.tolist()
     assert summary.group_sizes == {"sex": dict(zip(("f", "m"), sizes, strict=True))}
+    examples = finished.reports("teacher-x")[0].counts["sex"].examples.tolist()
+    by_class = {g: dict(zip("abc", row, strict=True)) for g, row in zip("fm", examples, strict=True)}
+    assert summary.group_classes == {"sex": by_class}
+    assert summary.undefined == ()
 
 
 def test_doubt_is_of_the_epoch_that_the_value_is_of(finished: Run, make_report: Any) -> None:

@@ -18,7 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 import kdtune
-from kdtune.fairness import count
+from kdtune.fairness import count, mean_class_bias
 from kdtune.files import dumps
 from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
@@ -97,6 +97,15 @@ def test_every_finished_model_keeps_its_answers_on_validation(small_run: Any) ->
             n_classes=counts["color"].n_classes,
             n_groups=counts["color"].n_groups,
         )
+
+
+def test_a_student_without_a_teacher_has_a_class_bias_too(small_run: Any) -> None:
+    """Against the one teacher that its pairs have: it shows what the network does to the classes by itself."""
+    baselines = small_run.state().baselines
+    for nds, teacher in (("nds-lenet5", "teacher-resnet8"), ("nds-mlp-16", "teacher-lenet5")):
+        counts = [small_run.report(name).counts[ALL] for name in (nds, teacher)]
+        assert baselines[nds].values["class_bias_teacher"] == mean_class_bias(*counts)
+        assert "class_bias_teacher" not in baselines[teacher].values
 
 
 def test_reports_say_where_student_and_teacher_disagree(small_run: Any) -> None:

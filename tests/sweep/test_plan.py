@@ -10,7 +10,7 @@ import torch
 
 from kdtune import models
 from kdtune.data import Split
-from kdtune.errors import InputError, SpaceError
+from kdtune.errors import DataError, InputError, SpaceError
 from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Speed, make_plan
 
@@ -243,3 +243,23 @@ def test_students_that_know_nothing_stay_off_the_front_unless_they_are_asked_for
     assert str(plan_of(objectives=objectives, trivial="exclude").constraints[-1]) == bound
     assert plan_of(objectives=objectives, trivial="keep").constraints == ()
     assert parse_space({"dataset": {"name": "blobs"}, "pairs": ["a->b"]}, "x").trivial == "exclude"
+
+
+def test_a_gap_that_rests_on_a_handful_is_refused_by_name(plan_of: Any, make_dataset: Any) -> None:
+    """Groups are large enough, but one of them has two examples of a class: fewer than the data's min_group."""
+    data = make_dataset(n=64)
+    codes = data.validation.groups["sex"].clone()
+    low = (data.validation.labels == 0) & (codes == 1)
+    codes[low.nonzero().flatten()[2:]] = 0
+    validation = replace(data.validation, groups={**data.validation.groups, "sex": codes})
+    data = replace(data, validation=validation)
+    dataset = {"name": "blobs", "min_group": 10}
+    with pytest.raises(
+        DataError, match=r"'eod' compares rates out of fewer than 10 .*'m' has 2 of class 'low'"
+    ):
+        plan_of(data, objectives=["accuracy", "eod"], dataset=dataset)
+    with pytest.raises(DataError, match="'eod' compares rates"):
+        plan_of(data, objectives=["accuracy", "dpd"], constraints={"eod": "<= 0.5"}, dataset=dataset)
+    assert plan_of(data, objectives=["accuracy", "dpd"], dataset=dataset)
+    assert plan_of(data, objectives=["accuracy", "eod"], dataset={"name": "blobs", "min_group": 2})
+    assert plan_of(data, objectives=["accuracy", "eod"]), "a loader without min_group sets no limit"

@@ -10,15 +10,17 @@ import pickle
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from kdtune.runs.records import Report
+from kdtune.fairness import Comparison
+from kdtune.runs.comparison.resolution import Resolution
+from kdtune.runs.records import ALL, Report
 from kdtune.runs.summary import Doubt
 
 from ..state.importance import importance
-from .questions import DoubtOf, Question
+from .questions import DoubtOf, Question, ResolutionOf
 
 FAILURES = (OSError, EOFError, ValueError, pickle.PickleError, struct.error)
 """What `ask` raises when the process has died or does not answer in our language."""
@@ -54,9 +56,12 @@ class Helper:
             FAILURES: the process can't answer any more.
         """
         if isinstance(question, DoubtOf):
-            if question.report is None:
+            if question.report is None or (question.against and question.reference is None):
                 return None
-            _send(self.questions, ("doubt", question.key[2], attributes, question.report))
+            asked = ("doubt", question.key[2], attributes, question.report, question.reference)
+            _send(self.questions, asked)
+        elif isinstance(question, ResolutionOf):
+            _send(self.questions, ("resolution", question.run, question.members, question.done))
         else:
             _send(self.questions, ("importance", question.columns, question.values))
         return _receive(self.answers)
@@ -109,14 +114,42 @@ def main() -> None:
             return
 
 
-def _doubt(name: str, attributes: list[str], report: Report) -> Doubt:
+def _doubt(name: str, attributes: list[str], report: Report, reference: Report | None) -> Doubt:
     from kdtune.runs.objectives import Objective
-    from kdtune.runs.summary import doubt
+    from kdtune.runs.summary import bias_doubt, doubt
 
+    if reference is not None:
+        return bias_doubt(report.counts[ALL], reference.counts[ALL])
     return doubt(report, Objective.parse(name, attributes))
 
 
-_ANSWERS: dict[str, Callable[..., Any]] = {"doubt": _doubt, "importance": importance}
+class _Resolver:
+    """What of fronts is beyond noise; comparisons that were made are kept."""
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+
+    def __call__(self, path: Path, members: Sequence[str], done: int) -> Resolution:
+        from kdtune.runs.comparison.of_run import resolution
+        from kdtune.runs.events import StateReader
+        from kdtune.runs.reader import open_run
+
+        if path != self._path:
+            self._path, self._run = path, open_run(path)
+            self._reader, self._known = (
+                StateReader(self._run.files.events),
+                dict[tuple[str, ...], Comparison](),
+            )
+        state = self._reader.update()
+        models = [state.trials[model_id] for model_id in members]
+        return resolution(self._run, state, models, self._known, done=done)
+
+
+_ANSWERS: dict[str, Callable[..., Any]] = {
+    "doubt": _doubt,
+    "importance": importance,
+    "resolution": _Resolver(),
+}
 
 
 if __name__ == "__main__":

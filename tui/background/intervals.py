@@ -5,12 +5,13 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from kdtune.runs.comparison.resolution import Resolution
 from kdtune.runs.records import Report
 from kdtune.runs.summary import Doubt
 
 from ..state.importance import Importance
 from .helper import FAILURES, Helper
-from .questions import DoubtKey, DoubtOf, Question, RankingOf
+from .questions import DoubtKey, DoubtOf, Question, RankingOf, ResolutionOf
 
 KEPT = 20_000
 """Intervals that are remembered; beyond, all are forgotten and asked for again."""
@@ -29,6 +30,7 @@ class BackgroundIntervals:
     Attributes:
         doubts: the intervals and chance floors that have been computed.
         rankings: the last answer by measure; it may belong to a state a little older than the one asked for.
+        resolution: what of the front is beyond noise; likewise. None while it is not known.
         revision: grows when either does.
     """
 
@@ -37,7 +39,9 @@ class BackgroundIntervals:
     ) -> None:
         self.doubts: dict[DoubtKey, Doubt] = {}
         self.rankings: dict[str, Sequence[Importance]] = {}
+        self.resolution: Resolution | None = None
         self.revision = 0
+        self._resolved: ResolutionOf | None = None
         self._ranked: dict[str, Hashable] = {}
         self._attributes = list(attributes)
         self._read = read
@@ -69,6 +73,8 @@ class BackgroundIntervals:
     def _knows(self, question: Question) -> bool:
         if isinstance(question, DoubtOf):
             return question.key in self.doubts
+        if isinstance(question, ResolutionOf):
+            return question == self._resolved
         return self._ranked.get(question.measure) == question.state
 
     def stop(self) -> None:
@@ -96,8 +102,8 @@ class BackgroundIntervals:
             try:
                 if self._helper is None:
                     self._helper = Helper()
-                if isinstance(question, DoubtOf) and question.report is None:
-                    question = replace(question, report=self._read(question.key[0], question.key[1]))
+                if isinstance(question, DoubtOf):
+                    question = self._with_reports(question)
                 answer = self._helper.ask(question, self._attributes)
             except FAILURES:
                 self._failed += 1
@@ -108,10 +114,19 @@ class BackgroundIntervals:
             if answer is not None:
                 self._remember(question, answer)
 
+    def _with_reports(self, question: DoubtOf) -> DoubtOf:
+        if question.report is None:
+            question = replace(question, report=self._read(question.key[0], question.key[1]))
+        if question.against is not None and question.reference is None:
+            question = replace(question, reference=self._read(*question.against))
+        return question
+
     def _remember(self, question: Question, answer: Any) -> None:
         if isinstance(question, RankingOf):
             self.rankings[question.measure] = answer
             self._ranked[question.measure] = question.state
+        elif isinstance(question, ResolutionOf):
+            self.resolution, self._resolved = answer, question
         else:
             if len(self.doubts) > KEPT:
                 self.doubts = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +15,18 @@ DoubtKey = tuple[str, int, str]
 
 @dataclass(frozen=True)
 class DoubtOf:
-    """The question how far a gap in a report can be trusted.
+    """The question how far a gap or a class bias in a report can be trusted.
 
     Attributes:
         report: None if it has yet to be read.
+        against: model and epoch of the report that class bias is measured against; None for a gap.
+        reference: that report; None if it has yet to be read.
     """
 
     key: DoubtKey
     report: Report | None = None
+    against: tuple[str, int] | None = None
+    reference: Report | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,22 @@ class RankingOf:
     values: npt.NDArray[np.float64]
 
 
-Question = DoubtOf | RankingOf
+@dataclass(frozen=True)
+class ResolutionOf:
+    """The question what of a front is beyond noise.
+
+    Attributes:
+        run: the run directory.
+        members: ids, in the order of the front.
+        done: number of trials that are done.
+    """
+
+    run: Path
+    members: tuple[str, ...]
+    done: int
+
+
+Question = DoubtOf | RankingOf | ResolutionOf
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,17 @@
 import math
 from collections.abc import Sequence
 
+from kdtune.runs.comparison.resolution import rounded_up
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import GAPS
 
-from ..background.questions import DoubtOf, Wish
-from ..state.noise import EXACT, Interval, share_interval, steps
+from ..background.questions import DoubtOf, ResolutionOf, Wish
+from ..drawing.text import short
+from ..state.noise import EXACT, Interval, share_interval
 from .frame import Frame
+from .ranks import whole_front
+
+_BIAS = "class_bias_"
 
 MOST_MODELS = 64
 """Intervals of so many models are computed for a screen; each takes tens of milliseconds of another process."""
@@ -29,7 +34,7 @@ def interval(frame: Frame, model: ModelState, name: str) -> Interval | None:
 
 def has_interval(name: str) -> bool:
     """Return whether a measure has an interval."""
-    return name == "accuracy" or name.partition("@")[0] in GAPS
+    return name == "accuracy" or name.startswith(_BIAS) or name.partition("@")[0] in GAPS
 
 
 def margin(frame: Frame, model: ModelState, name: str) -> float:
@@ -41,12 +46,30 @@ def margin(frame: Frame, model: ModelState, name: str) -> float:
     return max(value - found[0], found[1] - value)
 
 
-def front_steps(frame: Frame, ids: Sequence[str]) -> list[int] | None:
-    """Return the step of each of these members of the front, None while intervals are missing."""
-    models = [model for i in ids if (model := frame.store.model(i)) is not None]
-    names = frame.store.record.objectives
-    values = [[model.values.get(name, math.nan) for name in names] for model in models]
-    return steps(values, lambda k, o: interval(frame, models[k], names[o])) if models else None
+def front_steps(frame: Frame) -> dict[str, int]:
+    """Return the steps of the front's members as far as they are known: those of one do not differ beyond noise."""
+    found = frame.resolution
+    if found is None:
+        return {}
+    return {member: k for k, step in enumerate(found.steps) for member in step if member in frame.store.front}
+
+
+def against(frame: Frame, model_id: str, role: str) -> str:
+    """Return how a member of the front compares with its NDS or teacher: `+EOD −acc`, `=`, nothing if not known."""
+    found = None if frame.resolution is None else frame.resolution.versus(model_id, role)
+    if found is None:
+        return ""
+    signs = [f"+{short(name)}" for name in found.beats_in] + [f"−{short(name)}" for name in found.worse_in]
+    return " ".join(signs) or ("= dominated" if found.dominates else "=")
+
+
+def resolution_wish(frame: Frame) -> Wish | None:
+    """Return the wish to know what of the front is beyond noise."""
+    run, members = frame.run, tuple(whole_front(frame.store))
+    if run is None or not members:
+        return None
+    done = rounded_up(frame.store.counts()["done"])
+    return Wish(("resolution", members, done), lambda: [ResolutionOf(run, members, done)])
 
 
 def wish_of(frame: Frame, ids: Sequence[str]) -> Wish | None:
@@ -54,7 +77,7 @@ def wish_of(frame: Frame, ids: Sequence[str]) -> Wish | None:
 
     Of trials that run, only the compared are looked at: their values change with every epoch.
     """
-    names = [name for name in frame.store.record.objectives if name.partition("@")[0] in GAPS]
+    names = [name for name in frame.store.record.objectives if name != "accuracy" and has_interval(name)]
     if not names:
         return None
     store, view = frame.store, frame.view
@@ -67,11 +90,29 @@ def wish_of(frame: Frame, ids: Sequence[str]) -> Wish | None:
     ][:MOST_MODELS]
 
     def questions() -> list[DoubtOf]:
-        return [DoubtOf((model.id, model.epoch, name)) for model in models for name in names]
+        return [q for model in models for name in names if (q := _question(frame, model, name)) is not None]
 
     return Wish(("objectives", *((model.id, model.epoch) for model in models)), questions)
 
 
+def _question(frame: Frame, model: ModelState, name: str) -> DoubtOf | None:
+    """Return the question for an interval; None for a class bias that has no reference."""
+    key = (model.id, model.epoch, name)
+    if not name.startswith(_BIAS):
+        return DoubtOf(key)
+    reference = frame.store.reference(model, name.removeprefix(_BIAS))
+    if reference is None or reference.id == model.id or not reference.epoch or model.kind == "teacher":
+        return None
+    return DoubtOf(key, against=(reference.id, reference.epoch))
+
+
 def front_wish(frame: Frame) -> Wish | None:
-    """Return the wish for the intervals of the front and of the baselines."""
-    return wish_of(frame, [*sorted(frame.store.front), *(model.id for model in frame.store.baselines)])
+    """Return the wish for what of the front is beyond noise, and for the intervals of it and of the baselines."""
+    wishes = [
+        resolution_wish(frame),
+        wish_of(frame, [*sorted(frame.store.front), *(model.id for model in frame.store.baselines)]),
+    ]
+    there = [wish for wish in wishes if wish is not None]
+    if not there:
+        return None
+    return Wish(tuple(w.state for w in there), lambda: [q for wish in there for q in wish.questions()])

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from kdtune.runs.comparison.resolution import Resolution
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import Doubt
@@ -34,6 +36,8 @@ class Frame:
         reports: the full reports by epoch of the models that the screen needs.
         doubts: intervals and chance floors by (model, epoch, gap), as far as they are known.
         rankings: settings by importance for each measure, as far as they are known.
+        resolution: what of the front is beyond noise, None while that is not known.
+        run: the run directory, None for a made-up run.
         log: lines of the driver's log, if a chart shows it.
         loading: the share of the run that has been read so far, None once all of it has.
         error: why the run can't be read.
@@ -54,6 +58,8 @@ class Frame:
     reports: Reports = field(default_factory=dict)
     doubts: Doubts = field(default_factory=dict)
     rankings: Rankings = field(default_factory=dict)
+    resolution: Resolution | None = None
+    run: Path | None = None
     log: Sequence[str] = ()
     loading: float | None = None
     error: str = ""

@@ -15,6 +15,11 @@ def front_rows(store: Store, ids: Sequence[str]) -> list[str]:
     return table_rows(store, front_order(store, ids))
 
 
+def whole_front(store: Store) -> list[str]:
+    """Return all trials that are on the front, the best by the first objective first."""
+    return front_order(store, sorted(store.front))
+
+
 def front_order(store: Store, ids: Sequence[str]) -> list[str]:
     """Return the trials that are on the front, the best by the first objective first."""
     objective = store.objectives[0]

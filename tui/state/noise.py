@@ -1,11 +1,10 @@
-"""Doubt that follows from counts alone: intervals of rates, of class bias, and members of a front that it joins.
+"""Doubt that follows from counts alone: intervals of rates and of class bias.
 
-A run's records hold no predictions of single examples. So two students are compared as if they had been tested on
+Counts do not say which examples two models are right on. So two students are compared as if they had been tested on
 different examples; tested on the same ones, as they are, they can be told apart a little better than is said here.
 """
 
 import math
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -61,34 +60,3 @@ def _relative_variance(counts: Counts) -> Floats:
     own = (1 / whole - through_whole * weight) ** 2 * variance
     found = own + through_whole**2 * (others - weight**2 * variance)
     return np.where(examples > 0, found, np.nan)
-
-
-def steps(
-    values: Sequence[Sequence[float]],
-    intervals: Callable[[int, int], Interval | None],
-) -> list[int] | None:
-    """Return the step of each member of a front, from 0: members that do not differ beyond noise share one.
-
-    The members come in the order of the first objective. A member begins a new step if its 95 % interval of the
-    difference to the first member of the step leaves 0 out in any objective.
-
-    Args:
-        values: [members][objectives].
-        intervals: returns that of member i in objective k; None while it is not known.
-
-    Returns:
-        None if an interval is not known.
-    """
-    found: list[int] = []
-    first = 0
-    for k, member in enumerate(values):
-        for o, value in enumerate(member):
-            own, other = intervals(k, o), intervals(first, o)
-            if own is None or other is None:
-                return None
-            low, high = difference(value, own, values[first][o], other)
-            if not low <= 0 <= high:
-                first = k
-                break
-        found.append(0 if not found else found[-1] + (first == k))
-    return found

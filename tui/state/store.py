@@ -96,6 +96,9 @@ class Store:
         elif kind == "away":
             if self.state.unknown == known and self.last_report is not None:
                 self.last_report += float(event["seconds"])
+        elif kind == "values":
+            if (model := self.state.model(str(event.get("id")))) is not None and model.epoch:
+                self._fill(model)
         elif kind in ("trial", "baseline", "front"):
             self.done_revision += 1
             model_id = event.get("id")
@@ -109,10 +112,18 @@ class Store:
         model_id = event["id"]
         model = self.state.model(model_id)
         assert model is not None
-        series = self._series.get(model_id)
-        epoch = model.epoch
-        if epoch < 1:
+        if model.epoch < 1:
             return
+        self._fill(model)
+        self.reports += 1
+        self.last_report = self.state.updated
+        self.newest = model_id
+        if model.state in ENDED:
+            self.done_revision += 1
+
+    def _fill(self, model: ModelState) -> None:
+        """Take a model's measures into the columns."""
+        series, epoch = self._series.get(model.id), model.epoch
         for name in model.values:
             if name not in self._columns:
                 self._columns[name] = len(self._columns)
@@ -122,21 +133,16 @@ class Store:
             grown = np.full((min(rows, max(epoch, 100_000)), max(width, 12)), np.nan)
             if series is not None:
                 grown[: len(series), : series.shape[1]] = series
-            self._series[model_id] = series = grown
+            self._series[model.id] = series = grown
         columns = self._columns
         row = series[epoch - 1]
         for name, value in model.values.items():
             row[columns[name]] = value
-        place = self._place(model_id)
+        place = self._place(model.id)
         if width > self._last.shape[1]:
             self._last = np.pad(self._last, ((0, 0), (0, width)), constant_values=np.nan)
         self._last[place, :width] = row[:width]
-        self.reports += 1
-        self.last_report = self.state.updated
-        self.newest = model_id
-        self.dirty.add(model_id)
-        if model.state in ENDED:
-            self.done_revision += 1
+        self.dirty.add(model.id)
 
     def _place(self, model_id: str) -> int:
         place = self._row.get(model_id)
@@ -245,7 +251,7 @@ class Store:
 
     @property
     def hypervolume(self) -> float:
-        """The hypervolume of the front, on the objectives' unit cube."""
+        """The hypervolume of the front, as a share of the objectives' box."""
         self._refresh_front()
         return self._hypervolume
 

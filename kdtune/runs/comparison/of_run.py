@@ -16,23 +16,32 @@ def resolution(
     state: RunState,
     members: Sequence[ModelState],
     known: dict[tuple[str, ...], Comparison] | None = None,
+    *,
+    done: int | None = None,
 ) -> Resolution:
     """Return what is resolved of these members of a run's front.
 
     Args:
         members: in the order of the front.
         known: comparisons made before; new ones are added.
+        done: number of trials among which the members were chosen; by default those that are done in the state.
     """
     if not members:
         return Resolution(unknown="the front is empty")
     try:
-        return _resolution(run, state, members, {} if known is None else known)
+        if done is None:
+            done = sum(trial.state == "done" for trial in state.trials.values())
+        return _resolution(run, state, members, {} if known is None else known, done)
     except RunError as error:
         return Resolution(unknown=str(error))
 
 
 def _resolution(
-    run: Run, state: RunState, members: Sequence[ModelState], known: dict[tuple[str, ...], Comparison]
+    run: Run,
+    state: RunState,
+    members: Sequence[ModelState],
+    known: dict[tuple[str, ...], Comparison],
+    done: int,
 ) -> Resolution:
     examples = run.validation()
     answers = {model.id: run.predictions(model) for model in members}
@@ -56,7 +65,6 @@ def _resolution(
             raise RunError(
                 f"{run.files.predictions(model_id)}: {len(given)} answers to {len(examples.labels)} examples"
             )
-    done = sum(trial.state == "done" for trial in state.trials.values())
     comparer = Comparer(
         examples,
         run.objectives,

@@ -8,6 +8,7 @@ a level at which, among that many equal models, any two are called different wit
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -185,7 +186,7 @@ class Comparer:
     answers: Mapping[str, Ints]
     known: dict[tuple[str, ...], Comparison] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def level(self) -> float:
         """The level of each comparison."""
         tested = sum(_test_of(o) is not None for o in self.objectives)

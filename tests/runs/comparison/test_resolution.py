@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kdtune.fairness import count, mean_class_bias
+from kdtune.runs.comparison import resolution
 from kdtune.runs.comparison.resolution import Compared, Comparer, Resolution, resolve, rounded_up
 from kdtune.runs.objectives import Objective, References, front_mask
 from kdtune.runs.predictions import Validation
@@ -166,6 +167,15 @@ def test_weights_are_compared_as_they_are_and_what_has_no_test_is_named() -> Non
     assert parameters.better is True
     assert (individual.better, individual.tested) == (None, False)
     assert resolve(two, {}, comparer).untested == ("individual_fairness",)
+
+
+def test_no_pair_is_compared_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = with_baselines(0, 4, [0.7, 0.8])
+    baselines = {model.id: model for model in sweep.models.values() if model.role != "student"}
+    comparer = sweep.comparer()
+    first = resolve(sweep.front(), baselines, comparer)
+    monkeypatch.setattr(resolution, "compare", lambda *_, **__: pytest.fail("it was known"))
+    assert resolve(sweep.front(), baselines, comparer) == first
 
 
 def test_the_number_of_models_is_rounded_up() -> None:

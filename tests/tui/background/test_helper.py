@@ -8,7 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from kdtune.runs.reader import Run
 from tui.background.helper import Helper
+from tui.background.questions import ResolutionOf
 
 
 def test_it_imports_nothing_from_the_folder_where_it_starts(
@@ -38,3 +40,27 @@ def test_it_ends_when_the_monitor_is_killed() -> None:
         monitor.send_signal(signal.SIGKILL)
         monitor.wait()
         helper.wait(60)
+
+
+def test_it_says_what_of_a_front_is_beyond_noise_each_time_the_same(small_run: Run) -> None:
+    members = tuple(small_run.front().index)
+    helper = Helper()
+    try:
+        question = ResolutionOf(small_run.path, members, 10)
+        found = helper.ask(question, list(small_run.record.attributes))
+        again = helper.ask(question, list(small_run.record.attributes))
+    finally:
+        helper.kill()
+        helper.close()
+    assert found == again
+    assert found.known
+    assert [member for step in found.steps for member in step] == list(members)
+
+
+def test_a_front_that_is_gone_has_no_answer(tmp_path: Path) -> None:
+    helper = Helper()
+    try:
+        assert helper.ask(ResolutionOf(tmp_path, ("t0000",), 10), []) is None
+    finally:
+        helper.kill()
+        helper.close()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kdtune.fairness import Counts, class_bias
+from kdtune.runs.comparison.resolution import Difference, Resolution, Versus
 from kdtune.runs.records import ALL
 from kdtune.runs.summary import Doubt
 from tests.tui.charts.test_charts import WORLDS, frame_of, reports_of
@@ -25,7 +26,7 @@ from tui.charts.search.settings import parallel
 from tui.drawing.glyphs import GLYPHS, Glyphs
 from tui.sources.synthetic import NDS, TEACHER, Synthetic
 from tui.state.machine import Gpu, Machine
-from tui.state.noise import class_bias_margin, difference, share_interval, steps
+from tui.state.noise import class_bias_margin, difference, share_interval
 from tui.state.view import View
 
 
@@ -127,26 +128,41 @@ def test_margins_of_class_bias_cover() -> None:
     assert 0.92 <= np.mean(inside) <= 0.98
 
 
-def test_members_that_do_not_differ_beyond_noise_share_a_step() -> None:
-    values = [[0.90, 0.30], [0.89, 0.29], [0.60, 0.10]]
+def with_resolution(frame: Frame) -> Frame:
+    """Put the last member of the front on a step of its own; it beats its NDS, which dominates the first member."""
+    members = front_order(frame.store, frame.ids)
+    nds = next(model.id for model in frame.store.baselines if model.kind == "nds")
+    better = Difference("eod", -0.1, -0.15, -0.05, better=True)
+    worse = Difference("accuracy", -0.2, -0.25, -0.15, better=False)
+    same = Difference("eod", 0.01, -0.05, 0.07, better=None)
+    found = Resolution(
+        examples=1000,
+        models=20,
+        steps=(tuple(members[:-1]), (members[-1],)),
+        against=(
+            Versus(members[0], nds, "nds", (same,), dominates=True),
+            Versus(members[-1], nds, "nds", (worse, better)),
+        ),
+    )
+    return replace(frame, resolution=found)
 
-    def around(k: int, o: int) -> tuple[float, float]:
-        return values[k][o] - 0.03, values[k][o] + 0.03
 
-    assert steps(values, around) == [0, 0, 1]
-    assert steps(values, lambda k, o: (values[k][o], values[k][o])) == [0, 1, 2]
-    assert steps(values, lambda k, o: None) is None
+def test_the_difference_of_two_shares_has_an_interval() -> None:
     low, high = difference(0.5, (0.4, 0.6), 0.3, (0.2, 0.4))
     assert (low, high) == pytest.approx((0.2 - 0.02**0.5, 0.2 + 0.02**0.5))
 
 
 def test_the_table_of_the_front_says_what_made_each_member_and_its_step() -> None:
-    frame = with_doubts(frame_of(WORLDS["ten"], 120, 20), 0.01)
+    frame = with_resolution(with_doubts(frame_of(WORLDS["ten"], 140, 24), 0.01))
     text = text_of(frame, front_table)
     members = front_order(frame.store, frame.ids)
-    found = front_steps(frame, members)
-    assert found is not None
-    for model_id, step in zip(members, found, strict=True):
+    steps = front_steps(frame)
+    assert list(steps.values()) == [0] * (len(members) - 1) + [1]
+    assert "+EOD −acc" in next(line for line in text.split("\n") if members[-1] in line)
+    assert "= dominated" in next(line for line in text.split("\n") if members[0] in line)
+    assert "Beyond noise, students on the front beat a baseline: 1 of" in text
+    assert f"front: {len(members)} in 2 steps beyond noise" in text_of(frame, front)
+    for model_id, step in steps.items():
         line = next(line for line in text.split("\n") if model_id in line)
         config = frame.store.model(model_id).config  # type: ignore[union-attr]
         assert config["pair"] in line

@@ -247,8 +247,8 @@ def _signs(frame: Frame, cloud: _Cloud, *, halfway: bool) -> list[LegendItem]:
     glyphs = frame.glyphs
     kinds = {model.kind for model in frame.store.baselines}
     members = front_order(frame.store, frame.ids)
-    steps = front_steps(frame, members)
-    told = f", {steps[-1] + 1} told apart" if steps and steps[-1] + 1 < len(members) else ""
+    steps = len(set(front_steps(frame).values()))
+    told = f" in {steps} step{'s' if steps > 1 else ''} beyond noise" if steps else ""
     items: list[tuple[bool, LegendItem]] = [
         (bool(members), (glyphs.glyph("front"), f"front: {len(members)}{told}", "front")),
         (True, (glyphs.series(0), "cursor", "series0")),

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
+from kdtune.runs.comparison.verdict import conclusion
 from kdtune.runs.state import ModelState
 from kdtune.text import plain, setting
 
@@ -12,7 +14,7 @@ from ...drawing import raster
 from ...drawing.canvas import Canvas
 from ...drawing.text import fit, number, short, width
 from ...state.store import config_value
-from ..doubt import MOST_MODELS, front_steps, has_interval, margin, wish_of
+from ..doubt import MOST_MODELS, against, front_steps, has_interval, margin, wish_of
 from ..frame import Frame
 from ..ranks import front_order
 from .preparing import baseline_progress, preparing
@@ -103,14 +105,18 @@ def _table(frame: Frame, ids: Sequence[str], name: str) -> Canvas:
     shown = front_columns(frame) if members else columns(frame)
     _heading(frame, canvas, shown, sorts=not members)
     rows = visible(frame, ids, name)
-    steps: Mapping[str, int] = {}
-    if members and (found := front_steps(frame, ids)) is not None:
-        steps = dict(zip(ids, found, strict=True))
+    steps: Mapping[str, int] = front_steps(frame) if members else {}
     for k, model_id in enumerate(rows):
         model = store.model(model_id)
         if model is not None:
             canvas.row_ids[1 + k] = model_id
             _row(frame, canvas, 1 + k, model, shown, steps)
+    if members and frame.resolution is not None and canvas.height > len(rows) + 2:
+        said = conclusion(frame.resolution, store.record.objectives)
+        for k, line in enumerate(
+            wrap(plain(said), max(20, canvas.width - 2))[: canvas.height - len(rows) - 2]
+        ):
+            canvas.text(1, len(rows) + 2 + k, frame.glyphs.text(line), "dim")
     if store.state.trials and not ids and canvas.height > len(rows) + 2:
         canvas.centred(len(rows) + 2, "no trial passes the filter", "text")
         canvas.centred(len(rows) + 3, "esc clears it", "dim")
@@ -202,6 +208,8 @@ def front_columns(frame: Frame) -> list[Column]:
     if "pair" in made:
         offers.append((40, _pair(frame)))
     offers.append((1, Column("#step", "step", 4)))
+    if frame.resolution is not None and frame.resolution.known:
+        offers += [(20, Column("#nds", "to NDS", 11)), (21, Column("#teacher", "to teacher", 11))]
     offers += [(50 + k, _setting(name)) for k, name in enumerate(rest)]
     extra = [name for name in store.measures if name not in store.record.objectives]
     offers += [
@@ -254,6 +262,12 @@ def _row(
         canvas.highlight(y, "cursor")
 
 
+def _beyond_noise(frame: Frame, model: ModelState, column: Column, steps: Mapping[str, int]) -> str:
+    if column.name == "#step":
+        return str(steps[model.id] + 1) if model.id in steps else ""
+    return against(frame, model.id, column.name.removeprefix("#"))
+
+
 def _cell(frame: Frame, model: ModelState, column: Column, steps: Mapping[str, int]) -> tuple[str, str]:
     store = frame.store
     match column.name:
@@ -265,8 +279,8 @@ def _cell(frame: Frame, model: ModelState, column: Column, steps: Mapping[str, i
         case "#spark":
             line = store.series(model.id, store.record.objectives[0])
             return raster.spark(line, column.width, ascii_only=frame.glyphs.ascii), "dim"
-        case "#step":
-            return (str(steps[model.id] + 1) if model.id in steps else ""), "dim"
+        case "#step" | "#nds" | "#teacher":
+            return _beyond_noise(frame, model, column, steps), "dim"
     if column.name in model.values or column.name in store.measures:
         value = model.values.get(column.name, math.nan)
         text = number(value)

@@ -119,7 +119,8 @@ def _optimism(findings: Findings) -> list[str]:
     lines = [
         "The values by which a front was chosen tend to be optimistic. The table below shows how far the students "
         "moved from validation to test, beside models that nobody chose: what moved all of them alike is the split.",
-        f"The hypervolume (share of the objectives' unit cube that the front dominates) is {volumes['searched']:.4f} "
+        "The hypervolume (the front's share of the box from the best values that there are to just beyond the worst) "
+        f"is {volumes['searched']:.4f} "
         f"as searched on validation. On test it is {volumes['test_optimistic']:.4f} for the members that no other "
         f"dominates (optimistic: {int(findings.optimistic.sum())} of {len(findings.members)}), and "
         f"{volumes['test_pessimistic']:.4f} for those that dominate no other (pessimistic: "

@@ -1,0 +1,51 @@
+"""How many examples the rates are out of that a measure compares between groups."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kdtune.fairness._counts import Counts
+from kdtune.fairness._rates import Ints
+
+_BOTH = ("eod", "eod_worst_class", "equalized_odds_ratio")
+_POSITIVES = ("equal_opportunity_difference", "equal_opportunity_ratio")
+
+
+class Denominator(NamedTuple):
+    """What a rate is out of.
+
+    Attributes:
+        group: position of the group.
+        of_class: position of the class whose examples these are, or whose are not; None for all of a group.
+        other: whether they are the examples of the other classes.
+        n: how many there are.
+    """
+
+    group: int
+    of_class: int | None
+    other: bool
+    n: int
+
+
+def small_denominators(counts: Counts, measure: str, fewest: int) -> list[Denominator]:
+    """Return the denominators of a measure over groups that are smaller than `fewest`, but not empty.
+
+    True positive rates are out of the examples of a class in a group, false positive rates out of the others in it;
+    selection rates and accuracies are out of the whole group. Rates without any example are undefined, and take part
+    in no gap.
+    """
+    if measure not in (*_BOTH, *_POSITIVES):
+        return [
+            Denominator(g, None, False, int(n)) for g, n in enumerate(counts.group_sizes) if 0 < n < fewest
+        ]
+    tables: list[tuple[bool, Ints]] = [(False, counts.examples)]
+    if measure in _BOTH:
+        tables.append((True, counts.group_sizes[:, None] - counts.examples))
+    binary = counts.n_classes == 2
+    return [
+        # Of two classes the examples that are not of class 1 are those of class 0.
+        Denominator(int(g), 0 if binary and other else int(c), other and not binary, int(table[g, c]))
+        for other, table in tables
+        for g, c in np.argwhere((table > 0) & (table < fewest))
+        if c == 1 or not binary
+    ]
