@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kdtune import data, distill, fairness, models, pareto
     from kdtune.api import search
     from kdtune.data import register_dataset
+    from kdtune.distill.losses.registry import register_loss
     from kdtune.models import register_model
     from kdtune.runs.reader import Run, open_run
     from kdtune.runs.user_measures import register_measure
@@ -26,6 +27,7 @@ _HOMES = {
     "load_student": "kdtune.student.student",
     "Student": "kdtune.student.student",
     "register_dataset": "kdtune.data",
+    "register_loss": "kdtune.distill.losses.registry",
     "register_measure": "kdtune.runs.user_measures",
     "register_model": "kdtune.models",
 }
@@ -42,6 +44,7 @@ __all__ = [
     "open_run",
     "pareto",
     "register_dataset",
+    "register_loss",
     "register_measure",
     "register_model",
     "search",

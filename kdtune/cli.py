@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kdtune",
         description="Search knowledge distillation for the accuracy-fairness Pareto front.",
-        epilog="Start with 'kdtune search': a ready sweep on generated data, about three minutes on two cores.",
+        epilog="Start with 'kdtune search': a ready sweep on generated data, one to three minutes on two cores.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

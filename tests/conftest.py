@@ -55,7 +55,30 @@ SMALL_SPACE: dict[str, Any] = {
 
 ROOT = Path(__file__).parent
 
-SLOW_FILES = ("test_checks.py",)
+SLOW_FILES = (
+    "test_checks.py",
+    "test_docs.py",
+    "sweep/test_end_to_end.py",
+    "sweep/test_cohorts_end_to_end.py",
+    "sweep/test_replicates.py",
+    "sweep/test_from_files.py",
+    "benchmarks/test_quick.py",
+    "data/tables/test_written_and_read.py",
+    "tui/test_app.py",
+    "report/study/test_end_to_end.py",
+    "sweep/test_misbehaving.py",
+    "distill/fused/test_training.py",
+    "report/export/test_card.py",
+    "tui/test_snapshots.py",
+    "sweep/trials/test_optuna_study.py",
+    "sweep/tune/test_trainable.py",
+    "report/study/test_against_statsmodels.py",
+    "test_bytecode.py",
+    "report/study/test_written.py",
+    "report/export/test_run.py",
+    "test_cli.py",
+    "runs/test_lock.py",
+)
 """The files that take longest, the longest first: begun last, one of them would keep one core busy alone."""
 
 MOST_WORKERS = 4

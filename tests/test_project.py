@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests import test_checks
+from tests.conftest import SLOW_FILES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "benchmarks" / "RESULTS.md"])
@@ -114,6 +115,10 @@ def test_slow_tests_have_a_schedule() -> None:
     assert slow["on"]["schedule"]
     [job] = slow["jobs"].values()
     assert any("pytest -m slow" in run for run in runs_of(job))
+
+
+def test_files_that_the_suite_begins_with_exist() -> None:
+    assert [name for name in SLOW_FILES if not (ROOT / "tests" / name).is_file()] == []
 
 
 def test_hooks_before_a_commit_run_what_the_tests_run() -> None:

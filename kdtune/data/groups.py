@@ -144,10 +144,11 @@ def settle_rare(
     share: float,
     min_group: int,
     rare: Rare,
+    found: Mapping[str, Tensor] | None = None,
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Tensor]]:
     """Decide what becomes of groups that are too small for a rate in validation.
 
-    A declared group without any example is kept, and shown as absent.
+    A declared group without any example is kept, and shown as absent; one that is only in test is too small.
 
     Args:
         codes: attribute -> int64 [n], of all examples from which validation is cut.
@@ -155,6 +156,7 @@ def settle_rare(
         share: validation's share of them.
         min_group: the fewest examples that a group may have in validation.
         rare: `error`; or `missing`, to treat their groups as unknown; or `other`, to merge them.
+        found: attribute -> int64 [m], of these examples and those of test; default: `codes`.
 
     Returns:
         Attribute -> the groups left, and attribute -> int64 [groups + 1], the new code for each old one;
@@ -166,8 +168,9 @@ def settle_rare(
     """
     new_groups, tables = {}, {}
     for name, declared in groups.items():
-        sizes = torch.bincount(codes[name][codes[name] != MISSING], minlength=len(declared)).tolist()
-        small = {g for g, size in enumerate(sizes) if size > 0 and round(size * share) < min_group}
+        sizes = _sizes(codes[name], len(declared))
+        anywhere = sizes if found is None else _sizes(found[name], len(declared))
+        small = {g for g, size in enumerate(sizes) if anywhere[g] > 0 and round(size * share) < min_group}
         merged = small | {g for g in range(len(declared)) if declared[g].lower() == OTHER}
         enough = round(sum(sizes[g] for g in merged) * share) >= min_group
         if small and (rare == "error" or (rare == "other" and not enough)):
@@ -193,6 +196,11 @@ def settle_rare(
             )
         new_groups[name], tables[name] = left, table
     return new_groups, tables
+
+
+def _sizes(codes: Tensor, n_groups: int) -> list[int]:
+    sizes: list[int] = torch.bincount(codes[codes != MISSING], minlength=n_groups).tolist()
+    return sizes
 
 
 def few_groups(attribute: str, groups: Sequence[str]) -> str:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kdtune.distill.arrays import Arrays, DeviceData
     from kdtune.distill.config import Distillation, Job, TrainConfig
-    from kdtune.distill.loss import kd_loss
+    from kdtune.distill.losses.hinton import kd_loss
     from kdtune.distill.schedule import learning_rate
     from kdtune.distill.teacher import FrozenTeacher, TeacherSignal, signal_of
     from kdtune.distill.training import DivergedError, Training
 
 _HOMES = {
-    "kd_loss": "loss",
+    "kd_loss": "losses.hinton",
     "learning_rate": "schedule",
     "Arrays": "arrays",
     "DeviceData": "arrays",

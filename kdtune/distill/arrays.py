@@ -22,8 +22,8 @@ class Arrays:
         train_inputs: uint8 [n, channels, height, width], float32 [n, features], or token ids int64 [n, length].
         validation_groups: sensitive attribute -> int64 [m], -1 where missing.
         n_groups: sensitive attribute -> number of declared groups.
+        train_groups: as `validation_groups`, int64 [n], for weights by group.
         group_names: sensitive attribute -> names of its groups, for measures of one group.
-        train_groups: as `validation_groups`, int64 [n].
         mean, std: per channel, or None for tables and text.
         vocabulary: number of token ids, for text only.
 
@@ -43,8 +43,8 @@ class Arrays:
     crop: int
     flip: bool
     vocabulary: int | None = None
-    group_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     train_groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    group_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -74,8 +74,8 @@ class Arrays:
             crop=dataset.augmentation.crop,
             flip=dataset.augmentation.flip,
             vocabulary=dataset.vocabulary,
-            group_names={name: tuple(groups) for name, groups in dataset.attributes.items()},
             train_groups={name: groups.numpy() for name, groups in dataset.train.groups.items()},
+            group_names={name: tuple(groups) for name, groups in dataset.attributes.items()},
         )
 
     @property

@@ -32,15 +32,22 @@ class CheckpointError(KdtuneError):
 
 
 def save_checkpoint(
-    path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Optimizer, reports: list[Report]
+    path: Path,
+    job: Job,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    reports: list[Report],
+    regressor: nn.Module | None = None,
 ) -> None:
-    """Write the state after an epoch."""
+    """Write the state after an epoch; `regressor` is what a loss of features trains beside the model."""
     content = {
         "job": job.to_dict(),
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "reports": [report.to_dict() for report in reports],
     }
+    if regressor is not None:
+        content["regressor"] = regressor.state_dict()
     write_checkpoint(path, content)
 
 
@@ -78,7 +85,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_checkpoint(path: Path, job: Job, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Report]:
+def load_checkpoint(
+    path: Path,
+    job: Job,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    regressor: nn.Module | None = None,
+) -> list[Report]:
     """Load a checkpoint's state into a model and its optimiser, and return the reports so far.
 
     Raises:
@@ -90,6 +103,8 @@ def load_checkpoint(path: Path, job: Job, model: nn.Module, optimizer: torch.opt
             raise CheckpointError(f"{path}: written for another configuration")
         reports = [Report.from_dict(report) for report in content["reports"]]
         model.load_state_dict(content["model"])
+        if regressor is not None:
+            regressor.load_state_dict(content["regressor"])
         optimizer.load_state_dict(content["optimizer"])
     except CheckpointError:
         raise

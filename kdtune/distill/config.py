@@ -5,7 +5,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self
 
 from kdtune.distill.weights.source import Weights
@@ -31,6 +31,10 @@ class TrainConfig:
         augment: crop and flip images as the data set allows; otherwise every epoch sees them unchanged.
         precision: of the forward and backward pass; weights, losses and measures are float32.
         channels_last: memory layout of images and convolutions.
+        label_smoothing: share of each label that is spread evenly over all classes.
+        class_weights: `balanced` gives each class the same total weight.
+        group_weights: sensitive attribute by which examples are reweighed (see `example_weights`), or `none`.
+        group_weights_strength: power to which the weights by group are raised; 0 is none of it.
     """
 
     epochs: int
@@ -46,12 +50,16 @@ class TrainConfig:
     augment: bool = True
     precision: Precision = "float32"
     channels_last: bool = False
+    label_smoothing: float = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    group_weights: str = "none"
+    group_weights_strength: float = 1.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value, kind = getattr(self, field.name), int if field.name == "epochs" else type(field.default)
+        for item in fields(self):
+            value, kind = getattr(self, item.name), int if item.name == "epochs" else type(item.default)
             if not _fits(value, kind):
-                raise InputError(f"train.{field.name} is {value!r}: it must be {_KINDS[kind]}")
+                raise InputError(f"train.{item.name} is {value!r}: it must be {_KINDS[kind]}")
         checks = {
             "epochs": (self.epochs >= 1, "at least 1"),
             "batch_size": (self.batch_size >= 2, "at least 2"),
@@ -63,6 +71,9 @@ class TrainConfig:
             "warmup": (0 <= self.warmup < 1, "a share of all steps in [0, 1)"),
             "milestones": (all(0 < m < 1 for m in self.milestones), "shares of all steps in (0, 1)"),
             "gamma": (0 < self.gamma <= 1, "in (0, 1]"),
+            "label_smoothing": (0 <= self.label_smoothing < 1, "in [0, 1)"),
+            "class_weights": (self.class_weights in ("none", "balanced"), "'none' or 'balanced'"),
+            "group_weights_strength": (self.group_weights_strength >= 0, "at least 0"),
             "precision": (self.precision in ("float32", "bfloat16"), "'float32' or 'bfloat16'"),
         }
         for name, (ok, wanted) in checks.items():
@@ -77,6 +88,10 @@ class TrainConfig:
         """
         known = [field.name for field in fields(self)]
         for name in options:
+            if name == "loss":
+                raise InputError(
+                    "train.loss is not a setting: write search: {loss: …}, with one name or several"
+                )
             if name not in known:
                 raise InputError(
                     f"train.{name} is not a setting{did_you_mean(name, known)} (known: {', '.join(known)})"
@@ -107,12 +122,19 @@ def _fits(value: object, kind: type) -> bool:
 
 @dataclass(frozen=True)
 class Distillation:
-    """The soft part of the loss: `alpha * T² * KL(teacher_T || student_T) + (1 - alpha) * CE`."""
+    """What a student learns from its teacher: by default `alpha * T² * KL(teacher_T || student_T) + (1 - alpha) * CE`.
+
+    Attributes:
+        loss: name of a loss.
+        settings: those of the loss's own.
+    """
 
     teacher: str
     temperature: float
     alpha: float
     scale_by_t2: bool = True
+    loss: str = "kd"
+    settings: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < math.inf:
@@ -151,6 +173,11 @@ class Job:
                 del record[name]
             else:
                 record[name] = file.to_dict()
+        for name in _LATER:
+            if record["train"][name] == getattr(TrainConfig, name):
+                del record["train"][name]
+        if self.distillation is not None and self.distillation.loss == "kd":
+            del record["distillation"]["loss"], record["distillation"]["settings"]
         return record
 
     @classmethod
@@ -183,16 +210,19 @@ class Job:
                 "temperature": soft.temperature,
                 "alpha": soft.alpha,
                 "scale_by_t2": soft.scale_by_t2,
+                "loss": soft.loss,
+                **soft.settings,
             }
         return {**named, **train, "seed": self.seed, "view_seed": self.view_seed}
 
     @classmethod
     def from_flat(cls, row: Mapping[str, Any]) -> Self:
         """Return the job that such a row describes, given its `epochs` too."""
-        train = {field.name: row[field.name] for field in fields(TrainConfig)}
+        train = {f.name: row[f.name] for f in fields(TrainConfig) if f.name in row or f.name not in _LATER}
         soft = None
         if row.get("teacher") is not None:
-            soft = {field.name: row[field.name] for field in fields(Distillation)}
+            names = ("teacher", "temperature", "alpha", "scale_by_t2")
+            soft = {name: row[name] for name in names}
         return cls.from_dict(
             {
                 "architecture": str(row["architecture"] if soft is None else row["student"]),
@@ -208,6 +238,9 @@ class Job:
         content = json.dumps([_RECIPE, fingerprint, self.to_dict()], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:24]
 
+
+_LATER = ("label_smoothing", "class_weights", "group_weights", "group_weights_strength")
+"""Settings that earlier versions did not have: a job that does not use them has the key that it had then."""
 
 _RECIPE = 2
 """Increased when a change to the training loop changes a job's result, so that cached baselines are retrained."""

@@ -9,7 +9,7 @@ from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.evaluate import autocast
 from kdtune.distill.fused.students import Students
-from kdtune.distill.loss import kd_loss
+from kdtune.distill.losses.hinton import kd_loss
 from kdtune.distill.optimizers import make_optimizer
 from kdtune.distill.training import initial_model
 

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.evaluate import predict_logits
+from kdtune.distill.evaluate import autocast, evaluation_batch, predict_logits
+from kdtune.errors import InputError
+from kdtune.models import penultimate
 
 
 class FrozenTeacher(nn.Module):
@@ -34,6 +36,12 @@ class FrozenTeacher(nn.Module):
             return logits
 
 
+def _no_features(_view: int) -> Tensor:
+    raise InputError(
+        "this teacher is known by its logits alone: a loss of features has nothing to learn from"
+    )
+
+
 @dataclass(frozen=True)
 class TeacherSignal:
     """What a student learns from: logits by view, and the classes that the teacher gives the validation examples.
@@ -41,16 +49,19 @@ class TeacherSignal:
     Attributes:
         logits: view -> float32 [n, classes], for all training examples in their order.
         validation_predictions: int64 [m].
+        features: view -> float32 [n, D], the inputs of the teacher's last layer.
     """
 
     logits: Callable[[int], Tensor]
     validation_predictions: np.ndarray
+    features: Callable[[int], Tensor] = _no_features
 
 
 def signal_of(model: nn.Module, data: DeviceData, *, precision: str = "float32") -> TeacherSignal:
     """Return a teacher's signal; its logits are computed when asked for, and those of the latest view are kept."""
     teacher = FrozenTeacher(model).to(data.device)
     kept: dict[int, Tensor] = {}
+    kept_features: dict[int, Tensor] = {}
 
     def logits(view: int) -> Tensor:
         if view not in kept:
@@ -60,5 +71,17 @@ def signal_of(model: nn.Module, data: DeviceData, *, precision: str = "float32")
             ).clone()
         return kept[view]
 
+    @torch.inference_mode()
+    def features(view: int) -> Tensor:
+        if view not in kept_features:
+            kept_features.clear()
+            size = evaluation_batch(data.train)
+            parts = []
+            for indices in torch.arange(len(data), device=data.device).split(size):
+                with autocast(data.device, precision):
+                    parts.append(penultimate(teacher, data.train.batch(view, indices)).float())
+            kept_features[view] = torch.cat(parts).clone()
+        return kept_features[view]
+
     predictions = predict_logits(teacher, data.validation, data.device, precision=precision).argmax(dim=1)
-    return TeacherSignal(logits, predictions.cpu().numpy())
+    return TeacherSignal(logits, predictions.cpu().numpy(), features)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import DeviceData
@@ -21,7 +21,7 @@ from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diverged
 from kdtune.distill.evaluate import autocast, classes_of, count_training, predict_logits
 from kdtune.distill.extras import measure_extras
-from kdtune.distill.loss import kd_loss
+from kdtune.distill.losses.criterion import Criterion
 from kdtune.distill.optimizers import make_optimizer
 from kdtune.distill.teacher import TeacherSignal
 from kdtune.distill.weights.module import Renormalised, file_of, module_of
@@ -72,7 +72,9 @@ class Training:
         self.on_batch = on_batch
         self.reports: list[Report] = []
         self.model = initial_model(job, data)
-        self.optimizer = make_optimizer(self.model.parameters(), job.train)
+        self.criterion = Criterion(job, data, self.model, teacher)
+        parameters = [*self.model.parameters(), *self.criterion.parameters]
+        self.optimizer = make_optimizer(parameters, job.train)
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
 
@@ -123,7 +125,8 @@ class Training:
         report = replace(report, scalars=scalars)
         self.reports.append(report)
         if self.checkpoint is not None:
-            save_checkpoint(self.checkpoint, self.job, self.model, self.optimizer, self.reports)
+            regressor = self.criterion.regressor
+            save_checkpoint(self.checkpoint, self.job, self.model, self.optimizer, self.reports, regressor)
         return report
 
     def run(self, on_report: Callable[[Report], None] | None = None) -> nn.Module:
@@ -139,9 +142,12 @@ class Training:
         self.model.train()
         # Dropout draws from torch's global generator, whose state no checkpoint holds.
         torch.manual_seed(derive_seed(job.seed, "dropout", self.epoch))
-        soft = None
-        if job.distillation is not None and job.distillation.alpha > 0 and self.teacher is not None:
-            soft = self.teacher.logits(data.view(self.epoch)).to(data.device)
+        view, soft = data.view(self.epoch), None
+        if self.criterion.needs_teacher and self.teacher is not None:
+            soft = self.teacher.logits(view).to(data.device)
+        features = self.criterion.teacher_features(view)
+        if features is not None:
+            features = features.to(data.device)
         total, seen = torch.zeros((), device=data.device), 0
         rate = job.train.lr
         for factor, indices, inputs in batches(job, data, self.epoch):
@@ -150,7 +156,13 @@ class Training:
                 group["lr"] = rate
             with autocast(data.device, job.train.precision):
                 logits = self.model(inputs)
-            loss = self._loss(logits.float(), None if soft is None else soft[indices], data.labels[indices])
+            loss = self.criterion(
+                logits.float(),
+                None if soft is None else soft[indices],
+                None if features is None else features[indices],
+                data.labels[indices],
+                indices,
+            )
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
@@ -159,21 +171,10 @@ class Training:
             self.on_batch()
         return float(total) / seen, rate
 
-    def _loss(self, logits: Tensor, soft: Tensor | None, labels: Tensor) -> Tensor:
-        distillation = self.job.distillation
-        if distillation is None:
-            return nn.functional.cross_entropy(logits, labels)
-        return kd_loss(
-            logits,
-            soft,
-            labels,
-            temperature=distillation.temperature,
-            alpha=distillation.alpha,
-            scale_by_t2=distillation.scale_by_t2,
-        )
-
     def _resume(self, checkpoint: Path) -> None:
-        self.reports = load_checkpoint(checkpoint, self.job, self.model, self.optimizer)
+        self.reports = load_checkpoint(
+            checkpoint, self.job, self.model, self.optimizer, self.criterion.regressor
+        )
 
 
 def initial_model(job: Job, data: DeviceData) -> nn.Module:

@@ -16,7 +16,7 @@ from kdtune.models import (  # noqa: F401  (they register)
 )
 from kdtune.models._build import build, check, names
 from kdtune.models._fitting import build_fitting
-from kdtune.models._probe import parameter_count, penultimate
+from kdtune.models._probe import parameter_count, penultimate, watch_features
 from kdtune.models._registry import Builder, models, register_model
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "parameter_count",
     "penultimate",
     "register_model",
+    "watch_features",
 ]

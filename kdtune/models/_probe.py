@@ -1,5 +1,6 @@
 """Properties of any module, built here or by a user."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,6 +12,31 @@ from kdtune.errors import InputError
 def parameter_count(model: nn.Module) -> int:
     """Return the number of parameters, shared ones once; buffers such as running means do not count."""
     return sum(p.numel() for p in model.parameters())
+
+
+def watch_features(model: nn.Module) -> Callable[[], Tensor]:
+    """Return a function that gives the penultimate features [n, D] of the latest batch that ran in a model.
+
+    They are the input of the `Linear` that ran last; gradients flow through them. The model is watched from now on.
+
+    Raises:
+        InputError: by the function, if no `Linear` ran in the model.
+    """
+    seen: list[Tensor] = []
+
+    def keep(_module: nn.Module, args: tuple[Any, ...]) -> None:
+        seen[:] = [args[0]]
+
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            module.register_forward_pre_hook(keep)
+
+    def latest() -> Tensor:
+        if not seen:
+            raise InputError(f"{type(model).__name__} has no Linear layer, hence no penultimate features")
+        return torch.flatten(seen[0], 1).float()
+
+    return latest
 
 
 def penultimate(model: nn.Module, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from kdtune.distill.config import Distillation, TrainConfig
-from kdtune.errors import InputError, did_you_mean
+from kdtune.errors import InputError
 
 Scalar = bool | int | float | str
 _LARGEST = 1e300
@@ -23,8 +23,13 @@ SEARCHABLE = (
     "schedule",
     "warmup",
     "gamma",
+    "loss",
+    "label_smoothing",
+    "class_weights",
+    "group_weights",
+    "group_weights_strength",
 )
-"""What `search` may vary; everything else of the protocol is one value for all trials."""
+"""What `search` may vary, beside the settings of a loss's own; all else of the protocol is one value for all trials."""
 
 
 class Strict(BaseModel):
@@ -114,10 +119,6 @@ class Pair(Strict):
 def check_search(where: str, search: Mapping[str, Choice]) -> None:
     """Raise ValueError where an entry can't be searched, or a value of it is not valid."""
     for name, choice in search.items():
-        if name not in SEARCHABLE:
-            raise ValueError(
-                f"{where}.{name}: not searchable{did_you_mean(name, SEARCHABLE)} (known: {', '.join(SEARCHABLE)})"
-            )
         if isinstance(choice, list) and not choice:
             raise ValueError(f"{where}.{name}: an empty list leaves nothing to choose from")
         if isinstance(choice, list) and len(set(choice)) < len(choice):
@@ -136,11 +137,17 @@ def extremes(choice: Choice) -> Sequence[Scalar]:
 
 
 def _check_value(where: str, name: str, value: Any) -> None:
-    numeric = name not in ("optimizer", "schedule", "scale_by_t2")
+    if name == "loss":
+        if not isinstance(value, str):
+            raise ValueError(f"{where}.loss: {value!r} is not the name of a loss")
+        return
+    numeric = name not in ("optimizer", "schedule", "scale_by_t2", "class_weights", "group_weights")
     if numeric and (isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST):
         raise ValueError(f"{where}.{name}: {value!r} is not a number{_in_yaml(value)}")
     if name == "batch_size" and not (math.isfinite(value) and float(value).is_integer()):
         raise ValueError(f"{where}.{name}: {value!r} is not a whole number")
+    if name not in SEARCHABLE:  # a setting of a loss's own: see `check_settings`
+        return
     try:
         if name in ("temperature", "alpha", "scale_by_t2"):
             Distillation(**{"teacher": "", "temperature": 1.0, "alpha": 0.5, name: value})

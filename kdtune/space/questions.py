@@ -7,6 +7,7 @@ from pathlib import Path
 from kdtune.errors import InputError, SpaceError, UnknownNameError
 from kdtune.pareto import Constraint, parse_constraint
 from kdtune.runs.objectives import Measure, find_measure
+from kdtune.space.losses import check_losses
 from kdtune.space.schema import Space
 
 _SYMBOLS = ("majority", "chance")
@@ -26,6 +27,8 @@ def check_question(space: Space, imports: Sequence[str] = ()) -> None:
     for name in [*space.objectives, *space.constraints, *space.measures]:
         if not (imports or space.imports):
             find_measure(name.partition("@")[0])
+    if not (imports or space.imports):
+        check_losses(space.searches)
     for name, text in space.constraints.items():
         bound = parse_constraint(name, text, symbols=dict.fromkeys(_SYMBOLS, 0.5))
         measure = _measure(name)

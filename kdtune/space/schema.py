@@ -12,6 +12,7 @@ from kdtune.distill.config import TrainConfig
 from kdtune.errors import InputError, did_you_mean
 from kdtune.space.choices import Choice, Pair, Range, Scalar, Strict, check_search
 from kdtune.space.files import FromFile, TeacherSpec
+from kdtune.space.losses import check_settings
 from kdtune.space.study import StudySpec
 from kdtune.space.trials import check_enqueue
 
@@ -157,6 +158,8 @@ class Space(Strict):
             *((f"pairs.{p.pair}.search", p.search) for p in self.pairs),
         ]:
             check_search(where, search)
+        for searched in self.searches:
+            check_settings("search", searched, searched)
         check_enqueue(self.enqueue, self.pairs, self.search)
         return self
 
@@ -190,6 +193,11 @@ class Space(Strict):
     def search_of(self, pair: Pair) -> dict[str, Choice]:
         """Return what is searched for a pair."""
         return pair.searched(self.search)
+
+    @property
+    def searches(self) -> tuple[dict[str, Choice], ...]:
+        """What is searched, pair by pair."""
+        return tuple(self.search_of(pair) for pair in self.pairs)
 
     def with_absolute_paths(self) -> "Space":
         """Return the space with the files and folders that its data set and models name as absolute paths.

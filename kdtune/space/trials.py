@@ -4,8 +4,10 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 
+from kdtune.distill.losses.registry import find_loss
 from kdtune.errors import did_you_mean
 from kdtune.space.choices import SEARCHABLE, Choice, Pair, Range, Scalar
+from kdtune.space.losses import losses_of, taken
 
 _MOST_COMBINATIONS = 10_000
 """Above so many no sweep tries them all, and what a sampler draws is hardly ever a repetition."""
@@ -22,14 +24,17 @@ def combinations(pairs: Sequence[Pair], search: Mapping[str, Choice]) -> list[di
     total = 0
     of_pairs: list[dict[str, list[Scalar]]] = []
     for pair in pairs:
-        choices = pair.searched(search)
-        lists: dict[str, list[Scalar]] = {
-            pair.label(key): c for key, c in sorted(choices.items()) if isinstance(c, list) and len(c) > 1
-        }
-        total += math.prod(map(len, lists.values()))
-        if any(isinstance(choice, Range) for choice in choices.values()) or total > _MOST_COMBINATIONS:
-            return None
-        of_pairs.append({"pair": [pair.pair], **lists} if len(pairs) > 1 else lists)
+        for name in losses_of(pair.searched(search)):
+            choices = taken(find_loss(name), pair.searched(search))
+            lists: dict[str, list[Scalar]] = {
+                pair.label(key): c for key, c in sorted(choices.items()) if isinstance(c, list) and len(c) > 1
+            }
+            if pair.label("loss") in lists:  # what else there is depends on it
+                lists[pair.label("loss")] = [name]
+            total += math.prod(map(len, lists.values()))
+            if any(isinstance(choice, Range) for choice in choices.values()) or total > _MOST_COMBINATIONS:
+                return None
+            of_pairs.append({"pair": [pair.pair], **lists} if len(pairs) > 1 else lists)
     return [
         dict(zip(lists, values, strict=True))
         for lists in of_pairs
@@ -48,7 +53,8 @@ def check_enqueue(
     entries: Sequence[Mapping[str, Scalar]], pairs: Sequence[Pair], search: Mapping[str, Choice]
 ) -> None:
     """Raise ValueError where a trial is asked for that the search could not propose."""
-    names, known = [pair.pair for pair in pairs], ("pair", *SEARCHABLE)
+    names = [pair.pair for pair in pairs]
+    known = dict.fromkeys(("pair", *SEARCHABLE, *search, *(key for pair in pairs for key in pair.search)))
     for number, entry in enumerate(entries):
         where = f"enqueue.{number}"
         for key in entry:

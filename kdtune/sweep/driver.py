@@ -14,6 +14,7 @@ from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.predictions import digest_of, validation_file
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
+from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness, StopNow
 from kdtune.sweep.remote.allotment import Allotment
@@ -290,7 +291,11 @@ def _train(
         trainer = TaskTrainer(
             ray.put(Arrays.of(plan.dataset)),
             allotment,
-            UserCode.of(space.architectures, plan.extras),
+            UserCode.of(
+                space.architectures,
+                plan.extras,
+                (name for searched in space.searches for name in losses_of(searched)),
+            ),
             plan.extras,
             space.resources,
             registry,

@@ -17,16 +17,19 @@ from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import inputs_of
 from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
 from kdtune.distill.extras import EXTRAS
+from kdtune.distill.fused.loss import is_fusable
+from kdtune.distill.losses.registry import find_loss
 from kdtune.distill.weights.module import module_of
 from kdtune.distill.weights.source import Weights
-from kdtune.errors import DataError, SpaceError
+from kdtune.errors import DataError, SpaceError, did_you_mean
 from kdtune.fairness import count, small_denominators
 from kdtune.pareto import Constraint, parse_constraint
 from kdtune.runs.measure import Answers
 from kdtune.runs.objectives import BEYOND_MAJORITY, Objective, References, find_measure, judged_by_worst_class
 from kdtune.runs.records import ALL
+from kdtune.space.losses import check_losses, taken
 from kdtune.space.questions import check_bound
-from kdtune.space.reading import Choice, Pair, Range, Space
+from kdtune.space.reading import Choice, Pair, Range, Space, extremes
 from kdtune.sweep.from_files import check_fit, weights_of
 
 
@@ -104,18 +107,33 @@ class Plan:
         name = trial.suggest_categorical("pair", pairs) if len(pairs) > 1 else pairs[0]
         pair = self.space.pair(str(name))
         values: dict[str, Any] = {}
-        for key, choice in sorted(self.space.search_of(pair).items()):
-            values[key] = _suggest(trial, pair.label(key), key, choice)
+        searched = self.space.search_of(pair)
+        if "loss" in searched:
+            values["loss"] = _suggest(trial, pair.label("loss"), "loss", searched["loss"])
+        loss = find_loss(str(values.pop("loss", "kd")))
+        for key, choice in sorted(taken(loss, searched).items()):
+            if key != "loss":
+                values[key] = _suggest(trial, pair.label(key), key, choice)
         distillation = Distillation(
             teacher=pair.teacher,
             temperature=float(values.pop("temperature", 4.0)),
             alpha=float(values.pop("alpha", 0.5)),
             scale_by_t2=bool(values.pop("scale_by_t2", True)),
+            loss=loss.name,
+            settings={k: float(values.pop(k, default)) for k, default in loss.settings.items()},
         )
         train = self._fast(self.space.train_config(**values), pair.student, {})
         seed = derive_seed(self.space.seed, "trial", trial.number) % 2**31
         file = self.file("nds", pair.student)
         return pair, Job(pair.student, train, seed, self.space.seed, distillation, initial=file)
+
+    def trains_as_one(self, jobs: Sequence[Job]) -> bool:
+        """Return whether the students of a cohort are trained as one: by measurement, and if their loss allows it."""
+        soft, architecture = jobs[0].distillation, jobs[0].architecture
+        if architecture not in self.fused or soft is None:
+            return False
+        weighted = any(job.train.class_weights != "none" or job.train.group_weights != "none" for job in jobs)
+        return is_fusable(soft.loss, self.dataset.n_classes, weighted=weighted)
 
     def file(self, role: str, architecture: str) -> Weights | None:
         """Return the file that a teacher is taken from, or that a student begins from; None where there is none."""
@@ -153,6 +171,7 @@ def check_names(space: Space) -> None:
     """
     for name in [*space.objectives, *space.constraints, *space.measures]:
         find_measure(name.partition("@")[0])
+    check_losses(space.searches)
     check_options(space.dataset.name, space.dataset.options)
     for name in space.architectures:
         models.check(name)
@@ -188,6 +207,7 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     if space.trivial == "exclude":
         constraints.append(_not_trivial([objective.name for objective in objectives]))
     _check_size(dataset)
+    _check_group_weights(space, dataset)
     plan = Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
     for objective in plan.asked:
         _check_defined(objective, dataset)
@@ -197,6 +217,25 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
             check_fit(name, file, dataset)
     _check_parameters(plan)
     return plan
+
+
+def _check_group_weights(space: Space, dataset: Dataset) -> None:
+    """Refuse weights by the groups of an attribute that the data do not have."""
+    asked = {
+        "train": space.train.get("group_weights"),
+        "teacher": space.teacher.settings.get("group_weights"),
+    }
+    places = [(where, name) for where, name in asked.items() if name is not None]
+    for pair in space.pairs:
+        choice = space.search_of(pair).get("group_weights", [])
+        places += [("search", name) for name in ([] if isinstance(choice, Range) else extremes(choice))]
+    for where, name in places:
+        if name != "none" and name not in dataset.attributes:
+            known = ["none", *dataset.attributes]
+            raise SpaceError(
+                f"{where}.group_weights: the data have no sensitive attribute {name!r}"
+                f"{did_you_mean(str(name), known)} (known: {', '.join(known)})"
+            )
 
 
 def _not_trivial(objectives: Sequence[str]) -> Constraint:

@@ -156,7 +156,11 @@ def _train(
     from kdtune.sweep.remote.tasks import TaskTrainer
     from kdtune.sweep.remote.teacher_server import TrainedTeacher
 
-    user_code = UserCode.of((source.job.architecture for source in sources), extras)
+    user_code = UserCode.of(
+        (source.job.architecture for source in sources),
+        extras,
+        (source.job.distillation.loss for source in sources if source.job.distillation is not None),
+    )
     trainer = TaskTrainer(ray.put(Arrays.of(dataset)), allot(resources), user_code, extras, resources)
     needed = {job.distillation.teacher for job in todo.values() if job.distillation is not None}
     teachers = {

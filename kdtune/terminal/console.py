@@ -132,12 +132,13 @@ def _cells(member: Member, measures: Sequence[str], by_chance: Collection[str]) 
 def _chosen_by(run: Run, summary: Summary) -> list[str]:
     """Say what chose the members of the front, where the values on validation alone choose others."""
     chosen = {member.id for member in summary.front}
-    others = len(set(summary.raw_front) - chosen)
     if run.raw or chosen == set(summary.raw_front):
         return []
+    missing = len(set(summary.raw_front) - chosen)
+    rest = f"{missing} of them not shown here" if missing else "all of them shown here"
     return [
         "chosen by validation, corrected by training examples; validation alone chooses "
-        f"{len(summary.raw_front)} students, {others} of them others (--raw)"
+        f"{len(summary.raw_front)} students, {rest} (--raw)"
     ]
 
 

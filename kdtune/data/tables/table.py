@@ -18,10 +18,11 @@ from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
 from kdtune.data.tables.columns import assign_roles, by_column
+from kdtune.data.tables.doubts import bins_hint, doubts
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.reading import file_digest, open_table
 from kdtune.data.tables.preprocessing import TablePreprocessing
-from kdtune.data.tables.summary import bins_hint, doubts, summary_line
+from kdtune.data.tables.summary import summary_line
 from kdtune.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -135,6 +136,7 @@ def load_table(
         share=validation if n_validation is None else min(1.0, n_validation / len(rows)),
         min_group=min_group,
         rare=rare,
+        found=coded,
     )
     settled = {name: tables[name][coded[name]] for name in roles.attributes}
     sizes = Sizes(validation, n_train, n_validation, None, seed + 2)

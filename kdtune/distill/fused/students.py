@@ -10,7 +10,7 @@ from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Distillation, Job
 from kdtune.distill.epoch import is_channels_last
 from kdtune.distill.evaluate import autocast
-from kdtune.distill.fused.loss import LossSettings, kd_losses
+from kdtune.distill.fused.loss import LossSettings, losses_of, weights_of
 from kdtune.distill.fused.optimizer import FlatOptimizer
 from kdtune.distill.fused.stack import stack
 from kdtune.distill.optimizers import make_optimizer
@@ -33,9 +33,17 @@ class Students:
             self.module = self.module.to(memory_format=torch.channels_last)
         self.optimizer = FlatOptimizer(self.module, [job.train for job in jobs])
         self._soft = [distillation_of(job) for job in jobs]
-        self._settings = LossSettings.of(self._soft, data.device)
-        self.teachers = tuple(dict.fromkeys(soft.teacher for soft in self._soft if soft.alpha > 0))
-        rows = [self.teachers.index(soft.teacher) if soft.alpha > 0 else 0 for soft in self._soft]
+        smoothing = [job.train.label_smoothing for job in jobs]
+        self._settings = LossSettings.of(self._soft, data.device, smoothing)
+        self._weights = weights_of(jobs, data)
+        looks = [soft.alpha > 0 or soft.loss != "kd" for soft in self._soft]
+        self.teachers = tuple(
+            dict.fromkeys(soft.teacher for soft, does in zip(self._soft, looks, strict=True) if does)
+        )
+        rows = [
+            self.teachers.index(soft.teacher) if does else 0
+            for soft, does in zip(self._soft, looks, strict=True)
+        ]
         self._rows = torch.tensor(rows, device=data.device)
 
     def __len__(self) -> int:
@@ -47,18 +55,27 @@ class Students:
         by_student: Tensor = logits.unflatten(1, (len(self), -1)).transpose(0, 1)
         return by_student
 
-    def train_batch(self, inputs: Tensor, soft: Tensor | None, labels: Tensor, factor: float) -> Tensor:
+    def train_batch(
+        self,
+        inputs: Tensor,
+        soft: Tensor | None,
+        labels: Tensor,
+        factor: float,
+        indices: Tensor | None = None,
+    ) -> Tensor:
         """Train on one batch and return the losses before the step, [K].
 
         Args:
             soft: the logits of `teachers`, float32 [len(teachers), n, C].
             factor: multiplies each learning rate, according to the schedule.
+            indices: positions of the batch among all training examples, by which these weigh.
         """
         with autocast(self._data.device, self.jobs[0].train.precision):
             logits = self(inputs)
         if soft is not None and len(soft) > 1:
             soft = soft[self._rows]
-        losses = kd_losses(logits.float(), soft, labels, self._settings)
+        weights = None if self._weights is None or indices is None else self._weights[:, indices]
+        losses = losses_of(logits.float(), soft, labels, self._settings, weights)
         # With respect to one student's weights, the gradient of the sum is the gradient of its own loss.
         self.optimizer.step(losses.sum(), factor)
         return losses.detach()

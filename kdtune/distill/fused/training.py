@@ -130,7 +130,7 @@ class Fused(Cohort):
         total, seen = torch.zeros(len(students), device=data.device), 0
         for factor, indices, inputs in batches(job, data, self._epoch):
             batch = None if soft is None else soft[:, indices]
-            losses = students.train_batch(inputs, batch, data.labels[indices], factor)
+            losses = students.train_batch(inputs, batch, data.labels[indices], factor, indices)
             total += losses * len(indices)
             seen += len(indices)
             self._factor = factor

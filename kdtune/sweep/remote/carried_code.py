@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kdtune.distill.losses.registry import Loss, losses
 from kdtune.models import Builder, models
 from kdtune.models.families.find import adopted
 from kdtune.registry import Registry
@@ -34,10 +35,16 @@ class UserCode:
 
     models: Mapping[str, Builder] = field(default_factory=dict)
     measures: Mapping[str, Measure] = field(default_factory=dict)
+    losses: Mapping[str, Loss] = field(default_factory=dict)
     folders: _Folders = field(default_factory=lambda: _Folders(added_folders()))
 
     @classmethod
-    def of(cls, architectures: Iterable[str], measure_names: Iterable[str] = ()) -> "UserCode":
+    def of(
+        cls,
+        architectures: Iterable[str],
+        measure_names: Iterable[str] = (),
+        loss_names: Iterable[str] = (),
+    ) -> "UserCode":
         """Return what of these names is not part of kdtune: workers need to be given it.
 
         Args:
@@ -49,10 +56,11 @@ class UserCode:
         return cls(
             {**_own(models, names, lambda builder: builder), **adopted(n for n in names if n not in models)},
             _own(measures, (name.partition("@")[0] for name in measure_names), lambda m: m.of_answers),
+            _own(losses, loss_names, lambda loss: loss.code),
         )
 
     def __reduce__(self) -> Any:
-        return _unpickled, (self.folders, self.models, self.measures)  # unpickled in this order
+        return _unpickled, (self.folders, self.models, self.measures, self.losses)  # unpickled in this order
 
     def register(self) -> None:
         """Make this process know all of it; a module that was imported on the way may have done so."""
@@ -62,10 +70,13 @@ class UserCode:
         for name, measure in self.measures.items():
             if name not in measures:
                 measures.register(name)(measure)
+        for name, loss in self.losses.items():
+            if name not in losses:
+                losses.register(name)(loss)
 
 
-def _unpickled(folders: _Folders, models: Any, measures: Any) -> UserCode:
-    return UserCode(models, measures, folders)
+def _unpickled(folders: _Folders, models: Any, measures: Any, losses: Any) -> UserCode:
+    return UserCode(models, measures, losses, folders)
 
 
 def _own(registry: Registry[Any], names: Iterable[str], code: Callable[[Any], Any]) -> dict[str, Any]:

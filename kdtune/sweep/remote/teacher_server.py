@@ -1,7 +1,7 @@
 """The one process that runs teachers: it computes each view of the data once, when it is first asked for."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -55,6 +55,7 @@ class TeacherServer:
             model.load_state_dict(safetensors.torch.load(teacher.weights))
             self._signals[name] = signal_of(model.to(device), data, precision=teacher.job.train.precision)
         self._views: dict[tuple[str, int], Any] = {}
+        self._features: dict[tuple[str, int], Any] = {}
 
     def logits(self, teacher: str, view: int) -> Any:
         """Return a reference to the logits, float32 [n, classes], of a teacher on a view of all training examples."""
@@ -62,6 +63,12 @@ class TeacherServer:
             logits = self._signals[teacher].logits(view)
             self._views[teacher, view] = ray.put(logits.cpu().numpy())
         return self._views[teacher, view]
+
+    def features(self, teacher: str, view: int) -> Any:
+        """Return a reference to the features, float32 [n, D], of a teacher on a view of all training examples."""
+        if (teacher, view) not in self._features:
+            self._features[teacher, view] = ray.put(self._signals[teacher].features(view).cpu().numpy())
+        return self._features[teacher, view]
 
     def validation_predictions(self, teacher: str) -> np.ndarray:
         """Return the classes, int64 [m], that a teacher gives the validation examples."""
@@ -89,26 +96,34 @@ class TeacherClient:
 
     def signal(self, teacher: str) -> TeacherSignal:
         """Return a teacher's signal; its latest view is kept."""
-        kept: dict[int, torch.Tensor] = {}
 
-        def logits(view: int) -> torch.Tensor:
-            if view not in kept:
-                kept.clear()
-                kept[view] = tensor_of(self._logits(teacher, view))
-            return kept[view]
+        def latest(ask: Any) -> Callable[[int], torch.Tensor]:
+            kept: dict[int, torch.Tensor] = {}
 
-        return TeacherSignal(logits, ray.get(self._handle.validation_predictions.remote(teacher)))
+            def on(view: int) -> torch.Tensor:
+                if view not in kept:
+                    kept.clear()
+                    kept[view] = tensor_of(self._fetched(ask, teacher, view))
+                return kept[view]
+
+            return on
+
+        return TeacherSignal(
+            latest(self._handle.logits),
+            ray.get(self._handle.validation_predictions.remote(teacher)),
+            latest(self._handle.features),
+        )
 
     def ready(self) -> Any:
         """Return a reference that is resolved once the process can answer."""
         return self._handle.views.remote()
 
-    def _logits(self, teacher: str, view: int) -> np.ndarray:
-        """Fetch logits; if their process died between the answer and the fetch, its successor computes them again."""
+    def _fetched(self, ask: Any, teacher: str, view: int) -> np.ndarray:
+        """Fetch an array; if its process died between the answer and the fetch, its successor computes it again."""
         for _ in range(_ATTEMPTS - 1):
             with contextlib.suppress(ray.exceptions.ObjectLostError):
-                return cast(np.ndarray, ray.get(ray.get(self._handle.logits.remote(teacher, view))))
-        return cast(np.ndarray, ray.get(ray.get(self._handle.logits.remote(teacher, view))))
+                return cast(np.ndarray, ray.get(ray.get(ask.remote(teacher, view))))
+        return cast(np.ndarray, ray.get(ray.get(ask.remote(teacher, view))))
 
 
 @contextlib.contextmanager

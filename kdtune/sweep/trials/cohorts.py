@@ -11,14 +11,25 @@ from collections.abc import Iterable
 
 from kdtune.distill.config import Job
 
-_OWN = ("lr", "weight_decay", "momentum")
+_OWN = (
+    "lr",
+    "weight_decay",
+    "momentum",
+    "label_smoothing",
+    "class_weights",
+    "group_weights",
+    "group_weights_strength",
+)
 """Settings of the protocol that may differ between the members of a cohort."""
 
 
 def signature(job: Job) -> str:
     """Return a short name for everything that the members of a cohort share: architecture, views, protocol."""
     train = {key: value for key, value in job.to_dict()["train"].items() if key not in _OWN}
-    content = json.dumps([job.architecture, job.view_seed, train], sort_keys=True)
+    shared: list[object] = [job.architecture, job.view_seed, train]
+    if job.distillation is not None and job.distillation.loss != "kd":
+        shared.append(job.distillation.loss)
+    content = json.dumps(shared, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

@@ -23,6 +23,7 @@ from kdtune.pareto import Constraint
 from kdtune.runs.jsonl import cut_torn_tail
 from kdtune.runs.objectives import Objective
 from kdtune.runs.state import ModelState
+from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space
 from kdtune.space.trials import combinations, given
 from kdtune.sweep.trials.history import BoundedHistory
@@ -101,7 +102,8 @@ def _sampler(space: Space, seed: int) -> BaseSampler:
                         seed=seed,
                         n_startup_trials=STARTUP_TRIALS,
                         multivariate=True,
-                        group=any(p.search for p in space.pairs),
+                        group=any(p.search for p in space.pairs)
+                        or any(len(losses_of(s)) > 1 for s in space.searches),
                     )
                 )
             case "nsgaii":

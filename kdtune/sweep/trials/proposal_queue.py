@@ -104,7 +104,7 @@ class ProposalQueue:
         for signature, numbers in group((n, s.job) for n, s in students.items()):
             members = tuple(students[number] for number in numbers)
             state = self._files.cohort(f"b{first // size:04d}-{signature}").resolve()
-            if members[0].job.architecture in self._plan.fused:
+            if self._plan.trains_as_one([member.job for member in members]):
                 proposals += self._cut(members, state)
             else:
                 proposals += [Proposal((member,)) for member in members]

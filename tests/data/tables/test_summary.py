@@ -82,3 +82,50 @@ def test_names_that_differ_in_case_alone(people: pd.DataFrame, write: Write, loa
         for note in notes
         if "'F' and 'f' in column 'sex'" in note or "'f' and 'F' in column 'sex'" in note
     ]
+
+
+def test_a_text_that_is_an_id(people: pd.DataFrame, write: Write, load_people: Load) -> None:
+    few = people.iloc[:150].assign(person=[chr(97 + k % 26) * (1 + k // 26) for k in range(150)])
+    notes = load_people(write(few.to_csv(index=False))).notes
+    assert (
+        "column 'person' holds a different text in every row: if it is an id, name it under `drop`" in notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (
+            ["00123", "01234", "99999"],
+            "some begin with a zero (00123): if they are codes, name it under `categorical`",
+        ),
+        (["01", "02", "11"], "some begin with a zero (01)"),
+        (["1.234", "850", "12.500", "999"], "each point has three digits after it (1.234)"),
+        (["20", "30", "45", "-999"], "holds -999 in 75 rows, far from all other numbers"),
+        (["20", "30", "45", "999"], "holds 999 in 75 rows, far from all other numbers"),
+        (["20", "30", "45", "-1"], "holds -1 in 75 rows, far from all other numbers"),
+        (["20", "30", "45", "9999.0"], "holds 9999.0 in 75 rows"),
+        (["0.123", "0.500", "0.850", "1"], None),
+        (["1.234", "2.500", "3.125"], None),
+        (["0", "1", "2", "10"], None),
+        (["0.5", "0.25", "0.125", "0"], None),
+        (["96", "97", "98", "99"], None),
+        (["-3", "-2", "-1", "0"], None),
+        (["20", "30", "45", "300"], None),
+    ],
+)
+def test_numbers_that_may_mean_something_else(
+    cells: list[str], said: str | None, people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    values = [cells[k % len(cells)] for k in range(len(people))]
+    notes = load_people(write(people.assign(value=values).to_csv(index=False))).notes[1:]
+    assert [said in note for note in notes] == [True] if said else notes == ()
+
+
+@pytest.mark.parametrize("copies", [10, 300])
+def test_rows_that_are_copies(copies: int, people: pd.DataFrame, write: Write, load_people: Load) -> None:
+    whole = people.assign(value=np.random.default_rng(0).random(len(people)))
+    twice = pd.concat([whole, whole.iloc[:copies]])
+    notes = load_people(write(twice.to_csv(index=False))).notes
+    assert f"{copies} of {300 + copies} rows repeat another row in every column" in notes[-1]
+    assert len(load_people(write(whole.to_csv(index=False))).notes) == 1

@@ -5,7 +5,7 @@ import torch
 
 from kdtune.distill.config import Distillation
 from kdtune.distill.fused.loss import LossSettings, kd_losses
-from kdtune.distill.loss import kd_loss
+from kdtune.distill.losses.hinton import kd_loss
 
 SETTINGS = [
     Distillation("t", 1.0, 0.5), Distillation("t", 40.0, 1.0), Distillation("t", 4.0, 0.0),

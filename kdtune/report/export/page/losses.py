@@ -124,7 +124,7 @@ def _changes(table: Any, part: str, kind: str, most: int = 6) -> list[str]:
                 for _, row in ordered.head(most).iterrows()
             ]
             more = len(ordered) - most
-            said += [*names, *([f"{more} more {kind}s {word.removesuffix('s')}"] if more > 0 else [])]
+            said += [*names, *([f"{more} more {word.removesuffix('s')} some"] if more > 0 else [])]
         lines.append(f"Compared with {name}, beyond noise: {'; '.join(said)}.")
     if unchanged:
         lines.append(

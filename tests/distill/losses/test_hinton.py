@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from kdtune.distill.loss import kd_loss
+from kdtune.distill.losses.hinton import kd_loss
 from kdtune.errors import InputError
 
 

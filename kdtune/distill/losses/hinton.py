@@ -15,6 +15,7 @@ def kd_loss(
     temperature: float,
     alpha: float,
     scale_by_t2: bool = True,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Return alpha * T² * KL(teacher_T || student_T) + (1 - alpha) * cross-entropy, a scalar: the batch mean.
 
@@ -22,6 +23,8 @@ def kd_loss(
     term (elsewhere the same letter weighs the other term). T² keeps the size of the term's gradient at high T
     (Hinton et al., section 2); `scale_by_t2=False` leaves it out, as in the formula that Mohammadshahi and
     Ioannou (2025) print.
+
+    `label_smoothing` spreads this share of each label evenly over all classes.
 
     Logits are [n, C] of any float type, labels int64 [n]; the result is float32, or float64 for float64 logits.
     A term of weight zero is not computed: teacher_logits may be None at alpha = 0, labels at alpha = 1.
@@ -44,7 +47,7 @@ def kd_loss(
     if alpha < 1:
         if labels is None:
             raise InputError(f"labels are missing: alpha = {alpha} needs them")
-        terms.append((1 - alpha) * functional.cross_entropy(student, labels))
+        terms.append((1 - alpha) * functional.cross_entropy(student, labels, label_smoothing=label_smoothing))
     return terms[0] if len(terms) == 1 else terms[0] + terms[1]
 
 

@@ -1,0 +1,1 @@
+"""What a student minimises: the ready losses, the user's own, and how each example weighs."""

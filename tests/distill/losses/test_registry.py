@@ -1,0 +1,58 @@
+"""Losses of the user's own: registered by name, described by what their function takes."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import kdtune
+from kdtune.distill.losses.registry import find_loss, losses
+from kdtune.errors import InputError, UnknownNameError
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    before = dict(losses._items)
+    yield
+    losses._items.clear()
+    losses._items.update(before)
+
+
+def test_what_a_function_takes_is_read_off_it() -> None:
+    @kdtune.register_loss("mine")
+    def mine(logits: Any, teacher_logits: Any, *, temperature: float, margin: float = 2.0) -> None:
+        """Do nothing."""
+
+    found = find_loss("mine")
+    assert found.takes == {"logits", "teacher_logits", "temperature"}
+    assert found.settings == {"margin": 2.0}
+    assert found.tunable == {"temperature", "margin"}
+    assert found.function is mine
+    assert not found.needs_features
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "expected"),
+    [
+        ("kd", lambda logits: 0, "is one of kdtune's own"),
+        ("mine", lambda logits, student: 0, "takes 'student', which is none of logits, teacher_logits"),
+        ("mine", lambda logits, flag=True: 0, "takes 'flag'"),
+        ("mine", lambda labels: 0, "takes neither logits nor features of the student"),
+    ],
+)
+def test_what_can_t_be_a_loss_is_refused_at_once(name: str, function: Any, expected: str) -> None:
+    with pytest.raises(InputError) as caught:
+        kdtune.register_loss(name)(function)
+    assert expected in str(caught.value)
+
+
+def test_misspelt_names_get_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="unknown loss 'dkdd'; did you mean 'dkd'"):
+        find_loss("dkdd")
+
+
+def test_a_search_is_read_without_torch() -> None:
+    code = "import sys, kdtune.space.losses; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
