@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaincc
 
 from kdtune.fairness import Counts
 from kdtune.runs.objectives import Objective, References
@@ -76,6 +75,8 @@ def is_alike(one: Counts, other: Counts) -> bool:
     expected = np.outer(cells.sum(axis=1), cells.sum(axis=0)) / cells.sum()
     statistic = float(((cells - expected) ** 2 / expected).sum())
     freedom = cells.shape[1] - 1
+    from scipy.special import gammaincc
+
     return freedom == 0 or float(gammaincc(freedom / 2, statistic / 2)) >= _UNLIKELY
 
 

@@ -63,9 +63,11 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
         SweepError: Ray did not start on this machine.
     """
     prepare_environment()
+    if address not in (None, "auto"):
+        _probe(address)
     global _connections, _own  # noqa: PLW0603
     with _connecting:
-        if not _connections:
+        if not _connections or _is_closed():
             _own = _connect(address, say)
         _connections += 1
     in_peace = False
@@ -102,11 +104,16 @@ _own: _Own | None = None
 """Sweeps in threads of one process share a connection; the last one closes it, unless the user's code opened it."""
 
 
+def _is_closed() -> bool:
+    """Return whether somebody else closed the connection: `ray.shutdown()` in a notebook does."""
+    import ray
+
+    return not ray.is_initialized()
+
+
 def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
     """Connect this process to Ray; return None if it already was."""
     if address is not None:
-        if address != "auto":
-            _probe(address)
         # 'ray start --head' requires the token; a driver that joins does not send it by default.
         if _TOKEN.exists():
             os.environ.setdefault("RAY_AUTH_MODE", "token")
