@@ -282,10 +282,13 @@ def _read(file: Path) -> Any:
             head = stream.read(len(_ARROW_FILE))
             stream.seek(0)
             if head.startswith(MAGIC):
-                return pq.ParquetFile(stream).read()
-            if head == _ARROW_FILE:
-                return pa.ipc.open_file(stream).read_all()
-            return pa.ipc.open_stream(stream).read_all()
+                table = pq.ParquetFile(stream).read()
+            elif head == _ARROW_FILE:
+                table = pa.ipc.open_file(stream).read_all()
+            else:
+                table = pa.ipc.open_stream(stream).read_all()
+        table.validate(full=True)  # otherwise a wrong offset is met where a value is used, or never
+        return table
     except Exception as error:  # a damaged file makes pyarrow stumble in every way, and at every step
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise DataError(f"{file}: cannot be read as Parquet or Arrow: {reason[0]}") from None

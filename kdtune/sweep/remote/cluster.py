@@ -113,10 +113,9 @@ def _is_closed() -> bool:
 
 def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
     """Connect this process to Ray; return None if it already was."""
-    if address is not None:
+    if address is not None and _TOKEN.exists():
         # 'ray start --head' requires the token; a driver that joins does not send it by default.
-        if _TOKEN.exists():
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
     if ray.is_initialized():

@@ -71,9 +71,12 @@ def test_a_share_is_written_in_one_form(pages: dict[str, str]) -> None:
     """0.671 and 67.1 % stand for the same number: only one of them may be on the page."""
     for name in NAMES:
         said = text_of(pages[name])
+        settings = {f"{m.config['alpha']:.3f}" for m in read_front(name).models if "alpha" in m.config}
         for model in read_front(name).models:
             for value in (model.value("accuracy"), model.value("eod"), model.value("dpd")):
                 assert f"{100 * value:.1f}" in said or model.role == "teacher"
+                if f"{value:.3f}" in settings:  # an α that happens to be the same number
+                    continue
                 assert not re.search(rf"(?<![\d.]){re.escape(f'{value:.3f}')}(?!\d)", said), value
 
 
