@@ -57,22 +57,6 @@ MEASURES: Mapping[str, Measure] = {
             one_minus,
         ),
         Measure(
-            "over_majority",
-            "max",
-            "standard errors by which the accuracy exceeds that of always answering the most frequent class (McNemar)",
-            lambda c, _: fairness.against_majority(c).z,
-            _reciprocal,
-            range=(-math.inf, math.inf),
-        ),
-        Measure(
-            "answered_classes",
-            "max",
-            "number of classes that the model answers at all",
-            _answered,
-            lambda value: 1.0 / max(value, 1.0),
-            range=(1.0, math.inf),
-        ),
-        Measure(
             "class_gap",
             "min",
             "accuracy of the best class minus the worst",
@@ -163,6 +147,22 @@ MEASURES: Mapping[str, Measure] = {
             log_scale(1e-3, 1e4),
             range=(0.0, math.inf),
             of_model=True,
+        ),
+        Measure(
+            "over_majority",
+            "max",
+            "standard errors by which the accuracy exceeds that of always answering the most frequent class (McNemar)",
+            lambda c, _: fairness.against_majority(c).z,
+            _reciprocal,
+            range=(-math.inf, math.inf),
+        ),
+        Measure(
+            "answered_classes",
+            "max",
+            "number of classes that the model answers at all",
+            _answered,
+            lambda value: 1.0 / max(value, 1.0),
+            range=(1.0, math.inf),
         ),
         *(
             Measure(name, "max", meaning, _plain(of), one_minus, routine=False)
