@@ -184,7 +184,9 @@ def test_a_notebook_shows_progress_and_survives_interrupts(tmp_path: Path) -> No
     when_training(tmp_path, press_stop)
     client.execute(cwd=str(tmp_path))
     shown, *rest = notebook.cells[1].outputs
-    assert "trials 0/10000 done, 1 running" in shown["data"]["text/plain"]
+    ended = "trials 0/10000 done, 0 running, 0 stopped, 0 failed, 1 interrupted"
+    assert ended in shown["data"]["text/plain"], "redrawn up to the end"
+    assert [output for output in rest if output.output_type == "display_data"] == [], "in one place"
     assert "<pre" in shown["data"]["text/html"]
     said = "".join(output.text for output in rest if output.output_type == "stream")
     assert "stopping after the current epochs; interrupt again to stop at once" in said

@@ -145,7 +145,7 @@ def _check_any_succeeded(manager: Any, writer: RunWriter) -> None:
 def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
     """Let Tune run what the manager proposes; Tune's own records go to a folder that is deleted at the end."""
     from ray import tune
-    from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
+    from ray.tune import CheckpointConfig, CLIReporter, FailureConfig, RunConfig, TuneConfig, Tuner
 
     from kdtune.sweep.tune.scheduler import AskingScheduler
     from kdtune.sweep.tune.searcher import StudySearcher
@@ -177,6 +177,7 @@ def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
             failure_config=FailureConfig(max_failures=0),  # the manager runs failed trials again
             verbose=0,
+            progress_reporter=CLIReporter(),  # silent; in a notebook Tune's own would clear the cell's output
         ),
     )
     usr1 = _handler("SIGUSR1")

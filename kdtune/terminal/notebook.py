@@ -41,7 +41,13 @@ class NotebookProgress(Progress):
         """Redraw what is shown, if it has changed."""
         self.read_record()
         console = Console(
-            file=io.StringIO(), record=True, width=_WIDTH, highlight=False, markup=False, emoji=False
+            file=io.StringIO(),
+            record=True,
+            width=_WIDTH,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            force_jupyter=False,  # else rich adds an output to the cell with every print
         )
         console.print(self._picture(state))
         page = console.export_html(inline_styles=True, code_format=_PAGE, clear=False)

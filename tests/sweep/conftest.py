@@ -48,7 +48,7 @@ def make_dataset() -> Callable[..., Dataset]:
 def plan_of(make_dataset: Callable[..., Dataset]) -> Callable[..., Plan]:
     """Return a function that plans a space, given as changes to a small one, on the table."""
 
-    def make(dataset: Dataset | None = None, **changes: Any) -> Plan:
+    def make(data: Dataset | None = None, /, **changes: Any) -> Plan:
         space = {
             "dataset": {"name": "blobs"},
             "pairs": ["mlp-16->linear"],
@@ -56,6 +56,6 @@ def plan_of(make_dataset: Callable[..., Dataset]) -> Callable[..., Plan]:
             "trivial": "keep",
             **changes,
         }
-        return make_plan(parse_space(space, "space"), dataset or make_dataset())
+        return make_plan(parse_space(space, "space"), data or make_dataset())
 
     return make
