@@ -58,6 +58,7 @@ def test_all_are_the_same(space: dict[str, Any], tmp_path: Path) -> None:
     """Students that learn nothing tie: all of them are on the front, and its hypervolume is defined."""
     space["search"] = {"lr": {"low": 1e-30, "high": 1e-29}}
     space["seed"] = 3
+    space["trivial"] = "keep"
     run = kdtune.search(space, name="r", directory=tmp_path)
     trials = open_run(run.path).trials()
     assert list(trials["state"]) == ["done"] * 4

@@ -278,7 +278,7 @@ def test_a_sweep_and_its_export_have_the_teacher_s_own_accuracy(
 ) -> None:
     from kdtune.report.export.run import ExportRequest, run_export
 
-    space = space_of(rolled, teacher=READ_RIGHT)
+    space = space_of(rolled, teacher=READ_RIGHT, trivial="keep")
     run = kdtune.search(space, name="right", directory=tmp_path / "runs")
     dataset = tones()
     expected = accuracy(own_logits(own, dataset.validation), dataset.validation)
