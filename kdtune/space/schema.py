@@ -93,7 +93,7 @@ class Resources(Strict):
         workers, gpus_per_trial: chosen from what the machine has where left out. A student trains on one GPU at most.
         memory_per_trial: GB that a trial may take; a share of its machine's memory where left out.
         max_failures: how often a trial whose worker died is run again.
-        stall_seconds: an epoch that lasts longer, and ten times as long as usual, is taken to hang.
+        stall_seconds: an epoch that lasts longer, and ten times as long as usual, counts as hanging.
         give_up_after: the sweep ends where so many trials have ended and all of them failed.
         cohort: students that are trained as one, at most: `auto` as many as is fastest here, 1 each by itself.
     """

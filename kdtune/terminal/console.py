@@ -61,7 +61,7 @@ def print_summary(run: Run, *, as_json: bool) -> None:
 
 def _front_table(summary: Summary, *, wide: bool) -> Table:
     table = Table(
-        title=f"Pareto front: {len(summary.front)} students (validation)",
+        title=f"Pareto front: {len(summary.front)} student{'' if len(summary.front) == 1 else 's'} (validation)",
         title_justify="left",
         pad_edge=False,
     )

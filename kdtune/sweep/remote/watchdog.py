@@ -116,7 +116,7 @@ def watchdog(
             with contextlib.suppress(ray.exceptions.RayError):  # the next poll asks again
                 for worker, seconds in silences.look(registry.at_work(), time.monotonic()):
                     words = (
-                        f"no {what} ended for {seconds:.0f} s: it was taken to hang (resources.stall_seconds)"
+                        f"no {what} ended for {seconds:.0f} s: it counted as hanging (resources.stall_seconds)"
                     )
                     registry.report_failure(worker.numbers, words)
                     _kill(worker)

@@ -146,7 +146,7 @@ def test_what_hangs_is_trained_again_and_given_up_with_a_reason(bad: Any, tmp_pa
         assert [report.epoch for report in whole.reports] == [1, 2, 3]
     assert stopped.weights is None
     assert stopped.failure.startswith("no batch ended for ")
-    assert stopped.failure.endswith(" s: it was taken to hang (resources.stall_seconds) (2 times)")
+    assert stopped.failure.endswith(" s: it counted as hanging (resources.stall_seconds) (2 times)")
     assert [len(again[name]) for name in names] == [1, 1, 0]
 
 
@@ -168,5 +168,5 @@ def test_a_study_whose_teacher_hangs(bad: Any, tmp_path: Path) -> None:
     said = [str(event.get("message")) for event in read_records(files.events) if event.get("failure")]
     assert len(said) >= 2  # two students that begin at once may both find that nobody has had a turn
     assert all(
-        "it was taken to hang (resources.stall_seconds); it is trained again" in words for words in said
+        "it counted as hanging (resources.stall_seconds); it is trained again" in words for words in said
     )

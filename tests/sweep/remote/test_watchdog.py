@@ -68,7 +68,7 @@ def test_stalled(state: RunState, numbers: tuple[int, ...], limit: float, age: f
 
 
 def looks(silences: Silences, worker: AtWork, begin: float, end: float) -> list[float]:
-    """Look each second, and return when the worker was taken to hang."""
+    """Look each second, and return when the worker counted as hanging."""
     return [now for now in np.arange(begin, end) if silences.look([worker], now)]
 
 
