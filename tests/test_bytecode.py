@@ -193,6 +193,7 @@ def test_processes_that_ray_starts_find_it_and_who_called_goes_on_as_before(
 import os, sys
 import kdtune.bytecode
 kdtune.bytecode.compile_once = list  # all of torch and Ray takes some seconds
+kdtune.bytecode._compiled = bool  # whatever this environment has beside its modules
 from kdtune.sweep.remote.cluster import connected
 with connected(None):
     import ray

@@ -42,3 +42,8 @@ def adopt(models: Mapping[str, Any]) -> None:
 def adopted(names: Iterable[str]) -> dict[str, LibraryModel]:
     """Return those of some models that are of a library."""
     return {name: library_model(name) for name in names if is_of_library(name)}
+
+
+def know(models: Mapping[str, LibraryModel]) -> None:
+    """Let names mean in this process what they mean in the one that found these models."""
+    _found.update(models)

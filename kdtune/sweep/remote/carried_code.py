@@ -7,7 +7,8 @@ from typing import Any
 
 from kdtune.distill.losses.registry import Loss, losses
 from kdtune.models import Builder, models
-from kdtune.models.families.find import adopted
+from kdtune.models.families.find import adopted, know
+from kdtune.models.families.library_model import LibraryModel
 from kdtune.registry import Registry
 from kdtune.runs.measure import Measure
 from kdtune.runs.user_measures import measures
@@ -64,8 +65,9 @@ class UserCode:
 
     def register(self) -> None:
         """Make this process know all of it; a module that was imported on the way may have done so."""
+        know({name: model for name, model in self.models.items() if isinstance(model, LibraryModel)})
         for name, builder in self.models.items():
-            if name not in models:
+            if name not in models and not isinstance(builder, LibraryModel):
                 models.register(name)(builder)
         for name, measure in self.measures.items():
             if name not in measures:

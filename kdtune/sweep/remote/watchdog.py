@@ -115,9 +115,7 @@ def watchdog(
         while not ended.wait(min(_POLL_SECONDS, limit / 8)):
             with contextlib.suppress(ray.exceptions.RayError):  # the next poll asks again
                 for worker, seconds in silences.look(registry.at_work(), time.monotonic()):
-                    words = (
-                        f"no {what} ended for {seconds:.0f} s: it counted as hanging (resources.stall_seconds)"
-                    )
+                    words = f"no {what} ended for {seconds:.0f} s: it counted as hanging (resources.stall_seconds)"
                     registry.report_failure(worker.numbers, words)
                     _kill(worker)
 
