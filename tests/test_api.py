@@ -132,9 +132,7 @@ def test_a_thread_may_search_and_is_stopped_from_outside(ray_session: None, tmp_
     assert ended == ["stopped"]
 
 
-@pytest.mark.slow  # the second sweep was seen to wait for ever: whoever mends that moves this test back
-@pytest.mark.timeout(400)
-def test_two_threads_may_search_at_once(ray_session: None, tmp_path: Path) -> None:
+def test_of_two_threads_that_search_one_waits_for_the_other(ray_session: None, tmp_path: Path) -> None:
     ended: list[Any] = []
 
     def search(name: str, space: Any) -> None:

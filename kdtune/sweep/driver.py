@@ -2,13 +2,15 @@
 
 import contextlib
 import signal
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kdtune.errors import DiskError, KdtuneError, RunError, SweepError, is_disk_error
 from kdtune.files import write_bytes
+from kdtune.output import narrate
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.predictions import digest_of, validation_file
@@ -55,6 +57,21 @@ class SweepRequest:
         return self.space is None
 
 
+_AT_WORK = threading.Lock()
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Let the sweeps of one process run one after the other: Ray Tune is not made for two threads."""
+    if not _AT_WORK.acquire(blocking=False):
+        narrate("another sweep runs in this process; this one begins when that has ended")
+        _AT_WORK.acquire()
+    try:
+        yield
+    finally:
+        _AT_WORK.release()
+
+
 def run_sweep(request: SweepRequest) -> None:
     """Drive a sweep to its end; everything is recorded in the run directory as it happens.
 
@@ -68,7 +85,7 @@ def run_sweep(request: SweepRequest) -> None:
     try:
         request.files.root.mkdir(parents=True, exist_ok=True)
         check_no_links(request.files)
-        with driver_lock(request.files):
+        with driver_lock(request.files), _alone():
             _run(request, liveness)
     except DiskError:
         raise
