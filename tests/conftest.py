@@ -31,6 +31,21 @@ settings.load_profile("kdtune")
 
 os.environ.setdefault("RAY_worker_niceness", "0")  # tests must not wait for other work on the machine
 
+TINY_SPACE: dict[str, Any] = {
+    "dataset": {
+        "name": "trifeature",
+        "shapes": 2,
+        "colors": 2,
+        "n_train": 60,
+        "n_validation": 60,
+        "n_test": 20,
+    },
+    "pairs": ["lenet5->mlp-16"],
+    "budget": {"trials": 1, "epochs": 1},
+    "train": {"precision": "float32", "channels_last": False},
+}
+"""A sweep of one trial."""
+
 SMALL_SPACE: dict[str, Any] = {
     "dataset": {
         "name": "trifeature",

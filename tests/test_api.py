@@ -19,21 +19,9 @@ from kdtune.files import read_json
 from kdtune.runs.events import read_state
 from kdtune.runs.lock import request_stop
 from kdtune.runs.paths import RunFiles
+from tests.conftest import TINY_SPACE
 
-SPACE: dict[str, Any] = {
-    "dataset": {
-        "name": "trifeature",
-        "shapes": 2,
-        "colors": 2,
-        "n_train": 60,
-        "n_validation": 60,
-        "n_test": 20,
-    },
-    "pairs": ["lenet5->mlp-16"],
-    "budget": {"trials": 1, "epochs": 1},
-    "train": {"precision": "float32", "channels_last": False},
-    "resources": {"workers": 1, "cohort": 1},
-}
+SPACE: dict[str, Any] = {**TINY_SPACE, "resources": {"workers": 1, "cohort": 1}}
 ENDLESS = {**SPACE, "budget": {"trials": 10_000, "epochs": 200}}
 
 

@@ -12,19 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-SPACE: dict[str, Any] = {
-    "dataset": {
-        "name": "trifeature",
-        "shapes": 2,
-        "colors": 2,
-        "n_train": 60,
-        "n_validation": 60,
-        "n_test": 20,
-    },
-    "pairs": ["lenet5->mlp-16"],
-    "budget": {"trials": 1, "epochs": 1},
-    "train": {"precision": "float32", "channels_last": False},
-}
+from tests.conftest import TINY_SPACE
+
+SPACE = TINY_SPACE
 
 
 def kdtune(cwd: Path, *arguments: str, timeout: float = 300) -> "subprocess.CompletedProcess[str]":

@@ -1,4 +1,4 @@
-"""Builds a module for weights that are there: its shapes are compared with theirs before memory is taken for it."""
+"""Builds a module that given weights fit: it compares the shapes of both before it allocates memory."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence

@@ -223,15 +223,15 @@ def _settled(
     """Return the allotment, without GPUs if torch can't use them where trials run, and where to measure."""
     from kdtune.sweep.calibration.place import here
     from kdtune.sweep.remote.carried_code import UserCode
-    from kdtune.sweep.remote.trial_place import TrialPlace, device_name, no_cuda_because
+    from kdtune.sweep.remote.trial_place import TrialPlace, gpu_here
 
     if not allotment.gpus and request.address is None:
         return allotment, here  # this is the machine
     place = TrialPlace(allotment, UserCode.of(plan.space.architectures, plan.extras))
     if allotment.gpus:
-        why = place(no_cuda_because)
+        name, why = place(gpu_here)
         if not why:
-            writer.run_state("preparing", f"students train on: {place(device_name)}")
+            writer.run_state("preparing", f"students train on: {name}")
             return allotment, place
         counted = sum(node.gpus for node in allotment.nodes)
         said = f"Ray counts {counted:g} GPUs, and torch can't compute on them ({why}): students train on processors"

@@ -8,6 +8,7 @@ import torch
 
 from kdtune.data import Augmentation, Dataset, Split, check_options, datasets, load, names, register_dataset
 from kdtune.errors import DataError, InputError, UnknownNameError
+from tests.data.loaders import own_data_sets
 
 
 @pytest.fixture
@@ -52,13 +53,8 @@ def test_wrong_options_are_refused_before_anything_is_loaded(toy, options, messa
 SIZES = {"n_train", "n_validation", "limit_per_class"}
 
 
-def of_kdtune() -> list[str]:
-    """Return the loaders that cut data: `trifeature` makes its own, and `saved` takes what was cut before."""
-    own = {name for name in names() if datasets.get(name).__module__.startswith("kdtune.")}
-    return sorted(own - {"trifeature", "saved"})
-
-
-@pytest.mark.parametrize("name", of_kdtune())
+# `trifeature` makes its own examples, and `saved` takes what was cut before.
+@pytest.mark.parametrize("name", sorted(own_data_sets() - {"trifeature", "saved"}))
 def test_sizes_have_one_name_in_all_loaders(name) -> None:
     assert set(inspect.signature(datasets.get(name)).parameters) >= SIZES
 

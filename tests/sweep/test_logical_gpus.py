@@ -54,8 +54,7 @@ def builder():
 
 kdtune.register_model("student")(builder())
 if not counted:
-    trial_place.no_cuda_because = lambda: ""
-    trial_place.device_name = lambda: "a GPU that is only counted"
+    trial_place.gpu_here = lambda: ("a GPU that is only counted", "")
 ray.init(address="local", num_cpus=8, num_gpus=gpus, include_dashboard=False, log_to_driver=False)
 space = {
     "dataset": {"name": "blobs"}, "pairs": ["mlp-8->student"], "objectives": ["accuracy", "eod"],

@@ -32,19 +32,14 @@ class TrialPlace:
         return ray.get(task.remote(function, arguments, self.user_code, self.allotment.threads))
 
 
-def no_cuda_because() -> str:
-    """Return why this process can't compute on a GPU; empty if it can."""
+def gpu_here() -> tuple[str, str]:
+    """Return the name of this process's GPU, and, where it can't compute on one, why."""
     if torch.cuda.is_available():
-        return ""
+        return torch.cuda.get_device_name(), ""
     if torch.version.cuda is None and torch.version.hip is None:
-        return f"torch {torch.__version__} is built without CUDA"
+        return "", f"torch {torch.__version__} is built without CUDA"
     try:
         torch.cuda.init()
     except Exception as error:  # each kind of trouble has its own class
-        return str(error).strip().partition("\n")[0]
-    return f"torch {torch.__version__} finds none"
-
-
-def device_name() -> str:
-    """Return the name of this process's GPU."""
-    return str(torch.cuda.get_device_name())
+        return "", str(error).strip().partition("\n")[0]
+    return "", f"torch {torch.__version__} finds none"

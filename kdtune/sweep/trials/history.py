@@ -8,26 +8,23 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from kdtune.pareto import non_dominated
+from kdtune.sweep.trials.wrapped_sampler import WrappedSampler
 
 LATEST = 900
 BEST = 50
 """TPE takes at most 25 trials as good ones; the rest only tells it what is ordinary."""
 
 
-class BoundedHistory(BaseSampler):
+class BoundedHistory(WrappedSampler):
     """Draws as another sampler does, which sees at most about `LATEST` + `BEST` trials of the study.
 
     A study of up to `LATEST` trials is seen whole. What is seen depends only on the trials that there are, so that a
     sweep that was killed and resumed proposes what an uninterrupted one would have proposed.
     """
-
-    def __init__(self, base: BaseSampler) -> None:
-        self._base = base
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return what is drawn at once."""
@@ -44,16 +41,6 @@ class BoundedHistory(BaseSampler):
     ) -> Any:
         """Draw one parameter."""
         return self._base.sample_independent(_part_of(study), trial, param_name, param_distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Hand on."""
-        self._base.before_trial(study, trial)
-
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        """Hand on."""
-        self._base.after_trial(study, trial, state, values)
 
 
 class _Part:

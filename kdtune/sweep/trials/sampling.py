@@ -8,12 +8,14 @@ from typing import Any
 from optuna import Study
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
+
+from kdtune.sweep.trials.wrapped_sampler import WrappedSampler
 
 Values = Mapping[str, Any]
 
 
-class TrialSampler(BaseSampler):
+class TrialSampler(WrappedSampler):
     """Draws one trial as another sampler does, within what is known of it.
 
     What it draws depends on the other sampler, the seed, and the trials of smaller numbers.
@@ -27,7 +29,7 @@ class TrialSampler(BaseSampler):
     def __init__(
         self, base: BaseSampler, *, given: Values, combinations: Sequence[Values], seed: int
     ) -> None:
-        self._base = base
+        super().__init__(base)
         self._given = given
         self._combinations = combinations
         self._random = random.Random(seed)
@@ -66,16 +68,6 @@ class TrialSampler(BaseSampler):
         if param_name in self._given:
             return self._given[param_name]
         return self._base.sample_independent(study, trial, param_name, param_distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Hand on."""
-        self._base.before_trial(study, trial)
-
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        """Hand on."""
-        self._base.after_trial(study, trial, state, values)
 
     def _drawn(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         """Return the combination that the other sampler draws, within what is given."""

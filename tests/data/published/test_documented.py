@@ -4,8 +4,7 @@ import re
 from importlib import resources
 from pathlib import Path
 
-from kdtune.data import names
-from kdtune.data.registry import datasets
+from tests.data.loaders import own_data_sets
 
 TEXT = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text(encoding="utf-8")
 
@@ -13,7 +12,7 @@ TEXT = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text(encoding="
 def test_every_data_set_is_in_the_table() -> None:
     rows = [row for row in TEXT.splitlines() if row.startswith("| `")]
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
-    assert documented == {name for name in names() if datasets.get(name).__module__.startswith("kdtune.")}
+    assert documented == own_data_sets()
 
 
 def test_the_ready_spaces_are_there() -> None:

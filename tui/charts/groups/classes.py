@@ -12,7 +12,7 @@ from ...drawing.canvas import Canvas
 from ...drawing.text import fit, number, width
 from ...state.noise import difference
 from ..frame import Frame
-from .gaps import no_gaps
+from .gaps import shown_model
 
 _CELL = 11
 """Columns for a rate with its interval."""
@@ -25,14 +25,10 @@ _LEVELS = 16
 
 def group_classes(frame: Frame) -> Canvas:
     """Draw a table: classes in rows, the largest sure difference between groups first; groups in columns."""
-    empty = no_gaps(frame)
-    if empty is not None:
-        return empty
-    model = frame.cursor
-    assert model is not None
-    reports = frame.reports_of(model.id)
-    if not reports:
-        return frame.nothing("reading its reports")
+    shown = shown_model(frame)
+    if isinstance(shown, Canvas):
+        return shown
+    _, reports = shown
     attribute, canvas, glyphs = frame.attribute, frame.canvas(), frame.glyphs
     counts = reports[-1].counts.get(attribute)
     if counts is None:

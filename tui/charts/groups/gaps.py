@@ -1,10 +1,13 @@
 """Gaps between groups by epoch: EOD and DPD with their intervals and chance floors."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from kdtune.runs.records import Report
+from kdtune.runs.state import ModelState
 from kdtune.runs.summary import GAPS
 
 from ...background.questions import DoubtOf, Wish
@@ -64,6 +67,16 @@ def no_gaps(frame: Frame) -> Canvas | None:
     if model is None or not model.epoch:
         return frame.nothing("no report yet", "gaps appear with the first report")
     return None
+
+
+def shown_model(frame: Frame) -> Canvas | tuple[ModelState, Sequence[Report]]:
+    """Return the cursor's model and its reports, one at least; where there are none, a canvas that says why."""
+    empty = no_gaps(frame)
+    if empty is not None:
+        return empty
+    assert frame.cursor is not None
+    reports = frame.reports_of(frame.cursor.id)
+    return (frame.cursor, reports) if reports else frame.nothing("reading its reports")
 
 
 def gap_curve(frame: Frame) -> Canvas:

@@ -13,19 +13,15 @@ from ...drawing import raster
 from ...drawing.canvas import Canvas
 from ...drawing.text import fit, number, short, width
 from ..frame import REFERENCES, Frame
-from .gaps import gap_names, no_gaps
+from .gaps import gap_names, shown_model
 
 
 def groups(frame: Frame) -> Canvas:
     """Draw the last report's gaps with their intervals, and each group's size and accuracy."""
-    empty = no_gaps(frame)
-    if empty is not None:
-        return empty
-    model = frame.cursor
-    assert model is not None
-    reports = frame.reports_of(model.id)
-    if not reports:
-        return frame.nothing("reading its reports")
+    shown = shown_model(frame)
+    if isinstance(shown, Canvas):
+        return shown
+    model, reports = shown
     canvas = frame.canvas()
     report = reports[-1]
     y = 0

@@ -13,7 +13,7 @@ from ...drawing.canvas import Canvas
 from ...drawing.text import number
 from ..frame import Frame
 from ..lines import NAMED, Line, Panel, draw_panel
-from .gaps import no_gaps
+from .gaps import shown_model
 
 Ints = npt.NDArray[np.int64]
 
@@ -25,14 +25,10 @@ _ROWS = 9
 
 def group_rates(frame: Frame) -> Canvas:
     """Draw the chosen rate of each group over the epochs, and the other rates below it where there is room."""
-    empty = no_gaps(frame)
-    if empty is not None:
-        return empty
-    model = frame.cursor
-    assert model is not None
-    reports = frame.reports_of(model.id)
-    if not reports:
-        return frame.nothing("reading its reports")
+    shown = shown_model(frame)
+    if isinstance(shown, Canvas):
+        return shown
+    model, reports = shown
     attribute = frame.attribute
     if attribute not in reports[-1].counts:
         return frame.nothing(f"no counts by {attribute}", "the run's reports do not hold them")

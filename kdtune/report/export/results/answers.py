@@ -1,4 +1,4 @@
-"""What counts do not hold: which class is taken for which, and each answer to each example."""
+"""What a report's counts do not say: which class a model confuses with which, and its answer to each example."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
