@@ -177,7 +177,8 @@ def lever_scores(found: LeverStudents, gap: str) -> dict[str, dict[str, float]]:
         for a, b in halves:
             on = non_dominated(a[:, k], ["max", "min"], feasible[:, k])
             true.append(volume(b[on, k]))
-            enough = feasible[:, k] & (a[:, k, 0] >= a[feasible[:, at], at, 0].max() - POINT)
+            most = a[feasible[:, at], at, 0].max(initial=0.0)
+            enough = feasible[:, k] & (a[:, k, 0] >= most - POINT)
             lowest.append(
                 b[np.where(enough, a[:, k, 1], np.inf).argmin(), k, 1] if enough.any() else math.nan
             )

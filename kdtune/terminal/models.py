@@ -43,7 +43,9 @@ def print_models(words: Sequence[str], *, as_json: bool) -> None:
     for line in missing:
         print_data(line)
     if not words:
-        narrate("a teacher may also be several of these, as in resnet20+resnet56, or logits in a file: teacher.logits")
+        narrate(
+            "a teacher may also be several of these, as in resnet20+resnet56, or logits in a file: teacher.logits"
+        )
 
 
 def _has(family: str, name: str, words: Sequence[str]) -> bool:

@@ -274,6 +274,10 @@ def test_a_sweep_learns_from_them_and_the_report_says_what_is_not_known(
     page = (run.path / "export" / "report.html").read_text()
     front = (run.path / "export" / "front.csv").read_text()
     printed = capsys.readouterr().err
+    points = json.loads((run.path / "export" / "front.json").read_text())["points"]
+    assert [point["id"] for point in points] == ["thresholds-eod-nds-linear"]
+    assert 0 <= points[0]["test"]["values"]["eod"] <= 1
+    assert "needs to know everybody&#39;s sex when it decides" in page
     if covers_test:
         assert "do not cover test" not in page
         assert "teacher-big" in front

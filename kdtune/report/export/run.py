@@ -34,6 +34,7 @@ from kdtune.report.export.results.members import (
     with_answers,
 )
 from kdtune.report.export.results.model import ModelFindings
+from kdtune.report.export.results.reference_points import reference_points
 from kdtune.report.export.results.replicates import (
     choices_among,
     seed_numbers,
@@ -134,6 +135,8 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     models = with_answers(models, test, notes)
     baselines = [model for model in models if model.trained.role != "student"]
     shown = [*students, *baselines]
+    points, why_none = reference_points(run, baselines)
+    notes += why_none
     findings = conclude(
         run.record,
         run.objectives,
@@ -142,6 +145,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
         comparisons=compare_on_test(run, shown),
         confusion=confusion_table(shown, run.record.classes, run.record.attributes),
         others=[_found(model, (), seeds) for model in (*models, *others) if model not in shown],
+        points=points,
         seeds=request.replicates,
         notes=notes,
     )
