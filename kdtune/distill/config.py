@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self
 
-from kdtune.data.seeds import derive_seed
 from kdtune.distill.logits_file import LogitsFile
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import InputError, did_you_mean
@@ -188,6 +187,8 @@ class Job:
 
     def with_seeds(self, seed: int, view_seed: int) -> Self:
         """Return the same training with other seeds; each member of an ensemble gets one of its own."""
+        from kdtune.data.seeds import derive_seed  # kdtune.data needs torch, and spaces are read without it
+
         members = tuple(
             member.with_seeds(derive_seed(seed, "member", k) % 2**31, view_seed)
             for k, member in enumerate(self.members)
