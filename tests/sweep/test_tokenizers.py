@@ -18,7 +18,12 @@ def save_bert(folder: Path, **options: Any) -> Path:
     import transformers
 
     save_tokenizer(folder, **options)
-    sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    sizes: dict[str, Any] = {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+    }
     config = transformers.BertConfig(vocab_size=12, max_position_embeddings=32, num_labels=3, **sizes)
     transformers.BertForSequenceClassification(config).save_pretrained(folder)
     return folder
