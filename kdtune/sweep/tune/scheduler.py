@@ -34,7 +34,7 @@ class AskingScheduler(FIFOScheduler):
         self._controller = tune_controller
 
     def end_workers(self) -> None:
-        """End the workers of a search that was left by a `KeyboardInterrupt`: Tune does so for no more than `Exception`.
+        """End the workers of a search that a `KeyboardInterrupt` has left: Tune does so only after an `Exception`.
 
         Otherwise each keeps its processors for as long as the user's process is connected to Ray.
         """
