@@ -84,6 +84,7 @@ def test_a_narrow_terminal_cuts_no_number_off(printed: str, small_run: Run) -> N
         assert f"{member.values['eod']:.3f} [{doubt.low:.3f}, {doubt.high:.3f}]" in table
 
 
+@pytest.mark.parametrize("width", [140])
 def test_weights_are_as_large_as_their_files(printed: str, small_run: Run) -> None:
     found = summarise(small_run)
     assert found.front
