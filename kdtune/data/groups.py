@@ -195,9 +195,7 @@ def settle_rare(
             left, other = with_other(left)
             table[sorted(small)] = other
         absent = [
-            declared[g]
-            for g in kept
-            if not (anywhere[g] or (is_merged and declared[g].lower() == OTHER))
+            declared[g] for g in kept if not (anywhere[g] or (is_merged and declared[g].lower() == OTHER))
         ]
         occurring = [group for group in left if group not in absent]
         if len(occurring) < 2:

@@ -167,9 +167,7 @@ def binned(
 def class_cells(table: RawTable, label: str, edges: Mapping[str, tuple[float, ...]], decimal: str) -> Cells:
     """Return the label column as names of classes: bins, numbers by value, or texts."""
     return (
-        binned(table, label, edges[label], decimal)[0]
-        if label in edges
-        else by_value(table, label, decimal)
+        binned(table, label, edges[label], decimal)[0] if label in edges else by_value(table, label, decimal)
     )
 
 

@@ -228,7 +228,10 @@ def test_a_form_that_is_refused(form: str, people: pd.DataFrame, write: Write, l
         ({"encoding": "a\0b"}, "encoding: .* is unknown"),
         ({"encoding": "latin-1"}, "seems to be UTF-8, not LATIN-1: leave `encoding` out"),
         ({"encoding": "cp1252"}, "seems to be UTF-8, not CP1252: leave `encoding` out"),
-        ({"decimal": ","}, r"line 2 \(row 1\): '\d+\.\d' in column 'hours' is no number: if the point.*leave `decimal` out"),
+        (
+            {"decimal": ","},
+            r"line 2 \(row 1\): '\d+\.\d' in column 'hours' is no number: if the point.*leave `decimal` out",
+        ),
         ({"encoding": "ascii"}, "seems to be UTF-8, not ASCII: leave `encoding` out"),
         ({"decimal": ";"}, "option 'decimal'"),
         ({"header": "none"}, "name the columns"),

@@ -213,7 +213,9 @@ def test_equal_numbers_beside_others_that_are_told_apart_by_their_spelling(
 ) -> None:
     values = np.resize(["1", "0", "1.0", others], 300)
     path = write(people.assign(**{column: values}).to_csv(index=False))
-    with pytest.raises(DataError, match=rf"line 4 \(row 3\): '1.0' and '1' in column '{column}' are the same number"):
+    with pytest.raises(
+        DataError, match=rf"line 4 \(row 3\): '1.0' and '1' in column '{column}' are the same number"
+    ):
         load_people(path)
     alike = np.where(np.isin(values, ["1.0", "01"]), "1", values)
     data = load_people(write(people.assign(**{column: alike}).to_csv(index=False)))
@@ -241,9 +243,18 @@ def test_edges_of_bins_are_numbers(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sensitive": "age", "bins": {"age": [5]}}, r"'age' has one group only, '>=5' \(no example is in '<5'\)"),
-        ({"groups": {"sex": ["A", "B"]}, "rare": "missing"}, r"'sex' has no group \(no example is in 'A', 'B'\)"),
-        ({"groups": {"sex": ["F", "X"]}, "rare": "missing"}, r"'sex' has one group only, 'F' \(no example is in 'X'\)"),
+        (
+            {"sensitive": "age", "bins": {"age": [5]}},
+            r"'age' has one group only, '>=5' \(no example is in '<5'\)",
+        ),
+        (
+            {"groups": {"sex": ["A", "B"]}, "rare": "missing"},
+            r"'sex' has no group \(no example is in 'A', 'B'\)",
+        ),
+        (
+            {"groups": {"sex": ["F", "X"]}, "rare": "missing"},
+            r"'sex' has one group only, 'F' \(no example is in 'X'\)",
+        ),
     ],
 )
 def test_declared_groups_that_do_not_occur_are_no_groups(

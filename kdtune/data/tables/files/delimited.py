@@ -251,9 +251,7 @@ class _Reader:
         if not self.form.header:
             source = f"`columns` names {len(names)}"
         elif len(names) == 1:
-            source = (
-                f"the header names one column ({tidy_name(names[0])!r}): remove that line if it is not the header"
-            )
+            source = f"the header names one column ({tidy_name(names[0])!r}): remove that line if it is not the header"
         else:
             source = f"the header names {len(names)} columns"
         raise self.refused(

@@ -35,7 +35,9 @@ def check_encoding(file: Path, encoding: str) -> None:
         if found is None and _is_single_byte(encoding) and _is_utf_8(sample, binary):
             found = "utf-8"
     if found is not None and _family(found) != _family(encoding):
-        remedy = "leave `encoding` out" if found == "utf-8" else f"set `encoding: {found}`, or save it as UTF-8"
+        remedy = (
+            "leave `encoding` out" if found == "utf-8" else f"set `encoding: {found}`, or save it as UTF-8"
+        )
         raise DataError(
             f"{file}: cannot be read as a table: it seems to be {found.upper()}, not {encoding.upper()}: {remedy}"
         )

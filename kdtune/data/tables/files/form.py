@@ -10,6 +10,7 @@ from kdtune.errors import DataError
 _SPELLED_OUT = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " ", "comma": ",", "semicolon": ";"}
 """Other ways to write a separator."""
 
+
 @dataclass(frozen=True)
 class Form:
     """How to read a table's cells.
