@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kdtune.runs.jsonl import Record
@@ -23,6 +23,7 @@ class ModelState:
         weights: SHA-256 of its file of weights in the run (a trial's checkpoint); empty if none is recorded.
         seen, pooled: objectives by name, as training examples have them (`kdtune.runs.choosing`), after the last epoch.
         predictions: SHA-256 of the file with its answers on validation; empty if none is recorded.
+        lost: what it was before it was started over, because its files were lost; None once it has ended again.
     """
 
     id: str
@@ -42,6 +43,7 @@ class ModelState:
     predictions: str = ""
     seen: dict[str, float] = field(default_factory=dict)
     pooled: dict[str, float] = field(default_factory=dict)
+    lost: "ModelState | None" = None
 
 
 @dataclass
@@ -163,14 +165,17 @@ class RunState:
                 cached=bool(event.get("cached", False)),
             )
             models[model.id] = model
-        model.state = str(event["state"])
         if event.get("anew", False):  # what it reported is void
+            model.lost = model.lost or replace(model)
             model.epoch, model.values, model.seen, model.pooled = 0, {}, {}, {}
+        model.state = str(event["state"])
         model.failures += bool(event.get("failure", False))
         model.message = str(event.get("message", ""))
         model.weights = str(event.get("weights", ""))
         model.predictions = str(event.get("predictions", ""))
         model.ended = time if model.state in ("done", "stopped", "failed") else None
+        if model.ended is not None:
+            model.lost = None
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
