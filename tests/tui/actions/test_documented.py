@@ -1,4 +1,4 @@
-"""The README's keys are those of the one table of actions."""
+"""The keys of docs/monitor.md are those of the one table of actions."""
 
 from pathlib import Path
 
@@ -6,6 +6,6 @@ from tui.actions.action import markdown
 from tui.actions.table import ACTIONS
 
 
-def test_readme_lists_the_keys() -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    assert markdown(ACTIONS).strip() in readme, f"the README's table should be\n{markdown(ACTIONS)}"
+def test_the_monitor_s_page_lists_the_keys() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "monitor.md").read_text(encoding="utf-8")
+    assert markdown(ACTIONS).strip() in page, f"the table should be\n{markdown(ACTIONS)}"
