@@ -255,7 +255,7 @@ def _bounds(metadata: Any) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, BaseModel):
         return "see there"
-    if value is None:
+    if value is None or value in ("", (), []):
         return "none"
     if isinstance(value, list | tuple) and len(value) > 13:
         return f"{len(value)} values"
