@@ -27,7 +27,9 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     outside = [
         link
         for file in (tmp_path / "site").rglob("*.html")
-        for link in re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=\"(https?://[^\"]+)", file.read_text("utf-8"))
+        for link in re.findall(
+            r"<(?:script|link|img)[^>]*(?:src|href)=\"(https?://[^\"]+)", file.read_text("utf-8")
+        )
     ]
     assert not outside, "pages load nothing from elsewhere"
 
