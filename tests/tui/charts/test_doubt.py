@@ -270,3 +270,13 @@ def test_the_machine_and_what_each_worker_does() -> None:
     for model in frame.store.trials:
         assert (f"{model.id}  epoch {model.epoch}/4" in text) is (model.state == "running")
     assert "the driver is on elsewhere" in text_of(replace(frame, elsewhere="elsewhere"), machine)
+
+
+@pytest.mark.parametrize("chart", [bias_curves, group_rates])
+def test_two_students_side_by_side_have_one_axis(chart) -> None:
+    frame = frame_of(WORLDS["ten"], 160, 30)
+    pictures = [line for line in beside(chart)(frame).lines() if "┤" in line]
+    assert len(pictures) > 3
+    for line in pictures:
+        left, right = line[:78], line[81:]
+        assert left.split("┤")[0].strip() == right.split("┤")[0].strip(), line
