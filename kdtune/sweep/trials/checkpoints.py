@@ -69,25 +69,27 @@ def why_lost(files: RunFiles, model: ModelState, *, checkpoint: bool) -> str:
     try:
         config = read_json(files.config(model.id))
         job = Job.from_dict(config["job"]) if "job" in config else Job.from_flat(config)
-        record = next(read_backwards(files.reports(model.id)), None)
-        if record is None or record.get("epoch") != model.epoch:
+        record = next(read_backwards(files.reports(model.id)), {})
+        if record.get("epoch") != model.epoch:
             return f"{files.reports(model.id).name} lacks its last report"
         last = Report.from_dict(record)
         if model.predictions:
             read_answers(files.predictions(model.id), model.predictions, model.epoch)
-        if not checkpoint:
-            return ""
-        path = files.checkpoint(model.id)
-        if model.weights and model.weights != sha256_of(path):
-            return f"{path.name} is not what was recorded"
-        content = read_checkpoint(path)
-        kept = Report.from_dict(content["reports"][-1])
-        if Job.from_dict(content["job"]) != job or (kept.epoch, kept.counts) != (last.epoch, last.counts):
-            return f"{path.name} does not agree with what was configured and reported"
+        return _why_not(files.checkpoint(model.id), model, job, last) if checkpoint else ""
     except (KdtuneError, OSError) as error:
         return str(error)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         return f"damaged ({error!r})"
+
+
+def _why_not(path: Path, model: ModelState, job: Job, last: Report) -> str:
+    """Return why a checkpoint is not that of a student's job after its last report; empty if it is."""
+    if model.weights and model.weights != sha256_of(path):
+        return f"{path.name} is not what was recorded"
+    content = read_checkpoint(path)
+    kept = Report.from_dict(content["reports"][-1])
+    if Job.from_dict(content["job"]) != job or (kept.epoch, kept.counts) != (last.epoch, last.counts):
+        return f"{path.name} does not agree with what was configured and reported"
     return ""
 
 
