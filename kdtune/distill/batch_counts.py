@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class _Count:
@@ -22,9 +23,9 @@ def count_on_host(model: nn.Module) -> Callable[[], None]:
 
     Layers whose momentum is that number, or whose forward pass is not torch's own, count as always.
     """
-    found: list[tuple[_BatchNorm, Tensor, _Count]] = []
+    found: list[tuple[nn.Module, Tensor, _Count]] = []
     for module in model.modules():
-        if not isinstance(module, _BatchNorm) or type(module).forward is not _BatchNorm.forward:
+        if not isinstance(module, _NORMS) or type(module).forward is not nn.BatchNorm1d.forward:
             continue
         tracked = module._buffers.get("num_batches_tracked")
         if tracked is not None and module.momentum is not None:

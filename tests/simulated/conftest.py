@@ -8,6 +8,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tests.simulated.device import register
 
+DEVICE = register()
+"""Made known before any test runs: torch gives no gradients on a device that it learns of after the first gradient."""
+
 
 @pytest.fixture(autouse=True)
 def always_one_thread(one_thread: None) -> None:
@@ -23,4 +26,4 @@ def one_attention() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def device() -> torch.device:
-    return register()
+    return DEVICE
