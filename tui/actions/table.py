@@ -1,4 +1,4 @@
-"""The one table of actions: bindings, help, footer, palette and the README's keys are made from it."""
+"""The one table of actions: bindings, help, footer, palette and the keys of docs/monitor.md are made from it."""
 
 from functools import partial
 
@@ -58,6 +58,8 @@ ACTIONS = (
            "slice by the next setting (X: the previous one)", _CHART, 7, panes=("slice",)),
     Action("X", "X", partial(charting.choose_setting, by=-1), "previous parameter",
            "slice by the previous setting", _CHART),
+    Action("R", "R", choosing.raw_front, "raw front",
+           "front by validation alone, or corrected", _CHART, 8, panes=("front", "front_table")),
     Action("t", "t", charting.choose_reference, "teacher/NDS",
            "rank class bias against the teacher, or the NDS", _CHART, 7, panes=("bias", "bias_curves")),
     Action("r", "r", charting.choose_rate, "rate",
@@ -70,7 +72,7 @@ ACTIONS = (
            "groups of the next sensitive attribute", _CHART, 16,
            panes=("group_rates", "group_classes", "gap_curve")),
     Action("i", "i", charting.toggle_crosshair, "cross-hair",
-           "read values off a chart; the arrow keys move it", _CHART, 8,
+           "read values off; arrows move it, all panes follow", _CHART, 8,
            panes=("curves", "front", "hypervolume", "slice", "gap_curve", "group_rates", "bias_curves", "class_map")),
     Action("left", "←", partial(moving.move_sideways, by=-1), "left",
            "move the cross-hair, or a zoomed chart, left", _CHART),

@@ -24,6 +24,7 @@ class Canvas:
     Attributes:
         plots: left, top, width and height of the charts on it that have a cross-hair.
         row_ids: the models that whole rows are about, by row.
+        nearest: the model nearest to the cross-hair, if it points at models.
         spots: where models are drawn: columns [n], rows [n] (-1 off the canvas), and their ids.
     """
 
@@ -32,11 +33,13 @@ class Canvas:
         self.plots: list[tuple[int, int, int, int]] = []
         self.spots: list[tuple[Ints, Ints, Sequence[str]]] = []
         self.row_ids: dict[int, str] = {}
+        self.nearest: str | None = None
         self.width = max(0, width)
         self.height = max(0, height)
         self.chars: Chars = np.full((self.height, self.width), " ", "<U1")
         self.style = np.zeros((self.height, self.width), np.int32)
         self._held = np.zeros((self.height, self.width), bool)
+        self._wide = False  # whether any character fills two cells
         self._names = ["text"]
         self._index = {"text": 0}
 
@@ -72,6 +75,7 @@ class Canvas:
                 self.chars[y, x] = char
                 self.style[y, x] = number
                 if size == 2:
+                    self._wide = True
                     self.chars[y, x + 1] = ""
                     self.style[y, x + 1] = number
             x += size
@@ -79,6 +83,8 @@ class Canvas:
 
     def _open(self, start: int, end: int, y: int) -> None:
         """Blank the other halves of wide characters that are about to be overwritten in part."""
+        if not self._wide:
+            return
         row = self.chars[y]
         if start > 0 and row[start] == "":
             row[start - 1] = " "
@@ -124,9 +130,17 @@ class Canvas:
                     best, found = float(far[k]), ids[k]
         return found or self.row_ids.get(y)
 
+    def spot_of(self, model_id: str) -> tuple[int, int] | None:
+        """Return the column and row in which a model is drawn."""
+        for xs, ys, ids in self.spots:
+            if model_id in ids and xs[k := list(ids).index(model_id)] >= 0:
+                return int(xs[k]), int(ys[k])
+        return None
+
     def join(self, other: "Canvas", x: int, y: int = 0) -> None:
         """Lay another canvas at (x, y), with its styles, plots and spots."""
         numbers = np.array([self.index(name) for name in other._names], np.int32)
+        self._wide |= other._wide
         high, wide = max(0, min(self.height - y, other.height)), max(0, min(self.width - x, other.width))
         self.chars[y : y + high, x : x + wide] = other.chars[:high, :wide]
         self.style[y : y + high, x : x + wide] = numbers[other.style[:high, :wide]]

@@ -11,7 +11,7 @@ from . import raster
 from .canvas import Canvas
 from .glyphs import Glyphs
 from .raster import Dots, Scale
-from .text import fit, width
+from .text import fit, width, wrapped
 
 _SIGN_EVERY = 12
 """Columns from one sign on a guide to the next."""
@@ -39,21 +39,11 @@ def message(
         return canvas
     rows = [(glyphs.glyph(glyph), "faint")] if height >= 5 else []
     rows.append((glyphs.text(title), "text" if style == "dim" else style))
-    rows.extend((line, "dim") for line in _wrap(glyphs.text(hint), max(10, canvas.width - 4)))
+    rows.extend((line, "dim") for line in wrapped(glyphs.text(hint), max(10, canvas.width - 4)))
     top = max(0, (height - len(rows)) // 2)
     for k, (text, name) in enumerate(rows[:height]):
         canvas.centred(top + k, text, name)
     return canvas
-
-
-def _wrap(text: str, cells: int) -> list[str]:
-    lines: list[str] = []
-    for word in text.split():
-        if lines and width(lines[-1]) + 1 + width(word) <= cells:
-            lines[-1] += " " + word
-        else:
-            lines.append(word)
-    return lines
 
 
 class Plot:
@@ -81,8 +71,7 @@ class Plot:
         label_rows = 1 if y_label else 0
         inner = high - label_rows - (2 if high >= 6 else 1)
         marks = raster.ticks(y.low, y.high, max(2, inner // 3), log=y.log)
-        step = marks[1] - marks[0] if len(marks) > 1 and not y.log else (0.001 if y.log else 0.01)
-        labels = [raster.tick_label(v, 0 if y.log else step) for v in marks]
+        labels = raster.tick_labels(marks, log=y.log)
         gutter = min(max((len(text) for text in labels), default=0), max(0, wide - 8))
         self.left = left + gutter + 1
         self.top = top + label_rows
@@ -124,7 +113,7 @@ class Plot:
         marks = raster.ticks(self.x.low, self.x.high, max(2, self.width // 9), log=self.x.log)
         if whole:
             marks = [v for v in marks if abs(v - round(v)) < 1e-6]
-        step = marks[1] - marks[0] if len(marks) > 1 and not self.x.log else (0.001 if self.x.log else 0.01)
+        labels = raster.tick_labels(marks, log=self.x.log)
         first, end = self.left - 1, self.left + self.width  # the columns that are free for labels
         if (
             whole and (last := math.floor(self.x.high + 1e-9)) >= self.x.low
@@ -135,8 +124,7 @@ class Plot:
         if label and width(label) <= end - first:
             canvas.right(end, row + 1, label, "label")
             end -= width(label) + 1
-        for value in marks:
-            text = raster.tick_label(value, 0 if self.x.log else (1 if whole else step))
+        for value, text in zip(marks, labels, strict=True):
             start = self._tick(value, text, row, first, end)
             first = first if start is None else start + len(text) + 1
 

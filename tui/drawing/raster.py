@@ -182,9 +182,12 @@ def _light(dots: Dots, x: Floats, y: Floats) -> None:
 
 def masks(dots: Dots) -> npt.NDArray[np.uint8]:
     """Return the dots of each cell as bits of its braille pattern: [4 h, 2 w] -> [h, w]."""
-    height, width = dots.shape[0] // DOTS_Y, dots.shape[1] // DOTS_X
-    cells = dots.reshape(height, DOTS_Y, width, DOTS_X)
-    return np.asarray((cells * _BITS[None, :, None, :]).sum(axis=(1, 3)), np.uint8)
+    bits = dots.view(np.uint8)
+    found = np.zeros((dots.shape[0] // DOTS_Y, dots.shape[1] // DOTS_X), np.uint8)
+    for y in range(DOTS_Y):
+        for x in range(DOTS_X):
+            found |= bits[y::DOTS_Y, x::DOTS_X] * _BITS[y, x]
+    return found
 
 
 def characters(mask: npt.NDArray[np.uint8], *, ascii_only: bool = False) -> Chars:
@@ -295,6 +298,14 @@ def _log_ticks(low: float, high: float, most: int) -> list[float]:
     if len(powers) >= 2:
         return powers[:: math.ceil(len(powers) / most)]
     return thirds if len(thirds) <= most else [thirds[0], thirds[-1]]
+
+
+def tick_labels(marks: Sequence[float], *, log: bool = False) -> list[str]:
+    """Return the labels of ticks; those of a linear axis have as many digits as their values need."""
+    if log:
+        return [tick_label(mark, 0) for mark in marks]
+    digits = next((d for d in range(5) if all(abs(v * 10**d - round(v * 10**d)) < 1e-6 for v in marks)), 4)
+    return [tick_label(mark, 10.0**-digits) for mark in marks]
 
 
 def tick_label(value: float, step: float) -> str:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from kdtune import text
 from kdtune.text import plain
@@ -49,6 +49,17 @@ def fit(text: str, cells: int, *, align: str = "left") -> str:
     return text + " " * pad
 
 
+def wrapped(text: str, cells: int) -> list[str]:
+    """Return the text in lines of so many cells at most, broken between words; a longer word is broken itself."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= cells:
+            lines[-1] += " " + word
+        else:
+            lines += chop_cells(word, max(2, cells))
+    return lines
+
+
 def short(name: str) -> str:
     """Return a setting's or measure's short label."""
     base, at, attribute = plain(name).partition("@")
@@ -57,3 +68,10 @@ def short(name: str) -> str:
 
 number = partial(text.number, undefined="–")
 """Return a measure with a fixed number of digits; an undefined one is a dash, because tables have room for no more."""
+
+_WHOLE = ("parameters", "answered_classes")
+
+
+def measured(name: str, value: float) -> str:
+    """Return a measure with the digits that it has: numbers of things have none after the point."""
+    return number(value, 0 if name in _WHOLE else 3)

@@ -81,6 +81,10 @@ class Help(Dialog):
         signs = [
             (glyphs.glyph("front"), "on the Pareto front"),
             (glyphs.glyph("infeasible"), "done, but breaks a constraint"),
+            (
+                glyphs.glyph("trivial"),
+                "trivial: the same answer to everybody, or no better than the majority",
+            ),
             (glyphs.glyph("running"), "running"),
             (glyphs.glyph("done"), "done: trained to the last epoch"),
             (glyphs.glyph("stopped"), "stopped early by the scheduler"),
@@ -91,6 +95,7 @@ class Help(Dialog):
             (glyphs.text("–"), "undefined: a rate without examples"),
             ("hv", "hypervolume: share of the objectives' square that the front dominates"),
             ("±", "half of the 95 % interval, on its longer side; of class bias at most that"),
+            ("+EOD −acc", "beyond noise better in EOD, worse in accuracy; =: no difference"),
             ("step", "members of the front that do not differ beyond noise share one"),
             ("chance", "what a model that ignores the group would show at these group sizes"),
         ]
