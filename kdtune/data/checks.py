@@ -174,7 +174,9 @@ def _doubtful_pixels(train: Split) -> tuple[str, ...]:
         return ()
     low, high = int(train.inputs.min()), int(train.inputs.max())
     if low == high:
-        return (f"all pixels of all training images are {low}: were they read, or converted, on another scale?",)
+        return (
+            f"all pixels of all training images are {low}: were they read, or converted, on another scale?",
+        )
     if high <= _DARK:
         return (
             f"the largest pixel of all training images is {high} of 255, so that they are nearly black: is their scale "

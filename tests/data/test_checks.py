@@ -201,7 +201,7 @@ def test_a_test_split_that_can_t_be_opened_is_told(
     fail: Callable[..., Any], register: Callable[..., None]
 ) -> None:
     register(lambda: dataset(open_test=fail))
-    with pytest.raises(DataError, match="'mine': opening its test split failed: .*Error"):
+    with pytest.raises(DataError, match=r"'mine': opening its test split failed: .*Error"):
         load("mine").open_test()
 
 
