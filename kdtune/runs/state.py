@@ -7,6 +7,9 @@ from typing import Any
 
 from kdtune.runs.jsonl import Record
 
+FIRST_STEP = "data:"
+"""How the message of a driver's first step begins; a driver that was killed leaves no other trace of its end."""
+
 
 @dataclass
 class ModelState:
@@ -52,6 +55,7 @@ class RunState:
         message: what the driver is doing, or why it stopped.
         trials_started: when the current or last driver began with the trials; later by the time in which it slept.
         hypervolume: of the front over time: (number of trials done, hypervolume then).
+        steps: what the current driver has prepared, in order: (when it began, what).
     """
 
     state: str = "preparing"
@@ -62,6 +66,7 @@ class RunState:
     baselines: dict[str, ModelState] = field(default_factory=dict)
     trials: dict[str, ModelState] = field(default_factory=dict)
     hypervolume: list[tuple[int, float]] = field(default_factory=list)
+    steps: list[tuple[float, str]] = field(default_factory=list)
     unknown: int = 0
 
     @property
@@ -69,6 +74,11 @@ class RunState:
         """Epochs of the trials that need not be trained any more: a trial that ended early has none left."""
         unfinished = ("running", "interrupted")
         return sum(t.epoch if t.state in unfinished else t.epochs for t in self.trials.values())
+
+    def preparation(self, now: float) -> list[tuple[str, float]]:
+        """Return what the current driver has prepared, and the seconds that each step took; the last one up to now."""
+        ends = [begun for begun, _ in self.steps[1:]] + [now]
+        return [(what, max(0.0, end - begun)) for (begun, what), end in zip(self.steps, ends, strict=False)]
 
     def model(self, model_id: str) -> ModelState | None:
         """Return the trial or baseline with this id."""
@@ -94,11 +104,7 @@ class RunState:
         time = float(event["t"])
         match event["kind"]:
             case "run":
-                before, self.state = self.state, str(event["state"])
-                self.message = str(event.get("message", ""))
-                self.started = time if self.started is None else self.started
-                if self.state == "running" and before != "running":
-                    self.trials_started = time
+                self._run_changed(event, time)
             case "baseline" | "trial" as kind:
                 self._model_changed(event, time, is_trial=kind == "trial")
             case "report":
@@ -124,6 +130,17 @@ class RunState:
             case _:
                 self.unknown += 1
         self.updated = time
+
+    def _run_changed(self, event: Record, time: float) -> None:
+        before, self.state = self.state, str(event["state"])
+        self.message = str(event.get("message", ""))
+        self.started = time if self.started is None else self.started
+        if self.state == "preparing":
+            if before != "preparing" or self.message.startswith(FIRST_STEP):
+                self.steps = []
+            self.steps.append((time, self.message))
+        if self.state == "running" and before != "running":
+            self.trials_started = time
 
     def _time_away(self, seconds: float) -> None:
         """Move what began before a sleep by its length, or by a step of the clock: times are compared with it."""

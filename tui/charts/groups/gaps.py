@@ -15,7 +15,7 @@ from ...drawing.canvas import Canvas
 from ...drawing.plot import Plot, legend
 from ...drawing.raster import Scale
 from ...drawing.text import fit, number, short, width
-from ...state.view import EPOCH
+from ...state.view import CENTRE, EPOCH
 from ..frame import REFERENCES, Frame
 
 Floats = npt.NDArray[np.float64]
@@ -89,6 +89,9 @@ def gap_curve(frame: Frame) -> Canvas:
     names = [
         name for name in gap_names(frame) if (name.partition("@")[2] or first_attribute) == frame.attribute
     ][:2]
+    since = {name: beyond_chance_since(frame, name) for name in names}
+    told = [f"{short(name)} above chance since epoch {epoch}" for name, epoch in since.items() if epoch]
+    canvas.note = frame.glyphs.text(", ".join(told))
     if canvas.height >= 16 and len(names) == 2:
         upper = (canvas.height + 1) // 2
         _curve(frame, canvas, names[0], 0, upper)
@@ -97,6 +100,21 @@ def gap_curve(frame: Frame) -> Canvas:
         chosen = frame.store.measures[frame.view.measure % len(frame.store.measures)]
         _curve(frame, canvas, chosen if chosen in names else names[0], 0, canvas.height)
     return canvas
+
+
+def beyond_chance_since(frame: Frame, name: str) -> int | None:
+    """Return the epoch from which on the interval of a gap leaves out what chance alone would show.
+
+    None if it does not at the last epoch, or while the intervals are not known.
+    """
+    model = frame.cursor
+    assert model is not None
+    low, _, chance = _doubts(frame, model.id, name, len(frame.store.series(model.id, name)))
+    known, beyond = np.isfinite(low) & np.isfinite(chance), low > chance
+    first = len(low)
+    while first and known[first - 1] and beyond[first - 1]:
+        first -= 1
+    return first + 1 if first < len(low) and (not first or known[first - 1]) else None
 
 
 def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> None:
@@ -122,7 +140,7 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     plot = Plot(
         canvas,
         glyphs,
-        Scale(1.0, float(max(model.epochs, len(line), 2))),
+        Scale(1.0, float(frame.axis_epochs)),
         scale if log else scale.clamp(0.0, 1.0),
         box=(0, top, canvas.width, height),
         x_label="epoch",
@@ -146,8 +164,8 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     plot.curve(epochs, line, "series0")
     plot.dashes(epochs.tolist(), chance, glyphs.glyph("chance"), "warn")
     if frame.view.crosshair:
-        x, _ = plot.cross(frame.view.cross.get(EPOCH, (0.5, 0.5)))
-        k = max(1, min(len(line), round(x))) - 1
+        plot.cross(frame.view.cross.get(EPOCH, CENTRE))
+        k = min(len(line), frame.cross_epoch() or 1) - 1
         text = f"epoch {k + 1}  {number(line[k])} [{number(low[k])}, {number(high[k])}]  chance {number(chance[k])}"
         canvas.text(0, top, fit(glyphs.text(text), canvas.width), "accent")
 
