@@ -161,7 +161,7 @@ def interval_of(
 
 
 def chance_of(model: ModelFindings, objective: Objective) -> tuple[float, float] | None:
-    """Return the gap that a model with equal rates in all groups shows on test: its mean, and its 95 % value.
+    """Return the gap that equal true and false positive rates in all groups give on test: its mean, and its 95 % value.
 
     None for other measures, and where the gap is undefined.
     """

@@ -202,7 +202,7 @@ def _whiskers(model: ModelFindings, objective: Objective) -> np.ndarray | None:
 
 
 def _chance(ax: "Axes", findings: Findings, x: Objective) -> None:
-    """Shade what a model with equal rates in all groups would show."""
+    """Shade what a model with equal true and false positive rates in all groups would show."""
     chance = chance_of(findings.focus, x)
     if chance is None:
         return

@@ -184,8 +184,8 @@ def _range(findings: Findings, objective: Objective) -> str:
     chance = chance_of(findings.focus, objective)
     if chance is not None:
         text += (
-            f" A model with equal rates in all groups would show {bare(chance[0], objective)} on average, and up to "
-            f"{bare(chance[1], objective)} in 95 of 100 data sets of these sizes."
+            f" A model with equal true and false positive rates in all groups would show {bare(chance[0], objective)} "
+            f"on average, and up to {bare(chance[1], objective)} in 95 of 100 data sets of these sizes."
         )
     return text
 
