@@ -1,5 +1,6 @@
 """Measures that can't be derived from counts: of the model, of its outputs over inputs, and of probabilities."""
 
+import math
 import statistics
 import time
 
@@ -19,7 +20,12 @@ EXTRAS = ("parameters", "latency", "individual_fairness")
 
 
 def measure_extras(
-    names: tuple[str, ...], model: nn.Module, data: DeviceData, logits: Tensor, *, ended: bool = True
+    names: tuple[str, ...],
+    model: nn.Module | None,
+    data: DeviceData,
+    logits: Tensor,
+    *,
+    ended: bool = True,
 ) -> dict[str, float]:
     """Return the requested measures of a trained model with these validation logits [m, classes].
 
@@ -28,6 +34,7 @@ def measure_extras(
     `ece@race=Caucasian`, `mine@race`).
 
     Args:
+        model: None where only its logits are known: its number of weights and its latency are then NaN.
         ended: whether training pauses here; else those in `EXTRAS`, which take long, are left out.
 
     Raises:
@@ -38,9 +45,13 @@ def measure_extras(
         match name:
             case _ if not ended and name in EXTRAS:
                 continue
+            case "parameters" | "latency" if model is None:
+                values[name] = math.nan
             case "parameters":
+                assert model is not None
                 values[name] = float(sum(parameter.numel() for parameter in model.parameters()))
             case "latency":
+                assert model is not None
                 values[name] = latency(model, data)
             case "individual_fairness":
                 probabilities = logits.softmax(dim=1).cpu().numpy()

@@ -34,10 +34,10 @@ def check_question(space: Space, imports: Sequence[str] = ()) -> None:
         measure = _measure(name)
         if measure is not None and _is_plain(text):
             check_bound(measure, bound, text)
-    for section in (space.teacher, space.student):
-        for file in section.files():
-            if not Path(file).expanduser().is_file():
-                raise InputError(f"{file}: weights cannot be read: No such file")
+    files = [(file, "weights") for section in (space.teacher, space.student) for file in section.files()]
+    for file, what in [*files, *((file, "logits") for file in space.teacher.logits_files())]:
+        if not Path(file).expanduser().is_file():
+            raise InputError(f"{file}: {what} cannot be read: No such file")
 
 
 def _measure(name: str) -> Measure | None:

@@ -58,7 +58,7 @@ def weights_of(space: Space, role: str, architecture: str, dataset: Dataset) -> 
     file = section.file(architecture)
     if file is None:
         return None
-    order = None if section.classes is None else _order(name, section.classes, dataset.classes)
+    order = None if section.classes is None else class_order(name, section.classes, dataset.classes)
     if not isinstance(section, TeacherSpec) or section.normalisation is None:
         return Weights.of(file, order=order)
     if dataset.normalisation is None:
@@ -83,9 +83,9 @@ def _of_library(section: str, asked: FromFile, architecture: str, dataset: Datas
     if new_classifier:
         return weights
     if asked.classes is not None:
-        return replace(weights, order=tuple(_order(section, asked.classes, dataset.classes)))
+        return replace(weights, order=tuple(class_order(section, asked.classes, dataset.classes)))
     if classes is not None and set(classes) == set(dataset.classes):
-        return replace(weights, order=tuple(_order(section, classes, dataset.classes)))
+        return replace(weights, order=tuple(class_order(section, classes, dataset.classes)))
     return weights
 
 
@@ -118,8 +118,12 @@ def _section(space: Space, role: str) -> tuple[str, FromFile]:
     return ("teacher", space.teacher) if role == "teacher" else ("student", space.student)
 
 
-def _order(section: str, names: Sequence[str], classes: Sequence[str]) -> list[int]:
-    """Return, for each class of the data, the output of the file that means it."""
+def class_order(section: str, names: Sequence[str], classes: Sequence[str]) -> list[int]:
+    """Return, for each class of the data, the output of the file that means it.
+
+    Raises:
+        InputError: the names are not those of the data's classes, each once.
+    """
     for name in names:
         if name not in classes:
             raise InputError(

@@ -15,9 +15,10 @@ from kdtune.data.dataset import Dataset
 from kdtune.data.registry import default_option
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import inputs_of
-from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
+from kdtune.distill.config import Distillation, Job, Precision, TrainConfig, members_of
 from kdtune.distill.extras import EXTRAS
 from kdtune.distill.fused.loss import is_fusable
+from kdtune.distill.logits_file import LogitsFile
 from kdtune.distill.losses.registry import find_loss
 from kdtune.distill.weights.module import module_of
 from kdtune.distill.weights.source import Weights
@@ -31,6 +32,7 @@ from kdtune.space.losses import check_losses, taken
 from kdtune.space.questions import check_bound
 from kdtune.space.reading import Choice, Pair, Range, Space, extremes
 from kdtune.sweep.from_files import check_fit, weights_of
+from kdtune.sweep.from_logits import check_losses_of_logits, logits_of
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,27 @@ class Plan:
         students = dict.fromkeys(("nds", pair.student) for pair in self.space.pairs)
         return (*teachers, *students)
 
+    @property
+    def single(self) -> tuple[tuple[str, str], ...]:
+        """The baselines that are models: the members of an ensemble in its place, no teacher that is only logits."""
+        models = dict.fromkeys(
+            (role, member) for role, name in self.architectures for member in members_of(name)
+        )
+        return tuple(m for m in models if m[0] != "teacher" or self.space.teacher.logits_of(m[1]) is None)
+
     def baseline_job(self, role: str, architecture: str) -> Job:
         """Return the training of a teacher or a non-distilled student: hard labels, the same protocol."""
         file, is_teacher = self.file(role, architecture), role == "teacher"
         train = self.space.teacher_config() if is_teacher else self.space.train_config()
+        logits = self.logits(architecture) if is_teacher else None
+        if logits is not None:
+            return Job(architecture, train.with_options(epochs=1), 0, self.space.seed, logits=logits)
+        members = members_of(architecture)
+        if len(members) > 1:
+            jobs = tuple(self.baseline_job(role, member) for member in members)
+            together = train.with_options(epochs=len(jobs), precision="float32", channels_last=False)
+            seed = derive_seed(self.space.seed, role, architecture) % 2**31
+            return Job(architecture, together, seed, members=jobs).with_seeds(seed, self.space.seed)
         as_it_is = is_teacher and file is not None and file.lacks is None
         if as_it_is:
             train = train.with_options(epochs=1)
@@ -136,8 +155,17 @@ class Plan:
         return is_fusable(soft.loss, self.dataset.n_classes, weighted=weighted)
 
     def file(self, role: str, architecture: str) -> Weights | None:
-        """Return the file that a teacher is taken from, or that a student begins from; None where there is none."""
+        """Return the file that a teacher is taken from, or that a student begins from; None where there is none.
+
+        An ensemble has none: its members have their own.
+        """
+        if len(members_of(architecture)) > 1:
+            return None
         return weights_of(self.space, role, architecture, self.dataset)
+
+    def logits(self, teacher: str) -> LogitsFile | None:
+        """Return the files that hold what a teacher says; None where it is a model."""
+        return logits_of(self.space, teacher, self.dataset)
 
     def module(self, role: str, architecture: str) -> nn.Module:
         """Return a model as it is before its training, without the weights of a file."""
@@ -172,11 +200,15 @@ def check_names(space: Space) -> None:
     for name in [*space.objectives, *space.constraints, *space.measures]:
         find_measure(name.partition("@")[0])
     check_losses(space.searches)
+    check_losses_of_logits(space)
     check_options(space.dataset.name, space.dataset.options)
     for name in space.architectures:
         models.check(name)
     for file in [*space.teacher.files(), *space.student.files()]:
         Weights.of(file)
+    for pair in space.pairs:
+        if (files := space.teacher.logits_of(pair.teacher)) is not None:
+            LogitsFile.of(*files)
 
 
 def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None = None) -> Plan:
@@ -186,7 +218,11 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         InputError: these data do not define an objective or a bound, or a model does not fit them.
     """
     for pair in space.pairs:
-        for section, name in ((space.teacher, pair.teacher), (space.student, pair.student)):
+        sections = [
+            *((space.teacher, name) for name in space.teachers_of(pair)),
+            (space.student, pair.student),
+        ]
+        for section, name in sections:
             models.check(name, input_shape=dataset.input_shape, any_size=section.is_pretrained(name))
     attributes = dataset.attributes
     objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
@@ -212,7 +248,7 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     for objective in plan.asked:
         _check_defined(objective, dataset)
     _check_denominators(plan)
-    for role, name in plan.architectures:
+    for role, name in plan.single:
         if (file := plan.file(role, name)) is not None:
             check_fit(name, file, dataset)
     _check_parameters(plan)

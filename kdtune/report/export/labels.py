@@ -139,7 +139,11 @@ def points(difference: float) -> str:
 
 def short(model: ModelFindings) -> str:
     """Return a model's name in figures."""
-    names = {"teacher": f"teacher {model.architecture}", "nds": f"{model.architecture} without teacher"}
+    names = {
+        "teacher": f"teacher {model.architecture}",
+        "nds": f"{model.architecture} without teacher",
+        "thresholds": f"{model.architecture} with thresholds by {model.config.get('attribute')}",
+    }
     return names.get(model.role, model.id)
 
 

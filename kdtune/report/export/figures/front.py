@@ -110,7 +110,7 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
         ax.scatter(others[x.name], others[y.name], s=9, color=MUTED, alpha=0.45, linewidths=0, zorder=2)
     _chance(ax, findings, x)
     _staircase(ax, findings, x, y)
-    for model in findings.models:
+    for model in (*findings.models, *findings.points):
         colour, marker = _mark(model)
         then = (model.searched.get(x.name, np.nan), model.searched.get(y.name, np.nan))
         now = (model.value(x.name), model.value(y.name))
@@ -171,7 +171,7 @@ def _labels(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
     at: dict[tuple[float, float, str], list[str]] = {}
     avoid = []
     # The best places go to the student that the page speaks of, and to what it is compared with.
-    first = [findings.focus, *findings.baselines]
+    first = [findings.focus, *findings.baselines, *findings.points]
     for model in [*first, *(m for m in findings.members if m is not findings.focus)]:
         now = (model.value(x.name), model.value(y.name))
         if not np.isnan(now).any():
@@ -191,7 +191,9 @@ def _joined(names: Sequence[str], most: int = 3) -> str:
 
 
 def _mark(model: ModelFindings) -> tuple[str, str]:
-    return {"teacher": (TEACHER, "s"), "nds": (NDS, "D")}.get(model.role, (STUDENT, "o"))
+    return {"teacher": (TEACHER, "s"), "nds": (NDS, "D"), "thresholds": (MUTED, "P")}.get(
+        model.role, (STUDENT, "o")
+    )
 
 
 def _whiskers(model: ModelFindings, objective: Objective) -> np.ndarray | None:

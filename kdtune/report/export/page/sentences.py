@@ -10,13 +10,14 @@ from kdtune.report.export.labels import (
     is_share,
     measure_name,
     percent,
+    short,
     with_unit,
 )
 from kdtune.report.export.page.losses import losses
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.recommendation import loses_in
 from kdtune.runs.comparison.resolution import Versus
-from kdtune.runs.objectives import Objective
+from kdtune.runs.objectives import Objective, objective_of
 from kdtune.runs.summary import GAPS
 
 _OF_EVERY_SEARCH = {
@@ -211,6 +212,17 @@ def front_in_words(findings: Findings) -> str:
         f"{of} on the Pareto front of {names}: by the values that the search chooses by on {examples}, no other "
         f"student{among} is better in one of these without being worse in another."
     )
+
+
+def points_in_words(findings: Findings) -> list[str]:
+    """Say what stands beside the models without being one, and what each of these points needs."""
+    return [
+        f"{short(point)[0].upper()}{short(point)[1:]} is a reference point, no student of this search: fairlearn's "
+        f"ThresholdOptimizer decides for {NDS}, by a threshold for each group that was chosen on validation so that "
+        f"{measure_name(objective_of(findings.record, point.config['objective']))} is closed there. It needs to know "
+        f"everybody's {point.config['attribute']} when it decides, and draws some decisions by lot."
+        for point in findings.points
+    ]
 
 
 def bound(constraint: Constraint) -> str:

@@ -44,7 +44,7 @@ def front_table(findings: Findings) -> Rows:
         heads += [f"{heading(objective)}, test", f"{heading(objective)}, validation"]
     heads += [{"temperature": "T", "alpha": "α"}.get(name, name) for name in settings]
     rows: list[list[Cell]] = []
-    for k, model in enumerate(findings.models):
+    for k, model in enumerate((*findings.models, *findings.points)):
         row: list[Cell] = [_name(findings, model, k)]
         for objective in objectives:
             if objective.measure.need == model.role:
