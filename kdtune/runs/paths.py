@@ -60,6 +60,11 @@ class RunFiles:
         return self.root / "stop"
 
     @property
+    def at_work(self) -> Path:
+        """What the registry of a sweep's workers knows; deleted at the end."""
+        return self.root / ".at-work.json"
+
+    @property
     def validation(self) -> Path:
         """Labels and groups of the validation examples."""
         return self.root / "validation.safetensors"

@@ -308,7 +308,7 @@ def _train(
     from kdtune.sweep.study.run import run_study
 
     space = plan.space
-    with open_registry(files) as registry:
+    with open_registry(files, files.at_work) as registry:
         trainer = TaskTrainer(
             ray.put(Arrays.of(plan.dataset)),
             allotment,
