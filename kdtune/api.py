@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdtune.errors import SweepError
+from kdtune.output import narrate
 from kdtune.runs.finding import create_run, runs_dir
 from kdtune.runs.reader import Run
 from kdtune.space.reading import Space, parse_space, read_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.terminal.following import followed
+from kdtune.trackers.feed import lines_about
 
 if TYPE_CHECKING:
     from kdtune.data.dataset import Dataset
@@ -77,6 +79,8 @@ def search(
             _discard(files.root)
     if not files.record.exists():
         raise SweepError(f"{files.root.name} was asked to stop before it began: nothing is kept")
+    for line in lines_about(files):
+        narrate(line)
     return Run(files)
 
 

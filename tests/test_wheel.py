@@ -15,7 +15,7 @@ from tests.tui.terminal import Terminal
 from tui.sources.synthetic import Synthetic
 
 ROOT = Path(__file__).parents[1]
-HOW_TOS = ("models.md", "data.md", "teachers.md", "measures.md", "losses.md")
+HOW_TOS = ("models.md", "data.md", "teacher.md", "measures.md", "losses.md")
 
 
 @pytest.fixture(scope="module")

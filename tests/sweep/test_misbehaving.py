@@ -108,7 +108,7 @@ def naughty(ray_session: None, tmp_path: Path) -> Iterator[Callable[..., dict[st
 
 def journal_states(run: Any) -> list[str]:
     storage = JournalStorage(JournalFileBackend(str(run.files.journal)))
-    trials = optuna.load_study(study_name="kdtune", storage=storage).trials
+    trials = optuna.load_study(study_name=None, storage=storage).trials
     assert all(trial.values is None for trial in trials if trial.state.name != "COMPLETE")
     return [trial.state.name for trial in trials]
 

@@ -1,4 +1,4 @@
-"""The one table of actions: bindings, help, footer, palette and the README's keys are made from it."""
+"""The one table of actions: bindings, help, footer, palette and the keys of docs/monitor.md are made from it."""
 
 from functools import partial
 

@@ -25,6 +25,7 @@ from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials import optuna_study
 from kdtune.sweep.trials.checkpoints import CheckpointRetention, checkpoint_digest, why_lost
+from kdtune.sweep.trials.curves import ObjectiveCurves
 from kdtune.sweep.trials.halving import EarlyStopper
 from kdtune.sweep.trials.proposal import Proposal, ProposedStudent
 from kdtune.sweep.trials.proposal_queue import ProposalQueue
@@ -71,6 +72,8 @@ class TrialManager:
         self._retention = CheckpointRetention(plan.space.keep, files)
         self._early_stopper = EarlyStopper(plan)
         self._early_stopper.recall(read_records(files.events), self._queue.unfinished)
+        self._curves = ObjectiveCurves(plan.objectives)
+        self._curves.recall(read_records(files.events), self._queue.unfinished)
         self.hopeless = ""
         self._tell_what_is_known()
         self._start_over_what_is_lost()
@@ -193,6 +196,7 @@ class TrialManager:
     def _report(self, number: int, report: Report) -> None:
         values = self._writer.report(trial_id(number), report, self._references[self._queue.pair_of(number)])
         self._early_stopper.record(number, report.epoch, values)
+        self._curves.record(number, report.epoch, values)
 
     def _lags(self, number: int) -> bool:
         return not self._early_stopper.goes_on(number)
@@ -247,7 +251,8 @@ class TrialManager:
         if optuna_study.is_told(self._study, number):  # of a trial that was trained anew
             return
         model = self._writer.state.trials[trial_id(number)]
-        optuna_study.tell(self._study, number, model, self._plan.objectives, self._plan.constraints)
+        curve = self._curves.pop(number)
+        optuna_study.tell(self._study, number, model, self._plan.objectives, self._plan.constraints, curve)
 
     def _undefined(self, number: int) -> str:
         values = self._writer.state.trials[trial_id(number)].values
