@@ -36,7 +36,7 @@ from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import make_plan
 
 ALONE = "T and α alone"
-SETS = {"COMPAS": (8, 60), "Adult": (6, 60), "Adult, 12 occupations": (6, 60)}
+SETS = {"COMPAS": (5, 60), "Adult": (4, 60), "Adult, 12 occupations": (4, 60)}
 """Splits and configurations, by the name of the set of `benchmarks.truth.sets`."""
 
 POINT = 0.01

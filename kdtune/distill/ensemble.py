@@ -10,6 +10,7 @@ from torch import nn
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import report_of
+from kdtune.distill.epoch_result import results_of
 from kdtune.distill.evaluate import predict_logits
 from kdtune.distill.extras import measure_extras
 from kdtune.distill.training import Training
@@ -67,17 +68,18 @@ class EnsembleTraining:
         model, data = self.model.eval(), self.data
         logits = predict_logits(model, data.validation, data.device, precision=self.job.train.precision)
         own = training.reports[-1]
+        loss = torch.tensor([own.train_loss])
+        [result] = results_of(loss, 1, logits[None], data.validation_labels, keep_logits=True)
         report = report_of(
             data,
-            logits,
+            result,
             None,
             epoch=len(self._members),
             seconds=time.perf_counter() - started,
-            train_loss=own.train_loss,
             learning_rate=own.learning_rate,
             last=self.done,
         )
-        scalars = measure_extras(self.extras, model, data, logits, ended=self.done)
+        scalars = measure_extras(self.extras, model, data, result.logits, ended=self.done)
         report = replace(report, scalars=scalars)
         self.reports.append(report)
         return report

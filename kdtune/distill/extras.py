@@ -44,8 +44,9 @@ def measure_extras(
     `ece@race=Caucasian`, `mine@race`).
 
     Args:
-        model, logits: None where `needs_model` or `needs_logits` says that none of these measures looks at it. Without
-            a model, because only its logits are known, its number of weights and its latency are NaN.
+        model: None where `needs_model` says that none of these measures looks at it, or where only its logits are
+            known: its number of weights and its latency are then NaN.
+        logits: None where `needs_logits` says that none of these measures looks at them.
         ended: whether training pauses here; else those in `EXTRAS`, which take long, are left out.
 
     Raises:

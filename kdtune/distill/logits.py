@@ -13,6 +13,7 @@ from torch import Tensor
 from kdtune.data.ids import ids_of_tensor, tensor_of_ids
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.epoch import report_of
+from kdtune.distill.epoch_result import results_of
 from kdtune.distill.extras import measure_extras
 from kdtune.distill.logits_file import LogitsFile
 from kdtune.distill.teacher import TeacherSignal
@@ -77,9 +78,9 @@ def signal_of_logits(content: bytes) -> TeacherSignal:
 
 def report_of_logits(data: DeviceData, logits: Tensor, extras: tuple[str, ...]) -> Report:
     """Return the report of a teacher with these validation logits [m, classes]; measures of the model are NaN."""
-    report = report_of(
-        data, logits, None, epoch=1, seconds=0.0, train_loss=math.nan, learning_rate=math.nan, last=True
-    )
+    nothing = torch.full((1,), math.nan)
+    [result] = results_of(nothing, 1, logits[None], data.validation_labels, keep_logits=True)
+    report = report_of(data, result, None, epoch=1, seconds=0.0, learning_rate=math.nan, last=True)
     return replace(report, scalars=measure_extras(extras, None, data, logits))
 
 

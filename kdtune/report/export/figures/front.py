@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator
 
+from kdtune.fairness import GAP_QUANTITIES
 from kdtune.report.drawing.label_points import label_points
 from kdtune.report.drawing.style import (
     GRID,
@@ -26,7 +27,6 @@ from kdtune.report.export.labels import axis_label, bare, chance_of, interval_of
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.objectives import Objective
-from kdtune.runs.summary import GAPS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -158,7 +158,7 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
     if x.measure.name not in _LOGARITHMIC:
         ax.xaxis.set_major_locator(MaxNLocator(ticks))
     for axis, objective in (("x", x), ("y", y)):
-        if objective.measure.name in GAPS:
+        if objective.measure.name in GAP_QUANTITIES:
             low, _ = getattr(ax, f"get_{axis}lim")()
             getattr(ax, f"set_{axis}lim")(max(low, -0.004) if low > 0.04 else -0.004)
 
