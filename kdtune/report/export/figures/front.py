@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator
 
+from kdtune.fairness import GAP_QUANTITIES
 from kdtune.report.drawing.label_points import label_points
 from kdtune.report.drawing.style import (
     GRID,
@@ -26,7 +27,6 @@ from kdtune.report.export.labels import axis_label, bare, chance_of, interval_of
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.objectives import Objective
-from kdtune.runs.summary import GAPS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,7 +110,7 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
         ax.scatter(others[x.name], others[y.name], s=9, color=MUTED, alpha=0.45, linewidths=0, zorder=2)
     _chance(ax, findings, x)
     _staircase(ax, findings, x, y)
-    for model in findings.models:
+    for model in (*findings.models, *findings.points):
         colour, marker = _mark(model)
         then = (model.searched.get(x.name, np.nan), model.searched.get(y.name, np.nan))
         now = (model.value(x.name), model.value(y.name))
@@ -158,7 +158,7 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
     if x.measure.name not in _LOGARITHMIC:
         ax.xaxis.set_major_locator(MaxNLocator(ticks))
     for axis, objective in (("x", x), ("y", y)):
-        if objective.measure.name in GAPS:
+        if objective.measure.name in GAP_QUANTITIES:
             low, _ = getattr(ax, f"get_{axis}lim")()
             getattr(ax, f"set_{axis}lim")(max(low, -0.004) if low > 0.04 else -0.004)
 
@@ -171,7 +171,7 @@ def _labels(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
     at: dict[tuple[float, float, str], list[str]] = {}
     avoid = []
     # The best places go to the student that the page speaks of, and to what it is compared with.
-    first = [findings.focus, *findings.baselines]
+    first = [findings.focus, *findings.baselines, *findings.points]
     for model in [*first, *(m for m in findings.members if m is not findings.focus)]:
         now = (model.value(x.name), model.value(y.name))
         if not np.isnan(now).any():
@@ -191,7 +191,9 @@ def _joined(names: Sequence[str], most: int = 3) -> str:
 
 
 def _mark(model: ModelFindings) -> tuple[str, str]:
-    return {"teacher": (TEACHER, "s"), "nds": (NDS, "D")}.get(model.role, (STUDENT, "o"))
+    return {"teacher": (TEACHER, "s"), "nds": (NDS, "D"), "thresholds": (MUTED, "P")}.get(
+        model.role, (STUDENT, "o")
+    )
 
 
 def _whiskers(model: ModelFindings, objective: Objective) -> np.ndarray | None:
@@ -202,7 +204,7 @@ def _whiskers(model: ModelFindings, objective: Objective) -> np.ndarray | None:
 
 
 def _chance(ax: "Axes", findings: Findings, x: Objective) -> None:
-    """Shade what a model with equal rates in all groups would show."""
+    """Shade what a model with equal true and false positive rates in all groups would show."""
     chance = chance_of(findings.focus, x)
     if chance is None:
         return

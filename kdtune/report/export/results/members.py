@@ -9,7 +9,7 @@ from torch import nn
 from kdtune.errors import RunError
 from kdtune.fairness import Counts
 from kdtune.output import narrate
-from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_recorded, evaluate
+from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_recorded, evaluate, evaluate_logits
 from kdtune.report.evaluate.trained import Trained, load_trained
 from kdtune.report.export.front_members import front_states
 from kdtune.report.export.results.by_group import by_group
@@ -34,6 +34,7 @@ class EvaluatedModel:
 
     Attributes:
         searched: measures as the search recorded them.
+        module: None of a teacher that is known by its logits alone.
         moved: number of validation answers that differ from the search, which used another precision or processor.
         source: the run's model that was trained again with another seed to give this one; empty for the run's own.
         on: by split, the data and what the model answered.
@@ -42,7 +43,7 @@ class EvaluatedModel:
 
     trained: Trained
     searched: Mapping[str, float]
-    module: nn.Module
+    module: nn.Module | None
     moved: int
     source: str = ""
     on: dict[str, tuple[SplitData, Evaluated]] = field(default_factory=dict)
@@ -120,21 +121,46 @@ def checked(run: Run, loaded: Sequence[Loaded], validation: SplitData) -> list[E
     """
     models = []
     for trained, values in loaded:
+        if trained.job.logits is not None:
+            models.append(EvaluatedModel(trained, values, None, 0))
+            continue
         module = trained.module(run)
         models.append(EvaluatedModel(trained, values, module, check_recorded(trained, module, validation)))
     return models
 
 
 def evaluate_models(models: Sequence[EvaluatedModel], split: SplitData, run: Run) -> None:
-    """Evaluate models on a split; each student is compared with its teacher and with its architecture without one."""
+    """Evaluate models on a split; each student is compared with its teacher and with its architecture without one.
+
+    A teacher whose logits do not cover the split has no numbers of it.
+    """
     for model in models:
-        model.on[split.name] = (split, evaluate(model.module, split, model.trained.recorded))
-    final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in models}
-    for model in models:
+        evaluated = (
+            evaluate_logits(model.trained, split)
+            if model.module is None
+            else evaluate(model.module, split, model.trained.recorded)
+        )
+        if evaluated is not None:
+            model.on[split.name] = (split, evaluated)
+    answered = [model for model in models if split.name in model.on]
+    final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in answered}
+    for model in answered:
         references = references_of(model.trained, final)
         numbers = split_numbers(model.on[split.name][1].report, references, run.record)
         numbers["calibration"] = calibration_numbers(split, model.on[split.name][1], run.record.attributes)
         model.numbers[split.name] = numbers
+
+
+def with_answers(models: Sequence[EvaluatedModel], test: SplitData, notes: list[str]) -> list[EvaluatedModel]:
+    """Return the models of which it is known what they say of test, and note the others."""
+    for model in models:
+        if test.name not in model.on:
+            notes.append(
+                f"The teacher {model.trained.architecture} is known by its logits, and they do not cover test: what it "
+                "says there is unknown, and no student is compared with it."
+            )
+            narrate(notes[-1])
+    return [model for model in models if test.name in model.on]
 
 
 def references_of(trained: Trained, final: Mapping[str, Counts]) -> References:

@@ -6,16 +6,19 @@ from typing import Any
 import numpy as np
 
 from kdtune.fairness import (
+    GAP_QUANTITIES,
     Counts,
     base_rate_gap,
     chance_floor,
     class_bias,
     gap_interval,
+    measured_gap,
     rate_ratios,
     wilson,
 )
-from kdtune.runs.objectives import References, recorded_values
+from kdtune.runs.objectives import References, objective_of, recorded_values
 from kdtune.runs.records import ALL, Report, RunRecord
+from kdtune.runs.summary import GAPS
 
 
 def split_numbers(report: Report, references: References, record: RunRecord) -> dict[str, Any]:
@@ -50,11 +53,21 @@ def split_numbers(report: Report, references: References, record: RunRecord) -> 
             if other is not None
         },
         "attributes": {
-            name: attribute_numbers(report.counts[name], groups=groups, classes=classes)
+            name: {
+                **attribute_numbers(report.counts[name], groups=groups, classes=classes),
+                **_asked_gaps(report.counts[name], name, record),
+            }
             for name, groups in attributes.items()
         },
         "counts": {name: counts.to_dict() for name, counts in report.counts.items()},
     }
+
+
+def _asked_gaps(counts: Counts, attribute: str, record: RunRecord) -> dict[str, Any]:
+    """Return the gaps over an attribute that are objectives, beside those that are always there."""
+    objectives = [objective_of(record, name) for name in record.objectives]
+    asked = [o.measure.name for o in objectives if o.attribute == attribute and o.group is None]
+    return {name: gap_numbers(counts, name) for name in asked if name in GAP_QUANTITIES and name not in GAPS}
 
 
 def attribute_numbers(counts: Counts, *, groups: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
@@ -78,16 +91,16 @@ def attribute_numbers(counts: Counts, *, groups: Sequence[str], classes: Sequenc
 
 
 def gap_numbers(counts: Counts, quantity: Any) -> dict[str, Any]:
-    """Return EOD or DPD with its interval, what chance alone would give, and its values by class."""
+    """Return a gap with its interval and what chance alone would give; EOD and DPD also by class."""
     low, high = gap_interval(counts, quantity=quantity)
     chance = chance_floor(counts, quantity=quantity)
-    by_class = counts.eod_by_class if quantity == "eod" else counts.dpd_by_class
-    return {
-        "value": counts.eod if quantity == "eod" else counts.dpd,
+    numbers = {
+        "value": measured_gap(counts, quantity),
         "interval": [low, high],
         "chance": {"mean": chance.mean, "exceeded_once_in_20": chance.high},
-        "by_class": by_class.tolist(),
     }
+    by_class = {"eod": counts.eod_by_class, "dpd": counts.dpd_by_class}
+    return {**numbers, "by_class": by_class[quantity].tolist()} if quantity in by_class else numbers
 
 
 def share(hits: Any, n: Any) -> dict[str, Any]:
