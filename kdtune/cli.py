@@ -45,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_watch(commands)
     _add_status(commands)
     _add_export(commands)
+    _add_evaluate(commands)
+    _add_predict(commands)
     _add_study(commands)
     _add_stop(commands)
     _add_runs(commands)
@@ -172,6 +174,55 @@ def _add_export(commands: Any) -> None:
     _add_runs_dir(command)
 
 
+def _add_evaluate(commands: Any) -> None:
+    command = commands.add_parser(
+        "evaluate", help="evaluate an exported student on other labelled examples", description=_EVALUATE
+    )
+    _add_student(command)
+    command.add_argument("--label", metavar="COLUMN", help="column of the labels (default: as in training)")
+    command.add_argument(
+        "--attributes",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="for an image folder: table with the sensitive attributes (default: metadata.csv in the folder)",
+    )
+    command.add_argument(
+        "--without-groups", action="store_true", help="the data have no sensitive attributes"
+    )
+    command.add_argument("--json", action="store_true", help="as JSON, in the form of metrics.json")
+    command.set_defaults(run=_evaluate)
+
+
+def _add_predict(commands: Any) -> None:
+    command = commands.add_parser("predict", help="write an exported student's answer to each example")
+    _add_student(command)
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="a .csv or .parquet file (default: CSV on standard output)"
+    )
+    command.set_defaults(run=_predict)
+
+
+def _add_student(command: argparse.ArgumentParser) -> None:
+    command.add_argument("bundle", metavar="STUDENT", type=Path, help="folder of an exported student")
+    command.add_argument(
+        "data", metavar="DATA", type=Path, help="a table (CSV, Parquet), or a folder of images"
+    )
+    command.add_argument(
+        "--column", help="column of the texts, for a student that reads texts (default: as in training)"
+    )
+    command.add_argument("--batch-size", type=_positive(int), metavar="N", help="examples at once")
+    command.add_argument("--device", help="where to compute, such as cpu, cuda or mps (default: cpu)")
+    command.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "float16"),
+        default="float32",
+        help="of the computation (default: float32)",
+    )
+    _add_import(command)
+
+
 def _add_study(commands: Any) -> None:
     command = commands.add_parser(
         "study", help="what distillation does to classes and groups, over T and seeds", description=_STUDY
@@ -267,6 +318,10 @@ _EXPORT = """Write the Pareto front's students, evaluated once on the test split
 Members are chosen by their values on validation."""
 
 
+_EVALUATE = """Evaluate an exported student on other examples with labels: a table in the form of the training file,
+or an image folder with a folder for each class. On the run's test split it gives the numbers of metrics.json."""
+
+
 _STUDY = """Train teachers, students without one, and distilled students over temperatures and seeds; test which
 classes and groups distillation affects, compared with chance alone. It is judged on the test split, as in the paper."""
 
@@ -354,6 +409,18 @@ def _export(options: argparse.Namespace) -> int:
     from kdtune.report.export.command import export
 
     return export(options)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from kdtune.report.evaluate.command import evaluate
+
+    return evaluate(options)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from kdtune.report.evaluate.command import predict
+
+    return predict(options)
 
 
 def _study(options: argparse.Namespace) -> int:

@@ -57,6 +57,7 @@ def save(dataset: Dataset, folder: str | Path) -> Path:
                 ),
                 "vocabulary": checked.vocabulary,
                 "notes": list(checked.notes),
+                "targets": checked.targets,
             },
         )
     return target
@@ -108,6 +109,7 @@ def _dataset(folder: Path, record: Mapping[str, Any]) -> Dataset:
         open_test=partial(_split, folder, "test"),
         vocabulary=None if record["vocabulary"] is None else int(record["vocabulary"]),
         notes=tuple(map(str, record["notes"])),
+        targets=record.get("targets"),
     )
 
 

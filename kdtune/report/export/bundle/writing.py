@@ -81,6 +81,7 @@ def config_of(trained: Trained, origin: Provenance, weights: bytes, parameters: 
         if normalisation is None
         else {"mean": list(normalisation.mean), "std": list(normalisation.std)},
         "preprocessing": preprocessing,
+        "targets": origin.dataset.targets,
         "distillation": {key: config[key] for key in ("teacher", "temperature", "alpha", "scale_by_t2")},
         "training": {key: config[key] for key in _TRAINING},
         "seed": config["seed"],

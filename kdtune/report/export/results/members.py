@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from kdtune.distill.extras import answers_of
 from kdtune.errors import RunError
 from kdtune.fairness import Counts
 from kdtune.output import narrate
@@ -13,9 +14,8 @@ from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_record
 from kdtune.report.evaluate.trained import Trained, load_trained
 from kdtune.report.export.front_members import front_states
 from kdtune.report.export.results.by_group import by_group
-from kdtune.report.export.results.calibration import calibration_numbers
-from kdtune.report.export.results.metrics import split_numbers
-from kdtune.runs.objectives import References
+from kdtune.runs.metrics import calibration_numbers, split_numbers
+from kdtune.runs.objectives import References, recorded_values
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
@@ -132,8 +132,17 @@ def evaluate_models(models: Sequence[EvaluatedModel], split: SplitData, run: Run
     final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in models}
     for model in models:
         references = references_of(model.trained, final)
-        numbers = split_numbers(model.on[split.name][1].report, references, run.record)
-        numbers["calibration"] = calibration_numbers(split, model.on[split.name][1], run.record.attributes)
+        evaluated = model.on[split.name][1]
+        numbers = split_numbers(
+            evaluated.report.counts,
+            values=recorded_values(run.record, evaluated.report, references),
+            cross_entropy=evaluated.report.validation_loss,
+            classes=run.record.classes,
+            attributes=run.record.attributes,
+            references=references,
+        )
+        answers = answers_of(split.arrays, evaluated.logits)
+        numbers["calibration"] = calibration_numbers(answers, run.record.attributes)
         model.numbers[split.name] = numbers
 
 
