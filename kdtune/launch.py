@@ -90,7 +90,8 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
         "kind": kind,
     }
     driver = _start(files, request)
-    in_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not (options.headless or options.json)
+    plainly = options.headless or options.json or options.quiet
+    in_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not plainly
     state = _follow(files, driver, plain=not in_terminal, until_recorded=in_terminal)
     if in_terminal and driver.poll() is None:
         from kdtune.monitor import watch
@@ -242,8 +243,11 @@ def _conclude(
             files
         )  # another driver took the run while this one was starting, and the events are from that driver
     if state.state not in _FINAL:
-        narrate(f"the driver of {name} died (code {code}); the end of {files.log}:\n{_log_tail(files.log)}")
-        narrate(f"nothing recorded is lost; go on with: {command} --resume {name}")
+        narrate(
+            f"the driver of {name} died (code {code}); the end of {files.log}:\n{_log_tail(files.log)}\n"
+            f"nothing recorded is lost; go on with: {command} --resume {name}",
+            error=True,
+        )
         return EXIT_FAILED
     if state.state == "failed":
         raise _RefusedError(

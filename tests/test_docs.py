@@ -27,7 +27,7 @@ def test_block(number: int) -> None:
     assert printed.getvalue().splitlines() == expected
 
 
-@pytest.mark.parametrize("name", ["models.md", "data.md"])
+@pytest.mark.parametrize("name", ["models.md", "data.md", "students.md"])
 def test_a_how_to_runs_from_top_to_bottom(name: str, tmp_path: Path) -> None:
     follow(ROOT / "docs" / name, tmp_path)
 

@@ -255,6 +255,8 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
 
 def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
     """List the ready spaces, or print one, or the schema of all."""
+    import yaml
+
     from kdtune.space.reading import Space, parse_space, ready_spaces
 
     if schema:
@@ -266,9 +268,11 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
             raise SpaceError(
                 f"no ready space {name!r}{did_you_mean(name, ready)} (there are: {', '.join(ready)})"
             )
-        print_data(ready[name], end="")
+        if as_json:
+            print_json(parse_space(yaml.safe_load(ready[name]), f"{name}.yaml").to_dict())
+        else:
+            print_data(ready[name], end="")
         return
-    import yaml
 
     spaces = {key: parse_space(yaml.safe_load(text), f"{key}.yaml") for key, text in ready.items()}
     if as_json:
