@@ -125,6 +125,7 @@ class Session:
         if batch.reset:
             store = Store(self.store.record)
             # Revisions must never repeat, because equal ones mean equal contents to the widgets.
+            store.raw = self.store.raw
             store.revision, store.done_revision = self.store.revision + 1, self.store.done_revision + 1
             self.store = store
             self._sorted_count = -1

@@ -161,11 +161,12 @@ def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
         workers=lambda: workers_now(allotment, plan.space.resources),
         why_lost=shared.registry.pop_failure,
     )
+    scheduler = AskingScheduler(searcher.goes_on)
     tuner = Tuner(
         trainable,
         tune_config=TuneConfig(
             search_alg=searcher,
-            scheduler=AskingScheduler(searcher.goes_on),
+            scheduler=scheduler,
             num_samples=-1,
             reuse_actors=True,
         ),
@@ -183,6 +184,9 @@ def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
     usr1 = _handler("SIGUSR1")
     try:
         tuner.fit()
+    except KeyboardInterrupt:
+        scheduler.end_workers()
+        raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         if usr1 is not None:  # Tune replaces it

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from kdtune.runs.records import RunRecord
 from tests.tui.driving import idle, screen_text, turn, until
 from tui.app import Monitor
-from tui.charts.live.table import columns
+from tui.charts.live.columns import columns
 from tui.drawing.canvas import Canvas
 from tui.drawing.glyphs import Glyphs, to_ascii
 from tui.drawing.palette import DARK, LIGHT
@@ -178,6 +178,33 @@ async def test_the_best_value_has_its_epoch_and_gaps_have_none() -> None:
         best = int(np.argmax(line))
         assert any(f"{line[best]:.3f} in epoch {best + 1}" in row for row in lines)
         assert not any("EOD" in row and "in epoch" in row for row in lines)
+
+
+async def test_the_raw_front_has_a_key_and_is_exported_as_it_is_shown() -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        await pilot.press("2", "e")
+        assert app.session.message is not None
+        assert not app.session.message[0].endswith("--raw")
+        await pilot.press("R")
+        await until(pilot, lambda: "raw front: " in screen_text(app))
+        assert "On the front · by validation alone" in screen_text(app)
+        assert "on raw front" in screen_text(app)
+        await pilot.press("e")
+        assert app.session.message[0].endswith("--raw")
+        await pilot.press("R")
+        await until(pilot, lambda: "raw front: " not in screen_text(app))
+
+
+async def test_a_pane_about_a_trivial_student_says_so() -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        app.session.store.state.trials["t0003"].values["answered_classes"] = 1.0
+        app.session.store.done_revision += 1
+        await pilot.press("3")
+        await until(pilot, lambda: "Gaps between groups · t0003 ≡ trivial" in screen_text(app))
 
 
 async def test_a_stopped_run_says_how_to_go_on() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ..charts.live.table import columns
+from ..charts.live.columns import columns
 from ..host import Host
 from ..screens.detail import Detail
 from ..screens.dialog import Prompt
@@ -77,6 +77,18 @@ def filter_trials(host: Host) -> None:
         ),
         ended,
     )
+
+
+def raw_front(host: Host) -> None:
+    """Show the front of the values on validation alone, or the one that training examples correct."""
+    session = host.session
+    store = session.store
+    same = store.other_front == store.front
+    store.set_raw(not store.raw)
+    rule = "by validation alone" if store.raw else "by validation, corrected by training examples"
+    session.say(f"the front {rule}{': the same students' if same else ''}")
+    session.sort(now=True)
+    host.repaint()
 
 
 def detail(host: Host) -> None:

@@ -1,6 +1,6 @@
 """Moving: between screens and panes, from trial to trial, in a list, in a chart."""
 
-from ..charts.live.table import column_at, columns
+from ..charts.live.columns import column_at, columns
 from ..host import Host, HostPane
 
 _FAR = 1_000_000

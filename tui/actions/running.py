@@ -14,7 +14,8 @@ def export(host: Host) -> None:
     """Copy the command that exports the front or, of a study, draws its tables and figures again."""
     session = host.session
     run = session.store.record.name if session.files is None else str(session.files.root)
-    command = f"{session.store.record.concluding} {shlex.quote(run)}"
+    raw = " --raw" if session.store.raw and session.store.record.kind == "sweep" else ""
+    command = f"{session.store.record.concluding} {shlex.quote(run)}{raw}"
     host.copy_to_clipboard(command)
     session.say(f"copied: {command}", "good")
     host.repaint()

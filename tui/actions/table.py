@@ -58,6 +58,8 @@ ACTIONS = (
            "slice by the next setting (X: the previous one)", _CHART, 7, panes=("slice",)),
     Action("X", "X", partial(charting.choose_setting, by=-1), "previous parameter",
            "slice by the previous setting", _CHART),
+    Action("R", "R", choosing.raw_front, "raw front",
+           "front by validation alone, or corrected", _CHART, 8, panes=("front", "front_table")),
     Action("t", "t", charting.choose_reference, "teacher/NDS",
            "rank class bias against the teacher, or the NDS", _CHART, 7, panes=("bias", "bias_curves")),
     Action("r", "r", charting.choose_rate, "rate",

@@ -29,14 +29,17 @@ class Meters:
         now = time.monotonic()
         if now - self._at < EVERY_SECONDS:
             return
-        if self.latest is None:
+        first = self.latest is None
+        if first:
             self._nvml = _nvml()
         self._at = now
         import psutil  # only the screen that shows it waits for it
 
+        shares = psutil.cpu_percent(percpu=True)  # since the call before; the first call answers 0
         memory = psutil.virtual_memory()
         self.latest = Machine(
-            processors=[share / 100 for share in psutil.cpu_percent(percpu=True)],
+            processors=[] if first else [share / 100 for share in shares],
+            cores=len(shares),
             load=os.getloadavg()[0],
             memory_used=memory.total - memory.available,
             memory=memory.total,

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 
-from kdtune.text import plain
-
 from ..drawing.canvas import Canvas
 from ..drawing.text import fit
 from .frame import Frame
@@ -28,7 +26,7 @@ def beside(chart: Callable[[Frame], Canvas]) -> Callable[[Frame], Canvas]:
         for x, model_id in ((0, cursor.id), (frame.width - half, second)):
             part = replace(frame, width=half, height=frame.height - 1, subject=model_id, pair=pair)
             slot = frame.view.slot(model_id)
-            title = fit(f"{frame.glyphs.series(slot)} {frame.glyphs.text(plain(model_id))}", half)
+            title = fit(f"{frame.glyphs.series(slot)} {frame.named(model_id)}", half)
             canvas.text(x, 0, title, f"series{slot}")
             canvas.join(chart(part), x, 1)
         for y in range(frame.height):

@@ -10,6 +10,7 @@ from kdtune.runs.comparison.resolution import Resolution
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import Doubt
+from kdtune.text import plain
 
 from ..drawing.canvas import Canvas
 from ..drawing.glyphs import Glyphs
@@ -89,6 +90,22 @@ class Frame:
         self.view.rows[name] = rows
         self.view.scroll[name] = max(0, min(self.view.scroll.get(name, 0), last))
         return self.view.scroll[name]
+
+    def named(self, model_id: str) -> str:
+        """Return a model's name; a sign behind it says that the model knows nothing of the single example."""
+        mark = f" {self.glyphs.glyph('trivial')}" if model_id in self.store.trivial else ""
+        return self.glyphs.text(plain(model_id)) + mark
+
+    @property
+    def pairs(self) -> tuple[str, dict[str, str]]:
+        """What tells the pairs of the run apart, as the head of a column, and how each pair is shown under it."""
+        parts = {pair: pair.partition("->")[::2] for pair in self.store.pairs}
+        teachers, students = (len({part[k] for part in parts.values()}) for k in (0, 1))
+        if len(parts) > 1 and teachers == 1:
+            return "student", {pair: plain(student) for pair, (_, student) in parts.items()}
+        if len(parts) > 1 and students == 1:
+            return "teacher", {pair: plain(teacher) for pair, (teacher, _) in parts.items()}
+        return "pair", {pair: plain(pair) for pair in parts}
 
     @property
     def cursor(self) -> ModelState | None:

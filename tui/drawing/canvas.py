@@ -37,6 +37,7 @@ class Canvas:
         self.chars: Chars = np.full((self.height, self.width), " ", "<U1")
         self.style = np.zeros((self.height, self.width), np.int32)
         self._held = np.zeros((self.height, self.width), bool)
+        self._wide = False  # whether any character fills two cells
         self._names = ["text"]
         self._index = {"text": 0}
 
@@ -72,6 +73,7 @@ class Canvas:
                 self.chars[y, x] = char
                 self.style[y, x] = number
                 if size == 2:
+                    self._wide = True
                     self.chars[y, x + 1] = ""
                     self.style[y, x + 1] = number
             x += size
@@ -79,6 +81,8 @@ class Canvas:
 
     def _open(self, start: int, end: int, y: int) -> None:
         """Blank the other halves of wide characters that are about to be overwritten in part."""
+        if not self._wide:
+            return
         row = self.chars[y]
         if start > 0 and row[start] == "":
             row[start - 1] = " "
@@ -127,6 +131,7 @@ class Canvas:
     def join(self, other: "Canvas", x: int, y: int = 0) -> None:
         """Lay another canvas at (x, y), with its styles, plots and spots."""
         numbers = np.array([self.index(name) for name in other._names], np.int32)
+        self._wide |= other._wide
         high, wide = max(0, min(self.height - y, other.height)), max(0, min(self.width - x, other.width))
         self.chars[y : y + high, x : x + wide] = other.chars[:high, :wide]
         self.style[y : y + high, x : x + wide] = numbers[other.style[:high, :wide]]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from rich.cells import get_character_cell_size
 
 _ASCII = str.maketrans(
-    "…·–−±×→←↑↓│─━╸╺┄┊╌┼├┤┴└●◎○◦•▲▼■◆◇✚▶◀◐◪✓✗◼◌▌▪⊘αρη≥≤▴▾∞ ▀█▁▂▃▄▅▆▇▔",
-    "~.--~x><^v|-===.:~+[]++o@o..^v#+<+><%#+x-~>!%arn><^v8 ##_.-=+*O-",
+    "…·–−±×→←↑↓│─━╸╺┄┊╌┼├┤┴└●◎○◦•▲▼■◆◇✚▶◀◐◪✓✗◼◌▌▪⊘≡αρη≥≤▴▾∞ ▀█▁▂▃▄▅▆▇▔",
+    "~.--~x><^v|-===.:~+[]++o@o..^v#+<+><%#+x-~>!%=arn><^v8 ##_.-=+*O-",
 )
 
 
@@ -66,6 +66,7 @@ GLYPHS = {
     "interrupted": ("◌", "~"),
     "front": ("●", "*"),
     "infeasible": ("⊘", "%"),
+    "trivial": ("≡", "="),
     "pinned": ("▪", "!"),
     "cursor": ("▌", ">"),
     "hline": ("─", "-"),

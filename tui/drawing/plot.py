@@ -11,7 +11,7 @@ from . import raster
 from .canvas import Canvas
 from .glyphs import Glyphs
 from .raster import Dots, Scale
-from .text import fit, width
+from .text import fit, width, wrapped
 
 _SIGN_EVERY = 12
 """Columns from one sign on a guide to the next."""
@@ -39,21 +39,11 @@ def message(
         return canvas
     rows = [(glyphs.glyph(glyph), "faint")] if height >= 5 else []
     rows.append((glyphs.text(title), "text" if style == "dim" else style))
-    rows.extend((line, "dim") for line in _wrap(glyphs.text(hint), max(10, canvas.width - 4)))
+    rows.extend((line, "dim") for line in wrapped(glyphs.text(hint), max(10, canvas.width - 4)))
     top = max(0, (height - len(rows)) // 2)
     for k, (text, name) in enumerate(rows[:height]):
         canvas.centred(top + k, text, name)
     return canvas
-
-
-def _wrap(text: str, cells: int) -> list[str]:
-    lines: list[str] = []
-    for word in text.split():
-        if lines and width(lines[-1]) + 1 + width(word) <= cells:
-            lines[-1] += " " + word
-        else:
-            lines.append(word)
-    return lines
 
 
 class Plot:

@@ -182,9 +182,12 @@ def _light(dots: Dots, x: Floats, y: Floats) -> None:
 
 def masks(dots: Dots) -> npt.NDArray[np.uint8]:
     """Return the dots of each cell as bits of its braille pattern: [4 h, 2 w] -> [h, w]."""
-    height, width = dots.shape[0] // DOTS_Y, dots.shape[1] // DOTS_X
-    cells = dots.reshape(height, DOTS_Y, width, DOTS_X)
-    return np.asarray((cells * _BITS[None, :, None, :]).sum(axis=(1, 3)), np.uint8)
+    bits = dots.view(np.uint8)
+    found = np.zeros((dots.shape[0] // DOTS_Y, dots.shape[1] // DOTS_X), np.uint8)
+    for y in range(DOTS_Y):
+        for x in range(DOTS_X):
+            found |= bits[y::DOTS_Y, x::DOTS_X] * _BITS[y, x]
+    return found
 
 
 def characters(mask: npt.NDArray[np.uint8], *, ascii_only: bool = False) -> Chars:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from kdtune import text
 from kdtune.text import plain
@@ -47,6 +47,17 @@ def fit(text: str, cells: int, *, align: str = "left") -> str:
     if align == "center":
         return " " * (pad // 2) + text + " " * (pad - pad // 2)
     return text + " " * pad
+
+
+def wrapped(text: str, cells: int) -> list[str]:
+    """Return the text in lines of so many cells at most, broken between words; a longer word is broken itself."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= cells:
+            lines[-1] += " " + word
+        else:
+            lines += chop_cells(word, max(2, cells))
+    return lines
 
 
 def short(name: str) -> str:

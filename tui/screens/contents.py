@@ -7,6 +7,7 @@ from ..charts.classes.accuracy_map import class_map, disagreement
 from ..charts.classes.bias import bias, bias_rows
 from ..charts.classes.bias_curves import bias_curves
 from ..charts.doubt import front_wish
+from ..charts.front.members import front_table
 from ..charts.front.scatter import front
 from ..charts.groups.classes import group_classes
 from ..charts.groups.gaps import gap_curve, interval_wish
@@ -17,7 +18,7 @@ from ..charts.journal.log import log
 from ..charts.journal.machine import machine
 from ..charts.live.curves import curves
 from ..charts.live.hypervolume import hypervolume
-from ..charts.live.table import front_table, table, table_wish
+from ..charts.live.table import table, table_wish
 from ..charts.ranks import front_rows
 from ..charts.search.ranking import importances, ranking_wish
 from ..charts.search.settings import parallel, slice_

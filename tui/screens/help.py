@@ -81,6 +81,10 @@ class Help(Dialog):
         signs = [
             (glyphs.glyph("front"), "on the Pareto front"),
             (glyphs.glyph("infeasible"), "done, but breaks a constraint"),
+            (
+                glyphs.glyph("trivial"),
+                "trivial: the same answer to everybody, or no better than the majority",
+            ),
             (glyphs.glyph("running"), "running"),
             (glyphs.glyph("done"), "done: trained to the last epoch"),
             (glyphs.glyph("stopped"), "stopped early by the scheduler"),

@@ -134,7 +134,7 @@ class Journal:
         if volume > self._volume and self._latest:
             gain = volume - self._volume
             by = "front begun by" if not self._volume else "front grew by"
-            self._add(time, f"{by} {self._latest} (hypervolume +{gain:.2g})", "front", self._latest)
+            self._add(time, f"{by} {self._latest} (hv +{gain:.2g})", "front", self._latest)
         self._volume = max(self._volume, volume)
 
 

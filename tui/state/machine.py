@@ -19,7 +19,8 @@ class Machine:
     """One measurement.
 
     Attributes:
-        processors: share of each one's time that is used.
+        processors: share of each one's time that is used; () in the first measurement, which has none before it.
+        cores: number of processors.
         load: processes that want to run, mean of the last minute.
         memory_used, memory: bytes.
         gpus: those that NVIDIA's library shows; () without it.
@@ -27,6 +28,7 @@ class Machine:
     """
 
     processors: Sequence[float]
+    cores: int
     load: float
     memory_used: int
     memory: int

@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from kdtune.errors import KdtuneError
 from kdtune.runs.jsonl import Record
-from kdtune.runs.objectives import MEASURES, Objective, front_hypervolume, objective_of
+from kdtune.runs.objectives import MEASURES, Objective, front_hypervolume, objective_of, why_trivial
 from kdtune.runs.reader import front_members, is_feasible, objective_values
 from kdtune.runs.records import TRIAL_STATES, RunRecord
 from kdtune.runs.state import ModelState, RunState
+from kdtune.text import setting
 
 from .journal import Journal
 
@@ -38,6 +39,8 @@ class Store:
         newest: id of the model that reported last.
         dirty: ids of the models that changed since `pop_dirty`.
         journal: what happened, and for how long drivers have worked.
+        raw: whether the front is that of the values on validation alone, as `--raw` has it.
+        widest: characters of each setting's longest value.
     """
 
     def __init__(self, record: RunRecord) -> None:
@@ -53,6 +56,8 @@ class Store:
         self.dirty: set[str] = set()
         self.last_report: float | None = None
         self.newest: str | None = None
+        self.raw = False
+        self.widest: dict[str, int] = {}
         self._series: dict[str, Floats] = {}
         self._row: dict[str, int] = {}
         self._last: Floats = np.full((64, 12), np.nan)
@@ -63,6 +68,9 @@ class Store:
         self._hypervolume = 0.0
         self._front_ids: frozenset[str] = frozenset()
         self._infeasible: frozenset[str] = frozenset()
+        self._trivial: frozenset[str] = frozenset()
+        self._other: frozenset[str] = frozenset()
+        self._other_at = (-1, False)
         self._earlier: dict[tuple[int, float], list[ModelState]] = {}
         self._counts_at = -1
         self._counts: dict[str, int] = {}
@@ -105,6 +113,8 @@ class Store:
             model = self.state.model(model_id) if isinstance(model_id, str) else None
             if model is not None:
                 self.dirty.add(model.id)
+                for name, value in event["config"].items() if "config" in event else ():
+                    self.widest[name] = max(self.widest.get(name, 0), len(setting(value)))
                 place = self._place(model.id)
                 self._states[place] = TRIAL_STATES.index(model.state) if model.state in TRIAL_STATES else -1
 
@@ -155,7 +165,7 @@ class Store:
 
     def rows(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the rows of models in the columns: the argument of `column`, `in_state` and `on_front`."""
-        return np.fromiter((self._row[i] for i in ids if i in self._row), np.int64)
+        return np.array([row for row in map(self._row.get, ids) if row is not None], np.int64)
 
     def column(self, rows: npt.NDArray[np.int64], measure: str) -> Floats:
         """Return a measure's last values, [len(rows)]; NaN where it is undefined."""
@@ -234,11 +244,13 @@ class Store:
             return
         self._front_at = self.done_revision
         try:
-            done, mask = front_members(self.state, self.objectives, self.record.constraints)
+            done, mask = front_members(self.state, self.objectives, self.record.constraints, raw=self.raw)
         except KdtuneError:
             done, mask = [], np.zeros(0, bool)
         self._front = (done, mask)
         self._infeasible = frozenset(trial.id for trial in done if not self.feasible(trial))
+        ended = [*done, *(model for model in self.baselines if model.state == "done")]
+        self._trivial = frozenset(m.id for m in ended if why_trivial(m.values, self.record.objectives))
         self._front_ids = frozenset(trial.id for trial, on in zip(done, mask, strict=True) if on)
         values = objective_values(done, self.record.objectives)
         self._hypervolume = front_hypervolume(values[mask], self.objectives) if done else 0.0
@@ -248,6 +260,26 @@ class Store:
         """The ids of the trials on the front."""
         self._refresh_front()
         return self._front_ids
+
+    @property
+    def other_front(self) -> frozenset[str]:
+        """The ids of the trials on the front that `raw` would show, or that it hides."""
+        if self._other_at != (self.done_revision, self.raw):
+            self._other_at = self.done_revision, self.raw
+            try:
+                done, mask = front_members(
+                    self.state, self.objectives, self.record.constraints, raw=not self.raw
+                )
+            except KdtuneError:
+                done, mask = [], np.zeros(0, bool)
+            self._other = frozenset(trial.id for trial, on in zip(done, mask, strict=True) if on)
+        return self._other
+
+    def set_raw(self, raw: bool) -> None:
+        """Show the front of the values on validation alone, or the chosen one."""
+        self.raw = raw
+        self.revision += 1
+        self.done_revision += 1
 
     @property
     def hypervolume(self) -> float:
@@ -263,7 +295,7 @@ class Store:
         done = sorted(self._front[0], key=lambda trial: trial.ended or 0.0)
         early = RunState()
         early.trials = {trial.id: trial for trial in done[: round(share * len(done))]}
-        members, mask = front_members(early, self.objectives, self.record.constraints)
+        members, mask = front_members(early, self.objectives, self.record.constraints, raw=self.raw)
         self._earlier = {
             (self._front_at, share): [trial for trial, on in zip(members, mask, strict=True) if on]
         }
@@ -274,6 +306,12 @@ class Store:
         """The ids of the trials that are done and break a constraint."""
         self._refresh_front()
         return self._infeasible
+
+    @property
+    def trivial(self) -> frozenset[str]:
+        """The ids of the models that are done and know nothing of the single example (`why_trivial`)."""
+        self._refresh_front()
+        return self._trivial
 
     def feasible(self, model: ModelState) -> bool:
         """Return whether a model meets the constraints."""

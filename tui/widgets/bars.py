@@ -179,7 +179,9 @@ def _facts(session: Session) -> list[tuple[str, str]]:
     if state_name(session) in ("stopped", "lost"):
         found.append((f"{resume_command(session)} goes on", "warn"))
     if store.front:
-        found.append((f"{session.glyphs.glyph('front')} {len(store.front)} on front", "front"))
+        found.append(
+            (f"{session.glyphs.glyph('front')} {len(store.front)} on {'raw ' * store.raw}front", "front")
+        )
         found.append((f"hv {store.hypervolume:.4f}", "text"))
     if state.message and failed:
         found.append((plain(state.message), "bad"))

@@ -19,6 +19,9 @@ from ..session import Session, WishOf
 from ..state.store import Store
 from .themes import colours_of
 
+OF_THE_FRONT = ("front", "front_table")
+"""Panes that show the front, and say so where it is the raw one."""
+
 FROM_THE_END = ("log", "journal")
 """Lists that are read from their end."""
 
@@ -215,7 +218,11 @@ class Pane(Drawn, can_focus=True):
         view = self.session.view
         title, below = self.title, self._below()
         if self.depends == "reports" and view.cursor is not None:
-            title = self.session.glyphs.text(f"{self.title} · {view.cursor}")
+            named = self.session.frame(0, 0).named(view.cursor)
+            trivial = " trivial" if view.cursor in self.session.store.trivial else ""
+            title = self.session.glyphs.text(f"{self.title} · {named}{trivial}")
+        elif self.session.store.raw and self.pane_name in OF_THE_FRONT:
+            title = self.session.glyphs.text(f"{self.title} · by validation alone")
         # Not if they are the same, because setting either repaints the whole pane.
         if title != self.border_title:
             self.border_title = title

@@ -19,6 +19,7 @@ class AskingScheduler(FIFOScheduler):
     def __init__(self, goes_on: Callable[[str, dict[str, Any]], bool]) -> None:
         super().__init__()
         self._goes_on = goes_on
+        self._controller: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles its arguments for a restore that kdtune never does: the run's events hold everything.
@@ -27,6 +28,18 @@ class AskingScheduler(FIFOScheduler):
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Accept whatever Tune knows: a metric given to Tune would make the search a single-objective one."""
         return True
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Remember who holds the workers."""
+        self._controller = tune_controller
+
+    def end_workers(self) -> None:
+        """End the workers of a search that a `KeyboardInterrupt` has left: Tune does so only after an `Exception`.
+
+        Otherwise each keeps its processors for as long as the user's process is connected to Ray.
+        """
+        if self._controller is not None:
+            self._controller.cleanup()
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Return whether the trial continues."""

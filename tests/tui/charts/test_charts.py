@@ -20,6 +20,7 @@ from tui.charts.classes.accuracy_map import class_map, disagreement
 from tui.charts.classes.bias import bias, ranked, window
 from tui.charts.classes.bias_curves import bias_curves
 from tui.charts.frame import Frame
+from tui.charts.front.members import front_table
 from tui.charts.front.scatter import front
 from tui.charts.groups.classes import group_classes
 from tui.charts.groups.gaps import gap_curve, gap_names
@@ -30,7 +31,7 @@ from tui.charts.journal.log import log
 from tui.charts.journal.machine import machine
 from tui.charts.live.curves import curves, smoothed
 from tui.charts.live.hypervolume import hypervolume
-from tui.charts.live.table import front_table, table
+from tui.charts.live.table import table
 from tui.charts.search.ranking import importances, ranked_measures, settings_and_results
 from tui.charts.search.settings import parallel, slice_
 from tui.charts.search.timeline import timeline

@@ -15,12 +15,13 @@ from tui.charts.classes.accuracy_map import class_map
 from tui.charts.classes.bias_curves import bias_curves
 from tui.charts.doubt import front_steps, interval
 from tui.charts.frame import Frame
+from tui.charts.front.members import front_table
 from tui.charts.front.scatter import front
 from tui.charts.groups.classes import group_classes
 from tui.charts.groups.rates import RATES, group_rates
 from tui.charts.journal.events import journal
 from tui.charts.journal.machine import machine
-from tui.charts.live.table import front_table, table
+from tui.charts.live.table import table
 from tui.charts.ranks import front_order
 from tui.charts.search.settings import parallel
 from tui.drawing.glyphs import GLYPHS, Glyphs
@@ -259,7 +260,7 @@ def test_the_machine_and_what_each_worker_does() -> None:
     world = Synthetic(trials=9, epochs=4, classes=3, done=5, running=2, state="running")
     frame = frame_of(world, 90, 20)
     found = Machine(
-        [1.0, 0.5], 3.25, 2 << 30, 8 << 30, [Gpu("H100", 0.75, 10 << 30, 80 << 30)], gpus_known=True
+        [1.0, 0.5], 2, 3.25, 2 << 30, 8 << 30, [Gpu("H100", 0.75, 10 << 30, 80 << 30)], gpus_known=True
     )
     text = text_of(replace(frame, machine=found), machine)
     assert "1.5 of 2 cores, load 3.2" in text

@@ -87,10 +87,10 @@ def test_growth_of_the_front_and_failures_are_told() -> None:
     assert [entry.text for entry in journal.entries] == [
         "started",
         "trials began: 2 trials at once",
-        "front begun by t0000 (hypervolume +0.5)",
+        "front begun by t0000 (hv +0.5)",
         "t0002 failed: no\\nmemory",
         "t0003: its worker failed, it is run again: killed",
-        "front grew by t0003 (hypervolume +0.004)",
+        "front grew by t0003 (hv +0.004)",
         "finished",
     ]
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Collection, Mapping
 
-from kdtune.text import plain
-
 from ...drawing.plot import Plot
 from ...drawing.text import width
 from ..frame import Frame
@@ -21,29 +19,35 @@ _MANY = 250
 def write_names(
     frame: Frame, plot: Plot, places: Mapping[str, tuple[int, int]], names: Mapping[str, str]
 ) -> None:
-    """Write names beside points where there is nothing but ground and lines.
+    """Write names beside points: on the ground where there is room, else over lines, never over a point.
 
     Args:
         places: column and row of each point, the most important first.
         names: what is written beside baselines.
     """
     canvas, view = plot.canvas, frame.view
-    taken = set(places.values())
+    points = set(places.values())
+    taken = set(points)
     for x, y, _ in canvas.spots:
         taken |= set(zip(x.tolist(), y.tolist(), strict=True)) if len(x) <= _MANY else set()
     for model_id, (column, row) in list(places.items())[: _LABELS + len(names)]:
-        label = frame.glyphs.text(names.get(model_id) or plain(model_id))
+        label = frame.glyphs.text(names.get(model_id) or frame.named(model_id))
         must = model_id in names or model_id in view.compared
-        others = set(places.values()) - {(column, row)}
-        free = [
-            place
-            for place in _beside(column, row, width(label), far=must)
-            if _fits(frame, plot, place, width(label), taken, over_lines=must)
-        ]
-        clean = [place for place in free if not _misread(place, width(label), others)]
-        for start, line in (clean or (free if must else []))[:1]:
-            canvas.text(start, line, label, _style(frame, model_id, baseline=model_id in names))
-            canvas.hold(start, line, width(label))
+        others = points - {(column, row)}
+        beside = _beside(column, row, width(label), far=must)
+        for over_lines in (must, True):
+            free = [
+                place
+                for place in beside
+                if _fits(frame, plot, place, width(label), taken, over_lines=over_lines)
+            ]
+            clean = [place for place in free if not _misread(place, width(label), others)]
+            found = clean or (free if must else [])
+            if found:
+                start, line = found[0]
+                canvas.text(start, line, label, _style(frame, model_id, baseline=model_id in names))
+                canvas.hold(start, line, width(label))
+                break
 
 
 def _style(frame: Frame, model_id: str, *, baseline: bool) -> str:
@@ -67,8 +71,8 @@ def _fits(
     inside = plot.left <= start - 1 and start + cells + 1 <= plot.left + plot.width
     if not inside or not plot.top <= line < plot.top + plot.height:
         return False
-    if not plot.canvas.free(start, line, cells) or any(
-        (x, line) in taken for x in range(start, start + cells)
+    if any((x, line) in taken for x in range(start, start + cells)) or not plot.canvas.free(
+        start, line, cells
     ):
         return False
     below = plot.canvas.chars[line, start - 1 : start + cells + 1].tolist()
@@ -93,4 +97,5 @@ def _beside(column: int, row: int, cells: int, *, far: bool) -> list[tuple[int, 
 
 def _misread(place: tuple[int, int], cells: int, others: Collection[tuple[int, int]]) -> bool:
     """Return whether a name of so many cells would stand beside another point that has a name."""
-    return any((x, place[1]) in others for x in range(place[0] - _APART, place[0] + cells + _APART))
+    start, row = place
+    return any(y == row and start - _APART <= x < start + cells + _APART for x, y in others)

@@ -16,7 +16,6 @@ from ...drawing.raster import Scale
 from ...drawing.text import fit, number, short
 from ..doubt import front_steps, interval
 from ..frame import Frame
-from ..ranks import front_order
 from .names import write_names
 
 Floats = npt.NDArray[np.float64]
@@ -53,6 +52,7 @@ class _Cloud:
     done: Bools
     member: Bools
     infeasible: Bools
+    trivial: Bools
 
     @classmethod
     def of(cls, frame: Frame) -> "_Cloud":
@@ -61,8 +61,10 @@ class _Cloud:
         xs, ys = (store.column(rows, name) for name in names)
         done = store.in_state(rows, "done")
         member = store.on_front(rows) & done
-        infeasible = done & np.isin(rows, store.rows(list(store.infeasible)))
-        return cls(rows, names, xs, ys, store.in_state(rows, "running"), done, member, infeasible)
+        trivial = done & np.isin(rows, store.rows(list(store.trivial)))
+        infeasible = done & np.isin(rows, store.rows(list(store.infeasible))) & ~trivial
+        running = store.in_state(rows, "running")
+        return cls(rows, names, xs, ys, running, done, member, infeasible, trivial)
 
 
 def front(frame: Frame) -> Canvas:
@@ -87,16 +89,15 @@ def front(frame: Frame) -> Canvas:
         y_label=f"{short(name_y)}  {arrows[store.direction(name_y)][1]}{_projection(frame, name_x, name_y)}",
         zoom=view.zoom.get("front"),
     )
-    there = set(frame.ids)
     plane = set(cloud.names) == set(store.record.objectives)
-    halfway = [trial.id for trial in store.front_after(0.5) if trial.id in there] if plane else []
+    halfway = store.rows([trial.id for trial in store.front_after(0.5)] if plane else [])
+    halfway = halfway[np.isin(halfway, cloud.rows)]
     if not view.crosshair:
-        legend(canvas, 0, 0, _signs(frame, cloud, halfway=bool(halfway)))
+        legend(canvas, 0, 0, _signs(frame, cloud, halfway=bool(len(halfway))))
     if not plot.usable:
         return canvas
     if plane:
-        earlier = store.rows(halfway)
-        xs, ys = (store.column(earlier, name) for name in cloud.names)
+        xs, ys = (store.column(halfway, name) for name in cloud.names)
         _stairs(frame, plot, xs, ys, cloud.names, "faint")
     _draw_trials(frame, plot, cloud, stairs=plane)
     _draw_models(frame, plot, cloud)
@@ -112,9 +113,10 @@ def _draw_trials(frame: Frame, plot: Plot, cloud: _Cloud, *, stairs: bool) -> No
     if rest.sum() > CLOUD_FROM:
         plot.cloud(xs[rest], ys[rest], "cloud")
     else:
-        feasible = rest & ~cloud.infeasible
+        feasible = rest & ~cloud.infeasible & ~cloud.trivial
         _markers(plot, xs[feasible], ys[feasible], glyphs.glyph("dot"), "cloud")
-        _markers(plot, xs[cloud.infeasible], ys[cloud.infeasible], glyphs.glyph("infeasible"), "cloud")
+        for name, of_it in (("infeasible", rest & cloud.infeasible), ("trivial", rest & cloud.trivial)):
+            _markers(plot, xs[of_it], ys[of_it], glyphs.glyph(name), "cloud")
     if stairs:
         _stairs(frame, plot, xs[cloud.member], ys[cloud.member], cloud.names, "accent")
     _guides(frame, plot, *cloud.names)
@@ -228,7 +230,7 @@ def _baseline(
     place_x, place_y = plot.x.place(at_x), plot.y.place(at_y)
     if math.isnan(place_x) or math.isnan(place_y):
         return None, ""
-    label = plain(model.id)
+    label = frame.named(model.id)
     if place_x < 0 or place_x > 1:
         label += f" {'←' if place_x < 0 else '→'} {number(at_x)}"
     if place_y < 0 or place_y > 1:
@@ -246,15 +248,19 @@ def _signs(frame: Frame, cloud: _Cloud, *, halfway: bool) -> list[LegendItem]:
     """Return the legend: what is drawn, and nothing else."""
     glyphs = frame.glyphs
     kinds = {model.kind for model in frame.store.baselines}
-    members = front_order(frame.store, frame.ids)
+    members, cursor = int(cloud.member.sum()), frame.cursor
     steps = len(set(front_steps(frame).values()))
     told = f" in {steps} step{'s' if steps > 1 else ''} beyond noise" if steps else ""
     items: list[tuple[bool, LegendItem]] = [
-        (bool(members), (glyphs.glyph("front"), f"front: {len(members)}{told}", "front")),
-        (True, (glyphs.series(0), "cursor", "series0")),
+        (
+            bool(members),
+            (glyphs.glyph("front"), f"{'raw ' * frame.store.raw}front: {members}{told}", "front"),
+        ),
+        (cursor is not None and cursor.kind not in kinds, (glyphs.series(0), "cursor", "series0")),
         (bool(cloud.running.any()), (glyphs.glyph("running"), "running", "warn")),
         (True, (glyphs.glyph("dot"), "done", "cloud")),
         (bool(cloud.infeasible.any()), (glyphs.glyph("infeasible"), "infeasible", "cloud")),
+        (bool(cloud.trivial.any()), (glyphs.glyph("trivial"), "trivial", "cloud")),
         ("teacher" in kinds, (glyphs.glyph("teacher"), "teacher", "teacher")),
         ("nds" in kinds, (glyphs.glyph("nds"), "NDS", "nds")),
         (halfway, (glyphs.glyph("hline"), "front halfway", "cloud")),

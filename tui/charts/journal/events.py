@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from rich.cells import chop_cells
-
 from ...drawing.canvas import Canvas
+from ...drawing.text import wrapped
 from ..frame import Frame
 
 _CLOCK = 15
@@ -17,11 +16,11 @@ def journal(frame: Frame) -> Canvas:
     if not entries:
         return frame.nothing("nothing has happened yet", "the journal begins with the driver's first step")
     canvas, glyphs = frame.canvas(), frame.glyphs
-    wide = max(8, canvas.width - _CLOCK)
+    wide = max(8, canvas.width - _CLOCK - 1)
     rows: list[tuple[str, str, str, str | None]] = []
     for entry in entries:
         when = datetime.fromtimestamp(entry.time).strftime("%d %b %H:%M:%S")
-        for k, part in enumerate(chop_cells(glyphs.text(entry.text), wide) or [""]):
+        for k, part in enumerate(wrapped(glyphs.text(entry.text), wide) or [""]):
             rows.append((when if k == 0 else "", part, entry.style, entry.model))
     back = frame.scrolled("journal", len(rows), canvas.height)
     end = len(rows) - back

@@ -36,9 +36,9 @@ def _meters(frame: Frame, canvas: Canvas) -> int:
     found = frame.machine
     assert found is not None
     busy = sum(found.processors)
-    count = len(found.processors)
+    used = f"{busy:.1f} of {found.cores} cores" if found.processors else f"{found.cores} cores"
     rows = [
-        ("CPU", busy / max(1, count), f"{busy:.1f} of {count} cores, load {found.load:.1f}"),
+        ("CPU", busy / max(1, found.cores), f"{used}, load {found.load:.1f}"),
         (
             "memory",
             found.memory_used / max(1, found.memory),

@@ -5,8 +5,6 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from kdtune.text import plain
-
 from ...drawing.canvas import Canvas
 from ...drawing.plot import Plot, legend
 from ...drawing.raster import Scale
@@ -48,7 +46,7 @@ def _legend(frame: Frame, canvas: Canvas) -> int:
         return 0
     glyphs = frame.glyphs
     items = [
-        (glyphs.series(slot := frame.view.slot(model_id)), glyphs.text(plain(model_id)), f"series{slot}")
+        (glyphs.series(slot := frame.view.slot(model_id)), frame.named(model_id), f"series{slot}")
         for model_id in frame.view.compared
     ]
     cursor = frame.cursor

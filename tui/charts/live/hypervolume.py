@@ -30,7 +30,7 @@ def hypervolume(frame: Frame) -> Canvas:
         Scale(0.0, end),
         y if y.log else y.clamp(0.0, 1.0),
         x_label="trials done",
-        y_label=f"hypervolume {store.hypervolume:.4f}  ↑ better",
+        y_label=f"hypervolume {volume[-1]:.4f}  ↑ better",
         whole_x=True,
         zoom=frame.view.zoom.get("hypervolume"),
     )

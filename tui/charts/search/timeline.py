@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kdtune.text import duration, plain
+from kdtune.text import duration
 
 from ...drawing import raster
 from ...drawing.canvas import Canvas
@@ -29,7 +29,7 @@ def timeline(frame: Frame) -> Canvas:
     canvas = frame.canvas()
     end = max(t.ended or frame.store.state.updated or t.started for t in trials)
     begin = min(t.started for t in trials)
-    label = min(max(width(plain(t.id)) for t in trials), 12)
+    label = min(max(width(frame.named(t.id)) for t in trials), 12)
     left, rows = label + 3, canvas.height - 1
     room = canvas.width - left - 9
     if room < 4 or rows < 1:
@@ -45,7 +45,7 @@ def timeline(frame: Frame) -> Canvas:
         b = int(raster.pixel([min(1.0, (stop - begin) / span)], room)[0])
         canvas.text(0, k, glyphs.glyph(trial.state) if trial.state in STATE_STYLES else " ", style)
         name_style = "front" if trial.id in store.front else "text"
-        canvas.text(2, k, fit(glyphs.text(plain(trial.id)), label), name_style)
+        canvas.text(2, k, fit(frame.named(trial.id), label), name_style)
         bar = ("━" if not glyphs.ascii else "=") * (b - a + 1)
         canvas.text(
             left + a, k, bar, "front" if trial.id in store.front else style if style != "good" else "cloud"

@@ -1,0 +1,75 @@
+"""The table of the front: what made each member, what it reaches, and what of that is beyond noise."""
+
+from kdtune.runs.comparison.verdict import conclusion
+from kdtune.text import plain, setting
+
+from ...drawing.canvas import Canvas
+from ...drawing.text import short, wrapped
+from ...state.store import config_value
+from ..doubt import front_steps
+from ..frame import Frame
+from ..live.columns import front_columns, made_by
+from ..live.table import draw_rows, heading, visible
+from ..ranks import front_order
+
+
+def front_table(frame: Frame) -> Canvas:
+    """Draw the trials on the front, the best by the first objective at the top.
+
+    Where not all columns fit, each member has a second row with the settings that made it.
+    """
+    store = frame.store
+    if not store.front:
+        if store.infeasible:
+            told = ", ".join(plain(str(constraint)) for constraint in store.record.constraints)
+            return frame.nothing(
+                f"no student is feasible: none meets {told}", "a front starts with one that does"
+            )
+        return frame.nothing("no front yet", "it starts with the first trial that is done and feasible")
+    canvas = frame.canvas()
+    shown = front_columns(frame)
+    heading(frame, canvas, shown)
+    there = {column.name for column in shown}
+    missing = [name for name in made_by(frame) if name not in there]
+    below = {member: _made(frame, member, missing) for member in store.front} if missing else {}
+    ids = front_order(store, frame.ids)
+    rows = visible(frame, ids, "front_table", lines=2 if missing else 1)
+    y = draw_rows(frame, canvas, rows, shown, steps=front_steps(frame), below=below)
+    if not ids and canvas.height > y + 1:
+        canvas.centred(y + 1, "no member of the front passes the filter", "text")
+        canvas.centred(y + 2, "esc clears it", "dim")
+        return canvas
+    for text in _remarks(frame):
+        for line in wrapped(frame.glyphs.text(plain(text)), max(20, canvas.width - 2)):
+            y += 1
+            canvas.text(1, y, line, "dim")
+    return canvas
+
+
+def _made(frame: Frame, member: str, names: list[str]) -> str:
+    """Return the settings of a member that no column shows, in a line."""
+    model = frame.store.model(member)
+    if model is None:
+        return ""
+    parts = [
+        plain(config_value(model, name))
+        if name == "pair"
+        else f"{short(name)} {setting(config_value(model, name))}"
+        for name in names
+    ]
+    return frame.glyphs.text("  ".join(parts))
+
+
+def _remarks(frame: Frame) -> list[str]:
+    """Return what is to be said below the members: what is beyond noise, and what else chooses others."""
+    store = frame.store
+    found = [] if frame.resolution is None else [conclusion(frame.resolution, store.record.objectives)]
+    others = store.other_front
+    if others != store.front:
+        hidden = len(others - store.front)
+        rest = f"{hidden} of them not here" if hidden else "all of them here"
+        which = (
+            "validation and training examples together choose" if store.raw else "validation alone chooses"
+        )
+        found.append(f"R: {which} {len(others)} students, {rest}")
+    return found
