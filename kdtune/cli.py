@@ -98,6 +98,12 @@ def _add_search(commands: Any) -> None:
     )
     command.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
     command.add_argument(
+        "--from",
+        dest="known_from",
+        metavar="RUN",
+        help="let the sampler know an earlier run's trials, of the same data and protocol",
+    )
+    command.add_argument(
         "--dry-run",
         action="store_true",
         help="check everything, say what would be done, and end: nothing is trained or written",

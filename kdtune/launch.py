@@ -41,6 +41,8 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 _COMMANDS = {"sweep": "search", "study": "study"}
 """Kind of run -> the command that makes it."""
+_OPTIONS = {"space": "SPACE", "known_from": "--from"}
+"""How options are written that are not called as their values are."""
 
 
 def launch(options: argparse.Namespace) -> int:
@@ -67,6 +69,8 @@ def launch_study(options: argparse.Namespace) -> int:
 
 def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles], None]) -> int:
     dry = getattr(options, "dry_run", False)
+    asked_from = getattr(options, "known_from", None)
+    known = None if asked_from is None else find_run(asked_from, options.runs_dir)
     if options.resume is not None:
         if dry:
             raise InputError("--dry-run is of a new sweep: leave out --resume")
@@ -88,6 +92,7 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
         "trials": getattr(options, "trials", None),
         "minutes": getattr(options, "minutes", None),
         "kind": kind,
+        "known_from": None if known is None else str(known.root.resolve()),
     }
     driver = _start(files, request)
     plainly = options.headless or options.json or options.quiet
@@ -151,12 +156,22 @@ def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
         raise InputError(
             f"run {files.root.name!r} is a {found}: kdtune {_COMMANDS[found]} --resume {files.root.name}"
         )
-    fixed = ("space", "set", "name", "seed", "workers", "gpus_per_trial", "max_failures", "keep")
+    fixed = (
+        "space",
+        "set",
+        "name",
+        "seed",
+        "workers",
+        "gpus_per_trial",
+        "max_failures",
+        "keep",
+        "known_from",
+    )
     given = [name for name in fixed if getattr(options, name, None) not in (None, [])]
     if given:
         raise InputError(
             "--resume goes on with what the run was asked for (--trials and --minutes may change): leave out "
-            + ", ".join(name.upper() if name == "space" else "--" + name.replace("_", "-") for name in given)
+            + ", ".join(_OPTIONS.get(name, "--" + name.replace("_", "-")) for name in given)
         )
     if driver_seems_alive(files):
         raise busy(files)
