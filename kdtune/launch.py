@@ -81,7 +81,7 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
         check_named(space.imports, options.imports, options.space or stem)
         check_question(space, options.imports)
         if dry:
-            return _print_dry_run(space, options)
+            return _print_dry_run(space, options, known)
         compile_once()  # it takes seconds: a Ctrl-C meanwhile leaves no run behind
         files = create_run(runs_dir(options.runs_dir), options.name, stem)
     request = {
@@ -110,12 +110,13 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
     return _conclude(files, driver, state, kind, conclude)
 
 
-def _print_dry_run(space: Space, options: argparse.Namespace) -> int:
+def _print_dry_run(space: Space, options: argparse.Namespace, known: RunFiles | None) -> int:
     from kdtune.sweep.dry_run import dry_run
 
     asked = space.with_absolute_paths()
     asked = asked.model_copy(update={"imports": list(dict.fromkeys([*asked.imports, *options.imports]))})
-    found = dry_run(asked, runs_dir(options.runs_dir), address=options.address)
+    source = None if known is None else known.root
+    found = dry_run(asked, runs_dir(options.runs_dir), address=options.address, known_from=source)
     if options.json:
         print_json(asdict(found))
     else:

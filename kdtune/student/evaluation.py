@@ -1,6 +1,7 @@
 """What a student answers on labelled examples, as the numbers that its `metrics.json` has of test."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -16,14 +17,19 @@ from kdtune.student.examples import Examples
 
 if TYPE_CHECKING:
     from kdtune.fairness import Counts
-    from kdtune.student.student import Student
 
 
-def numbers_of(student: "Student", examples: Examples, logits: Tensor) -> dict[str, Any]:
+def numbers_of(
+    module: nn.Module,
+    config: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    examples: Examples,
+    logits: Tensor,
+) -> dict[str, Any]:
     """Return the numbers of a student's answers, as plain JSON.
 
     Args:
-        student: whose answers they are.
+        module, config, metrics: of the student.
         examples: with labels.
         logits: float32 [n, classes].
 
@@ -33,8 +39,8 @@ def numbers_of(student: "Student", examples: Examples, logits: Tensor) -> dict[s
     assert examples.labels is not None
     if not len(examples):
         raise DataError("there is no example to evaluate")
-    classes = student.classes
-    declared = {name: tuple(groups) for name, groups in (student.config.get("attributes") or {}).items()}
+    classes = tuple(config["classes"])
+    declared = {name: tuple(groups) for name, groups in (config.get("attributes") or {}).items()}
     attributes = {name: declared[name] for name in examples.groups}
     answers = Answers(
         examples.labels.numpy(),
@@ -53,7 +59,7 @@ def numbers_of(student: "Student", examples: Examples, logits: Tensor) -> dict[s
         )
     numbers = split_numbers(
         counts,
-        values=_values(student, counts, answers, declared),
+        values=_values(module, metrics, counts, answers, declared),
         cross_entropy=float(nn.functional.cross_entropy(logits, examples.labels)),
         classes=classes,
         attributes=attributes,
@@ -64,10 +70,14 @@ def numbers_of(student: "Student", examples: Examples, logits: Tensor) -> dict[s
 
 
 def _values(
-    student: "Student", counts: "dict[str, Counts]", answers: Answers, declared: dict[str, tuple[str, ...]]
+    module: nn.Module,
+    metrics: Mapping[str, Any],
+    counts: "dict[str, Counts]",
+    answers: Answers,
+    declared: dict[str, tuple[str, ...]],
 ) -> dict[str, float]:
     """Return the measures that the student's own test has, as far as these answers give them."""
-    tested = ((student.metrics.get("test") or {}).get("values") or {}) if student.metrics else {}
+    tested = (metrics.get("test") or {}).get("values")
     values = {}
     for name in tested or [m.name for m in MEASURES.values() if m.routine]:
         try:
@@ -79,7 +89,7 @@ def _values(
         if measure.need in ("teacher", "nds") or not known <= set(answers.attributes):
             continue
         if name == "parameters":
-            values[name] = float(sum(parameter.numel() for parameter in student.module.parameters()))
+            values[name] = float(sum(parameter.numel() for parameter in module.parameters()))
         elif measure.of_counts is not None:
             values[name] = objective.of_counts(counts[attribute], References())
         elif measure.of_answers is not None:

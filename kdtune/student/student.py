@@ -22,6 +22,7 @@ from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular
 from kdtune.models import build_fitting
 from kdtune.models.families.library_model import LibraryModel
+from kdtune.runs.shown import html_of
 from kdtune.student.examples import Examples, Wanted, labelled, read_examples
 from kdtune.student.raw_input import inputs_of
 
@@ -167,7 +168,10 @@ class Student:
         else:
             examples = labelled(x, y, groups, self.config)
         logits = self.answers(examples, batch_size=batch_size, precision=precision)
-        return numbers_of(self, examples, logits)
+        return numbers_of(self.module, self.config, self.metrics, examples, logits)
+
+    def _repr_html_(self) -> str:
+        return html_of("student", self)
 
     def __repr__(self) -> str:
         return (

@@ -154,7 +154,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
     known = None
     if record is None:
         if request.known_from is not None:
-            known = _known(request.known_from, plan, writer)
+            known = take_known(request.known_from, plan, partial(writer.run_state, "preparing"))
         check_files(plan, partial(writer.run_state, "preparing"))
     trials = space.budget.trials if kind == "sweep" else None
     if request.address is None:
@@ -279,7 +279,7 @@ def _calibrated(
     return plan, record
 
 
-def _known(source: Path, plan: "Plan", writer: RunWriter) -> "Known":
+def take_known(source: Path, plan: "Plan", say: Callable[[str], None]) -> "Known":
     """Return what the sampler is to know of another run's trials.
 
     Raises:
@@ -291,7 +291,7 @@ def _known(source: Path, plan: "Plan", writer: RunWriter) -> "Known":
     said = f"{len(known.trials)} trials of {known.run} are known to the sampler"
     if known.left_out:
         said += f"; {known.left_out} others are not of this search space, or lack a measure"
-    writer.run_state("preparing", said)
+    say(said)
     return known
 
 

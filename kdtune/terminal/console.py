@@ -51,7 +51,7 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     beyond = "" if math.isnan(status.added) else f" ({status.added:.4f} of it beyond the baselines)"
     console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{beyond}{left}")
     print_table(_front_table(summary, wide=console.width >= _WIDE))
-    for line in [*_chosen_by(run, summary), *_notes(summary)]:
+    for line in [*_chosen_by(run, summary), *_known(run), *_notes(summary)]:
         console.print(plain(line), style="dim")
     if status.front:
         narrate(f"next: {run.record.concluding} {status.name}    (or: kdtune watch {status.name})")
@@ -140,6 +140,11 @@ def _chosen_by(run: Run, summary: Summary) -> list[str]:
         "chosen by validation, corrected by training examples; validation alone chooses "
         f"{len(summary.raw_front)} students, {rest} (--raw)"
     ]
+
+
+def _known(run: Run) -> list[str]:
+    known = run.record.known
+    return [f"the sampler knows {known.get('trials')} trials of {known.get('run')}"] if known else []
 
 
 def _notes(summary: Summary) -> list[str]:
