@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kdtune.errors import InputError, SweepError
-from kdtune.output import quieted
+from kdtune.output import narrate, quieted
 from kdtune.runs.finding import create_run, find_run, runs_dir
 from kdtune.runs.lock import busy, driver_seems_alive
 from kdtune.runs.paths import RunFiles
@@ -17,6 +17,7 @@ from kdtune.runs.records import RunRecord
 from kdtune.space.reading import Space, parse_space, read_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.terminal.following import followed
+from kdtune.trackers.feed import lines_about
 
 if TYPE_CHECKING:
     from kdtune.data.dataset import Dataset
@@ -288,6 +289,8 @@ def _followed(request: SweepRequest, progress: bool) -> Run:
         run_sweep(request)
     if not files.record.exists():
         raise SweepError(f"{files.root.name} was asked to stop before it began: nothing is kept")
+    for line in lines_about(files):
+        narrate(line)
     return Run(files)
 
 

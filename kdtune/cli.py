@@ -10,6 +10,7 @@ from typing import Any
 from kdtune.bytecode import keep_bytecode
 from kdtune.errors import InputError, KdtuneError, is_disk_error
 from kdtune.output import STANDARD_OUTPUT, narrate, print_data, quieted, standard_streams
+from kdtune.trackers import TRACKERS
 
 EXIT_INTERRUPTED = 130
 
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_predict(commands)
     _add_study(commands)
+    _add_log(commands)
     _add_stop(commands)
     _add_runs(commands)
     _add_compare(commands)
@@ -95,6 +97,13 @@ def _add_search(commands: Any) -> None:
         "--keep",
         choices=("front", "all", "none"),
         help="which trained students' weights to keep: those that an export can ask for (front), all, or none",
+    )
+    command.add_argument(
+        "--log",
+        action="append",
+        default=[],
+        choices=TRACKERS,
+        help="log the run to a tracker while it goes on (needs kdtune[TRACKER]); repeat for more",
     )
     command.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
     command.add_argument(
@@ -275,6 +284,21 @@ def _add_study(commands: Any) -> None:
     _add_runs_dir(command)
 
 
+def _add_log(commands: Any) -> None:
+    command = commands.add_parser(
+        "log", help="log a run to TensorBoard, MLflow, W&B or Trackio", description=_LOG
+    )
+    _add_run(command)
+    command.add_argument(
+        "--to", action="append", required=True, choices=TRACKERS, help="the tracker; repeat for more"
+    )
+    command.add_argument(
+        "--again", action="store_true", help="log all of it once more, beside what was logged before"
+    )
+    command.set_defaults(run=_log)
+    _add_runs_dir(command)
+
+
 def _add_stop(commands: Any) -> None:
     command = commands.add_parser("stop", help="ask a running sweep to stop; it can be resumed")
     command.add_argument("target", metavar="RUN", help="name or path of a run")
@@ -372,6 +396,10 @@ or an image folder with a folder for each class. On the run's test split it give
 
 _COMPARE = """Show what two runs differ in: space, data, protocol, versions. Where both were made with the same data and
 splits, compare fronts and hypervolume on the objectives of both, and students of the same configuration."""
+
+
+_LOG = """Log what a run has recorded: settings, every epoch's measures, and the front. What was logged before is not
+logged again. The tracker's own environment variables say where it goes (MLFLOW_TRACKING_URI, WANDB_MODE, ...)."""
 
 
 _STUDY = """Train teachers, students without one, and distilled students over temperatures and seeds; test which
@@ -479,6 +507,16 @@ def _study(options: argparse.Namespace) -> int:
     from kdtune.launch import launch_study
 
     return launch_study(options)
+
+
+def _log(options: argparse.Namespace) -> int:
+    from kdtune.runs.finding import find_run
+    from kdtune.trackers.feed import log_run
+
+    files = find_run(options.target, options.runs_dir)
+    for name in dict.fromkeys(options.to):
+        print_data(log_run(files, name, again=options.again))
+    return 0
 
 
 def _stop(options: argparse.Namespace) -> int:

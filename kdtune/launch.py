@@ -32,6 +32,7 @@ from kdtune.sweep.remote.cluster import prepare_environment
 from kdtune.terminal.console import print_json, print_summary
 from kdtune.terminal.progress import Progress
 from kdtune.text import plain
+from kdtune.trackers.feed import lines_about
 from kdtune.user_code import check_named
 
 _POLL_SECONDS = 0.2
@@ -135,11 +136,12 @@ def _space(options: argparse.Namespace, kind: str) -> tuple[Space, str]:
         "gpus_per_trial": "resources.gpus_per_trial",
         "max_failures": "resources.max_failures",
         "keep": "keep",
+        "log": "log",
         "null": "study.null_is",
     }
     for name, key in keys.items():
         value = getattr(options, name, None)
-        if value is not None:
+        if value not in (None, []):
             overrides.append(f"{key}={value}")
     space, stem = read_space(options.space or {"sweep": "default", "study": "study"}[kind], overrides)
     if kind == "study":
@@ -166,6 +168,7 @@ def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
         "gpus_per_trial",
         "max_failures",
         "keep",
+        "log",
         "known_from",
     )
     given = [name for name in fixed if getattr(options, name, None) not in (None, [])]
@@ -254,6 +257,8 @@ def _conclude(
             return EXIT_INTERRUPTED
         raise _RefusedError(message or f"the driver ended with code {code}", code)
     name = files.root.name
+    for line in lines_about(files):
+        narrate(line)
     if code == InputError.exit_code and state.state != "failed":
         raise busy(
             files

@@ -180,7 +180,8 @@ def ray_session() -> Iterator[None]:
 def small_run(request: pytest.FixtureRequest, made_once: Callable[..., Path], own_cache: Path) -> Any:
     """Return a finished run of `SMALL_SPACE`, made once for all workers; nobody changes it.
 
-    What it left in the cache of the worker that made it is in those of the others too.
+    What it left in the cache of the worker that made it is in those of the others too. It replaces what they measured
+    and trained before: who compares a sweep with this one must form the same cohorts and find the same baselines.
     """
     import kdtune
     from kdtune.runs import open_run
@@ -190,12 +191,12 @@ def small_run(request: pytest.FixtureRequest, made_once: Callable[..., Path], ow
         kdtune.search(SMALL_SPACE, name="small", directory=folder / "runs")
         shutil.copytree(own_cache, folder / "cache")
 
-    def copy_missing(source: str, target: str) -> None:
-        if not Path(target).exists():
-            shutil.copy2(source, target)
+    def replace(source: str, target: str) -> None:
+        shutil.copy2(source, f"{target}.new")
+        os.replace(f"{target}.new", target)  # data that are mapped into memory stay as they are
 
     folder = made_once("small-run", search)
-    shutil.copytree(folder / "cache", own_cache, dirs_exist_ok=True, copy_function=copy_missing)
+    shutil.copytree(folder / "cache", own_cache, dirs_exist_ok=True, copy_function=replace)
     return open_run(folder / "runs" / "small")
 
 

@@ -1,5 +1,6 @@
 """Runs a how-to as its reader would: from top to bottom, in an empty folder, each command in a process of its own."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -48,6 +49,12 @@ def follow(document: Path, folder: Path) -> None:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    environment = {
+        **os.environ,
+        "TRACKIO_DIR": str(folder / "trackio"),
+    }  # not the home of whoever runs the tests
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     return done.stdout

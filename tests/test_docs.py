@@ -27,7 +27,16 @@ def test_block(number: int) -> None:
     assert printed.getvalue().splitlines() == expected
 
 
-@pytest.mark.parametrize("name", ["models.md", "data.md", "students.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "models.md",
+        "data.md",
+        "students.md",
+        pytest.param("trackers.md", marks=pytest.mark.slow),
+        pytest.param("tutorial.md", marks=pytest.mark.slow),
+    ],
+)
 def test_a_how_to_runs_from_top_to_bottom(name: str, tmp_path: Path) -> None:
     follow(ROOT / "docs" / name, tmp_path)
 

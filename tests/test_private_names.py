@@ -20,6 +20,7 @@ NAMES = [
     ("ray._private.services", "get_node"),
     ("ray._private.services", "_build_python_executable_command_memory_profileable"),
     ("ray._common.utils", "get_default_ray_temp_dir"),
+    ("ray.tune.trainable.metadata", "_TrainingRunMetadata.update_metric"),
     ("optuna.storages", "BaseStorage.get_trial_id_from_study_id_trial_number"),
     ("optuna", "Study._get_trials"),
 ]

@@ -236,8 +236,12 @@ class Session:
         )
         store, intervals = self.store, self.intervals.revision
         cursor = store.model(self.view.cursor)
+        # Clocks run while nothing is reported yet.
+        clock = (
+            int(self.source.now()) if store.state.state == "preparing" and not self.source.health.lost else 0
+        )
         more: Mapping[str, tuple[Hashable, ...]] = {
-            "store": (store.revision, intervals, self.source.loading),
+            "store": (store.revision, intervals, self.source.loading, clock),
             "done": (store.done_revision,),
             "doubts": (store.done_revision, intervals),
             "rankings": (store.done_revision, intervals),

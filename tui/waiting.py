@@ -1,5 +1,6 @@
-"""Waits for the record of a sweep that has just begun, and says what its driver is doing meanwhile."""
+"""Waits for the record of a sweep that has just begun, and shows what its driver is doing meanwhile."""
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -9,7 +10,9 @@ from kdtune.runs.events import StateReader
 from kdtune.runs.finding import runs_dir
 from kdtune.runs.lock import is_driven
 from kdtune.runs.paths import RunFiles
-from kdtune.text import duration, plain
+from kdtune.runs.state import RunState
+from kdtune.terminal.progress import Progress
+from kdtune.text import plain
 
 STARTING_SECONDS = 10.0
 """A folder without record and driver for so long is no run."""
@@ -23,7 +26,7 @@ def await_record(run: str | Path | None, base: Path | None, out: TextIO | None =
     Args:
         run: name or path of the run; None for the newest one that has a record.
         base: the folder that holds the runs.
-        out: where to say what the driver is doing; a terminal gets one line with a clock that runs.
+        out: where to say what the driver is doing; a terminal gets its steps with a clock that runs.
     """
     if run is None:
         return
@@ -31,20 +34,26 @@ def await_record(run: str | Path | None, base: Path | None, out: TextIO | None =
     if folder is None:
         return
     files, out = RunFiles(folder), out or sys.stderr
-    reader, said = StateReader(files.events), ""
+    if files.record.exists():
+        return
+    reader = StateReader(files.events)
     limit = time.monotonic() + STARTING_SECONDS
-    begun = time.time()
-    while not files.record.exists() and time.monotonic() < limit:
-        if is_driven(files):
-            limit = time.monotonic() + STARTING_SECONDS
-        state = reader.update()
-        step = f": {plain(state.message)}" if state.message else ""
-        clock = f"  {duration(time.time() - (state.started or begun))}" if out.isatty() else ""
-        line = f"kdtune: {plain(folder.name)} is being prepared{step}{clock}"
-        if line != said:
-            said = line
-            out.write(f"\r\x1b[2K{line}" if out.isatty() else f"{line}\n")
-            out.flush()
-        time.sleep(_LOOK_SECONDS)
-    if said and out.isatty():
-        out.write("\n")
+    in_terminal = out.isatty()
+    with Progress(files, plain=False, out=out) if in_terminal else contextlib.nullcontext() as picture:
+        said = ""
+        while not files.record.exists() and time.monotonic() < limit:
+            if is_driven(files):
+                limit = time.monotonic() + STARTING_SECONDS
+            state = reader.update()
+            if picture is not None:
+                picture.show(state)
+            elif (line := _line(folder, state)) != said:
+                said = line
+                out.write(f"{line}\n")
+                out.flush()
+            time.sleep(_LOOK_SECONDS)
+
+
+def _line(folder: Path, state: RunState) -> str:
+    step = f": {plain(state.message)}" if state.message else ""
+    return f"kdtune: {plain(folder.name)} is being prepared{step}"

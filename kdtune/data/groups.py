@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kdtune.data.dataset import MISSING
+from kdtune.data.tables.cells import tidy_name
 from kdtune.errors import DataError, did_you_mean
 
 Rare = Literal["error", "missing", "other"]
@@ -28,7 +29,8 @@ def attribute_names(sensitive: str | Sequence[str] | None) -> tuple[str, ...]:
     Raises:
         DataError: an attribute is named twice, or an intersection has an empty side.
     """
-    names = (sensitive,) if isinstance(sensitive, str) else tuple(sensitive or ())
+    asked = (sensitive,) if isinstance(sensitive, str) else tuple(sensitive or ())
+    names = tuple(map(tidy_name, asked))
     for name in names:
         if not all(part.strip() for part in name.split(CROSS)):
             raise DataError(f"sensitive {name!r}: an intersection is written 'sex{CROSS}race'")
@@ -148,7 +150,8 @@ def settle_rare(
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Tensor]]:
     """Decide what becomes of groups that are too small for a rate in validation.
 
-    A declared group without any example is kept, and shown as absent; one that is only in test is too small.
+    A declared group without any example is kept, and shown as absent, if two others occur; one that is only in test is
+    too small.
 
     Args:
         codes: attribute -> int64 [n], of all examples from which validation is cut.
@@ -164,7 +167,7 @@ def settle_rare(
 
     Raises:
         DataError: a group is too small and `rare` is `error`, they are too small even when merged, or fewer than
-            two groups are left.
+            two groups are left that occur.
     """
     new_groups, tables = {}, {}
     for name, declared in groups.items():
@@ -187,13 +190,17 @@ def settle_rare(
         left = tuple(declared[g] for g in kept)
         table = torch.full((len(declared) + 1,), MISSING)
         table[kept] = torch.arange(len(kept))
-        if small and rare == "other":
+        is_merged = bool(small) and rare == "other"
+        if is_merged:
             left, other = with_other(left)
             table[sorted(small)] = other
-        if len(left) < 2:
-            raise DataError(
-                _too_few(name, left, {declared[g]: sizes[g] for g in sorted(small)}, rare, min_group)
-            )
+        absent = [
+            declared[g] for g in kept if not (anywhere[g] or (is_merged and declared[g].lower() == OTHER))
+        ]
+        occurring = [group for group in left if group not in absent]
+        if len(occurring) < 2:
+            rare_ones = {declared[g]: sizes[g] for g in sorted(small)}
+            raise DataError(_too_few(name, occurring, absent, rare_ones, rare, min_group))
         new_groups[name], tables[name] = left, table
     return new_groups, tables
 
@@ -211,9 +218,17 @@ def few_groups(attribute: str, groups: Sequence[str]) -> str:
 
 
 def _too_few(
-    attribute: str, left: Sequence[str], small: Mapping[str, int], rare: Rare, min_group: int
+    attribute: str,
+    left: Sequence[str],
+    absent: Sequence[str],
+    small: Mapping[str, int],
+    rare: Rare,
+    min_group: int,
 ) -> str:
     text = few_groups(attribute, left)
+    if absent:
+        listed = ", ".join(map(repr, absent[:_MOST_LISTED]))
+        text += f" (no example is in {listed}{', …' if len(absent) > _MOST_LISTED else ''})"
     if not small:
         return f"{text}: choose another sensitive column"
     listed = ", ".join(f"{group!r} {size}" for group, size in list(small.items())[:_MOST_LISTED])

@@ -26,6 +26,7 @@ class TrainConfig:
         momentum: of SGD.
         weight_decay: L2 penalty of SGD, decoupled decay of AdamW.
         schedule: `cosine` to zero, `step` (times `gamma` at each milestone), or `constant`.
+        gamma: factor of the learning rate at each milestone of `step`.
         warmup: share of all steps over which the rate rises linearly.
         milestones: of `step`, as shares of all steps.
         augment: crop and flip images as the data set allows; otherwise every epoch sees them unchanged.

@@ -60,6 +60,11 @@ class RunFiles:
         return self.root / "stop"
 
     @property
+    def at_work(self) -> Path:
+        """What the registry of a sweep's workers knows; deleted at the end."""
+        return self.root / ".at-work.json"
+
+    @property
     def validation(self) -> Path:
         """Labels and groups of the validation examples."""
         return self.root / "validation.safetensors"
@@ -78,6 +83,10 @@ class RunFiles:
     def export(self) -> Path:
         """What `kdtune export` wrote."""
         return self.root / "export"
+
+    def tracker(self, name: str) -> Path:
+        """Return the file that says what was logged to a tracker (`kdtune.trackers`)."""
+        return self.root / "trackers" / f"{name}.json"
 
     def model(self, model_id: str) -> Path:
         """Return the folder of a trial (`t0001`) or of a baseline (`teacher-resnet20`, `nds-lenet5`)."""
@@ -149,7 +158,10 @@ def check_no_links(files: RunFiles) -> None:
     Raises:
         RunError: there is a link; the message names it. The run directory itself may be one.
     """
-    parents = [files.root, *(files.root / name for name in ("trials", "baselines", "cohorts", "replicates"))]
+    parents = [
+        files.root,
+        *(files.root / name for name in ("trials", "baselines", "cohorts", "replicates", "trackers")),
+    ]
     for folder in parents:
         if not folder.is_dir():
             continue

@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kdtune.runs.jsonl import Record
+
+FIRST_STEP = "data:"
+"""How the message of a driver's first step begins; a driver that was killed leaves no other trace of its end."""
 
 
 @dataclass
@@ -20,6 +23,7 @@ class ModelState:
         weights: SHA-256 of its file of weights in the run (a trial's checkpoint); empty if none is recorded.
         seen, pooled: objectives by name, as training examples have them (`kdtune.runs.choosing`), after the last epoch.
         predictions: SHA-256 of the file with its answers on validation; empty if none is recorded.
+        lost: what it was before it was started over, because its files were lost; None once it has ended again.
     """
 
     id: str
@@ -39,6 +43,7 @@ class ModelState:
     predictions: str = ""
     seen: dict[str, float] = field(default_factory=dict)
     pooled: dict[str, float] = field(default_factory=dict)
+    lost: "ModelState | None" = None
 
 
 @dataclass
@@ -50,6 +55,7 @@ class RunState:
         message: what the driver is doing, or why it stopped.
         trials_started: when the current or last driver began with the trials; later by the time in which it slept.
         hypervolume: of the front over time: (number of trials done, hypervolume then).
+        steps: what the current driver has prepared, in order: (when it began, what).
     """
 
     state: str = "preparing"
@@ -60,6 +66,7 @@ class RunState:
     baselines: dict[str, ModelState] = field(default_factory=dict)
     trials: dict[str, ModelState] = field(default_factory=dict)
     hypervolume: list[tuple[int, float]] = field(default_factory=list)
+    steps: list[tuple[float, str]] = field(default_factory=list)
     unknown: int = 0
 
     @property
@@ -67,6 +74,11 @@ class RunState:
         """Epochs of the trials that need not be trained any more: a trial that ended early has none left."""
         unfinished = ("running", "interrupted")
         return sum(t.epoch if t.state in unfinished else t.epochs for t in self.trials.values())
+
+    def preparation(self, now: float) -> list[tuple[str, float]]:
+        """Return what the current driver has prepared, and the seconds that each step took; the last one up to now."""
+        ends = [begun for begun, _ in self.steps[1:]] + [now]
+        return [(what, max(0.0, end - begun)) for (begun, what), end in zip(self.steps, ends, strict=False)]
 
     def model(self, model_id: str) -> ModelState | None:
         """Return the trial or baseline with this id."""
@@ -92,11 +104,7 @@ class RunState:
         time = float(event["t"])
         match event["kind"]:
             case "run":
-                before, self.state = self.state, str(event["state"])
-                self.message = str(event.get("message", ""))
-                self.started = time if self.started is None else self.started
-                if self.state == "running" and before != "running":
-                    self.trials_started = time
+                self._run_changed(event, time)
             case "baseline" | "trial" as kind:
                 self._model_changed(event, time, is_trial=kind == "trial")
             case "report":
@@ -123,6 +131,17 @@ class RunState:
                 self.unknown += 1
         self.updated = time
 
+    def _run_changed(self, event: Record, time: float) -> None:
+        before, self.state = self.state, str(event["state"])
+        self.message = str(event.get("message", ""))
+        self.started = time if self.started is None else self.started
+        if self.state == "preparing":
+            if before != "preparing" or self.message.startswith(FIRST_STEP):
+                self.steps = []
+            self.steps.append((time, self.message))
+        if self.state == "running" and before != "running":
+            self.trials_started = time
+
     def _time_away(self, seconds: float) -> None:
         """Move what began before a sleep by its length, or by a step of the clock: times are compared with it."""
         if not math.isfinite(seconds):
@@ -146,14 +165,17 @@ class RunState:
                 cached=bool(event.get("cached", False)),
             )
             models[model.id] = model
-        model.state = str(event["state"])
         if event.get("anew", False):  # what it reported is void
+            model.lost = model.lost or replace(model)
             model.epoch, model.values, model.seen, model.pooled = 0, {}, {}, {}
+        model.state = str(event["state"])
         model.failures += bool(event.get("failure", False))
         model.message = str(event.get("message", ""))
         model.weights = str(event.get("weights", ""))
         model.predictions = str(event.get("predictions", ""))
         model.ended = time if model.state in ("done", "stopped", "failed") else None
+        if model.ended is not None:
+            model.lost = None
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

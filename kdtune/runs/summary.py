@@ -21,6 +21,7 @@ from kdtune.runs.comparison.verdict import conclusion
 from kdtune.runs.objectives import Objective, References, why_trivial
 from kdtune.runs.reader import Run, Status
 from kdtune.runs.records import ALL, Report
+from kdtune.runs.sizes import weights_bytes
 from kdtune.runs.state import ModelState, RunState
 
 Gap = Literal["eod", "dpd"]
@@ -53,6 +54,7 @@ class Member:
     Attributes:
         doubts: by measure, for the objectives that are gaps or class bias.
         trivial: why it knows nothing of the single example; empty if it does.
+        weights_bytes: size of a file with its weights, None where the run does not tell.
         class_bias: by class, of a student against its `teacher` and against `nds`, the same network without a teacher;
             of an NDS against the teacher, if there is one only.
     """
@@ -70,6 +72,7 @@ class Member:
     trivial: str
     seconds: float
     message: str
+    weights_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,11 @@ def bias_doubt(counts: Counts, reference: Counts) -> Doubt:
 def _member(run: Run, model: ModelState, state: RunState) -> Member:
     # The report of the same epoch as the values: meanwhile there may be a later one.
     report = run.report(model.id, model.epoch) if model.epoch else None
+    plain = replace(
+        _plain_member(model, run.record.objectives), weights_bytes=weights_bytes(run.files, state, model)
+    )
     if report is None:
-        return _plain_member(model, run.record.objectives)
+        return plain
     doubts = {o.name: doubt(report, o) for o in run.objectives if o.measure.name in GAPS}
     counts, references = report.counts[ALL], _references(run, model, state)
     values = dict(model.values)
@@ -174,7 +180,7 @@ def _member(run: Run, model: ModelState, state: RunState) -> Member:
     for name in ("over_majority", "answered_classes"):  # reports of an earlier kdtune suffice for them
         values.setdefault(name, Objective.parse(name, ()).value(report, References()))
     return replace(
-        _plain_member(model, run.record.objectives),
+        plain,
         values=values,
         trivial=why_trivial(values, run.record.objectives),
         doubts=doubts,

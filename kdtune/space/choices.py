@@ -39,7 +39,14 @@ class Strict(BaseModel):
 
 
 class Range(Strict):
-    """Numbers from `low` to `high`, both included; `log` spreads them over orders of magnitude."""
+    """Numbers from `low` to `high`, both included.
+
+    Attributes:
+        low: the smallest.
+        high: the largest.
+        log: spread them over orders of magnitude.
+        step: only `low` and whole steps above it.
+    """
 
     low: float = Field(allow_inf_nan=False)
     high: float = Field(allow_inf_nan=False)
@@ -80,7 +87,12 @@ Choice = Annotated[
 
 
 class Pair(Strict):
-    """A teacher and a student architecture, with what is searched for this pair only."""
+    """A teacher and a student architecture, with what is searched for this pair only.
+
+    Attributes:
+        pair: the two names: `resnet20->lenet5`.
+        search: replaces entries of the common `search`, or adds some.
+    """
 
     pair: str
     search: dict[str, Choice] = {}

@@ -107,7 +107,12 @@ class FromFile(Strict):
 
 
 class OwnNormalisation(Strict):
-    """The mean and the standard deviation of a file's inputs, on the 0..1 scale: one for all channels, or one each."""
+    """How a file's inputs were normalised, on the 0..1 scale: one number for all channels, or one each.
+
+    Attributes:
+        mean: subtracted.
+        std: divided by.
+    """
 
     mean: Annotated[list[Finite], BeforeValidator(_as_list, json_schema_input_type=float | list[float])]
     std: Annotated[
@@ -120,6 +125,7 @@ class TeacherSpec(FromFile):
     """Teachers: those from files, and what differs in the training of the others, as any setting of `train`.
 
     Attributes:
+        normalisation: how the inputs of a file's model were normalised; left out, as the data are.
         finetune: a pretrained teacher gets a new classifier and is trained; otherwise it is taken as it is.
     """
 

@@ -9,6 +9,7 @@ from kdtune.pareto import Constraint, parse_constraint
 from kdtune.runs.objectives import Measure, find_measure
 from kdtune.space.losses import check_losses
 from kdtune.space.schema import Space
+from kdtune.trackers import check_installed
 
 _SYMBOLS = ("majority", "chance")
 """Names that a bound may use; their values are the data's."""
@@ -21,8 +22,8 @@ def check_question(space: Space, imports: Sequence[str] = ()) -> None:
         imports: modules of the user's own, which may register more measures.
 
     Raises:
-        InputError: an objective or a bound on a quantity that there is not, a bound that can't be met or always is, or
-            a file of weights that is not there.
+        InputError: an objective or a bound on a quantity that there is not, a bound that can't be met or always is, a
+            file of weights that is not there, or a tracker that is not installed.
     """
     for name in [*space.objectives, *space.constraints, *space.measures]:
         if not (imports or space.imports):
@@ -34,6 +35,8 @@ def check_question(space: Space, imports: Sequence[str] = ()) -> None:
         measure = _measure(name)
         if measure is not None and _is_plain(text):
             check_bound(measure, bound, text)
+    for name in space.log:
+        check_installed(name)
     for section in (space.teacher, space.student):
         for file in section.files():
             if not Path(file).expanduser().is_file():

@@ -37,7 +37,13 @@ class DatasetSpec(BaseModel):
 
 
 class Budget(Strict):
-    """How much to spend: whichever of `trials` and `minutes` (at work: a machine's sleep costs none) ends first."""
+    """How much to spend: whichever of `trials` and `minutes` ends first.
+
+    Attributes:
+        trials: trials to run; none for no limit.
+        epochs: of each student's training.
+        minutes: time for the trials, at work: a machine's sleep costs none.
+    """
 
     trials: int | None = Field(default=40, ge=1)
     epochs: int = Field(default=12, ge=1)
@@ -54,6 +60,7 @@ class EarlyStopping(Strict):
     """Ends trials that lag behind: asynchronous successive halving, on one measure or on all objectives.
 
     Attributes:
+        measure: what `asha` ranks by.
         method: `asha` ranks by `measure`, `moasha` by dominance on the objectives, below them what breaks a bound.
         grace: epochs that every trial gets; left out, an eighth of them, and at least 2.
         factor: of those that reach a rung, the best 1/factor go on.
@@ -90,6 +97,7 @@ class Resources(Strict):
     """What a trial gets, how many run at once, and what is done about those that misbehave.
 
     Attributes:
+        cpus_per_trial: cores for a trial.
         workers, gpus_per_trial: chosen from what the machine has where left out. A student trains on one GPU at most.
         memory_per_trial: GB that a trial may take; a share of its machine's memory where left out.
         max_failures: how often a trial whose worker died is run again.
@@ -112,8 +120,21 @@ class Space(Strict):
     """A search: data, pairs, what varies, what is optimised, and for how long.
 
     Attributes:
+        about: a note for people: what the search is for, and how long it takes.
+        imports: your modules that register data sets, models, measures or losses; `--import` must agree.
+        pairs: `teacher->student`, or a section with what is searched for this pair only.
+        search: what varies between trials.
+        enqueue: trials that are tried first, with values for some settings.
+        objectives: measures to optimise, such as `accuracy`, `eod@race`.
+        constraints: measure -> bound, such as `">= 0.9"` or `">= majority + 0.03"`.
+        measures: more measures to record beside those that are asked for.
+        train: what teacher and students share; see below.
+        sampler: what proposes trials: Optuna's TPE, NSGA-II, GP, or random ones.
+        keep: whose weights are kept: of students that may come onto the front, of all, or of none.
+        seed: of everything.
         trivial: whether students may be on the front that answer the same to everybody, or do not beat always
             answering the most frequent class beyond noise.
+        log: the trackers to which the run is logged while it goes on.
     """
 
     about: str = ""
@@ -130,6 +151,7 @@ class Space(Strict):
     constraints: dict[str, str] = Field(default={})
     trivial: Literal["exclude", "keep"] = "exclude"
     measures: list[str] = Field(default=[])
+    log: list[Literal["tensorboard", "mlflow", "wandb", "trackio"]] = Field(default=[])
     budget: Budget = Budget()
     train: dict[str, Any] = Field(default={})
     teacher: TeacherSpec = TeacherSpec()
@@ -149,6 +171,8 @@ class Space(Strict):
                 raise ValueError(f"pair {name!r} is listed {names.count(name)} times: once is enough")
         if len(set(self.objectives)) != len(self.objectives):
             raise ValueError("an objective is listed twice")
+        if len(set(self.log)) != len(self.log):
+            raise ValueError("log: a tracker is listed twice: once is enough")
         if "epochs" in self.train:
             raise ValueError("train.epochs: the length of a student's training is budget.epochs")
         self.teacher.check_names("teacher", [pair.teacher for pair in self.pairs])

@@ -9,7 +9,15 @@ from kdtune.space.choices import Strict
 
 
 class IndividualSpec(Strict):
-    """How individual fairness is measured: what the paper leaves open, each a setting."""
+    """How individual fairness is measured: what the paper leaves open, each a setting.
+
+    Attributes:
+        features: what distances are taken of: `raw` inputs.
+        output: what changes: the predicted probability, or the label.
+        pairs: how many pairs of examples are drawn; none for all.
+        epsilon: added to each distance.
+        seed: of the pairs.
+    """
 
     features: str = "raw"
     output: Literal["probability", "label"] = "probability"
@@ -19,7 +27,17 @@ class IndividualSpec(Strict):
 
 
 class StudySpec(Strict):
-    """The paper's protocol: a teacher, a student without one, and distilled students over T, for each seed."""
+    """The paper's protocol: a teacher, a student without one, and distilled students over T, for each seed.
+
+    Attributes:
+        temperatures: T of the distilled students.
+        seeds: how many, or which.
+        alpha: weight of the distillation term.
+        scale_by_t2: whether that term is multiplied by T²; `both` trains both kinds.
+        null_is: what is equal for a class that distillation does not affect.
+        level: of the tests.
+        individual: how individual fairness is measured; none leaves it out.
+    """
 
     temperatures: list[float] = Field(
         default=[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40],

@@ -23,6 +23,8 @@ from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness, StopNow
 from kdtune.sweep.remote.allotment import Allotment
 from kdtune.sweep.remote.cluster import allot, allot_here, connected
+from kdtune.trackers import check_installed
+from kdtune.trackers.live import Follow, followed_by_trackers
 from kdtune.user_code import check_named, import_modules
 
 if TYPE_CHECKING:
@@ -90,8 +92,8 @@ def run_sweep(request: SweepRequest) -> None:
     try:
         request.files.root.mkdir(parents=True, exist_ok=True)
         check_no_links(request.files)
-        with driver_lock(request.files), _alone():
-            _run(request, liveness)
+        with driver_lock(request.files), _alone(), followed_by_trackers(request.files) as follow:
+            _run(request, liveness, follow)
     except DiskError:
         raise
     except OSError as error:
@@ -111,11 +113,11 @@ def _interrupted(files: RunFiles) -> str:
     return f"stopped; go on with: kdtune search --resume {files.root.name}"
 
 
-def _run(request: SweepRequest, liveness: Liveness) -> None:
+def _run(request: SweepRequest, liveness: Liveness, follow: Follow) -> None:
     writer = RunWriter(request.files)
     try:
         with liveness.watch():
-            _drive(request, writer, liveness)
+            _drive(request, writer, liveness, follow)
     except StopNow:
         with contextlib.suppress(DiskError):
             for model in writer.state.trials.values():
@@ -140,13 +142,15 @@ def _run(request: SweepRequest, liveness: Liveness) -> None:
         writer.close()
 
 
-def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None:
+def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow: Follow) -> None:
     files = request.files
     record = RunRecord.read(files.record) if request.resumes else None
     space = request.space if record is None else _resumed_space(record, request)
     assert space is not None
     check_named(space.imports, request.imports, str(files.record) if request.resumes else "the search space")
     space = space.model_copy(update={"imports": list(dict.fromkeys([*space.imports, *request.imports]))})
+    for name in space.log:
+        check_installed(name)
     kind = request.kind if record is None else record.kind
     if kind == "study":
         space = space.as_study()
@@ -182,6 +186,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness) -> None
                 recorded, dataset=data, space=space.to_dict(), trials=budget.trials, minutes=budget.minutes
             )
         )
+        follow(space.log)
         _train(plan, allotment, files, writer, liveness, kind)
 
 
@@ -335,7 +340,7 @@ def _train(
     from kdtune.sweep.study.run import run_study
 
     space = plan.space
-    with open_registry(files) as registry:
+    with open_registry(files, files.at_work) as registry:
         trainer = TaskTrainer(
             ray.put(Arrays.of(plan.dataset)),
             allotment,

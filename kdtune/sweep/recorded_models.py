@@ -16,6 +16,7 @@ from kdtune.files import LARGEST_WEIGHTS, read_regular, write_bytes
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.objectives import References
 from kdtune.runs.paths import RunFiles
+from kdtune.runs.predictions import read_answers
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.baseline_cache import Baseline, from_cache, to_cache
@@ -76,10 +77,15 @@ class RecordedModels:
         return self._train(todo, len(models), teachers, references or {}) if todo else {}
 
     def has(self, model: PlannedModel) -> bool:
-        """Tell whether a model is done, and its weights and its last report are whole."""
+        """Tell whether a model is done, and its weights, its last report and its answers are whole."""
         state = self._writer.state.model(model.id)
         if state is None or state.state != "done" or self._weights(model) is None:
             return False
+        if state.predictions:
+            try:
+                read_answers(self._files.predictions(model.id), state.predictions, state.epoch)
+            except KdtuneError:
+                return False
         last = next(read_backwards(self._files.reports(model.id)), None)
         return last is not None and last.get("epoch") == state.epoch
 

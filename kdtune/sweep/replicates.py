@@ -106,7 +106,7 @@ def replicate(
                 if not todo:
                     continue
                 say(f"seed {k} of {n}: training {', '.join(todo)}")
-                for item in _train(dataset, sources, todo, k, extras, resources):
+                for item in _train(files, dataset, sources, todo, k, extras, resources):
                     found[item.source, k] = item
                     if item.weights is None:
                         say(f"{item.source} with seed {k}: {item.failure}")
@@ -142,6 +142,7 @@ class _Cache:
 
 
 def _train(
+    files: RunFiles,
     dataset: Dataset,
     sources: Sequence[Source],
     todo: Mapping[str, Job],
@@ -155,13 +156,13 @@ def _train(
     from kdtune.sweep.remote.carried_code import UserCode
     from kdtune.sweep.remote.tasks import TaskTrainer
     from kdtune.sweep.remote.teacher_server import TrainedTeacher
+    from kdtune.sweep.remote.worker_registry import open_registry
 
     user_code = UserCode.of(
         (source.job.architecture for source in sources),
         extras,
         (source.job.distillation.loss for source in sources if source.job.distillation is not None),
     )
-    trainer = TaskTrainer(ray.put(Arrays.of(dataset)), allot(resources), user_code, extras, resources)
     needed = {job.distillation.teacher for job in todo.values() if job.distillation is not None}
     teachers = {
         source.job.architecture: TrainedTeacher(source.job, source.weights)
@@ -171,6 +172,10 @@ def _train(
     view_seed = next(iter(todo.values())).view_seed
     augment = any(job.train.augment for job in todo.values() if job.distillation is not None)
     with contextlib.ExitStack() as stack:
+        registry = stack.enter_context(open_registry(files))
+        trainer = TaskTrainer(
+            ray.put(Arrays.of(dataset)), allot(resources), user_code, extras, resources, registry
+        )
         served = None
         if teachers:
             served = stack.enter_context(trainer.serve(teachers, view_seed=view_seed, augment=augment))

@@ -20,7 +20,7 @@ from kdtune.runs.comparison.verdict import remarks
 from kdtune.runs.finding import list_runs
 from kdtune.runs.reader import Run
 from kdtune.runs.summary import Doubt, Member, Summary, summarise
-from kdtune.text import duration, number, plain, setting
+from kdtune.text import byte_size, duration, number, plain, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140
 _ANY_WIDTH = 10_000
@@ -151,7 +151,7 @@ def _notes(summary: Summary) -> list[str]:
     notes = [*_trivial(summary), *remarks(summary.resolution), *(f"data: {line}" for line in summary.data)]
     if summary.constraints:
         notes.append(f"feasible: {'; '.join(summary.constraints)}")
-    notes += _sizes(summary)
+    notes += [*_sizes(summary), *_weights(summary)]
     for name in summary.objectives:
         doubts = [m.doubts[name] for m in (*summary.front, *summary.baselines) if name in m.doubts]
         if not doubts:
@@ -183,6 +183,18 @@ def _sizes(summary: Summary) -> list[str]:
     more = len(summary.undefined) - _MOST_UNDEFINED
     notes += [f"undefined: {line}" for line in summary.undefined[:_MOST_UNDEFINED]]
     return [*notes, f"undefined: {more:,} more rates"] if more > 0 else notes
+
+
+def _weights(summary: Summary) -> list[str]:
+    """Return how large the weights of the architectures shown are, in one line."""
+    found: dict[str, str] = {}
+    for member in (*summary.front, *summary.baselines):
+        if member.weights_bytes is not None:
+            architecture = member.config.get("student" if member.role == "student" else "architecture")
+            found[str(architecture)] = byte_size(member.weights_bytes)
+    return (
+        [f"weights on disk: {', '.join(f'{name} {size}' for name, size in found.items())}"] if found else []
+    )
 
 
 def _trivial(summary: Summary) -> list[str]:

@@ -2,7 +2,7 @@
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -22,12 +22,17 @@ _PLAIN_SECONDS = 10.0
 
 
 class Progress:
-    """Shows what a run's driver is doing, on standard error."""
+    """Shows what a run's driver is doing, on standard error.
 
-    def __init__(self, files: RunFiles, *, plain: bool) -> None:
+    Args:
+        plain: as lines, not as a picture that is redrawn.
+        out: where to draw the picture instead.
+    """
+
+    def __init__(self, files: RunFiles, *, plain: bool, out: TextIO | None = None) -> None:
         self._files = files
         self._record: RunRecord | None = None
-        self._console = Console(file=narration(), highlight=False, markup=False, emoji=False)
+        self._console = Console(file=out or narration(), highlight=False, markup=False, emoji=False)
         self._live = None if plain else Live(console=self._console, refresh_per_second=4, transient=True)
         self._said: set[str] = set()
         self._last = 0.0
@@ -88,15 +93,20 @@ class Progress:
 
     def _picture(self, state: RunState) -> Group:
         rows = Table.grid(padding=(0, 2))
-        rows.add_column(style="bold")
+        rows.add_column(style="bold", no_wrap=True)
         rows.add_column(overflow="ellipsis", no_wrap=True)
         rows.add_row("run", plain(self._files.root))
         if self._record is not None:
             rows.add_row("data", plain(_data(self._record)))
             for note in self._record.data_notes:
                 rows.add_row("", note)
-        if state.state == "preparing":
-            rows.add_row("", Text(plain(state.message), style="dim"))
+        steps = state.preparation(time.time()) if state.state == "preparing" else []
+        for k, (what, took) in enumerate(steps, 1):
+            at_work = k == len(steps)
+            rows.add_row(
+                f"{'…' if at_work else '✓'} {duration(took)}",
+                Text(plain(what), style="" if at_work else "dim"),
+            )
         for model in state.baselines.values():
             done = "cached" if model.cached else f"{model.epoch}/{model.epochs}"
             mark = {"done": "✓", "failed": "✗"}.get(model.state, "…")

@@ -70,4 +70,16 @@ def test_groups_too_small_even_when_merged_are_an_error() -> None:
 
 
 def test_a_declared_group_that_is_absent_stays_declared() -> None:
-    assert settle([40, 0], "error") == (("a", "b"), [0, 1, -1])
+    assert settle([40, 0, 30], "error") == (("a", "b", "c"), [0, 1, 2, -1])
+
+
+@pytest.mark.parametrize("rare", ["error", "missing", "other"])
+def test_two_groups_must_occur(rare: str) -> None:
+    with pytest.raises(DataError, match=r"'g' has one group only, 'a' \(no example is in 'b'\)"):
+        settle([40, 0], rare)
+    with pytest.raises(DataError, match=r"'g' has no group \(no example is in 'a', 'b'\)"):
+        settle([0, 0], rare)
+
+
+def test_a_declared_other_occurs_where_small_groups_are_merged_into_it() -> None:
+    assert settle([40, 12, 12, 0], "other", ["a", "b", "c", "Other"]) == (("a", "Other"), [0, 1, 1, 1, -1])

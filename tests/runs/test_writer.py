@@ -115,6 +115,7 @@ def test_killed_at_any_byte_of_the_events(make_run: Any, make_report: Any, kept:
     writer.close()
     assert epochs_written(files) == epochs_announced(files) == [1, 2, 3]
     assert Run(files).state().trials["t0000"].state == "done"
+    assert Run(files).state().trials["t0000"].lost is None
     assert Run(files).state().unknown == 0
 
 
@@ -183,9 +184,13 @@ def test_a_model_that_starts_over_leaves_nothing_of_its_first_life(make_run: Any
             model = writer.state.trials["t0000"]
             assert (model.state, model.epoch, model.values) == ("interrupted", 0, {})
             assert model.message == "checkpoint.pt: damaged: it is trained again"
+            assert model.lost is not None
+            assert (model.lost.state, model.lost.epoch) == ("done", 2)
+            assert model.lost.values
             assert not files.checkpoint("t0000").exists()
     writer.close()
     assert epochs_written(files) == [1, 2]
     assert [r.counts for r in Run(files).reports("t0000")] == [make_report(1, seed=2).counts] * 2
     assert Run(files).state() == fold(read_records(files.events)) == writer.state
     assert Run(files).state().trials["t0000"].state == "done"
+    assert Run(files).state().trials["t0000"].lost is None

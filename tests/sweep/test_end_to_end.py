@@ -43,7 +43,7 @@ def test_every_trial_ends_and_is_recorded(small_run: Any) -> None:
 
 def test_journal_agrees_with_the_run_directory(small_run: Any) -> None:
     storage = JournalStorage(JournalFileBackend(str(small_run.files.journal)))
-    study = optuna.load_study(study_name="kdtune", storage=storage)
+    study = optuna.load_study(study_name=None, storage=storage)
     assert [t.state.name for t in study.trials] == ["COMPLETE"] * 4
     trials = small_run.trials()
     for trial in study.trials:
@@ -55,7 +55,7 @@ def test_journal_agrees_with_the_run_directory(small_run: Any) -> None:
 
 def test_front_is_that_of_optuna(small_run: Any) -> None:
     storage = JournalStorage(JournalFileBackend(str(small_run.files.journal)))
-    study = optuna.load_study(study_name="kdtune", storage=storage)
+    study = optuna.load_study(study_name=None, storage=storage)
     assert sorted(small_run.front().index) == sorted(f"t{t.number:04d}" for t in study.best_trials)
 
 

@@ -324,10 +324,10 @@ def test_a_misread_teacher_is_refused_before_anything_is_kept(
     assert not (tmp_path / "runs" / "misread").exists()
 
 
-def test_the_readme_s_teacher_and_student_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = Path(__file__).parents[2] / "README.md"
-    text = readme.read_text(encoding="utf-8").partition("### A teacher of your own in ten lines")[2]
-    space = parse_space(yaml.safe_load(text.split("```")[1].removeprefix("yaml\n")), "README")
+def test_the_how_to_s_teacher_and_student_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "teacher.md"
+    text = guide.read_text(encoding="utf-8").partition("## A teacher of your own in ten lines")[2]
+    space = parse_space(yaml.safe_load(text.split("```")[1].removeprefix("yaml\n")), "teacher.md")
     monkeypatch.chdir(tmp_path)
     for name in ("smiling", "serious"):
         for k in range(20):

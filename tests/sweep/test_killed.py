@@ -158,7 +158,7 @@ def journal_of(run: Any) -> list[Any]:
     storage = JournalStorage(JournalFileBackend(str(run.files.journal)))
     return [
         (t.number, t.state.name, t.values, t.params)
-        for t in optuna.load_study(study_name="kdtune", storage=storage).trials
+        for t in optuna.load_study(study_name=None, storage=storage).trials
     ]
 
 

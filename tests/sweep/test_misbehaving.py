@@ -1,13 +1,16 @@
 """Students that raise, diverge, hang, take all memory, die, and break their checkpoints: in a real sweep."""
 
+import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 import pytest
 import torch
 from optuna.storages import JournalStorage
@@ -20,6 +23,7 @@ from kdtune.models import models
 from kdtune.runs import open_run
 from kdtune.runs.jsonl import read_records
 from tests.sweep.blobs import blobs
+from tests.sweep.chaos import wait_for
 
 RESOURCES = {"workers": 1, "cohort": 1, "max_failures": 1, "stall_seconds": 20, "memory_per_trial": 2}
 
@@ -104,7 +108,7 @@ def naughty(ray_session: None, tmp_path: Path) -> Iterator[Callable[..., dict[st
 
 def journal_states(run: Any) -> list[str]:
     storage = JournalStorage(JournalFileBackend(str(run.files.journal)))
-    trials = optuna.load_study(study_name="kdtune", storage=storage).trials
+    trials = optuna.load_study(study_name=None, storage=storage).trials
     assert all(trial.values is None for trial in trials if trial.state.name != "COMPLETE")
     return [trial.state.name for trial in trials]
 
@@ -157,6 +161,33 @@ def test_each_misbehaves_in_its_own_way_and_none_does_harm(naughty: Any, tmp_pat
         assert epochs in ([], [1, 2, 3])
     assert not failed & set(run.front().index)
     assert journal_states(run) == ["FAIL" if trial in failed else "COMPLETE" for trial in states]
+
+
+@pytest.mark.slow  # it waits until a worker counts as hanging
+@pytest.mark.parametrize("deed", ["hang", "stop"])
+def test_one_that_hangs_is_found_though_the_registry_dies(naughty: Any, tmp_path: Path, deed: str) -> None:
+    """The registry's successor hears nothing of the worker, which will not report again."""
+    space = naughty(deed, "be good", budget={"trials": 2, "epochs": 2})
+    killed: list[int] = []
+
+    def kill_the_registry() -> None:
+        wait_for((tmp_path / "turns").exists, 120, "the first student")
+        time.sleep(1)
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "ray::WorkerRegistry" in "".join(process.cmdline()):
+                    process.kill()
+                    killed.append(process.pid)
+
+    killer = threading.Thread(target=kill_the_registry, daemon=True)
+    killer.start()
+    run = kdtune.search(space, directory=tmp_path / "runs")
+    killer.join()
+    assert len(killed) == 1
+    assert list(run.trials()["state"]) == ["done"] * 2
+    assert [model.failures for model in run.state().trials.values()] == [1, 0]
+    assert "no epoch ended for" in _messages(run, "t0000")[0]
+    assert not run.files.at_work.exists()
 
 
 def test_a_sweep_that_only_fails_stops_and_says_why(naughty: Any, tmp_path: Path) -> None:

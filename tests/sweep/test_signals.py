@@ -152,11 +152,12 @@ def test_a_closed_window_of_tmux_ends_no_sweep(tmp_path: Path) -> None:
         subprocess.run([*server, "kill-server"], check=False, capture_output=True)
 
 
-def test_the_registry_of_the_workers_may_die(sweep: Sweep) -> None:
-    """Twice in one sweep."""
+@pytest.mark.parametrize("victim", ["WorkerRegistry", "TeacherServer"])
+def test_a_process_beside_the_workers_may_die(sweep: Sweep, victim: str) -> None:
+    """Twice in one sweep: the registry of the workers, or the process with the teachers."""
     for n in (2, 6):
         sweep.wait_for_trials(n)
-        assert kill(wait_for(lambda: sweep.marked.named("ray::WorkerRegistry"), 60, "the registry")[0])
+        assert kill(wait_for(lambda: sweep.marked.named(f"ray::{victim}"), 60, victim)[0])
     sweep.ends_well()
 
 

@@ -82,3 +82,13 @@ def test_a_narrow_terminal_cuts_no_number_off(printed: str, small_run: Run) -> N
     for member in summarise(small_run).front:
         doubt: Any = member.doubts["eod"]
         assert f"{member.values['eod']:.3f} [{doubt.low:.3f}, {doubt.high:.3f}]" in table
+
+
+@pytest.mark.parametrize("width", [140])
+def test_weights_are_as_large_as_their_files(printed: str, small_run: Run) -> None:
+    found = summarise(small_run)
+    assert found.front
+    for member in (*found.front, *found.baselines):
+        baseline = member.id if member.role != "student" else f"nds-{member.config['student']}"
+        assert member.weights_bytes == small_run.files.weights(baseline).stat().st_size
+    assert "weights on disk: " in printed

@@ -207,6 +207,78 @@ async def test_a_pane_about_a_trivial_student_says_so() -> None:
         await until(pilot, lambda: "Gaps between groups · t0003 ≡ trivial" in screen_text(app))
 
 
+async def pane_text(app: Monitor, name: str) -> str:
+    assert app.board is not None
+    pane = next(pane for pane in app.board.panes if pane.pane_name == name)
+    return "\n".join(pane.draw(*pane.size).lines())
+
+
+async def test_the_cross_hair_of_a_chart_over_epochs_sets_the_epoch_of_all_panes() -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        await pilot.press("3")
+        for name in ("groups", "group_classes"):
+            assert "epoch 4" in await pane_text(app, name)
+        await pilot.press("i", "left", "left")
+        reports = app.session.reader.found["t0003"]
+        for name in ("groups", "group_classes", "gap_curve", "group_rates"):
+            assert "epoch 2 " in await pane_text(app, name), name
+        eod = app.session.store.series("t0003", "eod")
+        assert f"{eod[1]:.3f}" in (await pane_text(app, "groups")).split("\n")[1]
+        n, k = reports[1].counts["color"].examples, reports[1].counts["color"].hits
+        missed = 1 - k[0] / n[0]
+        line = next(row for row in (await pane_text(app, "group_classes")).split("\n") if "class 0" in row)
+        assert f"{missed[0]:.2f}" in line
+        await pilot.press("4")
+        await turn(pilot)
+        for name in ("bias_curves", "class_map", "disagreement"):
+            assert "epoch 2" in await pane_text(app, name), name
+        await pilot.press("1")
+        assert "e2 " in await pane_text(app, "bias")
+        await pilot.press("i")
+        assert "e4 " in await pane_text(app, "bias")
+
+
+@pytest.mark.parametrize("cell", [0.0, 0.4, 0.99])
+async def test_a_click_on_the_map_of_classes_is_on_the_epoch_that_is_there(cell: float) -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        await pilot.press("4")
+        await turn(pilot)
+        assert app.board is not None
+        pane = next(pane for pane in app.board.panes if pane.pane_name == "class_map")
+        left, top, width, _ = pane.plots[0]
+        wide = (width - 1) // 3  # four epochs, from the middle of the first cell to that of the last one
+        for epoch in range(1, 5):
+            x = left - (wide - 1) // 2 + (epoch - 1) * wide + int(cell * wide)
+            await pilot.click(pane, offset=(x + pane.gutter.left, top + pane.gutter.top))
+            assert app.session.frame(0, 0).cross_epoch() == epoch
+
+
+@pytest.mark.parametrize(("key", "name"), [("2", "front"), ("2", "hypervolume"), ("5", "slice")])
+async def test_the_cross_hair_points_at_a_trial_and_all_panes_show_it(key: str, name: str) -> None:
+    app = monitor()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        await pilot.press(key)
+        await turn(pilot)
+        assert app.board is not None
+        app.board.activate([pane.pane_name for pane in app.board.panes].index(name))
+        await pilot.press("i")
+        assert app.session.view.cursor == "t0003", "it begins at the cursor"
+        seen = set()
+        for _ in range(40):
+            await pilot.press("right" if name == "hypervolume" else "left")
+            seen.add(app.session.view.cursor)
+            assert app.session.view.cursor == app.board.pane.draw(*app.board.pane.size).nearest
+        assert len(seen) > 3
+        await turn(pilot)
+        if key == "2":
+            assert app.session.view.cursor in await pane_text(app, "hypervolume")
+
+
 async def test_a_stopped_run_says_how_to_go_on() -> None:
     app = monitor()
     async with app.run_test(size=(120, 40)) as pilot:
@@ -246,9 +318,8 @@ async def test_preparing_shows_its_steps_with_a_clock_and_the_baselines_progress
     world.events = lambda: iter(steps)  # type: ignore[method-assign]
     app = Monitor(world, clock=lambda: 0.0, hz=100)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.session.store.journal.steps)
+        await until(pilot, lambda: app.session.store.state.steps)
         world._clock = start + 45
-        app.session.store.revision += 1
         await until(pilot, lambda: "15 s" in screen_text(app))
         text = screen_text(app)
         assert "30 s  data: synthetic" in text

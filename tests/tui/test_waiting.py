@@ -1,6 +1,7 @@
 """Before a run has its record: what its driver is doing, with a clock on a terminal."""
 
 import io
+import re
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from kdtune.files import write_json
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.writer import RunWriter
+from kdtune.text import without_escapes
 from tui import waiting
 from tui.sources.synthetic import Synthetic
 
@@ -35,6 +37,13 @@ def test_what_a_driver_prepares_is_said_until_the_record_is_there(tmp_path: Path
                 assert time.monotonic() < limit
                 time.sleep(0.02)
         assert ("0 s" in out.getvalue() or "1 s" in out.getvalue()) is out.isatty()
+        if out.isatty():  # what has been prepared stays in sight, with the time that it took
+            limit = time.monotonic() + 20
+            while not re.search(
+                r"✓ \d s +data: table\s+… \d s +starting Ray", without_escapes(out.getvalue())
+            ):
+                assert time.monotonic() < limit, out.getvalue()[-400:]
+                time.sleep(0.02)
         write_json(files.record, Synthetic().record.to_dict())
         thread.join(20)
         assert not thread.is_alive()

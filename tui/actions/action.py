@@ -1,4 +1,4 @@
-"""What an action is, and what is made from a table of actions: bindings, help, footer, and the README's keys."""
+"""What an action is, and what is made from a table of actions: bindings, help, footer, the keys in docs/monitor.md."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ def footer(actions: Sequence[Action], *, replay: bool, readonly: bool, pane: str
 
 
 def markdown(actions: Sequence[Action]) -> str:
-    """Return the README's table of keys."""
+    """Return the table of keys for docs/monitor.md."""
     lines = ["| key | does |", "|---|---|"]
     lines += [f"| `{action.shown}` | {action.help} |" for action in actions]
     return "\n".join(lines) + "\n"

@@ -6,8 +6,9 @@ from kdtune.text import plain
 
 from ..charts.groups.rates import RATES
 from ..charts.search.settings import sliced
-from ..host import Host
-from ..state.view import EPOCH
+from ..host import Host, HostPane
+from ..session import Session
+from ..state.view import CENTRE, EPOCH
 
 DOUBLE_SECONDS = 0.4
 """A key pressed twice within this time is one command."""
@@ -76,11 +77,32 @@ def choose_class(host: Host, by: int) -> None:
 
 def toggle_crosshair(host: Host) -> None:
     """Turn the cross-hair on or off."""
-    view = host.session.view
+    view, board = host.session.view, host.board
     view.crosshair = not view.crosshair
     if view.crosshair:
-        host.session.say("cross-hair: the arrow keys move it, i hides it")
+        if board is not None:
+            _to_the_cursor(host.session, board.chart_pane)
+        host.session.say("cross-hair: the arrow keys move it, i hides it; the other panes show where it is")
     _changed(host)
+
+
+def _to_the_cursor(session: Session, pane: HostPane) -> None:
+    """Begin with the cross-hair at the model under the cursor, or at its last epoch: nothing jumps."""
+    view, model = session.view, session.store.model(session.view.cursor)
+    if model is None:
+        return
+    if pane.place == EPOCH:
+        view.cross.setdefault(
+            EPOCH, (max(0, model.epoch - 1) / (session.frame(0, 0).axis_epochs - 1), CENTRE[1])
+        )
+        return
+    spot = pane.draw(*pane.size).spot_of(model.id)
+    if spot is not None and pane.plots:
+        left, top, width, height = pane.plots[0]
+        view.cross[pane.place] = (
+            (spot[0] - left) / max(1, width - 1),
+            1 - (spot[1] - top) / max(1, height - 1),
+        )
 
 
 def zoom(host: Host, by: int) -> None:

@@ -2,9 +2,13 @@
 
 from ..charts.live.columns import column_at, columns
 from ..host import Host, HostPane
+from ..state.view import EPOCH
 
 _FAR = 1_000_000
 """More rows than any list has."""
+
+_REACH = 6
+"""A click so many columns beside a chart is one at its border."""
 
 _FROM_THE_END = ("log", "journal")
 """Lists that are read from their end."""
@@ -59,6 +63,7 @@ def move(host: Host, by: int) -> None:
     if abs(by) == 1:
         if session.view.crosshair and pane.plots and not pane.scrolls:
             session.view.nudge(pane.place, pane.size, 0, -by)
+            follow_cross(host, pane)
             host.repaint()
             return
         if pane.pane_name in _FROM_THE_END:
@@ -77,8 +82,23 @@ def move(host: Host, by: int) -> None:
 def move_sideways(host: Host, by: int) -> None:
     """Move the cross-hair, or a zoomed chart, to the left (by = -1) or to the right (1)."""
     if host.board is not None:
-        host.session.view.nudge(host.board.chart_pane.place, host.board.chart_pane.size, by, 0)
+        pane, view = host.board.chart_pane, host.session.view
+        if pane.place == EPOCH and view.crosshair:
+            view.nudge_by(EPOCH, by * view.factor(EPOCH) / (host.session.frame(0, 0).axis_epochs - 1), 0.0)
+        else:
+            view.nudge(pane.place, pane.size, by, 0)
+        follow_cross(host, pane)
         host.repaint()
+
+
+def follow_cross(host: Host, pane: HostPane) -> None:
+    """Put the cursor on the model nearest to a pane's cross-hair, so that all panes show it."""
+    session = host.session
+    if session.view.crosshair and pane.place != EPOCH:
+        nearest = pane.draw(*pane.size).nearest
+        if nearest is not None:
+            session.view.follow = False
+            session.move_to(nearest)
 
 
 def page(host: Host, by: int) -> None:
@@ -122,11 +142,13 @@ def click(host: Host, pane: HostPane, x: int, y: int) -> None:
         host.repaint()
         return
     for left, top, width, height in pane.plots:
-        if left <= x < left + width and top <= y < top + height:
-            place = (x - left) / max(1, width - 1), 1 - (y - top) / max(1, height - 1)
+        if left - _REACH <= x < left + width + _REACH and top <= y < top + height:
+            across = min(1.0, max(0.0, (x - left) / max(1, width - 1)))
             session.view.crosshair = True
-            session.view.cross[pane.place] = place
+            session.view.cross[pane.place] = across, 1 - (y - top) / max(1, height - 1)
             session.view.changed()
+            follow_cross(host, pane)
+            break
     host.repaint()
 
 

@@ -1,4 +1,4 @@
-"""The one table of actions: bindings, help, footer, palette and the README's keys are made from it."""
+"""The one table of actions: bindings, help, footer, palette and the keys of docs/monitor.md are made from it."""
 
 from functools import partial
 
@@ -72,7 +72,7 @@ ACTIONS = (
            "groups of the next sensitive attribute", _CHART, 16,
            panes=("group_rates", "group_classes", "gap_curve")),
     Action("i", "i", charting.toggle_crosshair, "cross-hair",
-           "read values off a chart; the arrow keys move it", _CHART, 8,
+           "read values off; arrows move it, all panes follow", _CHART, 8,
            panes=("curves", "front", "hypervolume", "slice", "gap_curve", "group_rates", "bias_curves", "class_map")),
     Action("left", "←", partial(moving.move_sideways, by=-1), "left",
            "move the cross-hair, or a zoomed chart, left", _CHART),

@@ -1,5 +1,6 @@
 """The one argument of every chart."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,11 @@ from kdtune.text import plain
 from ..drawing.canvas import Canvas
 from ..drawing.glyphs import Glyphs
 from ..drawing.plot import message
+from ..drawing.raster import Scale
 from ..state.importance import Importance
 from ..state.machine import Machine
 from ..state.store import Store
-from ..state.view import View
+from ..state.view import CENTRE, EPOCH, View
 
 Reports = Mapping[str, Sequence[Report]]
 Doubts = Mapping[tuple[str, int, str], Doubt]
@@ -152,6 +154,28 @@ class Frame:
         model = self.store.model(model_id)
         found = self.reports.get(model_id, ())
         return found if model is None else found[: model.epoch]
+
+    @property
+    def axis_epochs(self) -> int:
+        """How many epochs the axes of charts over epochs have: enough for all models that are compared."""
+        compared = [self.store.model(i) for i in {*self.view.compared, self.subject}]
+        return max(2, self.store.record.epochs, *(max(m.epochs, m.epoch) for m in compared if m is not None))
+
+    def cross_epoch(self) -> int | None:
+        """Return the epoch that the cross-hair of charts over epochs points at; None without a cross-hair."""
+        if not self.view.crosshair:
+            return None
+        axis, zoom = Scale(1.0, float(self.axis_epochs)), self.view.zoom.get(EPOCH)
+        if zoom is not None:
+            axis = axis.zoomed(zoom.x, zoom.factor)
+        # In the middle between two epochs it is the earlier one, whichever they are.
+        place = axis.inverse(self.view.cross.get(EPOCH, CENTRE)[0])
+        return min(self.axis_epochs, max(1, math.ceil(place - 0.5 - 1e-9)))
+
+    def at_cross(self, reports: Sequence[Report]) -> Sequence[Report]:
+        """Return reports up to the epoch under the cross-hair, one at least, so that all panes show that epoch."""
+        epoch = self.cross_epoch()
+        return reports if epoch is None else reports[: max(1, epoch)]
 
     def nothing(self, title: str, hint: str = "") -> Canvas:
         """Return the canvas of a pane that has nothing to show: it says why, and what will change that."""

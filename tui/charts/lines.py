@@ -11,7 +11,7 @@ from ..drawing.canvas import Canvas
 from ..drawing.plot import Plot
 from ..drawing.raster import Scale
 from ..drawing.text import fit, number, width
-from ..state.view import EPOCH
+from ..state.view import CENTRE, EPOCH
 from .frame import Frame
 
 Floats = npt.NDArray[np.float64]
@@ -49,14 +49,11 @@ class Panel:
     bounds: tuple[float, float] = (-math.inf, math.inf)
 
 
-def draw_panel(
-    frame: Frame, canvas: Canvas, panel: Panel, top: int, height: int, pool: Floats, epochs: int
-) -> None:
+def draw_panel(frame: Frame, canvas: Canvas, panel: Panel, top: int, height: int, pool: Floats) -> None:
     """Draw a panel into some rows.
 
     Args:
         pool: the values that the axis must hold: those of both students where two are shown side by side.
-        epochs: length of the axis.
     """
     scale, beyond = Scale.robust(pool, margin=0.06)
     note = f"   ({beyond} values off the axis)" if beyond else ""
@@ -65,7 +62,7 @@ def draw_panel(
     plot = Plot(
         canvas,
         frame.glyphs,
-        Scale(1.0, float(max(epochs, 2))),
+        Scale(1.0, float(frame.axis_epochs)),
         scale.clamp(*panel.bounds),
         box=(0, top, canvas.width - right, height),
         x_label="epoch",
@@ -128,8 +125,8 @@ def _write_names(frame: Frame, plot: Plot, names: Sequence[Line], right: int) ->
 
 
 def _read_out(frame: Frame, canvas: Canvas, plot: Plot, names: Sequence[Line], top: int) -> None:
-    x, _ = plot.cross(frame.view.cross.get(EPOCH, (0.5, 0.5)))
-    epoch = max(1, round(x))
+    plot.cross(frame.view.cross.get(EPOCH, CENTRE))
+    epoch = frame.cross_epoch() or 1
     parts = [f"epoch {epoch}"]
     for line in names:
         value = float(line.values[epoch - 1]) if epoch <= len(line.values) else math.nan

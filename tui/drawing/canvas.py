@@ -24,6 +24,7 @@ class Canvas:
     Attributes:
         plots: left, top, width and height of the charts on it that have a cross-hair.
         row_ids: the models that whole rows are about, by row.
+        nearest: the model nearest to the cross-hair, if it points at models.
         spots: where models are drawn: columns [n], rows [n] (-1 off the canvas), and their ids.
     """
 
@@ -32,6 +33,7 @@ class Canvas:
         self.plots: list[tuple[int, int, int, int]] = []
         self.spots: list[tuple[Ints, Ints, Sequence[str]]] = []
         self.row_ids: dict[int, str] = {}
+        self.nearest: str | None = None
         self.width = max(0, width)
         self.height = max(0, height)
         self.chars: Chars = np.full((self.height, self.width), " ", "<U1")
@@ -127,6 +129,13 @@ class Canvas:
                 if xs[k] >= 0 and far[k] <= 1.0 and far[k] < best:
                     best, found = float(far[k]), ids[k]
         return found or self.row_ids.get(y)
+
+    def spot_of(self, model_id: str) -> tuple[int, int] | None:
+        """Return the column and row in which a model is drawn."""
+        for xs, ys, ids in self.spots:
+            if model_id in ids and xs[k := list(ids).index(model_id)] >= 0:
+                return int(xs[k]), int(ys[k])
+        return None
 
     def join(self, other: "Canvas", x: int, y: int = 0) -> None:
         """Lay another canvas at (x, y), with its styles, plots and spots."""

@@ -71,8 +71,7 @@ class Plot:
         label_rows = 1 if y_label else 0
         inner = high - label_rows - (2 if high >= 6 else 1)
         marks = raster.ticks(y.low, y.high, max(2, inner // 3), log=y.log)
-        step = marks[1] - marks[0] if len(marks) > 1 and not y.log else (0.001 if y.log else 0.01)
-        labels = [raster.tick_label(v, 0 if y.log else step) for v in marks]
+        labels = raster.tick_labels(marks, log=y.log)
         gutter = min(max((len(text) for text in labels), default=0), max(0, wide - 8))
         self.left = left + gutter + 1
         self.top = top + label_rows
@@ -114,7 +113,7 @@ class Plot:
         marks = raster.ticks(self.x.low, self.x.high, max(2, self.width // 9), log=self.x.log)
         if whole:
             marks = [v for v in marks if abs(v - round(v)) < 1e-6]
-        step = marks[1] - marks[0] if len(marks) > 1 and not self.x.log else (0.001 if self.x.log else 0.01)
+        labels = raster.tick_labels(marks, log=self.x.log)
         first, end = self.left - 1, self.left + self.width  # the columns that are free for labels
         if (
             whole and (last := math.floor(self.x.high + 1e-9)) >= self.x.low
@@ -125,8 +124,7 @@ class Plot:
         if label and width(label) <= end - first:
             canvas.right(end, row + 1, label, "label")
             end -= width(label) + 1
-        for value in marks:
-            text = raster.tick_label(value, 0 if self.x.log else (1 if whole else step))
+        for value, text in zip(marks, labels, strict=True):
             start = self._tick(value, text, row, first, end)
             first = first if start is None else start + len(text) + 1
 

@@ -300,6 +300,14 @@ def _log_ticks(low: float, high: float, most: int) -> list[float]:
     return thirds if len(thirds) <= most else [thirds[0], thirds[-1]]
 
 
+def tick_labels(marks: Sequence[float], *, log: bool = False) -> list[str]:
+    """Return the labels of ticks; those of a linear axis have as many digits as their values need."""
+    if log:
+        return [tick_label(mark, 0) for mark in marks]
+    digits = next((d for d in range(5) if all(abs(v * 10**d - round(v * 10**d)) < 1e-6 for v in marks)), 4)
+    return [tick_label(mark, 10.0**-digits) for mark in marks]
+
+
 def tick_label(value: float, step: float) -> str:
     """Return a tick's label, with as many digits as tell it from its neighbours."""
     if value == 0:

@@ -11,12 +11,13 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 
 from kdtune.runs.objectives import why_trivial
+from kdtune.runs.sizes import weights_bytes
 from kdtune.runs.state import ModelState
-from kdtune.text import duration, plain, setting
+from kdtune.text import byte_size, duration, plain, setting
 
 from ..charts.frame import Frame
 from ..charts.groups.gaps import gap_names, interval_wish
-from ..drawing.text import number, short
+from ..drawing.text import measured, number, short
 from ..session import WishOf
 from .dialog import SCROLLING, Dialog
 
@@ -87,6 +88,9 @@ class Detail(Dialog):
             words.append("breaks a constraint")
         if model.cached:
             words.append("from the cache")
+        size = None if self.session.files is None else weights_bytes(self.session.files, store.state, model)
+        if size is not None:
+            words.append(f"weights {byte_size(size)} on disk")
         if why := why_trivial(model.values, store.record.objectives):
             words.append(why)
         text = Text(self.session.glyphs.text(" · ".join(words)))
@@ -118,7 +122,7 @@ class Detail(Dialog):
             )
             table.add_row(
                 Text(glyphs.text(short(name)), style="" if name in frame.store.record.objectives else "dim"),
-                glyphs.text(number(model.values.get(name, float("nan")))),
+                glyphs.text(measured(name, model.values.get(name, float("nan")))),
                 Text(said, style="dim"),
                 Text(glyphs.text(best), style="dim"),
             )
@@ -134,4 +138,4 @@ def _best(frame: Frame, model: ModelState, name: str) -> str:
     if frame.store.direction(name) != "max" or not np.isfinite(line).any():
         return ""
     epoch = int(np.nanargmax(line))
-    return f"{number(float(line[epoch]))} in epoch {epoch + 1}"
+    return f"{measured(name, float(line[epoch]))} in epoch {epoch + 1}"

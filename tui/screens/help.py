@@ -95,6 +95,7 @@ class Help(Dialog):
             (glyphs.text("–"), "undefined: a rate without examples"),
             ("hv", "hypervolume: share of the objectives' square that the front dominates"),
             ("±", "half of the 95 % interval, on its longer side; of class bias at most that"),
+            ("+EOD −acc", "beyond noise better in EOD, worse in accuracy; =: no difference"),
             ("step", "members of the front that do not differ beyond noise share one"),
             ("chance", "what a model that ignores the group would show at these group sizes"),
         ]

@@ -1,16 +1,12 @@
 """What happened in a run, in words, and for how long its drivers have worked on it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdtune.runs.jsonl import Record
-from kdtune.runs.state import ModelState, RunState
+from kdtune.runs.state import FIRST_STEP, ModelState, RunState
 from kdtune.text import duration, plain
 
 OVER = ("finished", "stopped", "failed")
-
-_FIRST_STEP = "data:"
-"""How the message of a driver's first step begins; a driver that was killed leaves no other trace of its end."""
 
 
 @dataclass(frozen=True)
@@ -29,26 +25,16 @@ class Entry:
     model: str | None = None
 
 
-@dataclass(frozen=True)
-class Step:
-    """What a driver does before the trials, from a time on."""
-
-    time: float
-    text: str
-
-
 class Journal:
     """Folds all events but reports.
 
     Attributes:
         entries: what happened, the latest last.
-        steps: what the current driver has prepared, in order.
         began: when the current or last driver began.
     """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self.steps: list[Step] = []
         self.began: float | None = None
         self._ran = 0.0
         self._volume = 0.0
@@ -87,16 +73,14 @@ class Journal:
         if self.began is None:
             self.began = time
             self._add(time, "started", "accent")
-        elif state.state == "preparing" and (before != "preparing" or message.startswith(_FIRST_STEP)):
+        elif state.state == "preparing" and (before != "preparing" or message.startswith(FIRST_STEP)):
             last = time if updated is None else updated
             if before not in OVER:
                 self._add(last, "the driver ended without a word", "bad")
             self._ran += last - self.began
             self.began = time
-            self.steps = []
             self._add(time, f"resumed after {duration(time - last)}", "accent")
         if state.state == "preparing":
-            self.steps.append(Step(time, message))
             return
         said = f": {message}" if message else ""
         style = {"finished": "good", "failed": "bad", "stopped": "warn"}.get(state.state, "text")
@@ -136,9 +120,3 @@ class Journal:
             by = "front begun by" if not self._volume else "front grew by"
             self._add(time, f"{by} {self._latest} (hv +{gain:.2g})", "front", self._latest)
         self._volume = max(self._volume, volume)
-
-
-def steps_with_times(steps: Sequence[Step], end: float) -> list[tuple[Step, float]]:
-    """Return each step and the seconds that it took; the last one goes on until `end`."""
-    ends = [step.time for step in steps[1:]] + [end] * bool(steps)
-    return [(step, max(0.0, until - step.time)) for step, until in zip(steps, ends, strict=True)]

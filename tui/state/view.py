@@ -7,6 +7,9 @@ COMPARED = 8
 
 MOST_ZOOM = 64.0
 
+CENTRE = (0.5, 0.5)
+"""Where a cross-hair begins."""
+
 EPOCH = "epoch"
 """The name under which all charts over epochs share one cross-hair and one zoom."""
 
@@ -118,10 +121,7 @@ class View:
     def nudge(self, place: str, size: tuple[int, int], dx: int, dy: int) -> None:
         """Move a pane's cross-hair by cells; without one, move a zoomed chart by a tenth of what is in sight."""
         if self.crosshair:
-            x, y = self.cross.get(place, (0.5, 0.5))
-            x += dx / max(1, size[0] - 8)
-            y += dy / max(1, size[1] - 4)
-            self.cross[place] = (min(1.0, max(0.0, x)), min(1.0, max(0.0, y)))
+            self.nudge_by(place, dx / max(1, size[0] - 8), dy / max(1, size[1] - 4))
         elif place in self.zoom:
             zoom = self.zoom[place]
             zoom.x += dx * 0.1 / zoom.factor
@@ -129,11 +129,21 @@ class View:
             zoom.hold()
         self.changed()
 
+    def nudge_by(self, place: str, dx: float, dy: float) -> None:
+        """Move a pane's cross-hair by shares of the chart."""
+        x, y = self.cross.get(place, CENTRE)
+        self.cross[place] = (min(1.0, max(0.0, x + dx)), min(1.0, max(0.0, y + dy)))
+        self.changed()
+
+    def factor(self, place: str) -> float:
+        """Return how much larger a chart is drawn."""
+        return self.zoom[place].factor if place in self.zoom else 1.0
+
     def zoom_by(self, place: str, factor: float) -> None:
         """Draw a chart larger by a factor, around its cross-hair if it has one."""
         zoom = self.zoom.setdefault(place, Zoom())
         if factor > 1 and self.crosshair:
-            x, y = self.cross.get(place, (0.5, 0.5))
+            x, y = self.cross.get(place, CENTRE)
             zoom.x += (x - 0.5) / zoom.factor
             zoom.y += (y - 0.5) / zoom.factor
             self.cross[place] = (0.5, 0.5)

@@ -66,9 +66,11 @@ def load_cifar100(
     flip: bool = True,
     seed: int = 0,
 ) -> Dataset:
-    """Read CIFAR-100 in its binary or its Python version, with its 100 fine classes; options and errors as `cifar10`.
+    """Read CIFAR-100 in its binary or its Python version, with its 100 fine classes; errors as `cifar10`.
 
-    `path` is the folder `cifar-100-binary` or `cifar-100-python`, an archive of either, or the folder that holds one.
+    Args:
+        path: the folder `cifar-100-binary` or `cifar-100-python`, an archive of either, or the folder that holds one.
+        download, validation, n_train, n_validation, limit_per_class, crop, flip, seed: as for `cifar10`.
     """
     sizes = Sizes(validation, n_train, n_validation, limit_per_class, seed)
     return _load(CIFAR100, Path(path).expanduser(), sizes, Augmentation(crop, flip), download=download)

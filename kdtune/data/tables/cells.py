@@ -1,5 +1,6 @@
 """A column of a table as text: its distinct values, and for each row the position of its value among them."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,12 +24,20 @@ _INVISIBLE = "\ufeff\u200b\u200e\u200f"
 """A byte-order mark, a zero-width space, direction marks: programs leave them at the ends of cells."""
 
 
+_LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
+
+
 def tidy(text: str) -> str:
     """Return a cell without blanks around it, in Unicode's composed form (NFC)."""
     text = text.strip()
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", text.strip(_INVISIBLE).strip())
+
+
+def tidy_name(text: str) -> str:
+    """Return a column's name, tidy, on one line: a line break in it, as in Excel's headers, becomes a blank."""
+    return _LINE_BREAKS.sub(" ", tidy(text))
 
 
 class Missing:

@@ -1,7 +1,9 @@
 """From a row's label and sensitive columns to class and group numbers."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +13,7 @@ from torch import Tensor
 from kdtune.data.groups import OTHER, Rare, columns_of, cross_codes, encode
 from kdtune.data.tables.cells import Cells
 from kdtune.data.tables.files.raw_table import RawTable, as_written, spelled
-from kdtune.data.tables.numbers import canonical
+from kdtune.data.tables.numbers import canonical, number
 from kdtune.errors import DataError, did_you_mean
 
 MOST_CLASSES = 100
@@ -92,7 +94,7 @@ class Coding:
                 cells, names = binned(table, column, self.edges[column], self.decimal)
                 declared = declared or names
             if declared is None:
-                cells = cells.by_value(self.decimal)
+                cells = by_value(table, column, self.decimal)
             else:
                 cells = self._as_declared(table, column, cells, declared)
             undeclared = self.rare
@@ -132,7 +134,7 @@ def edges_of(bins: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]
         DataError: some do not ascend.
     """
     for column, edges in bins.items():
-        if not edges or list(edges) != sorted(set(edges)):
+        if not edges or list(edges) != sorted(set(edges)) or not all(map(math.isfinite, edges)):
             raise DataError(
                 f"bins of {column!r} must be ascending edges, such as [25, 45], not {list(edges)}"
             )
@@ -165,8 +167,32 @@ def binned(
 def class_cells(table: RawTable, label: str, edges: Mapping[str, tuple[float, ...]], decimal: str) -> Cells:
     """Return the label column as names of classes: bins, numbers by value, or texts."""
     return (
-        binned(table, label, edges[label], decimal)[0] if label in edges else table[label].by_value(decimal)
+        binned(table, label, edges[label], decimal)[0] if label in edges else by_value(table, label, decimal)
     )
+
+
+def by_value(table: RawTable, column: str, decimal: str) -> Cells:
+    """Return a column of names with equal numbers as one name.
+
+    Raises:
+        DataError: not all values are numbers, so that they are told apart by their spelling, and two are equal numbers.
+    """
+    raw = table[column]
+    cells = raw.by_value(decimal)
+    if cells is not raw:
+        return cells
+    seen: dict[Decimal, str] = {}
+    for value in cells.present:
+        if number(value, decimal) is None:
+            continue
+        first = seen.setdefault(Decimal(value.replace(decimal, ".")), value)
+        if first != value:
+            row = cells.first_row(value.__eq__)
+            raise DataError(
+                f"{table.at(row)}: {value!r} and {first!r} in column {column!r} are the same number, written in two "
+                "ways: write them alike"
+            )
+    return cells
 
 
 def find_classes(
@@ -194,7 +220,7 @@ def find_classes(
     if label in edges:
         classes = tuple(name for name in binned(table, label, edges[label], decimal)[1] if name in found)
     else:
-        classes = tuple(sorted(found, key=float if numeric else None))
+        classes = tuple(sorted(found, key=Decimal if numeric else None))
     if len(found) > MOST_CLASSES:
         hint = f": to make classes of numbers, set `bins: {{{label}: [edge, …]}}`" if numeric else ""
         raise DataError(

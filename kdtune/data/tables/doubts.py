@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kdtune.data.tables.cells import Cells
+from kdtune.data.tables.cells import MISSING_MARKERS, Cells
 from kdtune.data.tables.files.raw_table import RawTable
-from kdtune.data.tables.numbers import canonical
+from kdtune.data.tables.kinds import marks_with
+from kdtune.data.tables.numbers import canonical, number
 from kdtune.data.tables.preprocessing import Category, Number
 from kdtune.data.tables.summary import Coded
 
@@ -31,6 +32,11 @@ _STAND_IN = re.compile(r"-?(9{2,}|-0*1|8{2,})(\.0+)?|-1(\.0+)?")
 
 _FAR = 1.0
 """A number that stands for something else lies farther from all others than this share of their range."""
+
+_UNKNOWN = {mark.casefold() for mark in MISSING_MARKERS} | {
+    "missing", "unknown", "not available", "not known", "not stated", "nil", "(null)", "\\n", "#value!", "#ref!",
+}  # fmt: skip
+"""Names that often stand for a missing value, in lower case."""
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _FEWEST_COPIES = 0.01
@@ -76,12 +82,13 @@ def doubts(
         if is_number:
             lines += _misread(column.name, cells, decimal)
         else:
-            lines += _alike(column.name, cells.present)
+            lines += _alike(column.name, cells.by_value(decimal).present, decimal)
     if hint := bins_hint(label, classes):
         lines.append(hint)
     values = {label: list(classes), **{name: table[name].present for name in sensitive}}
     for name, names in values.items():
         lines += _alike(name, names)
+        lines += _unknown(table, name, names, "class" if name == label else "group")
     return lines + _copies(table)
 
 
@@ -150,6 +157,15 @@ def bins_hint(label: str, classes: Sequence[str]) -> str:
     )
 
 
+def _unknown(table: RawTable, column: str, names: Sequence[str], what: str) -> list[str]:
+    """Return a line for each name that often stands for a missing value in tables of other programs."""
+    return [
+        f"{name!r} in column {column!r} is a {what}: if it stands for a missing value, set {marks_with(table, name)}"
+        for name in names
+        if name.casefold() in _UNKNOWN or not any(letter.isalnum() for letter in name)
+    ]
+
+
 def _tells(cells: Cells, labels: NDArray[np.int64], decimal: str | None) -> float | None:
     """Return how often a column predicts the label, if it nearly always does, else None.
 
@@ -182,12 +198,13 @@ def _is_id(cells: Cells, decimal: str | None) -> bool:
     return decimal is None or all((canonical(value, decimal) or value).isdigit() for value in cells.values)
 
 
-def _alike(column: str, names: Sequence[str]) -> list[str]:
-    """Return a line for each pair of names that differ only in case or blanks."""
+def _alike(column: str, names: Sequence[str], decimal: str | None = None) -> list[str]:
+    """Return a line for each pair of names that differ only in case or blanks; with `decimal`, of equal numbers too."""
     seen: dict[str, str] = {}
     lines = []
     for name in names:
-        folded = "".join(name.casefold().split())
+        value = None if decimal is None else number(name, decimal)
+        folded = "".join(name.casefold().split()) if value is None else repr(value)
         if folded in seen:
             lines.append(f"{seen[folded]!r} and {name!r} in column {column!r} are different names here")
         seen.setdefault(folded, name)

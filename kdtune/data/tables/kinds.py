@@ -1,5 +1,6 @@
 """Decides which columns are numbers and which are categories, and refuses columns that may be either."""
 
+import json
 import re
 from collections.abc import Callable
 
@@ -7,11 +8,22 @@ import numpy as np
 
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.files.raw_table import RawTable
-from kdtune.data.tables.numbers import number, seems_a_number
+from kdtune.data.tables.numbers import seems_a_number
 from kdtune.errors import DataError
 
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+_OTHER_SIGN = {
+    ".": (",", "comma", 'set `decimal: ","`'),
+    ",": (r"\.", "point", "leave `decimal` out"),
+}
+"""Decimal sign -> a pattern of the other one, what it is called, and how to set it."""
+
+_NOTATION = re.compile(
+    r"(?P<before>[^0-9]*?)(?P<whole>[0-9]{1,3}(?:([.,'’_\s])[0-9]{3}(?:\3[0-9]{3})*)?|[0-9]+)"
+    r"(?:[.,](?P<part>[0-9]+))?(?P<after>[^0-9]*)"
+)
+"""A number in another notation: what stands before it, thousands with or without separators, a decimal part."""
+
+_MINUS = "-−–‐‑"
 _DIGITS = re.compile(r"\d+")
 
 MOST_CATEGORIES = 200
@@ -51,10 +63,11 @@ def is_number_column(table: RawTable, name: str, decimal: str) -> bool:
 def _refuse_notation(table: RawTable, name: str, decimal: str, is_odd: Callable[[str], bool]) -> None:
     """Refuse a column of numbers; name its first cell in another notation."""
     row, cell, more = _first(table, name, is_odd)
-    if decimal == "." and _DECIMAL_COMMA.fullmatch(cell):
-        thousands = _THOUSANDS.fullmatch(cell)
-        remedy = 'if the comma is the decimal sign, set `decimal: ","`'
-        remedy += f"; if it separates thousands, write {cell.replace(',', '')}" if thousands else ""
+    other, sign, option = _OTHER_SIGN[decimal]
+    if re.fullmatch(rf"[+-]?\d+{other}\d+", cell):
+        thousands = re.fullmatch(rf"[+-]?\d{{1,3}}({other}\d{{3}})+", cell)
+        remedy = f"if the {sign} is the decimal sign, {option}"
+        remedy += f"; if it separates thousands, write {re.sub(other, '', cell)}" if thousands else ""
         raise DataError(f"{table.at(row)}: {cell!r} in column {name!r} is no number: {remedy}{more}")
     plain = _plain(cell, decimal)
     shown = f" (such as {plain})" if plain else ""
@@ -65,13 +78,20 @@ def _refuse_notation(table: RawTable, name: str, decimal: str, is_odd: Callable[
 
 
 def _plain(cell: str, decimal: str) -> str:
-    """Return the plain number that a cell in another notation may mean, or an empty text."""
-    if any(letter.isalpha() for letter in cell):
+    """Return the plain number that a cell in another notation means, or an empty text if it may mean several."""
+    found = _NOTATION.fullmatch(cell)
+    if found is None:
         return ""
-    is_negative = cell.startswith(("-", "−", "(")) or cell.endswith("-")
-    digits = re.sub(rf"[^\d{re.escape(decimal)}]", "", cell)
-    plain = f"-{digits}" if is_negative else digits
-    return plain if number(plain, decimal) is not None else ""
+    whole, part, around = found["whole"], found["part"], found["before"] + found["after"]
+    if any(letter.isalpha() or letter in ".,'’٫٬" for letter in around):
+        return ""
+    if part is None and whole.count(decimal) == 1:
+        whole, part = whole.split(decimal)
+    signs = sum(around.count(sign) for sign in _MINUS) + ("(" in around)
+    if signs + around.count("+") > 1:
+        return ""
+    digits = re.sub(r"\D", "", whole)
+    return f"{'-' if signs else ''}{digits}{decimal + part if part else ''}"
 
 
 def _refuse_texts(table: RawTable, name: str, is_text: Callable[[str], bool]) -> None:
@@ -79,7 +99,7 @@ def _refuse_texts(table: RawTable, name: str, is_text: Callable[[str], bool]) ->
     row, cell, more = _first(table, name, is_text)
     raise DataError(
         f"{table.at(row)}: {cell!r} in column {name!r} is no number: if it stands for a missing value, set "
-        f"{_marks(table, cell)}; if the numbers are codes, name the column under `categorical`{more}"
+        f"{marks_with(table, cell)}; if the numbers are codes, name the column under `categorical`{more}"
     )
 
 
@@ -102,8 +122,8 @@ def _first(table: RawTable, name: str, is_sought: Callable[[str], bool]) -> tupl
     return row, cells.values[cells.codes[row]], more
 
 
-def _marks(table: RawTable, cell: str) -> str:
+def marks_with(table: RawTable, cell: str) -> str:
     """Return the option `missing` with this cell, and with the usual marks in the file, which it would replace."""
     used = [mark for mark in MISSING_MARKERS if mark in table.marks]
-    shown = ", ".join(f'"{mark}"' for mark in dict.fromkeys([cell, *used]))
+    shown = ", ".join(json.dumps(mark, ensure_ascii=False) for mark in dict.fromkeys([cell, *used]))
     return f"`missing: [{shown}]`"

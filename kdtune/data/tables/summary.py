@@ -55,7 +55,7 @@ def summary_line(
     unknown = [(column.name, table[column.name].n_missing) for column in columns]
     if any(count for _, count in unknown):
         parts.append("missing cells: " + _listed([f"{name} {count}" for name, count in unknown if count]))
-    return "; ".join(parts)
+    return " ".join("; ".join(parts).splitlines())
 
 
 def _counted(names: Sequence[str], one: str, many: str) -> str:

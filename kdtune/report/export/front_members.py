@@ -26,7 +26,7 @@ def front_states(run: Run, state: RunState) -> list[ModelState]:
             raise RunError(f"{run.path}: no trial is done yet ({running} are training): wait for the first")
         raise RunError(f"{run.path}: no trial is done: continue with 'kdtune search --resume {run.name}'")
     undefined = np.isnan(objective_values(done, run.record.objectives)).any(axis=1)
-    reasons = []
+    reasons, asked = [], False
     if undefined.any():
         reasons.append(f"{int(undefined.sum())} have an undefined objective")
     for constraint in run.record.constraints:
@@ -35,9 +35,14 @@ def front_states(run: Run, state: RunState) -> list[ModelState]:
         if failing:
             best = min(values, key=constraint.violation)
             reasons.append(f"{failing} break {constraint} (the nearest has {best:.4f})")
-    raise RunError(
-        f"{run.path}: none of the {len(done)} trials done is feasible: {'; '.join(reasons)}: "
+            asked |= constraint.name in run.record.space.get("constraints", {})
+    remedy = (
         "search longer, or with a weaker bound under 'constraints'"
+        if asked or undefined.any()
+        else "with more examples more may be resolved; 'trivial: keep' in a new search lets them onto the front"
+    )
+    raise RunError(
+        f"{run.path}: none of the {len(done)} trials done is feasible: {'; '.join(reasons)}: {remedy}"
     )
 
 

@@ -13,6 +13,7 @@ from kdtune.distill.config import Job
 from kdtune.distill.device_errors import device_words, is_device_error
 from kdtune.distill.training import Training
 from kdtune.distill.weights.state import saved_state
+from kdtune.errors import SweepError
 from kdtune.runs.records import Report
 from kdtune.space.reading import Resources
 from kdtune.sweep.remote.allotment import Allotment
@@ -21,6 +22,8 @@ from kdtune.sweep.remote.teacher_server import TeacherClient, TrainedTeacher, se
 from kdtune.sweep.remote.watchdog import watchdog
 from kdtune.sweep.remote.worker_registry import LOST, RegistryClient
 from kdtune.sweep.remote.worker_setup import prepare_process
+
+RAY_ENDED = "Ray ended on this machine (its process raylet is gone); what was trained is kept"
 
 
 @ray.remote(max_retries=0)
@@ -142,6 +145,9 @@ class TaskTrainer:
             usual_epoch: the longest epoch that is known, in seconds.
             on_report: called with each report as it comes; after a loss, earlier ones come again.
             on_lost: called with each model that is trained again, and why.
+
+        Raises:
+            SweepError: Ray ended on this machine.
         """
         threads, gpus = self.allotment.share(max(1, planned or len(jobs)))
         task = train_model.options(num_cpus=threads, num_gpus=gpus, num_returns="streaming")
@@ -182,9 +188,10 @@ class TaskTrainer:
                         kind, value = ray.get(next(stream))
                     except StopIteration:
                         pass
-                    # An error in training would come again, and without Ray on this machine nothing can be trained.
-                    except (ray.exceptions.RayTaskError, ray.exceptions.LocalRayletDiedError) as error:
-                        why = reason(error)
+                    except ray.exceptions.RayTaskError as error:
+                        why = reason(error)  # an error in training would come again
+                    except ray.exceptions.LocalRayletDiedError as error:
+                        raise SweepError(RAY_ENDED) from error  # no other model can be trained either
                     except ray.exceptions.RayError:
                         why = lost(name)
                     else:

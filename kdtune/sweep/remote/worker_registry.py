@@ -14,8 +14,8 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from kdtune.errors import RunError
-from kdtune.files import LARGEST_WEIGHTS, read_regular, write_bytes
+from kdtune.errors import DiskError, RunError
+from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular, write_bytes, write_json
 from kdtune.runs.paths import RunFiles
 
 
@@ -36,22 +36,35 @@ class AtWork:
 
 
 class WorkerRegistry:
-    """The registry itself; it does not need Ray."""
+    """The registry itself; it does not need Ray.
 
-    def __init__(self, root: Path) -> None:
+    It keeps what it knows in a file: if its process dies, its successor still knows of a worker that hangs, because
+    that will not report again.
+
+    Args:
+        root: the run's directory.
+        kept: the file; None if a successor is to begin with nothing.
+    """
+
+    def __init__(self, root: Path, kept: Path | None = None) -> None:
         self._root = root.resolve()
+        self._file = kept
         self._at_work: dict[tuple[int, str], AtWork] = {}
         self._failures: dict[tuple[int, ...], str] = {}
         self._reports = 0
+        if kept is not None and kept.exists():
+            self._recall(read_json(kept))
 
     def begin(self, numbers: Sequence[int], pid: int, node: str) -> None:
         """Note that a worker begins an epoch."""
         self._reports += 1
         self._at_work[pid, node] = AtWork(tuple(numbers), pid, node, self._reports)
+        self._keep()
 
     def end(self, pid: int, node: str) -> None:
         """Note that a worker's epoch has ended: from then on it waits for the driver."""
         self._at_work.pop((pid, node), None)
+        self._keep()
 
     def at_work(self) -> list[AtWork]:
         """Return who is at work."""
@@ -61,11 +74,20 @@ class WorkerRegistry:
         """Note why a worker is about to die."""
         self._remove(numbers)
         self._failures[tuple(numbers)] = words
+        self._keep()
 
     def pop_failure(self, numbers: Sequence[int]) -> str:
         """Return, only once, the reason that a dead worker gave; empty if it gave none."""
         self._remove(numbers)
-        return self._failures.pop(tuple(numbers), "")
+        words = self._failures.pop(tuple(numbers), "")
+        self._keep()
+        return words
+
+    def close(self) -> None:
+        """Delete what was kept for a successor."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.unlink(missing_ok=True)
 
     def write_file(self, name: str, content: bytes) -> None:
         """Write a file of the run; `name` is relative to its directory."""
@@ -82,6 +104,24 @@ class WorkerRegistry:
         gone = [key for key, worker in self._at_work.items() if worker.numbers == tuple(numbers)]
         for key in gone:
             del self._at_work[key]
+
+    def _keep(self) -> None:
+        if self._file is None:
+            return
+        known = {
+            "reports": self._reports,
+            "at_work": [vars(worker) for worker in self._at_work.values()],
+            "failures": [[list(numbers), words] for numbers, words in self._failures.items()],
+        }
+        with contextlib.suppress(DiskError):  # it is needed only if this process dies too
+            write_json(self._file, known)
+
+    def _recall(self, known: dict[str, Any]) -> None:
+        self._reports = int(known["reports"])
+        for worker in known["at_work"]:
+            found = AtWork(**{**worker, "numbers": tuple(worker["numbers"])})
+            self._at_work[found.pid, found.node] = found
+        self._failures = {tuple(numbers): words for numbers, words in known["failures"]}
 
     def _path(self, name: str) -> Path:
         path = (self._root / name).resolve()
@@ -162,14 +202,23 @@ class RegistryClient:
 
 
 @contextlib.contextmanager
-def open_registry(files: RunFiles) -> Iterator[RegistryClient]:
-    """Run a registry on this machine until the block ends."""
+def open_registry(files: RunFiles, kept: Path | None = None) -> Iterator[RegistryClient]:
+    """Run a registry on this machine until the block ends.
+
+    Args:
+        kept: where it keeps what it knows, so that its process may die; nobody else may use this file.
+    """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(WorkerRegistry)
-    handle = actor.options(scheduling_strategy=here).remote(files.root)
+    if kept is not None:
+        kept = kept.resolve()
+        kept.unlink(missing_ok=True)  # of a driver that was killed
+    handle = actor.options(scheduling_strategy=here).remote(files.root, kept)
     try:
         yield RegistryClient(handle)
     finally:
+        with contextlib.suppress(ray.exceptions.RayError):
+            ray.get(handle.close.remote(), timeout=5)
         ray.kill(handle)
 
 

@@ -14,6 +14,7 @@ from kdtune.fairness import count
 from kdtune.files import read_json, sha256_of
 from kdtune.runs.jsonl import read_backwards
 from kdtune.runs.paths import RunFiles
+from kdtune.runs.predictions import read_answers
 from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.plan import Plan
 from kdtune.text import byte_size
@@ -68,6 +69,8 @@ def why_lost(files: RunFiles, model: ModelState, *, checkpoint: bool) -> str:
         last = next(read_backwards(files.reports(model.id)), None)
         if last is None or last.get("epoch") != model.epoch:
             return f"{files.reports(model.id).name} lacks its last report"
+        if model.predictions:
+            read_answers(files.predictions(model.id), model.predictions, model.epoch)
         if not checkpoint:
             return ""
         if model.weights and model.weights != sha256_of(files.checkpoint(model.id)):

@@ -4,16 +4,16 @@ The journal alone decides which trials exist: a resumed sweep reads from it what
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from kdtune.data.seeds import derive_seed
@@ -27,15 +27,15 @@ from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space
 from kdtune.space.trials import combinations, given
 from kdtune.sweep.trials.history import BoundedHistory
+from kdtune.sweep.trials.journal import LIST_KEY, Journal
 from kdtune.sweep.trials.known import KnowingSampler
 from kdtune.sweep.trials.sampling import TrialSampler
 
-STUDY_NAME = "kdtune"
 STARTUP_TRIALS = 10
 
 
 def open_study(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
-    """Open the study in a journal, or begin it.
+    """Open the study in a journal, or begin it: a new one has the run's name, that of the journal's folder.
 
     Raises:
         RunError: the journal is damaged.
@@ -63,10 +63,12 @@ def open_study(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
 def _opened(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        storage = JournalStorage(JournalFileBackend(str(journal)))
+        backend = Journal(journal)
+        storage = JournalStorage(backend)
+    begun = optuna.get_all_study_names(storage)
     study = optuna.create_study(
         storage=storage,
-        study_name=STUDY_NAME,
+        study_name=begun[0] if begun else journal.resolve().parent.name,
         directions=["maximize" if o.measure.direction == "max" else "minimize" for o in objectives],
         sampler=RandomSampler(seed=0),
         load_if_exists=True,
@@ -75,7 +77,11 @@ def _opened(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             study.set_metric_names([o.name for o in objectives])
+    _journals[study] = backend
     return study
+
+
+_journals: WeakKeyDictionary[optuna.Study, Journal] = WeakKeyDictionary()
 
 
 def make_sampler(space: Space, number: int, seen: optuna.Study | None = None) -> BaseSampler:
@@ -131,24 +137,45 @@ def tell(
     model: ModelState,
     objectives: Sequence[Objective],
     constraints: Sequence[Constraint],
+    curve: Mapping[int, float] | None = None,
 ) -> None:
-    """Tell the study how a trial ended.
+    """Tell the study how a trial ended; for whoever reads the study, also its id, seed, pair and all measures.
+
+    Args:
+        curve: the objective by epoch, where there is only one: Optuna takes no intermediate values of several.
 
     It is COMPLETE only if it was trained to the end with every value defined, PRUNED if it was stopped early, and FAIL
     otherwise: the sampler does not mistake the last two for results.
     """
     values = [model.values.get(objective.name, float("nan")) for objective in objectives]
     violations = {c.name: c.violation(model.values.get(c.name, float("nan"))) for c in constraints}
+    trial = _trial(study, number)
+    with _journals[study].together():
+        _describe(trial, model)
+        known = study.get_trials(deepcopy=False)[number].intermediate_values
+        for epoch, value in (curve or {}).items():
+            if epoch not in known and np.isfinite(value):
+                trial.report(value, epoch)
     if model.state == "stopped":
         study.tell(number, state=TrialState.PRUNED)
         return
     if model.state != "done" or not np.isfinite([*values, *violations.values()]).all():
         study.tell(number, state=TrialState.FAIL)
         return
-    trial = _trial(study, number)
-    for name, violation in violations.items():
-        trial.set_constraint(name, violation)
+    with _journals[study].together():
+        for name, violation in violations.items():
+            trial.set_constraint(name, violation)
+        if violations:
+            trial.storage.set_trial_system_attr(trial._trial_id, LIST_KEY, list(violations.values()))
     study.tell(trial, values)
+
+
+def _describe(trial: optuna.Trial, model: ModelState) -> None:
+    """Write what a trial is called in the run, and its measures, as attributes of the study's trial."""
+    facts = {"id": model.id, **{key: model.config[key] for key in ("pair", "seed") if key in model.config}}
+    measures = {name: value for name, value in model.values.items() if np.isfinite(value)}
+    for name, value in {**measures, **facts}.items():
+        trial.set_user_attr(name, value)
 
 
 def _trial(study: optuna.Study, number: int) -> optuna.Trial:

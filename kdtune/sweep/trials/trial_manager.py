@@ -20,11 +20,13 @@ from kdtune.runs.objectives import References, front_hypervolume
 from kdtune.runs.paths import RunFiles, trial_id, trial_number
 from kdtune.runs.reader import front_members, may_come_onto_the_front, objective_values
 from kdtune.runs.records import Report
+from kdtune.runs.state import RunState
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials import optuna_study
 from kdtune.sweep.trials.checkpoints import CheckpointRetention, checkpoint_digest, why_lost
+from kdtune.sweep.trials.curves import ObjectiveCurves
 from kdtune.sweep.trials.halving import EarlyStopper
 from kdtune.sweep.trials.proposal import Proposal, ProposedStudent
 from kdtune.sweep.trials.proposal_queue import ProposalQueue
@@ -73,6 +75,8 @@ class TrialManager:
         self._retention = CheckpointRetention(plan.space.keep, files)
         self._early_stopper = EarlyStopper(plan)
         self._early_stopper.recall(read_records(files.events), self._queue.unfinished)
+        self._curves = ObjectiveCurves(plan.objectives)
+        self._curves.recall(read_records(files.events), self._queue.unfinished)
         self.hopeless = ""
         self._tell_what_is_known()
         self._start_over_what_is_lost()
@@ -195,6 +199,7 @@ class TrialManager:
     def _report(self, number: int, report: Report) -> None:
         values = self._writer.report(trial_id(number), report, self._references[self._queue.pair_of(number)])
         self._early_stopper.record(number, report.epoch, values)
+        self._curves.record(number, report.epoch, values)
 
     def _lags(self, number: int) -> bool:
         return not self._early_stopper.goes_on(number)
@@ -249,7 +254,8 @@ class TrialManager:
         if optuna_study.is_told(self._study, number):  # of a trial that was trained anew
             return
         model = self._writer.state.trials[trial_id(number)]
-        optuna_study.tell(self._study, number, model, self._plan.objectives, self._plan.constraints)
+        curve = self._curves.pop(number)
+        optuna_study.tell(self._study, number, model, self._plan.objectives, self._plan.constraints, curve)
 
     def _undefined(self, number: int) -> str:
         values = self._writer.state.trials[trial_id(number)].values
@@ -271,18 +277,24 @@ class TrialManager:
             self._record_front()
 
     def _start_over_what_is_lost(self) -> None:
-        """Train those members of the front anew whose files can't be read, as after a power cut or a repaired disk.
+        """Train those trials anew whose files can't be read, as after a power cut or a repaired disk.
 
-        The study keeps what it was told of them. Its front is asked for, not the run's: while one of its members is
-        trained anew, the run's has others, whose checkpoints were deleted.
+        The study keeps what it was told of them. Weights are kept of those that may come onto the front. Those that an
+        earlier driver started over count as what they were: without them, others would look like the front, whose
+        weights were deleted.
         """
-        front = {trial_id(trial.number) for trial in self._study.best_trials}
-        for model in list(self._writer.state.trials.values()):
-            if model.state == "done" and model.id in front:
-                why = why_lost(self._files, model, checkpoint=self._plan.space.keep != "none")
-                if why:
-                    self._writer.run_state("preparing", f"{model.id}: {why}: it is trained again")
-                    self._writer.start_over(model.id, why)
+        keep, trials = self._plan.space.keep, self._writer.state.trials
+        whole = RunState(trials={model.id: model.lost or model for model in trials.values()})
+        front = set(may_come_onto_the_front(whole, self._plan.objectives, self._plan.constraints))
+        for model in list(trials.values()):
+            if model.state != "done":
+                continue
+            why = why_lost(
+                self._files, model, checkpoint=keep == "all" or (keep == "front" and model.id in front)
+            )
+            if why:
+                self._writer.run_state("preparing", f"{model.id}: {why}: it is trained again")
+                self._writer.start_over(model.id, why)
         told = [m for m in self._writer.state.trials.values() if m.ended is None]
         begun = {number for model in told if (number := trial_number(model.id)) is not None}
         self._queue.take_up(begun)

@@ -9,6 +9,9 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 class AskingScheduler(FIFOScheduler):
     """Runs trials in the order in which they come, and ends those for which `goes_on` returns False.
 
+    It also makes Tune forget the results of trials that have ended. Tune would keep them for its own tables and files,
+    some ten kilobytes for each trial; the run holds everything.
+
     Ray's `ASHAScheduler` would not do: it knows only one metric, keeps its rungs only in memory, and judges what Ray
     calls a trial, which may be the carrier of several students.
 
@@ -20,6 +23,7 @@ class AskingScheduler(FIFOScheduler):
         super().__init__()
         self._goes_on = goes_on
         self._controller: Any = None
+        self._ended: list[Any] = []
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles its arguments for a restore that kdtune never does: the run's events hold everything.
@@ -44,3 +48,18 @@ class AskingScheduler(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Return whether the trial continues."""
         return TrialScheduler.CONTINUE if self._goes_on(trial.trial_id, result) else TrialScheduler.STOP
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Note that a trial has ended."""
+        self._forget(trial)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Note that a trial has ended, because its worker died."""
+        self._forget(trial)
+
+    def _forget(self, trial: Any) -> None:
+        """Empty the results of the trials that ended earlier: of this one, Tune still tells the searcher."""
+        for ended in self._ended:
+            known = ended.run_metadata
+            known.last_result, known.metric_analysis, known.metric_n_steps = {}, {}, {}
+        self._ended = [trial]

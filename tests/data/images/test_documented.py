@@ -1,4 +1,4 @@
-"""What the README and docs/datasets.md say of image folders is so."""
+"""What docs/spaces.md and docs/datasets.md say of image folders is so."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,9 @@ from kdtune.data.images.pixels import SUFFIXES
 from kdtune.space.reading import parse_space
 
 ROOT = Path(__file__).parents[3]
-README = (ROOT / "README.md").read_text(encoding="utf-8").partition("### An image folder in ten lines")[2]
+SPACE = (
+    (ROOT / "docs" / "spaces.md").read_text(encoding="utf-8").partition("## An image folder in ten lines")[2]
+)
 DOCS = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8").partition("## Your own images")[2]
 
 
@@ -24,7 +26,7 @@ def block(text: str) -> str:
     return found.group(1)
 
 
-@pytest.mark.parametrize("text", [README, DOCS], ids=["README", "docs"])
+@pytest.mark.parametrize("text", [SPACE, DOCS], ids=["spaces", "datasets"])
 def test_the_folder_that_is_shown_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.chdir(tmp_path)
     rng, rows = np.random.default_rng(0), ["file,sex,age"]
@@ -37,8 +39,8 @@ def test_the_folder_that_is_shown_is_read(tmp_path: Path, monkeypatch: pytest.Mo
                 rows.append(f"{split}/{name}/{k:04}.jpg,{'fm'[k % 2]},{20 + k % 40}")
     (tmp_path / "people.csv").write_text("\n".join(rows))
     content = yaml.safe_load(block(text))
-    if text is README:
-        parse_space(content, "README")
+    if text is SPACE:
+        parse_space(content, "spaces.md")
     data = load(**content["dataset"])
     assert data.input_shape == (3, 64, 64)
     assert data.attributes == {"sex": ("f", "m"), "age": ("<25", "25-45", ">=45")}

@@ -94,6 +94,9 @@ def test_majority_and_communities(files) -> None:
     ids = [f"{1000 + k}_gab" for k in range(len(special))]
     posts |= dict(zip(ids, special.values(), strict=True))
     divisions["train"] += ids
+    posts["men"] = post(6, [NORMAL] * 3, [["Men"]] * 3)
+    posts["women"] = post(7, [NORMAL] * 3, [["Women"]] * 3)
+    divisions["val"] += ["men", "women"]
     data = load_it(files, sensitive=["race", "gender", "names_race"])
     assert len(data.train) == 24 + 4
     assert data.train.labels[24:].tolist() == [1, 0, 1, 1]

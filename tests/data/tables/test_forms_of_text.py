@@ -79,6 +79,10 @@ READ: dict[str, tuple[Make, dict[str, Any]]] = {
         {"header": "none", "columns": ["age", "hours", "job", "sex", "income"]},
     ),
     "comments": (lambda p: "# of 2020\n" + plain(p) + "# the end\n", {"comment": "#"}),
+    "blanks, also at the end of some rows": (
+        lambda p: lines(p.assign(job=p["job"].str.replace(", ", "-")), lambda k, line: line.replace(",", " ") + " " * (k % 3)).replace("clerk-office", '"clerk, office"'),
+        {"separator": " "},
+    ),
     "columns in another order": (lambda p: plain(p[["income", "sex", "age", "hours", "job"]]), {}),
     "numbers with zeros behind": (lambda p: plain(p.assign(hours=p["hours"].map("{:.3f}".format))), {}),
     "numbers with a plus": (lambda p: plain(p.assign(age=p["age"].map("+{}".format))), {}),
@@ -157,6 +161,12 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "UTF-16": (lambda p: plain(p).encode("utf-16"), "set `encoding: utf-16`"),
     "UTF-16, the other way round": (lambda p: plain(p).encode("utf-16-be"), "set `encoding: utf-16-be`"),
     "UTF-32": (lambda p: plain(p).encode("utf-32"), "set `encoding: utf-32`"),
+    "tildes": (lambda p: plain(p, sep="~"), r'set `separator: "~"`'),
+    "colons": (lambda p: plain(p, sep=":"), r'set `separator: ":"`'),
+    "a control character between cells": (lambda p: plain(p.assign(job="x"), sep="\x01"), r"columns: age\x01.*name that character under `separator`"),
+    "a comment": (lambda p: "# of 2020\n" + plain(p), 'line 2: 5 cells.*set `comment: "#"`'),
+    "a comment with commas": (lambda p: "% a, b, c\n" + plain(p), 'line 2: 5 cells.*set `comment: "%"`'),
+    "a comment at the end": (lambda p: plain(p) + "-- 300 rows\n", 'line 302: 1 cell.*set `comment: "--"`'),
     "no header": (lambda p: plain(p, header=False), r"no column 'income'.*set `header: none` and `columns: \[name, …\]` \(5 names\)"),
     "a quote that opens": (lambda p: lines(p, lambda k, line: f'"{line}' if k == 7 else line).replace('"clerk, office"', "clerk"), "line 8: a quote opens here and never closes"),
     "a quote that opens and closes 40 rows on": (
@@ -215,7 +225,14 @@ def test_a_form_that_is_refused(form: str, people: pd.DataFrame, write: Write, l
         ),
         ({"encoding": "latin-99"}, "encoding: 'latin-99' is unknown"),
         ({"encoding": "base64"}, "encoding: 'base64' is unknown"),
-        ({"encoding": "ascii"}, "set `encoding: utf-8`"),
+        ({"encoding": "a\0b"}, "encoding: .* is unknown"),
+        ({"encoding": "latin-1"}, "seems to be UTF-8, not LATIN-1: leave `encoding` out"),
+        ({"encoding": "cp1252"}, "seems to be UTF-8, not CP1252: leave `encoding` out"),
+        (
+            {"decimal": ","},
+            r"line 2 \(row 1\): '\d+\.\d' in column 'hours' is no number: if the point.*leave `decimal` out",
+        ),
+        ({"encoding": "ascii"}, "seems to be UTF-8, not ASCII: leave `encoding` out"),
         ({"decimal": ";"}, "option 'decimal'"),
         ({"header": "none"}, "name the columns"),
         ({"columns": ["a", "b"]}, "set `header: none`"),
@@ -259,6 +276,42 @@ def test_a_cell_may_have_several_lines(people: pd.DataFrame, write: Write, load_
     line = wrong[: wrong.index("\n-,") + 1].count("\n") + 1
     with pytest.raises(DataError, match=rf"line {line} \(row 300\): '-'"):
         load_people(write(wrong))
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"])
+def test_the_mark_of_an_encoding_counts_more_than_the_option(
+    mark: bytes, people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    encoding = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}[mark]
+    path = write(mark + plain(people).encode(encoding))
+    with pytest.raises(DataError, match=f"seems to be {encoding[:6].upper().rstrip('-')}, not LATIN-1"):
+        load_people(path, encoding="latin-1")
+
+
+@pytest.mark.parametrize("column", ["age", "job", "income"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_break_in_a_name_is_a_blank(
+    column: str, end: str, people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    """Excel writes such headers; the name has one line, however it is asked for."""
+    named = plain(people.rename(columns={column: f"{column}{end}(of 2020)"}), lineterminator=end)
+    expected = people.rename(columns={column: f"{column} (of 2020)"})
+    right = load_people(write(plain(expected), "one_line.csv"), label=expected.columns[4])
+    for label in {expected.columns[4], expected.columns[4].replace(" ", "\n")}:
+        data = load_people(write(named), label=label)
+        assert (data.fingerprint, data.notes) == (right.fingerprint, right.notes)
+
+
+def test_lines_in_cells_of_the_first_and_the_last_column(
+    people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    """Their line breaks are not those of a quote that swallows rows, which has the separators of a row around it."""
+    expected = load_people(write(plain(people), "one_line.csv"))
+    jobs = people.assign(job=people["job"] + "\nby trade\nor not")
+    for order in (["job", "age", "hours", "sex", "income"], ["sex", "income", "age", "hours", "job"]):
+        data = load_people(write(plain(jobs[order])))
+        assert data.train.labels.tolist() == expected.train.labels.tolist()
+        assert data.train.inputs.sum() == pytest.approx(float(expected.train.inputs.sum()), abs=1e-2)
 
 
 def test_what_was_left_out_is_told(people: pd.DataFrame, write: Write, load_people: Load) -> None:

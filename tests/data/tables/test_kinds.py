@@ -1,11 +1,13 @@
 """What is a number, what a category, and what is refused because nobody can tell."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from kdtune.data.tables.numbers import canonical, number
 from kdtune.errors import DataError
@@ -83,7 +85,12 @@ def test_it_is_named_whichever_split_the_row_falls_into(
         ("{}%", r"'70%'.*such as 70\)"),
         ("{},5", r"'70,5'.*`decimal: \",\"`"),
         ("{},000", r"'70,000'.*write 70000"),
-        ("1.{},5", r"such as 1\.705\)|no plain number"),
+        ("1.{},5", r"no plain number: write one, or"),
+        ("1.0{},5", r"'1\.070,5'.*such as 1070\.5\)"),
+        ("1 0{}", r"'1 070'.*such as 1070\)"),
+        ("–{}", r"'–70'.*such as -70\)"),
+        ("({})", r"'\(70\)'.*such as -70\)"),
+        ("+-{}", r"no plain number: write one, or"),
         ("{} kg", r"'70 kg'.*values differ only in their digits"),
         ("EUR {}", r"'EUR 70'.*values differ only in their digits"),
         ("2020-01-{}", r"'2020-01-70'.*values differ only in their digits"),
@@ -199,3 +206,18 @@ def test_equal_numbers_have_one_spelling_and_others_have_not() -> None:
         }
         assert all(spelling is not None and float(spelling) == value for spelling in spellings)
         assert canonical(repr(math.nextafter(value, math.inf))) != canonical(repr(value))
+
+
+@pytest.mark.parametrize("mark", ["\\N", '"', "a: b", "#", "'", "\\", "-", "n.a."])
+def test_the_remedy_for_a_mark_can_be_copied(
+    mark: str, people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    """What stands between backquotes is YAML, and does what it says."""
+    ages = people["age"].astype(object).where(people.index % 7 != 0, mark)
+    path = write(people.assign(age=ages).to_csv(index=False))
+    with pytest.raises(DataError, match="set `missing: ") as refused:
+        load_people(path)
+    option = re.search("`(missing: .*)`; if", str(refused.value))
+    assert option is not None
+    data = load_people(path, **yaml.safe_load(option[1]))
+    assert "missing cells: age 43" in data.notes[0]

@@ -204,3 +204,72 @@ def test_large_edges_keep_their_digits(people: pd.DataFrame, write: Write, load_
     path = write(people.assign(sex=people["age"] + 1_234_500).to_csv(index=False))
     data = load_people(path, bins={"sex": [1_234_540, 1_234_560]})
     assert data.attributes == {"sex": ("<1234540", "1234540-1234560", ">=1234560")}
+
+
+@pytest.mark.parametrize("column", ["income", "sex"])
+@pytest.mark.parametrize("others", ["unknown", "01"])
+def test_equal_numbers_beside_others_that_are_told_apart_by_their_spelling(
+    column: str, others: str, people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    values = np.resize(["1", "0", "1.0", others], 300)
+    path = write(people.assign(**{column: values}).to_csv(index=False))
+    with pytest.raises(
+        DataError, match=rf"line 4 \(row 3\): '1.0' and '1' in column '{column}' are the same number"
+    ):
+        load_people(path)
+    alike = np.where(np.isin(values, ["1.0", "01"]), "1", values)
+    data = load_people(write(people.assign(**{column: alike}).to_csv(index=False)))
+    names = data.classes if column == "income" else data.attributes["sex"]
+    assert names == (("0", "1") if others == "01" else ("0", "1", "unknown"))
+
+
+def test_whole_numbers_of_many_digits_are_sorted_by_value(
+    people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    low, high = "9007199254740992", "9007199254740993"
+    for first, second in ((low, high), (high, low)):
+        values = np.where(people["sex"] == people["sex"][0], first, second)
+        assert load_people(write(people.assign(income=values).to_csv(index=False))).classes == (low, high)
+
+
+@pytest.mark.parametrize("edges", [[float("nan")], [40, float("inf")], [float("-inf"), 40]])
+def test_edges_of_bins_are_numbers(
+    edges: list[float], people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    with pytest.raises(DataError, match="must be ascending edges"):
+        load_people(write(people.to_csv(index=False)), sensitive="age", bins={"age": edges})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"sensitive": "age", "bins": {"age": [5]}},
+            r"'age' has one group only, '>=5' \(no example is in '<5'\)",
+        ),
+        (
+            {"groups": {"sex": ["A", "B"]}, "rare": "missing"},
+            r"'sex' has no group \(no example is in 'A', 'B'\)",
+        ),
+        (
+            {"groups": {"sex": ["F", "X"]}, "rare": "missing"},
+            r"'sex' has one group only, 'F' \(no example is in 'X'\)",
+        ),
+    ],
+)
+def test_declared_groups_that_do_not_occur_are_no_groups(
+    options: dict[str, Any], message: str, people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    with pytest.raises(DataError, match=message):
+        load_people(write(people.to_csv(index=False)), **options)
+
+
+@pytest.mark.parametrize("name", ["unknown", "na", "Missing", "-", "\\N"])
+@pytest.mark.parametrize("column", ["sex", "income"])
+def test_a_group_or_class_that_may_stand_for_a_missing_value_is_named(
+    column: str, name: str, people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    values = people[column].where(people.index % 3 != 0, name)
+    notes = load_people(write(people.assign(**{column: values}).to_csv(index=False))).notes
+    [said] = [note for note in notes if "if it stands for a missing value" in note]
+    assert said.startswith(f"{name!r} in column {column!r} is a {'group' if column == 'sex' else 'class'}: ")

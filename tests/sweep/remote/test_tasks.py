@@ -25,6 +25,7 @@ from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.cluster import allot
 from kdtune.sweep.remote.tasks import Outcome, TaskTrainer
 from kdtune.sweep.remote.worker_registry import LOST, open_registry
+from kdtune.sweep.replicates import Source, replicate
 from tests.sweep.blobs import blobs
 
 STALL = 40  # seconds; on a busy machine torch needs twenty until the first batch
@@ -148,6 +149,18 @@ def test_what_hangs_is_trained_again_and_given_up_with_a_reason(bad: Any, tmp_pa
     assert stopped.failure.startswith("no batch ended for ")
     assert stopped.failure.endswith(" s: it counted as hanging (resources.stall_seconds) (2 times)")
     assert [len(again[name]) for name in names] == [1, 1, 0]
+
+
+@pytest.mark.slow  # half a minute of hanging
+def test_a_replicate_that_hangs_is_trained_again(bad: Any, tmp_path: Path) -> None:
+    name = bad("stop")
+    source = Source(name, "nds", Job(name, TrainConfig(epochs=EPOCHS, batch_size=32), seed=0), b"")
+    resources = Resources(stall_seconds=STALL, max_failures=1)
+    [found] = replicate(
+        RunFiles(tmp_path), blobs(), [source], 1, seed=0, extras=(), resources=resources, say=print
+    )
+    assert found.weights is not None
+    assert [report.epoch for report in found.reports] == [1, 2, 3]
 
 
 @pytest.mark.slow  # a study, and half a minute of hanging

@@ -114,6 +114,28 @@ def test_the_registry_knows_who_is_at_work(tmp_path: Path) -> None:
     assert registry.pop_failure((3,)) == ""
 
 
+def test_a_successor_of_the_registry_knows_what_it_knew(tmp_path: Path) -> None:
+    """Its process may die: a worker that hangs will not report again, and one that died gave its reason once."""
+    kept = tmp_path / "kept.json"
+    registry = WorkerRegistry(tmp_path, kept)
+    registry.begin((1, 2), 10, "a")
+    registry.begin((3,), 11, "a")
+    registry.begin((4,), 12, "b")
+    registry.end(12, "b")
+    registry.report_failure((3,), "tired")
+    before = registry.at_work()
+    successor = WorkerRegistry(tmp_path, kept)
+    assert successor.at_work() == before
+    assert [worker.numbers for worker in before] == [(1, 2)]
+    successor.begin((1, 2), 10, "a")
+    assert successor.at_work() != before, "a new report has a new number"
+    assert successor.pop_failure((3,)) == "tired"
+    assert WorkerRegistry(tmp_path, kept).pop_failure((3,)) == ""
+    successor.close()
+    successor.begin((5,), 13, "a")
+    assert not kept.exists()
+
+
 @pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "trials/../../outside"])
 def test_the_registry_writes_and_reads_in_the_run_only(tmp_path: Path, name: str) -> None:
     registry = WorkerRegistry(tmp_path / "run")

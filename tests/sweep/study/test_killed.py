@@ -1,4 +1,4 @@
-"""kill -9 of a whole study at once, while students are at work; after --resume nothing is different."""
+"""kill -9 of a whole study, or of its raylet, while students are at work; after --resume nothing is different."""
 
 import csv
 from collections import Counter
@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from kdtune.runs.jsonl import read_records
-from tests.sweep.chaos import Marked, cli, wait_for
+from tests.sweep.chaos import Marked, cli, kill, wait_for
 
 SPACE: dict[str, Any] = {
     "dataset": {
@@ -60,22 +60,43 @@ def marked() -> Iterator[Marked]:
     made.kill_all()
 
 
-@pytest.mark.slow  # three drivers with a Ray of their own
-@pytest.mark.timeout(2400)
-def test_killed_and_resumed(marked: Marked, tmp_path: Path) -> None:
-    space = tmp_path / "space.yaml"
-    space.write_text(yaml.safe_dump(SPACE), "utf-8")
-    quiet = study(tmp_path / "quiet", str(space), "--name", "it", marked=marked)
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("space") / "space.yaml"
+    path.write_text(yaml.safe_dump(SPACE), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(space: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    folder = tmp_path_factory.mktemp("quiet")
+    quiet = study(folder, str(space), "--name", "it", marked=Marked())
     _, err = quiet.communicate(timeout=900)
     assert quiet.returncode == 0, err
+    return models(folder / "runs" / "it")
 
+
+@pytest.mark.slow  # three drivers with a Ray of their own
+@pytest.mark.timeout(2400)
+@pytest.mark.parametrize("victim", ["everything", "raylet"])
+def test_killed_and_resumed(
+    marked: Marked, space: Path, uninterrupted: list[dict[str, str]], tmp_path: Path, victim: str
+) -> None:
     files = tmp_path / "killed" / "runs" / "it"
     first = study(tmp_path / "killed", str(space), "--name", "it", marked=marked)
     wait_for(lambda: sum(i.startswith("t0") for i in ended(files)) >= 2, 600, "two students")
-    before = ended(files)
-    marked.kill_all()
-    first.communicate(timeout=60)
+    if victim == "raylet":
+        [raylet] = marked.named("raylet/raylet")
+        kill(raylet)
+    else:
+        marked.kill_all()
+    _, err = first.communicate(timeout=120)
+    if victim == "raylet":
+        assert first.returncode == 1
+        assert "--resume it" in err
+        assert "Traceback" not in err
     assert marked.wait_until_gone(30) == []
+    before = ended(files)
     weights = {path: path.stat().st_mtime_ns for path in files.glob("*/*/*.safetensors")}
     assert 4 + 2 <= len(before) < 4 + 4, "killed too late to mean anything"
 
@@ -88,5 +109,5 @@ def test_killed_and_resumed(marked: Marked, tmp_path: Path) -> None:
     assert all(
         path.stat().st_mtime_ns == then for path, then in weights.items() if path.parent.name in before
     )
-    assert models(files) == models(tmp_path / "quiet" / "runs" / "it")
+    assert models(files) == uninterrupted
     assert marked.wait_until_gone(30) == []

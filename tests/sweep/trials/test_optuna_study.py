@@ -1,12 +1,18 @@
 """The study: what it records, what reaches the sampler, and what a resumed sweep proposes."""
 
 import math
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from optuna_dashboard import wsgi
+from werkzeug.test import Client
 
 from kdtune.pareto import Constraint
 from kdtune.runs.state import ModelState
@@ -53,6 +59,55 @@ def test_constraints_reach_the_sampler(plan_of: Any, tmp_path: Path) -> None:
     frozen = told(plan_of(), tmp_path, model("done", accuracy=0.8, eod=0.1, dpd=0.2), *bounds)
     assert frozen.state == TrialState.COMPLETE
     assert frozen.constraints == pytest.approx({"accuracy": 0.1, "dpd": -0.3})
+
+
+def journal_of_others(folder: Path) -> Any:
+    """Return the storage of the study as any other program opens it."""
+    return JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+
+
+def test_optuna_dashboard_shows_constraints_and_attributes(plan_of: Any, tmp_path: Path) -> None:
+    outcome = replace(
+        model("done", accuracy=0.8, eod=0.1, dpd=NAN), config={"pair": "a->b", "seed": 7, "temperature": 2.0}
+    )
+    told(plan_of(), tmp_path, outcome, Constraint("accuracy", ">=", 0.9), Constraint("eod", "<=", 0.5))
+    answer = Client(wsgi(journal_of_others(tmp_path))).get("/api/studies/0").get_json()
+    assert answer["name"] == tmp_path.name
+    trial = answer["trials"][0]
+    assert trial["constraints"] == pytest.approx([0.1, -0.4])
+    shown = {item["key"]: item["value"] for item in trial["user_attrs"]}
+    assert shown == {"id": "t0000", "pair": "a->b", "seed": "7", "accuracy": "0.8", "eod": "0.1"}
+
+
+def test_a_single_objective_has_intermediate_values(plan_of: Any, tmp_path: Path) -> None:
+    plan = plan_of(objectives=["accuracy"])
+    study = open_study(tmp_path / "study.journal", plan.objectives)
+    number = ask(study, plan.space, 0).number
+    ended = replace(model("done", accuracy=0.8), config={})
+    tell(study, number, ended, plan.objectives, (), {1: 0.5, 2: 0.8, 3: NAN})
+    frozen = optuna.load_study(study_name=None, storage=journal_of_others(tmp_path)).trials[0]
+    assert frozen.intermediate_values == {1: 0.5, 2: 0.8}
+
+
+def test_a_study_keeps_the_name_that_its_journal_has(plan_of: Any, tmp_path: Path) -> None:
+    (tmp_path / "before").mkdir()
+    open_study(tmp_path / "before" / "study.journal", plan_of().objectives)
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert open_study(tmp_path / "after" / "study.journal", plan_of().objectives).study_name == "before"
+
+
+def test_what_a_journal_writes_together_costs_one_wait_for_the_disk(
+    plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of()
+    study = open_study(tmp_path / "study.journal", plan.objectives)
+    number = ask(study, plan.space, 0).number
+    waits: list[int] = []
+    monkeypatch.setattr(os, "fsync", waits.append)
+    many = {f"measure {k}": 0.5 for k in range(30)}
+    bound = Constraint("accuracy", ">=", 0.9)
+    tell(study, number, model("done", accuracy=0.8, eod=0.1, **many), plan.objectives, [bound])
+    assert len(waits) == 3, "attributes, constraints, state"
 
 
 def test_an_undefined_constraint_is_no_result(plan_of: Any, tmp_path: Path) -> None:

@@ -64,10 +64,12 @@ class Sweep:
     def told(self) -> list[str]:
         return [t.state.name for t in self.study.get_trials()]
 
-    def train(self, proposal: Proposal | None, *, right: int = 30) -> None:
+    def train(self, proposal: Proposal | None, *, right: int = 30, learnt: int | None = None) -> None:
+        """Report two epochs, in which so many answers are right: on validation, and on as many training examples."""
         assert proposal is not None
         for epoch in (1, 2):
-            self.manager.record(proposal, news(proposal, report(epoch, right)))
+            training = {} if learnt is None else report(epoch, learnt).counts
+            self.manager.record(proposal, news(proposal, replace(report(epoch, right), training=training)))
         for student in proposal.students:
             write_checkpoint(student.checkpoint, {})
         self.manager.close(proposal, {}, lost=None)
@@ -587,6 +589,52 @@ def test_a_member_of_the_front_whose_files_are_lost_is_trained_again(
     assert after.manager._front() == ["t0000"]
     assert [r["epoch"] for r in read_records(after.files.reports("t0000"))] == [1, 2]
     assert after.manager.next_proposal().numbers == (3,)
+
+
+def test_one_that_only_training_examples_bring_onto_the_front_is_trained_again_too(begin: Any) -> None:
+    """A front is computed from values on validation, corrected by training examples; the study knows the former."""
+    objectives = {"objectives": ["accuracy", "worst_class_accuracy"]}
+    before = begin(**objectives)
+    for right, learnt in ((36, 32), (34, 38), (20, 20)):
+        before.train(before.manager.next_proposal(), right=right, learnt=learnt)
+    assert before.manager._front() == ["t0000", "t0001"]
+    assert [trial.number for trial in before.study.best_trials] == [0]
+    before.writer.close()
+    before.files.checkpoint("t0001").unlink()
+    begin(**objectives).writer.close()  # killed before it trains
+    after = begin(**objectives)
+    assert [after.state(number) for number in (0, 1, 2)] == ["done", "interrupted", "done"]
+    proposal = after.manager.next_proposal()
+    assert proposal.numbers == (1,)
+    after.train(proposal, right=34, learnt=38)
+    assert after.manager._front() == ["t0000", "t0001"]
+    assert after.manager.next_proposal().numbers == (3,)
+
+
+@pytest.mark.parametrize("name", ["reports", "config"])
+@pytest.mark.parametrize("keep", ["front", "all", "none"])
+def test_what_is_recorded_of_a_trial_outlives_the_front(begin: Any, keep: str, name: str) -> None:
+    """A trial that is no member has no weights, but what it reported can be read."""
+    before = begin(keep=keep)
+    for right in (36, 30):
+        before.train(before.manager.next_proposal(), right=right)
+    assert before.manager._front() == ["t0000"]
+    before.writer.close()
+    getattr(before.files, name)("t0001").unlink()
+    after = begin(keep=keep)
+    assert [after.state(number) for number in (0, 1)] == ["done", "interrupted"]
+    after.train(after.manager.next_proposal(), right=30)
+    assert [r["epoch"] for r in read_records(after.files.reports("t0001"))] == [1, 2]
+    assert after.manager.next_proposal().numbers == (2,)
+
+
+def test_where_all_weights_are_kept_all_are_missed(begin: Any) -> None:
+    before = begin(keep="all")
+    for right in (36, 30):
+        before.train(before.manager.next_proposal(), right=right)
+    before.writer.close()
+    before.files.checkpoint("t0001").unlink()
+    assert begin(keep="all").state(1) == "interrupted"
 
 
 def test_where_no_weights_are_kept_none_are_missed(begin: Any) -> None:

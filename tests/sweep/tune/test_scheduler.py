@@ -5,6 +5,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from ray.tune.trainable.metadata import _TrainingRunMetadata
 
 from kdtune.sweep import search
 from kdtune.sweep.remote.allotment import Allotment, Node
@@ -28,6 +29,23 @@ def test_a_trial_ends_when_goes_on_says_no() -> None:
     decisions = [scheduler.on_trial_result(None, Played(), {"epoch": epoch}) for epoch in (1, 2)]
     assert decisions == ["CONTINUE", "STOP"]
     assert asked == [("carrier-1", 1), ("carrier-1", 2)]
+
+
+def test_tune_forgets_the_results_of_trials_that_have_ended() -> None:
+    """Not yet those of the last one: Tune tells the searcher after the scheduler."""
+    trials = [MagicMock(run_metadata=_TrainingRunMetadata()) for _ in range(3)]
+    scheduler = AskingScheduler(lambda *_: True)
+    for trial in trials:
+        trial.run_metadata.last_result = {"students": "[]"}
+        trial.run_metadata.update_metric("time_total_s", 1.5)
+    scheduler.on_trial_complete(None, trials[0], {})
+    scheduler.on_trial_error(None, trials[1])
+    scheduler.on_trial_complete(None, trials[2], {})
+    kept = [
+        (len(known.last_result), len(known.metric_analysis), len(known.metric_n_steps))
+        for known in (trial.run_metadata for trial in trials)
+    ]
+    assert kept == [(0, 0, 0), (0, 0, 0), (1, 1, 1)]
 
 
 def test_the_scheduler_takes_any_metric_and_has_none() -> None:

@@ -1,4 +1,4 @@
-"""One table of actions makes bindings, help, footer, palette and the README's keys."""
+"""One table of actions makes bindings, help, footer, palette and the keys of docs/monitor.md."""
 
 from tests.tui.driving import turn
 from tui.actions.action import FORBIDDEN_KEYS, bindings, footer, groups, markdown

@@ -164,6 +164,28 @@ def test_a_low_panel_has_two_ticks(low: float, span: float) -> None:
     assert len(raster.ticks(low, low + span, 2)) == 2
 
 
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        ([-0.5, 0.5], ["-0.5", "0.5"]),
+        ([0.25, 0.5, 0.75], ["0.25", "0.50", "0.75"]),
+        ([1, 2, 3], ["1", "2", "3"]),
+        ([0.0, 0.05], ["0", "0.05"]),
+    ],
+)
+def test_labels_of_ticks_say_their_values(marks: list[float], expected: list[str]) -> None:
+    assert raster.tick_labels(marks) == expected
+
+
+@given(st.floats(-2, 2), st.floats(0.01, 3), st.integers(2, 8))
+def test_no_label_is_another_value_than_its_tick(low: float, span: float, most: int) -> None:
+    marks = raster.ticks(low, low + span, most)
+    labels = raster.tick_labels(marks)
+    assert len(set(labels)) == len(labels)
+    for mark, label in zip(marks, labels, strict=True):
+        assert float(label) == pytest.approx(mark, abs=2e-4 + 0.01 * abs(mark))
+
+
 def test_a_robust_scale_leaves_the_first_epoch_out_and_says_so() -> None:
     line = [0.9, 0.10, 0.11, 0.12, 0.11, 0.10, 0.09, 0.10]
     scale, beyond = Scale.robust(line)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from kdtune.runs.state import RunState
-from tui.state.journal import Journal, steps_with_times
+from tui.state.journal import Journal
 
 
 def folded(*events: dict[str, Any]) -> tuple[Journal, RunState]:
@@ -57,14 +57,12 @@ def test_a_killed_driver_worked_until_its_last_event() -> None:
 def test_a_driver_killed_while_it_prepared_is_noticed() -> None:
     journal, state = folded(STARTED[0], STARTED[1], run(100, "preparing", "data: x"))
     assert journal.elapsed(state, None) == 5
-    assert [step.text for step in journal.steps] == ["data: x"]
+    assert state.steps == [(100.0, "data: x")]
 
 
 def test_steps_have_their_durations() -> None:
-    journal, _ = folded(*STARTED[:2])
-    assert [(step.text, took) for step, took in steps_with_times(journal.steps, 12.0)] == [
-        ("data: x", 5.0), ("starting Ray", 7.0),
-    ]  # fmt: skip
+    _, state = folded(*STARTED[:2])
+    assert state.preparation(12.0) == [("data: x", 5.0), ("starting Ray", 7.0)]
 
 
 def test_growth_of_the_front_and_failures_are_told() -> None:

@@ -12,7 +12,7 @@ from kdtune.text import plain
 from ...drawing import raster
 from ...drawing.canvas import Canvas
 from ...drawing.text import fit, number, width
-from ...state.view import EPOCH
+from ...state.view import CENTRE, EPOCH
 from ..frame import Frame
 from .bias import window
 
@@ -54,14 +54,21 @@ class _Map:
         label = min(longest, max(6, frame.width // 5), 20)
         if half:  # each row names both of its classes
             label = min(2 * longest + 1, max(13, frame.width // 3), 33)
-        model = frame.cursor
-        epochs = max(reports, model.epochs if model is not None else 1)
+        epochs = frame.axis_epochs
         room = max(1, frame.width - label - 1 - _NUMBER)
         shown = np.arange(reports)
         if epochs > room:
             count = max(1, round(room * reports / epochs))
             shown = np.unique(np.linspace(0, reports - 1, count).round().astype(int))
         return cls(half, label, max(1, min(12, room // epochs)), rows, shown)
+
+    def columns(self, epochs: int) -> int:
+        """Return how many cells an axis of so many epochs has."""
+        return max(1, round(len(self.shown) * epochs / max(1, int(self.shown[-1]) + 1)))
+
+    def column_of(self, epoch: int) -> int:
+        """Return the number of the cell that shows an epoch, or the one nearest to it."""
+        return int(np.abs(self.shown + 1 - epoch).argmin())
 
 
 def class_map(frame: Frame) -> Canvas:
@@ -82,8 +89,11 @@ def class_map(frame: Frame) -> Canvas:
     pairs = (len(names) + per_row - 1) // per_row
     visible, hidden = window(pairs, plan.rows, frame.scrolled("class_map", pairs, plan.rows))
     shades = raster.levels(table[:, plan.shown], 0.0, 1.0, _LEVELS)
-    canvas.plots.append((left, 1, plan.cell * len(plan.shown), plan.rows))
     tall = max(1, min(_TALLEST, plan.rows // max(1, len(visible)))) if not hidden else 1
+    # Its cross-hair goes from the middle of the first epoch's cell to that of the last one's, as in the other charts.
+    inset, epochs = (plan.cell - 1) // 2, frame.axis_epochs
+    canvas.plots.append((left + inset, 1, plan.cell * (plan.columns(epochs) - 1) + 1, len(visible) * tall))
+    epoch = min(frame.cross_epoch() or len(reports), len(reports))
     for k, place in enumerate(visible):
         y = 1 + k * tall
         if place < 0:
@@ -93,7 +103,7 @@ def class_map(frame: Frame) -> Canvas:
         classes = [int(c) for c in order[place * per_row : (place + 1) * per_row]]
         middle = y + (tall - 1) // 2
         _name_classes(canvas, middle, [names[c] for c in classes], plan)
-        canvas.right(canvas.width, middle, glyphs.text(number(float(table[classes[0], -1]), 2)), "dim")
+        canvas.right(canvas.width, middle, glyphs.text(number(float(table[classes[0], epoch - 1]), 2)), "dim")
         if plan.half:
             _half_row(
                 canvas, left, y, shades[classes[0]], shades[classes[1]] if classes[1:] else None, plan.cell
@@ -105,7 +115,13 @@ def class_map(frame: Frame) -> Canvas:
         last = int(plan.shown[-1]) + 1
         _epoch_axis(canvas, 1 + len(visible) * tall, left, plan.cell, len(plan.shown), last)
     if frame.view.crosshair:
-        _map_read_out(frame, canvas, reports, names, order)
+        at = plan.column_of(epoch)
+        canvas.put(
+            left + inset + at * plan.cell, 1 + len(visible) * tall, "^" if glyphs.ascii else "▴", "accent"
+        )
+        place = visible[round((1 - frame.view.cross.get(EPOCH, CENTRE)[1]) * (len(visible) - 1))]
+        if place >= 0:
+            _map_read_out(frame, canvas, reports[epoch - 1], names, int(order[place * per_row]))
     return canvas
 
 
@@ -195,15 +211,11 @@ def _epoch_axis(canvas: Canvas, y: int, x: int, cell: int, columns: int, last: i
         canvas.text(x + 2, y, text, "label")
 
 
-def _map_read_out(
-    frame: Frame, canvas: Canvas, reports: list[Report], names: list[str], order: npt.NDArray[np.int64]
-) -> None:
-    x, y = frame.view.cross.get(EPOCH, (1.0, 1.0))
-    epoch = 1 + round(x * (len(reports) - 1))
-    index = int(order[round((1 - y) * (len(order) - 1))])
-    counts = reports[epoch - 1].counts[ALL]
+def _map_read_out(frame: Frame, canvas: Canvas, report: Report, names: list[str], index: int) -> None:
+    counts = report.counts[ALL]
     hits, examples = int(counts.hits[0, index]), int(counts.examples[0, index])
-    text = f"{names[index]}  epoch {epoch}: {hits} of {examples} right = {number(float(counts.class_accuracy[index]))}"
+    share = number(float(counts.class_accuracy[index]))
+    text = f"{names[index]}  epoch {report.epoch}: {hits} of {examples} right = {share}"
     canvas.text(0, 0, fit(frame.glyphs.text(text), canvas.width), "accent")
 
 
@@ -213,7 +225,7 @@ def disagreement(frame: Frame) -> Canvas:
     if canvas is not None:
         return canvas
     model = frame.cursor
-    report = reports[-1]
+    report = frame.at_cross(reports)[-1]
     if not report.disagreement:
         baseline = model is not None and model.kind != "student"
         hint = (

@@ -43,7 +43,7 @@ def bias(frame: Frame) -> Canvas:
         return empty
     model = frame.cursor
     assert model is not None
-    report = frame.reports_of(model.id)[-1]
+    report = frame.at_cross(frame.reports_of(model.id))[-1]
     values = {kind: bias_of(frame, model, report.counts[ALL], kind) for kind in ("teacher", "nds")}
     known = [kind for kind, found in values.items() if found is not None]
     if not known:
@@ -98,7 +98,7 @@ def _heading(frame: Frame, canvas: Canvas, epoch: int, label: int, shown: list[s
     left = label + 1
     share = (canvas.width - left) // len(shown)
     if label > len(f"{epoch}"):
-        canvas.text(0, 0, f"e{epoch}", "dim")
+        canvas.text(0, 0, f"e{epoch}", "accent" if frame.view.crosshair else "dim")
     for n, kind in enumerate(shown):
         title = f"{_OF_WHAT}, {_TITLES[kind]}"
         if width(title) > share - 1:

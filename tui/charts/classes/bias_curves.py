@@ -47,7 +47,7 @@ def bias_curves(frame: Frame) -> Canvas:
         title = f"class bias against {REFERENCES[kind]}: accuracy of the class ÷ of all"
         panel = Panel(title, lines, [(0.0, "", "axis")])
         height = (k + 1) * canvas.height // len(kinds) - top
-        draw_panel(frame, canvas, panel, top, height, pool, max(model.epochs, len(tables[kind])))
+        draw_panel(frame, canvas, panel, top, height, pool)
     return canvas
 
 

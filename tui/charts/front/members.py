@@ -27,23 +27,32 @@ def front_table(frame: Frame) -> Canvas:
             )
         return frame.nothing("no front yet", "it starts with the first trial that is done and feasible")
     canvas = frame.canvas()
-    shown = front_columns(frame)
+    shown, made = front_columns(frame), made_by(frame)
+    below: dict[str, str] = {}
+    if not set(made) <= {column.name for column in shown}:
+        shown = front_columns(frame, settings=False)
+        below = {member: _made(frame, member, made) for member in store.front}
     heading(frame, canvas, shown)
-    there = {column.name for column in shown}
-    missing = [name for name in made_by(frame) if name not in there]
-    below = {member: _made(frame, member, missing) for member in store.front} if missing else {}
     ids = front_order(store, frame.ids)
-    rows = visible(frame, ids, "front_table", lines=2 if missing else 1)
+    rows = visible(frame, ids, "front_table", lines=2 if below else 1)
     y = draw_rows(frame, canvas, rows, shown, steps=front_steps(frame), below=below)
     if not ids and canvas.height > y + 1:
         canvas.centred(y + 1, "no member of the front passes the filter", "text")
         canvas.centred(y + 2, "esc clears it", "dim")
         return canvas
     for text in _remarks(frame):
-        for line in wrapped(frame.glyphs.text(plain(text)), max(20, canvas.width - 2)):
-            y += 1
-            canvas.text(1, y, line, "dim")
+        lines = _that_fit(frame.glyphs.text(plain(text)), max(20, canvas.width - 2), canvas.height - y - 1)
+        for k, line in enumerate(lines, 1):
+            canvas.text(1, y + k, line, "dim")
+        y += len(lines)
     return canvas
+
+
+def _that_fit(text: str, cells: int, rows: int) -> list[str]:
+    """Return the first sentences of a text that fit into some rows."""
+    while text and len(lines := wrapped(text, cells)) > rows:
+        text = text.rpartition(". ")[0] + "." if ". " in text else ""
+    return lines if text else []
 
 
 def _made(frame: Frame, member: str, names: list[str]) -> str:

@@ -14,6 +14,7 @@ from ...drawing.canvas import Canvas
 from ...drawing.plot import LegendItem, Plot, legend
 from ...drawing.raster import Scale
 from ...drawing.text import fit, number, short
+from ...state.view import CENTRE
 from ..doubt import front_steps, interval
 from ..frame import Frame
 from .names import write_names
@@ -270,11 +271,12 @@ def _signs(frame: Frame, cloud: _Cloud, *, halfway: bool) -> list[LegendItem]:
 
 def _read_out(frame: Frame, canvas: Canvas, plot: Plot, cloud: _Cloud) -> None:
     x, y = cloud.names
-    place = frame.view.cross.get("front", (0.5, 0.5))
+    place = frame.view.cross.get("front", CENTRE)
     at_x, at_y = plot.cross(place)
     distance = np.hypot(plot.x(cloud.xs) - place[0], plot.y(cloud.ys) - place[1])
     text = f"{short(x)} {number(at_x)}  {short(y)} {number(at_y)}"
     if np.isfinite(distance).any():
         k = int(np.nanargmin(distance))
+        canvas.nearest = frame.ids[k]
         text += f"  nearest {frame.ids[k]} {number(float(cloud.xs[k]))} / {number(float(cloud.ys[k]))}"
     canvas.text(0, 0, fit(frame.glyphs.text(text), canvas.width), "accent")

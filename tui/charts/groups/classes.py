@@ -64,13 +64,13 @@ def group_classes(frame: Frame) -> Canvas:
     shown = shown_model(frame)
     if isinstance(shown, Canvas):
         return shown
-    _, reports = shown
+    report = frame.at_cross(shown[1])[-1]
     attribute, canvas, glyphs = frame.attribute, frame.canvas(), frame.glyphs
-    counts = reports[-1].counts.get(attribute)
+    counts = report.counts.get(attribute)
     if counts is None:
         return frame.nothing(f"no counts by {attribute}", "the run's reports do not hold them")
-    title = f"epoch {reports[-1].epoch}   missed share of each class, by {plain(attribute)}"
-    canvas.text(0, 0, fit(glyphs.text(title), canvas.width), "dim")
+    title = f"epoch {report.epoch}   missed share of each class, by {plain(attribute)}"
+    canvas.text(0, 0, fit(glyphs.text(title), canvas.width), "accent" if frame.view.crosshair else "dim")
     names = [plain(name) for name in frame.store.record.classes]
     groups = [plain(name) for name in frame.store.record.attributes[attribute]]
     plan = _Layout.of(canvas.width, names, groups)

@@ -15,7 +15,7 @@ from ...drawing.canvas import Canvas
 from ...drawing.plot import Plot, legend
 from ...drawing.raster import Scale
 from ...drawing.text import fit, number, short, width
-from ...state.view import EPOCH
+from ...state.view import CENTRE, EPOCH
 from ..frame import REFERENCES, Frame
 
 Floats = npt.NDArray[np.float64]
@@ -122,7 +122,7 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     plot = Plot(
         canvas,
         glyphs,
-        Scale(1.0, float(max(model.epochs, len(line), 2))),
+        Scale(1.0, float(frame.axis_epochs)),
         scale if log else scale.clamp(0.0, 1.0),
         box=(0, top, canvas.width, height),
         x_label="epoch",
@@ -146,8 +146,8 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     plot.curve(epochs, line, "series0")
     plot.dashes(epochs.tolist(), chance, glyphs.glyph("chance"), "warn")
     if frame.view.crosshair:
-        x, _ = plot.cross(frame.view.cross.get(EPOCH, (0.5, 0.5)))
-        k = max(1, min(len(line), round(x))) - 1
+        plot.cross(frame.view.cross.get(EPOCH, CENTRE))
+        k = min(len(line), frame.cross_epoch() or 1) - 1
         text = f"epoch {k + 1}  {number(line[k])} [{number(low[k])}, {number(high[k])}]  chance {number(chance[k])}"
         canvas.text(0, top, fit(glyphs.text(text), canvas.width), "accent")
 

@@ -1,4 +1,7 @@
-"""Groups at the last epoch: the gaps between them with intervals and chance floors, their sizes and accuracies."""
+"""Groups at one epoch, the last one or that under the cross-hair.
+
+The gaps between them with intervals and chance floors, their sizes and accuracies.
+"""
 
 import math
 
@@ -17,18 +20,19 @@ from .gaps import gap_names, shown_model
 
 
 def groups(frame: Frame) -> Canvas:
-    """Draw the last report's gaps with their intervals, and each group's size and accuracy."""
+    """Draw a report's gaps with their intervals, and each group's size and accuracy."""
     shown = shown_model(frame)
     if isinstance(shown, Canvas):
         return shown
     model, reports = shown
     canvas = frame.canvas()
-    report = reports[-1]
+    report = frame.at_cross(reports)[-1]
     y = 0
     label = _label(frame)
     names = gap_names(frame)
     values = [v for name in names for v in _extent(frame, model, report.epoch, name)]
     top = max([0.05, *(v for v in values if not math.isnan(v))])
+    canvas.text(0, y, fit(f"epoch {report.epoch}", label), "accent" if frame.view.crosshair else "dim")
     canvas.text(label, y, fit(_legend(frame), canvas.width - label), "dim")
     y += 1
     for name in names:
@@ -58,8 +62,14 @@ def _legend(frame: Frame) -> str:
     return f"{interval} 95 %  {sign('vdotted')} chance  {sign('teacher')} teacher  {sign('nds')} {REFERENCES['nds']}"
 
 
+def _value(frame: Frame, model: ModelState, epoch: int, name: str) -> float:
+    """Return a measure at an epoch; NaN where it is undefined or was not reported."""
+    line = frame.store.series(model.id, name)
+    return float(line[epoch - 1]) if 0 < epoch <= len(line) else math.nan
+
+
 def _extent(frame: Frame, model: ModelState, epoch: int, name: str) -> list[float]:
-    found = [frame.store.value(model.id, name)]
+    found = [_value(frame, model, epoch, name)]
     doubt = frame.doubts.get((model.id, epoch, name))
     if doubt is not None:
         found += [doubt.high, doubt.chance]
@@ -74,7 +84,7 @@ def _gap_row(
     frame: Frame, canvas: Canvas, y: int, left: int, model: ModelState, epoch: int, name: str, top: float
 ) -> None:
     glyphs, store = frame.glyphs, frame.store
-    value = store.value(model.id, name)
+    value = _value(frame, model, epoch, name)
     doubt = frame.doubts.get((model.id, epoch, name))
     text = number(value)
     if doubt is not None:

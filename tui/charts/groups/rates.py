@@ -36,7 +36,6 @@ def group_rates(frame: Frame) -> Canvas:
     first = frame.view.rate % len(RATES)
     panels = max(1, min(len(RATES), canvas.height // _ROWS))
     chosen = frame.chosen_class(attribute)
-    epochs = max(model.epochs, len(reports))
     for k in range(panels):
         top = k * canvas.height // panels
         name = RATES[(first + k) % len(RATES)]
@@ -50,7 +49,7 @@ def group_rates(frame: Frame) -> Canvas:
             or [np.zeros(0)]
         )
         panel = Panel(_title(frame, attribute, name, chosen), lines, bounds=(0.0, 1.0))
-        draw_panel(frame, canvas, panel, top, (k + 1) * canvas.height // panels - top, pool, epochs)
+        draw_panel(frame, canvas, panel, top, (k + 1) * canvas.height // panels - top, pool)
     return canvas
 
 

@@ -68,18 +68,22 @@ def columns(frame: Frame) -> list[Column]:
     return _fitting(frame, [*offers, *_further(frame)])
 
 
-def front_columns(frame: Frame) -> list[Column]:
-    """Return the columns of the front's table that fit: what made each member, and what it reaches."""
+def front_columns(frame: Frame, *, settings: bool = True) -> list[Column]:
+    """Return the columns of the front's table that fit: what made each member, and what it reaches.
+
+    Args:
+        settings: whether there are columns of what made each member.
+    """
     store = frame.store
     offers: Offers = [(50 + k, _objective(frame, name)) for k, name in enumerate(store.record.objectives)]
     offers.append((1, Column("#step", "step", 4, blank=True)))
     if frame.resolution is not None and frame.resolution.known:
         offers += [(60, _verdict(frame, "nds", "to NDS")), (61, _verdict(frame, "teacher", "to teacher"))]
-    made = made_by(frame)
+    made = made_by(frame) if settings else []
     offers += [(11 + k, _setting(frame, name)) for k, name in enumerate(made) if name != "pair"]
     if "pair" in made:
         offers.append((10, _pair("pair", map(plain, store.pairs))))
-    rest = [name for name in store.settings if name not in made]
+    rest = [name for name in store.settings if settings and name not in made]
     offers += [(30 + k, _setting(frame, name)) for k, name in enumerate(rest)]
     return _fitting(frame, [*offers, *_further(frame)])
 

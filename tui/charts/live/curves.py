@@ -9,7 +9,7 @@ from ...drawing.canvas import Canvas
 from ...drawing.plot import Plot, legend
 from ...drawing.raster import Scale
 from ...drawing.text import fit, number, short
-from ...state.view import EPOCH
+from ...state.view import CENTRE, EPOCH
 from ..frame import REFERENCES, Frame
 from ..front.scatter import OPEN_SCALES
 
@@ -85,7 +85,6 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
     y, beyond = Scale.robust(np.concatenate(pool), log=log, margin=0.06)
     if not log and not measure.startswith(OPEN_SCALES):
         y = y.clamp(0.0, 1.0)
-    epochs = max([store.record.epochs, *(len(line) for line in lines.values())])
     arrow = "↑ better" if store.direction(measure) == "max" else "↓ better"
     name = (
         short(measure)
@@ -95,7 +94,7 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
     plot = Plot(
         canvas,
         frame.glyphs,
-        Scale(1.0, float(max(epochs, 2))),
+        Scale(1.0, float(frame.axis_epochs)),
         y,
         box=(0, top, canvas.width - 2, height),
         x_label="epoch",
@@ -141,8 +140,8 @@ def _read_out(
     compared: list[str],
     top: int,
 ) -> None:
-    x, _ = plot.cross(frame.view.cross.get(EPOCH, (0.5, 0.5)))
-    epoch = max(1, round(x))
+    plot.cross(frame.view.cross.get(EPOCH, CENTRE))
+    epoch = frame.cross_epoch() or 1
     parts = [f"epoch {epoch}"]
     for model_id in compared:
         line = lines[model_id]

@@ -6,6 +6,7 @@ from ...drawing.canvas import Canvas
 from ...drawing.plot import Plot
 from ...drawing.raster import Scale
 from ...drawing.text import number
+from ...state.view import CENTRE
 from ..frame import Frame
 
 
@@ -40,9 +41,16 @@ def hypervolume(frame: Frame) -> Canvas:
     steps_y = np.repeat(volume, 2)[:-1]
     plot.curve(steps_x, steps_y, "accent")
     plot.end(float(done[-1]), float(volume[-1]), frame.glyphs.glyph("front"), "front")
+    ended = sorted((t for t in store.trials if t.state == "done"), key=lambda trial: trial.ended or 0.0)
+    ids = [trial.id for trial in ended]
+    at_end = np.searchsorted(done, np.arange(1, len(ids) + 1), side="right") - 1
+    plot.spots(np.arange(1, len(ids) + 1), np.where(at_end < 0, np.nan, volume[at_end]), ids)
     if frame.view.crosshair:
-        at, _ = plot.cross(frame.view.cross.get("hypervolume", (0.5, 0.5)))
+        if frame.view.cursor in ids:
+            plot.vertical(float(ids.index(frame.view.cursor) + 1), "series0", frame.named(frame.view.cursor))
+        at, _ = plot.cross(frame.view.cross.get("hypervolume", CENTRE))
         before = volume[done <= round(at)]
         text = f"{round(at)} trials  hv {number(float(before[-1]), 4) if len(before) else '–'}"
+        canvas.nearest = ids[max(1, min(len(ids), round(at))) - 1] if ids else None
         canvas.right(canvas.width, 0, frame.glyphs.text(text), "accent")
     return canvas

@@ -5,7 +5,6 @@ from kdtune.text import duration, plain
 from ...drawing import raster
 from ...drawing.canvas import Canvas
 from ...drawing.text import fit, width
-from ...state.journal import steps_with_times
 from ..frame import Frame
 
 _CLOCK = 10
@@ -15,19 +14,19 @@ _CLOCK = 10
 def preparing(frame: Frame) -> Canvas:
     """Draw the steps of the preparation with their times, the current one with a clock that runs."""
     store, glyphs = frame.store, frame.glyphs
-    steps = steps_with_times(store.journal.steps, max(frame.now, store.state.updated or 0.0))
+    steps = store.state.preparation(max(frame.now, store.state.updated or 0.0))
     if not steps or frame.error or frame.loading is not None or store.state.state != "preparing":
         return frame.nothing("no trial yet", store.state.message or "the first one is about to start")
     canvas = frame.canvas()
     canvas.text(0, 0, "preparing", "heading")
     canvas.right(min(canvas.width, _CLOCK + 9), 0, duration(sum(took for _, took in steps)), "dim")
     rows = steps[-max(1, canvas.height - 3) :]
-    for k, (step, took) in enumerate(rows):
+    for k, (what, took) in enumerate(rows):
         last = k == len(rows) - 1
         glyph, style = ("running", "accent") if last else ("done", "good")
         canvas.text(0, 1 + k, glyphs.glyph(glyph), style)
         canvas.right(2 + _CLOCK, 1 + k, duration(took), "text" if last else "dim")
-        said = fit(glyphs.text(plain(step.text)), max(0, canvas.width - _CLOCK - 4))
+        said = fit(glyphs.text(plain(what)), max(0, canvas.width - _CLOCK - 4))
         canvas.text(_CLOCK + 4, 1 + k, said, "strong" if last else "text")
     canvas.text(0, 2 + len(rows), "trials start after the baselines", "dim")
     return canvas

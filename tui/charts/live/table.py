@@ -9,7 +9,7 @@ from kdtune.text import plain, setting
 from ...background.questions import Wish
 from ...drawing import raster
 from ...drawing.canvas import Canvas
-from ...drawing.text import fit, number
+from ...drawing.text import fit, measured, number
 from ...state.store import config_value
 from ..doubt import MOST_MODELS, against, margin, wish_of
 from ..frame import Frame
@@ -181,7 +181,7 @@ def _cell(frame: Frame, model: ModelState, column: Column, steps: Mapping[str, i
             return _beyond_noise(frame, model, column, steps), "dim"
     if column.name in model.values or column.name in store.measures:
         value = model.values.get(column.name, math.nan)
-        text = number(value)
+        text = measured(column.name, value)
         if column.title.endswith(MARGIN):
             around = margin(frame, model, column.name)
             text += " " * 5 if math.isnan(around) else f" ±{number(around, 2).lstrip('0')}"

@@ -15,6 +15,7 @@ from ...drawing.plot import Plot
 from ...drawing.raster import Scale
 from ...drawing.text import fit, number, short, width
 from ...state.store import Store, config_value, numeric
+from ...state.view import CENTRE
 from ..frame import REFERENCES, Frame
 from ..front.scatter import CLOUD_FROM, axes
 
@@ -41,6 +42,8 @@ def _axis_values(
         if _by_powers(frame, name, low, high):
             return _spread(np.log(values), math.log(low), math.log(high)), setting(low), setting(high)
         return _spread(values, low, high), setting(low), setting(high)
+    shown = frame.pairs[1] if name == "pair" else {}
+    raw = [shown.get(str(item), item) for item in raw]
     names = sorted({plain(item) for item in raw})
     place = {item: k / max(1, len(names) - 1) if len(names) > 1 else 0.5 for k, item in enumerate(names)}
     return (
@@ -100,7 +103,8 @@ def parallel(frame: Frame) -> Canvas:
         for row in range(height):
             if canvas.chars[top + row, column] == " ":
                 canvas.put(column, top + row, glyphs.glyph("vline"), "axis")
-    _ends(frame, canvas, 0, columns, [short(name) for name in names], "strong")
+    heads = [frame.pairs[0] if name == "pair" else short(name) for name in names]
+    _ends(frame, canvas, 0, columns, heads, "strong")
     _ends(frame, canvas, 1, columns, highs, "label")
     _ends(frame, canvas, top + height, columns, lows, "label")
     if told:
@@ -199,12 +203,13 @@ def _read_out(
     names: tuple[str, str],
 ) -> None:
     (xs, ys), (name, measure) = places, names
-    place = frame.view.cross.get("slice", (0.5, 0.5))
+    place = frame.view.cross.get("slice", CENTRE)
     at_x, at_y = plot.cross(place)
     distance = np.hypot(plot.x(xs) - place[0], plot.y(ys) - place[1])
     text = f"{short(name)} {setting(at_x)}  {short(measure)} {number(at_y)}"
     if np.isfinite(distance).any():
         k = int(np.nanargmin(distance))
+        plot.canvas.nearest = done[k].id
         text += f"  nearest {done[k].id}: {setting(config_value(done[k], name))} / {number(float(ys[k]))}"
     plot.canvas.text(0, 0, fit(frame.glyphs.text(text), plot.canvas.width), "accent")
 

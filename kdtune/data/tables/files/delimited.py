@@ -13,11 +13,11 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from kdtune.data.tables.cells import Cells, Codebook, tidy
-from kdtune.data.tables.files.encoding import check_encoding, undecodable
+from kdtune.data.tables.cells import Cells, Codebook, tidy_name
+from kdtune.data.tables.files.encoding import check_encoding, is_utf_8, undecodable
 from kdtune.data.tables.files.extra_cells import Column, ends_with_separators, has_row_names
-from kdtune.data.tables.files.form import UTF_8, Form
-from kdtune.data.tables.files.hints import no_header, other_separator, quoted
+from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.hints import comment_mark, no_header, other_separator, quoted
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.errors import DataError
 from kdtune.files import open_regular
@@ -47,7 +47,7 @@ def read_delimited(file: Path, form: Form) -> RawTable:
             message names the line, and the option that may help.
     """
     check_encoding(file, form.encoding)
-    encoding = "utf-8-sig" if form.encoding.lower() in UTF_8 else form.encoding
+    encoding = "utf-8-sig" if is_utf_8(form.encoding) else form.encoding
     try:
         with TextIOWrapper(open_regular(file), encoding, newline="") as text, _no_collection():
             sample = [
@@ -73,6 +73,12 @@ def _no_collection() -> Iterator[None]:
 
 _Row = tuple[int, list[str]]
 """The line on which a row begins, and its cells."""
+
+
+def _without_blanks(line: str) -> str:
+    """Return a line without blanks at its ends, but with its line break."""
+    content = line.rstrip("\r\n")
+    return content.strip(" ") + line[len(content) :]
 
 
 class _Reader:
@@ -137,7 +143,7 @@ class _Reader:
                 self.comments += 1
                 self.skipped += 1
             else:
-                yield line.strip(" ") if strip else line
+                yield _without_blanks(line) if strip else line
 
     def rows(self, text: TextIO) -> Iterator[_Row]:
         """Yield the rows with a value; rows without one are counted, except for blank lines."""
@@ -161,11 +167,12 @@ class _Reader:
     def check_swallowed(self, line: int, cells: Sequence[str]) -> None:
         """Refuse a cell that holds whole rows, because a quote opens in one row and closes in another."""
         for position, cell in enumerate(cells):
-            _, *inner = _LINE_END.split(cell)
+            first, *inner = (part.count(self.separator) for part in _LINE_END.split(cell))
             if not inner or len(cells) < 2:
                 continue
-            *whole, last = (part.count(self.separator) for part in inner)
-            if last == position and all(count == len(cells) - 1 for count in whole):
+            *whole, last = inner
+            most = len(cells) - 1
+            if first == most - position and last == position and all(count == most for count in whole):
                 raise self.refused(
                     line,
                     f"a quote opens here and closes {len(inner)} line{'s' if len(inner) > 1 else ''} later, so that it "
@@ -180,7 +187,7 @@ class _Reader:
         line, cells = header
         if not self.form.header:
             names = list(self.form.columns or ())
-            if [tidy(cell) for cell in cells] == names:
+            if [tidy_name(cell) for cell in cells] == names:
                 raise self.refused(line, "this is a header: leave out `header: none` and `columns`")
             self.check_width(header, names)
             return names, header
@@ -244,15 +251,17 @@ class _Reader:
         if not self.form.header:
             source = f"`columns` names {len(names)}"
         elif len(names) == 1:
-            source = (
-                f"the header names one column ({tidy(names[0])!r}): remove that line if it is not the header"
-            )
+            source = f"the header names one column ({tidy_name(names[0])!r}): remove that line if it is not the header"
         else:
             source = f"the header names {len(names)} columns"
         raise self.refused(
             line,
             f"{len(cells)} cell{'s' if len(cells) != 1 else ''}, but {source}"
-            + other_separator(self.sample, self.separator),
+            + (
+                (self.form.header and comment_mark(names[0]))
+                or comment_mark(cells[0])
+                or other_separator(self.sample, self.separator)
+            ),
         )
 
     def refused(self, line: int, why: str) -> DataError:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kdtune.data.tables.cells import Codebook, tidy
+from kdtune.data.tables.cells import Codebook, tidy_name
 
 Column = tuple[NDArray[np.int64], Codebook]
 """For each row the position of its raw cell, and the distinct cells."""
@@ -47,7 +47,7 @@ def has_row_names(
         return True
     rows = csv.reader(sample, delimiter=separator)
     blanks = {cell.startswith(" ") for row in rows for cell in row[1:]}
-    return _counts_rows(columns[0]) and not _ID.search(tidy(names[0])) and len(blanks) == 1
+    return _counts_rows(columns[0]) and not _ID.search(tidy_name(names[0])) and len(blanks) == 1
 
 
 def _counts_rows(column: Column) -> bool:

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from kdtune.data.tables.cells import MISSING_MARKERS, Missing, tidy
+from kdtune.data.tables.cells import MISSING_MARKERS, Missing, tidy_name
 from kdtune.errors import DataError
 
 _SPELLED_OUT = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " ", "comma": ",", "semicolon": ";"}
 """Other ways to write a separator."""
-
-UTF_8 = ("utf-8", "utf8", "utf_8", "utf-8-sig", "utf_8_sig")
 
 
 @dataclass(frozen=True)
@@ -61,13 +59,13 @@ class Form:
             raise DataError(f"separator: {separator!r} is a character of the cells themselves")
         try:
             "".encode(encoding)
-        except LookupError:
+        except (LookupError, ValueError):
             raise DataError(
                 f"encoding: {encoding!r} is unknown: write utf-8, latin-1, cp1252, utf-16 or another of Python's"
             ) from None
         if comment is not None and not comment.strip():
             raise DataError('comment: write what comment lines begin with, as in `comment: "#"`')
-        names = None if columns is None else tuple(tidy(str(name)) for name in columns)
+        names = None if columns is None else tuple(tidy_name(str(name)) for name in columns)
         if has_header and names is not None:
             raise DataError(
                 "columns: the first line already names them: leave `columns` out, or set `header: none` as well"

@@ -1,12 +1,14 @@
 """Guesses why a text file does not read as a table: another separator, or no header."""
 
 import csv
+import re
 from collections.abc import Sequence
 
-from kdtune.data.tables.cells import tidy
+from kdtune.data.tables.cells import tidy, tidy_name
 from kdtune.data.tables.numbers import number
 
-_SEPARATORS = (";", "\t", "|", ",", " ")
+_SEPARATORS = (";", "\t", "|", ",", " ", "~", "^", ":")
+_COMMENT = re.compile(r"[#%|!;*]|//|--")
 
 
 def quoted(separator: str) -> str:
@@ -28,6 +30,12 @@ def other_separator(sample: Sequence[str], separator: str) -> str:
     return ""
 
 
+def comment_mark(cell: str) -> str:
+    """Return the remedy if a line begins with this cell as comments do, else an empty text."""
+    mark = _COMMENT.match(cell.strip())
+    return f'; if it is a comment, set `comment: "{mark[0]}"`' if mark else ""
+
+
 def no_header(names: Sequence[str], first: Sequence[str], decimal: str) -> str:
     """Return the remedy if the first line seems to hold data instead of names, else an empty text.
 
@@ -36,7 +44,7 @@ def no_header(names: Sequence[str], first: Sequence[str], decimal: str) -> str:
         first: the cells of the line after it.
         decimal: the decimal sign.
     """
-    tidied = [tidy(name) for name in names]
+    tidied = [tidy_name(name) for name in names]
     same = set(tidied) & {tidy(cell) for cell in first} - {""}
     if not same and not any(number(name, decimal) is not None for name in tidied):
         return ""

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kdtune.data.tables.cells import Cells, tidy
+from kdtune.data.tables.cells import Cells, tidy, tidy_name
 from kdtune.data.tables.numbers import canonical
 from kdtune.errors import DataError, did_you_mean
 
 _MOST_NAMES = 30
 """A message lists no more columns than this."""
+
+_ONE_COLUMN = "; if a character separates more columns in it, name that character under `separator`"
 
 _YES, _NO = ("yes", "true", "on"), ("no", "false", "off")
 """What YAML reads as true and false, in whatever case."""
@@ -94,9 +96,10 @@ class RawTable:
         for name in names:
             if name not in self.order:
                 shown = ", ".join(self.order[:_MOST_NAMES]) + (", …" if len(self.order) > _MOST_NAMES else "")
+                doubt = self.doubt or (_ONE_COLUMN if len(self.order) == 1 else "")
                 raise DataError(
                     f"{self.prefix}there is no column {name!r}, named by {key!r}{did_you_mean(name, self.order)} "
-                    f"(columns: {shown}){self.doubt}"
+                    f"(columns: {shown}){doubt}"
                 )
 
     def named(self, asked: Sequence[object], key: str) -> list[str]:
@@ -106,7 +109,7 @@ class RawTable:
             DataError: a truth value stands for no column, or for several.
         """
         names = []
-        for name in asked:
+        for name in (tidy_name(name) if isinstance(name, str) else name for name in asked):
             found = spelled(name, self.order)
             if found is None and isinstance(name, bool):
                 raise DataError(
@@ -155,12 +158,12 @@ class RawTable:
         indices: dict[str, str] = {}
         reasons, extra = dict(index or {}), list(left_out)
         for position, (raw, column) in enumerate(zip(names, cells, strict=True)):
-            name = tidy(raw)
+            name = tidy_name(raw)
             if not name:
                 if isinstance(column, Cells) and not column.values:
                     extra.append(f"column {position + 1} (no name, no values)")
                     continue
-                name = _free_name(position, {tidy(other) for other in names})
+                name = _free_name(position, {tidy_name(other) for other in names})
                 reasons.setdefault(position, "index" if position == 0 else "no name")
             elif is_nameless(name):
                 reasons.setdefault(position, "index")
