@@ -53,12 +53,14 @@ def start(kind: str, name: str, folder: Path, *, trial: bool) -> tuple[float | N
             [sys.executable, "-m", "kdtune.cli", *MEANT[kind], name], cwd=folder, stdout=out, stderr=out
         )
     took = None
-    while took is None and process.poll() is None and time.monotonic() - begun < LIMIT:
-        time.sleep(0.25)
-        if re.search(wanted, _said(folder, name, log)):
-            took = time.monotonic() - begun
-    said = _said(folder, name, log)
-    _end(process)
+    try:
+        while took is None and process.poll() is None and time.monotonic() - begun < LIMIT:
+            time.sleep(0.25)
+            if re.search(wanted, _said(folder, name, log)):
+                took = time.monotonic() - begun
+        said = _said(folder, name, log)
+    finally:
+        _end(process)
     words = [match.group() for match in re.finditer(FAILED, said)]
     return took, words if took is not None else [*words, *log.read_text(encoding="utf-8").splitlines()[-1:]]
 

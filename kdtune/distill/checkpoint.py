@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from kdtune.distill.config import Job
+from kdtune.distill.one_copy import content_to_host
 from kdtune.distill.torch_file import read_torch
 from kdtune.errors import KdtuneError
 from kdtune.files import write_bytes
@@ -52,9 +53,12 @@ def save_checkpoint(
 
 
 def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Write a checkpoint's content; a reader sees the old file or the new one, never a mixture."""
+    """Write a checkpoint's content; a reader sees the old file or the new one, never a mixture.
+
+    Tensors leave a device in one copy.
+    """
     buffer = io.BytesIO()
-    torch.save({"form": FORM, **content}, buffer)
+    torch.save({"form": FORM, **content_to_host(content)}, buffer)
     durable = time.monotonic() - _Synced.at >= _SYNC_SECONDS
     write_bytes(path, buffer.getvalue(), durable=durable)
     if durable:

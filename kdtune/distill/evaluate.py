@@ -61,15 +61,11 @@ def predict_logits(
     return torch.cat(outputs)
 
 
-def classes_of(logits: Tensor) -> np.ndarray:
-    """Return the classes that a model answers, int64 [n], given its logits [n, classes]."""
-    return np.asarray(logits.argmax(dim=1).cpu().numpy())
-
-
 def positions(views: Views, rows: np.ndarray | None = None) -> Tensor:
-    """Return positions of inputs on the device of the views, int64 [n]: those in `rows`, or all."""
-    at = torch.arange(len(views)) if rows is None else torch.from_numpy(rows)
-    return at.to(views.device)
+    """Return positions of inputs where these are stored, int64 [n]: those in `rows`, or all."""
+    if rows is None:
+        return torch.arange(len(views), device=views.stored)
+    return torch.from_numpy(rows).to(views.stored)
 
 
 def count_all(arrays: Arrays, predictions: np.ndarray) -> dict[str, Counts]:

@@ -18,16 +18,32 @@ EXTRAS = ("parameters", "latency", "individual_fairness")
 """Measures of the model itself, taken where training pauses; measures of what it answers are taken at each epoch."""
 
 
+def needs_model(names: tuple[str, ...], *, ended: bool) -> bool:
+    """Return whether one of these measures looks at the model itself."""
+    return ended and bool(set(names) & {"parameters", "latency"})
+
+
+def needs_logits(names: tuple[str, ...]) -> bool:
+    """Return whether one of these measures looks at the validation logits."""
+    return bool(set(names) - {"parameters", "latency"})
+
+
 def measure_extras(
-    names: tuple[str, ...], model: nn.Module, data: DeviceData, logits: Tensor, *, ended: bool = True
+    names: tuple[str, ...],
+    model: nn.Module | None,
+    data: DeviceData,
+    logits: Tensor | None,
+    *,
+    ended: bool = True,
 ) -> dict[str, float]:
-    """Return the requested measures of a trained model with these validation logits [m, classes].
+    """Return the requested measures of a trained model with these validation logits [m, classes], on the host.
 
     `individual_fairness` compares probabilities over the cosine distance of the raw validation inputs, on
     sampled pairs. Names that are not in `EXTRAS` are measures of what the model answers, by their full names (`auc`,
     `ece@race=Caucasian`, `mine@race`).
 
     Args:
+        model, logits: None where `needs_model` or `needs_logits` says that none of these measures looks at it.
         ended: whether training pauses here; else those in `EXTRAS`, which take long, are left out.
 
     Raises:
@@ -39,15 +55,19 @@ def measure_extras(
             case _ if not ended and name in EXTRAS:
                 continue
             case "parameters":
+                assert model is not None
                 values[name] = float(sum(parameter.numel() for parameter in model.parameters()))
             case "latency":
+                assert model is not None
                 values[name] = latency(model, data)
             case "individual_fairness":
-                probabilities = logits.softmax(dim=1).cpu().numpy()
+                assert logits is not None
+                probabilities = logits.softmax(dim=1).numpy()
                 features = data.arrays.validation_inputs.reshape(len(probabilities), -1)
                 values[name] = individual_fairness(probabilities, features, pairs=INDIVIDUAL_FAIRNESS_PAIRS)
     of_answers = [name for name in names if name not in EXTRAS]
     if of_answers:
+        assert logits is not None
         answers = answers_of(data.arrays, logits)
         for name in of_answers:
             values[name] = Objective.parse(name, data.arrays.group_names).answered(answers)
@@ -58,8 +78,8 @@ def answers_of(arrays: Arrays, logits: Tensor) -> Answers:
     """Return what a model with these validation logits [m, classes] answers."""
     return Answers(
         arrays.validation_labels,
-        logits.argmax(dim=1).cpu().numpy(),
-        logits.cpu().double().softmax(dim=1).numpy(),
+        logits.argmax(dim=1).numpy(),
+        logits.double().softmax(dim=1).numpy(),
         arrays.validation_groups,
     )
 

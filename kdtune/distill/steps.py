@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from kdtune.distill.arrays import DeviceData
+from kdtune.distill.batch_counts import count_on_host
 from kdtune.distill.config import Job
 from kdtune.distill.evaluate import autocast
 from kdtune.distill.fused.students import Students
@@ -19,6 +20,7 @@ Step = Callable[[], None]
 def solo_step(job: Job, data: DeviceData) -> Step:
     """Return a step of one student on all of the training data as one batch, with noise as teacher logits."""
     model = initial_model(job, data)
+    count_on_host(model)
     optimizer = make_optimizer(model.parameters(), job.train)
     inputs, soft = _batch(job, data)
 
@@ -36,6 +38,7 @@ def solo_step(job: Job, data: DeviceData) -> Step:
 def fused_step(job: Job, data: DeviceData, students: int) -> Step:
     """Return the same step of several students as one."""
     together = Students([job] * students, data)
+    count_on_host(together.module)
     inputs, soft = _batch(job, data)
 
     def step() -> None:

@@ -12,15 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import DeviceData
+from kdtune.distill.batch_counts import counted_on_host
 from kdtune.distill.checkpoint import load_checkpoint, save_checkpoint
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diverged
-from kdtune.distill.evaluate import autocast, classes_of, count_training, predict_logits
-from kdtune.distill.extras import measure_extras
+from kdtune.distill.epoch_result import results_of
+from kdtune.distill.evaluate import autocast, predict_logits
+from kdtune.distill.extras import measure_extras, needs_logits
 from kdtune.distill.losses.criterion import Criterion
 from kdtune.distill.optimizers import make_optimizer
 from kdtune.distill.teacher import TeacherSignal
@@ -96,32 +98,31 @@ class Training:
         """
         job, data, epoch = self.job, self.data, self.epoch + 1
         started = time.perf_counter()
-        loss, rate = self._train_epoch() if job.weights is None else (math.nan, 0.0)
+        loss, seen, rate = self._train_epoch() if job.weights is None else (torch.full((), math.nan), 1, 0.0)
         self.model.eval()
         logits = predict_logits(self.model, data.validation, data.device, precision=job.train.precision)
-        if why := why_diverged(job, epoch, loss, logits):
+        counted = None
+        if epoch == job.train.epochs and job.distillation is not None:
+            rows = data.arrays.counted_training
+            counted = predict_logits(
+                self.model, data.train, data.device, precision=job.train.precision, rows=rows
+            )[None]
+        keep = needs_logits(self.extras)
+        labels = data.validation_labels
+        [result] = results_of(loss[None], seen, logits[None], labels, counted, keep_logits=keep)
+        if why := why_diverged(job, epoch, result):
             raise DivergedError(why)
         report = report_of(
             data,
-            logits,
+            result,
             None if self.teacher is None else self.teacher.validation_predictions,
             epoch=epoch,
             seconds=time.perf_counter() - started,
-            train_loss=loss,
             learning_rate=rate,
             last=epoch == job.train.epochs,
         )
-        if epoch == job.train.epochs and job.distillation is not None:
-            counted = predict_logits(
-                self.model,
-                data.train,
-                data.device,
-                precision=job.train.precision,
-                rows=data.arrays.counted_training,
-            )
-            report = replace(report, training=count_training(data.arrays, classes_of(counted)))
         ended = epoch in (*self.rungs, job.train.epochs)
-        scalars = measure_extras(self.extras, self.model, data, logits, ended=ended)
+        scalars = measure_extras(self.extras, self.model, data, result.logits, ended=ended)
         report = replace(report, scalars=scalars)
         self.reports.append(report)
         if self.checkpoint is not None:
@@ -137,7 +138,8 @@ class Training:
                 on_report(report)
         return self.model.eval()
 
-    def _train_epoch(self) -> tuple[float, float]:
+    def _train_epoch(self) -> tuple[Tensor, int, float]:
+        """Return the sum of the losses, of how many examples, and the last learning rate."""
         job, data = self.job, self.data
         self.model.train()
         # Dropout draws from torch's global generator, whose state no checkpoint holds.
@@ -150,26 +152,27 @@ class Training:
             features = features.to(data.device)
         total, seen = torch.zeros((), device=data.device), 0
         rate = job.train.lr
-        for factor, indices, inputs in batches(job, data, self.epoch):
-            rate = job.train.lr * factor
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            with autocast(data.device, job.train.precision):
-                logits = self.model(inputs)
-            loss = self.criterion(
-                logits.float(),
-                None if soft is None else soft[indices],
-                None if features is None else features[indices],
-                data.labels[indices],
-                indices,
-            )
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimizer.step()
-            total += loss.detach() * len(indices)
-            seen += len(indices)
-            self.on_batch()
-        return float(total) / seen, rate
+        with counted_on_host(self.model):
+            for factor, indices, inputs in batches(job, data, self.epoch):
+                rate = job.train.lr * factor
+                for group in self.optimizer.param_groups:
+                    group["lr"] = rate
+                with autocast(data.device, job.train.precision):
+                    logits = self.model(inputs)
+                loss = self.criterion(
+                    logits.float(),
+                    None if soft is None else soft[indices],
+                    None if features is None else features[indices],
+                    data.labels[indices],
+                    indices,
+                )
+                self.optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                self.optimizer.step()
+                total.add_(loss.detach(), alpha=len(indices))
+                seen += len(indices)
+                self.on_batch()
+        return total, seen, rate
 
     def _resume(self, checkpoint: Path) -> None:
         self.reports = load_checkpoint(

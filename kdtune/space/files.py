@@ -120,6 +120,15 @@ class OwnNormalisation(Strict):
         BeforeValidator(_as_list, json_schema_input_type=float | list[float]),
     ]
 
+    @model_validator(mode="after")
+    def _on_the_scale(self) -> "OwnNormalisation":
+        if max(map(abs, self.mean), default=0) > 1:
+            raise ValueError(
+                f"a mean of {max(self.mean, key=abs):g} is not on the 0..1 scale: divide mean and std by 255 if they "
+                "are those of pixels from 0 to 255"
+            )
+        return self
+
 
 class TeacherSpec(FromFile):
     """Teachers: those from files, and what differs in the training of the others, as any setting of `train`.

@@ -104,6 +104,28 @@ def _model_at(path: Sequence[str | int]) -> type[BaseModel]:
     return models.get(path[0], Space) if len(path) > 1 else Space
 
 
+class _TwiceError(Exception):
+    """A key is written twice in one mapping, of which YAML's readers take the second without a word."""
+
+    def __init__(self, key: str, line: int) -> None:
+        super().__init__(key)
+        self.key, self.line = key, line
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain YAML, and refuses a key that is written twice."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Compose a mapping; keys that a merge (`<<`) brings in come later, and may be replaced."""
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise _TwiceError(key.value, key.start_mark.line + 1)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+        return node
+
+
 def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space, str]:
     """Return the space of a file, or of a ready one by name, with `KEY=VALUE` overrides; and its short name.
 
@@ -132,9 +154,11 @@ def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space,
             )
         text, source = ready[name_or_file], f"{name_or_file}.yaml"
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _Loader)
     except RecursionError:
         raise SpaceError(f"{source}: nested too deeply to be a search space") from None
+    except _TwiceError as error:
+        raise SpaceError(f"{source}: line {error.line}: {error.key!r} is written twice: keep one") from None
     except Exception as error:  # beside its own errors, PyYAML lets through what dates and numbers raise
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}:" if mark is not None else ""
@@ -161,7 +185,9 @@ def _override(content: Any, override: str) -> None:
     if not equals or not key:
         raise SpaceError(f"--set {override!r}: write KEY=VALUE, as in --set budget.trials=10")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _Loader)
+    except _TwiceError as error:
+        raise SpaceError(f"--set {override!r}: {error.key!r} is written twice: keep one") from None
     except Exception:  # see `read_space`
         raise SpaceError(f"--set {override!r}: {text!r} is not a YAML value") from None
     *parents, last = key.split(".")

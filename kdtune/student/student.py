@@ -185,8 +185,8 @@ def views_of(inputs: Tensor, config: Mapping[str, Any]) -> Views:
     return Views(inputs, mean=normalisation.get("mean"), std=normalisation.get("std"))
 
 
-def load_student(path: str | Path) -> Student:
-    """Open a student that `kdtune export` wrote.
+def load_student(path: str | Path, *, device: torch.device | str = "cpu") -> Student:
+    """Open a student that `kdtune export` wrote, ready on a device.
 
     Raises:
         BundleError: the folder is not an exported student, is damaged, was written by a newer kdtune, or has an
@@ -210,7 +210,7 @@ def load_student(path: str | Path) -> Student:
             f"{folder}: {WEIGHTS} does not fit {CONFIG} (architecture {config['architecture']!r}): "
             f"{_first_problem(error)}; export the student again"
         ) from None
-    return Student(module, config, read_json(folder / METRICS))
+    return Student(module, config, read_json(folder / METRICS)).to(device)
 
 
 def _module(config: Mapping[str, Any]) -> nn.Module:

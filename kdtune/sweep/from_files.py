@@ -145,7 +145,8 @@ def check_knows(space: Space, role: str, job: Job, dataset: Dataset, say: Callab
     """Say how many validation examples a model from a file gets right, before anything is trained.
 
     Raises:
-        InputError: fewer than by saying the most frequent class. Of a sample: so few that it is no chance.
+        InputError: no more than by saying the most frequent class (of a sample: so few that it is no chance), or read
+            in another usual way the file would get most of the others right.
     """
     name, section = _section(space, role)
     file = job.weights or job.initial
@@ -156,14 +157,21 @@ def check_knows(space: Space, role: str, job: Job, dataset: Dataset, say: Callab
     n, most = len(labels), int(np.bincount(labels).max())
     what = f"{name} {job.architecture} ({file.path})"
     say(f"{what}: accuracy {hits / n:.3f} on {n:,} validation examples")
+    if not section.check or hits > _enough(labels):
+        return
     chance = 3 * math.sqrt(n) if n < len(dataset.validation) else 0.0
-    if section.check and hits < most - chance:
-        hint = "" if job.weights is None else _hint(job, job.weights, data, outputs, dataset.classes)
+    hint = "" if job.weights is None else _hint(job, job.weights, data, outputs, dataset.classes)
+    if hint or hits <= most - chance:
         raise InputError(
             f"{what}: accuracy {hits / n:.3f} of {len(dataset.classes)} classes: are its classes in another order, its "
             f"inputs normalised otherwise? Saying the most frequent class alone gives {most / n:.3f}. "
             f"{hint or _remedy(name)}; --set {name}.check=false goes on all the same"
         )
+
+
+def _enough(labels: np.ndarray) -> float:
+    """Return how many right answers show that a file is read as it was meant: halfway from one class alone to all."""
+    return (len(labels) + int(np.bincount(labels).max())) / 2
 
 
 def _remedy(section: str) -> str:
@@ -202,7 +210,7 @@ def _hint(job: Job, file: Weights, data: DeviceData, outputs: np.ndarray, classe
 
     labels = data.arrays.validation_labels
     n = len(labels)
-    enough = (n + int(np.bincount(labels).max())) / 2  # halfway from saying one class to saying all right
+    enough = _enough(labels)
     table = np.zeros((len(classes), len(classes)), dtype=int)
     np.add.at(table, (labels, outputs), 1)
     rows, columns = linear_sum_assignment(table, maximize=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
-from kdtune.data.images.images import ImagesError, map_images, read_images
+from kdtune.data.images.images import ImagesError, check_images, map_images, read_images
 from kdtune.data.images.pixels import Decoding
 from kdtune.data.images.remarks import Remarks
 from kdtune.data.mapped import map_file
@@ -61,7 +61,7 @@ def image_dataset(
     notes: tuple[str, ...] = (),
     targets: Targets | None = None,
 ) -> Dataset:
-    """Decode train and validation and return the data set; test is decoded when it is opened.
+    """Decode train and validation and return the data set; of test, only the sizes are read before it is opened.
 
     Args:
         name: of the data set.
@@ -81,6 +81,7 @@ def image_dataset(
     """
     train, validation, remarks = _decoded(parts["train"], parts["validation"], decoding, stream=stream)
     shape = tuple(train.inputs.shape[1:])
+    check_images(parts["test"].root, parts["test"].files, decoding, shape)
     _check_shape(parts["validation"].root, "validation", tuple(validation.inputs.shape[1:]), shape)
     normalisation = normalisation or Normalisation.of(train.inputs)
     side = min(shape[1:])

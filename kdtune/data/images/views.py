@@ -7,20 +7,12 @@ logits of a view belong to exactly the pixels that the student sees.
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from kdtune.errors import InputError
-
-
-class _Draw(NamedTuple):
-    """How one view changes each example: offsets in 0..2*crop, and 1 where it is mirrored (int64 [n])."""
-
-    top: Tensor
-    left: Tensor
-    mirrored: Tensor
 
 
 class Views:
@@ -78,7 +70,7 @@ class Views:
         padded = self.varies and not stream
         self._store = _mirrored_and_padded(inputs, crop, flip) if padded else inputs
         self._view: int | None = None
-        self._draw: _Draw | None = None
+        self._draw: Tensor | None = None
 
     def __len__(self) -> int:
         return self._n
@@ -87,6 +79,11 @@ class Views:
     def device(self) -> torch.device:
         """The device of the batches."""
         return self._device
+
+    @property
+    def stored(self) -> torch.device:
+        """The device of the stored inputs: where positions cost no copy."""
+        return self._store.device
 
     @property
     def varies(self) -> bool:
@@ -98,24 +95,29 @@ class Views:
         """Factor and shift of plain inputs, float32, broadcast over [n, …]: normalised is x * factor + shift."""
         return self._scale, self._shift
 
-    def batch(self, view: int, indices: Tensor) -> Tensor:
-        """Return examples `indices` (int64 [b]) as view `view` shows them: float32 [b, ...], contiguous."""
+    def batch(self, view: int, indices: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Return examples `indices` (int64 [b]) as view `view` shows them: float32 [b, ...], contiguous.
+
+        Args:
+            rows: the same positions where the inputs are stored; without them they are moved there, and if that is
+                from another device to the host, the host waits for it.
+        """
+        rows = indices if rows is None else rows
         if not self.varies:
-            return self.plain(indices)
-        draw = self._draw_of(view)
+            return self.plain(rows)
         at = indices.to(self._device)
-        chosen = draw.mirrored[at], draw.top[at], draw.left[at]
+        mirrored, top, left = self._draw_of(view)[:, at]
         if self._stream:
-            rows = self._store[indices.to(self._store.device)].to(self._device)
-            windows = self._windows(_mirrored_and_padded(rows, self.crop, self.flip))
-            at = torch.arange(len(rows), device=self._device)
+            images = self._store[rows.to(self.stored)].to(self._device)
+            windows = self._windows(_mirrored_and_padded(images, self.crop, self.flip))
+            at = torch.arange(len(images), device=self._device)
         else:
             windows = self._windows(self._store)
-        return self._normalised(windows[chosen[0], at, *chosen[1:]])
+        return self._normalised(windows[mirrored, at, top, left])
 
     def plain(self, indices: Tensor | slice) -> Tensor:
         """Return examples without augmentation, normalised: float32 [b, ...] (token ids: int64), contiguous."""
-        at = indices if isinstance(indices, slice) else indices.to(self._store.device)
+        at = indices if isinstance(indices, slice) else indices.to(self.stored)
         if self.varies and not self._stream:
             return self._normalised(self._windows(self._store)[0, :, self.crop, self.crop][at])
         return self._normalised(self._store[at].to(self._device))
@@ -139,7 +141,8 @@ class Views:
             (mirror, image, row, column, channel, row, column),
         )
 
-    def _draw_of(self, view: int) -> _Draw:
+    def _draw_of(self, view: int) -> Tensor:
+        """Return how a view changes each example, int64 [3, n]: 1 if it is mirrored, and two offsets in 0..2*crop."""
         if self._draw is None or self._view != view:
             # Always drawn on the CPU, because generators of other devices give other numbers for the same seed.
             generator = torch.Generator().manual_seed(_stable_hash(self.seed, view))
@@ -147,8 +150,8 @@ class Views:
             top, left, mirrored = (
                 torch.randint(high, (self._n,), generator=generator) for high in (size, size, 1 + self.flip)
             )
-            device = self._device
-            self._view, self._draw = view, _Draw(top.to(device), left.to(device), mirrored.to(device))
+            # In one copy to the device, and one operation a batch.
+            self._view, self._draw = view, torch.stack((mirrored, top, left)).to(self._device)
         return self._draw
 
     def _normalised(self, x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.distill.config import TrainConfig
+from kdtune.distill.one_copy import in_order, view_like
 
 _BETAS = (0.9, 0.999)
 _EPS = 1e-8
@@ -33,10 +34,10 @@ class FlatOptimizer:
         values = list(self.parameters.values())
         self._copies = len(settings)
         self._sizes = [value.numel() for value in values]
-        self._flat = torch.cat([_in_order(value) for value in values])
+        self._flat = torch.cat([in_order(value) for value in values])
         self._gradient = torch.empty_like(self._flat)
         for value, block in zip(values, self._flat.split(self._sizes), strict=True):
-            value.data = _view_like(block, value)
+            value.data = view_like(block, value)
         self._lr = self._spread([s.lr for s in settings])
         self._decay = self._spread([s.weight_decay for s in settings])
         self._momentum = self._spread([s.momentum for s in settings])
@@ -52,7 +53,7 @@ class FlatOptimizer:
         """Return the part of a moment that belongs to a parameter, in its shape; it can be written to."""
         at = list(self.parameters).index(parameter)
         block = self.moments[name].split(self._sizes)[at]
-        return _view_like(block, self.parameters[parameter])
+        return view_like(block, self.parameters[parameter])
 
     @torch.no_grad()
     def step(self, loss: Tensor, factor: float) -> None:
@@ -64,7 +65,7 @@ class FlatOptimizer:
         with torch.enable_grad():
             gradients = torch.autograd.grad(loss, list(self.parameters.values()))
         values = self.parameters.values()
-        torch.cat([_in_order(g, v) for g, v in zip(gradients, values, strict=True)], out=self._gradient)
+        torch.cat([in_order(g, v) for g, v in zip(gradients, values, strict=True)], out=self._gradient)
         self.steps += 1
         if self._kind == "sgd":
             self._sgd(factor)
@@ -100,26 +101,3 @@ class FlatOptimizer:
         """Return one number per student as a flat tensor, repeated for each of the student's weights."""
         each = torch.tensor(values, dtype=torch.float32, device=self._flat.device)
         return torch.cat([each.repeat_interleave(size // self._copies) for size in self._sizes])
-
-
-def _in_order(value: Tensor, like: Tensor | None = None) -> Tensor:
-    """Return a tensor flattened in the memory order of `like`, or in its own."""
-    if _is_channels_last(value if like is None else like):
-        value = value.permute(0, 2, 3, 1)
-    return value.reshape(-1)
-
-
-def _view_like(block: Tensor, like: Tensor) -> Tensor:
-    """Return a flat block as a view in the shape and memory layout of `like`."""
-    if _is_channels_last(like):
-        n, c, h, w = like.shape
-        return block.view(n, h, w, c).permute(0, 3, 1, 2)
-    return block.view(like.shape)
-
-
-def _is_channels_last(value: Tensor) -> bool:
-    return (
-        value.dim() == 4
-        and value.is_contiguous(memory_format=torch.channels_last)
-        and not value.is_contiguous()
-    )

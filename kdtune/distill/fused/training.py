@@ -13,12 +13,14 @@ from torch import Tensor
 
 from kdtune.data.images.views import Views
 from kdtune.distill.arrays import DeviceData
+from kdtune.distill.batch_counts import counted_on_host
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, report_of, why_diverged
-from kdtune.distill.evaluate import autocast, classes_of, count_training, evaluation_batch, positions
-from kdtune.distill.extras import measure_extras
+from kdtune.distill.epoch_result import EpochResult, results_of
+from kdtune.distill.evaluate import autocast, evaluation_batch, positions
+from kdtune.distill.extras import measure_extras, needs_logits, needs_model
 from kdtune.distill.fused.students import Students
 from kdtune.runs.records import Report
 
@@ -68,22 +70,26 @@ class Fused(Cohort):
     def step(self) -> None:
         """Train all live members for one epoch, evaluate them, and save their state."""
         started = time.perf_counter()
-        losses = self._train_epoch()
+        losses, seen = self._train_epoch()
         logits = self._logits(self._data.validation)
         ended = self._epoch + 1 == self._protocol.train.epochs
         counted = self._logits(self._data.train, self._data.arrays.counted_training) if ended else None
+        results = results_of(
+            losses,
+            seen,
+            logits,
+            self._data.validation_labels,
+            counted,
+            keep_logits=needs_logits(self._extras),
+        )
         self._epoch += 1
         # Each member gets its share of the time: the seconds of all trials then add up to those of the workers.
         seconds = (time.perf_counter() - started) / len(self._numbers)
-        for k, number in enumerate(self._numbers):
-            if why := why_diverged(self._students.jobs[k], self._epoch, losses[k], logits[k]):
+        for k, (number, result) in enumerate(zip(self._numbers, results, strict=True)):
+            if why := why_diverged(self._students.jobs[k], self._epoch, result):
                 self.failures[number] = why
             else:
-                report = self._report(k, number, losses[k], logits[k], seconds)
-                if counted is not None:
-                    training = count_training(self._data.arrays, classes_of(counted[k]))
-                    report = replace(report, training=training)
-                self.reports[number].append(report)
+                self.reports[number].append(self._report(k, number, result, seconds))
         self._keep([n for n in self._numbers if n not in self.failures])
         self._save()
         if not self.live:
@@ -115,8 +121,8 @@ class Fused(Cohort):
         if numbers:
             self._students.load(list(contents.values()), steps)
 
-    def _train_epoch(self) -> list[float]:
-        """Return the mean loss of each member."""
+    def _train_epoch(self) -> tuple[Tensor, int]:
+        """Return the sum of the losses of each member, and of how many examples."""
         students, data, job = self._students, self._data, self._protocol
         students.module.train()
         view = data.view(self._epoch)
@@ -126,15 +132,16 @@ class Fused(Cohort):
         soft = None
         if students.teachers:
             logits = [signals[name].logits(view) for name in students.teachers]
-            soft = torch.stack([part.to(data.device) for part in logits])
+            soft = torch.stack(logits).to(data.device)
         total, seen = torch.zeros(len(students), device=data.device), 0
-        for factor, indices, inputs in batches(job, data, self._epoch):
-            batch = None if soft is None else soft[:, indices]
-            losses = students.train_batch(inputs, batch, data.labels[indices], factor, indices)
-            total += losses * len(indices)
-            seen += len(indices)
-            self._factor = factor
-        return [float(loss) / seen for loss in total]
+        with counted_on_host(students.module):
+            for factor, indices, inputs in batches(job, data, self._epoch):
+                batch = None if soft is None else soft[:, indices]
+                losses = students.train_batch(inputs, batch, data.labels[indices], factor, indices)
+                total.add_(losses, alpha=len(indices))
+                seen += len(indices)
+                self._factor = factor
+        return total, seen
 
     @torch.inference_mode()
     def _logits(self, views: Views, rows: np.ndarray | None = None) -> Tensor:
@@ -149,23 +156,24 @@ class Fused(Cohort):
                 outputs.append(students(views.plain(indices)).float())
         return torch.cat(outputs, dim=1)
 
-    def _report(self, k: int, number: int, loss: float, logits: Tensor, seconds: float) -> Report:
+    def _report(self, k: int, number: int, result: EpochResult, seconds: float) -> Report:
         job = self._students.jobs[k]
         report = report_of(
             self._data,
-            logits,
+            result,
             self._members[number].teacher.validation_predictions,
             epoch=self._epoch,
             seconds=seconds,
-            train_loss=loss,
             learning_rate=job.train.lr * self._factor,
             last=self._epoch == job.train.epochs,
         )
         if not self._extras:
             return report
         ended = self._epoch in (*self._rungs, job.train.epochs)
-        model = self._students.model(k).eval()
-        return replace(report, scalars=measure_extras(self._extras, model, self._data, logits, ended=ended))
+        model = self._students.model(k).eval() if needs_model(self._extras, ended=ended) else None
+        return replace(
+            report, scalars=measure_extras(self._extras, model, self._data, result.logits, ended=ended)
+        )
 
     def _content(self, number: int) -> dict[str, Any]:
         k = self._numbers.index(number)

@@ -9,12 +9,14 @@ from typing import Literal
 
 from kdtune.data.dataset import Dataset
 from kdtune.distill.checkpoint import read_checkpoint
+from kdtune.distill.config import Job
 from kdtune.errors import KdtuneError
 from kdtune.fairness import count
 from kdtune.files import read_json, sha256_of
 from kdtune.runs.jsonl import read_backwards
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.predictions import read_answers
+from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.plan import Plan
 from kdtune.text import byte_size
@@ -65,19 +67,29 @@ def why_lost(files: RunFiles, model: ModelState, *, checkpoint: bool) -> str:
         checkpoint: whether its weights are kept.
     """
     try:
-        read_json(files.config(model.id))
-        last = next(read_backwards(files.reports(model.id)), None)
-        if last is None or last.get("epoch") != model.epoch:
+        config = read_json(files.config(model.id))
+        job = Job.from_dict(config["job"]) if "job" in config else Job.from_flat(config)
+        record = next(read_backwards(files.reports(model.id)), {})
+        if record.get("epoch") != model.epoch:
             return f"{files.reports(model.id).name} lacks its last report"
+        last = Report.from_dict(record)
         if model.predictions:
             read_answers(files.predictions(model.id), model.predictions, model.epoch)
-        if not checkpoint:
-            return ""
-        if model.weights and model.weights != sha256_of(files.checkpoint(model.id)):
-            return f"{files.checkpoint(model.id).name} is not what was recorded"
-        read_checkpoint(files.checkpoint(model.id))
+        return _why_not(files.checkpoint(model.id), model, job, last) if checkpoint else ""
     except (KdtuneError, OSError) as error:
         return str(error)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        return f"damaged ({error!r})"
+
+
+def _why_not(path: Path, model: ModelState, job: Job, last: Report) -> str:
+    """Return why a checkpoint is not that of a student's job after its last report; empty if it is."""
+    if model.weights and model.weights != sha256_of(path):
+        return f"{path.name} is not what was recorded"
+    content = read_checkpoint(path)
+    kept = Report.from_dict(content["reports"][-1])
+    if Job.from_dict(content["job"]) != job or (kept.epoch, kept.counts) != (last.epoch, last.counts):
+        return f"{path.name} does not agree with what was configured and reported"
     return ""
 
 

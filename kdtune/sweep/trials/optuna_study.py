@@ -174,7 +174,7 @@ def _describe(trial: optuna.Trial, model: ModelState) -> None:
     """Write what a trial is called in the run, and its measures, as attributes of the study's trial."""
     facts = {"id": model.id, **{key: model.config[key] for key in ("pair", "seed") if key in model.config}}
     measures = {name: value for name, value in model.values.items() if np.isfinite(value)}
-    for name, value in {**measures, **facts}.items():
+    for name, value in {**facts, **measures}.items():
         trial.set_user_attr(name, value)
 
 

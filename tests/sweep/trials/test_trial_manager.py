@@ -71,7 +71,8 @@ class Sweep:
             training = {} if learnt is None else report(epoch, learnt).counts
             self.manager.record(proposal, news(proposal, replace(report(epoch, right), training=training)))
         for student in proposal.students:
-            write_checkpoint(student.checkpoint, {})
+            content = {"model": {}, "job": student.job.to_dict(), "reports": [report(2, right).to_dict()]}
+            write_checkpoint(student.checkpoint, content)
         self.manager.close(proposal, {}, lost=None)
 
 
@@ -558,10 +559,21 @@ def other(path: Path) -> None:
     write_checkpoint(path, {"model": {"weight": 0.05}})
 
 
+def flipped(path: Path) -> None:
+    """Leave a file that can be read, and says something else."""
+    content = path.read_bytes()
+    for before, after in ((b'"epochs":2', b'"epochs":3'), (b'"hits":[[1', b'"hits":[[0')):
+        content = content.replace(before, after)
+    assert content != path.read_bytes()
+    path.write_bytes(content)
+
+
 LOST = [(ruin, name) for ruin in (Path.unlink, empty, cut) for name in ("checkpoint", "reports", "config")]
 
 
-@pytest.mark.parametrize(("ruin", "name"), [*LOST, (other, "checkpoint")])
+@pytest.mark.parametrize(
+    ("ruin", "name"), [*LOST, (other, "checkpoint"), (flipped, "config"), (flipped, "reports")]
+)
 def test_a_member_of_the_front_whose_files_are_lost_is_trained_again(
     begin: Any, ruin: Callable[[Path], None], name: str
 ) -> None:

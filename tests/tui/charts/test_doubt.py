@@ -18,6 +18,7 @@ from tui.charts.frame import Frame
 from tui.charts.front.members import front_table
 from tui.charts.front.scatter import front
 from tui.charts.groups.classes import group_classes
+from tui.charts.groups.gaps import beyond_chance_since, gap_curve
 from tui.charts.groups.rates import RATES, group_rates
 from tui.charts.journal.events import journal
 from tui.charts.journal.machine import machine
@@ -270,3 +271,32 @@ def test_the_machine_and_what_each_worker_does() -> None:
     for model in frame.store.trials:
         assert (f"{model.id}  epoch {model.epoch}/4" in text) is (model.state == "running")
     assert "the driver is on elsewhere" in text_of(replace(frame, elsewhere="elsewhere"), machine)
+
+
+@pytest.mark.parametrize("chart", [bias_curves, group_rates])
+def test_two_students_side_by_side_have_one_axis(chart) -> None:
+    frame = frame_of(WORLDS["ten"], 160, 30)
+    pictures = [line for line in beside(chart)(frame).lines() if "┤" in line]
+    assert len(pictures) > 3
+    for line in pictures:
+        left, right = line[:78], line[81:]
+        assert left.split("┤")[0].strip() == right.split("┤")[0].strip(), line
+
+
+@pytest.mark.parametrize(
+    ("sure", "since"),
+    [("nnyyy", 3), ("yyyyy", 1), ("yyyyn", None), ("yynny", 5), ("?yyyy", None), ("??nyy", 4)],
+)
+def test_since_when_a_gap_is_more_than_chance(sure: str, since: int | None) -> None:
+    frame = frame_of(WORLDS["ten"], 90, 30)
+    low = {"y": 0.05, "n": 0.01}
+    doubts = {
+        ("t0003", epoch, "eod"): Doubt(low[sign], 0.5, 0.02, 0.04, None)
+        for epoch, sign in enumerate(sure, 1)
+        if sign != "?"
+    }
+    frame = replace(frame, doubts=doubts)
+    assert beyond_chance_since(frame, "eod") == since
+    assert gap_curve(frame).note == (f"EOD above chance since epoch {since}" if since else "")
+    both = beside(gap_curve)(frame).note
+    assert both == (f"t0003: EOD above chance since epoch {since}" if since else "")
