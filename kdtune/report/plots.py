@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kdtune.fairness import wilson
+from kdtune.fairness import GAP_QUANTITIES, wilson
 from kdtune.report.drawing.label_points import label_points
 from kdtune.report.drawing.marks import (
     Interval,
@@ -29,7 +29,7 @@ from kdtune.runs.jsonl import read_records
 from kdtune.runs.objectives import Objective, objective_of
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
-from kdtune.runs.summary import GAPS, Doubt, Member, Summary, doubt, summarise
+from kdtune.runs.summary import Doubt, Member, Summary, doubt, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -173,7 +173,7 @@ class Plots:
     def _doubt(self, model: Member, objective: Objective) -> Doubt | None:
         if objective.name in model.doubts:
             return model.doubts[objective.name]
-        if objective.measure.name not in GAPS or not model.epoch:
+        if objective.measure.name not in GAP_QUANTITIES or not model.epoch:
             return None
         report = self._run.report(model.id, model.epoch)
         return None if report is None else doubt(report, objective)
@@ -182,7 +182,7 @@ class Plots:
         return self._chance_of(summary.front[0], objective) if summary.front else None
 
     def _chance_of(self, model: Member, objective: Objective) -> Interval | None:
-        found = self._doubt(model, objective) if objective.measure.name in GAPS else None
+        found = self._doubt(model, objective) if objective.measure.name in GAP_QUANTITIES else None
         return None if found is None or math.isnan(found.chance) else (found.chance, found.chance_high)
 
 

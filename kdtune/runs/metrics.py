@@ -10,6 +10,7 @@ from kdtune.fairness import (
     chance_floor,
     class_bias,
     gap_interval,
+    measured_gap,
     rate_ratios,
     wilson,
 )
@@ -25,6 +26,7 @@ def split_numbers(
     classes: Sequence[str],
     attributes: Mapping[str, Sequence[str]],
     references: References | None = None,
+    further_gaps: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """Return what a model's counts on a split say, as plain JSON; NaN stands for undefined.
 
@@ -39,6 +41,7 @@ def split_numbers(
         classes: names, in the order of the counts' columns.
         attributes: those of `counts` -> names of groups, in the order of the counts' rows.
         references: the models that the classes' bias is measured against.
+        further_gaps: attribute -> names of `GAP_QUANTITIES` to tell beside EOD and DPD.
     """
     everyone, compared = counts[ALL], references or References()
     return {
@@ -64,7 +67,10 @@ def split_numbers(
             if other is not None
         },
         "attributes": {
-            name: attribute_numbers(counts[name], groups=groups, classes=classes)
+            name: {
+                **attribute_numbers(counts[name], groups=groups, classes=classes),
+                **{gap: gap_numbers(counts[name], gap) for gap in (further_gaps or {}).get(name, ())},
+            }
             for name, groups in attributes.items()
         },
         "counts": {name: item.to_dict() for name, item in counts.items()},
@@ -107,16 +113,16 @@ def attribute_numbers(counts: Counts, *, groups: Sequence[str], classes: Sequenc
 
 
 def gap_numbers(counts: Counts, quantity: Any) -> dict[str, Any]:
-    """Return EOD or DPD with its interval, what chance alone would give, and its values by class."""
+    """Return a gap with its interval and what chance alone would give; EOD and DPD also by class."""
     low, high = gap_interval(counts, quantity=quantity)
     chance = chance_floor(counts, quantity=quantity)
-    by_class = counts.eod_by_class if quantity == "eod" else counts.dpd_by_class
-    return {
-        "value": counts.eod if quantity == "eod" else counts.dpd,
+    numbers = {
+        "value": measured_gap(counts, quantity),
         "interval": [low, high],
         "chance": {"mean": chance.mean, "exceeded_once_in_20": chance.high},
-        "by_class": by_class.tolist(),
     }
+    by_class = {"eod": counts.eod_by_class, "dpd": counts.dpd_by_class}
+    return {**numbers, "by_class": by_class[quantity].tolist()} if quantity in by_class else numbers
 
 
 def share(hits: Any, n: Any) -> dict[str, Any]:

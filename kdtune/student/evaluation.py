@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from kdtune.errors import DataError, InputError
-from kdtune.fairness import count
+from kdtune.fairness import GAP_QUANTITIES, count
 from kdtune.files import dumps
 from kdtune.runs.measure import Answers, References
 from kdtune.runs.metrics import calibration_numbers, split_numbers
@@ -63,10 +63,20 @@ def numbers_of(
         cross_entropy=float(nn.functional.cross_entropy(logits, examples.labels)),
         classes=classes,
         attributes=attributes,
+        further_gaps=_further_gaps(metrics),
     )
     numbers["calibration"] = calibration_numbers(answers, attributes)
     plain: dict[str, Any] = json.loads(dumps(numbers))
     return plain
+
+
+def _further_gaps(metrics: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the gaps that the student's own test tells of each attribute beside EOD and DPD."""
+    tested = (metrics.get("test") or {}).get("attributes") or {}
+    return {
+        name: [key for key in numbers if key in GAP_QUANTITIES and key not in ("eod", "dpd")]
+        for name, numbers in tested.items()
+    }
 
 
 def _values(

@@ -226,8 +226,12 @@ def load_data(space: Space, say: Callable[[str], object]) -> "Dataset":
 def check_files(plan: "Plan", say: Callable[[str], None]) -> None:
     """Refuse models from files that do not know the data: seconds here save a sweep that learns from nonsense."""
     from kdtune.sweep.from_files import check_knows
+    from kdtune.sweep.from_logits import check_logits
 
-    for role, architecture in plan.architectures:
+    for teacher in dict.fromkeys(pair.teacher for pair in plan.space.pairs):
+        if (logits := plan.logits(teacher)) is not None:
+            check_logits(plan.space, teacher, logits, plan.dataset, say)
+    for role, architecture in plan.single:
         file = plan.file(role, architecture)
         if file is not None and file.lacks is None:  # a new classifier knows nothing yet
             check_knows(plan.space, role, plan.baseline_job(role, architecture), plan.dataset, say)

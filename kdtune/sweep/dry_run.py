@@ -136,11 +136,12 @@ def dry_run(
 
 
 def _model(plan: Plan, role: str, architecture: str) -> dict[str, Any]:
-    job, file = plan.baseline_job(role, architecture), plan.file(role, architecture)
+    job = plan.baseline_job(role, architecture)
+    file = job.logits or plan.file(role, architecture)
     return {
         "role": role,
         "architecture": architecture,
-        "weights": parameter_count(plan.module(role, architecture)),
+        "weights": None if job.logits else parameter_count(plan.module(role, architecture)),
         "epochs": job.train.epochs,
         "file": None if file is None else str(file.path),
     }

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from kdtune.data.dataset import Dataset
@@ -60,10 +60,9 @@ def replicated_job(source: Source, number: int, seed: int) -> Job:
 
     All models with the same number share their views, so that a teacher runs once on each view.
     """
-    return replace(
-        source.job,
-        seed=derive_seed(seed, "replicate", source.id, number) % 2**31,
-        view_seed=derive_seed(seed, "replicate views", number) % 2**31,
+    return source.job.with_seeds(
+        derive_seed(seed, "replicate", source.id, number) % 2**31,
+        derive_seed(seed, "replicate views", number) % 2**31,
     )
 
 
@@ -90,7 +89,8 @@ def replicate(
     """
     check_no_links(files)
     prepare_environment()  # before anything imports Ray
-    jobs = {(s.id, k): replicated_job(s, k, seed) for k in range(1, n + 1) for s in sources}
+    trained = [source for source in sources if source.job.logits is None]  # logits have no seed
+    jobs = {(s.id, k): replicated_job(s, k, seed) for k in range(1, n + 1) for s in trained}
     kept = {key: _read(files, *key, job) for key, job in jobs.items()}
     found = {key: item for key, item in kept.items() if item is not None}
     cache = _Cache(dataset.fingerprint, extras, {source.id: source.role for source in sources})
@@ -102,7 +102,7 @@ def replicate(
     if len(found) < len(jobs):
         with connected(address, say):
             for k in range(1, n + 1):
-                todo = {s.id: jobs[s.id, k] for s in sources if (s.id, k) not in found}
+                todo = {s.id: jobs[s.id, k] for s in trained if (s.id, k) not in found}
                 if not todo:
                     continue
                 say(f"seed {k} of {n}: training {', '.join(todo)}")
@@ -159,7 +159,7 @@ def _train(
     from kdtune.sweep.remote.worker_registry import open_registry
 
     user_code = UserCode.of(
-        (source.job.architecture for source in sources),
+        (name for source in sources for name in source.job.architectures),
         extras,
         (source.job.distillation.loss for source in sources if source.job.distillation is not None),
     )

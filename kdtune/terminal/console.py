@@ -212,7 +212,7 @@ def _by_chance(name: str, first: Doubt) -> str:
     if name.startswith("class_bias"):
         model, sizes = "a student without any class bias", "these class sizes"
     else:
-        model, sizes = "a model with equal rates in all groups", "these group sizes"
+        model, sizes = "a model with equal true and false positive rates in all groups", "these group sizes"
     return (
         f"{model} shows {number(first.chance)} on average, up to {number(first.chance_high)} in 95 of 100 data sets of "
         f"{sizes} (at the rates of the first row)"

@@ -119,15 +119,15 @@ def _decoded(
     n = len(train.files)
     pixels, remarks = read_images(train.root, train.files + validation.files, decoding)
     return (
-        Split(pixels[:n], train.labels, train.groups),
-        Split(pixels[n:], validation.labels, validation.groups),
+        Split(pixels[:n], train.labels, train.groups, ids=train.files),
+        Split(pixels[n:], validation.labels, validation.groups, ids=validation.files),
         remarks,
     )
 
 
 def _mapped(part: ImageFiles, decoding: Decoding) -> tuple[Split, Remarks]:
     file, remarks = map_images(part.root, part.files, decoding)
-    return Split(_tensor(file), part.labels, part.groups, file), remarks
+    return Split(_tensor(file), part.labels, part.groups, file, ids=part.files), remarks
 
 
 def _tensor(file: Path) -> Tensor:
@@ -140,7 +140,7 @@ def _open_test(part: ImageFiles, decoding: Decoding, *, shape: tuple[int, ...], 
         split, _ = _mapped(part, decoding)
     else:
         pixels, _ = read_images(part.root, part.files, decoding)
-        split = Split(pixels, part.labels, part.groups)
+        split = Split(pixels, part.labels, part.groups, ids=part.files)
     _check_shape(part.root, "test", tuple(split.inputs.shape[1:]), shape)
     return split
 

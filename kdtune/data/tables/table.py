@@ -13,6 +13,7 @@ from torch import Tensor
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Augmentation, Dataset, Split, fingerprint
 from kdtune.data.groups import Rare, cross_groups, settle_rare
+from kdtune.data.ids import row_ids
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.cells import MISSING_MARKERS
@@ -161,7 +162,8 @@ def load_table(
 
     def split(chosen: Tensor) -> Split:
         inputs = torch.from_numpy(preprocessing.transform(table.take(chosen.numpy())))
-        return Split(inputs, labels[chosen], _at(settled, chosen))
+        ids = row_ids(chosen, "train" if isinstance(test, str) else "")
+        return Split(inputs, labels[chosen], _at(settled, chosen), ids=ids)
 
     train, held_out = split(train_rows), split(validation_rows)
     taken = rows if test_rows is None else torch.cat([rows, test_rows])
@@ -265,6 +267,7 @@ def _open_test(
             f"{path} has changed since the data set was loaded: its test rows are no longer the same"
         )
     table = open_table(path, preprocessing.form)
+    ids = row_ids(range(len(table)), "test") if rows is None else row_ids(rows)
     if rows is None:
         rows = torch.arange(len(table))
     if not len(rows):
@@ -275,4 +278,5 @@ def _open_test(
         labels[rows],
         _at(groups, rows),
         rows=rows,
+        ids=ids,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator
 
+from kdtune.fairness import GAP_QUANTITIES
 from kdtune.report.drawing.style import (
     GRID,
     MUTED,
@@ -22,7 +23,6 @@ from kdtune.report.drawing.style import (
 )
 from kdtune.report.export.labels import axis_label, bare, is_share
 from kdtune.runs.objectives import Objective
-from kdtune.runs.summary import GAPS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,8 @@ Interval = tuple[float, float]
 
 def mark_of(role: str) -> tuple[str, str]:
     """Return colour and marker of a model."""
-    return {"teacher": (TEACHER, "s"), "nds": (NDS, "D")}.get(role, (STUDENT, "o"))
+    marks = {"teacher": (TEACHER, "s"), "nds": (NDS, "D"), "thresholds": (MUTED, "P")}
+    return marks.get(role, (STUDENT, "o"))
 
 
 def label_axes(ax: "Axes", x: Objective, y: Objective, *, ticks: int) -> None:
@@ -92,7 +93,7 @@ def _whiskers(value: float, interval: Interval | None) -> np.ndarray | None:
 
 
 def draw_chance(ax: "Axes", x: Objective, chance: tuple[float, float] | None) -> None:
-    """Shade what a model with equal rates in all groups would show: (mean, value of 95 in 100 data sets)."""
+    """Shade what equal true and false positive rates in all groups give: (mean, value of 95 in 100 data sets)."""
     if chance is None:
         return
     mean, high = chance
@@ -127,7 +128,7 @@ def settle_limits(ax: "Axes", x: Objective, y: Objective, *, ticks: int) -> None
     if x.measure.name not in LOGARITHMIC:
         ax.xaxis.set_major_locator(MaxNLocator(ticks))
     for axis, objective in (("x", x), ("y", y)):
-        if objective.measure.name in GAPS:
+        if objective.measure.name in GAP_QUANTITIES:
             low, _ = getattr(ax, f"get_{axis}lim")()
             getattr(ax, f"set_{axis}lim")(max(low, -0.004) if low > 0.04 else -0.004)
 

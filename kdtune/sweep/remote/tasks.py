@@ -11,6 +11,7 @@ import ray
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.device_errors import device_words, is_device_error
+from kdtune.distill.ensemble import EnsembleTraining
 from kdtune.distill.training import Training
 from kdtune.distill.weights.state import saved_state
 from kdtune.errors import SweepError
@@ -54,7 +55,11 @@ def train_model(
             registry.go_on((number,))
 
     on_batch()
-    training = Training(job, data, teacher=signal, extras=extras, on_batch=on_batch)
+    training: Training | EnsembleTraining
+    if job.members:
+        training = EnsembleTraining(job, data, extras=extras, on_batch=on_batch)
+    else:
+        training = Training(job, data, teacher=signal, extras=extras, on_batch=on_batch)
     try:
         while not training.done:
             yield "report", training.step().to_dict()

@@ -95,7 +95,7 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
     if len(findings.objectives) == 2:
         front = [m for m, on in zip(findings.members, findings.optimistic, strict=True) if on]
         draw_staircase(ax, x, [(m.value(x.name), m.value(y.name)) for m in front])
-    for model in findings.models:
+    for model in (*findings.models, *findings.points):
         colour, marker = mark_of(model.role)
         then = (model.searched.get(x.name, np.nan), model.searched.get(y.name, np.nan))
         now = (model.value(x.name), model.value(y.name))
@@ -137,7 +137,7 @@ def _labels(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
     at: dict[tuple[float, float, str], list[str]] = {}
     avoid = []
     # The best places go to the student that the page speaks of, and to what it is compared with.
-    first = [findings.focus, *findings.baselines]
+    first = [findings.focus, *findings.baselines, *findings.points]
     for model in [*first, *(m for m in findings.members if m is not findings.focus)]:
         now = (model.value(x.name), model.value(y.name))
         if not np.isnan(now).any():

@@ -44,7 +44,7 @@ def train_again(
     sources = [
         Source(m.trained.id, m.trained.role, m.trained.job, safetensors.torch.save(dict(m.trained.state)))
         for m in models
-    ]
+    ]  # those known by logits alone are among them, because students learn from them
     return replicate(
         run.files,
         dataset,
@@ -143,7 +143,7 @@ def seed_numbers(
     """
     if not replicates:
         return {}
-    own = {model.trained.id: model for model in models if not model.source}
+    own = {m.trained.id: m for m in models if not m.source and m.trained.job.logits is None}
     by_source: dict[str, list[EvaluatedModel]] = {name: [] for name in own}
     for model in models:
         if model.source:
