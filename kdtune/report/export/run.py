@@ -26,6 +26,7 @@ from kdtune.report.export.results.comparisons import compare_on_test
 from kdtune.report.export.results.findings import Findings, conclude
 from kdtune.report.export.results.members import (
     EvaluatedModel,
+    baselines_of,
     checked,
     evaluate_models,
     group_table,
@@ -43,7 +44,6 @@ from kdtune.report.export.results.replicates import (
 )
 from kdtune.report.export.tables import csv_of, write_tables
 from kdtune.runs.objectives import check_own_measures
-from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.state import ModelState, RunState
 from kdtune.student.student import CARD, FORM, digest
@@ -140,7 +140,10 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     findings = conclude(
         run.record,
         run.objectives,
-        [_found(model, picked, seeds, _cost(model, validation)) for model in shown],
+        [
+            _found(model, [*picked, *_without_teacher(students, picked)], seeds, _cost(model, validation))
+            for model in shown
+        ],
         run.trials(held.state),
         comparisons=compare_on_test(run, shown),
         confusion=confusion_table(shown, run.record.classes, run.record.attributes),
@@ -180,13 +183,14 @@ def _write(
 ) -> None:
     by_id = {model.trained.id: model for model in models}
     read = {trained.id: trained for trained in baselines}
-    for member in findings.members:
+    for member in findings.models:
         if not member.exported:
             continue
         model = by_id[member.id]
         assert model.module is not None
-        teacher = read[baseline_id("teacher", str(member.config["teacher"]))]
-        origin = Provenance(run, dataset, digest(saved_state(teacher.state)), version("kdtune"))
+        taught = baselines_of(model.trained).get("teacher")
+        teacher = None if taught is None else digest(saved_state(read[taught].state))
+        origin = Provenance(run, dataset, teacher, version("kdtune"))
         metrics = metrics_of(member, findings, model.moved)
         parameters = sum(parameter.numel() for parameter in model.module.parameters())
         write_bundle(folder / member.id, model.trained, origin, metrics, parameters=parameters)
@@ -241,6 +245,11 @@ def _among_all_seeds(
     if rules or not named:
         named |= set(pick(listed, run.objectives, rules))
     return shown, [student.trained.id for student in shown if student.trained.id in named]
+
+
+def _without_teacher(students: Sequence[EvaluatedModel], picked: Sequence[str]) -> set[str]:
+    """Return the NDS of the students that get a folder: they get one too, because a reader may decide for them."""
+    return {baselines_of(s.trained)["nds"] for s in students if s.trained.id in picked}
 
 
 def _cost(model: EvaluatedModel, split: SplitData) -> Cost | None:

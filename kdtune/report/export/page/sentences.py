@@ -83,10 +83,16 @@ def _answer(findings: Findings) -> str:
         measures = listed([measure_name(o) for o in judged], "or")
         return (
             f"{who} on the front {not_better} than {NDS} beyond noise, in {measures}, on {n:,} test examples.{but} "
-            "These results give no reason to ship a distilled student instead of that network."
+            f"These results give no reason to ship a distilled student instead of that network{_folders(findings)}."
         )
     why = "; ".join(f"{name} {reason}" for name, reason in found.unusable.items())
     return f"No student on the front can be recommended: {why}."
+
+
+def _folders(findings: Findings) -> str:
+    """Name the folders of the networks that were trained without a teacher, if they have any."""
+    named = [model.id for model in findings.baselines if model.exported]
+    return f" (folder {listed(named, 'or')})" if named else ""
 
 
 def _beyond_noise(findings: Findings, role: str, *, better: bool) -> list[str]:
@@ -185,8 +191,8 @@ def _range(findings: Findings, objective: Objective) -> str:
     chance = chance_of(findings.focus, objective)
     if chance is not None:
         text += (
-            f" A model with equal rates in all groups would show {bare(chance[0], objective)} on average, and up to "
-            f"{bare(chance[1], objective)} in 95 of 100 data sets of these sizes."
+            f" A model with equal true and false positive rates in all groups would show {bare(chance[0], objective)} "
+            f"on average, and up to {bare(chance[1], objective)} in 95 of 100 data sets of these sizes."
         )
     return text
 
