@@ -1,6 +1,7 @@
 """Takes cell-exact pictures of the monitor: braille dots, blocks and lines are drawn, not left to a font.
 
 python benchmarks/picture.py RUN --size 160x48 --keys "2 j j" --theme kdtune-light --out front.png
+python benchmarks/picture.py RUN --readme docs/pictures       all pictures of the README, from a run of COMPAS
 """
 
 import argparse
@@ -139,6 +140,14 @@ async def shoot(app: Any, size: tuple[int, int], keys: list[str], out: Path, *, 
         picture(rows_of(app), ground, ink).save(out)
 
 
+README = (
+    ("front-light.png", "140x42", "kdtune-light", "2 tab tab home j j j j j space j j j"),
+    ("live-dark.png", "160x48", "kdtune-dark", "home j j j j space j j j"),
+    ("groups-dark.png", "160x48", "kdtune-dark", "2 tab tab home j j j j 3"),
+)
+"""The README's pictures: file, size, theme, keys."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
@@ -153,6 +162,7 @@ def main() -> int:
         "--wait", type=float, default=1.0, help="seconds before the first key and after the last"
     )
     parser.add_argument("--out", type=Path, default=Path("monitor.png"))
+    parser.add_argument("--readme", type=Path, metavar="FOLDER", help="write the README's pictures there")
     options = parser.parse_args()
     from kdtune.runs.reader import open_run
     from tui.app import Monitor
@@ -160,6 +170,12 @@ def main() -> int:
     from tui.sources import Live, Replay
 
     run = open_run(options.run)
+    for name, size, theme, keys in README if options.readme is not None else ():
+        app = Monitor(Live(run.files, run.record), theme=theme)
+        wide, high = map(int, size.split("x"))
+        asyncio.run(shoot(app, (wide, high), keys.split(), options.readme / name, wait=6.0))
+    if options.readme is not None:
+        return 0
     source: Any = Live(run.files, run.record)
     if options.replay is not None:
         source = Replay(run.files, run.record)

@@ -3,18 +3,21 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, kind_of
+from kdtune.data.dataset import MISSING, Augmentation, Dataset, Normalisation, Split, kind_of
 from kdtune.data.groups import few_groups
 from kdtune.errors import DataError
 
 _MOST_CHANNELS = 4
 """A last dimension of up to this size holds channels, if the second one is larger."""
+
+_DARK = 31
+"""Images without a brighter pixel use at most 5 of 8 bits."""
 
 _BLOCK = 65_536
 """How many examples are checked at a time, because a copy of all may not fit into memory."""
@@ -54,8 +57,10 @@ def check_dataset(name: str, dataset: object) -> Dataset:
     for what, split in (("train", dataset.train), ("validation", dataset.validation)):
         form.check(what, split)
     require_classes(source, dataset.classes, train=dataset.train.labels, validation=dataset.validation.labels)
+    _check_groups(source, dataset)
     _check_normalisation(source, dataset)
-    return dataset
+    doubts = _doubtful_pixels(dataset.train)
+    return replace(dataset, notes=(*dataset.notes, *doubts)) if doubts else dataset
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,40 @@ def _check_image_shape(where: str, images: Tensor) -> None:
         )
 
 
+def _check_groups(source: str, dataset: Dataset) -> None:
+    """Require that two groups of each attribute occur in validation: a gap is between two."""
+    for attribute, groups in dataset.attributes.items():
+        codes = dataset.validation.groups[attribute]
+        occurring = [groups[code] for code in torch.unique(codes[codes != MISSING]).tolist()]
+        if len(occurring) < 2:
+            raise DataError(
+                f"{source}, validation: {few_groups(attribute, occurring)}: give it examples of others, or leave the "
+                "attribute out"
+            )
+
+
+def _doubtful_pixels(train: Split) -> tuple[str, ...]:
+    """Return a line if images use so little of their range that they are probably on another scale."""
+    if train.file is not None or train.inputs.dtype != torch.uint8:
+        return ()
+    low, high = int(train.inputs.min()), int(train.inputs.max())
+    if low == high:
+        return (
+            f"all pixels of all training images are {low}: were they read, or converted, on another scale?",
+        )
+    if high <= _DARK:
+        return (
+            f"the largest pixel of all training images is {high} of 255, so that they are nearly black: is their scale "
+            "another one?",
+        )
+    return ()
+
+
 def _check_names(source: str, dataset: Dataset) -> None:
+    if not isinstance(dataset.name, str) or not dataset.name:
+        raise DataError(f"{source}: its name is {dataset.name!r}: give it one")
+    if not isinstance(dataset.notes, tuple) or not all(isinstance(note, str) for note in dataset.notes):
+        raise DataError(f"{source}: notes must be a tuple of texts, not {dataset.notes!r}")
     _check_distinct(f"{source}: classes", dataset.classes)
     for attribute, groups in dataset.attributes.items():
         what = f"{source}: groups of {attribute!r}"
@@ -170,6 +208,9 @@ def _check_names(source: str, dataset: Dataset) -> None:
         raise DataError(
             f"{source}: augmentation is {kind_of(dataset.augmentation)}, no kdtune.data.Augmentation"
         )
+    crop = dataset.augmentation.crop
+    if not isinstance(crop, int) or crop < 0:
+        raise DataError(f"{source}: augmentation.crop is {crop!r}, not a number of pixels")
     try:
         json.dumps(dataset.preprocessing, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -27,6 +27,8 @@ class Split:
     `MISSING` where an example's group is not known. `file` is where the inputs lie as a .npy, when they are
     mapped from disk because they may not fit into memory: other processes then map it too. `rows` says where each
     example stands in its table, int64 [n], the first row after the header being 0; None if it comes from no table.
+    `ids` says which example is which, each once in a data set: an image's path in its folder, a row's number
+    (`17`), or both split and number where the source has splits of its own (`test/17`); None where nothing is known.
 
     Raises:
         DataError: lengths or dtypes do not fit together.
@@ -37,6 +39,7 @@ class Split:
     groups: Mapping[str, Tensor] = field(default_factory=dict)
     file: Path | None = None
     rows: Tensor | None = None
+    ids: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.groups, Mapping):
@@ -50,8 +53,8 @@ class Split:
             )
         if self.inputs.dim() < 2:
             raise DataError(f"inputs must be [n, …], an example a row, not {list(self.inputs.shape)}")
-        if self.inputs.dtype == torch.int64 and (self.inputs.dim() != 2 or bool((self.inputs < 0).any())):
-            raise DataError(f"token ids must be [n, length] and not negative, not {list(self.inputs.shape)}")
+        if self.inputs.dtype == torch.int64:
+            _check_token_ids(self.inputs)
         for what, tensor in {"labels": self.labels, **self.groups}.items():
             if tensor.dtype != torch.int64:
                 raise DataError(f"{what} must be int64, a position for each example, not {tensor.dtype}")
@@ -60,13 +63,30 @@ class Split:
                     f"{what} has shape {tuple(tensor.shape)}, but there are {len(self.inputs)} inputs"
                 )
 
+        if self.ids is not None and len(self.ids) != len(self.inputs):
+            raise DataError(f"there are {len(self.ids)} ids, but {len(self.inputs)} inputs")
+
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: Tensor) -> "Split":
         """Return the examples at `indices` (int64 [k], or bool [n]), in that order."""
         groups = {name: values[indices] for name, values in self.groups.items()}
-        return Split(self.inputs[indices], self.labels[indices], groups)
+        rows = torch.arange(len(self))[indices].tolist()
+        ids = None if self.ids is None else tuple(self.ids[row] for row in rows)
+        return Split(self.inputs[indices], self.labels[indices], groups, ids=ids)
+
+
+def _check_token_ids(inputs: Tensor) -> None:
+    if inputs.dim() != 2:
+        raise DataError(
+            f"int64 inputs are token ids, [n, length], not {list(inputs.shape)}: make images uint8, from 0 to 255"
+        )
+    if len(wrong := (inputs < 0).nonzero()):
+        row, column = wrong[0].tolist()
+        raise DataError(
+            f"inputs[{row}, {column}] is {int(inputs[row, column])}, but token ids are not negative (0 pads)"
+        )
 
 
 def _check_tensor(what: str, tensor: object) -> None:
@@ -126,8 +146,9 @@ class Dataset:
     `attributes` maps each sensitive attribute to its *declared* groups, so that an absent one is missing, not
     forgotten. `preprocessing` is plain JSON: what a loaded student needs to prepare raw input. `fingerprint`
     is the SHA-256 of the content (see `fingerprint`). `open_test` is picklable if the data set is to be sent
-    anywhere. `vocabulary` is the number of token ids, for text only. `notes` are lines for a person: what the loader
-    made of the files, what it left out, and what it doubts.
+    anywhere. `vocabulary` is the number of token ids, for text only. `targets` says how a table of other examples gives
+    labels and groups (see `kdtune.data.tables.targets`); None if nothing says it. `notes` are lines for a person: what
+    the loader made of the files, what it left out, and what it doubts.
     """
 
     name: str
@@ -142,6 +163,7 @@ class Dataset:
     open_test: Callable[[], Split]
     vocabulary: int | None = None
     notes: tuple[str, ...] = ()
+    targets: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for what, split in (("train", self.train), ("validation", self.validation)):
@@ -167,12 +189,6 @@ class Dataset:
         tokens = self.train.inputs.dtype == torch.int64
         if tokens != (self.vocabulary is not None):
             raise DataError(f"data set {self.name!r}: `vocabulary` is for token ids, and they need it")
-        if (
-            self.vocabulary is not None
-            and len(self.train)
-            and self.vocabulary <= int(self.train.inputs.max())
-        ):
-            raise DataError(f"data set {self.name!r}: a token id is not below vocabulary {self.vocabulary}")
 
     @property
     def n_classes(self) -> int:

@@ -52,7 +52,7 @@ def load(name: str, **options: Any) -> Dataset:
     except KdtuneError:
         raise
     except Exception as error:
-        if loader.__module__.startswith("kdtune."):
+        if _is_ours(loader):
             raise
         raise DataError(f"data set {name!r}: its loader failed: {told(error)}") from error
     dataset = check_dataset(name, made)
@@ -61,7 +61,21 @@ def load(name: str, **options: Any) -> Dataset:
 
 
 def _checked_test(open_test: Callable[[], Split], form: Expected) -> Split:
-    return form.check("test", open_test())
+    try:
+        split = open_test()
+    except KdtuneError:
+        raise
+    except Exception as error:
+        if _is_ours(open_test):
+            raise
+        raise DataError(f"{form.source}: opening its test split failed: {told(error)}") from error
+    return form.check("test", split)
+
+
+def _is_ours(function: Callable[..., Any]) -> bool:
+    """Tell whether a function is kdtune's own: what it raises is our fault, and not to be hidden."""
+    inner = function.func if isinstance(function, partial) else function
+    return str(getattr(inner, "__module__", "")).startswith("kdtune.")
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Reads search spaces: what a person writes in YAML or behind `--set`, checked; each problem told with its remedy."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from kdtune.errors import InputError, SpaceError, did_you_mean
-from kdtune.files import read_regular
+from kdtune.files import LARGEST_JSON, read_regular
 from kdtune.space.choices import FORMS, SEARCHABLE, Choice, Pair, Range, extremes
 from kdtune.space.files import FromFile, OwnNormalisation
 from kdtune.space.schema import Budget, EarlyStopping, Resources, Space
@@ -27,6 +28,9 @@ __all__ = [
     "read_space",
     "ready_spaces",
 ]
+
+STANDARD_INPUT = "-"
+"""What names it, instead of a file."""
 
 _MOST_PROBLEMS = 5
 """Told at once of one file."""
@@ -100,14 +104,42 @@ def _model_at(path: Sequence[str | int]) -> type[BaseModel]:
     return models.get(path[0], Space) if len(path) > 1 else Space
 
 
+class _TwiceError(Exception):
+    """A key is written twice in one mapping, of which YAML's readers take the second without a word."""
+
+    def __init__(self, key: str, line: int) -> None:
+        super().__init__(key)
+        self.key, self.line = key, line
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain YAML, and refuses a key that is written twice."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Compose a mapping; keys that a merge (`<<`) brings in come later, and may be replaced."""
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise _TwiceError(key.value, key.start_mark.line + 1)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+        return node
+
+
 def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space, str]:
     """Return the space of a file, or of a ready one by name, with `KEY=VALUE` overrides; and its short name.
+
+    Args:
+        name_or_file: `-` reads it from standard input.
+        overrides: `KEY=VALUE`.
 
     Raises:
         SpaceError: there is no such file or name, it is not YAML, or a key is wrong.
     """
     path = Path(name_or_file)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
+    if name_or_file == STANDARD_INPUT:
+        text, source = _standard_input(), "standard input"
+    elif path.suffix in (".yaml", ".yml") or path.is_file():
         try:
             text = read_regular(path).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -122,9 +154,11 @@ def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space,
             )
         text, source = ready[name_or_file], f"{name_or_file}.yaml"
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _Loader)
     except RecursionError:
         raise SpaceError(f"{source}: nested too deeply to be a search space") from None
+    except _TwiceError as error:
+        raise SpaceError(f"{source}: line {error.line}: {error.key!r} is written twice: keep one") from None
     except Exception as error:  # beside its own errors, PyYAML lets through what dates and numbers raise
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}:" if mark is not None else ""
@@ -132,7 +166,14 @@ def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space,
     if isinstance(content, dict):
         for override in overrides:
             _override(content, override)
-    return parse_space(content, source), Path(source).stem
+    return parse_space(content, source), "search" if name_or_file == STANDARD_INPUT else Path(source).stem
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read(LARGEST_JSON).decode("utf-8")
+    except (OSError, UnicodeDecodeError, AttributeError) as error:
+        raise SpaceError(f"standard input: not readable ({_reason(error)})") from None
 
 
 def _reason(error: Exception) -> str:
@@ -144,7 +185,9 @@ def _override(content: Any, override: str) -> None:
     if not equals or not key:
         raise SpaceError(f"--set {override!r}: write KEY=VALUE, as in --set budget.trials=10")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _Loader)
+    except _TwiceError as error:
+        raise SpaceError(f"--set {override!r}: {error.key!r} is written twice: keep one") from None
     except Exception:  # see `read_space`
         raise SpaceError(f"--set {override!r}: {text!r} is not a YAML value") from None
     *parents, last = key.split(".")

@@ -128,9 +128,17 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "nothing to validate on": (lambda: dataset(validation=split(0)), "validation: there is no example in it"),
     "train as tensors": (lambda: dataset(train=(images(), LABELS)), "train must be a kdtune.data.Split, not a tuple"),
     "validation as nothing": (lambda: dataset(validation=None), "validation must be a kdtune.data.Split, not nothing"),
-    "a token too high": (lambda: tabular(vocabulary=9, train=table(inputs=changed(torch.ones(N, 5, dtype=torch.int64), (6, 1), 9)), validation=table(20, inputs=torch.ones(20, 5, dtype=torch.int64))), "a token id is not below vocabulary 9"),
+    "a token too high": (lambda: tabular(vocabulary=9, train=table(inputs=changed(torch.ones(N, 5, dtype=torch.int64), (6, 1), 9)), validation=table(20, inputs=torch.ones(20, 5, dtype=torch.int64))), r"train: inputs\[6, 1\] is 9, but token ids go from 0 to 8"),
     "a token too high in validation": (lambda: tabular(vocabulary=9, train=table(inputs=torch.ones(N, 5, dtype=torch.int64)), validation=table(20, inputs=changed(torch.ones(20, 5, dtype=torch.int64), (6, 1), 9))), r"validation: inputs\[6, 1\] is 9, but token ids go from 0 to 8"),
+    "a token below zero": (lambda: table(inputs=changed(torch.ones(N, 5, dtype=torch.int64), (6, 1), -1)), r"inputs\[6, 1\] is -1, but token ids are not negative"),
+    "images as int64": (lambda: dataset(train=split(inputs=images().long())), r"token ids, \[n, length\], not \[40, 3, 8, 8\]: make images uint8"),
+    "no group known in validation": (lambda: dataset(validation=split(20, groups={"sex": SEX[:20] * 0 - 1})), "validation: 'sex' has no group"),
+    "one group in validation": (lambda: dataset(validation=split(20, groups={"sex": SEX[:20] * 0 + 1})), "validation: 'sex' has one group only, 'm'"),
     # ---- the rest
+    "no name": (lambda: dataset(name=""), "its name is ''"),
+    "notes as one text": (lambda: dataset(notes="read"), "notes must be a tuple of texts"),
+    "a negative crop": (lambda: dataset(augmentation=Augmentation(crop=-3)), r"augmentation\.crop is -3, not a number of pixels"),
+    "a crop of half a pixel": (lambda: dataset(augmentation=Augmentation(crop=2.5)), r"augmentation\.crop is 2\.5"),  # type: ignore[arg-type]
     "a normalisation of one channel": (lambda: dataset(normalisation=Normalisation((0.5,), (0.5,))), "1 means and 1 standard deviations for 3 channels"),
     "a standard deviation of zero": (lambda: dataset(normalisation=Normalisation((0.5,) * 3, (0.5, 0, 0.5))), r"normalisation\[1\] has mean 0.5 and standard deviation 0"),
     "a mean that is none": (lambda: dataset(normalisation=Normalisation((0.5, 0.5, float("nan")), (0.5,) * 3)), r"normalisation\[2\] has mean nan"),
@@ -186,6 +194,30 @@ def test_its_test_split_is_checked_when_it_is_opened(
     data = load("mine")
     with pytest.raises(DataError, match=message):
         data.open_test()
+
+
+@pytest.mark.parametrize("fail", [lambda: 1 / 0, lambda more: split(20), lambda: {}["x"]])
+def test_a_test_split_that_can_t_be_opened_is_told(
+    fail: Callable[..., Any], register: Callable[..., None]
+) -> None:
+    register(lambda: dataset(open_test=fail))
+    with pytest.raises(DataError, match=r"'mine': opening its test split failed: .*Error"):
+        load("mine").open_test()
+
+
+@pytest.mark.parametrize(
+    ("high", "note"),
+    [
+        (1, "largest pixel of all training images is 1 of 255"),
+        (15, "largest pixel of all training images is 15 of 255"),
+        (0, "all pixels of all training images are 0"),
+        (64, None),
+    ],
+)
+def test_images_on_another_scale_are_named(high: int, note: str | None) -> None:
+    dim = (images().float() * high / 255).round().to(torch.uint8)
+    notes = check_dataset("mine", dataset(train=split(inputs=dim))).notes
+    assert [note in said for said in notes] == ([] if note is None else [True])
 
 
 def opened() -> Split:

@@ -77,6 +77,10 @@ WRITTEN: dict[str, Callable[[dict[str, Tensor]], Any]] = {
         "module.total_params": torch.zeros(1, dtype=torch.float64),
         "module.stage1.0.conv1.total_ops": torch.full((1,), torch.nan, dtype=torch.float64),
     },
+    "under another key, beside an optimiser": lambda state: {
+        "my_weights": state,
+        "sgd": {"state": {0: {"momentum_buffer": torch.ones(3)}}, "param_groups": []},
+    },
     "averaged": lambda state: {**{f"module.{k}": v for k, v in state.items()}, "n_averaged": torch.tensor(5)},
     "with numpy numbers and arguments": lambda state: {
         "state_dict": state,

@@ -261,6 +261,8 @@ def write(tmp_path: Path, text: str | bytes) -> str:
         ("- a", "holds a list"),
         (b"\xff\xfe\xfa", "not readable"),
         ("a: \x01", "not YAML"),
+        ("seed: 1\npairs: []\nseed: 2", "line 3: 'seed' is written twice: keep one"),
+        ('search: {alpha: 0.5, lr: 1, "alpha": 0.9}', "line 1: 'alpha' is written twice"),
     ],
 )
 def test_a_file_that_is_no_space(tmp_path: Path, text: str | bytes, expected: str) -> None:
@@ -312,6 +314,7 @@ def test_set_replaces_one_value(tmp_path: Path, override: str, path: str, value:
         ("=3", "write KEY=VALUE"),
         ("seed=[", "'[' is not a YAML value"),
         ("seed=2026-13-45", "is not a YAML value"),
+        ("constraints={accuracy: '>= 0.9', accuracy: '<= 0.5'}", "'accuracy' is written twice: keep one"),
         ("seed.x=1", "'seed' holds a value, not keys"),
         ("pairs.0=a->b", "'pairs' holds a value, not keys"),
         ("budget.trials=many", "budget.trials"),
@@ -366,3 +369,9 @@ def test_extremes() -> None:
     assert list(extremes(Range(low=1, high=2))) == [1, 2]
     assert list(extremes([3, 4])) == [3, 4]
     assert list(extremes("sgd")) == ["sgd"]
+
+
+def test_what_a_merge_brings_in_may_be_replaced(tmp_path: Path) -> None:
+    space = {key: value for key, value in GOOD.items() if key not in ("train", "teacher")}
+    file = write(tmp_path, yaml.safe_dump(space) + "train: &t {lr: 0.3}\nteacher: {<<: *t, lr: 0.5}\n")
+    assert read_space(file)[0].teacher.settings["lr"] == 0.5

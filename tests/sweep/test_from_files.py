@@ -203,6 +203,10 @@ def test_a_student_from_a_file_is_checked_alike(blank: Path, rolled: Path) -> No
         ({"normalisation": {"mean": [0, 0], "std": 1}}, "mean has 2 numbers, and the images have 3 channels"),
         ({"normalisation": {"mean": 0}}, "teacher.normalisation.std: missing"),
         (
+            {"normalisation": {"mean": [123.7, 116.3, 103.5], "std": [58.4, 57.1, 57.4]}},
+            "a mean of 123.7 is not on the 0..1 scale: divide mean and std by 255",
+        ),
+        (
             {"normalisation": {"mean": 0, "std": 0}},
             "teacher.normalisation.std.0: Input should be greater than 0",
         ),

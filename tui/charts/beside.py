@@ -28,7 +28,10 @@ def beside(chart: Callable[[Frame], Canvas]) -> Callable[[Frame], Canvas]:
             slot = frame.view.slot(model_id)
             title = fit(f"{frame.glyphs.series(slot)} {frame.named(model_id)}", half)
             canvas.text(x, 0, title, f"series{slot}")
-            canvas.join(chart(part), x, 1)
+            drawn = chart(part)
+            canvas.join(drawn, x, 1)
+            if drawn.note:
+                canvas.note += f"{' · ' if canvas.note else ''}{frame.named(model_id)}: {drawn.note}"
         for y in range(frame.height):
             canvas.put(half + 1, y, frame.glyphs.glyph("vline"), "axis")
         return canvas

@@ -24,6 +24,7 @@ class Canvas:
     Attributes:
         plots: left, top, width and height of the charts on it that have a cross-hair.
         row_ids: the models that whole rows are about, by row.
+        note: what the lower border of its pane says about it.
         nearest: the model nearest to the cross-hair, if it points at models.
         spots: where models are drawn: columns [n], rows [n] (-1 off the canvas), and their ids.
     """
@@ -34,6 +35,7 @@ class Canvas:
         self.spots: list[tuple[Ints, Ints, Sequence[str]]] = []
         self.row_ids: dict[int, str] = {}
         self.nearest: str | None = None
+        self.note = ""
         self.width = max(0, width)
         self.height = max(0, height)
         self.chars: Chars = np.full((self.height, self.width), " ", "<U1")

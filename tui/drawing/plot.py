@@ -244,11 +244,21 @@ class Plot:
         label = self.glyphs.text(label)
         start = self.left + self.width - width(label)
         if label and width(label) < self.width - 4:
-            while start > self.left and not canvas.free(start - 1, row, width(label) + 2):
-                start -= 1  # another label stands there
+            while start > self.left and not self._clear(start, row, width(label)):
+                start -= 1  # another label stands there, or a point
             if start > self.left:
                 canvas.text(start, row, label, style)
                 canvas.hold(start, row, width(label))
+
+    def _clear(self, start: int, row: int, cells: int) -> bool:
+        """Return whether a label would hide nothing but a guide and curves in the background."""
+        canvas = self.canvas
+        ground = (" ", self.glyphs.glyph("dotted"), self.glyphs.glyph("vdotted"))
+        return canvas.free(start - 1, row, cells + 2) and all(
+            canvas.chars[row, x] in ground
+            or canvas.style_at(x, row) in ("axis", "faint", "teacher", "nds", "warn")
+            for x in range(start, start + cells)
+        )
 
     def vertical(self, x: float, style: str, label: str = "") -> None:
         """Draw a dotted guide at an x value, with its label beside it, as high as there is room."""

@@ -235,7 +235,7 @@ def bar_left(cells: float, width: int, *, ascii_only: bool = False) -> str:
     return (("╺" if halves % 2 else "") + "━" * (halves // 2)).rjust(width)
 
 
-_SPARKS = "▁▂▃▄▅▆▇█"
+_SPARKS = "▁▂▃▄▅▆▇"  # not the full block: rows would run into each other
 
 
 def spark(values: Floats, width: int, *, ascii_only: bool = False) -> str:
@@ -247,10 +247,10 @@ def spark(values: Floats, width: int, *, ascii_only: bool = False) -> str:
         return " " * width
     if len(values) > width:
         values = values[np.linspace(0, len(values) - 1, width).round().astype(int)]
-    table = "_.-=oO#@" if ascii_only else _SPARKS
+    table = "_.-=oO#" if ascii_only else _SPARKS
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    return "".join(" " if k < 0 else table[k] for k in levels(values, low, high, 8)).ljust(width)
+    return "".join(" " if k < 0 else table[k] for k in levels(values, low, high, len(table))).ljust(width)
 
 
 _STEPS = (1, 2, 2.5, 5, 10, 20, 25, 50)

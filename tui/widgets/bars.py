@@ -131,7 +131,7 @@ class Header(Drawn):
         links: list[tuple[tuple[int, int], Callable[[], object]]] = []
         self._links = links
         x = 1
-        roomy = canvas.width >= _ROOMY
+        roomy = canvas.width > sum(len(title) + 4 for _, title in SCREENS)
         for k, (mode, title) in enumerate(SCREENS):
             here, start = mode == board.NAME, x
             if here:

@@ -208,6 +208,8 @@ class Pane(Drawn, can_focus=True):
             rows_ = self.rows()
             place = rows_.index(view.cursor) + 1 if view.cursor in rows_ else 0
             said.append(f"{place:,} of {len(rows_):,}" if place else f"{len(rows_):,} rows")
+        if self._canvas is not None and self._canvas.note:
+            said.insert(0, self._canvas.note)
         zoom = view.zoom.get(self.place)
         if zoom is not None and self.plots:
             said.append(f"zoom {zoom.factor:.3g}×, 0 shows all")

@@ -24,6 +24,9 @@ _SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+_SPLIT_WORD = re.compile(rf"({'|'.join(_SPLIT_NAMES)})(?:set|data|images|imgs|split|ing)?")
+"""A word that stands for a split, as `trainset` does."""
+
 _NOT_A_SPLIT = "set `splits: none` if these folders are classes"
 
 
@@ -117,8 +120,8 @@ def _one_each(root: Path, found: Mapping[str, str], others: Sequence[str]) -> di
 
 def _split_in(name: str) -> str | None:
     """Return the split that a word in a folder's name stands for, as in `seg_train` and `test1`."""
-    words = re.findall(r"[a-z]+", name.lower())
-    return next((_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES), None)
+    words = map(_SPLIT_WORD.fullmatch, re.findall(r"[a-z]+", name.lower()))
+    return next((_SPLIT_NAMES[word[1]] for word in words if word is not None), None)
 
 
 def _classes_in(root: Path, tree: Tree, prefix: str) -> Listing:
@@ -179,6 +182,9 @@ def _told(tree: Tree, listings: Mapping[str, Listing], folders: Mapping[str, str
         said += f" ({deeper:,} of them in folders below their class folder)"
     if not folders and (classes := [name for name in tree.top_folders() if name.lower() in _SPLIT_NAMES]):
         said += f"; {_quoted(classes)} read as a class"
+    inner = [frozenset(tree.top_folders(f"{name}/")) for name in tree.top_folders()]
+    if not folders and len(inner) > 1 and len(set(inner)) == 1 and len(inner[0]) > 1:
+        said += f"; each class folder holds folders called {_quoted(sorted(inner[0])[:3])}: are these the classes?"
     left_out = Counter(tree.system)
     for kind, paths in tree.others.items():
         left_out[kind] += sum(path.count("/") >= usual for path in paths)

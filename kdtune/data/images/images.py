@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kdtune.data.cache import cached_tensors
-from kdtune.data.images.pixels import Decoding, decode, without_warnings
+from kdtune.data.images.pixels import Decoding, decode, size_of, without_warnings
 from kdtune.data.images.remarks import Remarks
 from kdtune.data.images.scale import ImageError, RangeError
 from kdtune.data.mapped import fill_rows, mapped_file
@@ -66,15 +66,25 @@ def read_images(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[T
     """
 
     def make() -> dict[str, Tensor]:
-        decoder = _Decoder(root.resolve(), files, decoding)
-        pixels = np.empty((len(files), *decoder.shape), dtype=np.uint8)
-        with without_warnings():
-            fill_rows(pixels, decoder.planes)
-        decoder.check()
-        return {"inputs": torch.from_numpy(pixels), **decoder.facts()}
+        pixels, decoder = _decoded(root, files, decoding)
+        return {"inputs": pixels, **decoder.facts()}
 
     kept = cached_tensors(_key(root, files, decoding), make)
     return kept["inputs"], _remarks(kept)
+
+
+def decode_images(root: Path, files: Sequence[str], decoding: Decoding) -> Tensor:
+    """Do the same as `read_images`, and keep nothing in the cache."""
+    return _decoded(root, files, decoding)[0]
+
+
+def _decoded(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[Tensor, "_Decoder"]:
+    decoder = _Decoder(root.resolve(), files, decoding)
+    pixels = np.empty((len(files), *decoder.shape), dtype=np.uint8)
+    with without_warnings():
+        fill_rows(pixels, decoder.planes)
+    decoder.check()
+    return torch.from_numpy(pixels), decoder
 
 
 def map_images(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[Path, Remarks]:
@@ -94,6 +104,42 @@ def map_images(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[Pa
             remedy="set a smaller `image_size`",
         )
         return file, _remarks(cached_tensors(f"{key}-remarks", decoder.facts))
+
+
+def check_images(root: Path, files: Sequence[str], decoding: Decoding, shape: Sequence[int]) -> None:
+    """Check that `files` are images of a shape, (channels, height, width), by their first bytes: none is decoded.
+
+    It finds what would be found otherwise only when the test split is opened. A result without a finding is kept in the
+    cache, as decoded images are.
+
+    Raises:
+        ImagesError: some are not there, or are no images; all of them are found before it is raised.
+        DataError: an image has another size.
+    """
+
+    def make() -> dict[str, Tensor]:
+        folder, failures, sizes = root.resolve(), Failures(), []
+        with without_warnings():
+            for file in files:
+                try:
+                    sizes.append(size_of(folder / file, decoding))
+                except ImageError as error:
+                    failures[file] = error
+                    sizes.append((0, 0))
+        if failures:
+            raise ImagesError(folder, failures, len(files))
+        return {"sizes": torch.tensor(sizes)}
+
+    sizes = cached_tensors(f"{_key(root, files, decoding)}-sizes", make)["sizes"]
+    wanted = torch.tensor(list(shape[1:]))
+    wrong = (sizes != wanted).any(dim=1).nonzero()
+    if len(wrong):
+        first = int(wrong[0, 0])
+        height, width = sizes[first].tolist()
+        raise DataError(
+            f"{root / files[first]} (test) has {width}x{height} pixels, but the images of train have "
+            f"{shape[2]}x{shape[1]}: set `image_size` to bring all images to one size"
+        )
 
 
 def _key(root: Path, files: Iterable[str], decoding: Decoding) -> str:

@@ -102,6 +102,31 @@ def decode(path: str | Path | io.BytesIO, decoding: Decoding) -> Decoded:
     return Decoded(found.pixels, found.remarks | Remark.FRAMES, found.peak) if several else found
 
 
+def size_of(path: Path, decoding: Decoding) -> tuple[int, int]:
+    """Return the height and width that `decode` will give an image file, from its first bytes alone.
+
+    Raises:
+        ImageError: the file is not there, or is no image.
+    """
+    from PIL import ExifTags, Image
+
+    try:
+        with Image.open(path, formats=FORMATS) as file:
+            width, height = file.size
+            # Pillow has turned the size of a TIFF already; and it decodes a PNG to find its orientation.
+            is_on_its_side = (
+                decoding.image_size is None
+                and width != height
+                and file.format != "TIFF"
+                and file.getexif().get(ExifTags.Base.Orientation, 1) in range(5, 9)
+            )
+    except Exception as error:
+        raise ImageError("does not decode", _reason(error)) from None
+    if decoding.image_size is not None:
+        return decoding.image_size, decoding.image_size
+    return (width, height) if is_on_its_side else (height, width)
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return f"it can't be read ({os.strerror(error.errno)})"

@@ -113,7 +113,15 @@ def _contained(content: Mapping[Any, Any]) -> Mapping[Any, Any] | None:
         if isinstance(content.get(key), Mapping):
             inner: Mapping[Any, Any] = content[key]
             return inner
-    return None
+    if any(isinstance(value, Tensor) for value in content.values()):
+        return None
+    # Under another key; the state of an optimizer lies deeper, so that it is not taken for weights.
+    holding = [
+        value
+        for value in content.values()
+        if isinstance(value, Mapping) and any(isinstance(inner, Tensor) for inner in value.values())
+    ]
+    return holding[0] if len(holding) == 1 else None
 
 
 def _fitting(state: State, wanted: State, lacks: Collection[str]) -> State:

@@ -78,10 +78,43 @@ def test_class_folders_alone_are_cut_by_seed(root) -> None:
 
 def test_test_images_are_not_decoded_before_test_is_opened(root) -> None:
     for file in (root / "test").rglob("*.png"):
-        file.write_bytes(b"not an image")
+        file.write_bytes(file.read_bytes()[:45])  # the header, and nothing of the pixels
     data = load("folder", path=str(root))
     with pytest.raises(DataError, match=r"tcat0\.png: does not decode"):
         data.open_test()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_test_images_that_are_none_are_found_before_test_is_opened(root, stream) -> None:
+    """Otherwise a sweep would end before they are found, and could not be exported."""
+    (root / "test/cat/tcat0.png").write_bytes(b"not an image")
+    (root / "test/cat/tcat1.png").write_bytes(b"")
+    (root / "test/dog/tdog4.png").unlink()
+    (root / "test/dog/tdog4.png").symlink_to(root / "nowhere")
+    with pytest.raises(DataError, match=r"does not decode.*; 3 of 10 images in all: .*tcat0.*tcat1.*tdog4"):
+        load("folder", path=str(root), stream=stream)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_test_images_of_another_size_are_found_before_test_is_opened(root, suffix) -> None:
+    picture(root / f"test/dog/a{suffix}", 7, size=(8, 10))
+    with pytest.raises(
+        DataError, match=rf"a{suffix} \(test\) has 8x10 pixels, but the images of train have 8x8"
+    ):
+        load("folder", path=str(root))
+    assert len(load("folder", path=str(root), image_size=8).open_test()) == 11
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_test_images_are_measured_as_they_are_turned(tmp_path, suffix, orientation) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    for name in ("cat", "dog"):
+        for k in range(12):
+            picture(tmp_path / f"{name}/{k}{suffix}", 20 * k, size=(8, 12), exif=exif)
+    test = load("folder", path=str(tmp_path)).open_test()
+    assert tuple(test.inputs.shape[1:]) == ((3, 8, 12) if orientation == 6 else (3, 12, 8))
 
 
 def test_an_image_that_does_not_decode_is_named(root) -> None:
@@ -219,17 +252,17 @@ def test_attributes_by_path_and_by_name(root) -> None:
 
 
 def test_an_empty_cell_is_a_missing_group_and_an_absent_group_is_declared(root) -> None:
-    rows = all_rows(root, sex=lambda i: "" if i % 4 == 0 else "f")
+    rows = all_rows(root, sex=lambda i: ("", "f", "x", "f")[i % 4])
     data = load(
         "folder",
         path=str(root),
         attributes=write_csv(root, rows),
         sensitive="sex",
-        groups={"sex": ["m", "f"]},
+        groups={"sex": ["m", "f", "x"]},
         min_group=1,
     )
-    assert data.attributes["sex"] == ("m", "f")
-    assert sorted(set(data.train.groups["sex"].tolist())) == [MISSING, 1]
+    assert data.attributes["sex"] == ("m", "f", "x")
+    assert sorted(set(data.train.groups["sex"].tolist())) == [MISSING, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,7 @@ def test_the_line_is_with_the_data_set_and_its_description(tmp_path: Path) -> No
     assert data.notes == (
         "images: 24 .png (12 of them in folders below their class folder); 'train' read as a class",
         "left out: 1 .txt",
+        "all pixels of all training images are 0: were they read, or converted, on another scale?",
     )
     assert data.describe()["notes"] == list(data.notes)
 
@@ -240,3 +241,29 @@ def test_a_folder_that_can_t_be_listed(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match=r"/b: can't be listed: Permission denied"):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("trainset", "testset"),
+        ("train_images", "test_images"),
+        ("TrainData", "TestData"),
+        ("trainingset", "testingset"),
+    ],
+)
+def test_other_names_of_splits(train: str, test: str, tmp_path: Path) -> None:
+    tree(tmp_path, *(f"{part}/{name}/{k}.png" for part in (train, test) for name in "ab" for k in range(3)))
+    assert found(tmp_path) == {"train": {"a": 3, "b": 3}, "test": {"a": 3, "b": 3}}
+
+
+def test_the_same_folders_in_every_class_folder_are_pointed_out(tmp_path: Path) -> None:
+    tree(
+        tmp_path,
+        *(f"{where}/{name}/{k}.png" for where in ("here", "there") for name in "ab" for k in range(3)),
+    )
+    listings, notes = scan(tmp_path)
+    assert set(listings["all"].classes) == {"here", "there"}
+    assert "each class folder holds folders called 'a', 'b': are these the classes?" in notes[0]
+    tree(tmp_path, "there/c/0.png")
+    assert "are these the classes?" not in scan(tmp_path)[1][0]

@@ -1,23 +1,25 @@
 """What is drawn with its doubt: groups, classes, fronts; and two students side by side."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kdtune.fairness import Counts, class_bias
-from kdtune.runs.comparison.resolution import Difference, Resolution, Versus
+from kdtune.runs.comparison.resolution import Difference, Resolution, Versus, rounded_up
 from kdtune.runs.records import ALL
 from kdtune.runs.summary import Doubt
 from tests.tui.charts.test_charts import WORLDS, frame_of, reports_of
 from tui.charts.beside import beside
 from tui.charts.classes.accuracy_map import class_map
 from tui.charts.classes.bias_curves import bias_curves
-from tui.charts.doubt import front_steps, interval
+from tui.charts.doubt import front_steps, interval, resolution_wish
 from tui.charts.frame import Frame
 from tui.charts.front.members import front_table
 from tui.charts.front.scatter import front
 from tui.charts.groups.classes import group_classes
+from tui.charts.groups.gaps import beyond_chance_since, gap_curve
 from tui.charts.groups.rates import RATES, group_rates
 from tui.charts.journal.events import journal
 from tui.charts.journal.machine import machine
@@ -270,3 +272,43 @@ def test_the_machine_and_what_each_worker_does() -> None:
     for model in frame.store.trials:
         assert (f"{model.id}  epoch {model.epoch}/4" in text) is (model.state == "running")
     assert "the driver is on elsewhere" in text_of(replace(frame, elsewhere="elsewhere"), machine)
+
+
+@pytest.mark.parametrize("chart", [bias_curves, group_rates])
+def test_two_students_side_by_side_have_one_axis(chart) -> None:
+    frame = frame_of(WORLDS["ten"], 160, 30)
+    pictures = [line for line in beside(chart)(frame).lines() if "┤" in line]
+    assert len(pictures) > 3
+    for line in pictures:
+        left, right = line[:78], line[81:]
+        assert left.split("┤")[0].strip() == right.split("┤")[0].strip(), line
+
+
+@pytest.mark.parametrize(
+    ("sure", "since"),
+    [("nnyyy", 3), ("yyyyy", 1), ("yyyyn", None), ("yynny", 5), ("?yyyy", None), ("??nyy", 4)],
+)
+def test_since_when_a_gap_is_more_than_chance(sure: str, since: int | None) -> None:
+    frame = frame_of(WORLDS["ten"], 90, 30)
+    low = {"y": 0.05, "n": 0.01}
+    doubts = {
+        ("t0003", epoch, "eod"): Doubt(low[sign], 0.5, 0.02, 0.04, None)
+        for epoch, sign in enumerate(sure, 1)
+        if sign != "?"
+    }
+    frame = replace(frame, doubts=doubts)
+    assert beyond_chance_since(frame, "eod") == since
+    assert gap_curve(frame).note == (f"EOD above chance since epoch {since}" if since else "")
+    both = beside(gap_curve)(frame).note
+    assert both == (f"t0003: EOD above chance since epoch {since}" if since else "")
+
+
+@pytest.mark.parametrize("done", [1, 7, 8, 9, 17, 24])
+def test_a_front_is_compared_at_the_level_at_which_status_compares_it(done: int) -> None:
+    world = Synthetic(trials=done, epochs=2, classes=3)
+    frame = replace(frame_of(world, 90, 30), run=Path("run"))
+    wish = resolution_wish(frame)
+    assert wish is not None
+    (question,) = wish.questions()
+    baselines, ended = len(frame.store.baselines), frame.store.counts()["done"]
+    assert rounded_up(question.done + baselines) == rounded_up(ended + baselines)

@@ -97,8 +97,8 @@ def _heading(frame: Frame, canvas: Canvas, epoch: int, label: int, shown: list[s
         return 0
     left = label + 1
     share = (canvas.width - left) // len(shown)
-    if label > len(f"{epoch}"):
-        canvas.text(0, 0, f"e{epoch}", "accent" if frame.view.crosshair else "dim")
+    said = next((text for text in (f"epoch {epoch}", f"e{epoch}") if len(text) <= label), "")
+    canvas.text(0, 0, said, "accent" if frame.view.crosshair else "dim")
     for n, kind in enumerate(shown):
         title = f"{_OF_WHAT}, {_TITLES[kind]}"
         if width(title) > share - 1:

@@ -8,6 +8,7 @@ from kdtune.runs.state import ModelState
 from kdtune.text import number, plain, signed
 
 from ...drawing.canvas import Canvas
+from ...drawing.text import width
 from ...state.noise import class_bias_margin
 from ..frame import REFERENCES, Frame
 from ..lines import NAMED, Line, Panel, draw_panel
@@ -37,18 +38,25 @@ def bias_curves(frame: Frame) -> Canvas:
     for k, kind in enumerate(kinds):
         top = k * canvas.height // len(kinds)
         lines = _lines(frame, model, kind, tables[kind], named)
-        others = [
-            table
-            for i in frame.pair
-            if (other := frame.store.model(i)) is not None
-            and (table := _table(frame, other, kind)) is not None
-        ]
-        pool = np.concatenate([np.zeros(1), *(table[:, named].ravel() for table in [tables[kind], *others])])
-        title = f"class bias against {REFERENCES[kind]}: accuracy of the class ÷ of all"
+        pool = np.concatenate([np.zeros(1), *_drawn(frame, model, kind, first)])
+        title = f"class bias against {REFERENCES[kind]}"
+        what = f"{title}: accuracy of the class ÷ of all"
+        title = what if width(what) <= canvas.width else title
         panel = Panel(title, lines, [(0.0, "", "axis")])
         height = (k + 1) * canvas.height // len(kinds) - top
         draw_panel(frame, canvas, panel, top, height, pool)
     return canvas
+
+
+def _drawn(frame: Frame, model: ModelState, kind: str, first: str) -> list[npt.NDArray[np.float64]]:
+    """Return what is drawn by name of the model, or of both that stand side by side: their axes are the same."""
+    found = []
+    for other in (frame.store.model(i) for i in frame.pair or (model.id,)):
+        if other is not None:
+            table, ranked_by = _table(frame, other, kind), _table(frame, other, first)
+            if table is not None and ranked_by is not None:
+                found.append(table[:, _named(ranked_by[-1])].ravel())
+    return found
 
 
 def _table(frame: Frame, model: ModelState, kind: str) -> npt.NDArray[np.float64] | None:

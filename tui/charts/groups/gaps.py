@@ -89,6 +89,9 @@ def gap_curve(frame: Frame) -> Canvas:
     names = [
         name for name in gap_names(frame) if (name.partition("@")[2] or first_attribute) == frame.attribute
     ][:2]
+    since = {name: beyond_chance_since(frame, name) for name in names}
+    told = [f"{short(name)} above chance since epoch {epoch}" for name, epoch in since.items() if epoch]
+    canvas.note = frame.glyphs.text(", ".join(told))
     if canvas.height >= 16 and len(names) == 2:
         upper = (canvas.height + 1) // 2
         _curve(frame, canvas, names[0], 0, upper)
@@ -97,6 +100,21 @@ def gap_curve(frame: Frame) -> Canvas:
         chosen = frame.store.measures[frame.view.measure % len(frame.store.measures)]
         _curve(frame, canvas, chosen if chosen in names else names[0], 0, canvas.height)
     return canvas
+
+
+def beyond_chance_since(frame: Frame, name: str) -> int | None:
+    """Return the epoch from which on the interval of a gap leaves out what chance alone would show.
+
+    None if it does not at the last epoch, or while the intervals are not known.
+    """
+    model = frame.cursor
+    assert model is not None
+    low, _, chance = _doubts(frame, model.id, name, len(frame.store.series(model.id, name)))
+    known, beyond = np.isfinite(low) & np.isfinite(chance), low > chance
+    first = len(low)
+    while first and known[first - 1] and beyond[first - 1]:
+        first -= 1
+    return first + 1 if first < len(low) and (not first or known[first - 1]) else None
 
 
 def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> None:

@@ -14,9 +14,16 @@ from kdtune.text import plain
 
 from ...drawing import raster
 from ...drawing.canvas import Canvas
+from ...drawing.plot import LegendItem, legend
 from ...drawing.text import fit, number, short, width
 from ..frame import REFERENCES, Frame
 from .gaps import gap_names, shown_model
+
+_NUMBERS = 20
+"""Columns for a value with its interval."""
+
+_LEAST_BAR = 8
+"""Bars are drawn from so many columns on."""
 
 
 def groups(frame: Frame) -> Canvas:
@@ -33,7 +40,8 @@ def groups(frame: Frame) -> Canvas:
     values = [v for name in names for v in _extent(frame, model, report.epoch, name)]
     top = max([0.05, *(v for v in values if not math.isnan(v))])
     canvas.text(0, y, fit(f"epoch {report.epoch}", label), "accent" if frame.view.crosshair else "dim")
-    canvas.text(label, y, fit(_legend(frame), canvas.width - label), "dim")
+    if canvas.width - label - _NUMBERS - 1 >= _LEAST_BAR:
+        legend(canvas, label, y, _signs(frame))
     y += 1
     for name in names:
         if y >= canvas.height:
@@ -56,10 +64,11 @@ def _label(frame: Frame) -> int:
     return min(longest + 1, max(9, frame.width // 4))
 
 
-def _legend(frame: Frame) -> str:
+def _signs(frame: Frame) -> list[LegendItem]:
     sign = frame.glyphs.glyph
     interval = f"{sign('cap_low')}{sign('hline')}{sign('point')}{sign('hline')}{sign('cap_high')}"
-    return f"{interval} 95 %  {sign('vdotted')} chance  {sign('teacher')} teacher  {sign('nds')} {REFERENCES['nds']}"
+    baselines = [(sign(kind), name, kind) for kind, name in REFERENCES.items()]
+    return [(interval, "95 %", "dim"), (sign("vdotted"), "chance", "warn"), *baselines]
 
 
 def _value(frame: Frame, model: ModelState, epoch: int, name: str) -> float:
@@ -94,9 +103,8 @@ def _gap_row(
     canvas.text(
         0, y, fit(glyphs.text(short(name)), left - 1), "strong" if name in store.record.objectives else "text"
     )
-    numbers = 20
-    room = canvas.width - left - numbers - 1
-    if room >= 8:
+    room = canvas.width - left - _NUMBERS - 1
+    if room >= _LEAST_BAR:
         _interval(
             frame,
             canvas,
@@ -123,7 +131,7 @@ def _gap_row(
         _mark(canvas, left, y, room, value / top, glyphs.glyph("point"), "series0", only_free=False)
     # An interval that leaves out what chance alone would show is more than noise.
     sure = doubt is not None and doubt.low > doubt.chance
-    canvas.text(canvas.width - numbers, y, fit(glyphs.text(text), numbers), "loss" if sure else "text")
+    canvas.text(canvas.width - _NUMBERS, y, fit(glyphs.text(text), _NUMBERS), "loss" if sure else "text")
 
 
 def _interval(frame: Frame, canvas: Canvas, x: int, y: int, room: int, low: float, high: float) -> None:
@@ -156,15 +164,15 @@ def _class_rows(frame: Frame, canvas: Canvas, y: int, left: int, attribute: str,
     values = counts.eod_by_class
     order = np.argsort(-np.nan_to_num(values, nan=-1.0), kind="stable")
     peak = max(0.05, float(np.nanmax(values, initial=0.0, where=np.isfinite(values))))
-    room = canvas.width - left - 21
+    room = canvas.width - left - _NUMBERS - 1
     for k in order.tolist()[: max(0, canvas.height - y - 1)]:
         y += 1
         value = float(values[k])
         canvas.text(0, y, fit(glyphs.text(plain(frame.store.record.classes[k])), left - 1), "text")
-        if room >= 8:
+        if room >= _LEAST_BAR:
             canvas.text(left, y, raster.bar(value / peak * room, room, ascii_only=glyphs.ascii), "loss")
         text = number(value) if not math.isnan(value) else "undefined"
-        canvas.text(canvas.width - 20, y, fit(glyphs.text(text), 20), "text")
+        canvas.text(canvas.width - _NUMBERS, y, fit(glyphs.text(text), _NUMBERS), "text")
     return y + 1
 
 
@@ -186,15 +194,14 @@ def _group_rows(
         y += 1
         value = float(counts.group_accuracy[k])
         canvas.text(0, y, fit(glyphs.text(plain(names[k])), left - 1), "text")
-        numbers = 20
-        room = canvas.width - left - numbers - 1
-        if room >= 8:
+        room = canvas.width - left - _NUMBERS - 1
+        if room >= _LEAST_BAR:
             _interval(frame, canvas, left, y, room, float(low[k]), float(high[k]))
             _mark(canvas, left, y, room, value, glyphs.glyph("point"), "series0", only_free=False)
         canvas.text(
-            canvas.width - numbers,
+            canvas.width - _NUMBERS,
             y,
-            fit(glyphs.text(f"{number(value)}  n {int(counts.group_sizes[k]):,}"), numbers),
+            fit(glyphs.text(f"{number(value)}  n {int(counts.group_sizes[k]):,}"), _NUMBERS),
             "text",
         )
     return y + 1

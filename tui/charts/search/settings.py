@@ -169,9 +169,6 @@ def slice_(frame: Frame) -> Canvas:
     if not plot.usable:
         return canvas
     _name_ticks(frame, canvas, plot, ticks)
-    for model in frame.references():
-        title = REFERENCES[model.kind]
-        plot.horizontal(store.value(model.id, measure), model.kind, title, sign=glyphs.glyph(model.kind))
     if not np.isfinite(ys).any():
         return frame.nothing(f"{short(measure)} is undefined for all trials", "v shows another measure")
     plot.spots(xs, ys, [trial.id for trial in done])
@@ -183,6 +180,9 @@ def slice_(frame: Frame) -> Canvas:
     for k in np.flatnonzero(marked).tolist():
         sign, style = ("front", "front") if front[k] else ("dot", "cloud")
         plot.marker(float(xs[k]), float(ys[k]), glyphs.glyph(sign), style)
+    for model in frame.references():
+        title = REFERENCES[model.kind]
+        plot.horizontal(store.value(model.id, measure), model.kind, title, sign=glyphs.glyph(model.kind))
     index = {trial.id: k for k, trial in enumerate(done)}
     for model_id in reversed(view.compared):
         if model_id in index:

@@ -44,7 +44,7 @@ def front_table(findings: Findings) -> Rows:
         heads += [f"{heading(objective)}, test", f"{heading(objective)}, validation"]
     heads += [{"temperature": "T", "alpha": "α"}.get(name, name) for name in settings]
     rows: list[list[Cell]] = []
-    for k, model in enumerate(findings.models):
+    for k, model in enumerate((*findings.models, *findings.points)):
         row: list[Cell] = [_name(findings, model, k)]
         for objective in objectives:
             if objective.measure.need == model.role:
@@ -175,10 +175,10 @@ def sizes_table(findings: Findings, attribute: str) -> Rows:
         rows.append(row)
     sizes = ", ".join(f"{group['group']} {group['n']:,}" for group in numbers["groups"])
     caption = (
-        f"{attribute} on test: {sizes}. With equal rates: what a model with equal rates in all groups shows on "
-        "average, and up to which value in 95 of 100 data sets of these sizes. The labels themselves differ by "
-        f"{_share(numbers['dpd']['base_rate_gap'])} points (the DPD of a student that is always right). Audits take a "
-        "ratio of selection rates below 0.80 (four fifths) as a sign of adverse impact."
+        f"{attribute} on test: {sizes}. With equal rates: what a model with equal true and false positive rates in all "
+        "groups shows on average, and up to which value in 95 of 100 data sets of these sizes. The labels "
+        f"themselves differ by {_share(numbers['dpd']['base_rate_gap'])} points (the DPD of a student that is always "
+        "right). Audits take a ratio of selection rates below 0.80 (four fifths) as a sign of adverse impact."
     )
     return Rows(heads, rows, caption)
 
