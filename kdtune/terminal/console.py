@@ -51,7 +51,7 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     beyond = "" if math.isnan(status.added) else f" ({status.added:.4f} of it beyond the baselines)"
     console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{beyond}{left}")
     print_table(_front_table(summary, wide=console.width >= _WIDE))
-    for line in [*_chosen_by(run, summary), *_notes(summary)]:
+    for line in [*_chosen_by(run, summary), *_known(run), *_notes(summary)]:
         console.print(plain(line), style="dim")
     if status.front:
         narrate(f"next: {run.record.concluding} {status.name}    (or: kdtune watch {status.name})")
@@ -127,6 +127,11 @@ def _chosen_by(run: Run, summary: Summary) -> list[str]:
         "chosen by validation, corrected by training examples; validation alone chooses "
         f"{len(summary.raw_front)} students, {rest} (--raw)"
     ]
+
+
+def _known(run: Run) -> list[str]:
+    known = run.record.known
+    return [f"the sampler knows {known.get('trials')} trials of {known.get('run')}"] if known else []
 
 
 def _notes(summary: Summary) -> list[str]:
@@ -254,6 +259,8 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
 
 def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
     """List the ready spaces, or print one, or the schema of all."""
+    import yaml
+
     from kdtune.space.reading import Space, parse_space, ready_spaces
 
     if schema:
@@ -265,9 +272,11 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
             raise SpaceError(
                 f"no ready space {name!r}{did_you_mean(name, ready)} (there are: {', '.join(ready)})"
             )
-        print_data(ready[name], end="")
+        if as_json:
+            print_json(parse_space(yaml.safe_load(ready[name]), f"{name}.yaml").to_dict())
+        else:
+            print_data(ready[name], end="")
         return
-    import yaml
 
     spaces = {key: parse_space(yaml.safe_load(text), f"{key}.yaml") for key, text in ready.items()}
     if as_json:

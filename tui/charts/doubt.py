@@ -68,7 +68,9 @@ def resolution_wish(frame: Frame) -> Wish | None:
     run, members = frame.run, tuple(whole_front(frame.store))
     if run is None or not members:
         return None
-    done = rounded_up(frame.store.counts()["done"])
+    # As `kdtune status` counts, rounded up so that not every trial that ends asks anew.
+    baselines = len(frame.store.baselines)
+    done = rounded_up(frame.store.counts()["done"] + baselines) - baselines
     return Wish(("resolution", members, done), lambda: [ResolutionOf(run, members, done)])
 
 
