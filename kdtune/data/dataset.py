@@ -146,8 +146,9 @@ class Dataset:
     `attributes` maps each sensitive attribute to its *declared* groups, so that an absent one is missing, not
     forgotten. `preprocessing` is plain JSON: what a loaded student needs to prepare raw input. `fingerprint`
     is the SHA-256 of the content (see `fingerprint`). `open_test` is picklable if the data set is to be sent
-    anywhere. `vocabulary` is the number of token ids, for text only. `notes` are lines for a person: what the loader
-    made of the files, what it left out, and what it doubts.
+    anywhere. `vocabulary` is the number of token ids, for text only. `targets` says how a table of other examples gives
+    labels and groups (see `kdtune.data.tables.targets`); None if nothing says it. `notes` are lines for a person: what
+    the loader made of the files, what it left out, and what it doubts.
     """
 
     name: str
@@ -162,6 +163,7 @@ class Dataset:
     open_test: Callable[[], Split]
     vocabulary: int | None = None
     notes: tuple[str, ...] = ()
+    targets: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for what, split in (("train", self.train), ("validation", self.validation)):

@@ -18,7 +18,9 @@ from kdtune.data.groups import Rare, attribute_names, columns_of, cross_groups, 
 from kdtune.data.ids import row_ids
 from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
+from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.raw_table import RawTable
+from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -99,6 +101,8 @@ def assemble(
     parts: Sequence[str | None] | None = None,
     classes: Sequence[str] | None = None,
     notes: Sequence[str] = (),
+    input_column: str | None = None,
+    form: Form | None = None,
 ) -> Dataset:
     """Return a data set of a table's labels and groups and of the inputs of its rows.
 
@@ -112,6 +116,8 @@ def assemble(
             out.
         classes: their names in order, where the source says it.
         notes: of the source, for a person.
+        input_column: that of the texts or images, where one column is the input.
+        form: how the source's cells are read, where it is a file of text.
 
     Raises:
         DataError: a label, a group or a split can't be used; the message names it and the remedy.
@@ -180,6 +186,7 @@ def assemble(
         ),
         vocabulary=described.vocabulary,
         notes=(tally, *notes),
+        targets=Targets.of(coding, column_groups, tables, form or Form(), input_column).to_dict(),
     )
 
 

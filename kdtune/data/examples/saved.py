@@ -61,6 +61,7 @@ def save(dataset: Dataset, folder: str | Path) -> Path:
                 "ids": _digest_of_ids(checked.train, checked.validation),
                 "vocabulary": checked.vocabulary,
                 "notes": list(checked.notes),
+                "targets": checked.targets,
             },
         )
     return target
@@ -113,6 +114,7 @@ def _dataset(folder: Path, record: Mapping[str, Any]) -> Dataset:
         open_test=partial(_split, folder, "test"),
         vocabulary=None if record["vocabulary"] is None else int(record["vocabulary"]),
         notes=tuple(map(str, record["notes"])),
+        targets=record.get("targets"),
     )
 
 

@@ -15,6 +15,7 @@ from kdtune.data.images.remarks import Remarks
 from kdtune.data.mapped import map_file
 from kdtune.data.preparation import image_preparation
 from kdtune.data.split import at_most_per_class, stratified_cut
+from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError
 
 
@@ -58,6 +59,7 @@ def image_dataset(
     stream: bool,
     normalisation: Normalisation | None = None,
     notes: tuple[str, ...] = (),
+    targets: Targets | None = None,
 ) -> Dataset:
     """Decode train and validation and return the data set; of test, only the sizes are read before it is opened.
 
@@ -72,6 +74,7 @@ def image_dataset(
         stream: keep decoded images in a file that is mapped, instead of in memory.
         normalisation: None computes it from the training images.
         notes: on the files; this function adds notes on what was done to their images.
+        targets: how a table of other images gives their groups.
 
     Raises:
         DataError: images cannot be decoded, or have another size than the others.
@@ -94,6 +97,7 @@ def image_dataset(
         fingerprint=fingerprint(train, validation, classes, attributes),
         open_test=partial(_open_test, parts["test"], decoding, shape=shape, stream=stream),
         notes=(*notes, *(f"images of train and validation: {line}" for line in remarks.sentences())),
+        targets=None if targets is None else targets.to_dict(),
     )
 
 

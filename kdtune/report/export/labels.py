@@ -4,12 +4,14 @@ Shares and differences of shares are written in one form wherever a report shows
 """
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kdtune.fairness import GAP_QUANTITIES
-from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.objectives import Objective
 from kdtune.text import number, signed
+
+if TYPE_CHECKING:
+    from kdtune.report.export.results.model import ModelFindings
 
 UNITS = {
     "accuracy": "% of examples",
@@ -98,7 +100,7 @@ def heading(objective: Objective) -> str:
     return measure_name(objective) + (", %" if is_share(objective) else "")
 
 
-def value_text(model: ModelFindings, objective: Objective, *, searched: bool = False) -> str:
+def value_text(model: "ModelFindings", objective: Objective, *, searched: bool = False) -> str:
     """Return an objective's value on test, or as searched; a dash if there is nothing to compare a model with."""
     if objective.measure.need in ("teacher", "nds") and model.role != "student":
         return "–"
@@ -137,7 +139,7 @@ def points(difference: float) -> str:
     )
 
 
-def short(model: ModelFindings) -> str:
+def short(model: "ModelFindings") -> str:
     """Return a model's name in figures."""
     names = {
         "teacher": f"teacher {model.architecture}",
@@ -148,7 +150,7 @@ def short(model: ModelFindings) -> str:
 
 
 def interval_of(
-    model: ModelFindings, objective: Objective, split: str = "test"
+    model: "ModelFindings", objective: Objective, split: str = "test"
 ) -> tuple[float, float] | None:
     """Return the 95 % interval of an objective on a split, or None if it has none."""
     numbers = model.splits[split]
@@ -165,7 +167,7 @@ def interval_of(
     return None if math.isnan(low) or math.isnan(high) else (float(low), float(high))
 
 
-def chance_of(model: ModelFindings, objective: Objective) -> tuple[float, float] | None:
+def chance_of(model: "ModelFindings", objective: Objective) -> tuple[float, float] | None:
     """Return the gap that equal true and false positive rates in all groups give on test: its mean, and its 95 % value.
 
     None for other measures, and where the gap is undefined.

@@ -79,6 +79,7 @@ def config_of(trained: Trained, origin: Provenance, weights: bytes, parameters: 
         if normalisation is None
         else {"mean": list(normalisation.mean), "std": list(normalisation.std)},
         "preprocessing": preprocessing,
+        "targets": origin.dataset.targets,
         "distillation": None if soft is None else asdict(soft),
         "training": asdict(job.train),
         "seed": job.seed,

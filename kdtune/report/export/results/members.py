@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from kdtune.distill.extras import answers_of
 from kdtune.errors import RunError
-from kdtune.fairness import Counts
+from kdtune.fairness import GAP_QUANTITIES, Counts
 from kdtune.output import narrate
 from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_recorded, evaluate, evaluate_logits
 from kdtune.report.evaluate.trained import Trained, load_trained
 from kdtune.report.export.front_members import front_states
 from kdtune.report.export.results.by_group import by_group
-from kdtune.report.export.results.calibration import calibration_numbers
-from kdtune.report.export.results.metrics import split_numbers
-from kdtune.runs.objectives import References
+from kdtune.runs.metrics import calibration_numbers, split_numbers
+from kdtune.runs.objectives import References, objective_of, recorded_values
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
-from kdtune.runs.records import ALL
+from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.state import ModelState, RunState
+from kdtune.runs.summary import GAPS
 
 if TYPE_CHECKING:
     import pandas
@@ -146,9 +147,31 @@ def evaluate_models(models: Sequence[EvaluatedModel], split: SplitData, run: Run
     final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in answered}
     for model in answered:
         references = references_of(model.trained, final)
-        numbers = split_numbers(model.on[split.name][1].report, references, run.record)
-        numbers["calibration"] = calibration_numbers(split, model.on[split.name][1], run.record.attributes)
+        found = model.on[split.name][1]
+        numbers = report_numbers(found.report, references, run.record)
+        answers = answers_of(split.arrays, found.logits)
+        numbers["calibration"] = calibration_numbers(answers, run.record.attributes)
         model.numbers[split.name] = numbers
+
+
+def report_numbers(report: Report, references: References, record: RunRecord) -> dict[str, Any]:
+    """Return what a report of a run says (see `split_numbers`)."""
+    return split_numbers(
+        report.counts,
+        values=recorded_values(record, report, references),
+        cross_entropy=report.validation_loss,
+        classes=record.classes,
+        attributes=record.attributes,
+        references=references,
+        further_gaps={name: _asked_gaps(record, name) for name in record.attributes},
+    )
+
+
+def _asked_gaps(record: RunRecord, attribute: str) -> list[str]:
+    """Return the gaps over an attribute that are objectives, beside those that are always there."""
+    objectives = [objective_of(record, name) for name in record.objectives]
+    asked = [o.measure.name for o in objectives if o.attribute == attribute and o.group is None]
+    return [name for name in asked if name in GAP_QUANTITIES and name not in GAPS]
 
 
 def with_answers(models: Sequence[EvaluatedModel], test: SplitData, notes: list[str]) -> list[EvaluatedModel]:

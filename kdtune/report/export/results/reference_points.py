@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kdtune.distill.evaluate import count_all
-from kdtune.report.export.results.members import EvaluatedModel
-from kdtune.report.export.results.metrics import split_numbers
+from kdtune.report.export.results.members import EvaluatedModel, report_numbers
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.objectives import Objective, References
 from kdtune.runs.reader import Run
@@ -66,7 +65,7 @@ def _point(run: Run, model: EvaluatedModel, objective: Objective) -> ModelFindin
             validation_loss=math.nan,
             learning_rate=math.nan,
         )
-        splits[split] = split_numbers(report, References(), run.record)
+        splits[split] = report_numbers(report, References(), run.record)
     return ModelFindings(
         id=f"thresholds-{objective.name}-{model.trained.id}",
         role=ROLE,

@@ -17,7 +17,6 @@ from kdtune.report.evaluate.evaluation import SplitData
 from kdtune.report.evaluate.trained import Trained
 from kdtune.report.export.pick import Choice
 from kdtune.report.export.results.members import EvaluatedModel, checked, references_of
-from kdtune.report.export.results.metrics import spread
 from kdtune.runs.choosing import training_values, values_to_choose_by
 from kdtune.runs.objectives import Objective, front_mask, recorded_values
 from kdtune.runs.reader import Run, is_feasible, objective_values
@@ -214,3 +213,13 @@ def bootstrap_share(
         [rows[rng.integers(0, len(rows), (resamples, len(rows)))].mean(axis=1) for rows in values], axis=1
     )
     return np.asarray(np.mean([front_mask(sample, objectives) for sample in means], axis=0))
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return mean and standard deviation (n - 1) of values over seeds, and their number."""
+    known = np.array(values, dtype=float)
+    return {
+        "mean": float(known.mean()) if known.size else float("nan"),
+        "std": float(known.std(ddof=1)) if known.size > 1 else float("nan"),
+        "n": int(known.size),
+    }
