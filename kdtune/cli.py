@@ -478,10 +478,16 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
+    from kdtune.gpus import gpus_of, nvml
+    from kdtune.runs.lock import signer_lives
     from kdtune.runs.reader import open_run
     from kdtune.terminal.console import print_summary
 
-    print_summary(open_run(options.target, runs_dir=options.runs_dir, raw=options.raw), as_json=options.json)
+    run = open_run(options.target, runs_dir=options.runs_dir, raw=options.raw)
+    print_summary(run, as_json=options.json)
+    if not options.json and signer_lives(run.files):  # it computes on this machine
+        for k, gpu in enumerate(gpus_of(nvml())):
+            print_data(f"GPU {k}: {gpu.words}")
     return 0
 
 

@@ -243,21 +243,14 @@ def _settled(
     """Return the allotment, without GPUs if torch can't use them where trials run, and where to measure."""
     from kdtune.sweep.calibration.place import here
     from kdtune.sweep.remote.carried_code import UserCode
-    from kdtune.sweep.remote.trial_place import TrialPlace, gpu_here
+    from kdtune.sweep.remote.trial_place import TrialPlace, on_usable_gpus
 
     if not allotment.gpus and request.address is None:
         return allotment, here  # this is the machine
-    place = TrialPlace(allotment, UserCode.of(plan.space.architectures, plan.extras))
-    if allotment.gpus:
-        name, why = place(gpu_here)
-        if not why:
-            writer.run_state("preparing", f"students train on: {name}")
-            return allotment, place
-        counted = sum(node.gpus for node in allotment.nodes)
-        said = f"Ray counts {counted:g} GPUs, and torch can't compute on them ({why}): students train on processors"
-        writer.run_state("preparing", said)
-        allotment = allot(plan.space.resources.model_copy(update={"gpus_per_trial": 0.0}), trials=trials)
-    return allotment, TrialPlace(allotment, place.user_code)
+    user_code = UserCode.of(plan.space.architectures, plan.extras)
+    say = partial(writer.run_state, "preparing")
+    allotment = on_usable_gpus(allotment, plan.space.resources, user_code, say, trials=trials)
+    return allotment, TrialPlace(allotment, user_code)
 
 
 def _calibrated(
