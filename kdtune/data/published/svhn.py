@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from kdtune.data.dataset import Augmentation, Dataset, Split
+from kdtune.data.ids import row_ids
 from kdtune.data.images.array_images import dataset_of_arrays
 from kdtune.data.published.downloads import fetch, image_folder_hint, missing
 from kdtune.data.registry import register_dataset
@@ -77,7 +78,8 @@ def load_svhn(
 
 
 def _open_test(root: Path) -> Split:
-    return Split(*_read(root, "test"))
+    images, labels = _read(root, "test")
+    return Split(images, labels, ids=row_ids(range(len(labels)), "test"))
 
 
 def _require(root: Path, split: str) -> Path:
