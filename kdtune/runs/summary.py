@@ -238,3 +238,18 @@ def _by_group(run: Run, state: RunState) -> dict[str, Counts]:
 def _by_class(counts: Counts, groups: Sequence[str], classes: Sequence[str]) -> dict[str, dict[str, int]]:
     rows = counts.examples.tolist()
     return {group: dict(zip(classes, row, strict=True)) for group, row in zip(groups, rows, strict=True)}
+
+
+def telling_settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the settings that are worth a column: always pair, T and α; others if they differ among the students."""
+    ignored = {"id", "teacher", "student", "architecture", "seed", "view_seed", "model", "job"}
+    names = list(configs[0]) if configs else ["pair", "temperature", "alpha"]
+    always = [name for name in ("pair", "temperature", "alpha") if name in names]
+    others = [
+        name
+        for name in names
+        if name not in always
+        and name not in ignored
+        and len({str(config.get(name)) for config in configs}) > 1
+    ]
+    return always + others

@@ -72,10 +72,12 @@ class DryRun:
     def _of_models(self) -> list[str]:
         lines = []
         for model in self.models:
-            source = f"from {model['file']}" if model["file"] else f"{model['epochs']} epochs"
+            each = " each" if model["members"] else ""
+            source = f"from {model['file']}" if model["file"] else f"{model['epochs']} epochs{each}"
             if model["file"] and model["role"] != "teacher":
                 source = f"{model['epochs']} epochs, beginning {source}"
-            lines.append(f"{model['role']} {model['architecture']}: {model['weights']:,} weights, {source}")
+            what = "logits" if model["weights"] is None else f"{model['weights']:,} weights,"
+            lines.append(f"{model['role']} {model['architecture']}: {what} {source}")
         return lines
 
     def _of_trials(self) -> list[str]:
@@ -142,7 +144,8 @@ def _model(plan: Plan, role: str, architecture: str) -> dict[str, Any]:
         "role": role,
         "architecture": architecture,
         "weights": None if job.logits else parameter_count(plan.module(role, architecture)),
-        "epochs": job.train.epochs,
+        "epochs": job.members[0].train.epochs if job.members else job.train.epochs,
+        "members": [member.architecture for member in job.members],
         "file": None if file is None else str(file.path),
     }
 

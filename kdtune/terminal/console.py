@@ -19,7 +19,7 @@ from kdtune.output import narrate, output, print_data
 from kdtune.runs.comparison.verdict import remarks
 from kdtune.runs.finding import list_runs
 from kdtune.runs.reader import Run
-from kdtune.runs.summary import Doubt, Member, Summary, summarise
+from kdtune.runs.summary import Doubt, Member, Summary, summarise, telling_settings
 from kdtune.text import byte_size, duration, number, plain, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140
@@ -65,7 +65,9 @@ def _front_table(summary: Summary, *, wide: bool) -> Table:
         title_justify="left",
         pad_edge=False,
     )
-    settings = _varying(summary.front) if wide else ["temperature", "alpha"]
+    settings = (
+        telling_settings([member.config for member in summary.front]) if wide else ["temperature", "alpha"]
+    )
     measures = list(dict.fromkeys([*summary.objectives, "accuracy"]))
     doubtful = {name for member in (*summary.front, *summary.baselines) for name in member.doubts}
     steps = summary.resolution.known
@@ -100,21 +102,6 @@ def _front_table(summary: Summary, *, wide: bool) -> Table:
 
 def _short(name: str) -> str:
     return {"temperature": "T", "alpha": "α"}.get(name, name)
-
-
-def _varying(members: Sequence[Member]) -> list[str]:
-    """Return the settings that get a column: always pair, T and α; others if they differ along the front."""
-    ignored = {"teacher", "student", "seed", "view_seed"}
-    names = list(members[0].config) if members else ["pair", "temperature", "alpha"]
-    always = [name for name in ("pair", "temperature", "alpha") if name in names]
-    others = [
-        name
-        for name in names
-        if name not in always
-        and name not in ignored
-        and len({str(member.config.get(name)) for member in members}) > 1
-    ]
-    return always + others
 
 
 def _cells(member: Member, measures: Sequence[str], by_chance: Collection[str]) -> list[str]:

@@ -19,6 +19,7 @@ from kdtune.runs import ALL
 from kdtune.space.questions import check_question
 from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import SweepRequest, check_files, run_sweep
+from kdtune.sweep.dry_run import dry_run
 from kdtune.sweep.from_logits import matched
 from kdtune.sweep.plan import Plan, check_names, make_plan
 
@@ -234,6 +235,20 @@ def test_the_record_says_which_files_and_gives_the_job_back(people: Path) -> Non
     job = plan_of(people).baseline_job("teacher", "big")
     assert Job.from_dict(json.loads(json.dumps(job.to_dict()))) == job
     assert job.architectures == ()
+
+
+def test_a_dry_run_says_which_teachers_are_what(people: Path) -> None:
+    teachers = {
+        "logits": {"big": str(people / "logits.npy")},
+        "order": str(people / "order.txt"),
+        "epochs": 7,
+    }
+    pairs = ["big->linear", "mlp-8+mlp-4->linear"]
+    found = dry_run(parse_space(space_of(people, teacher=teachers, pairs=pairs), "space"), people / "runs")
+    lines = "\n".join(found.lines())
+    assert f"teacher big: logits from {people / 'logits.npy'}" in lines
+    assert "teacher mlp-8+mlp-4: 76 weights, 7 epochs each" in lines
+    assert [model["members"] for model in found.models] == [[], ["mlp-8", "mlp-4"], []]
 
 
 @pytest.mark.parametrize("covers_test", [True, False])

@@ -41,9 +41,8 @@ def export(options: argparse.Namespace) -> int:
     narrate(opening(findings)[0])
     exported = [member.id for member in findings.members if member.exported]
     beside = [model.id for model in findings.baselines if model.exported]
-    narrate(
-        f"{len(exported)} students in {out}, and {listed(beside)} beside them; read {out / 'report.html'}"
-    )
+    students = f"{len(exported)} student{'s' if len(exported) > 1 else ''}"
+    narrate(f"{students} in {out}, beside {listed(beside)}; read {out / 'report.html'}")
     first = findings.focus.id if findings.focus.id in exported else exported[0]
     narrate(f'load one: kdtune.load_student("{out / first}").predict(...)')
     return 0

@@ -48,6 +48,7 @@ def page(findings: Findings, pictures: Sequence[Picture], groups: "pandas.DataFr
         front_words=front_in_words(findings),
         front=tables.front_table(findings),
         points=points_in_words(findings),
+        settings=tables.settings_table(findings),
         costs=tables.cost_table(findings),
         attributes=[_attribute(findings, pictures, name) for name in attributes],
         calibration=tables.calibration_table(findings, "") if not attributes else None,

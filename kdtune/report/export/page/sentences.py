@@ -221,13 +221,16 @@ def front_in_words(findings: Findings) -> str:
 
 
 def points_in_words(findings: Findings) -> list[str]:
-    """Say what stands beside the models without being one, and what each of these points needs."""
+    """Say what stands beside the models without being one, and what these points need."""
+    if not findings.points:
+        return []
+    first = findings.points[0].config
+    gap = measure_name(objective_of(findings.record, first["objective"]))
     return [
-        f"{short(point)[0].upper()}{short(point)[1:]} is a reference point, no student of this search: fairlearn's "
-        f"ThresholdOptimizer decides for {NDS}, by a threshold for each group that was chosen on validation so that "
-        f"{measure_name(objective_of(findings.record, point.config['objective']))} is closed there. It needs to know "
-        f"everybody's {point.config['attribute']} when it decides, and draws some decisions by lot."
-        for point in findings.points
+        f"Reference points, not students of this search: {listed([short(p) for p in findings.points])}. There, "
+        f"fairlearn's ThresholdOptimizer decides for {NDS}, by a threshold for each group, chosen so that "
+        f"{gap} vanishes on validation. It needs to know everybody's {first['attribute']} when it decides, and draws "
+        "some decisions by lot."
     ]
 
 

@@ -18,7 +18,7 @@ from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.comparison.resolution import Difference
 from kdtune.runs.objectives import Objective, objective_of
-from kdtune.runs.summary import GAPS
+from kdtune.runs.summary import GAPS, telling_settings
 from kdtune.text import byte_size, number, setting, signed
 
 if TYPE_CHECKING:
@@ -35,14 +35,12 @@ MOST_CELLS = 12
 
 
 def front_table(findings: Findings) -> Rows:
-    """Return the objectives of members and baselines on test and validation, and their settings."""
-    settings = [name for name in ("temperature", "alpha") if any(name in m.config for m in findings.members)]
+    """Return the objectives of members and baselines on test and validation."""
     names = list(dict.fromkeys(["accuracy", *(o.name for o in findings.objectives)]))
     objectives = [objective_of(findings.record, name) for name in names]
     heads = ["student"]
     for objective in objectives:
         heads += [f"{heading(objective)}, test", f"{heading(objective)}, validation"]
-    heads += [{"temperature": "T", "alpha": "α"}.get(name, name) for name in settings]
     rows: list[list[Cell]] = []
     for k, model in enumerate((*findings.models, *findings.points)):
         row: list[Cell] = [_name(findings, model, k)]
@@ -55,8 +53,23 @@ def front_table(findings: Findings) -> Rows:
                 (bare(model.value(objective.name), objective), _between(model, objective)),
                 bare(searched, objective),
             ]
-        row += [setting(model.config.get(name, "")) for name in settings]
         rows.append(row)
+    return Rows(heads, rows)
+
+
+def settings_table(findings: Findings) -> Rows:
+    """Return what each member was trained with, as far as members differ in it."""
+    settings = [name for name in telling_settings([m.config for m in findings.members]) if name != "pair"]
+    heads = ["student", "pair"]
+    heads += [{"temperature": "T", "alpha": "α"}.get(name, name.replace("_", " ")) for name in settings]
+    rows: list[list[Cell]] = [
+        [
+            member.id,
+            str(member.config.get("pair", "")).replace("->", " → "),
+            *(setting(member.config.get(name, "")) for name in settings),
+        ]
+        for member in findings.members
+    ]
     return Rows(heads, rows)
 
 
@@ -85,7 +98,7 @@ def cost_table(findings: Findings) -> Rows | None:
 def _name(findings: Findings, model: ModelFindings, k: int) -> Cell:
     if k >= len(findings.members):
         return short(model)
-    marks = [str(model.config["pair"]).replace("->", " → ")] if len(findings.record.pairs) > 1 else []
+    marks = []
     if model.id in findings.recommendation.unusable:
         marks.append(findings.recommendation.unusable[model.id])
     if not findings.optimistic[k]:
