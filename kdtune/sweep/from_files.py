@@ -26,6 +26,9 @@ from kdtune.space.reading import Space
 _SAMPLE = 500
 """Validation examples on which a model is tried before anything is trained: seconds, even for a large one."""
 
+_FEW = 100
+"""Of these examples, each of the usual normalisations is tried on so many."""
+
 _MOST_NAMES = 20
 """Classes that a message lists."""
 
@@ -193,7 +196,10 @@ def _sampled(dataset: Dataset) -> DeviceData:
     arrays = Arrays.of(dataset)
     m = len(arrays.validation_labels)
     generator = torch.Generator().manual_seed(0)
-    chosen = torch.randperm(m, generator=generator)[:_SAMPLE].sort().values.numpy()
+    return _of_rows(arrays, torch.randperm(m, generator=generator)[:_SAMPLE].sort().values.numpy())
+
+
+def _of_rows(arrays: Arrays, chosen: np.ndarray) -> DeviceData:
     few = replace(
         arrays,
         train_inputs=np.array(arrays.train_inputs[:1]),
@@ -232,11 +238,13 @@ def _hint(job: Job, file: Weights, data: DeviceData, outputs: np.ndarray, classe
         names = yaml.safe_dump([meant[k] for k in range(len(classes))], default_flow_style=True, width=1e9)
         return f"With teacher: {{classes: {names.strip()}}} it is {hits / n:.3f}"
     channels = data.arrays.input_shape[0]
+    few = _of_rows(data.arrays, np.arange(0, n, math.ceil(n / _FEW)))
     for text, (mean, std) in _USUAL.items() if data.arrays.is_image else ():
         if len(mean) in (1, channels):
             factor = channels // len(mean)
             other = replace(file, mean=tuple(mean * factor), std=tuple(std * factor))
-            hits, _ = _hits(replace(job, weights=other), data)
-            if hits > enough:
+            read = replace(job, weights=other)
+            if _hits(read, few)[0] > _enough(few.arrays.validation_labels):
+                hits, _ = _hits(read, data)
                 return f"With teacher: {{normalisation: {{{text}}}}} it is {hits / n:.3f}"
     return ""

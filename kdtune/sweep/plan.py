@@ -95,7 +95,11 @@ class Plan:
         return tuple(m for m in models if m[0] != "teacher" or self.space.teacher.logits_of(m[1]) is None)
 
     def baseline_job(self, role: str, architecture: str) -> Job:
-        """Return the training of a teacher or a non-distilled student: hard labels, the same protocol."""
+        """Return the training of a teacher or a non-distilled student: hard labels, the same protocol.
+
+        A teacher that is taken as it is computes in float32 unless the space says otherwise: it is not trained, and has
+        its own accuracy only so.
+        """
         file, is_teacher = self.file(role, architecture), role == "teacher"
         train = self.space.teacher_config() if is_teacher else self.space.train_config()
         logits = self.logits(architecture) if is_teacher else None
@@ -114,7 +118,9 @@ class Plan:
             architecture=architecture,
             weights=file if as_it_is else None,
             initial=None if as_it_is else file,
-            train=self._fast(train, architecture, self.space.teacher.settings if is_teacher else {}),
+            train=self._fast(
+                train, architecture, self.space.teacher.settings if is_teacher else {}, exact=as_it_is
+            ),
             seed=derive_seed(self.space.seed, role, architecture) % 2**31,
             view_seed=self.space.seed,
         )
@@ -178,13 +184,15 @@ class Plan:
         train = self._fast(self.space.train_config(), architecture, {})
         return Job(architecture, train, 0, self.space.seed, Distillation("teacher", 4.0, 0.5))
 
-    def _fast(self, train: TrainConfig, architecture: str, overrides: Mapping[str, Any]) -> TrainConfig:
+    def _fast(
+        self, train: TrainConfig, architecture: str, overrides: Mapping[str, Any], *, exact: bool = False
+    ) -> TrainConfig:
         """Fill in what the space leaves to measurement."""
         speed = self.speeds.get(architecture, Speed())
         asked = {**self.space.train, **overrides}
         options: dict[str, Any] = {}
         if asked.get("precision", "auto") == "auto":
-            options["precision"] = speed.precision
+            options["precision"] = "float32" if exact else speed.precision
         if asked.get("channels_last", "auto") == "auto":
             options["channels_last"] = speed.channels_last
         return train.with_options(**options)

@@ -84,6 +84,7 @@ def _load(form: Form, root: Path, sizes: Sizes, augmentation: Augmentation, *, d
         files = find_files(form, root)
     classes = files.classes()
     images, labels = files.train()
+    files.require_test()
     return dataset_of_arrays(
         form.name,
         images,
