@@ -88,4 +88,4 @@ def test_replicates_whose_ray_is_killed_are_trained_by_the_next_export(
     again = cli(*asked, cwd=tmp_path)
     _, said = again.communicate(timeout=300)
     assert again.returncode == 0, said
-    assert kdtune.load_student(next(out.glob("t0*"))).config["replicates"]["n"] == 1
+    assert kdtune.load_student(next(out.glob("t0*"))).metrics["replicates"]["n"] == 1
