@@ -20,7 +20,7 @@ from kdtune.bytecode import compile_once, keep_bytecode
 from kdtune.files import cache_dir
 
 HERE = Path(__file__).parent
-SECTIONS = ("truth", "front", "sweeps", "streams", "start", "scale", "memory")
+SECTIONS = ("truth", "verdicts", "levers", "front", "sweeps", "streams", "start", "scale", "memory")
 
 
 def main() -> int:
@@ -76,11 +76,13 @@ def _measure(section: str, options: argparse.Namespace) -> None:
         for outcome in front.measure(front.Sizes(), options.data, options.only):
             outcomes[_key(outcome)] = outcome
             keep(list(outcomes.values()))
-    elif section == "truth":
+    elif section in ("truth", "verdicts", "levers"):
+        from benchmarks.truth import levers, verdicts
         from benchmarks.truth import section as truth
 
         banks = {o["data"]: o for o in _kept(section)["found"]} if options.only else {}
-        for outcome in truth.measure(options.data, options.only):
+        measures = {"truth": truth.measure, "verdicts": verdicts.measure, "levers": levers.measure}
+        for outcome in measures[section](options.data, options.only):
             banks[outcome["data"]] = outcome
             keep(list(banks.values()))
     elif section in ("start", "scale", "memory"):
@@ -118,7 +120,9 @@ def _kept(section: str) -> dict[str, Any]:
 
 def _results() -> str:
     from benchmarks import front, memory, scale, start, streams, sweeps
+    from benchmarks.truth import levers_section as levers
     from benchmarks.truth import section as truth
+    from benchmarks.truth import verdicts_section as verdicts
 
     spread = {
         w["name"]: {m: streams.deviation(w, m) for m in streams.METRICS} for w in _kept("streams")["found"]
@@ -126,6 +130,8 @@ def _results() -> str:
 
     reports: dict[str, tuple[str, Callable[[Any], str], str]] = {
         "truth": ("Whether a front holds", truth.report, truth.TEXT),
+        "verdicts": ("Whether the last line holds", verdicts.report, verdicts.TEXT),
+        "levers": ("Levers beside T and α", levers.report, levers.TEXT),
         "front": ("To the same front", front.report, front.TEXT),
         "sweeps": ("Whole sweeps", lambda found: sweeps.report(found, spread), sweeps.TEXT),
         "streams": ("Streams of batches", streams.report, streams.TEXT),

@@ -1,7 +1,7 @@
 """Takes cell-exact pictures of the monitor: braille dots, blocks and lines are drawn, not left to a font.
 
 python benchmarks/picture.py RUN --size 160x48 --keys "2 j j" --theme kdtune-light --out front.png
-python benchmarks/picture.py RUN --readme docs/pictures       all pictures of the README, from a run of COMPAS
+python benchmarks/picture.py RUN --readme docs/pictures       all pictures of the README, from a finished run
 """
 
 import argparse

@@ -2,7 +2,9 @@
 
     run = kdtune.search("default")             # blocking; returns a Run
     run = kdtune.open_run("runs/default-1")    # .trials(), .front(), .reports(trial_id), .status()
-    student = kdtune.load_student("runs/default-1/export/t0007")    # .logits(x), .predict(x), .module, .metrics
+    exported = kdtune.export(run)              # writes the front's students and a report; .student(), .record
+    student = kdtune.load_student("runs/default-1/export/t0007")    # .predict(x), .evaluate(x, y, groups), .metrics
+    studied = kdtune.study("study")            # what distillation does to classes and groups: .record, .path
 
 Names are resolved when they are used, so that `import kdtune` is quick.
 """
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kdtune import data, distill, fairness, models, pareto
-    from kdtune.api import search
+    from kdtune.api import Exported, Studied, export, search, study
     from kdtune.data import register_dataset
     from kdtune.distill.losses.registry import register_loss
     from kdtune.models import register_model
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "search": "kdtune.api",
+    "export": "kdtune.api",
+    "study": "kdtune.api",
+    "Exported": "kdtune.api",
+    "Studied": "kdtune.api",
     "open_run": "kdtune.runs.reader",
     "Run": "kdtune.runs.reader",
     "load_student": "kdtune.student.student",
@@ -34,10 +40,13 @@ _HOMES = {
 _PACKAGES = ("data", "distill", "fairness", "models", "pareto")
 
 __all__ = [
+    "Exported",
     "Run",
     "Student",
+    "Studied",
     "data",
     "distill",
+    "export",
     "fairness",
     "load_student",
     "models",
@@ -48,6 +57,7 @@ __all__ = [
     "register_measure",
     "register_model",
     "search",
+    "study",
 ]
 
 

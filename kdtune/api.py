@@ -1,15 +1,19 @@
-"""The sweep as a Python call."""
+"""Sweeps, exports and studies as Python calls, with the options of the commands."""
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from kdtune.errors import SweepError
-from kdtune.output import narrate
-from kdtune.runs.finding import create_run, runs_dir
+from kdtune.errors import InputError, SweepError
+from kdtune.output import narrate, quieted
+from kdtune.runs.finding import create_run, find_run, runs_dir
+from kdtune.runs.lock import busy, driver_seems_alive
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run
+from kdtune.runs.records import RunRecord
 from kdtune.space.reading import Space, parse_space, read_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.terminal.following import followed
@@ -17,17 +21,31 @@ from kdtune.trackers.feed import lines_about
 
 if TYPE_CHECKING:
     from kdtune.data.dataset import Dataset
+    from kdtune.student.student import Student
+
+RunLike = str | Path | Run
+"""A run: its name, its path, or itself."""
+
+SpaceLike = str | Path | Mapping[str, Any] | Space
+"""A search space: a ready one's name, a YAML file, or its content."""
 
 
 def search(
-    space: str | Path | Mapping[str, Any] | Space = "default",
+    space: SpaceLike | None = None,
     name: str | None = None,
     trials: int | None = None,
     minutes: float | None = None,
     seed: int | None = None,
     *,
     data: "Dataset | None" = None,
+    workers: int | None = None,
+    gpus_per_trial: float | None = None,
+    max_failures: int | None = None,
+    keep: Literal["front", "all", "none"] | None = None,
+    imports: Sequence[str] = (),
     address: str | None = None,
+    resume: RunLike | None = None,
+    warm_start: RunLike | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
 ) -> Run:
@@ -38,12 +56,16 @@ def search(
     stop button) reaches the main thread: the sweep stops after the current epochs, and at once on the second one.
 
     Args:
-        space: a ready space's name, a YAML file, or its content.
+        space: a ready space's name (`default`), a YAML file, or its content.
         name: name of the run; by default the space's name and a number.
-        trials, minutes, seed: replace those of the space.
+        trials, minutes, seed, workers, gpus_per_trial, max_failures, keep: replace those of the space.
         data: a data set in memory (`kdtune.data.from_arrays`, `from_dataframe`, …), instead of the space's `dataset`.
             The run keeps a copy in its folder, so that resuming and exporting it need nothing of this program.
+        imports: modules that register data sets, models, losses or measures; workers import them too.
         address: address of a running Ray cluster (host:port).
+        resume: a run that was stopped or killed, to go on with; only `trials`, `minutes`, `imports` and `address` may
+            be given beside it.
+        warm_start: an earlier run of the same data and protocol, whose trials the sampler is to know.
         directory: where runs are kept; by default `KDTUNE_RUNS`, or `./runs`.
         progress: show what the sweep is doing: in a notebook below the cell, elsewhere as lines on standard error.
 
@@ -52,6 +74,200 @@ def search(
         InputError: something that was asked for can't be used; nothing was trained, and nothing is left behind.
         SweepError: the sweep could not go on; what was recorded is kept.
     """
+    base = None if directory is None else Path(directory)
+    if resume is not None:
+        given = {
+            "space": space, "name": name, "seed": seed, "data": data, "workers": workers, "keep": keep,
+            "gpus_per_trial": gpus_per_trial, "max_failures": max_failures, "warm_start": warm_start,
+        }  # fmt: skip
+        files = _resumed(resume, base, "sweep", given)
+        request = SweepRequest(files, None, address=address, imports=imports, trials=trials, minutes=minutes)
+        return _followed(request, progress)
+    changes = {
+        "budget.trials": trials,
+        "budget.minutes": minutes,
+        "seed": seed,
+        "resources.workers": workers,
+        "resources.gpus_per_trial": gpus_per_trial,
+        "resources.max_failures": max_failures,
+        "keep": keep,
+    }
+    known = None if warm_start is None else _files(warm_start, base).root.resolve()
+
+    def make(files: RunFiles, asked: Space) -> SweepRequest:
+        return SweepRequest(files, asked, address=address, imports=imports, known_from=known)
+
+    return _begun(space or "default", name, changes, data, base, make, progress)
+
+
+def study(
+    space: SpaceLike | None = None,
+    name: str | None = None,
+    seed: int | None = None,
+    *,
+    data: "Dataset | None" = None,
+    null: Literal["ratio", "difference", "raw"] | None = None,
+    workers: int | None = None,
+    imports: Sequence[str] = (),
+    address: str | None = None,
+    resume: RunLike | None = None,
+    directory: str | Path | None = None,
+    progress: bool = True,
+) -> "Studied":
+    """Run a study in this process: train its models, judge them on test, write tables and figures.
+
+    Args:
+        space: a ready space's name (`study`), a YAML file, or its content.
+        null: what is equal for a class that is not affected; by default what the space says.
+        name, seed, data, workers, imports, address, directory, progress: as for `search`.
+        resume: a study that was stopped or killed, to go on with; one that has ended is judged again, for example with
+            another `null`.
+
+    Raises:
+        KeyboardInterrupt, InputError, SweepError: as for `search`.
+    """
+    from kdtune.report.study.command import conclude_study
+    from kdtune.report.study.record import as_record
+
+    base = None if directory is None else Path(directory)
+    if resume is not None:
+        files = _resumed(
+            resume,
+            base,
+            "study",
+            {"space": space, "name": name, "seed": seed, "data": data, "workers": workers},
+        )
+        request = SweepRequest(files, None, address=address, imports=imports, kind="study")
+        run = _followed(request, progress)
+    else:
+        changes = {"seed": seed, "resources.workers": workers}
+
+        def make(files: RunFiles, asked: Space) -> SweepRequest:
+            return SweepRequest(files, asked.as_study(), address=address, imports=imports, kind="study")
+
+        run = _begun(space or "study", name, changes, data, base, make, progress)
+    with quieted(not progress):
+        found, asked, out, _ = conclude_study(run.path, null=null, imports=imports)
+    return Studied(run, out, as_record(found, asked))
+
+
+def export(
+    run: RunLike | None = None,
+    *,
+    pick: str | Sequence[str] = (),
+    out: str | Path | None = None,
+    replicates: int = 0,
+    raw: bool = False,
+    onnx: bool = False,
+    torch_export: bool = False,
+    imports: Sequence[str] = (),
+    address: str | None = None,
+    directory: str | Path | None = None,
+    progress: bool = True,
+) -> "Exported":
+    """Evaluate a run's front on test, once, and write its students with tables, figures and a report.
+
+    Args:
+        run: default: the newest.
+        pick: `knee`, a bound (`accuracy>=0.9`), an id (`t0003`), or a number; several; by default the whole front.
+        out: folder to write, absent or empty; by default `export` in the run.
+        replicates: train the front with so many more seeds, and choose among all these students.
+        raw: the front of the values on validation alone, not corrected by training examples.
+        onnx, torch_export: write each student in these formats too.
+        imports, address, directory: as for `search`.
+        progress: say on standard error what is done.
+
+    Raises:
+        InputError: the run, the folder or a pick can't be used; nothing was written.
+        KdtuneError: a written student does not give what was measured, or the folder can't be written; nothing is kept.
+    """
+    from kdtune.report.export.run import ExportRequest, run_export
+    from kdtune.report.export.tables import findings_record
+
+    base = None if directory is None else Path(directory)
+    request = ExportRequest(
+        run=run.path if isinstance(run, Run) else run,
+        runs_dir=base,
+        out=None if out is None else Path(out),
+        pick=[pick] if isinstance(pick, str) else list(pick),
+        replicates=replicates,
+        address=address,
+        imports=imports,
+        torch_export=torch_export,
+        onnx=onnx,
+        raw=raw,
+    )
+    with quieted(not progress):
+        folder, findings = run_export(request)
+    students = tuple(member.id for member in findings.members if member.exported)
+    first = findings.focus.id if findings.focus.id in students else students[0]
+    return Exported(folder, students, first, findings_record(findings))
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        path: its folder, with `report.html`.
+        students: ids of those that have a folder there.
+        first: the student that the report speaks of first.
+        record: what was found, as `kdtune export --json` prints it.
+    """
+
+    path: Path
+    students: tuple[str, ...]
+    first: str
+    record: Mapping[str, Any]
+
+    def student(self, student_id: str | None = None) -> "Student":
+        """Load a student; by default the one that the report speaks of first."""
+        from kdtune.student.student import load_student
+
+        return load_student(self.path / (student_id or self.first))
+
+
+@dataclass(frozen=True)
+class Studied:
+    """What a study found.
+
+    Attributes:
+        run: its run.
+        path: the folder with tables, figures and `report.html`.
+        record: what was found, as `kdtune study --json` prints it.
+    """
+
+    run: Run
+    path: Path
+    record: Mapping[str, Any]
+
+
+def _begun(
+    space: SpaceLike,
+    name: str | None,
+    changes: Mapping[str, Any],
+    data: "Dataset | None",
+    base: Path | None,
+    make: Callable[[RunFiles, Space], SweepRequest],
+    progress: bool,
+) -> Run:
+    """Begin a run with what is asked for, wait for its end, and return it."""
+    resolved, stem = _resolved(space, {key: v for key, v in changes.items() if v is not None}, data)
+    files = create_run(runs_dir(base), name, stem)
+    try:
+        if data is not None:
+            from kdtune.data import save
+
+            kept = {"dataset": {"name": "saved", "path": str(save(data, files.data))}}
+            resolved = parse_space({**resolved.to_dict(), **kept}, stem)
+        return _followed(make(files, resolved), progress)
+    finally:
+        if not files.record.exists():
+            _discard(files.root)
+
+
+def _resolved(space: SpaceLike, changes: Mapping[str, Any], data: "Dataset | None") -> tuple[Space, str]:
+    """Return the space with what replaces its values, and its short name."""
     stem = "search"
     kept = {} if data is None else {"dataset": {"name": "saved", "path": "data"}}
     if isinstance(space, str | Path):
@@ -61,27 +277,45 @@ def search(
     else:
         resolved = parse_space({**space, **kept}, "space")
     content = resolved.to_dict()
-    content["budget"] |= {k: v for k, v in {"trials": trials, "minutes": minutes}.items() if v is not None}
-    if seed is not None:
-        content["seed"] = seed
-    resolved = parse_space(content, stem).with_absolute_paths()
-    files = create_run(runs_dir(None if directory is None else Path(directory)), name, stem)
-    try:
-        if data is not None:
-            from kdtune.data import save
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        (content[sections[0]] if sections else content)[last] = value
+    return parse_space(content, stem).with_absolute_paths(), stem
 
-            kept = {"dataset": {"name": "saved", "path": str(save(data, files.data))}}
-            resolved = parse_space({**resolved.to_dict(), **kept}, stem)
-        with followed(files) if progress else contextlib.nullcontext():
-            run_sweep(SweepRequest(files, resolved, address=address))
-    finally:
-        if not files.record.exists():
-            _discard(files.root)
+
+def _followed(request: SweepRequest, progress: bool) -> Run:
+    files = request.files
+    with followed(files) if progress else contextlib.nullcontext():
+        run_sweep(request)
     if not files.record.exists():
         raise SweepError(f"{files.root.name} was asked to stop before it began: nothing is kept")
     for line in lines_about(files):
         narrate(line)
     return Run(files)
+
+
+def _resumed(run: RunLike, base: Path | None, kind: str, given: Mapping[str, Any]) -> RunFiles:
+    """Return a run to go on with.
+
+    Raises:
+        InputError: it is of another kind, it is at work, or something is given that was settled when it began.
+    """
+    files = _files(run, base)
+    settled = [key for key, value in given.items() if value is not None]
+    if settled:
+        raise InputError(f"resume goes on with what the run was asked for: leave out {', '.join(settled)}")
+    found = RunRecord.read(files.record).kind
+    if found != kind:
+        call = "study" if found == "study" else "search"
+        raise InputError(f"run {files.root.name!r} is a {found}: kdtune.{call}(resume={files.root.name!r})")
+    if driver_seems_alive(files):
+        raise busy(files)
+    files.stop_request.unlink(missing_ok=True)  # it was for an earlier driver
+    return files
+
+
+def _files(run: RunLike, base: Path | None) -> RunFiles:
+    return run.files if isinstance(run, Run) else find_run(run, base)
 
 
 def _discard(folder: Path) -> None:

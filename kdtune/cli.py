@@ -1,6 +1,7 @@
 """The command line: a thin layer that reads arguments and calls other packages, which it imports only when needed."""
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from kdtune.bytecode import keep_bytecode
 from kdtune.errors import InputError, KdtuneError, is_disk_error
-from kdtune.output import STANDARD_OUTPUT, narrate, print_data, standard_streams
+from kdtune.output import STANDARD_OUTPUT, narrate, print_data, quieted, standard_streams
 from kdtune.trackers import TRACKERS
 
 EXIT_INTERRUPTED = 130
@@ -16,24 +17,27 @@ EXIT_INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
-    with standard_streams():
-        options = _parser().parse_args(arguments)
+    with standard_streams(), contextlib.ExitStack() as stack:
+        options = parser().parse_args(arguments)
+        stack.enter_context(quieted(getattr(options, "quiet", False)))
         keep_bytecode()
         try:
             return int(options.run(options) or 0)
         except KdtuneError as error:
-            narrate(f"kdtune: {error}")
+            narrate(f"kdtune: {error}", error=True)
             return error.exit_code
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
         except OSError as error:
             if error.filename == STANDARD_OUTPUT or not is_disk_error(error):
                 raise
-            narrate(f"kdtune: {error.filename if error.filename is not None else 'a file'}: {error.strerror}")
+            where = error.filename if error.filename is not None else "a file"
+            narrate(f"kdtune: {where}: {error.strerror}", error=True)
             return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="kdtune",
         description="Search knowledge distillation for the accuracy-fairness Pareto front.",
@@ -46,12 +50,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_watch(commands)
     _add_status(commands)
     _add_export(commands)
+    _add_evaluate(commands)
+    _add_predict(commands)
     _add_study(commands)
     _add_log(commands)
     _add_stop(commands)
     _add_runs(commands)
+    _add_compare(commands)
     _add_spaces(commands)
     _add_models(commands)
+    _add_completion(commands)
     return parser
 
 
@@ -60,7 +68,7 @@ def _add_search(commands: Any) -> None:
     command.add_argument(
         "space",
         nargs="?",
-        help="a ready space's name, or a YAML file (default: default)",
+        help="a ready space's name, a YAML file, or - for standard input (default: default)",
     )
     command.add_argument("--name", help="name of the run (default: the space's name and a number)")
     command.add_argument("--trials", type=_positive(int), metavar="N", help="trials to run")
@@ -99,11 +107,18 @@ def _add_search(commands: Any) -> None:
     )
     command.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
     command.add_argument(
+        "--from",
+        dest="known_from",
+        metavar="RUN",
+        help="let the sampler know an earlier run's trials, of the same data and protocol",
+    )
+    command.add_argument(
         "--dry-run",
         action="store_true",
         help="check everything, say what would be done, and end: nothing is trained or written",
     )
     command.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
+    _add_quiet(command)
     command.add_argument(
         "--json", action="store_true", help="end with the summary as JSON on standard output"
     )
@@ -176,16 +191,68 @@ def _add_export(commands: Any) -> None:
     command.add_argument(
         "--onnx", action="store_true", help="write each student as ONNX too (needs kdtune[onnx])"
     )
+    _add_quiet(command)
     command.add_argument("--json", action="store_true", help="what was found as JSON on standard output")
     command.set_defaults(run=_export)
     _add_runs_dir(command)
+
+
+def _add_evaluate(commands: Any) -> None:
+    command = commands.add_parser(
+        "evaluate", help="evaluate an exported student on other labelled examples", description=_EVALUATE
+    )
+    _add_student(command)
+    command.add_argument("--label", metavar="COLUMN", help="column of the labels (default: as in training)")
+    command.add_argument(
+        "--attributes",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="for an image folder: table with the sensitive attributes (default: metadata.csv in the folder)",
+    )
+    command.add_argument(
+        "--without-groups", action="store_true", help="the data have no sensitive attributes"
+    )
+    command.add_argument("--json", action="store_true", help="as JSON, in the form of metrics.json")
+    command.set_defaults(run=_evaluate)
+
+
+def _add_predict(commands: Any) -> None:
+    command = commands.add_parser("predict", help="write an exported student's answer to each example")
+    _add_student(command)
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="a .csv or .parquet file (default: CSV on standard output)"
+    )
+    command.set_defaults(run=_predict)
+
+
+def _add_student(command: argparse.ArgumentParser) -> None:
+    command.add_argument("bundle", metavar="STUDENT", type=Path, help="folder of an exported student")
+    command.add_argument(
+        "data", metavar="DATA", type=Path, help="a table (CSV, Parquet), or a folder of images"
+    )
+    command.add_argument(
+        "--column", help="column of the texts, for a student that reads texts (default: as in training)"
+    )
+    command.add_argument("--batch-size", type=_positive(int), metavar="N", help="examples at once")
+    command.add_argument("--device", help="where to compute, such as cpu, cuda or mps (default: cpu)")
+    command.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "float16"),
+        default="float32",
+        help="of the computation (default: float32)",
+    )
+    _add_import(command)
 
 
 def _add_study(commands: Any) -> None:
     command = commands.add_parser(
         "study", help="what distillation does to classes and groups, over T and seeds", description=_STUDY
     )
-    command.add_argument("space", nargs="?", help="a ready space's name, or a YAML file (default: study)")
+    command.add_argument(
+        "space", nargs="?", help="a ready space's name, a YAML file, or - for standard input (default: study)"
+    )
     command.add_argument("--name", help="name of the run (default: the space's name and a number)")
     command.add_argument("--seed", type=_natural, metavar="N", help="seed of everything")
     command.add_argument(
@@ -211,6 +278,7 @@ def _add_study(commands: Any) -> None:
         help="train nothing: make tables and figures again from a study's run (default: the newest run)",
     )
     command.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
+    _add_quiet(command)
     command.add_argument("--json", action="store_true", help="what was found as JSON on standard output")
     command.set_defaults(run=_study)
     _add_runs_dir(command)
@@ -240,10 +308,41 @@ def _add_stop(commands: Any) -> None:
 
 
 def _add_runs(commands: Any) -> None:
-    command = commands.add_parser("runs", help="list the runs")
+    command = commands.add_parser("runs", help="list the runs, or delete one")
     command.add_argument("--json", action="store_true", help="as JSON")
+    command.add_argument(
+        "--delete",
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="delete a run with everything in its folder, its export too; repeat for more",
+    )
+    command.add_argument("--yes", action="store_true", help="with --delete: do not ask")
     command.set_defaults(run=_runs)
     _add_runs_dir(command)
+
+
+def _add_compare(commands: Any) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="what two runs were asked differently, and which front is better",
+        description=_COMPARE,
+    )
+    for which in ("first", "second"):
+        command.add_argument(which, metavar="RUN", help="name or path of a run")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=_compare)
+    _add_runs_dir(command)
+
+
+def _add_completion(commands: Any) -> None:
+    command = commands.add_parser("completion", help="print what makes a shell complete kdtune's commands")
+    command.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    command.set_defaults(run=_completion)
+
+
+def _add_quiet(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--quiet", action="store_true", help="print the result and errors, nothing else")
 
 
 def _add_spaces(commands: Any) -> None:
@@ -289,6 +388,14 @@ epochs, a second Ctrl-C stops it at once; 'kdtune search --resume RUN' goes on."
 
 _EXPORT = """Write the Pareto front's students, evaluated once on the test split, with tables, figures and a report.
 Members are chosen by their values on validation."""
+
+
+_EVALUATE = """Evaluate an exported student on other examples with labels: a table in the form of the training file,
+or an image folder with a folder for each class. On the run's test split it gives the numbers of metrics.json."""
+
+
+_COMPARE = """Show what two runs differ in: space, data, protocol, versions. Where both were made with the same data and
+splits, compare fronts and hypervolume on the objectives of both, and students of the same configuration."""
 
 
 _LOG = """Log what a run has recorded: settings, every epoch's measures, and the front. What was logged before is not
@@ -371,10 +478,16 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
+    from kdtune.gpus import gpus_of, nvml
+    from kdtune.runs.lock import signer_lives
     from kdtune.runs.reader import open_run
     from kdtune.terminal.console import print_summary
 
-    print_summary(open_run(options.target, runs_dir=options.runs_dir, raw=options.raw), as_json=options.json)
+    run = open_run(options.target, runs_dir=options.runs_dir, raw=options.raw)
+    print_summary(run, as_json=options.json)
+    if not options.json and signer_lives(run.files):  # it computes on this machine
+        for k, gpu in enumerate(gpus_of(nvml())):
+            print_data(f"GPU {k}: {gpu.words}")
     return 0
 
 
@@ -382,6 +495,18 @@ def _export(options: argparse.Namespace) -> int:
     from kdtune.report.export.command import export
 
     return export(options)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from kdtune.report.evaluate.command import evaluate
+
+    return evaluate(options)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from kdtune.report.evaluate.command import predict
+
+    return predict(options)
 
 
 def _study(options: argparse.Namespace) -> int:
@@ -423,7 +548,29 @@ def _runs(options: argparse.Namespace) -> int:
     from kdtune.runs.finding import runs_dir
     from kdtune.terminal.console import print_runs
 
+    if options.delete:
+        from kdtune.terminal.deleting import delete_runs
+
+        return delete_runs(options.delete, options.runs_dir, yes=options.yes, as_json=options.json)
+    if options.yes:
+        raise InputError("--yes answers what --delete asks: name a run with --delete RUN")
     print_runs(runs_dir(options.runs_dir), as_json=options.json)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from kdtune.runs.reader import open_run
+    from kdtune.terminal.comparing import print_comparison
+
+    first, second = (open_run(name, runs_dir=options.runs_dir) for name in (options.first, options.second))
+    print_comparison(first, second, as_json=options.json)
+    return 0
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from kdtune.terminal.completion import script
+
+    print_data(script(parser(), options.shell))
     return 0
 
 

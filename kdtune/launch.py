@@ -42,6 +42,8 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 _COMMANDS = {"sweep": "search", "study": "study"}
 """Kind of run -> the command that makes it."""
+_OPTIONS = {"space": "SPACE", "known_from": "--from"}
+"""How options are written that are not called as their values are."""
 
 
 def launch(options: argparse.Namespace) -> int:
@@ -68,6 +70,8 @@ def launch_study(options: argparse.Namespace) -> int:
 
 def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles], None]) -> int:
     dry = getattr(options, "dry_run", False)
+    asked_from = getattr(options, "known_from", None)
+    known = None if asked_from is None else find_run(asked_from, options.runs_dir)
     if options.resume is not None:
         if dry:
             raise InputError("--dry-run is of a new sweep: leave out --resume")
@@ -78,7 +82,7 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
         check_named(space.imports, options.imports, options.space or stem)
         check_question(space, options.imports)
         if dry:
-            return _print_dry_run(space, options)
+            return _print_dry_run(space, options, known)
         compile_once()  # it takes seconds: a Ctrl-C meanwhile leaves no run behind
         files = create_run(runs_dir(options.runs_dir), options.name, stem)
     request = {
@@ -89,9 +93,11 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
         "trials": getattr(options, "trials", None),
         "minutes": getattr(options, "minutes", None),
         "kind": kind,
+        "known_from": None if known is None else str(known.root.resolve()),
     }
     driver = _start(files, request)
-    in_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not (options.headless or options.json)
+    plainly = options.headless or options.json or options.quiet
+    in_terminal = sys.stdout.isatty() and sys.stderr.isatty() and not plainly
     state = _follow(files, driver, plain=not in_terminal, until_recorded=in_terminal)
     if in_terminal and driver.poll() is None:
         from kdtune.monitor import watch
@@ -105,12 +111,13 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
     return _conclude(files, driver, state, kind, conclude)
 
 
-def _print_dry_run(space: Space, options: argparse.Namespace) -> int:
+def _print_dry_run(space: Space, options: argparse.Namespace, known: RunFiles | None) -> int:
     from kdtune.sweep.dry_run import dry_run
 
     asked = space.with_absolute_paths()
     asked = asked.model_copy(update={"imports": list(dict.fromkeys([*asked.imports, *options.imports]))})
-    found = dry_run(asked, runs_dir(options.runs_dir), address=options.address)
+    source = None if known is None else known.root
+    found = dry_run(asked, runs_dir(options.runs_dir), address=options.address, known_from=source)
     if options.json:
         print_json(asdict(found))
     else:
@@ -152,12 +159,23 @@ def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
         raise InputError(
             f"run {files.root.name!r} is a {found}: kdtune {_COMMANDS[found]} --resume {files.root.name}"
         )
-    fixed = ("space", "set", "name", "seed", "workers", "gpus_per_trial", "max_failures", "keep", "log")
+    fixed = (
+        "space",
+        "set",
+        "name",
+        "seed",
+        "workers",
+        "gpus_per_trial",
+        "max_failures",
+        "keep",
+        "log",
+        "known_from",
+    )
     given = [name for name in fixed if getattr(options, name, None) not in (None, [])]
     if given:
         raise InputError(
             "--resume goes on with what the run was asked for (--trials and --minutes may change): leave out "
-            + ", ".join(name.upper() if name == "space" else "--" + name.replace("_", "-") for name in given)
+            + ", ".join(_OPTIONS.get(name, "--" + name.replace("_", "-")) for name in given)
         )
     if driver_seems_alive(files):
         raise busy(files)
@@ -246,8 +264,11 @@ def _conclude(
             files
         )  # another driver took the run while this one was starting, and the events are from that driver
     if state.state not in _FINAL:
-        narrate(f"the driver of {name} died (code {code}); the end of {files.log}:\n{_log_tail(files.log)}")
-        narrate(f"nothing recorded is lost; go on with: {command} --resume {name}")
+        narrate(
+            f"the driver of {name} died (code {code}); the end of {files.log}:\n{_log_tail(files.log)}\n"
+            f"nothing recorded is lost; go on with: {command} --resume {name}",
+            error=True,
+        )
         return EXIT_FAILED
     if state.state == "failed":
         raise _RefusedError(

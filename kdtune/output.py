@@ -154,15 +154,35 @@ def standard_streams() -> Iterator[None]:
     except OSError as error:
         if error.filename != STANDARD_OUTPUT:
             raise
-        narrate(f"kdtune: {error.filename}: {error.strerror}")
+        narrate(f"kdtune: {error.filename}: {error.strerror}", error=True)
         raise SystemExit(1) from None
     finally:
         sys.stderr.flush()
         sys.stdout, sys.stderr = before
 
 
-def narrate(text: object) -> None:
-    """Print a message for people, on standard error; a new line begins only where the text has one."""
+_quiet = False
+
+
+@contextlib.contextmanager
+def quieted(quiet: bool) -> Iterator[None]:
+    """Print no messages but errors while the block runs, if that is asked for."""
+    global _quiet  # noqa: PLW0603
+    before, _quiet = _quiet, quiet
+    try:
+        yield
+    finally:
+        _quiet = before
+
+
+def narrate(text: object, *, error: bool = False) -> None:
+    """Print a message for people, on standard error; a new line begins only where the text has one.
+
+    Args:
+        error: whether it says that something went wrong: then it is printed under `--quiet` too.
+    """
+    if _quiet and not error:
+        return
     stream = _tolerant(sys.stderr, None)
     stream.write(f"{plain_lines(text)}\n")
     stream.flush()

@@ -30,21 +30,23 @@ def blocks_of(document: Path) -> list[Block]:
     return [Block(kind, text) for kind, text in BLOCK.findall(document.read_text(encoding="utf-8"))]
 
 
-def follow(document: Path, folder: Path) -> None:
-    """Write its files, run its commands and its programs; what a program prints is what its comments say."""
+def follow(document: Path, folder: Path, python: Path | None = None) -> None:
+    """Write its files, run its commands and its programs; what a program prints is what its comments say.
+
+    Args:
+        python: interpreter of the environment in which kdtune is installed; default: this one.
+    """
+    interpreter = str(python or sys.executable)
     for block in blocks_of(document):
         if block.file is not None:
             (folder / block.file).write_text(block.text, encoding="utf-8")
         if block.kind == "sh":
             for line in block.text.splitlines():
-                _run(
-                    [str(Path(sys.executable).with_name("kdtune")), *shlex.split(line, comments=True)[1:]],
-                    folder,
-                )
+                _run([interpreter, "-m", "kdtune.cli", *shlex.split(line, comments=True)[1:]], folder)
         elif block.kind == "python":
             assert block.file is not None, "a program needs a name"
             expected = re.findall(r"^print\(.*\)  # (.*)$", block.text, re.MULTILINE)
-            printed = _run([sys.executable, block.file], folder).splitlines()
+            printed = _run([interpreter, block.file], folder).splitlines()
             assert [line for line in printed if line in expected] == expected, printed
 
 

@@ -16,6 +16,7 @@ import pytest
 import ray
 
 import kdtune
+from kdtune import errors as kdtune_errors
 from kdtune.files import read_json
 from kdtune.runs.events import read_state
 from kdtune.runs.lock import request_stop
@@ -199,3 +200,62 @@ def test_a_notebook_shows_progress_and_survives_interrupts(tmp_path: Path) -> No
     assert "stopping after the current epochs; interrupt again to stop at once" in said
     assert [output.ename for output in rest if output.output_type == "error"] == ["KeyboardInterrupt"]
     assert notebook.cells[2].outputs[-1]["data"]["text/plain"] == "'stopped'", "the kernel lives"
+
+
+def test_options_are_those_of_the_command_and_a_run_is_resumed(
+    ray_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_models.py").write_text("import kdtune\nLOADED = True\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    run = kdtune.search(
+        TINY_SPACE,
+        "r",
+        workers=1,
+        keep="all",
+        max_failures=1,
+        seed=3,
+        imports=["my_models"],
+        directory=tmp_path,
+        progress=False,
+    )
+    space = run.record.space
+    assert (space["resources"]["workers"], space["resources"]["max_failures"]) == (1, 1)
+    assert (space["keep"], space["seed"], space["imports"]) == ("all", 3, ["my_models"])
+    resumed = kdtune.search(resume=run, trials=2, imports=["my_models"], progress=False)
+    assert resumed.path == run.path
+    assert resumed.trials()["state"].tolist() == ["done", "done"]
+
+    later = kdtune.search(
+        TINY_SPACE, "later", warm_start="r", seed=4, imports=["my_models"], directory=tmp_path, progress=False
+    )
+    assert later.record.known == {"run": "r", "path": str(run.path.resolve()), "trials": 2, "left_out": 0}
+    assert len(later.trials()) == 1
+    assert len(read_json(later.files.known)["trials"]) == 2
+    with pytest.raises(kdtune_errors.InputError, match=r"budget\.epochs"):
+        kdtune.search(
+            {**TINY_SPACE, "budget": {"trials": 1, "epochs": 2}},
+            warm_start=run,
+            directory=tmp_path,
+            progress=False,
+        )
+    assert sorted(item.name for item in tmp_path.iterdir() if item.is_dir() and item.name[0] != "_") == [
+        "later",
+        "r",
+    ], "a refused sweep leaves nothing"
+
+
+def test_what_a_resumed_run_was_asked_for_stays(small_run: Any) -> None:
+    with pytest.raises(kdtune_errors.InputError, match="leave out space, seed"):
+        kdtune.search("default", resume=small_run, seed=1)
+    with pytest.raises(kdtune_errors.InputError, match=r"is a sweep: kdtune.search\(resume='small'\)"):
+        kdtune.study(resume=small_run)
+
+
+def test_an_export_from_python(small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = kdtune.export(small_run, pick="knee", out=tmp_path / "out", progress=False)
+    assert capsys.readouterr() == ("", "")
+    assert (done.path, len(done.students)) == (tmp_path / "out", 1)
+    assert done.student().config["id"] == done.first == done.students[0]
+    assert done.record["run"] == "small"
+    with pytest.raises(kdtune_errors.InputError, match="is not empty"):
+        kdtune.export(small_run, out=tmp_path / "out")

@@ -1,5 +1,6 @@
 """The command line as a person uses it: real processes and real files."""
 
+import io
 import json
 import os
 import resource
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from kdtune.cli import main
+from kdtune.space.reading import read_space
 from tests.conftest import TINY_SPACE
 
 SPACE = TINY_SPACE
@@ -114,3 +117,71 @@ def test_data_go_to_standard_output_and_narration_to_standard_error(tmp_path: Pa
     text = kdtune(tmp_path, "runs")
     assert text.stdout == ""
     assert "kdtune search" in text.stderr
+
+
+JSON_COMMANDS = (
+    ("runs", "--json"),
+    ("spaces", "--json"),
+    ("spaces", "adult", "--json"),
+    ("spaces", "--schema", "--json"),
+    ("models", "--json"),
+    ("models", "lenet", "--json"),
+)
+
+
+@pytest.mark.parametrize("arguments", JSON_COMMANDS, ids=" ".join)
+def test_json_is_json(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 0
+    json.loads(capsys.readouterr().out)
+
+
+def test_a_ready_space_as_json_is_the_space(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["spaces", "adult", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == read_space("adult")[0].to_dict()
+
+
+@pytest.mark.parametrize("text", [yaml.safe_dump(SPACE), json.dumps(SPACE)], ids=["YAML", "JSON"])
+def test_a_space_comes_from_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert main(["search", "-", "--set", "budget.trials=7", "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trials"] == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"serach: {}", "standard input: unknown key 'serach'"),
+        (b"", "standard input: holds nothing"),
+        (b"a: [", "standard input: line 1: not YAML"),
+        (b"\xff", "standard input: not readable"),
+    ],
+)
+def test_what_standard_input_says_is_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: bytes, said: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert main(["search", "-"]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_quiet_prints_the_result_alone(tmp_path: Path) -> None:
+    space = space_with(tmp_path)
+    ended = kdtune(tmp_path, "search", space, "--name", "calm", "--quiet", "--json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["status"]["name"] == "calm"
+    listed = kdtune(tmp_path, "export", "calm", "--list", "--quiet")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "Pareto front" in listed.stdout
+    refused_loudly = kdtune(tmp_path, "export", "none", "--quiet")
+    assert refused_loudly.returncode == 2
+    assert "no run 'none'" in refused_loudly.stderr

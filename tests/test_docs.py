@@ -32,6 +32,7 @@ def test_block(number: int) -> None:
     [
         "models.md",
         "data.md",
+        "students.md",
         pytest.param("trackers.md", marks=pytest.mark.slow),
         pytest.param("tutorial.md", marks=pytest.mark.slow),
     ],

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kdtune.cli import _parser
+from kdtune.cli import parser
 from kdtune.data.registry import check_options, datasets
 from kdtune.space.reading import parse_space
 from tests.how_to import blocks_of
@@ -76,7 +76,7 @@ def test_commands_have_the_options_that_are_shown(document: Path, capsys: pytest
 
 def _is_understood(arguments: list[str]) -> bool:
     try:
-        _parser().parse_args(arguments)
+        parser().parse_args(arguments)
     except SystemExit as end:
         return end.code == 0
     return True

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.howto import follow
+from tests.how_to import follow
+
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("guide", ["measures.md", "losses.md"])
+@pytest.mark.parametrize("guide", ["teacher.md", "measures.md", "losses.md"])
 def test_it_works_as_it_says(guide: str, tmp_path: Path) -> None:
-    follow(guide, tmp_path)
+    follow(DOCS / guide, tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kdtune.cli import _parser
+from kdtune.cli import parser
 from kdtune.data.registry import datasets
 from kdtune.space.schema import Space
 
@@ -52,7 +52,7 @@ def test_every_option_of_every_data_set_is_explained() -> None:
 
 def test_every_command_and_option_is_listed() -> None:
     page = reference.commands()
-    for _, _, command in reference._commands(_parser()):
+    for _, _, command in reference._commands(parser()):
         for action in command._actions:
             for option in action.option_strings:
                 assert f"`{option}" in page or f"{option}" in page, option

@@ -675,6 +675,7 @@ def test_the_source_unpickles_and_evaluates_nothing() -> None:
             "torch.export.load",
         ),  # reads the bytes it wrote in the line before
         ("background/helper.py", "pickle.loads("),  # from a pipe to a child that it started itself
+        ("space/reading.py", "yaml.load("),  # with a loader that is PyYAML's safe one, and stricter
     }
     pattern = re.compile(
         r"(?<!safetensors\.)torch\.load\((?![^)]*weights_only=True)|torch\.export\.load|pickle\.loads?\(|yaml\.(?:unsafe_|full_)?load\(|"

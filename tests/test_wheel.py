@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.how_to import follow
 from tests.tui.terminal import Terminal
 from tui.sources.synthetic import Synthetic
 
 ROOT = Path(__file__).parents[1]
+HOW_TOS = ("models.md", "data.md", "teacher.md", "measures.md", "losses.md")
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +85,34 @@ def test_it_opens_its_own_monitor_with_its_helper(python: Path, strangers: Path)
     terminal.until(r"\+0\.\d\d|−0\.\d\d")  # a rank correlation, which the helper process has computed
     assert terminal.leave() == 0
     assert "Traceback" not in terminal.text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("guide", HOW_TOS)
+def test_how_tos_work_in_an_empty_folder(python: Path, guide: str, tmp_path: Path) -> None:
+    follow(ROOT / "docs" / guide, tmp_path, python)
+
+
+@pytest.mark.slow
+def test_data_of_every_kind_and_students_of_every_library_are_trained_exported_and_loaded(
+    python: Path, tmp_path: Path
+) -> None:
+    """Run tests/from_a_wheel as a user's own programs: nothing of this clone is on their path."""
+    for program in sorted((ROOT / "tests" / "from_a_wheel").glob("*.py")):
+        (tmp_path / program.name).write_bytes(program.read_bytes())
+    made = run([python, "make.py"], tmp_path)
+    assert made.returncode == 0, made.stderr
+    asked = run([python, "search.py"], tmp_path)
+    assert asked.returncode == 0, asked.stderr[-3000:]
+    for name in ("frame", "arrow", "torch", "parquet", "posts"):
+        exported = run([python, "-m", "kdtune.cli", "export", name], tmp_path)
+        assert exported.returncode == 0, exported.stderr[-3000:]
+    loaded = run([python, "load.py"], tmp_path)
+    assert loaded.returncode == 0, loaded.stderr[-3000:]
+    assert loaded.stdout.splitlines() == [
+        "frame mlp-8 True",
+        "arrow torchvision:shufflenet_v2_x0_5 True",
+        "torch mlp-8 True",
+        "parquet timm:mobilenetv3_small_050 True",
+        "posts hf:./small-bert True",
+    ]

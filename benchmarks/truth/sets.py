@@ -81,6 +81,24 @@ def truth_sets(data: Path, *, small: bool = False) -> list[TruthSet]:
     return found
 
 
+def verdict_sets(data: Path) -> list[TruthSet]:
+    """Return the searches of two ready spaces on splits that the others do not have, as a sweep would train them."""
+    found = []
+    if (compas := data / "compas" / "compas.csv").exists():
+        found.append(TruthSet("COMPAS, as the ready space", _fresh(_compas(compas)), 20, 60, 1, 800))
+    if (adult := data / "adult" / "adult.csv").exists():
+        content = _ready("adult", adult)
+        content["dataset"] = {**content["dataset"], "sensitive": "sex", "test": 0.6}
+        name = "Adult, as the ready space"
+        found.append(TruthSet(name, _fresh(content), 20, 50, 1, 2600, gap="dpd", margin=0.03))
+    return found
+
+
+def _fresh(space: Mapping[str, Any]) -> Callable[[int], dict[str, Any]]:
+    of_split = _with_seed(space)
+    return lambda split: of_split(1000 + split)
+
+
 def _small(item: TruthSet) -> TruthSet:
     def space(split: int) -> dict[str, Any]:
         content = item.space(split)
@@ -137,8 +155,9 @@ def _few_examples(path: Path) -> dict[str, Any]:
 
 
 def _adult(path: Path) -> dict[str, Any]:
-    """Adult by sex, on a part of the rows, so that more of them are left for test."""
+    """Adult by sex, without weights, on a part of the rows, so that more of them are left for test."""
     content = _ready("adult", path)
+    content["search"] = {**RANGES, "lr": RATES, "weight_decay": {"low": 1e-5, "high": 3e-2, "log": True}}
     content["dataset"] = {**content["dataset"], "sensitive": "sex", "test": 0.6}
     return content
 

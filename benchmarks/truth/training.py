@@ -66,7 +66,7 @@ def train_split(item: TruthSet, split: int, fold: int, seeds: range) -> SplitStu
     if item.folds > 1:
         dataset = _fold(dataset, fold, item.folds, split)
     n_validation = len(dataset.validation)
-    kept_back = _joined(dataset.validation, test)
+    kept_back = joined(dataset.validation, test)
     plan = make_plan(space, replace(dataset, validation=kept_back))
     data = DeviceData(
         Arrays.of(plan.dataset),
@@ -78,7 +78,7 @@ def train_split(item: TruthSet, split: int, fold: int, seeds: range) -> SplitStu
     signals: dict[str, TeacherSignal] = {}
     for role, name in plan.architectures:
         model = Training(plan.baseline_job(role, name), data).run()
-        answers.append(_classes(predict_logits(model, data.validation, data.device)))
+        answers.append(classes_of(predict_logits(model, data.validation, data.device)))
         if role == "teacher":
             signals[name] = signal_of(model, data)
     jobs, settings = jobs_of(plan, item.configurations)
@@ -88,23 +88,23 @@ def train_split(item: TruthSet, split: int, fold: int, seeds: range) -> SplitStu
     kept_train = len(data) if fold == 0 else 0
     train_predictions = np.full((kept_train, len(jobs), len(seeds)), NO_MODEL, dtype=np.uint8)
     train_views = Views(dataset.train.inputs, mean=data.arrays.mean, std=data.arrays.std)
-    for members in _cohorts(jobs, seeds, item.students_at_once):
+    for members in cohorts(jobs, seeds, item.students_at_once):
         students = [seeded(jobs[c], c, s) for c, s in members]
         every_epoch = epochs > 0 and any(s == 0 for _, s in members)
         together = Students(students, data)
-        for epoch in _trained(together, data, signals):
+        for epoch in trained(together, data, signals):
             if not every_epoch and epoch < space.budget.epochs - 1:
                 continue
-            logits = _logits(together, data.validation)
+            logits = student_logits(together, data.validation)
             for k, (c, s) in enumerate(members):
                 if s == 0 and epochs:
-                    curves[:, c, epoch] = _classes(logits[k])
+                    curves[:, c, epoch] = classes_of(logits[k])
                 if epoch == space.budget.epochs - 1:
-                    predictions[:, c, seeds.index(s)] = _classes(logits[k])
+                    predictions[:, c, seeds.index(s)] = classes_of(logits[k])
         if kept_train:
-            logits = _logits(together, train_views)
+            logits = student_logits(together, train_views)
             for k, (c, s) in enumerate(members):
-                train_predictions[:, c, seeds.index(s)] = _classes(logits[k])
+                train_predictions[:, c, seeds.index(s)] = classes_of(logits[k])
     [attribute] = plan.dataset.attributes
     return SplitStudents(
         settings=settings,
@@ -123,7 +123,7 @@ def train_split(item: TruthSet, split: int, fold: int, seeds: range) -> SplitStu
 
 def _fold(dataset: Dataset, fold: int, folds: int, seed: int) -> Dataset:
     """Return the data set with one of `folds` parts of everything but test as its validation."""
-    rest = _joined(dataset.train, dataset.validation)
+    rest = joined(dataset.train, dataset.validation)
     left, parts = torch.arange(len(rest)), []
     for k in range(folds, 1, -1):
         here = {name: codes[left] for name, codes in rest.groups.items()}
@@ -135,7 +135,7 @@ def _fold(dataset: Dataset, fold: int, folds: int, seed: int) -> Dataset:
     return replace(dataset, train=rest.take(others), validation=rest.take(parts[fold]))
 
 
-def _joined(first: Split, second: Split) -> Split:
+def joined(first: Split, second: Split) -> Split:
     groups = {name: torch.cat([codes, second.groups[name]]) for name, codes in first.groups.items()}
     return Split(torch.cat([first.inputs, second.inputs]), torch.cat([first.labels, second.labels]), groups)
 
@@ -155,7 +155,7 @@ def jobs_of(plan: Plan, n: int) -> tuple[list[Job], list[dict[str, Any]]]:
     return jobs, settings
 
 
-def _cohorts(jobs: Sequence[Job], seeds: range, size: int) -> list[list[tuple[int, int]]]:
+def cohorts(jobs: Sequence[Job], seeds: range, size: int) -> list[list[tuple[int, int]]]:
     """Return (configuration, seed) of students that are trained as one: of one architecture, at most `size`."""
     cohorts = []
     for name in dict.fromkeys(job.architecture for job in jobs):
@@ -169,26 +169,26 @@ def seeded(job: Job, configuration: int, seed: int) -> Job:
     return replace(job, seed=derive_seed(job.view_seed, "bank", configuration, seed) % 2**31)
 
 
-def _trained(students: Students, data: DeviceData, signals: dict[str, TeacherSignal]) -> Iterator[int]:
+def trained(students: Students, data: DeviceData, signals: dict[str, TeacherSignal]) -> Iterator[int]:
     """Train a cohort as kdtune does; yield each epoch, from 0."""
     job = students.jobs[0]
     for epoch in range(job.train.epochs):
         students.module.train()
         soft = torch.stack([signals[name].logits(data.view(epoch)) for name in students.teachers])
         for factor, indices, inputs in batches(job, data, epoch):
-            students.train_batch(inputs, soft[:, indices], data.labels[indices], factor)
+            students.train_batch(inputs, soft[:, indices], data.labels[indices], factor, indices)
         yield epoch
 
 
 @torch.inference_mode()
-def _logits(students: Students, views: Views) -> Tensor:
+def student_logits(students: Students, views: Views) -> Tensor:
     """Return logits, [K, n, classes], of the inputs as they are."""
     students.module.eval()
     parts = torch.arange(len(views)).split(256)
     return torch.cat([students(views.plain(part)).float() for part in parts], dim=1)
 
 
-def _classes(logits: Tensor) -> np.ndarray:
+def classes_of(logits: Tensor) -> np.ndarray:
     """Return the predicted classes, uint8 [m]; `NO_MODEL` everywhere if an output is not finite."""
     if not bool(torch.isfinite(logits).all()):
         return np.full(len(logits), NO_MODEL, dtype=np.uint8)

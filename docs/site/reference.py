@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from kdtune.cli import _parser
+from kdtune.cli import parser as parser_of
 from kdtune.data.registry import datasets
 from kdtune.distill.config import TrainConfig
 from kdtune.space.choices import SEARCHABLE, Pair, Range
@@ -50,7 +50,7 @@ _PLAIN = {
 
 def commands() -> str:
     """Return the page of the command line: every command, with every option."""
-    parser = _parser()
+    parser = parser_of()
     lines = ["# Command line", "", _text(parser.description), "", _text(parser.epilog), ""]
     lines += [
         "Exit codes: 0 done, 1 failed, 2 something that was asked for can't be used, 130 interrupted.",

@@ -27,6 +27,8 @@ class Split:
     `MISSING` where an example's group is not known. `file` is where the inputs lie as a .npy, when they are
     mapped from disk because they may not fit into memory: other processes then map it too. `rows` says where each
     example stands in its table, int64 [n], the first row after the header being 0; None if it comes from no table.
+    `ids` says which example is which, each once in a data set: an image's path in its folder, a row's number
+    (`17`), or both split and number where the source has splits of its own (`test/17`); None where nothing is known.
 
     Raises:
         DataError: lengths or dtypes do not fit together.
@@ -37,6 +39,7 @@ class Split:
     groups: Mapping[str, Tensor] = field(default_factory=dict)
     file: Path | None = None
     rows: Tensor | None = None
+    ids: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.groups, Mapping):
@@ -60,13 +63,18 @@ class Split:
                     f"{what} has shape {tuple(tensor.shape)}, but there are {len(self.inputs)} inputs"
                 )
 
+        if self.ids is not None and len(self.ids) != len(self.inputs):
+            raise DataError(f"there are {len(self.ids)} ids, but {len(self.inputs)} inputs")
+
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: Tensor) -> "Split":
         """Return the examples at `indices` (int64 [k], or bool [n]), in that order."""
         groups = {name: values[indices] for name, values in self.groups.items()}
-        return Split(self.inputs[indices], self.labels[indices], groups)
+        rows = torch.arange(len(self))[indices].tolist()
+        ids = None if self.ids is None else tuple(self.ids[row] for row in rows)
+        return Split(self.inputs[indices], self.labels[indices], groups, ids=ids)
 
 
 def _check_token_ids(inputs: Tensor) -> None:
@@ -138,8 +146,9 @@ class Dataset:
     `attributes` maps each sensitive attribute to its *declared* groups, so that an absent one is missing, not
     forgotten. `preprocessing` is plain JSON: what a loaded student needs to prepare raw input. `fingerprint`
     is the SHA-256 of the content (see `fingerprint`). `open_test` is picklable if the data set is to be sent
-    anywhere. `vocabulary` is the number of token ids, for text only. `notes` are lines for a person: what the loader
-    made of the files, what it left out, and what it doubts.
+    anywhere. `vocabulary` is the number of token ids, for text only. `targets` says how a table of other examples gives
+    labels and groups (see `kdtune.data.tables.targets`); None if nothing says it. `notes` are lines for a person: what
+    the loader made of the files, what it left out, and what it doubts.
     """
 
     name: str
@@ -154,6 +163,7 @@ class Dataset:
     open_test: Callable[[], Split]
     vocabulary: int | None = None
     notes: tuple[str, ...] = ()
+    targets: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for what, split in (("train", self.train), ("validation", self.validation)):

@@ -8,10 +8,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self
 
+from kdtune.distill.logits_file import LogitsFile
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import InputError, did_you_mean
 
 Precision = Literal["float32", "bfloat16"]
+
+_JOINS = "+"
+"""Stands between the names of an ensemble's members."""
+
+
+def members_of(name: str) -> tuple[str, ...]:
+    """Return the architectures that a teacher's name joins, as in `resnet20+resnet56`; of a single model its own."""
+    return tuple(part.strip() for part in name.split(_JOINS))
 
 
 @dataclass(frozen=True)
@@ -156,6 +165,8 @@ class Job:
         distillation: None for hard labels only (a teacher, or a non-distilled student).
         weights: of a model that is not trained but taken from a file; its one epoch is an evaluation.
         initial: weights in a file that training begins from.
+        members: the models of an ensemble, which are trained one after the other; its own epochs are their number.
+        logits: of a teacher that is known by its logits alone; its one epoch is their evaluation.
     """
 
     architecture: str
@@ -165,11 +176,33 @@ class Job:
     distillation: Distillation | None = None
     weights: Weights | None = None
     initial: Weights | None = None
+    members: tuple["Job", ...] = ()
+    logits: LogitsFile | None = None
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Names of the models that are built for it."""
+        if self.logits is not None:
+            return ()
+        return tuple(member.architecture for member in self.members) or (self.architecture,)
+
+    def with_seeds(self, seed: int, view_seed: int) -> Self:
+        """Return the same training with other seeds; each member of an ensemble gets one of its own."""
+        from kdtune.data.seeds import derive_seed  # kdtune.data needs torch, and spaces are read without it
+
+        members = tuple(
+            member.with_seeds(derive_seed(seed, "member", k) % 2**31, view_seed)
+            for k, member in enumerate(self.members)
+        )
+        return replace(self, seed=seed, view_seed=view_seed, members=members)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
         record = asdict(self)
-        for name, file in (("weights", self.weights), ("initial", self.initial)):
+        record["members"] = [member.to_dict() for member in self.members]
+        if not self.members:
+            del record["members"]
+        for name, file in (("weights", self.weights), ("initial", self.initial), ("logits", self.logits)):
             if file is None:  # `key` must not depend on a setting that is not used
                 del record[name]
             else:
@@ -195,6 +228,8 @@ class Job:
             view_seed=record["view_seed"],
             distillation=None if distillation is None else Distillation(**distillation),
             **{name: None if file is None else Weights.from_dict(file) for name, file in files.items()},
+            members=tuple(cls.from_dict(member) for member in record.get("members", ())),
+            logits=None if record.get("logits") is None else LogitsFile.from_dict(record["logits"]),
         )
 
     def flat(self) -> dict[str, Any]:

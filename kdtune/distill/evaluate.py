@@ -24,7 +24,7 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     """Return the context in which a forward pass runs at this precision."""
     if precision == "float32":
         return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
 def evaluation_batch(views: Views) -> int:
@@ -44,17 +44,20 @@ def predict_logits(
     view: int | None = None,
     precision: str = "float32",
     rows: np.ndarray | None = None,
+    batch: int | None = None,
 ) -> Tensor:
     """Return the model's logits, float32 [n, classes]: on one view of the inputs, or on the unchanged inputs.
 
     Args:
+        precision: `float32`, `bfloat16` or `float16`.
         rows: positions of the inputs, int64 [n]; all of them if left out.
+        batch: most examples at once; default: `evaluation_batch`.
     """
     outputs = []
-    for indices in positions(views, rows).split(evaluation_batch(views)):
-        batch = views.plain(indices) if view is None else views.batch(view, indices)
+    for indices in positions(views, rows).split(batch or evaluation_batch(views)):
+        inputs = views.plain(indices) if view is None else views.batch(view, indices)
         with autocast(device, precision):
-            outputs.append(model(batch).float())
+            outputs.append(model(inputs).float())
     return torch.cat(outputs)
 
 

@@ -1,5 +1,6 @@
 """Measures that can't be derived from counts: of the model, of its outputs over inputs, and of probabilities."""
 
+import math
 import statistics
 import time
 
@@ -43,7 +44,9 @@ def measure_extras(
     `ece@race=Caucasian`, `mine@race`).
 
     Args:
-        model, logits: None where `needs_model` or `needs_logits` says that none of these measures looks at it.
+        model: None where `needs_model` says that none of these measures looks at it, or where only its logits are
+            known: its number of weights and its latency are then NaN.
+        logits: None where `needs_logits` says that none of these measures looks at them.
         ended: whether training pauses here; else those in `EXTRAS`, which take long, are left out.
 
     Raises:
@@ -54,6 +57,8 @@ def measure_extras(
         match name:
             case _ if not ended and name in EXTRAS:
                 continue
+            case "parameters" | "latency" if model is None:
+                values[name] = math.nan
             case "parameters":
                 assert model is not None
                 values[name] = float(sum(parameter.numel() for parameter in model.parameters()))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.batch_counts import count_on_host
@@ -15,18 +15,24 @@ from kdtune.distill.optimizers import make_optimizer
 from kdtune.distill.training import initial_model
 
 Step = Callable[[], None]
+Wrap = Callable[[nn.Module], nn.Module]
 
 
-def solo_step(job: Job, data: DeviceData) -> Step:
-    """Return a step of one student on all of the training data as one batch, with noise as teacher logits."""
+def solo_step(job: Job, data: DeviceData, wrap: Wrap | None = None) -> Step:
+    """Return a step of one student on all of the training data as one batch, with noise as teacher logits.
+
+    Args:
+        wrap: makes of the model what runs in its place, such as its compiled form.
+    """
     model = initial_model(job, data)
     count_on_host(model)
     optimizer = make_optimizer(model.parameters(), job.train)
+    run = model if wrap is None else wrap(model)
     inputs, soft = _batch(job, data)
 
     def step() -> None:
         with autocast(data.device, job.train.precision):
-            logits = model(inputs)
+            logits = run(inputs)
         loss = kd_loss(logits.float(), soft, data.labels, temperature=4.0, alpha=0.5)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -35,10 +41,12 @@ def solo_step(job: Job, data: DeviceData) -> Step:
     return step
 
 
-def fused_step(job: Job, data: DeviceData, students: int) -> Step:
+def fused_step(job: Job, data: DeviceData, students: int, wrap: Wrap | None = None) -> Step:
     """Return the same step of several students as one."""
     together = Students([job] * students, data)
     count_on_host(together.module)
+    if wrap is not None:
+        together.module = wrap(together.module)
     inputs, soft = _batch(job, data)
 
     def step() -> None:

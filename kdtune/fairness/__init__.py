@@ -10,6 +10,7 @@ from kdtune.fairness._counts import Counts
 from kdtune.fairness._denominators import Denominator, small_denominators
 from kdtune.fairness._individual import ExamplePairs, individual_fairness
 from kdtune.fairness._intervals import (
+    GAP_QUANTITIES,
     BaseRateGap,
     ChanceFloor,
     Interval,
@@ -18,6 +19,7 @@ from kdtune.fairness._intervals import (
     class_bias_chance,
     class_bias_interval,
     gap_interval,
+    measured_gap,
     wilson,
 )
 from kdtune.fairness._majority import AgainstMajority, against_majority
@@ -43,6 +45,7 @@ from kdtune.fairness._significance import AffectedClasses, affected_classes
 
 __all__ = [
     "FOUR_FIFTHS",
+    "GAP_QUANTITIES",
     "AffectedClasses",
     "AgainstMajority",
     "BaseRateGap",
@@ -81,6 +84,7 @@ __all__ = [
     "holm",
     "individual_fairness",
     "mean_class_bias",
+    "measured_gap",
     "pairwise_level",
     "precision",
     "predictive_parity_difference",

@@ -1,7 +1,7 @@
 """How certain a rate or a gap is: intervals, and the gap that chance or the labels alone would give."""
 
 from statistics import NormalDist
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,18 @@ import numpy.typing as npt
 from kdtune.errors import InputError
 from kdtune.fairness._classes import mean_class_bias
 from kdtune.fairness._counts import Counts
+from kdtune.fairness._rate_measures import (
+    accuracy_difference,
+    equal_opportunity_difference,
+    predictive_parity_difference,
+)
 from kdtune.fairness._rates import Floats, Ints, equalized_odds_gap, gap, over_classes, ratio, relative
 
-Quantity = Literal["eod", "dpd"]
+Quantity = Literal[
+    "eod", "dpd", "equal_opportunity_difference", "predictive_parity_difference", "accuracy_difference"
+]
+GAP_QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+"""Gaps between groups that have an interval and a chance floor: each is the largest difference of some rates."""
 
 
 class Interval(NamedTuple):
@@ -72,7 +81,7 @@ def gap_interval(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """Return a confidence interval of EOD or DPD, by a parametric bootstrap of the error of the rates.
+    """Return a confidence interval of a gap between groups, by a parametric bootstrap of the error of the rates.
 
     A bootstrap of the gap itself fails: a gap of noise is positive, so the percentile interval of a model
     without any true gap hardly ever holds 0. But a gap is a seminorm of its rates, so the measured gap lies
@@ -80,28 +89,37 @@ def gap_interval(
     gap ± q covers at least at this level, however small the true gap is (for the mean of many classes it is
     wide).
 
-    TPR and FPR of each class in each group are drawn as binomials given the class labels, selection rates
-    given the group sizes, around (k + 1/2) / (n + 1), so that 10 hits of 10 do not count as certainty. Classes are
-    drawn independently, because counts do not say which class is mistaken for which.
+    TPR and FPR of each class in each group are drawn as binomials given the class labels, selection rates and
+    accuracies given the group sizes, precision given the predictions, around (k + 1/2) / (n + 1), so that 10 hits of 10
+    do not count as certainty. Classes are drawn independently, because counts do not say which class is mistaken for
+    which.
 
     Raises:
         InputError: an unknown quantity, a level not between 0 and 1, or no resamples.
     """
     _check(quantity)
     _check_numbers(level, resamples)
-    measured = counts.eod if quantity == "eod" else counts.dpd
+    measured = measured_gap(counts, quantity)
     if np.isnan(measured):
         return Interval(float("nan"), float("nan"))
     rng = np.random.default_rng(seed)
     sizes = np.broadcast_to(counts.group_sizes[:, None], counts.examples.shape)
-    if quantity == "eod":
-        negatives = sizes - counts.examples
-        false_alarms = counts.predicted - counts.hits
-        tpr = _errors(rng, counts.hits, counts.examples, resamples)
-        fpr = _errors(rng, false_alarms, negatives, resamples)
-        error = over_classes(equalized_odds_gap(tpr, fpr))
-    else:
-        error = over_classes(gap(_errors(rng, counts.predicted, sizes, resamples), axis=-2))
+    match quantity:
+        case "eod":
+            negatives = sizes - counts.examples
+            false_alarms = counts.predicted - counts.hits
+            tpr = _errors(rng, counts.hits, counts.examples, resamples)
+            fpr = _errors(rng, false_alarms, negatives, resamples)
+            error = over_classes(equalized_odds_gap(tpr, fpr))
+        case "dpd":
+            error = over_classes(gap(_errors(rng, counts.predicted, sizes, resamples), axis=-2))
+        case "equal_opportunity_difference":
+            error = over_classes(gap(_errors(rng, counts.hits, counts.examples, resamples), axis=-2))
+        case "predictive_parity_difference":
+            error = over_classes(gap(_errors(rng, counts.hits, counts.predicted, resamples), axis=-2))
+        case "accuracy_difference":
+            right = counts.hits.sum(axis=1, keepdims=True)
+            error = gap(_errors(rng, right, sizes[:, :1], resamples), axis=-2)[..., 0]
     margin = float(np.quantile(error, level))
     return Interval(max(0.0, measured - margin), min(1.0, measured + margin))
 
@@ -109,11 +127,12 @@ def gap_interval(
 def chance_floor(
     counts: Counts, *, quantity: Quantity = "eod", resamples: int = 1000, seed: int = 0
 ) -> ChanceFloor:
-    """Return the EOD or DPD that a model with the same rates in every group would show at these group sizes.
+    """Return the gap that a model with the same rates in every group would show at these group sizes.
 
     Hits and false alarms of each class are drawn as binomials with the TPR and FPR of all groups together,
     given how many examples of the class each group has. The DPD of this model therefore includes the gap of the
-    label base rates. NaN if the quantity is undefined.
+    label base rates. For predictive parity hits are drawn with the precision of all groups together, given the
+    predictions; for the difference of accuracies right answers with the accuracy. NaN if the quantity is undefined.
 
     Exact for two classes. With more, the counts do not say which class is mistaken for which: classes are drawn
     independently, and false alarms are assumed not to depend on the true class.
@@ -123,21 +142,51 @@ def chance_floor(
     """
     _check(quantity)
     _check_numbers(0.95, resamples)
-    measured = counts.eod if quantity == "eod" else counts.dpd
-    if np.isnan(measured):
+    if np.isnan(measured_gap(counts, quantity)):
         return ChanceFloor(float("nan"), float("nan"))
-    rng = np.random.default_rng(seed)
+    values = _by_chance(counts, quantity, resamples, np.random.default_rng(seed))
+    return ChanceFloor(float(values.mean()), float(np.quantile(values, 0.95)))
+
+
+def measured_gap(counts: Counts, quantity: Quantity) -> float:
+    """Return one of `GAP_QUANTITIES`.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    _check(quantity)
+    match quantity:
+        case "eod":
+            return counts.eod
+        case "dpd":
+            return counts.dpd
+        case "equal_opportunity_difference":
+            return equal_opportunity_difference(counts)
+        case "predictive_parity_difference":
+            return predictive_parity_difference(counts)
+        case "accuracy_difference":
+            return accuracy_difference(counts)
+
+
+def _by_chance(counts: Counts, quantity: Quantity, resamples: int, rng: "np.random.Generator") -> Floats:
+    """Draw the gap of a model with the same rates in every group, [resamples]."""
     pooled = counts.overall()
     sizes = counts.group_sizes[:, None]
+    if quantity == "accuracy_difference":
+        right = _draw(rng, sizes, np.array([[pooled.accuracy]]), resamples)
+        return gap(ratio(right, sizes), axis=-2)[..., 0]
+    if quantity == "predictive_parity_difference":
+        precise = _draw(rng, counts.predicted, ratio(pooled.hits, pooled.predicted), resamples)
+        return over_classes(gap(ratio(precise, counts.predicted), axis=-2))
     negatives = sizes - counts.examples
     hits = _draw(rng, counts.examples, pooled.tpr, resamples)
+    if quantity == "equal_opportunity_difference":
+        return over_classes(gap(ratio(hits, counts.examples), axis=-2))
     false_alarms = _draw(rng, negatives, pooled.fpr, resamples)
     if quantity == "eod":
         tpr, fpr = ratio(hits, counts.examples), ratio(false_alarms, negatives)
-        values = over_classes(equalized_odds_gap(tpr, fpr))
-    else:
-        values = over_classes(gap(ratio(hits + false_alarms, sizes), axis=-2))
-    return ChanceFloor(float(values.mean()), float(np.quantile(values, 0.95)))
+        return over_classes(equalized_odds_gap(tpr, fpr))
+    return over_classes(gap(ratio(hits + false_alarms, sizes), axis=-2))
 
 
 def class_bias_interval(
@@ -221,8 +270,8 @@ def _errors(rng: "np.random.Generator", k: Ints, n: Ints, resamples: int) -> Flo
 
 
 def _check(quantity: str) -> None:
-    if quantity not in ("eod", "dpd"):
-        raise InputError(f'quantity must be "eod" or "dpd", got {quantity!r}')
+    if quantity not in GAP_QUANTITIES:
+        raise InputError(f"quantity must be one of {', '.join(GAP_QUANTITIES)}, got {quantity!r}")
 
 
 def _check_numbers(level: float, resamples: int = 1) -> None:

@@ -15,12 +15,14 @@ from kdtune.models import (  # noqa: F401  (they register)
     _vit,
 )
 from kdtune.models._build import build, check, names
+from kdtune.models._ensemble import Ensemble
 from kdtune.models._fitting import build_fitting
 from kdtune.models._probe import parameter_count, penultimate, watch_features
 from kdtune.models._registry import Builder, models, register_model
 
 __all__ = [
     "Builder",
+    "Ensemble",
     "build",
     "build_fitting",
     "check",

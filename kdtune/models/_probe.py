@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.errors import InputError
+from kdtune.models._ensemble import Ensemble
 
 
 def parameter_count(model: nn.Module) -> int:
@@ -43,11 +44,15 @@ def penultimate(model: nn.Module, x: Tensor) -> Tensor:
     """Return the features [n, D] from which the model's last `Linear` computes the logits of x.
 
     The last one is the one that runs last, wherever it is in the module. The model runs in its current mode:
-    put it into eval mode first, or x changes the statistics of batch norms.
+    put it into eval mode first, or x changes the statistics of batch norms. Those of an ensemble are its members', side
+    by side.
 
     Raises:
         InputError: no `Linear` runs in the model.
     """
+    for module in model.modules():
+        if isinstance(module, Ensemble):
+            return torch.cat([penultimate(member, x) for member in module.members], dim=1)
     seen: list[Tensor] = []
 
     def keep(_module: nn.Module, args: tuple[Any, ...]) -> None:

@@ -70,6 +70,11 @@ class RunFiles:
         return self.root / "validation.safetensors"
 
     @property
+    def known(self) -> Path:
+        """Trials of an earlier run that the sampler knows; none where the run began without."""
+        return self.root / "known.json"
+
+    @property
     def data(self) -> Path:
         """The data set that a program handed over, as `kdtune.data.save` writes it; none where the space names one."""
         return self.root / "data"

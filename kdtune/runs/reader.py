@@ -18,12 +18,16 @@ from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
 from kdtune.runs.objectives import Objective, front_hypervolume, front_mask, hypervolume_added, objective_of
 from kdtune.runs.paths import RunFiles
+from kdtune.runs.plotting import RunPlots, plots_of
 from kdtune.runs.predictions import Validation, read_answers, read_validation
 from kdtune.runs.records import Report, RunRecord
+from kdtune.runs.shown import html_of
 from kdtune.runs.state import ModelState, RunState
 
 if TYPE_CHECKING:
     import pandas
+
+    from kdtune.runs.front_frame import Front
 
 
 @dataclass(frozen=True)
@@ -164,10 +168,27 @@ class Run:
         """
         return self._table(self.state() if state is None else state)
 
-    def front(self) -> "pandas.DataFrame":
-        """Return the trials on the Pareto front, the best on the first objective first."""
+    def front(self) -> "Front":
+        """Return the trials on the Pareto front, the best on the first objective first.
+
+        Columns are ordered by what matters: objectives, settings that vary, other measures, settings that never vary.
+        """
+        from kdtune.runs.front_frame import front_frame
+
         state = self.state()
-        return self._table(state).loc[[trial.id for trial in self.front_states(state)]]
+        trials = self._table(state)
+        return front_frame(self, trials.loc[[trial.id for trial in self.front_states(state)]], trials)
+
+    @property
+    def plot(self) -> RunPlots:
+        """Figures: `run.plot.front()`, `.curves()`, `.gaps()`; each returns matplotlib axes."""
+        return plots_of(self)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name}: {self.path}>"
+
+    def _repr_html_(self) -> str:
+        return html_of("run", self)
 
     def baselines(self) -> "pandas.DataFrame":
         """Return teachers and non-distilled students, one per row."""

@@ -137,6 +137,7 @@ class RunRecord:
         measures: measures of the user's own that the run was asked for, by name.
         versions: of Python and packages: those with which the run began, and after `, then ` those of later drivers.
         models: models of other libraries, by name: what builds them again, as plain JSON.
+        known: from which run the sampler knows trials, and how many; empty if it knows none.
     """
 
     name: str
@@ -158,6 +159,7 @@ class RunRecord:
     models: Mapping[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
     measures: Mapping[str, OwnMeasure] = field(default_factory=dict)
+    known: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -255,8 +257,7 @@ def _check_kinds(record: Mapping[str, Any]) -> None:
     _check("", record, _KINDS)
     datetime.fromtimestamp(record["created"])
     data, machine = record["dataset"], record["machine"]
-    if "models" in record:
-        _check("", record, {"models": _KEYS})
+    _check("", record, {name: _KEYS for name in ("models", "known") if name in record})
     _check("dataset.", data, {**_OF_DATA, **{k: v for k, v in _OF_DATA_WHERE_KNOWN.items() if k in data}})
     for name, split in data.get("splits", {}).items():
         _check(f"dataset.splits.{name}.", split, {"n": _WHOLE})

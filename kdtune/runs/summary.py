@@ -6,6 +6,7 @@ from typing import Any, Literal, cast
 
 from kdtune.errors import RunError
 from kdtune.fairness import (
+    GAP_QUANTITIES,
     Counts,
     base_rate_gap,
     chance_floor,
@@ -15,6 +16,7 @@ from kdtune.fairness import (
     gap_interval,
     mean_class_bias,
 )
+from kdtune.fairness._intervals import Quantity
 from kdtune.runs.comparison.of_run import resolution
 from kdtune.runs.comparison.resolution import Resolution
 from kdtune.runs.comparison.verdict import conclusion
@@ -26,7 +28,7 @@ from kdtune.runs.state import ModelState, RunState
 
 Gap = Literal["eod", "dpd"]
 GAPS: tuple[Gap, ...] = ("eod", "dpd")
-"""Measures that small groups bias upwards: shown with an interval and the value that chance alone gives."""
+"""Those of `GAP_QUANTITIES` that are always shown, asked for or not."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Doubt:
 
     Attributes:
         low, high: bootstrap interval, 95 %.
-        chance: mean that a model would show that has equal rates in all groups, or for class bias none.
+        chance: mean that a model would show that has equal true and false positive rates in all groups, or for class
+            bias none.
         chance_high: value that such a model stays below in 95 of 100 data sets of these sizes.
         base_rate_gap: of the labels, for DPD: a smaller DPD requires wrong answers.
     """
@@ -147,7 +150,7 @@ def doubt(report: Report, objective: Objective) -> Doubt:
         raise RunError(
             f"a report of epoch {report.epoch} is damaged: it has no counts by {objective.attribute!r}"
         )
-    quantity = cast(Gap, objective.measure.name)
+    quantity = cast(Quantity, objective.measure.name)
     low, high = gap_interval(counts, quantity=quantity)
     gap = base_rate_gap(counts).value if quantity == "dpd" else None
     chance = chance_floor(counts, quantity=quantity)
@@ -169,7 +172,7 @@ def _member(run: Run, model: ModelState, state: RunState) -> Member:
     )
     if report is None:
         return plain
-    doubts = {o.name: doubt(report, o) for o in run.objectives if o.measure.name in GAPS}
+    doubts = {o.name: doubt(report, o) for o in run.objectives if o.measure.name in GAP_QUANTITIES}
     counts, references = report.counts[ALL], _references(run, model, state)
     values = dict(model.values)
     for kind, reference in references.items():
@@ -235,3 +238,18 @@ def _by_group(run: Run, state: RunState) -> dict[str, Counts]:
 def _by_class(counts: Counts, groups: Sequence[str], classes: Sequence[str]) -> dict[str, dict[str, int]]:
     rows = counts.examples.tolist()
     return {group: dict(zip(classes, row, strict=True)) for group, row in zip(groups, rows, strict=True)}
+
+
+def telling_settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the settings that are worth a column: always pair, T and α; others if they differ among the students."""
+    ignored = {"id", "teacher", "student", "architecture", "seed", "view_seed", "model", "job"}
+    names = list(configs[0]) if configs else ["pair", "temperature", "alpha"]
+    always = [name for name in ("pair", "temperature", "alpha") if name in names]
+    others = [
+        name
+        for name in names
+        if name not in always
+        and name not in ignored
+        and len({str(config.get(name)) for config in configs}) > 1
+    ]
+    return always + others

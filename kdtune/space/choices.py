@@ -1,12 +1,13 @@
 """What a search may vary, and between which values; and the pairs of architectures that it is about."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from kdtune.distill.config import Distillation, TrainConfig
+from kdtune.distill.config import Distillation, TrainConfig, members_of
 from kdtune.errors import InputError
 
 Scalar = bool | int | float | str
@@ -86,6 +87,11 @@ Choice = Annotated[
 ]
 
 
+def joined(pair: str) -> str:
+    """Return a pair's name with no space around the `+` of an ensemble: one name for one teacher."""
+    return re.sub(r"\s*\+\s*", "+", pair)
+
+
 class Pair(Strict):
     """A teacher and a student architecture, with what is searched for this pair only.
 
@@ -99,8 +105,13 @@ class Pair(Strict):
 
     @property
     def teacher(self) -> str:
-        """Architecture of the teacher."""
+        """Architecture of the teacher; of an ensemble those of its members, joined by `+`."""
         return self.pair.split("->")[0].strip()
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """Architectures of the teacher's models: several where it is an ensemble."""
+        return members_of(self.teacher)
 
     @property
     def student(self) -> str:
@@ -118,14 +129,18 @@ class Pair(Strict):
         """
         return f"{key} ({self.pair})" if key in self.search else key
 
-    @model_validator(mode="after")
-    def _has_arrow(self) -> "Pair":
-        sides = [side.strip() for side in self.pair.split("->")]
+    @field_validator("pair")
+    @classmethod
+    def _has_arrow(cls, pair: str) -> str:
+        pair = joined(pair)
+        sides = [side.strip() for side in pair.split("->")]
         if len(sides) != 2 or not all(sides):
+            raise ValueError(f"{pair!r} is not a pair: write 'teacher->student', as in 'resnet20->lenet5'")
+        if not all(members_of(sides[0])) or len(members_of(sides[1])) > 1:
             raise ValueError(
-                f"{self.pair!r} is not a pair: write 'teacher->student', as in 'resnet20->lenet5'"
+                f"{pair!r} is not a pair: '+' joins teachers to an ensemble, as in 'resnet20+resnet56->lenet5'"
             )
-        return self
+        return pair
 
 
 def check_search(where: str, search: Mapping[str, Choice]) -> None:

@@ -38,6 +38,12 @@ def _absolute(file: str) -> str:
     return str(Path(file).expanduser().absolute())
 
 
+def _absolute_files(given: str | dict[str, str] | None) -> str | dict[str, str] | None:
+    if isinstance(given, dict):
+        return {name: _absolute(file) for name, file in given.items()}
+    return None if given is None else _absolute(given)
+
+
 class FromFile(Strict):
     """Models whose weights lie in files.
 
@@ -56,7 +62,8 @@ class FromFile(Strict):
     @model_validator(mode="after")
     def _of_a_file(self) -> "FromFile":
         for name in ("classes", "normalisation"):
-            if self.weights is None and not self.pretrained and getattr(self, name, None) is not None:
+            files = (self.weights, getattr(self, "logits", None) if name == "classes" else None)
+            if files == (None, None) and not self.pretrained and getattr(self, name, None) is not None:
                 raise ValueError(f"{name} without weights: it says how those of a file are to be read")
         if self.pretrained is True and self.weights is not None:
             raise ValueError(
@@ -80,12 +87,7 @@ class FromFile(Strict):
 
     def with_absolute_paths(self) -> Self:
         """Return it with its files as absolute paths."""
-        files = self.weights
-        if isinstance(files, str):
-            files = _absolute(files)
-        elif files is not None:
-            files = {name: _absolute(file) for name, file in files.items()}
-        return self.model_copy(update={"weights": files})
+        return self.model_copy(update={"weights": _absolute_files(self.weights)})
 
     def check_names(self, section: str, known: Sequence[str]) -> None:
         """Raise ValueError where weights are named for an architecture that is not in `known`, or twice for one."""
@@ -104,6 +106,10 @@ class FromFile(Strict):
                     f"{section}.{key}.{name}: no pair has this {section}{did_you_mean(name, known)} "
                     f"({section}s: {', '.join(dict.fromkeys(known))})"
                 )
+
+
+def _by_teacher(given: str | dict[str, str] | None, name: str) -> str | None:
+    return given.get(name) if isinstance(given, dict) else given
 
 
 class OwnNormalisation(Strict):
@@ -136,11 +142,64 @@ class TeacherSpec(FromFile):
     Attributes:
         normalisation: how the inputs of a file's model were normalised; left out, as the data are.
         finetune: a pretrained teacher gets a new classifier and is trained; otherwise it is taken as it is.
+        logits: a .npy file [examples, classes] in place of a model, for all teachers or by teacher.
+        order: a file with the id of an example for each row of `logits`.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
     normalisation: OwnNormalisation | None = None
     finetune: bool = True
+    logits: Annotated[str | dict[str, str] | None, BeforeValidator(_file_or_files)] = None
+    order: Annotated[str | dict[str, str] | None, BeforeValidator(_file_or_files)] = None
+
+    @model_validator(mode="after")
+    def _of_logits(self) -> Self:
+        if (self.logits is None) != (self.order is None):
+            raise ValueError(
+                "logits and order go together: order says which example each row of logits is about"
+            )
+        if isinstance(self.logits, str) and (self.weights is not None or self.pretrained):
+            raise ValueError(
+                "logits of all teachers, and weights of some: say which teacher each file is for"
+            )
+        if (
+            isinstance(self.logits, dict)
+            and isinstance(self.order, dict)
+            and set(self.logits) != set(self.order)
+        ):
+            raise ValueError("logits and order are of different teachers")
+        return self
+
+    def logits_of(self, teacher: str) -> tuple[str, str] | None:
+        """Return the file with a teacher's logits and the one with their order; None where it is a model."""
+        logits, order = _by_teacher(self.logits, teacher), _by_teacher(self.order, teacher)
+        return None if logits is None or order is None else (logits, order)
+
+    def logits_files(self) -> list[str]:
+        """Return all files with logits or their order."""
+        given = (self.logits, self.order)
+        return [
+            file for item in given for file in (item.values() if isinstance(item, dict) else [item]) if file
+        ]
+
+    def with_absolute_paths(self) -> Self:
+        """Return it with its files as absolute paths."""
+        changed = {name: _absolute_files(getattr(self, name)) for name in ("logits", "order")}
+        return super().with_absolute_paths().model_copy(update=changed)
+
+    def check_names(self, section: str, known: Sequence[str]) -> None:
+        """Raise ValueError where files are named for a teacher that is not in `known`, or twice for one."""
+        super().check_names(section, known)
+        for key, given in (("logits", self.logits), ("order", self.order)):
+            for name in given if isinstance(given, dict) else ():
+                if name not in known:
+                    raise ValueError(
+                        f"{section}.{key}.{name}: no pair has this {section}{did_you_mean(name, known)} "
+                        f"({section}s: {', '.join(dict.fromkeys(known))})"
+                    )
+        for name in known:
+            if self.logits_of(name) is not None and (self.file(name) is not None or self.is_pretrained(name)):
+                raise ValueError(f"{section}: {name!r} has logits, and weights too: leave one out")
 
     @property
     def settings(self) -> dict[str, Any]:

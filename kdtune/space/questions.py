@@ -37,10 +37,10 @@ def check_question(space: Space, imports: Sequence[str] = ()) -> None:
             check_bound(measure, bound, text)
     for name in space.log:
         check_installed(name)
-    for section in (space.teacher, space.student):
-        for file in section.files():
-            if not Path(file).expanduser().is_file():
-                raise InputError(f"{file}: weights cannot be read: No such file")
+    files = [(file, "weights") for section in (space.teacher, space.student) for file in section.files()]
+    for file, what in [*files, *((file, "logits") for file in space.teacher.logits_files())]:
+        if not Path(file).expanduser().is_file():
+            raise InputError(f"{file}: {what} cannot be read: No such file")
 
 
 def _measure(name: str) -> Measure | None:

@@ -1,5 +1,6 @@
 """Reads search spaces: what a person writes in YAML or behind `--set`, checked; each problem told with its remedy."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from kdtune.errors import InputError, SpaceError, did_you_mean
-from kdtune.files import read_regular
+from kdtune.files import LARGEST_JSON, read_regular
 from kdtune.space.choices import FORMS, SEARCHABLE, Choice, Pair, Range, extremes
 from kdtune.space.files import FromFile, OwnNormalisation
 from kdtune.space.schema import Budget, EarlyStopping, Resources, Space
@@ -27,6 +28,9 @@ __all__ = [
     "read_space",
     "ready_spaces",
 ]
+
+STANDARD_INPUT = "-"
+"""What names it, instead of a file."""
 
 _MOST_PROBLEMS = 5
 """Told at once of one file."""
@@ -125,11 +129,17 @@ class _Loader(yaml.SafeLoader):
 def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space, str]:
     """Return the space of a file, or of a ready one by name, with `KEY=VALUE` overrides; and its short name.
 
+    Args:
+        name_or_file: `-` reads it from standard input.
+        overrides: `KEY=VALUE`.
+
     Raises:
         SpaceError: there is no such file or name, it is not YAML, or a key is wrong.
     """
     path = Path(name_or_file)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
+    if name_or_file == STANDARD_INPUT:
+        text, source = _standard_input(), "standard input"
+    elif path.suffix in (".yaml", ".yml") or path.is_file():
         try:
             text = read_regular(path).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -156,7 +166,14 @@ def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space,
     if isinstance(content, dict):
         for override in overrides:
             _override(content, override)
-    return parse_space(content, source), Path(source).stem
+    return parse_space(content, source), "search" if name_or_file == STANDARD_INPUT else Path(source).stem
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read(LARGEST_JSON).decode("utf-8")
+    except (OSError, UnicodeDecodeError, AttributeError) as error:
+        raise SpaceError(f"standard input: not readable ({_reason(error)})") from None
 
 
 def _reason(error: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from kdtune.distill.config import TrainConfig
-from kdtune.errors import InputError, did_you_mean
+from kdtune.errors import InputError, SpaceError, did_you_mean
 from kdtune.space.choices import Choice, Pair, Range, Scalar, Strict, check_search
 from kdtune.space.files import FromFile, TeacherSpec
 from kdtune.space.losses import check_settings
@@ -175,7 +175,12 @@ class Space(Strict):
             raise ValueError("log: a tracker is listed twice: once is enough")
         if "epochs" in self.train:
             raise ValueError("train.epochs: the length of a student's training is budget.epochs")
-        self.teacher.check_names("teacher", [pair.teacher for pair in self.pairs])
+        self.teacher.check_names("teacher", [name for pair in self.pairs for name in pair.teachers])
+        for pair in self.pairs:
+            if len(pair.teachers) > 1 and len(self.teachers_of(pair)) < len(pair.teachers):
+                raise ValueError(
+                    f"pairs: {pair.pair}: of a teacher in it only logits are known: give their mean as one teacher's"
+                )
         self.student.check_names("student", [pair.student for pair in self.pairs])
         for where, search in [
             ("search", self.search),
@@ -207,8 +212,13 @@ class Space(Strict):
 
     @property
     def architectures(self) -> tuple[str, ...]:
-        """Names of all models, each once."""
-        return tuple(dict.fromkeys(name for pair in self.pairs for name in (pair.teacher, pair.student)))
+        """Names of all models that are built, each once; of an ensemble those of its members."""
+        names = (name for pair in self.pairs for name in (*self.teachers_of(pair), pair.student))
+        return tuple(dict.fromkeys(names))
+
+    def teachers_of(self, pair: Pair) -> tuple[str, ...]:
+        """Return the models that are a pair's teacher: several of an ensemble, none where only logits are known."""
+        return tuple(name for name in pair.teachers if self.teacher.logits_of(name) is None)
 
     def pair(self, name: str) -> Pair:
         """Return the pair with this name."""
@@ -242,7 +252,16 @@ class Space(Strict):
         return self.model_copy(update={"dataset": dataset, **models})
 
     def as_study(self) -> "Space":
-        """Return the space with its study filled in, and the number of distilled students as its budget."""
+        """Return the space with its study filled in, and the number of distilled students as its budget.
+
+        Raises:
+            SpaceError: a teacher is known by its logits alone.
+        """
+        if self.teacher.logits is not None:
+            raise SpaceError(
+                "teacher.logits: a study trains a teacher for each seed, and logits are those of one: kdtune search "
+                "learns from them"
+            )
         study = self.study or StudySpec()
         n = len(self.pairs) * len(study.temperatures) * len(study.scalings) * len(study.seed_list)
         budget = self.budget.model_copy(update={"trials": n, "minutes": None})

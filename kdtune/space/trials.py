@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from kdtune.distill.losses.registry import find_loss
 from kdtune.errors import did_you_mean
-from kdtune.space.choices import SEARCHABLE, Choice, Pair, Range, Scalar
+from kdtune.space.choices import SEARCHABLE, Choice, Pair, Range, Scalar, joined
 from kdtune.space.losses import losses_of, taken
 
 _MOST_COMBINATIONS = 10_000
@@ -78,7 +78,7 @@ def _meant(entry: Mapping[str, Scalar], pairs: Sequence[Pair]) -> list[Pair]:
     """Return the pairs that an entry may be about."""
     if "pair" not in entry:
         return list(pairs)
-    sides = [side.strip() for side in str(entry["pair"]).split("->")]
+    sides = [side.strip() for side in joined(str(entry["pair"])).split("->")]
     return [pair for pair in pairs if [pair.teacher, pair.student] == sides]
 
 

@@ -5,10 +5,10 @@ sweep: no Ray, no Optuna, no teacher.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,18 +16,26 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kdtune.data.images.views import Views
-from kdtune.distill.evaluate import predict_logits
+from kdtune.distill.evaluate import evaluation_batch, predict_logits
 from kdtune.distill.weights.module import assembled
 from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular
 from kdtune.models import build_fitting
 from kdtune.models.families.library_model import LibraryModel
+from kdtune.runs.shown import html_of
+from kdtune.student.examples import Examples, Wanted, labelled, read_examples
 from kdtune.student.raw_input import inputs_of
 
 FORM = 1
 """Version of a bundle's format; newer ones are refused."""
 
 KIND = "kdtune-student"
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+_BLOCK = 4096
+"""Examples whose inputs are held at once."""
+
 TOKENIZER = "tokenizer.json"
 WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
 
@@ -60,29 +68,110 @@ class Student:
         self.module.to(device)
         return self
 
-    def logits(self, x: Any) -> Tensor:
+    @property
+    def device(self) -> torch.device:
+        """Where the module computes."""
+        return next(self.module.parameters()).device
+
+    def logits(self, x: Any, *, batch_size: int | None = None, precision: Precision = "float32") -> Tensor:
         """Return logits, float32 [n, classes] on the CPU.
 
         Args:
             x: images (PIL, paths of image files, or a list of them), arrays or tensors (uint8 [n, c, h, w] or
                 [n, h, w, c]; float32 [n, features] for tables; int64 [n, length] for token ids), a DataFrame with the
                 raw columns, the path of a table in the form of the training file, or texts.
+            batch_size: most examples at once; default: as many as suit the device.
+            precision: `bfloat16` and `float16` compute in half precision; weights stay float32.
 
         Raises:
             DataError: this student was not trained on such input.
         """
-        device = next(self.module.parameters()).device
-        views = views_of(inputs_of(x, self.config["preprocessing"], self.config["input_shape"]), self.config)
-        return predict_logits(self.module, views.to(device), device).cpu()
+        inputs = inputs_of(x, self.config["preprocessing"], self.config["input_shape"])
+        return self._logits(lambda start, stop: inputs[start:stop], len(inputs), batch_size, precision)
 
-    def probabilities(self, x: Any) -> NDArray[np.float32]:
-        """Return the softmax of the logits, float32 [n, classes]; `x` as for `logits`."""
-        return np.asarray(self.logits(x).softmax(dim=1).numpy())
+    def _logits(
+        self, take: Callable[[int, int], Tensor], n: int, batch_size: int | None, precision: Precision
+    ) -> Tensor:
+        """Return the logits of `n` examples, whose inputs `take` returns from one position to another.
 
-    def predict(self, x: Any) -> NDArray[np.str_]:
-        """Return the name of the most likely class for each example, [n]; `x` as for `logits`."""
+        They are read in blocks of whole batches, because all may not fit into memory, and because another division
+        into batches may round otherwise.
+        """
+        if batch_size is not None and batch_size < 1:
+            raise InputError(f"batch_size must be above 0, not {batch_size}")
+        block, start = max(_BLOCK, batch_size or 0), 0
+        logits: list[Tensor] = []
+        while start < n or not logits:
+            inputs = take(start, min(start + block, n))
+            views = views_of(inputs, self.config).to(self.device)
+            batch = batch_size or evaluation_batch(views)
+            whole = len(inputs) if start + block >= n else max(batch, block // batch * batch)
+            if whole < len(inputs):
+                views = views_of(inputs[:whole], self.config).to(self.device)
+            logits.append(
+                predict_logits(self.module, views, self.device, precision=precision, batch=batch).cpu()
+            )
+            start += max(whole, 1)
+        return torch.cat(logits)
+
+    def probabilities(self, x: Any, **options: Any) -> NDArray[np.float32]:
+        """Return the softmax of the logits, float32 [n, classes]; `x` and options as for `logits`."""
+        return np.asarray(self.logits(x, **options).softmax(dim=1).numpy())
+
+    def predict(self, x: Any, **options: Any) -> NDArray[np.str_]:
+        """Return the name of the most likely class for each example, [n]; `x` and options as for `logits`."""
         names = np.array(self.classes)
-        return np.asarray(names[self.logits(x).argmax(dim=1).numpy()])
+        return np.asarray(names[self.logits(x, **options).argmax(dim=1).numpy()])
+
+    def answers(
+        self, examples: Examples, *, batch_size: int | None = None, precision: Precision = "float32"
+    ) -> Tensor:
+        """Return the logits of examples that were read from a file or a folder, float32 [n, classes] on the CPU."""
+        return self._logits(examples.take, len(examples), batch_size, precision)
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        groups: Mapping[str, Any] | None = None,
+        *,
+        label: str | None = None,
+        column: str | None = None,
+        attributes: str | Path | Sequence[str | Path] = (),
+        without_groups: bool = False,
+        batch_size: int | None = None,
+        precision: Precision = "float32",
+    ) -> dict[str, Any]:
+        """Return what the student answers on labelled examples, in the form of `metrics["test"]`.
+
+        What needs other models than this one (class bias) or another measurement (latency) is left out. NaN is None.
+
+        Args:
+            x: as for `logits`; without `y`, a DataFrame, the path of a table, or an image folder `<class>/…`, whose
+                labels and groups are read as those of the training data.
+            y: n names of classes; or, where no class is called a number, their positions.
+            groups: sensitive attribute -> n names of groups, None for unknown; others are not evaluated.
+            label, column: of a table: columns of labels and texts, where their names are not those of training.
+            attributes: of an image folder: the tables with the sensitive attributes.
+            without_groups: of a file or folder: leave the groups out.
+            batch_size, precision: as for `logits`.
+
+        Raises:
+            DataError: the examples do not fit the student; the message names the column, row, class or group.
+        """
+        from kdtune.student.evaluation import numbers_of
+
+        if y is None:
+            tables = (attributes,) if isinstance(attributes, str | Path) else tuple(attributes)
+            wanted = Wanted(groups=not without_groups, label=label, column=column, attributes=tables)
+            examples = read_examples(x, self.config, wanted)
+        else:
+            examples = labelled(x, y, groups, self.config)
+        logits = self.answers(examples, batch_size=batch_size, precision=precision)
+        return numbers_of(self.module, self.config, self.metrics, examples, logits)
+
+    def _repr_html_(self) -> str:
+        return html_of("student", self)
 
     def __repr__(self) -> str:
         return (

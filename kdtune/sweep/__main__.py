@@ -26,6 +26,7 @@ def main() -> int:
         trials=asked["trials"],
         minutes=asked["minutes"],
         kind=asked["kind"],
+        known_from=None if asked["known_from"] is None else Path(asked["known_from"]),
         own_process=True,
     )
     try:

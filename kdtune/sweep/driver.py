@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdtune.errors import DiskError, KdtuneError, RunError, SweepError, is_disk_error
@@ -14,6 +15,7 @@ from kdtune.output import narrate
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.predictions import digest_of, validation_file
+from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.losses import losses_of
@@ -21,6 +23,7 @@ from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness, StopNow
 from kdtune.sweep.remote.allotment import Allotment
 from kdtune.sweep.remote.cluster import allot, allot_here, connected
+from kdtune.sweep.remote.last_words import last_words
 from kdtune.trackers import check_installed
 from kdtune.trackers.live import Follow, followed_by_trackers
 from kdtune.user_code import check_named, import_modules
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from kdtune.sweep.calibration.cohort_size import CohortChoice
     from kdtune.sweep.calibration.place import Place
     from kdtune.sweep.plan import Plan, Speed
+    from kdtune.sweep.trials.known import Known
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class SweepRequest:
         address: address of a running Ray cluster (host:port), or None to start Ray on this machine.
         imports: the user's modules that register data sets and models.
         trials, minutes: replace the budget of a run that is resumed.
+        known_from: a run whose trials the sampler is to know; only of a run that begins.
         own_process: whether the process does nothing else, so that a second request to stop may end it.
     """
 
@@ -51,6 +56,7 @@ class SweepRequest:
     trials: int | None = None
     minutes: float | None = None
     kind: str = "sweep"
+    known_from: Path | None = None
     own_process: bool = False
 
     @property
@@ -150,7 +156,10 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
     if kind == "study":
         space = space.as_study()
     plan = _planned(space, record, writer, liveness, files)
+    known = None
     if record is None:
+        if request.known_from is not None:
+            known = take_known(request.known_from, plan, partial(writer.run_state, "preparing"))
         check_files(plan, partial(writer.run_state, "preparing"))
     trials = space.budget.trials if kind == "sweep" else None
     if request.address is None:
@@ -161,7 +170,11 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
         _heed(liveness)  # a start may be tried for minutes
         writer.run_state("preparing", words)
 
-    with connected(request.address, say):
+    words: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if not request.own_process:  # of a driver that is a process of its own, the command line says it
+        command = "study" if kind == "study" else "search"
+        words = last_words(f"go on with: kdtune {command} --resume {files.root.name}")
+    with connected(request.address, say), words:
         liveness.listen()  # Ray's own handler would end the process at SIGTERM
         allotment = allot(space.resources, trials=trials)
         allotment, place = _settled(plan, allotment, request, trials, writer)
@@ -169,6 +182,9 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.
         data = {**recorded.dataset, "validation_sha256": _keep_validation(plan, files)}
+        if known is not None:
+            known.save(files.known)
+            recorded = replace(recorded, known=known.record())
         budget = space.budget
         writer.record(
             replace(
@@ -215,8 +231,12 @@ def load_data(space: Space, say: Callable[[str], object]) -> "Dataset":
 def check_files(plan: "Plan", say: Callable[[str], None]) -> None:
     """Refuse models from files that do not know the data: seconds here save a sweep that learns from nonsense."""
     from kdtune.sweep.from_files import check_knows
+    from kdtune.sweep.from_logits import check_logits
 
-    for role, architecture in plan.architectures:
+    for teacher in dict.fromkeys(pair.teacher for pair in plan.space.pairs):
+        if (logits := plan.logits(teacher)) is not None:
+            check_logits(plan.space, teacher, logits, plan.dataset, say)
+    for role, architecture in plan.single:
         file = plan.file(role, architecture)
         if file is not None and file.lacks is None:  # a new classifier knows nothing yet
             check_knows(plan.space, role, plan.baseline_job(role, architecture), plan.dataset, say)
@@ -228,21 +248,14 @@ def _settled(
     """Return the allotment, without GPUs if torch can't use them where trials run, and where to measure."""
     from kdtune.sweep.calibration.place import here
     from kdtune.sweep.remote.carried_code import UserCode
-    from kdtune.sweep.remote.trial_place import TrialPlace, gpu_here
+    from kdtune.sweep.remote.trial_place import TrialPlace, on_usable_gpus
 
     if not allotment.gpus and request.address is None:
         return allotment, here  # this is the machine
-    place = TrialPlace(allotment, UserCode.of(plan.space.architectures, plan.extras))
-    if allotment.gpus:
-        name, why = place(gpu_here)
-        if not why:
-            writer.run_state("preparing", f"students train on: {name}")
-            return allotment, place
-        counted = sum(node.gpus for node in allotment.nodes)
-        said = f"Ray counts {counted:g} GPUs, and torch can't compute on them ({why}): students train on processors"
-        writer.run_state("preparing", said)
-        allotment = allot(plan.space.resources.model_copy(update={"gpus_per_trial": 0.0}), trials=trials)
-    return allotment, TrialPlace(allotment, place.user_code)
+    user_code = UserCode.of(plan.space.architectures, plan.extras)
+    say = partial(writer.run_state, "preparing")
+    allotment = on_usable_gpus(allotment, plan.space.resources, user_code, say, trials=trials)
+    return allotment, TrialPlace(allotment, user_code)
 
 
 def _calibrated(
@@ -273,13 +286,33 @@ def _calibrated(
     return plan, record
 
 
+def take_known(source: Path, plan: "Plan", say: Callable[[str], None]) -> "Known":
+    """Return what the sampler is to know of another run's trials.
+
+    Raises:
+        InputError: they were made with other data or another protocol.
+    """
+    from kdtune.sweep.trials.known import known_of
+
+    known = known_of(open_run(source), plan, digest_of(_validation(plan)))
+    said = f"{len(known.trials)} trials of {known.run} are known to the sampler"
+    if known.left_out:
+        said += f"; {known.left_out} others are not of this search space, or lack a measure"
+    say(said)
+    return known
+
+
 def _keep_validation(plan: "Plan", files: RunFiles) -> str:
     """Write the labels and groups of the validation examples, and return the file's SHA-256."""
-    split = plan.dataset.validation
-    groups = {name: codes.numpy() for name, codes in split.groups.items()}
-    content = validation_file(split.labels.numpy(), groups)
+    content = _validation(plan)
     write_bytes(files.validation, content, durable=True)
     return digest_of(content)
+
+
+def _validation(plan: "Plan") -> bytes:
+    split = plan.dataset.validation
+    groups = {name: codes.numpy() for name, codes in split.groups.items()}
+    return validation_file(split.labels.numpy(), groups)
 
 
 def _heed(liveness: Liveness) -> None:

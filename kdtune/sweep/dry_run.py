@@ -13,7 +13,7 @@ from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState, RunState
 from kdtune.space.reading import Space
 from kdtune.space.trials import combinations
-from kdtune.sweep.driver import check_files, load_data
+from kdtune.sweep.driver import check_files, load_data, take_known
 from kdtune.sweep.plan import Plan, make_plan
 from kdtune.sweep.remote.cluster import allot_here
 from kdtune.sweep.trials.checkpoints import say_room
@@ -72,10 +72,12 @@ class DryRun:
     def _of_models(self) -> list[str]:
         lines = []
         for model in self.models:
-            source = f"from {model['file']}" if model["file"] else f"{model['epochs']} epochs"
+            each = " each" if model["members"] else ""
+            source = f"from {model['file']}" if model["file"] else f"{model['epochs']} epochs{each}"
             if model["file"] and model["role"] != "teacher":
                 source = f"{model['epochs']} epochs, beginning {source}"
-            lines.append(f"{model['role']} {model['architecture']}: {model['weights']:,} weights, {source}")
+            what = "logits" if model["weights"] is None else f"{model['weights']:,} weights,"
+            lines.append(f"{model['role']} {model['architecture']}: {what} {source}")
         return lines
 
     def _of_trials(self) -> list[str]:
@@ -96,17 +98,22 @@ class DryRun:
         return [*lines, f"time: about {duration(self.seconds)}, as run {self.guessed_from} went"]
 
 
-def dry_run(space: Space, runs: Path, *, address: str | None = None) -> DryRun:
+def dry_run(
+    space: Space, runs: Path, *, address: str | None = None, known_from: Path | None = None
+) -> DryRun:
     """Check a space as a sweep does before it starts Ray, and return what the sweep would do.
 
     Args:
         runs: the folder of runs; it need not exist.
         address: of a cluster, which is not asked.
+        known_from: a run whose trials the sampler is to know.
 
     Raises:
         InputError: as the sweep itself.
     """
     plan = make_plan(space, load_data(space, narrate))
+    if known_from is not None:
+        take_known(known_from, plan, narrate)
     check_files(plan, narrate)
     allotment = None if address is not None else allot_here(space.resources, trials=space.budget.trials)
     known = combinations(space.pairs, space.search)
@@ -131,12 +138,14 @@ def dry_run(space: Space, runs: Path, *, address: str | None = None) -> DryRun:
 
 
 def _model(plan: Plan, role: str, architecture: str) -> dict[str, Any]:
-    job, file = plan.baseline_job(role, architecture), plan.file(role, architecture)
+    job = plan.baseline_job(role, architecture)
+    file = job.logits or plan.file(role, architecture)
     return {
         "role": role,
         "architecture": architecture,
-        "weights": parameter_count(plan.module(role, architecture)),
-        "epochs": job.train.epochs,
+        "weights": None if job.logits else parameter_count(plan.module(role, architecture)),
+        "epochs": job.members[0].train.epochs if job.members else job.train.epochs,
+        "members": [member.architecture for member in job.members],
         "file": None if file is None else str(file.path),
     }
 

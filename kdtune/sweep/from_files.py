@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ import yaml
 
 from kdtune import models
 from kdtune.data.dataset import Dataset
-from kdtune.data.texts.tokenizer import tokenizer_preparation
+from kdtune.data.texts.tokenizer import is_same_tokenizer, tokenizer_preparation
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.evaluate import predict_logits
@@ -19,13 +18,16 @@ from kdtune.distill.training import initial_model
 from kdtune.distill.weights.library import library_weights
 from kdtune.distill.weights.pretrained import load_weights
 from kdtune.distill.weights.source import Weights
-from kdtune.errors import InputError, did_you_mean
+from kdtune.errors import DataError, InputError, did_you_mean
 from kdtune.models.families.find import is_of_library, library_model
 from kdtune.space.files import FromFile, TeacherSpec
 from kdtune.space.reading import Space
 
 _SAMPLE = 500
 """Validation examples on which a model is tried before anything is trained: seconds, even for a large one."""
+
+_FEW = 100
+"""Of these examples, each of the usual normalisations is tried on so many."""
 
 _MOST_NAMES = 20
 """Classes that a message lists."""
@@ -58,7 +60,7 @@ def weights_of(space: Space, role: str, architecture: str, dataset: Dataset) -> 
     file = section.file(architecture)
     if file is None:
         return None
-    order = None if section.classes is None else _order(name, section.classes, dataset.classes)
+    order = None if section.classes is None else class_order(name, section.classes, dataset.classes)
     if not isinstance(section, TeacherSpec) or section.normalisation is None:
         return Weights.of(file, order=order)
     if dataset.normalisation is None:
@@ -83,9 +85,9 @@ def _of_library(section: str, asked: FromFile, architecture: str, dataset: Datas
     if new_classifier:
         return weights
     if asked.classes is not None:
-        return replace(weights, order=tuple(_order(section, asked.classes, dataset.classes)))
+        return replace(weights, order=tuple(class_order(section, asked.classes, dataset.classes)))
     if classes is not None and set(classes) == set(dataset.classes):
-        return replace(weights, order=tuple(_order(section, classes, dataset.classes)))
+        return replace(weights, order=tuple(class_order(section, classes, dataset.classes)))
     return weights
 
 
@@ -97,29 +99,39 @@ def _check_tokenizer(architecture: str, dataset: Dataset) -> None:
     """
     if dataset.vocabulary is None or not is_of_library(architecture):
         return
-    source = library_model(architecture).source
-    used = dataset.preprocessing.get("tokenizer")
-    if used is None:
+    model = library_model(architecture)
+    source = model.source or model.name
+    if dataset.preprocessing.get("tokenizer") is None:
         raise InputError(
             f"model {architecture!r} is pretrained on the ids of its own tokenizer, and the data's words are hashed: "
-            f"set dataset.tokenizer to its folder{f', {source}' if source else ' or name'}"
+            f"set dataset.tokenizer to {source}"
         )
-    if source and (Path(source) / "tokenizer.json").is_file():
+    try:
         own = tokenizer_preparation(source, int(dataset.preprocessing["length"]))
-        if own["tokenizer"] != used or own["pad"] != dataset.preprocessing["pad"]:
-            raise InputError(
-                f"model {architecture!r} is pretrained on the ids of its own tokenizer, and the data are encoded with "
-                f"another: set dataset.tokenizer to {source}. Teacher and student read the same ids: of two with "
-                "different tokenizers one must be untrained (leave it out of `pretrained`)"
-            )
+    except DataError as error:
+        raise InputError(
+            f"model {architecture!r} is pretrained on the ids of its own tokenizer, and whether the data are encoded "
+            f"with that can't be known: {error}"
+        ) from None
+    if not is_same_tokenizer(own, dataset.preprocessing):
+        raise InputError(
+            f"model {architecture!r} is pretrained on the ids of its own tokenizer, and the data are encoded with "
+            f"another: set dataset.tokenizer to {source}. Teacher and student read the same ids: of two with different "
+            "tokenizers one must be untrained (leave it out of `pretrained`), or the teacher's logits come from a file "
+            "(teacher.logits)"
+        )
 
 
 def _section(space: Space, role: str) -> tuple[str, FromFile]:
     return ("teacher", space.teacher) if role == "teacher" else ("student", space.student)
 
 
-def _order(section: str, names: Sequence[str], classes: Sequence[str]) -> list[int]:
-    """Return, for each class of the data, the output of the file that means it."""
+def class_order(section: str, names: Sequence[str], classes: Sequence[str]) -> list[int]:
+    """Return, for each class of the data, the output of the file that means it.
+
+    Raises:
+        InputError: the names are not those of the data's classes, each once.
+    """
     for name in names:
         if name not in classes:
             raise InputError(
@@ -184,7 +196,10 @@ def _sampled(dataset: Dataset) -> DeviceData:
     arrays = Arrays.of(dataset)
     m = len(arrays.validation_labels)
     generator = torch.Generator().manual_seed(0)
-    chosen = torch.randperm(m, generator=generator)[:_SAMPLE].sort().values.numpy()
+    return _of_rows(arrays, torch.randperm(m, generator=generator)[:_SAMPLE].sort().values.numpy())
+
+
+def _of_rows(arrays: Arrays, chosen: np.ndarray) -> DeviceData:
     few = replace(
         arrays,
         train_inputs=np.array(arrays.train_inputs[:1]),
@@ -223,11 +238,13 @@ def _hint(job: Job, file: Weights, data: DeviceData, outputs: np.ndarray, classe
         names = yaml.safe_dump([meant[k] for k in range(len(classes))], default_flow_style=True, width=1e9)
         return f"With teacher: {{classes: {names.strip()}}} it is {hits / n:.3f}"
     channels = data.arrays.input_shape[0]
+    few = _of_rows(data.arrays, np.arange(0, n, math.ceil(n / _FEW)))
     for text, (mean, std) in _USUAL.items() if data.arrays.is_image else ():
         if len(mean) in (1, channels):
             factor = channels // len(mean)
             other = replace(file, mean=tuple(mean * factor), std=tuple(std * factor))
-            hits, _ = _hits(replace(job, weights=other), data)
-            if hits > enough:
+            read = replace(job, weights=other)
+            if _hits(read, few)[0] > _enough(few.arrays.validation_labels):
+                hits, _ = _hits(read, data)
                 return f"With teacher: {{normalisation: {{{text}}}}} it is {hits / n:.3f}"
     return ""

@@ -1,36 +1,37 @@
 """What a space means on a data set: the objectives and bounds, the baselines, and the job of each trial."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import optuna
 from torch import nn
 
 from kdtune import models
 from kdtune.data import check_options
 from kdtune.data.dataset import Dataset
-from kdtune.data.registry import default_option
 from kdtune.data.seeds import derive_seed
-from kdtune.distill.arrays import inputs_of
-from kdtune.distill.config import Distillation, Job, Precision, TrainConfig
+from kdtune.distill.config import Distillation, Job, Precision, TrainConfig, members_of
 from kdtune.distill.extras import EXTRAS
 from kdtune.distill.fused.loss import is_fusable
+from kdtune.distill.logits_file import LogitsFile
 from kdtune.distill.losses.registry import find_loss
 from kdtune.distill.weights.module import module_of
 from kdtune.distill.weights.source import Weights
-from kdtune.errors import DataError, SpaceError, did_you_mean
-from kdtune.fairness import count, small_denominators
+from kdtune.errors import SpaceError
 from kdtune.pareto import Constraint, parse_constraint
-from kdtune.runs.measure import Answers
-from kdtune.runs.objectives import BEYOND_MAJORITY, Objective, References, find_measure, judged_by_worst_class
-from kdtune.runs.records import ALL
+from kdtune.runs.objectives import BEYOND_MAJORITY, Objective, find_measure, judged_by_worst_class
 from kdtune.space.losses import check_losses, taken
 from kdtune.space.questions import check_bound
-from kdtune.space.reading import Choice, Pair, Range, Space, extremes
+from kdtune.space.reading import Choice, Pair, Range, Space
+from kdtune.sweep.data_checks import (
+    check_defined,
+    check_denominators,
+    check_group_weights,
+    check_size,
+)
 from kdtune.sweep.from_files import check_fit, weights_of
+from kdtune.sweep.from_logits import check_losses_of_logits, logits_of
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,31 @@ class Plan:
         students = dict.fromkeys(("nds", pair.student) for pair in self.space.pairs)
         return (*teachers, *students)
 
+    @property
+    def single(self) -> tuple[tuple[str, str], ...]:
+        """The baselines that are models: the members of an ensemble in its place, no teacher that is only logits."""
+        models = dict.fromkeys(
+            (role, member) for role, name in self.architectures for member in members_of(name)
+        )
+        return tuple(m for m in models if m[0] != "teacher" or self.space.teacher.logits_of(m[1]) is None)
+
     def baseline_job(self, role: str, architecture: str) -> Job:
-        """Return the training of a teacher or a non-distilled student: hard labels, the same protocol."""
+        """Return the training of a teacher or a non-distilled student: hard labels, the same protocol.
+
+        A teacher that is taken as it is computes in float32 unless the space says otherwise: it is not trained, and has
+        its own accuracy only so.
+        """
         file, is_teacher = self.file(role, architecture), role == "teacher"
         train = self.space.teacher_config() if is_teacher else self.space.train_config()
+        logits = self.logits(architecture) if is_teacher else None
+        if logits is not None:
+            return Job(architecture, train.with_options(epochs=1), 0, self.space.seed, logits=logits)
+        members = members_of(architecture)
+        if len(members) > 1:
+            jobs = tuple(self.baseline_job(role, member) for member in members)
+            together = train.with_options(epochs=len(jobs), precision="float32", channels_last=False)
+            seed = derive_seed(self.space.seed, role, architecture) % 2**31
+            return Job(architecture, together, seed, members=jobs).with_seeds(seed, self.space.seed)
         as_it_is = is_teacher and file is not None and file.lacks is None
         if as_it_is:
             train = train.with_options(epochs=1)
@@ -96,7 +118,9 @@ class Plan:
             architecture=architecture,
             weights=file if as_it_is else None,
             initial=None if as_it_is else file,
-            train=self._fast(train, architecture, self.space.teacher.settings if is_teacher else {}),
+            train=self._fast(
+                train, architecture, self.space.teacher.settings if is_teacher else {}, exact=as_it_is
+            ),
             seed=derive_seed(self.space.seed, role, architecture) % 2**31,
             view_seed=self.space.seed,
         )
@@ -136,8 +160,17 @@ class Plan:
         return is_fusable(soft.loss, self.dataset.n_classes, weighted=weighted)
 
     def file(self, role: str, architecture: str) -> Weights | None:
-        """Return the file that a teacher is taken from, or that a student begins from; None where there is none."""
+        """Return the file that a teacher is taken from, or that a student begins from; None where there is none.
+
+        An ensemble has none: its members have their own.
+        """
+        if len(members_of(architecture)) > 1:
+            return None
         return weights_of(self.space, role, architecture, self.dataset)
+
+    def logits(self, teacher: str) -> LogitsFile | None:
+        """Return the files that hold what a teacher says; None where it is a model."""
+        return logits_of(self.space, teacher, self.dataset)
 
     def module(self, role: str, architecture: str) -> nn.Module:
         """Return a model as it is before its training, without the weights of a file."""
@@ -151,13 +184,15 @@ class Plan:
         train = self._fast(self.space.train_config(), architecture, {})
         return Job(architecture, train, 0, self.space.seed, Distillation("teacher", 4.0, 0.5))
 
-    def _fast(self, train: TrainConfig, architecture: str, overrides: Mapping[str, Any]) -> TrainConfig:
+    def _fast(
+        self, train: TrainConfig, architecture: str, overrides: Mapping[str, Any], *, exact: bool = False
+    ) -> TrainConfig:
         """Fill in what the space leaves to measurement."""
         speed = self.speeds.get(architecture, Speed())
         asked = {**self.space.train, **overrides}
         options: dict[str, Any] = {}
         if asked.get("precision", "auto") == "auto":
-            options["precision"] = speed.precision
+            options["precision"] = "float32" if exact else speed.precision
         if asked.get("channels_last", "auto") == "auto":
             options["channels_last"] = speed.channels_last
         return train.with_options(**options)
@@ -172,11 +207,15 @@ def check_names(space: Space) -> None:
     for name in [*space.objectives, *space.constraints, *space.measures]:
         find_measure(name.partition("@")[0])
     check_losses(space.searches)
+    check_losses_of_logits(space)
     check_options(space.dataset.name, space.dataset.options)
     for name in space.architectures:
         models.check(name)
     for file in [*space.teacher.files(), *space.student.files()]:
         Weights.of(file)
+    for pair in space.pairs:
+        if (files := space.teacher.logits_of(pair.teacher)) is not None:
+            LogitsFile.of(*files)
 
 
 def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None = None) -> Plan:
@@ -186,7 +225,11 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         InputError: these data do not define an objective or a bound, or a model does not fit them.
     """
     for pair in space.pairs:
-        for section, name in ((space.teacher, pair.teacher), (space.student, pair.student)):
+        sections = [
+            *((space.teacher, name) for name in space.teachers_of(pair)),
+            (space.student, pair.student),
+        ]
+        for section, name in sections:
             models.check(name, input_shape=dataset.input_shape, any_size=section.is_pretrained(name))
     attributes = dataset.attributes
     objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
@@ -206,36 +249,18 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
         constraints.append(constraint)
     if space.trivial == "exclude":
         constraints.append(_not_trivial([objective.name for objective in objectives]))
-    _check_size(dataset)
-    _check_group_weights(space, dataset)
+    check_size(dataset)
+    check_group_weights(space, dataset)
     plan = Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
     for objective in plan.asked:
-        _check_defined(objective, dataset)
-    _check_denominators(plan)
-    for role, name in plan.architectures:
+        check_defined(objective, dataset)
+    decisive = {*(o.name for o in plan.objectives), *(c.name for c in plan.constraints)}
+    check_denominators(space.dataset, dataset, (o for o in plan.asked if o.name in decisive))
+    for role, name in plan.single:
         if (file := plan.file(role, name)) is not None:
             check_fit(name, file, dataset)
     _check_parameters(plan)
     return plan
-
-
-def _check_group_weights(space: Space, dataset: Dataset) -> None:
-    """Refuse weights by the groups of an attribute that the data do not have."""
-    asked = {
-        "train": space.train.get("group_weights"),
-        "teacher": space.teacher.settings.get("group_weights"),
-    }
-    places = [(where, name) for where, name in asked.items() if name is not None]
-    for pair in space.pairs:
-        choice = space.search_of(pair).get("group_weights", [])
-        places += [("search", name) for name in ([] if isinstance(choice, Range) else extremes(choice))]
-    for where, name in places:
-        if name != "none" and name not in dataset.attributes:
-            known = ["none", *dataset.attributes]
-            raise SpaceError(
-                f"{where}.group_weights: the data have no sensitive attribute {name!r}"
-                f"{did_you_mean(str(name), known)} (known: {', '.join(known)})"
-            )
 
 
 def _not_trivial(objectives: Sequence[str]) -> Constraint:
@@ -256,99 +281,6 @@ def _check_parameters(plan: Plan) -> None:
                 raise SpaceError(
                     f"constraints: {constraint} can never be met: the students have {told} weights"
                 )
-
-
-def _check_size(dataset: Dataset) -> None:
-    if len(dataset.train) < 2 or len(dataset.validation) < 1:
-        raise SpaceError(
-            f"dataset {dataset.name!r}: {len(dataset.train)} training and {len(dataset.validation)} validation "
-            "examples are too few to train and compare models"
-        )
-
-
-def _check_defined(objective: Objective, dataset: Dataset) -> None:
-    """Refuse a measure that validation leaves undefined, whatever a model answers."""
-    if objective.measure.name == "individual_fairness":
-        _check_distances(objective.name, dataset)
-    measure, attribute, labels = objective.measure, objective.attribute, dataset.validation.labels.numpy()
-    if measure.of_answers is not None:
-        if math.isnan(objective.answered(_all_right(dataset))):
-            raise DataError(
-                f"objective {objective.name!r} is undefined for a model that is right about all of validation: "
-                "a class or a group that it needs has no examples there: leave it out, or use more examples"
-            )
-        return
-    if attribute == ALL or measure.of_counts is None:
-        return
-    groups = dataset.attributes[attribute]
-    counts = count(
-        labels,
-        labels,
-        dataset.validation.groups[attribute].numpy(),
-        n_classes=len(dataset.classes),
-        n_groups=len(groups),
-    )
-    if math.isnan(objective.of_counts(counts, References())):
-        reasons = counts.undefined(groups, dataset.classes)
-        raise DataError(
-            f"objective {objective.name!r} is undefined for every model: in validation, of {attribute!r}, "
-            f"{'; '.join(reasons[:3])}{f'; and {len(reasons) - 3} more' if len(reasons) > 3 else ''}: "
-            "merge groups that are too small or leave them out, or use more examples for validation"
-        )
-
-
-def _check_denominators(plan: Plan) -> None:
-    """Refuse to optimise or bound a gap that rests on a handful of examples: fewer than the data's `min_group`.
-
-    The data set itself holds only whole groups against it. Not every one has this option.
-    """
-    spec, dataset = plan.space.dataset, plan.dataset
-    fewest = spec.options.get("min_group", default_option(spec.name, "min_group"))
-    if not isinstance(fewest, int):
-        return
-    decisive = {*(o.name for o in plan.objectives), *(c.name for c in plan.constraints)}
-    labels, classes = dataset.validation.labels.numpy(), dataset.classes
-    for objective in (o for o in plan.asked if o.name in decisive and o.measure.need == "groups"):
-        groups = dataset.attributes[objective.attribute]
-        codes = dataset.validation.groups[objective.attribute].numpy()
-        counts = count(labels, labels, codes, n_classes=len(classes), n_groups=len(groups))
-        small = small_denominators(counts, objective.measure.name, fewest)
-        if not small:
-            continue
-        told = [
-            f"{groups[g]!r} has {n}"
-            + ("" if c is None else f" {'not ' if other else ''}of class {classes[c]!r}")
-            for g, c, other, n in small
-        ]
-        raise DataError(
-            f"objective {objective.name!r} compares rates out of fewer than {fewest} validation examples (min_group): "
-            f"{'; '.join(told[:5])}{f'; and {len(told) - 5} more' if len(told) > 5 else ''}: leave these groups out "
-            "or merge them (groups), optimise what needs whole groups only (dpd, worst_group_accuracy), use more "
-            "examples for validation, or set a lower min_group"
-        )
-
-
-def _all_right(dataset: Dataset) -> Answers:
-    """Return the answers of a model that is right about each validation example, and sure of it."""
-    labels = dataset.validation.labels.numpy()
-    groups = {name: codes.numpy() for name, codes in dataset.validation.groups.items()}
-    return Answers(labels, labels, np.eye(len(dataset.classes))[labels], groups)
-
-
-def _check_distances(name: str, dataset: Dataset) -> None:
-    if dataset.vocabulary is not None:
-        raise SpaceError(
-            f"objective or constraint {name!r} compares inputs by their distance, and token ids have none: leave it out"
-        )
-    with_direction = 0
-    for row in inputs_of(dataset.validation):
-        with_direction += bool(row.any())
-        if with_direction == 2:
-            return
-    raise DataError(
-        f"objective or constraint {name!r} is undefined for every model: of {len(dataset.validation)} validation "
-        f"inputs {with_direction} are not all zeros, and it needs two: leave it out, or look at the data"
-    )
 
 
 def _suggest(trial: optuna.Trial, label: str, key: str, choice: Choice) -> Any:

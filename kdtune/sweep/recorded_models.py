@@ -8,8 +8,11 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 
+from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
+from kdtune.distill.logits import report_of_logits
 from kdtune.errors import KdtuneError, SweepError
 from kdtune.fairness import Counts
 from kdtune.files import LARGEST_WEIGHTS, read_regular, write_bytes
@@ -20,6 +23,7 @@ from kdtune.runs.predictions import read_answers
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.baseline_cache import Baseline, from_cache, to_cache
+from kdtune.sweep.from_logits import matched
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.remote.tasks import TaskTrainer
 from kdtune.sweep.remote.teacher_server import TeacherClient, TrainedTeacher
@@ -73,7 +77,7 @@ class RecordedModels:
                 why = f"what the run keeps of {model.id} is missing, damaged, or not what was recorded"
                 self._writer.run_state("preparing", f"{why}: it is trained again")
                 self._writer.start_over(model.id, why)
-        todo = {model.id: model for model in missing if not self._from_cache(model)}
+        todo = {m.id: m for m in missing if not self._from_logits(m) and not self._from_cache(m)}
         return self._train(todo, len(models), teachers, references or {}) if todo else {}
 
     def has(self, model: PlannedModel) -> bool:
@@ -112,6 +116,21 @@ class RecordedModels:
             return Report.from_dict(records[-1]).counts[ALL]
         except KdtuneError as error:
             raise SweepError(f"{path}: {error}") from None
+
+    def _from_logits(self, model: PlannedModel) -> bool:
+        """Record a teacher that is known by its logits; return whether it is one."""
+        if model.job.logits is None:
+            return False
+        known = matched(model.job.logits, self._plan.dataset)
+        self._begin(model)
+        data = DeviceData(
+            Arrays.of(self._plan.dataset), torch.device("cpu"), view_seed=model.job.view_seed, augment=False
+        )
+        self._writer.report(
+            model.id, report_of_logits(data, known.validation, self._plan.extras), References()
+        )
+        self._keep(model, known.to_bytes())
+        return True
 
     def _from_cache(self, model: PlannedModel) -> bool:
         """Record a cached baseline that another run trained; return whether there is one."""

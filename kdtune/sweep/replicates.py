@@ -7,8 +7,8 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
@@ -19,7 +19,11 @@ from kdtune.runs.jsonl import read_records
 from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.records import Report
 from kdtune.space.reading import Resources
+from kdtune.sweep.remote.allotment import Allotment
 from kdtune.sweep.remote.cluster import allot, connected, prepare_environment
+
+if TYPE_CHECKING:
+    from kdtune.sweep.remote.carried_code import UserCode
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,9 @@ def replicated_job(source: Source, number: int, seed: int) -> Job:
 
     All models with the same number share their views, so that a teacher runs once on each view.
     """
-    return replace(
-        source.job,
-        seed=derive_seed(seed, "replicate", source.id, number) % 2**31,
-        view_seed=derive_seed(seed, "replicate views", number) % 2**31,
+    return source.job.with_seeds(
+        derive_seed(seed, "replicate", source.id, number) % 2**31,
+        derive_seed(seed, "replicate views", number) % 2**31,
     )
 
 
@@ -90,7 +93,8 @@ def replicate(
     """
     check_no_links(files)
     prepare_environment()  # before anything imports Ray
-    jobs = {(s.id, k): replicated_job(s, k, seed) for k in range(1, n + 1) for s in sources}
+    trained = [source for source in sources if source.job.logits is None]  # logits have no seed
+    jobs = {(s.id, k): replicated_job(s, k, seed) for k in range(1, n + 1) for s in trained}
     kept = {key: _read(files, *key, job) for key, job in jobs.items()}
     found = {key: item for key, item in kept.items() if item is not None}
     cache = _Cache(dataset.fingerprint, extras, {source.id: source.role for source in sources})
@@ -101,12 +105,14 @@ def replicate(
             _write(files, cached)
     if len(found) < len(jobs):
         with connected(address, say):
+            user_code = _user_code(sources, extras)
+            allotment = _allotment(resources, user_code, say)
             for k in range(1, n + 1):
-                todo = {s.id: jobs[s.id, k] for s in sources if (s.id, k) not in found}
+                todo = {s.id: jobs[s.id, k] for s in trained if (s.id, k) not in found}
                 if not todo:
                     continue
                 say(f"seed {k} of {n}: training {', '.join(todo)}")
-                for item in _train(files, dataset, sources, todo, k, extras, resources):
+                for item in _train(files, dataset, sources, todo, k, extras, resources, allotment, user_code):
                     found[item.source, k] = item
                     if item.weights is None:
                         say(f"{item.source} with seed {k}: {item.failure}")
@@ -141,6 +147,22 @@ class _Cache:
             to_cache(baseline, item.job.key(self.fingerprint))
 
 
+def _user_code(sources: Sequence[Source], extras: tuple[str, ...]) -> "UserCode":
+    from kdtune.sweep.remote.carried_code import UserCode
+
+    return UserCode.of(
+        (name for source in sources for name in source.job.architectures),
+        extras,
+        (source.job.distillation.loss for source in sources if source.job.distillation is not None),
+    )
+
+
+def _allotment(resources: Resources, user_code: "UserCode", say: Callable[[str], None]) -> Allotment:
+    from kdtune.sweep.remote.trial_place import on_usable_gpus
+
+    return on_usable_gpus(allot(resources), resources, user_code, say)
+
+
 def _train(
     files: RunFiles,
     dataset: Dataset,
@@ -149,20 +171,16 @@ def _train(
     number: int,
     extras: tuple[str, ...],
     resources: Resources,
+    allotment: Allotment,
+    user_code: "UserCode",
 ) -> Iterable[Replicate]:
     import ray
 
     from kdtune.distill.arrays import Arrays
-    from kdtune.sweep.remote.carried_code import UserCode
     from kdtune.sweep.remote.tasks import TaskTrainer
     from kdtune.sweep.remote.teacher_server import TrainedTeacher
     from kdtune.sweep.remote.worker_registry import open_registry
 
-    user_code = UserCode.of(
-        (source.job.architecture for source in sources),
-        extras,
-        (source.job.distillation.loss for source in sources if source.job.distillation is not None),
-    )
     needed = {job.distillation.teacher for job in todo.values() if job.distillation is not None}
     teachers = {
         source.job.architecture: TrainedTeacher(source.job, source.weights)
@@ -173,9 +191,7 @@ def _train(
     augment = any(job.train.augment for job in todo.values() if job.distillation is not None)
     with contextlib.ExitStack() as stack:
         registry = stack.enter_context(open_registry(files))
-        trainer = TaskTrainer(
-            ray.put(Arrays.of(dataset)), allot(resources), user_code, extras, resources, registry
-        )
+        trainer = TaskTrainer(ray.put(Arrays.of(dataset)), allotment, user_code, extras, resources, registry)
         served = None
         if teachers:
             served = stack.enter_context(trainer.serve(teachers, view_seed=view_seed, augment=augment))

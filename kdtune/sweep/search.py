@@ -93,6 +93,7 @@ def _run_trials(
     # These import Ray Tune. Doing it here uses the time in which the process with the teachers starts.
     from kdtune.sweep.remote.memory_guard import memory_limit
     from kdtune.sweep.remote.watchdog import usual_epoch, watchdog
+    from kdtune.sweep.trials.known import Known
     from kdtune.sweep.trials.optuna_study import open_study
     from kdtune.sweep.trials.trial_manager import TrialManager
     from kdtune.sweep.tune.trainable import Shared
@@ -105,6 +106,7 @@ def _run_trials(
         writer,
         open_study(files.journal, plan.objectives),
         references,
+        known=Known.read(files.known).frozen(plan) if files.known.exists() else (),
         stopping=trainer.stopping,
         clock=clock,
     )

@@ -19,7 +19,7 @@ from kdtune.output import narrate, output, print_data
 from kdtune.runs.comparison.verdict import remarks
 from kdtune.runs.finding import list_runs
 from kdtune.runs.reader import Run
-from kdtune.runs.summary import Doubt, Member, Summary, summarise
+from kdtune.runs.summary import Doubt, Member, Summary, summarise, telling_settings
 from kdtune.text import byte_size, duration, number, plain, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140
@@ -51,7 +51,7 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     beyond = "" if math.isnan(status.added) else f" ({status.added:.4f} of it beyond the baselines)"
     console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{beyond}{left}")
     print_table(_front_table(summary, wide=console.width >= _WIDE))
-    for line in [*_chosen_by(run, summary), *_notes(summary)]:
+    for line in [*_chosen_by(run, summary), *_known(run), *_notes(summary)]:
         console.print(plain(line), style="dim")
     if status.front:
         narrate(f"next: {run.record.concluding} {status.name}    (or: kdtune watch {status.name})")
@@ -65,7 +65,9 @@ def _front_table(summary: Summary, *, wide: bool) -> Table:
         title_justify="left",
         pad_edge=False,
     )
-    settings = _varying(summary.front) if wide else ["temperature", "alpha"]
+    settings = (
+        telling_settings([member.config for member in summary.front]) if wide else ["temperature", "alpha"]
+    )
     measures = list(dict.fromkeys([*summary.objectives, "accuracy"]))
     doubtful = {name for member in (*summary.front, *summary.baselines) for name in member.doubts}
     steps = summary.resolution.known
@@ -102,21 +104,6 @@ def _short(name: str) -> str:
     return {"temperature": "T", "alpha": "α"}.get(name, name)
 
 
-def _varying(members: Sequence[Member]) -> list[str]:
-    """Return the settings that get a column: always pair, T and α; others if they differ along the front."""
-    ignored = {"teacher", "student", "seed", "view_seed"}
-    names = list(members[0].config) if members else ["pair", "temperature", "alpha"]
-    always = [name for name in ("pair", "temperature", "alpha") if name in names]
-    others = [
-        name
-        for name in names
-        if name not in always
-        and name not in ignored
-        and len({str(member.config.get(name)) for member in members}) > 1
-    ]
-    return always + others
-
-
 def _cells(member: Member, measures: Sequence[str], by_chance: Collection[str]) -> list[str]:
     """Return the cells of a model: its measures, and after those in `by_chance` their chance values."""
     cells = []
@@ -140,6 +127,11 @@ def _chosen_by(run: Run, summary: Summary) -> list[str]:
         "chosen by validation, corrected by training examples; validation alone chooses "
         f"{len(summary.raw_front)} students, {rest} (--raw)"
     ]
+
+
+def _known(run: Run) -> list[str]:
+    known = run.record.known
+    return [f"the sampler knows {known.get('trials')} trials of {known.get('run')}"] if known else []
 
 
 def _notes(summary: Summary) -> list[str]:
@@ -207,7 +199,7 @@ def _by_chance(name: str, first: Doubt) -> str:
     if name.startswith("class_bias"):
         model, sizes = "a student without any class bias", "these class sizes"
     else:
-        model, sizes = "a model with equal rates in all groups", "these group sizes"
+        model, sizes = "a model with equal true and false positive rates in all groups", "these group sizes"
     return (
         f"{model} shows {number(first.chance)} on average, up to {number(first.chance_high)} in 95 of 100 data sets of "
         f"{sizes} (at the rates of the first row)"
@@ -267,6 +259,8 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
 
 def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
     """List the ready spaces, or print one, or the schema of all."""
+    import yaml
+
     from kdtune.space.reading import Space, parse_space, ready_spaces
 
     if schema:
@@ -278,9 +272,11 @@ def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:
             raise SpaceError(
                 f"no ready space {name!r}{did_you_mean(name, ready)} (there are: {', '.join(ready)})"
             )
-        print_data(ready[name], end="")
+        if as_json:
+            print_json(parse_space(yaml.safe_load(ready[name]), f"{name}.yaml").to_dict())
+        else:
+            print_data(ready[name], end="")
         return
-    import yaml
 
     spaces = {key: parse_space(yaml.safe_load(text), f"{key}.yaml") for key, text in ready.items()}
     if as_json:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kdtune.errors import InputError
-from kdtune.output import print_data
+from kdtune.output import narrate, print_data
 from kdtune.text import byte_size, plain
 
 _OWN = "kdtune"
@@ -42,6 +42,10 @@ def print_models(words: Sequence[str], *, as_json: bool) -> None:
             print_data(f"  {plain(name)}")
     for line in missing:
         print_data(line)
+    if not words:
+        narrate(
+            "a teacher may also be several of these, as in resnet20+resnet56, or logits in a file: teacher.logits"
+        )
 
 
 def _has(family: str, name: str, words: Sequence[str]) -> bool:

@@ -1,105 +1,176 @@
-"""Sweeps on GPUs that Ray only counts: where teachers, baselines and trials are put, and what is said of it.
+"""Sweeps and studies on GPUs that Ray only counts: where models are put, what is said of it, what errors cost.
 
 No GPU is needed: Ray hands out what it was told of, and the models train on the processor.
 """
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-SWEEP = """
-import json, os, sys, time
-from pathlib import Path
-
-from kdtune.sweep.remote.cluster import prepare_environment
-
-prepare_environment()
-import ray
-import torch
-
-import kdtune
-from kdtune.runs.jsonl import read_records
-from kdtune.runs.paths import RunFiles
-from kdtune.space.reading import parse_space
-from kdtune.sweep.driver import SweepRequest, run_sweep
-from kdtune.sweep.remote import trial_place
-from tests.sweep.blobs import blobs
-
-folder, gpus, counted, trials = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "counted", int(sys.argv[4])
-kdtune.register_dataset("blobs")(blobs)
+OUT_OF_MEMORY = "CUDA out of memory. Tried to allocate 20.00 MiB"
+STICKY = "CUDA error: device-side assert triggered"
 
 
-def builder():
-    def build(input_shape, n_classes):
-        if os.getpid() != here:
-            is_trial = ray.get_runtime_context().get_actor_id() is not None
-            line = json.dumps([is_trial, os.getpid(), ray.get_gpu_ids(), os.environ.get("CUDA_VISIBLE_DEVICES")])
-            with open(seen, "a") as file:
-                print(line, file=file)
-            until = time.monotonic() + 120
-            while is_trial and time.monotonic() < until:  # for all to be at work at once
-                at_work = {pid for is_trial, pid, *_ in map(json.loads, seen.read_text().splitlines()) if is_trial}
-                if len(at_work) == trials:
-                    break
-                time.sleep(0.1)
-        return torch.nn.Linear(input_shape[0], n_classes)
+@dataclass
+class Ended:
+    """What became of a run.
 
-    here, seen = os.getpid(), folder / "seen"
-    return build
+    Attributes:
+        built: for each time that the student was built for training: whether for a trial, process, GPUs, those that it
+            sees, machine.
+        said: the run's messages; `printed` what its replicates said.
+        events: of the models.
+    """
 
+    built: list[Any]
+    said: list[str]
+    printed: str
+    state: str
+    events: list[dict[str, Any]]
 
-kdtune.register_model("student")(builder())
-if not counted:
-    trial_place.gpu_here = lambda: ("a GPU that is only counted", "")
-ray.init(address="local", num_cpus=8, num_gpus=gpus, include_dashboard=False, log_to_driver=False)
-space = {
-    "dataset": {"name": "blobs"}, "pairs": ["mlp-8->student"], "objectives": ["accuracy", "eod"],
-    "budget": {"trials": trials, "epochs": 2}, "resources": {"cohort": 1},
-}
-run_sweep(SweepRequest(files=RunFiles(folder / "run"), space=parse_space(space, "s")))
-"""
+    @property
+    def messages(self) -> list[str]:
+        """What is said of each model that was interrupted."""
+        return [str(e["message"]) for e in self.events if e.get("state") == "interrupted"]
+
+    @property
+    def done(self) -> list[str]:
+        """The models that ended well, each once."""
+        return sorted(str(e["id"]) for e in self.events if e.get("state") == "done")
 
 
-def sweep(folder: Path, gpus: int, trials: int, *, counted: bool = False) -> tuple[list[Any], list[str], str]:
-    """Run a sweep; return what each process that built the student was given, what was said, and the run's state."""
-    options = [str(folder), str(gpus), "counted" if counted else "", str(trials)]
+def run(
+    folder: Path,
+    *,
+    nodes: Sequence[tuple[int, int]] = ((8, 4),),
+    kind: str = "sweep",
+    together: int = 0,
+    counted: bool = False,
+    replicates: bool = False,
+    errors: Sequence[str] = (),
+    **space: Any,
+) -> Ended:
+    """Run a sweep on machines with so many cores and GPUs each; see `on_counted_gpus`."""
+    options = {
+        "folder": str(folder), "nodes": nodes, "kind": kind, "together": together, "counted": counted,
+        "replicates": replicates, "errors": errors, "space": space,
+    }  # fmt: skip
     ended = subprocess.run(
-        [sys.executable, "-c", SWEEP, *options],
-        capture_output=True, text=True, check=False, timeout=280,
+        [sys.executable, "-m", "tests.sweep.on_counted_gpus", json.dumps(options)],
+        capture_output=True, text=True, check=False, timeout=280, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-3000:]
     events = [json.loads(line) for line in (folder / "run" / "events.jsonl").read_text().splitlines()]
-    said = [str(e["message"]) for e in events if e["kind"] == "run"]
-    state = [str(e["state"]) for e in events if e["kind"] == "run"][-1]
-    done = [e for e in events if e["kind"] == "trial" and e.get("state") == "done"]
-    assert len(done) == trials, said
+    of_run = [e for e in events if e["kind"] == "run"]
     built = [json.loads(line) for line in (folder / "seen").read_text().splitlines()]
-    return built, said, state
+    of_models = [e for e in events if e["kind"] == "trial"]
+    return Ended(
+        built, [str(e["message"]) for e in of_run], ended.stdout, str(of_run[-1]["state"]), of_models
+    )
 
 
 @pytest.mark.timeout(300)
 def test_four_trials_are_spread_over_four_gpus(tmp_path: Path) -> None:
-    built, said, state = sweep(tmp_path, gpus=4, trials=4)
-    assert state == "finished"
-    assert "students train on: a GPU that is only counted" in said
-    assert "4 trials at once, each on a GPU of its own" in said
-    assert {len(ids) for _, _, ids, _ in built} == {1}, "the student without a teacher is given a GPU too"
-    assert sorted(gpu for is_trial, _, [gpu], _ in built if is_trial) == [0, 1, 2, 3]
+    ended = run(tmp_path, together=4, resources={"cohort": 1})
+    assert ended.state == "finished"
+    assert len(ended.done) == 4
+    assert "students train on: a GPU that is only counted" in ended.said
+    assert "4 trials at once, each on a GPU of its own" in ended.said
+    assert {len(ids) for _, _, ids, *_ in ended.built} == {1}, (
+        "the student without a teacher is given a GPU too"
+    )
+    assert sorted(gpu for is_trial, _, [gpu], *_ in ended.built if is_trial) == [0, 1, 2, 3]
+
+
+@pytest.mark.timeout(300)
+def test_cohorts_without_room_are_halved_and_a_broken_gpu_costs_one_retry(tmp_path: Path) -> None:
+    ended = run(tmp_path, nodes=[(4, 2)], together=1, errors=[OUT_OF_MEMORY, STICKY], resources={"cohort": 2})
+    assert ended.state == "finished"
+    assert len(ended.done) == len(set(ended.done)) == 4
+    halved = f"out of memory on the GPU: {OUT_OF_MEMORY}; half as many are trained as one"
+    again = f"the GPU failed: {STICKY}; it is run again"
+    assert ended.messages.count(halved) == 2, "both members of the cohort"
+    assert set(ended.messages) == {halved, again}
+    assert ended.messages.count(again) in (1, 2), "a cohort, or a student of the halved one"
 
 
 @pytest.mark.slow  # half a minute
 @pytest.mark.timeout(300)
 def test_gpus_that_torch_can_t_use_are_not_waited_for(tmp_path: Path) -> None:
-    built, said, state = sweep(tmp_path, gpus=2, trials=3, counted=True)
-    assert state == "finished"
-    [words] = [
-        line for line in said if line.startswith("Ray counts 2 GPUs, and torch can't compute on them (")
-    ]
+    ended = run(tmp_path, nodes=[(8, 2)], counted=True, together=4, replicates=True, resources={"cohort": 1})
+    assert ended.state == "finished"
+    beginning = "Ray counts 2 GPUs, and torch can't compute on them ("
+    [words] = [line for line in ended.said if line.startswith(beginning)]
     assert words.endswith("): students train on processors")
-    assert "3 trials at once" in said
-    assert len({pid for is_trial, pid, *_ in built if is_trial}) == 3
-    assert all(visible == "" for *_, visible in built), "who was given no GPU sees none"
+    assert "4 trials at once" in ended.said
+    assert len({pid for is_trial, pid, *_ in ended.built if is_trial}) == 4
+    assert all(visible == "" for _, _, _, visible, _ in ended.built), "who was given no GPU sees none"
+    assert words in ended.printed.splitlines(), "replicates say it too"
+
+
+@pytest.mark.slow  # a cluster starts
+@pytest.mark.timeout(300)
+def test_machines_of_different_sizes_and_a_head_without_gpus(tmp_path: Path) -> None:
+    ended = run(
+        tmp_path,
+        nodes=[(1, 0), (2, 1), (4, 2)],
+        together=3,
+        resources={"cohort": 1},
+        budget={"trials": 3, "epochs": 2},
+    )
+    assert ended.state == "finished"
+    assert len(ended.done) == 3
+    assert "3 trials at once, each on a GPU of its own" in ended.said
+    places = [(node, gpu) for is_trial, _, [gpu], _, node in ended.built if is_trial]
+    assert len(set(places)) == 3, "each GPU of both machines has a trial"
+    assert len({node for node, _ in places}) == 2
+
+
+@pytest.mark.slow  # a study and its replicates
+@pytest.mark.timeout(300)
+def test_a_study_s_models_and_replicates_use_gpus_and_survive_them(tmp_path: Path) -> None:
+    ended = run(
+        tmp_path, kind="study", errors=[OUT_OF_MEMORY, STICKY], budget={"epochs": 2},
+        study={"temperatures": [1, 4], "seeds": 1, "individual": None},
+    )  # fmt: skip
+    assert ended.state == "finished"
+    assert len(ended.done) == len(set(ended.done)) == 3, "two students, and one without a teacher"
+    assert ended.messages
+    assert {message.rpartition("; ")[2] for message in ended.messages} == {"it is trained again"}
+    assert len(ended.messages) == 2, "one retry for each error"
+    assert {len(ids) for _, _, ids, *_ in ended.built} == {1}
+
+
+def test_ray_hands_out_the_slices_of_a_gpu_one_by_one() -> None:
+    """`CUDA_VISIBLE_DEVICES` lists the slices; torch alone sees one of them, so it is a stand-in that says it can."""
+    program = """
+import os, ray, torch
+from kdtune.sweep.remote.cluster import usable_gpus
+torch.cuda.is_available, torch.cuda.device_count = (lambda: True), (lambda: 1)
+assert usable_gpus() == 3
+ray.init(address="local", num_cpus=2, num_gpus=usable_gpus(), include_dashboard=False, log_to_driver=False)
+seen = ray.remote(num_gpus=0.99)(lambda: os.environ["CUDA_VISIBLE_DEVICES"])
+print(*sorted(set(ray.get([seen.options(num_cpus=0.1).remote() for _ in range(3)]))))
+"""
+    environment = {
+        **os.environ,
+        "CUDA_VISIBLE_DEVICES": "MIG-a,MIG-b,MIG-c",
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert set(ended.stdout.split()) <= {"MIG-a", "MIG-b", "MIG-c"}
+    assert ended.stdout.split()

@@ -33,8 +33,8 @@ def test_both_chance_values_of_every_model_are_shown(printed: str, small_run: Ru
     first = summarise(small_run).front[0].doubts["eod"]
     words = " ".join(printed.split())
     assert (
-        f"eod by chance: a model with equal rates in all groups shows {first.chance:.3f} on average, up to "
-        f"{first.chance_high:.3f} in 95 of 100 data sets of these group sizes" in words
+        f"eod by chance: a model with equal true and false positive rates in all groups shows {first.chance:.3f} on "
+        f"average, up to {first.chance_high:.3f} in 95 of 100 data sets of these group sizes" in words
     )
 
 

@@ -235,9 +235,9 @@ async def test_the_cross_hair_of_a_chart_over_epochs_sets_the_epoch_of_all_panes
         for name in ("bias_curves", "class_map", "disagreement"):
             assert "epoch 2" in await pane_text(app, name), name
         await pilot.press("1")
-        assert "e2 " in await pane_text(app, "bias")
+        assert "epoch 2 " in await pane_text(app, "bias")
         await pilot.press("i")
-        assert "e4 " in await pane_text(app, "bias")
+        assert "epoch 4 " in await pane_text(app, "bias")
 
 
 @pytest.mark.parametrize("cell", [0.0, 0.4, 0.99])

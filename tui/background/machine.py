@@ -1,11 +1,12 @@
 """Measures the machine, at most once in a second, and only while a screen shows it."""
 
-import contextlib
 import os
 import time
 from typing import Any
 
-from ..state.machine import Gpu, Machine
+from kdtune.gpus import gpus_of, nvml
+
+from ..state.machine import Machine
 
 EVERY_SECONDS = 1.0
 
@@ -31,7 +32,7 @@ class Meters:
             return
         first = self.latest is None
         if first:
-            self._nvml = _nvml()
+            self._nvml = nvml()
         self._at = now
         import psutil  # only the screen that shows it waits for it
 
@@ -43,33 +44,7 @@ class Meters:
             load=os.getloadavg()[0],
             memory_used=memory.total - memory.available,
             memory=memory.total,
-            gpus=_gpus(self._nvml),
+            gpus=gpus_of(self._nvml),
             gpus_known=self._nvml is not None,
         )
         self.revision += 1
-
-
-def _nvml() -> Any:
-    """Return NVIDIA's library, None where it or its driver is not installed."""
-    try:
-        import pynvml
-    except ImportError:
-        return None
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    return pynvml
-
-
-def _gpus(nvml: Any) -> list[Gpu]:
-    if nvml is None:
-        return []
-    found = []
-    with contextlib.suppress(nvml.NVMLError):
-        for k in range(nvml.nvmlDeviceGetCount()):
-            device = nvml.nvmlDeviceGetHandleByIndex(k)
-            name, memory = nvml.nvmlDeviceGetName(device), nvml.nvmlDeviceGetMemoryInfo(device)
-            used = nvml.nvmlDeviceGetUtilizationRates(device).gpu / 100
-            found.append(Gpu(str(name), used, int(memory.used), int(memory.total)))
-    return found

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from kdtune.fairness import GAP_QUANTITIES
 from kdtune.runs.comparison.resolution import rounded_up
 from kdtune.runs.state import ModelState
-from kdtune.runs.summary import GAPS
 
 from ..background.questions import DoubtOf, ResolutionOf, Wish
 from ..drawing.text import short
@@ -34,7 +34,7 @@ def interval(frame: Frame, model: ModelState, name: str) -> Interval | None:
 
 def has_interval(name: str) -> bool:
     """Return whether a measure has an interval."""
-    return name == "accuracy" or name.startswith(_BIAS) or name.partition("@")[0] in GAPS
+    return name == "accuracy" or name.startswith(_BIAS) or name.partition("@")[0] in GAP_QUANTITIES
 
 
 def margin(frame: Frame, model: ModelState, name: str) -> float:
@@ -68,7 +68,9 @@ def resolution_wish(frame: Frame) -> Wish | None:
     run, members = frame.run, tuple(whole_front(frame.store))
     if run is None or not members:
         return None
-    done = rounded_up(frame.store.counts()["done"])
+    # As `kdtune status` counts, rounded up so that not every trial that ends asks anew.
+    baselines = len(frame.store.baselines)
+    done = rounded_up(frame.store.counts()["done"] + baselines) - baselines
     return Wish(("resolution", members, done), lambda: [ResolutionOf(run, members, done)])
 
 

@@ -159,7 +159,7 @@ class Frame:
     def axis_epochs(self) -> int:
         """How many epochs the axes of charts over epochs have: enough for all models that are compared."""
         compared = [self.store.model(i) for i in {*self.view.compared, self.subject}]
-        return max(2, self.store.record.epochs, *(max(m.epochs, m.epoch) for m in compared if m is not None))
+        return max(2, self.store.record.epochs, *(m.epoch for m in compared if m is not None))
 
     def cross_epoch(self) -> int | None:
         """Return the epoch that the cross-hair of charts over epochs points at; None without a cross-hair."""

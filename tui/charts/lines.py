@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..drawing.canvas import Canvas
-from ..drawing.plot import Plot
+from ..drawing.plot import Plot, off_axis
 from ..drawing.raster import Scale
 from ..drawing.text import fit, number, width
 from ..state.view import CENTRE, EPOCH
@@ -56,7 +56,7 @@ def draw_panel(frame: Frame, canvas: Canvas, panel: Panel, top: int, height: int
         pool: the values that the axis must hold: those of both students where two are shown side by side.
     """
     scale, beyond = Scale.robust(pool, margin=0.06)
-    note = f"   ({beyond} values off the axis)" if beyond else ""
+    note = f"   {off_axis(beyond)}" if beyond else ""
     names = [line for line in panel.lines if line.slot]
     right = _right(canvas.width, names)
     plot = Plot(

@@ -20,6 +20,11 @@ LegendItem = tuple[str, str, str]
 """A sign, what it means, and the sign's style."""
 
 
+def off_axis(count: int) -> str:
+    """Return the words for values that a robust axis leaves out; nothing where it leaves out none."""
+    return f"({count:,} value{'' if count == 1 else 's'} off the axis)" if count else ""
+
+
 def legend(canvas: Canvas, x: int, y: int, items: Sequence[LegendItem]) -> int:
     """Write what signs mean, as many as there is room for; return the next free column."""
     for sign, meaning, style in items:

@@ -3,15 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Gpu:
-    """One GPU: shares of its time and memory that are used, and its memory in bytes."""
-
-    name: str
-    used: float
-    memory_used: int
-    memory: int
+from kdtune.gpus import Gpu
 
 
 @dataclass(frozen=True)

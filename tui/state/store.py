@@ -25,6 +25,9 @@ Floats = npt.NDArray[np.float64]
 IGNORED_SETTINGS = ("seed", "view_seed", "teacher", "student")
 """Settings that differ between trials without being searched, or that `pair` includes."""
 
+_FIRST_EPOCHS = 256
+"""So many epochs of a trial have room from the start; more get it as they are reported."""
+
 ENDED = ("done", "stopped", "failed")
 
 
@@ -139,8 +142,10 @@ class Store:
                 self._columns[name] = len(self._columns)
         width = len(self._columns)
         if series is None or epoch > len(series) or width > series.shape[1]:
-            rows = max(epoch, model.epochs if series is None else 2 * len(series))
-            grown = np.full((min(rows, max(epoch, 100_000)), max(width, 12)), np.nan)
+            rows = min(model.epochs, _FIRST_EPOCHS) if series is None else len(series)
+            if epoch > rows:
+                rows = max(epoch, min(2 * rows, model.epochs))
+            grown = np.full((rows, max(width, 12)), np.nan)
             if series is not None:
                 grown[: len(series), : series.shape[1]] = series
             self._series[model.id] = series = grown

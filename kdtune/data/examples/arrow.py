@@ -210,6 +210,7 @@ def _of_parts(
         cuts,
         parts=splits if known else None,
         classes=classes,
+        input_column=column,
     )
 
 

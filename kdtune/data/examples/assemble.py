@@ -1,5 +1,6 @@
 """Cuts examples into train, validation and test, and makes a data set of them: what all sources here share."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,9 +15,12 @@ from torch import Tensor
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
 from kdtune.data.groups import Rare, attribute_names, columns_of, cross_groups, settle_rare
+from kdtune.data.ids import row_ids
 from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
+from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.raw_table import RawTable
+from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -97,6 +101,8 @@ def assemble(
     parts: Sequence[str | None] | None = None,
     classes: Sequence[str] | None = None,
     notes: Sequence[str] = (),
+    input_column: str | None = None,
+    form: Form | None = None,
 ) -> Dataset:
     """Return a data set of a table's labels and groups and of the inputs of its rows.
 
@@ -110,6 +116,8 @@ def assemble(
             out.
         classes: their names in order, where the source says it.
         notes: of the source, for a person.
+        input_column: that of the texts or images, where one column is the input.
+        form: how the source's cells are read, where it is a file of text.
 
     Raises:
         DataError: a label, a group or a split can't be used; the message names it and the remedy.
@@ -149,8 +157,11 @@ def assemble(
     train_rows, validation_rows = _train_and_validation(source, labels, settled, cut, cuts)
     require_classes(source, classes, train=labels[train_rows], validation=labels[validation_rows])
 
+    ids = np.array(_ids(parts, len(labels)), dtype=object)
+
     def split(chosen: Tensor) -> Split:
-        return Split(inputs.at(chosen.numpy()), labels[chosen], _at(settled, chosen))
+        at = chosen.numpy()
+        return Split(inputs.at(at), labels[chosen], _at(settled, chosen), ids=tuple(ids[at]))
 
     train, validation = split(train_rows), split(validation_rows)
     described = inputs.described(train.inputs)
@@ -165,14 +176,36 @@ def assemble(
         augmentation=described.augmentation,
         preprocessing=described.preprocessing,
         fingerprint=fingerprint(train, validation, classes, new_groups),
-        open_test=partial(_open_test, inputs, cut[TEST], labels[cut[TEST]], _at(settled, cut[TEST])),
+        open_test=partial(
+            _open_test,
+            inputs,
+            cut[TEST],
+            labels[cut[TEST]],
+            _at(settled, cut[TEST]),
+            tuple(ids[cut[TEST].numpy()]),
+        ),
         vocabulary=described.vocabulary,
         notes=(tally, *notes),
+        targets=Targets.of(coding, column_groups, tables, form or Form(), input_column).to_dict(),
     )
 
 
-def _open_test(inputs: Inputs, rows: Tensor, labels: Tensor, groups: Mapping[str, Tensor]) -> Split:
-    return Split(inputs.at(rows.numpy()), labels, dict(groups), rows=rows)
+def _ids(parts: Sequence[str | None] | None, n: int) -> list[str]:
+    """Return an id for each row: its number, among those of its split where the source says which that is."""
+    if parts is None:
+        return list(row_ids(range(n)))
+    seen: Counter[str | None] = Counter()
+    ids = []
+    for part in parts:
+        ids.append(f"{part}/{seen[part]}")
+        seen[part] += 1
+    return ids
+
+
+def _open_test(
+    inputs: Inputs, rows: Tensor, labels: Tensor, groups: Mapping[str, Tensor], ids: tuple[str, ...]
+) -> Split:
+    return Split(inputs.at(rows.numpy()), labels, dict(groups), rows=rows, ids=ids)
 
 
 def _at(groups: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:

@@ -69,7 +69,7 @@ def from_dataframe(
     table = table_of_frame(frame.drop(columns=[column]), Form())
     values = frame[column].tolist()
     inputs = column_inputs(values, table.at, text=text, image=image, root=Path(root), options=of_inputs)
-    return assemble("frame", "data frame", table, inputs, cuts)
+    return assemble("frame", "data frame", table, inputs, cuts, input_column=column)
 
 
 def cut_options(

@@ -1,5 +1,7 @@
 """A data set as a folder of tensors: what a run keeps of data that a program handed to it."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from kdtune.data.checks import check_dataset
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
+from kdtune.data.ids import ids_of_tensor, tensor_of_ids
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError, RunError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular, replace_folder, write_json
@@ -55,8 +58,10 @@ def save(dataset: Dataset, folder: str | Path) -> Path:
                 "content": fingerprint(
                     checked.train, checked.validation, checked.classes, checked.attributes
                 ),
+                "ids": _digest_of_ids(checked.train, checked.validation),
                 "vocabulary": checked.vocabulary,
                 "notes": list(checked.notes),
+                "targets": checked.targets,
             },
         )
     return target
@@ -90,7 +95,8 @@ def _dataset(folder: Path, record: Mapping[str, Any]) -> Dataset:
     attributes = {str(key): tuple(map(str, groups)) for key, groups in record["attributes"].items()}
     train, validation = _split(folder, "train"), _split(folder, "validation")
     found = fingerprint(train, validation, classes, attributes)
-    if found != record["content"]:
+    ids = _digest_of_ids(train, validation)
+    if found != record["content"] or record.get("ids", ids) != ids:
         raise DataError(f"{folder}: damaged: its examples are not those that were saved")
     normalisation = record["normalisation"]
     return Dataset(
@@ -108,7 +114,12 @@ def _dataset(folder: Path, record: Mapping[str, Any]) -> Dataset:
         open_test=partial(_split, folder, "test"),
         vocabulary=None if record["vocabulary"] is None else int(record["vocabulary"]),
         notes=tuple(map(str, record["notes"])),
+        targets=record.get("targets"),
     )
+
+
+def _digest_of_ids(*splits: Split) -> str:
+    return hashlib.sha256(json.dumps([split.ids for split in splits]).encode()).hexdigest()
 
 
 def _tensors(split: Split) -> dict[str, Tensor]:
@@ -116,6 +127,8 @@ def _tensors(split: Split) -> dict[str, Tensor]:
     tensors |= {f"{_GROUPS}{name}": codes for name, codes in split.groups.items()}
     if split.rows is not None:
         tensors["rows"] = split.rows
+    if split.ids is not None:
+        tensors["ids"] = tensor_of_ids(split.ids)
     return {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
 
 
@@ -124,7 +137,8 @@ def _split(folder: Path, name: str) -> Split:
     try:
         tensors = safetensors.torch.load(read_regular(path, limit=LARGEST_WEIGHTS))
         groups = {key.removeprefix(_GROUPS): t for key, t in tensors.items() if key.startswith(_GROUPS)}
-        return Split(tensors["inputs"], tensors["labels"], groups, rows=tensors.get("rows"))
+        ids = None if "ids" not in tensors else ids_of_tensor(tensors["ids"])
+        return Split(tensors["inputs"], tensors["labels"], groups, rows=tensors.get("rows"), ids=ids)
     except OSError as error:
         raise DataError(f"{path}: not readable ({error.strerror})") from None
     except (safetensors.SafetensorError, KeyError, ValueError) as error:

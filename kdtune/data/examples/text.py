@@ -114,6 +114,8 @@ def load_text(
         parts=None
         if len(tables) == 1
         else [part for part, table in tables.items() for _ in range(len(table))],
+        input_column=text_column,
+        form=form,
     )
 
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
+from kdtune.data.ids import row_ids
 from kdtune.data.preparation import image_preparation
 from kdtune.data.split import Sizes, cut_training
 
@@ -26,7 +27,9 @@ def dataset_of_arrays(
         DataError: more is asked for than there is, or a class has no example.
     """
     kept, held_out = cut_training(name, labels, None, sizes)
-    train, validation = (Split(images[rows], labels[rows]) for rows in (kept, held_out))
+    train, validation = (
+        Split(images[rows], labels[rows], ids=row_ids(rows, "train")) for rows in (kept, held_out)
+    )
     require_classes(name, classes, train=train.labels, validation=validation.labels)
     normalisation = Normalisation.of(train.inputs)
     return Dataset(

@@ -21,6 +21,7 @@ from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.table import Written
+from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError, did_you_mean
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -123,6 +124,7 @@ def load_folder(
     labels = torch.tensor([number[name] for listing in listings.values() for name in listing.classes])
     codes: dict[str, Tensor] = {}
     declared: dict[str, tuple[str, ...]] = {}
+    coding = Coding("", (), (), {}, edges, rare, decimal)
     if sensitive_columns:
         table, told = _read_table(root, attributes, sensitive_columns, files, form)
         listed = {
@@ -171,6 +173,7 @@ def load_folder(
         flip=flip,
         stream=stream,
         notes=notes,
+        targets=Targets.of(coding, declared, tables, form),
     )
 
 

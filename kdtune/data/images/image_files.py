@@ -15,6 +15,7 @@ from kdtune.data.images.remarks import Remarks
 from kdtune.data.mapped import map_file
 from kdtune.data.preparation import image_preparation
 from kdtune.data.split import at_most_per_class, stratified_cut
+from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError
 
 
@@ -58,6 +59,7 @@ def image_dataset(
     stream: bool,
     normalisation: Normalisation | None = None,
     notes: tuple[str, ...] = (),
+    targets: Targets | None = None,
 ) -> Dataset:
     """Decode train and validation and return the data set; of test, only the sizes are read before it is opened.
 
@@ -72,6 +74,7 @@ def image_dataset(
         stream: keep decoded images in a file that is mapped, instead of in memory.
         normalisation: None computes it from the training images.
         notes: on the files; this function adds notes on what was done to their images.
+        targets: how a table of other images gives their groups.
 
     Raises:
         DataError: images cannot be decoded, or have another size than the others.
@@ -94,6 +97,7 @@ def image_dataset(
         fingerprint=fingerprint(train, validation, classes, attributes),
         open_test=partial(_open_test, parts["test"], decoding, shape=shape, stream=stream),
         notes=(*notes, *(f"images of train and validation: {line}" for line in remarks.sentences())),
+        targets=None if targets is None else targets.to_dict(),
     )
 
 
@@ -115,15 +119,15 @@ def _decoded(
     n = len(train.files)
     pixels, remarks = read_images(train.root, train.files + validation.files, decoding)
     return (
-        Split(pixels[:n], train.labels, train.groups),
-        Split(pixels[n:], validation.labels, validation.groups),
+        Split(pixels[:n], train.labels, train.groups, ids=train.files),
+        Split(pixels[n:], validation.labels, validation.groups, ids=validation.files),
         remarks,
     )
 
 
 def _mapped(part: ImageFiles, decoding: Decoding) -> tuple[Split, Remarks]:
     file, remarks = map_images(part.root, part.files, decoding)
-    return Split(_tensor(file), part.labels, part.groups, file), remarks
+    return Split(_tensor(file), part.labels, part.groups, file, ids=part.files), remarks
 
 
 def _tensor(file: Path) -> Tensor:
@@ -136,7 +140,7 @@ def _open_test(part: ImageFiles, decoding: Decoding, *, shape: tuple[int, ...], 
         split, _ = _mapped(part, decoding)
     else:
         pixels, _ = read_images(part.root, part.files, decoding)
-        split = Split(pixels, part.labels, part.groups)
+        split = Split(pixels, part.labels, part.groups, ids=part.files)
     _check_shape(part.root, "test", tuple(split.inputs.shape[1:]), shape)
     return split
 

@@ -66,15 +66,25 @@ def read_images(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[T
     """
 
     def make() -> dict[str, Tensor]:
-        decoder = _Decoder(root.resolve(), files, decoding)
-        pixels = np.empty((len(files), *decoder.shape), dtype=np.uint8)
-        with without_warnings():
-            fill_rows(pixels, decoder.planes)
-        decoder.check()
-        return {"inputs": torch.from_numpy(pixels), **decoder.facts()}
+        pixels, decoder = _decoded(root, files, decoding)
+        return {"inputs": pixels, **decoder.facts()}
 
     kept = cached_tensors(_key(root, files, decoding), make)
     return kept["inputs"], _remarks(kept)
+
+
+def decode_images(root: Path, files: Sequence[str], decoding: Decoding) -> Tensor:
+    """Do the same as `read_images`, and keep nothing in the cache."""
+    return _decoded(root, files, decoding)[0]
+
+
+def _decoded(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[Tensor, "_Decoder"]:
+    decoder = _Decoder(root.resolve(), files, decoding)
+    pixels = np.empty((len(files), *decoder.shape), dtype=np.uint8)
+    with without_warnings():
+        fill_rows(pixels, decoder.planes)
+    decoder.check()
+    return torch.from_numpy(pixels), decoder
 
 
 def map_images(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[Path, Remarks]:

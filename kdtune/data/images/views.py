@@ -90,6 +90,11 @@ class Views:
         """Whether views differ: without crop and flip, all views are the plain inputs."""
         return self.crop > 0 or self.flip
 
+    @property
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """Factor and shift of plain inputs, float32, broadcast over [n, …]: normalised is x * factor + shift."""
+        return self._scale, self._shift
+
     def batch(self, view: int, indices: Tensor, rows: Tensor | None = None) -> Tensor:
         """Return examples `indices` (int64 [b]) as view `view` shows them: float32 [b, ...], contiguous.
 

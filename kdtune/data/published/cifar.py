@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from kdtune.data.dataset import Augmentation, Dataset, Split
+from kdtune.data.ids import row_ids
 from kdtune.data.images.array_images import dataset_of_arrays
 from kdtune.data.published.cifar_files import CIFAR10, CIFAR100, HOME, CifarFiles, Form, find_files
 from kdtune.data.published.downloads import fetch
@@ -83,6 +84,7 @@ def _load(form: Form, root: Path, sizes: Sizes, augmentation: Augmentation, *, d
         files = find_files(form, root)
     classes = files.classes()
     images, labels = files.train()
+    files.require_test()
     return dataset_of_arrays(
         form.name,
         images,
@@ -95,4 +97,5 @@ def _load(form: Form, root: Path, sizes: Sizes, augmentation: Augmentation, *, d
 
 
 def _open_test(files: CifarFiles) -> Split:
-    return Split(*files.test())
+    images, labels = files.test()
+    return Split(images, labels, ids=row_ids(range(len(labels)), "test"))

@@ -74,6 +74,15 @@ class CifarFiles:
         """Return the training images uint8 [n, 3, 32, 32] and labels int64 [n]."""
         return self._read(self.version.train)
 
+    def require_test(self) -> None:
+        """Require that the file of the test images is there; in an archive, it is not looked for.
+
+        Raises:
+            DataError: it is missing.
+        """
+        if self.source.inside is None and not (self.source.path / self.version.test).is_file():
+            raise self._absent(self.version.test)
+
     def test(self) -> tuple[Tensor, Tensor]:
         """Return the test images as `train` does."""
         return self._read([self.version.test])

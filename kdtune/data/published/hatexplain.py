@@ -145,7 +145,7 @@ def _open_test(recipe: _Recipe) -> Split:
 
 def _settled(split: Split, tables: Mapping[str, Tensor]) -> Split:
     groups = {name: tables[name][codes] for name, codes in split.groups.items()}
-    return Split(split.inputs, split.labels, groups)
+    return Split(split.inputs, split.labels, groups, ids=split.ids)
 
 
 def _cut(split: Split, n: int | None, seed: int, key: str) -> Split:
@@ -166,7 +166,7 @@ def _read(recipe: _Recipe, wanted: Sequence[str]) -> dict[str, Split]:
     encode = encoder_of(recipe.preparation)
     splits = {}
     for name in wanted:
-        posts = []
+        posts, ids = [], []
         for number, post_id in enumerate(divisions[name], start=1):
             if post_id not in numbers:
                 raise DataError(
@@ -176,6 +176,7 @@ def _read(recipe: _Recipe, wanted: Sequence[str]) -> dict[str, Split]:
             post = _post(content[post_id], f"{where}: entry {numbers[post_id]}{_shown(post_id)}")
             if post is not None:
                 posts.append(post)
+                ids.append(str(post_id))
         if not posts:
             raise DataError(f"{where_divided}: no post with a label in {name!r}")
         columns = columns_of(recipe.names)
@@ -184,6 +185,7 @@ def _read(recipe: _Recipe, wanted: Sequence[str]) -> dict[str, Split]:
             encode_all([post.words for post in posts], encode, recipe.preparation["length"]),
             torch.tensor([post.label for post in posts]),
             cross_codes(recipe.names, codes, COLUMNS),
+            ids=tuple(ids),
         )
     return splits
 

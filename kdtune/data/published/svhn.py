@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from kdtune.data.dataset import Augmentation, Dataset, Split
+from kdtune.data.ids import row_ids
 from kdtune.data.images.array_images import dataset_of_arrays
 from kdtune.data.published.downloads import fetch, image_folder_hint, missing
 from kdtune.data.registry import register_dataset
@@ -62,6 +63,8 @@ def load_svhn(
         for name, md5 in _FILES.values():
             if not (root / name).exists():
                 fetch(f"{_HOME}/{name}", md5, root, extract=False)
+    for split in _FILES:
+        _require(root, split)
     images, labels = _read(root, "train")
     return dataset_of_arrays(
         "svhn",
@@ -75,13 +78,12 @@ def load_svhn(
 
 
 def _open_test(root: Path) -> Split:
-    return Split(*_read(root, "test"))
+    images, labels = _read(root, "test")
+    return Split(images, labels, ids=row_ids(range(len(labels)), "test"))
 
 
-def _read(root: Path, split: str) -> tuple[Tensor, Tensor]:
-    """Return images uint8 [n, 3, 32, 32] and labels int64 [n]; in the files, the digit 0 is class 10."""
-    from scipy.io import loadmat
-
+def _require(root: Path, split: str) -> Path:
+    """Return the file of a split, which must be there."""
     path = root / _FILES[split][0]
     if not path.is_file():
         raise missing(
@@ -90,6 +92,14 @@ def _read(root: Path, split: str) -> tuple[Tensor, Tensor]:
             download=True,
             hint=image_folder_hint(root),
         )
+    return path
+
+
+def _read(root: Path, split: str) -> tuple[Tensor, Tensor]:
+    """Return images uint8 [n, 3, 32, 32] and labels int64 [n]; in the files, the digit 0 is class 10."""
+    from scipy.io import loadmat
+
+    path = _require(root, split)
     try:
         content = loadmat(path, variable_names=["X", "y"])
     except Exception as error:  # a damaged file makes the reader stumble in every way

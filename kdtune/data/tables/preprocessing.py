@@ -230,7 +230,8 @@ def _fit_category(name: str, cells: Cells, min_frequency: int | None) -> Categor
     values = np.array([text or "" for text in cells.texts()], dtype=object)[:, None]
     unknown = "ignore" if min_frequency is None else "infrequent_if_exist"
     encoder = OneHotEncoder(handle_unknown=unknown, min_frequency=min_frequency).fit(values)
-    infrequent = set() if min_frequency is None else set(encoder.infrequent_categories_[0] or ())
+    found = None if min_frequency is None else encoder.infrequent_categories_[0]
+    infrequent = set() if found is None else set(found)
     categories = tuple(str(value) for value in encoder.categories_[0] if value not in infrequent)
     if len(categories) > MOST_CATEGORIES:
         raise DataError(

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Augmentation, Dataset, Split, fingerprint
-from kdtune.data.groups import Rare, columns_of, cross_groups, settle_rare
+from kdtune.data.groups import Rare, cross_groups, settle_rare
+from kdtune.data.ids import row_ids
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.cells import MISSING_MARKERS
@@ -23,6 +24,7 @@ from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.reading import file_digest, open_table
 from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.data.tables.summary import summary_line
+from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -154,13 +156,14 @@ def load_table(
         min_frequency=min_frequency,
         form=form,
     )
-    closed = coding.closed(column_groups)
+    targets = Targets.of(coding, column_groups, tables, form)
     if isinstance(test, str):
-        _check_test_file(path, test, closed, preprocessing)
+        _check_test_file(path, test, targets, preprocessing)
 
     def split(chosen: Tensor) -> Split:
         inputs = torch.from_numpy(preprocessing.transform(table.take(chosen.numpy())))
-        return Split(inputs, labels[chosen], _at(settled, chosen))
+        ids = row_ids(chosen, "train" if isinstance(test, str) else "")
+        return Split(inputs, labels[chosen], _at(settled, chosen), ids=ids)
 
     train, held_out = split(train_rows), split(validation_rows)
     taken = rows if test_rows is None else torch.cat([rows, test_rows])
@@ -196,11 +199,11 @@ def load_table(
             test if isinstance(test, str) else str(path),
             digest=None if isinstance(test, str) else file_digest(path),
             rows=test_rows,
-            coding=closed,
-            tables=tables,
+            targets=targets,
             preprocessing=preprocessing,
         ),
         notes=(line, *doubtful),
+        targets=targets.to_dict(),
     )
 
 
@@ -232,7 +235,9 @@ def _require_classes(
         raise DataError(f"{error}; {hint}" if hint else str(error)) from None
 
 
-def _check_test_file(path: str | Path, test: str, coding: Coding, preprocessing: TablePreprocessing) -> None:
+def _check_test_file(
+    path: str | Path, test: str, targets: Targets, preprocessing: TablePreprocessing
+) -> None:
     """Check a test file, except for its labels.
 
     Raises:
@@ -243,10 +248,10 @@ def _check_test_file(path: str | Path, test: str, coding: Coding, preprocessing:
         raise DataError(
             f"test: {test} has the content of {path}: leave `test` out to cut test rows from that file"
         )
-    table.require([coding.label], "label")
-    table.require(columns_of(coding.attributes), "sensitive")
+    table.require([targets.coding.label], "label")
+    table.require(targets.columns, "sensitive")
     preprocessing.check(table)
-    coding.encode_groups(table)
+    targets.groups(table)
 
 
 def _open_test(
@@ -254,8 +259,7 @@ def _open_test(
     *,
     digest: str | None,
     rows: Tensor | None,
-    coding: Coding,
-    tables: Mapping[str, Tensor],
+    targets: Targets,
     preprocessing: TablePreprocessing,
 ) -> Split:
     if digest is not None and file_digest(path) != digest:
@@ -263,17 +267,16 @@ def _open_test(
             f"{path} has changed since the data set was loaded: its test rows are no longer the same"
         )
     table = open_table(path, preprocessing.form)
-    table.require([coding.label], "label")
-    table.require(columns_of(coding.attributes), "sensitive")
+    ids = row_ids(range(len(table)), "test") if rows is None else row_ids(rows)
     if rows is None:
         rows = torch.arange(len(table))
     if not len(rows):
         raise DataError(f"{path}: the test split is empty")
-    labels = coding.encode_labels(table)
-    coded, _ = coding.encode_groups(table)
+    labels, groups = targets.labels(table), targets.groups(table)
     return Split(
         torch.from_numpy(preprocessing.transform(table.take(rows.numpy()))),
         labels[rows],
-        {name: tables[name][coded[name][rows]] for name in coding.attributes},
+        _at(groups, rows),
         rows=rows,
+        ids=ids,
     )

@@ -40,6 +40,17 @@ def tokenizer_preparation(source: str | Path, length: int) -> dict[str, Any]:
     return {**text_preparation(length, vocabulary, None), "tokenizer": content, "pad": pad}
 
 
+def is_same_tokenizer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two preparations turn every text into the same ids, however their files are written."""
+    plain = []
+    for preparation in (one, other):
+        tokenizer = _tokenizer(preparation["tokenizer"])
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        plain.append((json.loads(tokenizer.to_str()), preparation["pad"]))
+    return plain[0] == plain[1]
+
+
 def encode_texts(texts: Sequence[str], preparation: Mapping[str, Any]) -> Tensor:
     """Return token ids int64 [n, length] of texts, as `preparation` describes; 0 is padding.
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from kdtune.data.cache import cached_tensors
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
 from kdtune.data.groups import attribute_names, columns_of, cross_codes, cross_groups
+from kdtune.data.ids import row_ids
 from kdtune.data.preparation import image_preparation
 from kdtune.data.registry import register_dataset
 from kdtune.data.trifeature.drawing import (
@@ -219,7 +220,8 @@ def _split(recipe: _Recipe, attributes: tuple[str, ...], name: str, n: int) -> S
     options = {**asdict(recipe), "split": name, "n": n, "version": GENERATOR_VERSION}
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:24]
     kept = cached_tensors(f"trifeature/{digest}", partial(_generate, recipe, name, n))
-    return Split(kept["inputs"], kept[recipe.label], cross_codes(attributes, kept, recipe.features))
+    groups = cross_codes(attributes, kept, recipe.features)
+    return Split(kept["inputs"], kept[recipe.label], groups, ids=row_ids(range(n), name))
 
 
 def _generate(recipe: _Recipe, split: str, n: int) -> dict[str, Tensor]:

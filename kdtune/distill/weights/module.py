@@ -9,12 +9,16 @@ from torch.nn import functional
 from kdtune.distill.arrays import Arrays
 from kdtune.distill.config import Job
 from kdtune.distill.weights.source import Weights
-from kdtune.models import build
+from kdtune.models import Ensemble, build
 from kdtune.models.families.library_model import LibraryModel
 
 
 def module_of(job: Job, *, input_shape: Sequence[int], n_classes: int) -> nn.Module:
     """Return a job's model, freshly initialised: what the weights that are kept of it fit."""
+    if job.members:
+        return Ensemble(
+            module_of(member, input_shape=input_shape, n_classes=n_classes) for member in job.members
+        )
     file = file_of(job)
     return assembled(
         job.architecture,

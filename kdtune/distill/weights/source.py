@@ -46,11 +46,7 @@ class Weights:
             InputError: it cannot be read.
         """
         file = Path(path).expanduser().resolve()
-        try:
-            facts = file.stat()
-            digest = _sha256(file, facts.st_size, facts.st_mtime_ns)
-        except OSError as error:
-            raise InputError(f"{file}: weights cannot be read: {error.strerror}") from None
+        digest = sha256_now(file, "weights")
         return cls._from(str(file), digest, order, mean, std, shape, lacks)
 
     @classmethod
@@ -66,6 +62,19 @@ class Weights:
     @classmethod
     def _from(cls, path: str, sha256: str, *lists: Sequence[Any] | None) -> Self:
         return cls(path, sha256, *(None if values is None else tuple(values) for values in lists))
+
+
+def sha256_now(file: Path, what: str) -> str:
+    """Return the SHA-256 (hex) of a file as it is now; `what` it holds is for the message.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        facts = file.stat()
+        return _sha256(file, facts.st_size, facts.st_mtime_ns)
+    except OSError as error:
+        raise InputError(f"{file}: {what} cannot be read: {error.strerror}") from None
 
 
 @lru_cache(maxsize=16)

@@ -12,6 +12,7 @@ from kdtune.data.dataset import Dataset, Split
 from kdtune.distill.arrays import Arrays, DeviceData, inputs_of, tensor_of
 from kdtune.distill.evaluate import count_all, predict_logits
 from kdtune.distill.extras import measure_extras
+from kdtune.distill.logits import KnownLogits
 from kdtune.errors import RunError
 from kdtune.report.evaluate.trained import Trained
 from kdtune.runs.records import Report
@@ -31,11 +32,13 @@ class SplitData:
     Attributes:
         arrays: holds it where training keeps validation.
         rows: where each example stands in its table, int64 [n]; None if it comes from no table.
+        ids: which example is which; None where the data do not say it.
     """
 
     name: str
     arrays: Arrays
     rows: np.ndarray | None = None
+    ids: tuple[str, ...] | None = None
 
     @property
     def labels(self) -> np.ndarray:
@@ -103,7 +106,7 @@ def load_data(run: "Run") -> Dataset:
 
 def validation_of(dataset: Dataset) -> SplitData:
     """Return the validation split."""
-    return SplitData("validation", Arrays.of(dataset))
+    return SplitData("validation", Arrays.of(dataset), ids=dataset.validation.ids)
 
 
 def open_test(dataset: Dataset) -> SplitData:
@@ -123,6 +126,7 @@ def open_test(dataset: Dataset) -> SplitData:
             validation_groups={name: groups.numpy() for name, groups in split.groups.items()},
         ),
         None if split.rows is None else split.rows.numpy(),
+        split.ids,
     )
 
 
@@ -139,6 +143,20 @@ def evaluate(module: nn.Module, split: SplitData, recorded: Report) -> Evaluated
     scalars = measure_extras(names, module, data, logits)
     if "latency" in recorded.scalars:
         scalars["latency"] = recorded.scalars["latency"]
+    return Evaluated(split.name, logits, _report(split, logits, scalars))
+
+
+def evaluate_logits(trained: Trained, split: SplitData) -> Evaluated | None:
+    """Return what a teacher that is known by its logits says of a split; None where they do not cover it.
+
+    Measures of the model itself are NaN.
+    """
+    known = KnownLogits.from_state(trained.state)
+    logits = known.validation if split.name == "validation" else known.of_others(split.ids)
+    if logits is None:
+        return None
+    data = DeviceData(split.arrays, torch.device("cpu"), view_seed=0, augment=False)
+    scalars = measure_extras(tuple(trained.recorded.scalars), None, data, logits)
     return Evaluated(split.name, logits, _report(split, logits, scalars))
 
 

@@ -14,7 +14,7 @@ from kdtune.report.export.run import ExportRequest, refuse_study, run_export
 from kdtune.report.export.tables import findings_record
 from kdtune.runs.reader import open_run
 from kdtune.terminal.console import print_json, print_summary, print_table
-from kdtune.text import plain
+from kdtune.text import listed, plain
 
 
 def export(options: argparse.Namespace) -> int:
@@ -40,7 +40,9 @@ def export(options: argparse.Namespace) -> int:
         print_table(_table(findings))
     narrate(opening(findings)[0])
     exported = [member.id for member in findings.members if member.exported]
-    narrate(f"{len(exported)} students in {out}; read {out / 'report.html'}")
+    beside = [model.id for model in findings.baselines if model.exported]
+    students = f"{len(exported)} student{'s' if len(exported) > 1 else ''}"
+    narrate(f"{students} in {out}, beside {listed(beside)}; read {out / 'report.html'}")
     first = findings.focus.id if findings.focus.id in exported else exported[0]
     narrate(f'load one: kdtune.load_student("{out / first}").predict(...)')
     return 0

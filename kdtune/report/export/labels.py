@@ -4,12 +4,14 @@ Shares and differences of shares are written in one form wherever a report shows
 """
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kdtune.report.export.results.model import ModelFindings
+from kdtune.fairness import GAP_QUANTITIES
 from kdtune.runs.objectives import Objective
-from kdtune.runs.summary import GAPS
 from kdtune.text import number, signed
+
+if TYPE_CHECKING:
+    from kdtune.report.export.results.model import ModelFindings
 
 UNITS = {
     "accuracy": "% of examples",
@@ -98,7 +100,7 @@ def heading(objective: Objective) -> str:
     return measure_name(objective) + (", %" if is_share(objective) else "")
 
 
-def value_text(model: ModelFindings, objective: Objective, *, searched: bool = False) -> str:
+def value_text(model: "ModelFindings", objective: Objective, *, searched: bool = False) -> str:
     """Return an objective's value on test, or as searched; a dash if there is nothing to compare a model with."""
     if objective.measure.need in ("teacher", "nds") and model.role != "student":
         return "–"
@@ -137,14 +139,18 @@ def points(difference: float) -> str:
     )
 
 
-def short(model: ModelFindings) -> str:
+def short(model: "ModelFindings") -> str:
     """Return a model's name in figures."""
-    names = {"teacher": f"teacher {model.architecture}", "nds": f"{model.architecture} without teacher"}
+    names = {
+        "teacher": f"teacher {model.architecture}",
+        "nds": f"{model.architecture} without teacher",
+        "thresholds": f"{model.architecture} with thresholds by {model.config.get('attribute')}",
+    }
     return names.get(model.role, model.id)
 
 
 def interval_of(
-    model: ModelFindings, objective: Objective, split: str = "test"
+    model: "ModelFindings", objective: Objective, split: str = "test"
 ) -> tuple[float, float] | None:
     """Return the 95 % interval of an objective on a split, or None if it has none."""
     numbers = model.splits[split]
@@ -153,22 +159,26 @@ def interval_of(
         if objective.group is not None:
             of = numbers["attributes"][objective.attribute]["groups"][objective.group]
         low, high = of["accuracy"]["interval"]
-    elif objective.measure.name in GAPS:
-        low, high = numbers["attributes"][objective.attribute][objective.measure.name]["interval"]
+    elif objective.measure.name in GAP_QUANTITIES:
+        found = numbers["attributes"][objective.attribute].get(objective.measure.name)
+        low, high = (math.nan, math.nan) if found is None else found["interval"]
     else:
         return None
     return None if math.isnan(low) or math.isnan(high) else (float(low), float(high))
 
 
-def chance_of(model: ModelFindings, objective: Objective) -> tuple[float, float] | None:
-    """Return the gap that a model with equal rates in all groups shows on test: its mean, and its 95 % value.
+def chance_of(model: "ModelFindings", objective: Objective) -> tuple[float, float] | None:
+    """Return the gap that equal true and false positive rates in all groups give on test: its mean, and its 95 % value.
 
     None for other measures, and where the gap is undefined.
     """
-    if objective.measure.name not in GAPS:
+    if objective.measure.name not in GAP_QUANTITIES:
         return None
-    chance: dict[str, Any] = model.splits["test"]["attributes"][objective.attribute][objective.measure.name][
-        "chance"
-    ]
+    found: dict[str, Any] | None = model.splits["test"]["attributes"][objective.attribute].get(
+        objective.measure.name
+    )
+    if found is None:
+        return None
+    chance = found["chance"]
     mean, high = float(chance["mean"]), float(chance["exceeded_once_in_20"])
     return None if math.isnan(mean) else (mean, high)

@@ -12,7 +12,8 @@ from kdtune.errors import InputError
 from kdtune.files import replace_folder, write_bytes
 from kdtune.output import narrate
 from kdtune.report.evaluate.cost import Cost, cost_of
-from kdtune.report.evaluate.evaluation import described_data, load_data, open_test, validation_of
+from kdtune.report.evaluate.evaluation import SplitData, described_data, load_data, open_test, validation_of
+from kdtune.report.evaluate.trained import Trained
 from kdtune.report.export.bundle.card import card
 from kdtune.report.export.bundle.formats import check_formats, write_formats
 from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write_bundle
@@ -25,13 +26,16 @@ from kdtune.report.export.results.comparisons import compare_on_test
 from kdtune.report.export.results.findings import Findings, conclude
 from kdtune.report.export.results.members import (
     EvaluatedModel,
+    baselines_of,
     checked,
     evaluate_models,
     group_table,
     hold_front,
     load_baselines,
+    with_answers,
 )
 from kdtune.report.export.results.model import ModelFindings
+from kdtune.report.export.results.reference_points import reference_points
 from kdtune.report.export.results.replicates import (
     choices_among,
     seed_numbers,
@@ -40,7 +44,6 @@ from kdtune.report.export.results.replicates import (
 )
 from kdtune.report.export.tables import csv_of, write_tables
 from kdtune.runs.objectives import check_own_measures
-from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.state import ModelState, RunState
 from kdtune.student.student import CARD, FORM, digest
@@ -129,21 +132,28 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
         narrate(f"{split.name}: {len(models) + len(others)} models on {len(split):,} examples")
         evaluate_models([*models, *others], split, run)
     seeds = seed_numbers(run, [*models, *others], replicates)
+    models = with_answers(models, test, notes)
     baselines = [model for model in models if model.trained.role != "student"]
     shown = [*students, *baselines]
+    points, why_none = reference_points(run, baselines)
+    notes += why_none
     findings = conclude(
         run.record,
         run.objectives,
-        [_found(model, picked, seeds, cost_of(model.module, validation)) for model in shown],
+        [
+            _found(model, [*picked, *_without_teacher(students, picked)], seeds, _cost(model, validation))
+            for model in shown
+        ],
         run.trials(held.state),
         comparisons=compare_on_test(run, shown),
         confusion=confusion_table(shown, run.record.classes, run.record.attributes),
         others=[_found(model, (), seeds) for model in (*models, *others) if model not in shown],
+        points=points,
         seeds=request.replicates,
         notes=notes,
     )
     with replace_folder(out, overwrite=False) as folder:
-        _write(folder, run, dataset, shown, findings, request)
+        _write(folder, run, dataset, shown, [trained for trained, _ in baselines_read], findings, request)
     return out, findings
 
 
@@ -167,16 +177,20 @@ def _write(
     run: Run,
     dataset: Dataset,
     models: Sequence[EvaluatedModel],
+    baselines: Sequence[Trained],
     findings: Findings,
     request: ExportRequest,
 ) -> None:
     by_id = {model.trained.id: model for model in models}
-    for member in findings.members:
+    read = {trained.id: trained for trained in baselines}
+    for member in findings.models:
         if not member.exported:
             continue
         model = by_id[member.id]
-        teacher = by_id[baseline_id("teacher", str(member.config["teacher"]))].trained
-        origin = Provenance(run, dataset, digest(saved_state(teacher.state)), version("kdtune"))
+        assert model.module is not None
+        taught = baselines_of(model.trained).get("teacher")
+        teacher = None if taught is None else digest(saved_state(read[taught].state))
+        origin = Provenance(run, dataset, teacher, version("kdtune"))
         metrics = metrics_of(member, findings, model.moved)
         parameters = sum(parameter.numel() for parameter in model.module.parameters())
         write_bundle(folder / member.id, model.trained, origin, metrics, parameters=parameters)
@@ -231,6 +245,15 @@ def _among_all_seeds(
     if rules or not named:
         named |= set(pick(listed, run.objectives, rules))
     return shown, [student.trained.id for student in shown if student.trained.id in named]
+
+
+def _without_teacher(students: Sequence[EvaluatedModel], picked: Sequence[str]) -> set[str]:
+    """Return the NDS of the students that get a folder: they get one too, because a reader may decide for them."""
+    return {baselines_of(s.trained)["nds"] for s in students if s.trained.id in picked}
+
+
+def _cost(model: EvaluatedModel, split: SplitData) -> Cost | None:
+    return None if model.module is None else cost_of(model.module, split)
 
 
 def _found(

@@ -202,6 +202,7 @@ def findings_record(findings: Findings) -> dict[str, Any]:
             for k, model in enumerate(findings.members)
         ],
         "baselines": [_model(model) for model in findings.baselines],
+        "points": [_model(model) for model in findings.points],
     }
 
 

@@ -35,9 +35,36 @@ def report_study(
 ) -> None:
     """Evaluate a study's models on test, write everything into `<run>/study`, and print the table of classes.
 
+    Arguments and errors are those of `conclude_study`.
+    """
+    study, asked, out, found = conclude_study(root, null=null, imports=imports, evaluate=evaluate)
+    if as_json:
+        print_json({"path": str(out), **as_record(study, asked)})
+    else:
+        for table in found:
+            if table.name.startswith(("table-1", "noise-floor")):
+                _print(table)
+        for line in protocol(study, asked)[:-1]:
+            stdout_console().print(line, style="dim", markup=False)
+    narrate(f"read {out / 'report.html'}")
+
+
+def conclude_study(
+    root: Path,
+    *,
+    null: Literal["ratio", "difference", "raw"] | None = None,
+    imports: Sequence[str] = (),
+    evaluate: bool = True,
+) -> tuple[Study, Null, Path, list[Table]]:
+    """Evaluate a study's models on test, write everything into `<run>/study`, and return what was found.
+
     Args:
         null: null hypothesis instead of the space's.
+        imports: modules that register the user's data sets and models.
         evaluate: whether models are evaluated that were not yet; without it, only evaluated ones are drawn.
+
+    Returns:
+        The study, its null hypothesis, the folder and the tables.
 
     Raises:
         KdtuneError: the run is not a study, no student is done, or a file is damaged.
@@ -51,16 +78,7 @@ def report_study(
         evaluate_study(run, narrate)
     study = read_study(run)
     out = root / FOLDER
-    found = write_study(study, asked, out)
-    if as_json:
-        print_json({"path": str(out), **as_record(study, asked)})
-    else:
-        for table in found:
-            if table.name.startswith(("table-1", "noise-floor")):
-                _print(table)
-        for line in protocol(study, asked)[:-1]:
-            stdout_console().print(line, style="dim", markup=False)
-    narrate(f"read {out / 'report.html'}")
+    return study, asked, out, write_study(study, asked, out)
 
 
 def write_study(study: Study, null: Null, out: Path) -> list[Table]:

@@ -194,10 +194,18 @@ def workers_now(allotment: Allotment, resources: Resources) -> int:
 
 
 def usable_gpus() -> int:
-    """Return how many GPUs torch can compute on here: Ray also counts those that this build of torch can't use."""
+    """Return how many GPUs torch can compute on here: Ray also counts those that this build of torch can't use.
+
+    Slices of a GPU (MIG) that `CUDA_VISIBLE_DEVICES` lists count as GPUs: a process sees the first one alone, and Ray
+    gives each process one of them.
+    """
     import torch
 
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not torch.cuda.is_available():
+        return 0
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    slices = [name for name in visible if name.strip().startswith("MIG-")]
+    return len(slices) or torch.cuda.device_count()
 
 
 def _nodes() -> list[Node]:

@@ -11,6 +11,7 @@ import ray
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.device_errors import device_words, is_device_error
+from kdtune.distill.ensemble import EnsembleTraining
 from kdtune.distill.training import Training
 from kdtune.distill.weights.state import saved_state
 from kdtune.errors import SweepError
@@ -43,19 +44,23 @@ def train_model(
     reports to it batch by batch, under the model's number.
     """
     device = prepare_process(threads, user_code)
-    data = DeviceData(arrays, device, view_seed=job.view_seed, augment=job.train.augment)
-    signal = None
-    if job.distillation is not None:
-        assert teachers is not None
-        signal = teachers.signal(job.distillation.teacher)
 
     def on_batch() -> None:
         if registry is not None:
             registry.go_on((number,))
 
-    on_batch()
-    training = Training(job, data, teacher=signal, extras=extras, on_batch=on_batch)
     try:
+        data = DeviceData(arrays, device, view_seed=job.view_seed, augment=job.train.augment)
+        signal = None
+        if job.distillation is not None:
+            assert teachers is not None
+            signal = teachers.signal(job.distillation.teacher)
+        on_batch()
+        training: Training | EnsembleTraining
+        if job.members:
+            training = EnsembleTraining(job, data, extras=extras, on_batch=on_batch)
+        else:
+            training = Training(job, data, teacher=signal, extras=extras, on_batch=on_batch)
         while not training.done:
             yield "report", training.step().to_dict()
     except Exception as error:

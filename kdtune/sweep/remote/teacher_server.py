@@ -12,6 +12,7 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
 from kdtune.distill.config import Job
+from kdtune.distill.logits import signal_of_logits
 from kdtune.distill.teacher import TeacherSignal, signal_of
 from kdtune.distill.weights.module import module_of
 from kdtune.sweep.remote.allotment import TEACHER_GPU, Allotment
@@ -23,7 +24,7 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class TrainedTeacher:
-    """A teacher's architecture, protocol and weights (safetensors)."""
+    """A teacher's architecture, protocol and weights (safetensors), or its logits in their place."""
 
     job: Job
     weights: bytes
@@ -51,6 +52,9 @@ class TeacherServer:
         data = DeviceData(arrays, device, view_seed=view_seed, augment=augment)
         self._signals = {}
         for name, teacher in teachers.items():
+            if teacher.job.logits is not None:
+                self._signals[name] = signal_of_logits(teacher.weights)
+                continue
             model = module_of(teacher.job, input_shape=arrays.input_shape, n_classes=arrays.n_classes)
             model.load_state_dict(safetensors.torch.load(teacher.weights))
             self._signals[name] = signal_of(model.to(device), data, precision=teacher.job.train.precision)

@@ -7,8 +7,10 @@ from typing import Any
 import ray
 import torch
 
+from kdtune.space.reading import Resources
 from kdtune.sweep.remote.allotment import Allotment
 from kdtune.sweep.remote.carried_code import UserCode
+from kdtune.sweep.remote.cluster import allot
 from kdtune.sweep.remote.worker_setup import prepare_process
 
 
@@ -30,6 +32,26 @@ class TrialPlace:
         """Call a function there, and return what it returns."""
         task = _call.options(num_cpus=self.allotment.cpus, num_gpus=self.allotment.gpus)
         return ray.get(task.remote(function, arguments, self.user_code, self.allotment.threads))
+
+
+def on_usable_gpus(
+    allotment: Allotment,
+    resources: Resources,
+    user_code: UserCode,
+    say: Callable[[str], object],
+    *,
+    trials: int | None = None,
+) -> Allotment:
+    """Say which GPU students train on; return the allotment, without GPUs if torch can't use them, and say why."""
+    if not allotment.gpus:
+        return allotment
+    name, why = TrialPlace(allotment, user_code)(gpu_here)
+    if not why:
+        say(f"students train on: {name}")
+        return allotment
+    counted = sum(node.gpus for node in allotment.nodes)
+    say(f"Ray counts {counted:g} GPUs, and torch can't compute on them ({why}): students train on processors")
+    return allot(resources.model_copy(update={"gpus_per_trial": 0.0}), trials=trials)
 
 
 def gpu_here() -> tuple[str, str]:

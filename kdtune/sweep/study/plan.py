@@ -33,10 +33,8 @@ def study_models(plan: Plan) -> tuple[StudyModel, ...]:
     for seed in study.seed_list:
         for role, architecture in plan.architectures:
             model_id = f"{baseline_id(role, architecture)}-s{seed}"
-            job = replace(
-                plan.baseline_job(role, architecture),
-                seed=_seed(plan, model_id),
-                view_seed=_seed(plan, f"views of {model_id}"),
+            job = plan.baseline_job(role, architecture).with_seeds(
+                _seed(plan, model_id), _seed(plan, f"views of {model_id}")
             )
             config = {**job.flat(), "study_seed": seed}
             models.append(StudyModel(model_id, role, job, config, seed))

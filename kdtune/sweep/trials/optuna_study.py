@@ -28,6 +28,7 @@ from kdtune.space.reading import Space
 from kdtune.space.trials import combinations, given
 from kdtune.sweep.trials.history import BoundedHistory
 from kdtune.sweep.trials.journal import LIST_KEY, Journal
+from kdtune.sweep.trials.known import KnowingSampler
 from kdtune.sweep.trials.sampling import TrialSampler
 
 STARTUP_TRIALS = 10
@@ -83,12 +84,22 @@ def _opened(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
 _journals: WeakKeyDictionary[optuna.Study, Journal] = WeakKeyDictionary()
 
 
-def make_sampler(space: Space, number: int) -> BaseSampler:
+def make_sampler(space: Space, number: int, seen: optuna.Study | None = None) -> BaseSampler:
     """Return the sampler that proposes the trial with this number: as the space says it, or as it is enqueued.
 
     Each trial gets a new sampler that depends only on the seed, the number and the study's history, so that a sweep
     that was killed and resumed proposes what an uninterrupted one would have proposed.
+
+    Args:
+        space: searched.
+        number: of the trial.
+        seen: the study with known trials (see `with_known`), where there are any.
     """
+    base = _trial_sampler(space, number)
+    return base if seen is None else KnowingSampler(base, seen)
+
+
+def _trial_sampler(space: Space, number: int) -> BaseSampler:
     seed = derive_seed(space.seed, "sampler", number) % 2**32
     told = given(space.enqueue[number], space.pairs) if number < len(space.enqueue) else {}
     finite = combinations(space.pairs, space.search) or []
@@ -173,9 +184,9 @@ def _trial(study: optuna.Study, number: int) -> optuna.Trial:
     )
 
 
-def ask(study: optuna.Study, space: Space, number: int) -> optuna.Trial:
-    """Return a new trial of the study, which has `number` trials so far."""
-    study.sampler = make_sampler(space, number)
+def ask(study: optuna.Study, space: Space, number: int, seen: optuna.Study | None = None) -> optuna.Trial:
+    """Return a new trial of the study, which has `number` trials so far; `seen` as for `make_sampler`."""
+    study.sampler = make_sampler(space, number, seen)
     return study.ask()
 
 
@@ -191,7 +202,7 @@ def is_told(study: optuna.Study, number: int) -> bool:
     return study.get_trials(deepcopy=False)[number].state.is_finished()
 
 
-def take_up(study: optuna.Study, space: Space, number: int) -> optuna.Trial:
+def take_up(study: optuna.Study, space: Space, number: int, seen: optuna.Study | None = None) -> optuna.Trial:
     """Return an unfinished trial, to be run (again) under its own number with its own parameters.
 
     One that the study knows as finished is trained anew with the parameters that it had.
@@ -201,7 +212,7 @@ def take_up(study: optuna.Study, space: Space, number: int) -> optuna.Trial:
     """
     if is_told(study, number):
         return cast(optuna.Trial, study.trials[number])  # it suggests what it holds
-    study.sampler = make_sampler(space, number)
+    study.sampler = make_sampler(space, number, seen)
     trial = _trial(study, number)
     known = study.trials[number]
     for name, distribution in known.distributions.items():

@@ -5,21 +5,33 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import optuna
+from optuna.trial import FrozenTrial
 
 from kdtune.runs.paths import RunFiles, trial_id
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials import optuna_study
 from kdtune.sweep.trials.cohorts import group
+from kdtune.sweep.trials.known import with_known
 from kdtune.sweep.trials.proposal import Proposal, ProposedStudent
 
 
 class ProposalQueue:
-    """Draws trials from the study, block by block, and forms cohorts within a block."""
+    """Draws trials from the study, block by block, and forms cohorts within a block.
 
-    def __init__(self, plan: Plan, files: RunFiles, study: optuna.Study) -> None:
+    Args:
+        plan: of the sweep.
+        files: of the run.
+        study: of the run.
+        known: trials of another run that the sampler knows.
+    """
+
+    def __init__(
+        self, plan: Plan, files: RunFiles, study: optuna.Study, known: Sequence[FrozenTrial] = ()
+    ) -> None:
         self._plan = plan
         self._files = files
         self._study = study
+        self._seen = with_known(study, known) if known else None
         self._unfinished = optuna_study.unfinished(study)
         self._begun = len(study.get_trials(deepcopy=False))
         self._waiting: list[Proposal] = []
@@ -94,11 +106,11 @@ class ProposalQueue:
 
         # Each trial has its own sampler, so each is drawn before the next is asked for.
         for number in [n for n in self._unfinished if n < end]:
-            draw(optuna_study.take_up(self._study, self._plan.space, number))
+            draw(optuna_study.take_up(self._study, self._plan.space, number, self._seen))
         self._unfinished = [n for n in self._unfinished if n >= end]
         budget = self._plan.space.budget.trials
         while self._begun < (end if budget is None else min(end, budget)):
-            draw(optuna_study.ask(self._study, self._plan.space, self._begun))
+            draw(optuna_study.ask(self._study, self._plan.space, self._begun, self._seen))
             self._begun += 1
         proposals = []
         for signature, numbers in group((n, s.job) for n, s in students.items()):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
+from optuna.trial import FrozenTrial
 
 from kdtune.distill.device_errors import OUT_OF_MEMORY
 from kdtune.errors import DiskError
@@ -39,6 +40,7 @@ class TrialManager:
 
     Args:
         references: final counts of teachers and non-distilled students, by pair.
+        known: trials of another run that the sampler knows.
         stopping: returns whether the sweep was asked to stop: then nothing new is proposed, and trials are interrupted.
         clock: counts the minutes of the budget, from now on.
 
@@ -55,6 +57,7 @@ class TrialManager:
         study: optuna.Study,
         references: Mapping[str, References],
         *,
+        known: Sequence[FrozenTrial] = (),
         stopping: Callable[[], bool],
         clock: WorkClock,
     ) -> None:
@@ -67,7 +70,7 @@ class TrialManager:
         self._clock = clock
         self._begun = clock.now()
         self._away = clock.away()
-        self._queue = ProposalQueue(plan, files, study)
+        self._queue = ProposalQueue(plan, files, study, known)
         self.broken: OSError | None = None
         self._retention = CheckpointRetention(plan.space.keep, files)
         self._early_stopper = EarlyStopper(plan)

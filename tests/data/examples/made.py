@@ -45,5 +45,6 @@ def same(first: Any, second: Any) -> bool:
         torch.equal(first.inputs, second.inputs)
         and torch.equal(first.labels, second.labels)
         and set(first.groups) == set(second.groups)
+        and first.ids == second.ids
         and all(torch.equal(codes, second.groups[name]) for name, codes in first.groups.items())
     )

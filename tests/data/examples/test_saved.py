@@ -37,11 +37,19 @@ def test_it_is_the_same_when_it_is_read_again(x: Any, tmp_path: Path) -> None:
 
 def test_a_change_is_refused(tmp_path: Path) -> None:
     folder = save(from_arrays(NUMBERS, Y, **CUT), tmp_path / "data")
-    content = bytearray((folder / "train.safetensors").read_bytes())
-    content[-1] ^= 1
-    (folder / "train.safetensors").write_bytes(content)
-    with pytest.raises(DataError, match="damaged: its examples are not those that were saved"):
-        load("saved", path=str(folder))
+    whole = (folder / "train.safetensors").read_bytes()
+    size = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + size])
+    for name, at in (("inputs", -1), ("ids", 2), ("ids", 0)):
+        content = bytearray(whole)
+        start, end = (8 + size + offset for offset in header[name]["data_offsets"])
+        content[start + at if at >= 0 else end + at] ^= 1
+        (folder / "train.safetensors").write_bytes(content)
+        told = (
+            "damaged" if (name, at) == ("ids", 0) else "damaged: its examples are not those that were saved"
+        )
+        with pytest.raises(DataError, match=told):
+            load("saved", path=str(folder))
     record = json.loads((folder / "data.json").read_text())
     del record["classes"]
     (folder / "data.json").write_text(json.dumps(record))

@@ -91,6 +91,16 @@ def test_truncated_missing_and_foreign_files(tmp_path) -> None:
         load("cifar10", path=str(folder))
 
 
+@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("version", ["binary", "python"])
+def test_a_test_file_that_is_missing_is_found_at_the_start(tmp_path, name, version) -> None:
+    folder = write(tmp_path, name) if version == "binary" else write_python(tmp_path, name, pickle.dumps)
+    [file] = folder.glob("test*")
+    file.unlink()
+    with pytest.raises(DataError, match=rf"{file.name}: missing: put "):
+        load(name, path=str(folder), validation=0.25)
+
+
 PYTHON = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
 ARCHIVES = {"cifar10": "cifar-10-python.tar.gz", "cifar100": "cifar-100-python.tar.gz"}
 

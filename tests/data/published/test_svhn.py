@@ -59,6 +59,12 @@ def test_what_is_wrong_with_a_file(root) -> None:
         load("svhn", path=str(root))
 
 
+def test_a_test_file_that_is_missing_is_found_at_the_start(root) -> None:
+    (root / "test_32x32.mat").unlink()
+    with pytest.raises(DataError, match=r"test_32x32\.mat: missing: put "):
+        load("svhn", path=str(root))
+
+
 def test_a_training_on_it(root, train_once) -> None:
     train_once(load("svhn", path=str(root), validation=0.25), "resnet8", "lenet5")
 

@@ -28,7 +28,8 @@ from kdtune.runs.reader import Run, open_run
 def test_every_member_has_a_folder_and_the_tables_name_it(exported: tuple[Path, Any], small_run: Run) -> None:
     out, _ = exported
     front = set(small_run.front().index)
-    assert {path.parent.name for path in out.glob("*/config.json")} == front
+    baselines = {f"nds-{json.loads(small_run.files.config(name).read_text())['student']}" for name in front}
+    assert {path.parent.name for path in out.glob("*/config.json")} == front | baselines
     table = pandas.read_csv(out / "front.csv")
     assert set(table[table["role"] == "student"]["id"]) == front
     assert set(table["role"]) == {"student", "teacher", "nds"}
@@ -44,6 +45,21 @@ def test_every_member_has_a_folder_and_the_tables_name_it(exported: tuple[Path, 
         assert (out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert "<svg" in (out / "figures" / f"{name}.svg").read_text()
     assert oct(out.stat().st_mode)[-3:] == "755"
+
+
+def test_the_same_network_without_a_teacher_can_be_loaded_too(exported: tuple[Path, Any]) -> None:
+    out, findings = exported
+    for baseline in (model for model in findings.baselines if model.role == "nds"):
+        student = kdtune.load_student(out / baseline.id)
+        assert (student.config["role"], student.config["teacher"], student.config["distillation"]) == (
+            "nds",
+            None,
+            None,
+        )
+        assert student.metrics["test"]["values"]["accuracy"] == baseline.value("accuracy")
+        card = (out / baseline.id / "README.md").read_text()
+        assert "trained without a teacher" in card
+        assert "Loss: cross-entropy." in card
 
 
 FRESH = """
@@ -337,7 +353,8 @@ def test_a_damaged_member_can_be_left_out_by_a_pick(run_copy: Run, tmp_path: Pat
     without = [trial for trial in run_copy.front().index if not run_copy.files.checkpoint(trial).exists()]
     assert without
     out, findings = run_export(ExportRequest(run=run_copy.path, out=tmp_path / "out", pick=[kept]))
-    assert {path.parent.name for path in out.glob("*/config.json")} == {kept}
+    beside = "nds-" + json.loads(run_copy.files.config(kept).read_text())["student"]
+    assert {path.parent.name for path in out.glob("*/config.json")} == {kept, beside}
     assert any(without[0] in note for note in findings.notes)
 
 

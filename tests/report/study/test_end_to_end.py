@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+import kdtune
 from kdtune.errors import RunError
 from kdtune.report.study.command import report_study
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
-from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
 
 SPACE: dict[str, Any] = {
@@ -36,10 +36,11 @@ SPACE: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def study(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    files = RunFiles(tmp_path_factory.mktemp("runs") / "tiny")
-    run_sweep(SweepRequest(files, parse_space(SPACE, "space"), kind="study"))
-    report_study(files.root)
-    return files.root
+    studied = kdtune.study(SPACE, name="tiny", directory=tmp_path_factory.mktemp("runs"), progress=False)
+    assert studied.path == studied.run.path / "study"
+    assert studied.record["settings"]["temperatures"] == [1, 4, 10]
+    assert len(studied.record["models"]) == 10
+    return studied.run.path
 
 
 def test_the_run_is_in_a_runs_form(study: Path) -> None:

@@ -1,19 +1,20 @@
 """What is drawn with its doubt: groups, classes, fronts; and two students side by side."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kdtune.fairness import Counts, class_bias
-from kdtune.runs.comparison.resolution import Difference, Resolution, Versus
+from kdtune.runs.comparison.resolution import Difference, Resolution, Versus, rounded_up
 from kdtune.runs.records import ALL
 from kdtune.runs.summary import Doubt
 from tests.tui.charts.test_charts import WORLDS, frame_of, reports_of
 from tui.charts.beside import beside
 from tui.charts.classes.accuracy_map import class_map
 from tui.charts.classes.bias_curves import bias_curves
-from tui.charts.doubt import front_steps, interval
+from tui.charts.doubt import front_steps, interval, resolution_wish
 from tui.charts.frame import Frame
 from tui.charts.front.members import front_table
 from tui.charts.front.scatter import front
@@ -300,3 +301,14 @@ def test_since_when_a_gap_is_more_than_chance(sure: str, since: int | None) -> N
     assert gap_curve(frame).note == (f"EOD above chance since epoch {since}" if since else "")
     both = beside(gap_curve)(frame).note
     assert both == (f"t0003: EOD above chance since epoch {since}" if since else "")
+
+
+@pytest.mark.parametrize("done", [1, 7, 8, 9, 17, 24])
+def test_a_front_is_compared_at_the_level_at_which_status_compares_it(done: int) -> None:
+    world = Synthetic(trials=done, epochs=2, classes=3)
+    frame = replace(frame_of(world, 90, 30), run=Path("run"))
+    wish = resolution_wish(frame)
+    assert wish is not None
+    (question,) = wish.questions()
+    baselines, ended = len(frame.store.baselines), frame.store.counts()["done"]
+    assert rounded_up(question.done + baselines) == rounded_up(ended + baselines)

@@ -118,3 +118,26 @@ def test_a_new_measure_in_mid_run_keeps_the_old_values(world) -> None:
     assert (store.series("t0003", "accuracy") == before).all()
     assert store.series("t0012", "new7")[-1] == 0.5
     assert np.isnan(store.series("t0003", "new7")).all()
+
+
+def test_a_trial_of_many_epochs_takes_memory_as_it_reports() -> None:
+    world = Synthetic(trials=1, epochs=2, classes=2, exact=False)
+    store = Store(world.record)
+    trial = {
+        "t": 1.0,
+        "kind": "trial",
+        "id": "t0000",
+        "model": "student",
+        "epochs": 10**6,
+        "state": "running",
+    }
+    store.apply([{**trial, "config": world.config(0)}])
+    for epoch in range(1, 1001):
+        values = {"accuracy": epoch / 1000, **({"eod": 0.5} if epoch > 500 else {})}
+        store.apply(
+            [{"t": 2.0, "kind": "report", "id": "t0000", "epoch": epoch, "seconds": 1.0, "values": values}]
+        )
+        assert len(store._series["t0000"]) <= max(256, 2 * epoch)
+    assert store.series("t0000", "accuracy").tolist() == [k / 1000 for k in range(1, 1001)]
+    assert np.isnan(store.series("t0000", "eod")[:500]).all()
+    assert (store.series("t0000", "eod")[500:] == 0.5).all()

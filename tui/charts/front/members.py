@@ -72,7 +72,10 @@ def _made(frame: Frame, member: str, names: list[str]) -> str:
 def _remarks(frame: Frame) -> list[str]:
     """Return what is to be said below the members: what is beyond noise, and what else chooses others."""
     store = frame.store
-    found = [] if frame.resolution is None else [conclusion(frame.resolution, store.record.objectives)]
+    if frame.resolution is not None:
+        found = [conclusion(frame.resolution, store.record.objectives)]
+    else:
+        found = ["… comparing the members with each other and with the baselines"] if frame.run else []
     others = store.other_front
     if others != store.front:
         hidden = len(others - store.front)

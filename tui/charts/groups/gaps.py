@@ -12,7 +12,7 @@ from kdtune.runs.summary import GAPS
 
 from ...background.questions import DoubtOf, Wish
 from ...drawing.canvas import Canvas
-from ...drawing.plot import Plot, legend
+from ...drawing.plot import Plot, legend, off_axis
 from ...drawing.raster import Scale
 from ...drawing.text import fit, number, short, width
 from ...state.view import CENTRE, EPOCH
@@ -136,7 +136,7 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     pool = np.concatenate([line, low, high, chance, *beside, np.array([value for _, value in guides])])
     log = "gap_curve" in frame.view.log
     scale, beyond = Scale.robust(pool, log=log, margin=0.05)
-    label = f"{short(name)}  ↓ better" + (f"  ({beyond} values off the axis)" if beyond else "")
+    label = f"{short(name)}  ↓ better" + (f"  {off_axis(beyond)}" if beyond else "")
     plot = Plot(
         canvas,
         glyphs,

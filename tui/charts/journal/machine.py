@@ -48,6 +48,8 @@ def _meters(frame: Frame, canvas: Canvas) -> int:
     for k, gpu in enumerate(found.gpus):
         rows.append((f"GPU {k}", gpu.used, f"{gpu.used:.0%} {plain(gpu.name)}"))
         said = f"{gpu.memory_used / _GIB:.1f} of {gpu.memory / _GIB:.1f} GiB"
+        if gpu.processes:
+            said += f", {gpu.processes} process{'' if gpu.processes == 1 else 'es'}"
         rows.append(("  memory", gpu.memory_used / max(1, gpu.memory), said))
     for y, (label, share, said) in enumerate(rows):
         size = max(0, min(30, canvas.width - _LABEL - 30))

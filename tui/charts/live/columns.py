@@ -56,7 +56,8 @@ def columns(frame: Frame) -> list[Column]:
     """Return the columns of the table of trials that fit, in its order; the least important are left out."""
     store = frame.store
     offers: Offers = [(50 + k, _objective(frame, name)) for k, name in enumerate(store.record.objectives)]
-    most = max((model.epochs for model in (*store.baselines, *store.trials[:1])), default=0)
+    few = (*store.baselines, *store.trials[:1], *store.trials[-1:])
+    most = max((model.epochs for model in few), default=0)
     offers.append((45, Column("epoch", "epoch", max(5, 2 * len(str(most)) + 1))))
     settings = [name for name in store.settings if name != "pair"]
     offers += [(30 + k, _setting(frame, name)) for k, name in enumerate(settings[:2])]

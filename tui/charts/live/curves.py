@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...drawing.canvas import Canvas
-from ...drawing.plot import Plot, legend
+from ...drawing.plot import Plot, legend, off_axis
 from ...drawing.raster import Scale
 from ...drawing.text import fit, number, short
 from ...state.view import CENTRE, EPOCH
@@ -98,7 +98,7 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
         y,
         box=(0, top, canvas.width - 2, height),
         x_label="epoch",
-        y_label=f"{name}  {arrow}" + (f"  ({beyond:,} values off the axis)" if beyond else ""),
+        y_label=f"{name}  {arrow}" + (f"  {off_axis(beyond)}" if beyond else ""),
         whole_x=True,
         zoom=view.zoom.get(EPOCH),
     )

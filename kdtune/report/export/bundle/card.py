@@ -80,15 +80,20 @@ def _metadata(member: ModelFindings, config: Mapping[str, Any], task: str) -> di
 
 
 def _what(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -> str:
-    distillation = config["distillation"]
+    soft = config["distillation"]
+    taught = "trained without a teacher" if soft is None else f"distilled from a {markdown(soft['teacher'])}"
     front = markdown(" and ".join(measure_name(o) for o in findings.objectives))
     useless = findings.recommendation.unusable.get(member.id, "")
     seeds = f", each with up to {findings.seeds + 1} seeds" if findings.seeds else ""
+    chosen = (
+        "The distilled students of the run are compared with it; it was not chosen among several"
+        if soft is None
+        else f"It was chosen on validation, by {front}, among {len(findings.trials)} students{seeds}"
+    )
     return (
-        f"A {markdown(config['architecture'])} with {config['parameters']:,} weights, distilled from a "
-        f"{markdown(distillation['teacher'])} on {markdown(config['data']['name'])} ({len(config['classes'])} classes: "
-        f"{_listed(config['classes'])}). It was chosen on validation, by {front}, among "
-        f"{len(findings.trials)} students{seeds}." + (f" **It {useless}: do not use it.**" if useless else "")
+        f"A {markdown(config['architecture'])} with {config['parameters']:,} weights, {taught} on "
+        f"{markdown(config['data']['name'])} ({len(config['classes'])} classes: {_listed(config['classes'])}). "
+        f"{chosen}." + (f" **It {useless}: do not use it.**" if useless else "")
     )
 
 
@@ -115,12 +120,13 @@ def _measured(member: ModelFindings, findings: Findings) -> str:
             [name + mark, number(member.value(name, "validation")), number(member.value(name)), interval]
         )
     n = findings.n
+    chosen = "The student was chosen by its values on validation; t" if member.role == "student" else "T"
     text = _table(
         ["measure", f"validation (n = {n['validation']:,})", f"test (n = {n['test']:,})", "95 % on test"],
         rows,
     )
     return (
-        f"{text}\n\nThe student was chosen by its values on validation; the test split was opened once, afterwards. "
+        f"{text}\n\n{chosen}he test split was opened once, afterwards. "
         "All values are those of one trained model with one seed."
         + (" `metrics.json` has the values of other seeds under `replicates`." if member.replicates else "")
     )
@@ -175,18 +181,27 @@ def _by_class(member: ModelFindings) -> str:
 
 
 def _training(config: Mapping[str, Any]) -> str:
-    distillation, training = config["distillation"], config["training"]
-    t2 = " T²" if distillation["scale_by_t2"] else ""
+    soft, training = config["distillation"], config["training"]
+    teacher = "" if soft is None else f", teacher's weights `{config['teacher']['sha256']}`"
     settings = ", ".join(
         f"{name} {setting(value)}" for name, value in training.items() if name != "milestones"
     )
     return (
-        f"Loss: α{t2} KL(teacher ‖ student at T) + (1 − α) cross-entropy, with T = "
-        f"{distillation['temperature']:.3g} and "
-        f"α = {distillation['alpha']:.3g}. {settings}; seed {config['seed']}. Data fingerprint "
-        f"`{config['data']['fingerprint']}`, teacher's weights `{config['teacher']['sha256']}`; kdtune "
-        f"{config['kdtune']}."
+        f"{_loss(soft)} {settings}; seed {config['seed']}. Data fingerprint `{config['data']['fingerprint']}`"
+        f"{teacher}; kdtune {config['kdtune']}."
     )
+
+
+def _loss(soft: Mapping[str, Any] | None) -> str:
+    """Say what a model was trained with, from what its configuration keeps of its distillation."""
+    if soft is None:
+        return "Loss: cross-entropy."
+    at = f"T = {soft['temperature']:.3g} and α = {soft['alpha']:.3g}"
+    if soft["loss"] == "kd":
+        t2 = " T²" if soft["scale_by_t2"] else ""
+        return f"Loss: α{t2} KL(teacher ‖ student at T) + (1 − α) cross-entropy, with {at}."
+    own = "".join(f", {markdown(name)} {setting(value)}" for name, value in soft["settings"].items())
+    return f"Loss: {markdown(soft['loss'])}, with {at}{own}."
 
 
 def markdown(text: object) -> str:

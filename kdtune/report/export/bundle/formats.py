@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,10 +15,19 @@ import torch
 from torch import Tensor
 
 from kdtune.errors import InputError
+from kdtune.files import dumps
+from kdtune.report.export.bundle.graph import Graph, graph_of
 from kdtune.report.export.bundle.writing import ExportError, write_pretty
-from kdtune.student.student import Student, views_of
+from kdtune.student.student import Student
 
 TORCH_FILE, ONNX_FILE, FORMATS = "model.pt2", "model.onnx", "formats.json"
+ABOUT = "kdtune"
+"""Under this name the file itself says what its input and output are, as JSON: in ONNX's metadata, and among the extra
+files of a torch.export program."""
+
+Run = Callable[[Tensor], np.ndarray]
+"""Returns logits, given raw inputs."""
+
 TOLERANCE = 1e-3
 """Largest difference of logits, relative to the largest logit: other kernels add in another order."""
 
@@ -36,15 +45,26 @@ def check_formats(*, onnx: bool) -> None:
 def write_formats(folder: Path, student: Student, inputs: Tensor, *, torch_export: bool, onnx: bool) -> None:
     """Write the formats asked for into a student's folder, and compare their answers on raw inputs with its own.
 
+    They read raw input: what is arithmetic of the preparation is part of the graph, and the file says what its input is
+    (see `graph_of`).
+
     Raises:
         ExportError: a format can't be written, or gives other answers.
     """
-    prepared = views_of(inputs, student.config).plain(slice(None))
+    graph = graph_of(student)
+    raw = graph.raw(inputs)
     expected = student.logits(inputs).numpy()
-    module = student.module.eval()
-    example = torch.zeros_like(prepared[:2])  # it is stored in the file, where nobody's data belong
+    about = {
+        "input": graph.described,
+        "output": {
+            "name": "logits",
+            "dtype": "float32",
+            "shape": ["batch", len(student.classes)],
+            "classes": list(student.classes),
+        },
+    }
     found: dict[str, Any] = {}
-    jobs: list[tuple[bool, str, Callable[..., Callable[[Tensor], np.ndarray]]]] = [
+    jobs: list[tuple[bool, str, Callable[[Path, Graph, Mapping[str, Any]], Run]]] = [
         (torch_export, TORCH_FILE, _torch_program),
         (onnx, ONNX_FILE, _onnx_program),
     ]
@@ -53,8 +73,8 @@ def write_formats(folder: Path, student: Student, inputs: Tensor, *, torch_expor
             continue
         try:
             with _quiet():
-                run = write(folder / name, module, example)
-                logits = np.concatenate([run(block) for block in torch.split(prepared, _BATCH)])
+                run = write(folder / name, graph, about)
+                logits = np.concatenate([run(block) for block in torch.split(raw, _BATCH)])
         except ExportError:
             raise
         except Exception as error:
@@ -64,21 +84,7 @@ def write_formats(folder: Path, student: Student, inputs: Tensor, *, torch_expor
             ) from None
         found[name] = _compared(folder.name, name, expected, logits)
     if found:
-        shape = ["batch", *student.config["input_shape"]]
-        normalisation = student.config["normalisation"]
-        write_pretty(
-            folder / FORMATS,
-            {
-                "input": {
-                    "name": "input",
-                    "dtype": "float32",
-                    "shape": shape,
-                    "normalisation": normalisation,
-                },
-                "output": {"name": "logits", "dtype": "float32", "shape": ["batch", len(student.classes)]},
-                "compared": found,
-            },
-        )
+        write_pretty(folder / FORMATS, {**about, "compared": found})
 
 
 def _compared(student: str, name: str, expected: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
@@ -93,27 +99,28 @@ def _compared(student: str, name: str, expected: np.ndarray, logits: np.ndarray)
     return {"examples": len(expected), "largest_logit_difference": off, "answers_changed": changed}
 
 
-def _torch_program(path: Path, module: torch.nn.Module, example: Tensor) -> Callable[[Tensor], np.ndarray]:
+def _torch_program(path: Path, graph: Graph, about: Mapping[str, Any]) -> Run:
     batch = torch.export.Dim("batch")
-    program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
-    torch.export.save(program, path)
+    program = torch.export.export(graph, (graph.example,), dynamic_shapes=({0: batch},))
+    torch.export.save(program, path, extra_files={ABOUT: dumps(about)})
     # torch.export.load unpickles. It reads only this file, which the line above wrote.
     again = torch.export.load(path).module()
     return lambda block: np.asarray(again(block).detach().numpy())
 
 
-def _onnx_program(path: Path, module: torch.nn.Module, example: Tensor) -> Callable[[Tensor], np.ndarray]:
-    torch.onnx.export(
-        module,
-        (example,),
-        path,
+def _onnx_program(path: Path, graph: Graph, about: Mapping[str, Any]) -> Run:
+    program = torch.onnx.export(
+        graph,
+        (graph.example,),
         dynamo=True,
-        external_data=False,
         input_names=["input"],
         output_names=["logits"],
         dynamic_shapes=({0: torch.export.Dim("batch")},),
         verbose=False,
     )
+    assert program is not None
+    program.model.metadata_props[ABOUT] = dumps(about)
+    program.save(path, external_data=False)
     session = import_module("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return lambda block: np.asarray(session.run(["logits"], {"input": block.numpy()})[0])
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from kdtune.data.dataset import Dataset
-from kdtune.distill.config import TrainConfig
 from kdtune.distill.evaluate import count_all
 from kdtune.distill.weights.module import file_of
 from kdtune.distill.weights.state import saved_state
@@ -38,21 +37,19 @@ class ExportError(KdtuneError):
 
 @dataclass(frozen=True, eq=False)
 class Provenance:
-    """Where a student comes from: its run, its data, and the SHA-256 of its teacher's weights."""
+    """Where a student comes from: its run, its data, and the SHA-256 of its teacher's weights, if it has a teacher."""
 
     run: Run
     dataset: Dataset
-    teacher_sha256: str
+    teacher_sha256: str | None
     version: str
-
-
-_TRAINING = tuple(item.name for item in fields(TrainConfig))
 
 
 def config_of(trained: Trained, origin: Provenance, weights: bytes, parameters: int) -> dict[str, Any]:
     """Return the content of a student's `config.json`."""
-    config, record, normalisation = trained.config, origin.run.record, origin.dataset.normalisation
-    library, file = record.models.get(trained.architecture), file_of(trained.job)
+    record, normalisation, job = origin.run.record, origin.dataset.normalisation, trained.job
+    soft = job.distillation
+    library, file = record.models.get(trained.architecture), file_of(job)
     own_input, preprocessing = None, origin.dataset.preprocessing
     if (tokenizer := preprocessing.get("tokenizer")) is not None:
         preprocessing = {
@@ -69,6 +66,7 @@ def config_of(trained: Trained, origin: Provenance, weights: bytes, parameters: 
         "kind": KIND,
         "kdtune": origin.version,
         "id": trained.id,
+        "role": trained.role,
         "run": origin.run.name,
         "architecture": trained.architecture,
         "library": None if library is None else {**library, "source": ""},
@@ -81,11 +79,12 @@ def config_of(trained: Trained, origin: Provenance, weights: bytes, parameters: 
         if normalisation is None
         else {"mean": list(normalisation.mean), "std": list(normalisation.std)},
         "preprocessing": preprocessing,
-        "distillation": {key: config[key] for key in ("teacher", "temperature", "alpha", "scale_by_t2")},
-        "training": {key: config[key] for key in _TRAINING},
-        "seed": config["seed"],
-        "view_seed": config["view_seed"],
-        "teacher": {"architecture": config["teacher"], "sha256": origin.teacher_sha256},
+        "targets": origin.dataset.targets,
+        "distillation": None if soft is None else asdict(soft),
+        "training": asdict(job.train),
+        "seed": job.seed,
+        "view_seed": job.view_seed,
+        "teacher": None if soft is None else {"architecture": soft.teacher, "sha256": origin.teacher_sha256},
         "data": {"name": record.dataset["name"], "fingerprint": record.dataset["fingerprint"]},
         "weights": {"file": WEIGHTS, "sha256": digest(weights)},
     }

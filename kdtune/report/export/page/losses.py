@@ -60,12 +60,15 @@ def of_groups(findings: Findings, model: ModelFindings, attribute: str) -> list[
 
 
 def _beyond_equal_rates(numbers: Any, attribute: str) -> list[str]:
-    """Say whether these differences are more than a model with equal rates in all groups would show."""
+    """Say whether these differences are more than equal true and false positive rates in all groups would show."""
     value, high = numbers["eod"]["value"], numbers["eod"]["chance"]["exceeded_once_in_20"]
     if math.isnan(value) or math.isnan(high):
         return []
     size = f"The EOD over {attribute}, {points(value)}, is"
-    most = f"a model with equal rates in all groups shows up to {points(high)} in 95 of 100 data sets of these sizes"
+    most = (
+        f"a model with equal true and false positive rates in all groups shows up to {points(high)} in 95 of 100 data "
+        "sets of these sizes"
+    )
     return [f"{size} beyond noise: {most}." if value > high else f"{size} within noise: {most}."]
 
 

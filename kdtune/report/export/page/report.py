@@ -14,7 +14,7 @@ from kdtune.report.export.page.losses import (
     of_groups,
     ratios_in_words,
 )
-from kdtune.report.export.page.sentences import bound, front_in_words, opening
+from kdtune.report.export.page.sentences import bound, front_in_words, opening, points_in_words
 from kdtune.report.export.results.findings import Findings
 from kdtune.text import file_name
 
@@ -40,11 +40,15 @@ def page(findings: Findings, pictures: Sequence[Picture], groups: "pandas.DataFr
         opening=opening(findings),
         focus=findings.focus.id,
         pictures={picture.name: picture for picture in pictures},
-        kinds=["baseline" if model.role != "student" else "" for model in findings.models],
+        kinds=[
+            "baseline" if model.role != "student" else "" for model in (*findings.models, *findings.points)
+        ],
         versus=tables.versus_table(findings),
         advice=_advice(findings),
         front_words=front_in_words(findings),
         front=tables.front_table(findings),
+        points=points_in_words(findings),
+        settings=tables.settings_table(findings),
         costs=tables.cost_table(findings),
         attributes=[_attribute(findings, pictures, name) for name in attributes],
         calibration=tables.calibration_table(findings, "") if not attributes else None,

@@ -10,13 +10,14 @@ from kdtune.report.export.labels import (
     is_share,
     measure_name,
     percent,
+    short,
     with_unit,
 )
 from kdtune.report.export.page.losses import losses
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.recommendation import loses_in
 from kdtune.runs.comparison.resolution import Versus
-from kdtune.runs.objectives import Objective
+from kdtune.runs.objectives import Objective, objective_of
 from kdtune.runs.summary import GAPS
 
 _OF_EVERY_SEARCH = {
@@ -82,10 +83,16 @@ def _answer(findings: Findings) -> str:
         measures = listed([measure_name(o) for o in judged], "or")
         return (
             f"{who} on the front {not_better} than {NDS} beyond noise, in {measures}, on {n:,} test examples.{but} "
-            "These results give no reason to ship a distilled student instead of that network."
+            f"These results give no reason to ship a distilled student instead of that network{_folders(findings)}."
         )
     why = "; ".join(f"{name} {reason}" for name, reason in found.unusable.items())
     return f"No student on the front can be recommended: {why}."
+
+
+def _folders(findings: Findings) -> str:
+    """Name the folders of the networks that were trained without a teacher, if they have any."""
+    named = [model.id for model in findings.baselines if model.exported]
+    return f" (folder {listed(named, 'or')})" if named else ""
 
 
 def _beyond_noise(findings: Findings, role: str, *, better: bool) -> list[str]:
@@ -184,8 +191,8 @@ def _range(findings: Findings, objective: Objective) -> str:
     chance = chance_of(findings.focus, objective)
     if chance is not None:
         text += (
-            f" A model with equal rates in all groups would show {bare(chance[0], objective)} on average, and up to "
-            f"{bare(chance[1], objective)} in 95 of 100 data sets of these sizes."
+            f" A model with equal true and false positive rates in all groups would show {bare(chance[0], objective)} "
+            f"on average, and up to {bare(chance[1], objective)} in 95 of 100 data sets of these sizes."
         )
     return text
 
@@ -211,6 +218,20 @@ def front_in_words(findings: Findings) -> str:
         f"{of} on the Pareto front of {names}: by the values that the search chooses by on {examples}, no other "
         f"student{among} is better in one of these without being worse in another."
     )
+
+
+def points_in_words(findings: Findings) -> list[str]:
+    """Say what stands beside the models without being one, and what these points need."""
+    if not findings.points:
+        return []
+    first = findings.points[0].config
+    gap = measure_name(objective_of(findings.record, first["objective"]))
+    return [
+        f"Reference points, not students of this search: {listed([short(p) for p in findings.points])}. There, "
+        f"fairlearn's ThresholdOptimizer decides for {NDS}, by a threshold for each group, chosen so that "
+        f"{gap} vanishes on validation. It needs to know everybody's {first['attribute']} when it decides, and draws "
+        "some decisions by lot."
+    ]
 
 
 def bound(constraint: Constraint) -> str:

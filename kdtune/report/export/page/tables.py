@@ -18,7 +18,7 @@ from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.comparison.resolution import Difference
 from kdtune.runs.objectives import Objective, objective_of
-from kdtune.runs.summary import GAPS
+from kdtune.runs.summary import GAPS, telling_settings
 from kdtune.text import byte_size, number, setting, signed
 
 if TYPE_CHECKING:
@@ -35,16 +35,14 @@ MOST_CELLS = 12
 
 
 def front_table(findings: Findings) -> Rows:
-    """Return the objectives of members and baselines on test and validation, and their settings."""
-    settings = [name for name in ("temperature", "alpha") if any(name in m.config for m in findings.members)]
+    """Return the objectives of members and baselines on test and validation."""
     names = list(dict.fromkeys(["accuracy", *(o.name for o in findings.objectives)]))
     objectives = [objective_of(findings.record, name) for name in names]
     heads = ["student"]
     for objective in objectives:
         heads += [f"{heading(objective)}, test", f"{heading(objective)}, validation"]
-    heads += [{"temperature": "T", "alpha": "α"}.get(name, name) for name in settings]
     rows: list[list[Cell]] = []
-    for k, model in enumerate(findings.models):
+    for k, model in enumerate((*findings.models, *findings.points)):
         row: list[Cell] = [_name(findings, model, k)]
         for objective in objectives:
             if objective.measure.need == model.role:
@@ -55,8 +53,23 @@ def front_table(findings: Findings) -> Rows:
                 (bare(model.value(objective.name), objective), _between(model, objective)),
                 bare(searched, objective),
             ]
-        row += [setting(model.config.get(name, "")) for name in settings]
         rows.append(row)
+    return Rows(heads, rows)
+
+
+def settings_table(findings: Findings) -> Rows:
+    """Return what each member was trained with, as far as members differ in it."""
+    settings = [name for name in telling_settings([m.config for m in findings.members]) if name != "pair"]
+    heads = ["student", "pair"]
+    heads += [{"temperature": "T", "alpha": "α"}.get(name, name.replace("_", " ")) for name in settings]
+    rows: list[list[Cell]] = [
+        [
+            member.id,
+            str(member.config.get("pair", "")).replace("->", " → "),
+            *(setting(member.config.get(name, "")) for name in settings),
+        ]
+        for member in findings.members
+    ]
     return Rows(heads, rows)
 
 
@@ -85,7 +98,7 @@ def cost_table(findings: Findings) -> Rows | None:
 def _name(findings: Findings, model: ModelFindings, k: int) -> Cell:
     if k >= len(findings.members):
         return short(model)
-    marks = [str(model.config["pair"]).replace("->", " → ")] if len(findings.record.pairs) > 1 else []
+    marks = []
     if model.id in findings.recommendation.unusable:
         marks.append(findings.recommendation.unusable[model.id])
     if not findings.optimistic[k]:
@@ -175,10 +188,10 @@ def sizes_table(findings: Findings, attribute: str) -> Rows:
         rows.append(row)
     sizes = ", ".join(f"{group['group']} {group['n']:,}" for group in numbers["groups"])
     caption = (
-        f"{attribute} on test: {sizes}. With equal rates: what a model with equal rates in all groups shows on "
-        "average, and up to which value in 95 of 100 data sets of these sizes. The labels themselves differ by "
-        f"{_share(numbers['dpd']['base_rate_gap'])} points (the DPD of a student that is always right). Audits take a "
-        "ratio of selection rates below 0.80 (four fifths) as a sign of adverse impact."
+        f"{attribute} on test: {sizes}. With equal rates: what a model with equal true and false positive rates in all "
+        "groups shows on average, and up to which value in 95 of 100 data sets of these sizes. The labels "
+        f"themselves differ by {_share(numbers['dpd']['base_rate_gap'])} points (the DPD of a student that is always "
+        "right). Audits take a ratio of selection rates below 0.80 (four fifths) as a sign of adverse impact."
     )
     return Rows(heads, rows, caption)
 

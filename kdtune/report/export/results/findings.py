@@ -29,6 +29,7 @@ class Findings:
         comparisons: of each member with its baselines, on test.
         recommendation: which member to ship.
         confusion: see `kdtune.report.export.results.answers.confusion_table`.
+        points: what stands beside members and baselines, though no sweep ships it (see `reference_points`).
         notes: what a reader must know besides the numbers.
         trials: all trials of the run, one per row.
         others: models that further seeds gave and that are not shown, and members that these dominate.
@@ -49,6 +50,7 @@ class Findings:
     confusion: "pandas.DataFrame"
     others: tuple[ModelFindings, ...] = ()
     seeds: int = 0
+    points: tuple[ModelFindings, ...] = ()
     notes: Sequence[str] = field(default_factory=tuple)
 
     @property
@@ -112,6 +114,7 @@ def conclude(
     comparisons: Comparisons,
     confusion: "pandas.DataFrame",
     others: Sequence[ModelFindings] = (),
+    points: Sequence[ModelFindings] = (),
     seeds: int,
     notes: Sequence[str],
 ) -> Findings:
@@ -120,6 +123,7 @@ def conclude(
     Args:
         models: members in the order of the front, and baselines.
         others: models that further seeds gave and that are not on the front.
+        points: reference points beside the models.
     """
     members = tuple(model for model in models if model.role == "student")
     names = [objective.name for objective in objectives]
@@ -149,6 +153,7 @@ def conclude(
         recommendation=recommend(members, comparisons.with_baselines, objectives, record.constraints),
         confusion=confusion,
         others=tuple(others),
+        points=tuple(points),
         seeds=seeds,
         notes=tuple(notes),
     )

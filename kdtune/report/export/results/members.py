@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from kdtune.distill.extras import answers_of
 from kdtune.errors import RunError
-from kdtune.fairness import Counts
+from kdtune.fairness import GAP_QUANTITIES, Counts
 from kdtune.output import narrate
-from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_recorded, evaluate
+from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_recorded, evaluate, evaluate_logits
 from kdtune.report.evaluate.trained import Trained, load_trained
 from kdtune.report.export.front_members import front_states
 from kdtune.report.export.results.by_group import by_group
-from kdtune.report.export.results.calibration import calibration_numbers
-from kdtune.report.export.results.metrics import split_numbers
-from kdtune.runs.objectives import References
+from kdtune.runs.metrics import calibration_numbers, split_numbers
+from kdtune.runs.objectives import References, objective_of, recorded_values
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
-from kdtune.runs.records import ALL
+from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.state import ModelState, RunState
+from kdtune.runs.summary import GAPS
 
 if TYPE_CHECKING:
     import pandas
@@ -34,6 +35,7 @@ class EvaluatedModel:
 
     Attributes:
         searched: measures as the search recorded them.
+        module: None of a teacher that is known by its logits alone.
         moved: number of validation answers that differ from the search, which used another precision or processor.
         source: the run's model that was trained again with another seed to give this one; empty for the run's own.
         on: by split, the data and what the model answered.
@@ -42,7 +44,7 @@ class EvaluatedModel:
 
     trained: Trained
     searched: Mapping[str, float]
-    module: nn.Module
+    module: nn.Module | None
     moved: int
     source: str = ""
     on: dict[str, tuple[SplitData, Evaluated]] = field(default_factory=dict)
@@ -120,21 +122,68 @@ def checked(run: Run, loaded: Sequence[Loaded], validation: SplitData) -> list[E
     """
     models = []
     for trained, values in loaded:
+        if trained.job.logits is not None:
+            models.append(EvaluatedModel(trained, values, None, 0))
+            continue
         module = trained.module(run)
         models.append(EvaluatedModel(trained, values, module, check_recorded(trained, module, validation)))
     return models
 
 
 def evaluate_models(models: Sequence[EvaluatedModel], split: SplitData, run: Run) -> None:
-    """Evaluate models on a split; each student is compared with its teacher and with its architecture without one."""
+    """Evaluate models on a split; each student is compared with its teacher and with its architecture without one.
+
+    A teacher whose logits do not cover the split has no numbers of it.
+    """
     for model in models:
-        model.on[split.name] = (split, evaluate(model.module, split, model.trained.recorded))
-    final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in models}
-    for model in models:
+        evaluated = (
+            evaluate_logits(model.trained, split)
+            if model.module is None
+            else evaluate(model.module, split, model.trained.recorded)
+        )
+        if evaluated is not None:
+            model.on[split.name] = (split, evaluated)
+    answered = [model for model in models if split.name in model.on]
+    final = {model.trained.id: model.on[split.name][1].report.counts[ALL] for model in answered}
+    for model in answered:
         references = references_of(model.trained, final)
-        numbers = split_numbers(model.on[split.name][1].report, references, run.record)
-        numbers["calibration"] = calibration_numbers(split, model.on[split.name][1], run.record.attributes)
+        found = model.on[split.name][1]
+        numbers = report_numbers(found.report, references, run.record)
+        answers = answers_of(split.arrays, found.logits)
+        numbers["calibration"] = calibration_numbers(answers, run.record.attributes)
         model.numbers[split.name] = numbers
+
+
+def report_numbers(report: Report, references: References, record: RunRecord) -> dict[str, Any]:
+    """Return what a report of a run says (see `split_numbers`)."""
+    return split_numbers(
+        report.counts,
+        values=recorded_values(record, report, references),
+        cross_entropy=report.validation_loss,
+        classes=record.classes,
+        attributes=record.attributes,
+        references=references,
+        further_gaps={name: _asked_gaps(record, name) for name in record.attributes},
+    )
+
+
+def _asked_gaps(record: RunRecord, attribute: str) -> list[str]:
+    """Return the gaps over an attribute that are objectives, beside those that are always there."""
+    objectives = [objective_of(record, name) for name in record.objectives]
+    asked = [o.measure.name for o in objectives if o.attribute == attribute and o.group is None]
+    return [name for name in asked if name in GAP_QUANTITIES and name not in GAPS]
+
+
+def with_answers(models: Sequence[EvaluatedModel], test: SplitData, notes: list[str]) -> list[EvaluatedModel]:
+    """Return the models of which it is known what they say of test, and note the others."""
+    for model in models:
+        if test.name not in model.on:
+            notes.append(
+                f"The teacher {model.trained.architecture} is known by its logits, and they do not cover test: what it "
+                "says there is unknown, and no student is compared with it."
+            )
+            narrate(notes[-1])
+    return [model for model in models if test.name in model.on]
 
 
 def references_of(trained: Trained, final: Mapping[str, Counts]) -> References:

@@ -17,7 +17,6 @@ from kdtune.report.evaluate.evaluation import SplitData
 from kdtune.report.evaluate.trained import Trained
 from kdtune.report.export.pick import Choice
 from kdtune.report.export.results.members import EvaluatedModel, checked, references_of
-from kdtune.report.export.results.metrics import spread
 from kdtune.runs.choosing import training_values, values_to_choose_by
 from kdtune.runs.objectives import Objective, front_mask, recorded_values
 from kdtune.runs.reader import Run, is_feasible, objective_values
@@ -45,7 +44,7 @@ def train_again(
     sources = [
         Source(m.trained.id, m.trained.role, m.trained.job, safetensors.torch.save(dict(m.trained.state)))
         for m in models
-    ]
+    ]  # those known by logits alone are among them, because students learn from them
     return replicate(
         run.files,
         dataset,
@@ -144,7 +143,7 @@ def seed_numbers(
     """
     if not replicates:
         return {}
-    own = {model.trained.id: model for model in models if not model.source}
+    own = {m.trained.id: m for m in models if not m.source and m.trained.job.logits is None}
     by_source: dict[str, list[EvaluatedModel]] = {name: [] for name in own}
     for model in models:
         if model.source:
@@ -214,3 +213,13 @@ def bootstrap_share(
         [rows[rng.integers(0, len(rows), (resamples, len(rows)))].mean(axis=1) for rows in values], axis=1
     )
     return np.asarray(np.mean([front_mask(sample, objectives) for sample in means], axis=0))
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return mean and standard deviation (n - 1) of values over seeds, and their number."""
+    known = np.array(values, dtype=float)
+    return {
+        "mean": float(known.mean()) if known.size else float("nan"),
+        "std": float(known.std(ddof=1)) if known.size > 1 else float("nan"),
+        "n": int(known.size),
+    }

@@ -45,9 +45,9 @@ def draw_all(study: Study, null: Null) -> list[Picture]:
                 )
             name = f"gaps-{study.attribute_keys[attribute]}-{key}"
             words = (
-                " Dotted: what NDS would show with equal rates in all groups, on average and at most in 95 of 100 data "
-                "sets of these sizes. Dash-dotted: the difference of the labels themselves; a DPD below it requires "
-                "wrong answers."
+                " Dotted: what NDS would show with equal true and false positive rates in all groups, on average and "
+                "at most in 95 of 100 data sets of these sizes. Dash-dotted: the difference of the labels themselves; "
+                "a DPD below it requires wrong answers."
             )
             found.append(
                 lines(name, f"EOD and DPD over {attribute} against T, {arrow}", series, panels, 100, words)

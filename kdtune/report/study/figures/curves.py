@@ -27,7 +27,7 @@ class Panel:
     """One quantity against T.
 
     Attributes:
-        chance: what a model with equal rates in all groups shows; None if that makes no sense.
+        chance: what a model with equal true and false positive rates in all groups shows; None if that makes no sense.
         labels: what the labels themselves give; NaN for none.
         published: the paper's values of its distilled students by T, in the unit of the axis.
     """

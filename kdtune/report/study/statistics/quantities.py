@@ -60,7 +60,7 @@ def individual_value(series: Series) -> Value:
 
 
 def chance(models: Sequence[ModelOnTest], attribute: str, quantity: Gap) -> ChanceFloor:
-    """Return the gap that these models would show with equal rates in all groups; means over the models."""
+    """Return the gap of equal true and false positive rates in all groups at these sizes; means over the models."""
     floors = np.array(
         [chance_floor(m.counts[attribute], quantity=quantity, resamples=_RESAMPLES) for m in models[:5]]
     ).reshape(-1, 2)

@@ -37,8 +37,8 @@ def gaps_table(study: Study, series: Series, attribute: str) -> Table:
     undefined = sum(m.counts[attribute].n_undefined for m in series.nds[:1])
     caption = (
         f"Test split, {len(study.attributes[attribute])} groups, mean ± standard deviation over seeds. By chance: what "
-        "a model with equal rates in all groups shows at these group sizes, on average and at most in 95 of 100 data "
-        "sets. The labels themselves "
+        "a model with equal true and false positive rates in all groups shows at these group sizes, on average and at "
+        "most in 95 of 100 data sets. The labels themselves "
         f"differ by {share(quantities.label_gap(study, attribute))} % (the DPD of a model that is always right)."
         + (f" {undefined} rates have no examples and are left out." if undefined else "")
     )

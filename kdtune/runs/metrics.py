@@ -1,37 +1,54 @@
 """A model's counts on a split as numbers with their uncertainty: the content of `metrics.json` and of all tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from kdtune.fairness import (
     Counts,
     base_rate_gap,
+    calibration,
     chance_floor,
     class_bias,
     gap_interval,
+    measured_gap,
     rate_ratios,
     wilson,
 )
-from kdtune.runs.objectives import References, recorded_values
-from kdtune.runs.records import ALL, Report, RunRecord
+from kdtune.runs.measure import Answers, References
+from kdtune.runs.records import ALL
 
 
-def split_numbers(report: Report, references: References, record: RunRecord) -> dict[str, Any]:
-    """Return what a report says, as plain JSON; NaN stands for undefined.
+def split_numbers(
+    counts: Mapping[str, Counts],
+    *,
+    values: Mapping[str, float],
+    cross_entropy: float,
+    classes: Sequence[str],
+    attributes: Mapping[str, Sequence[str]],
+    references: References | None = None,
+    further_gaps: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """Return what a model's counts on a split say, as plain JSON; NaN stands for undefined.
 
     Intervals of shares are Wilson's, those of EOD and DPD a parametric bootstrap (see `gap_interval`), all 95 %.
     `chance` is what a model with the same rates in every group shows at these group sizes. The counts are included,
     so that every number can be derived from them.
+
+    Args:
+        counts: by sensitive attribute, and under `ALL` for all examples.
+        values: measures by name.
+        cross_entropy: mean over the examples.
+        classes: names, in the order of the counts' columns.
+        attributes: those of `counts` -> names of groups, in the order of the counts' rows.
+        references: the models that the classes' bias is measured against.
+        further_gaps: attribute -> names of `GAP_QUANTITIES` to tell beside EOD and DPD.
     """
-    classes, attributes = record.classes, record.attributes
-    everyone = report.counts[ALL]
+    everyone, compared = counts[ALL], references or References()
     return {
         "n": everyone.n,
-        "values": recorded_values(record, report, references),
+        "values": dict(values),
         "accuracy": share(everyone.hits.sum(), everyone.n),
-        "cross_entropy": report.validation_loss,
+        "cross_entropy": cross_entropy,
         "by_class": [
             {
                 "class": name,
@@ -46,14 +63,32 @@ def split_numbers(report: Report, references: References, record: RunRecord) -> 
         ],
         "class_bias": {
             name: class_bias(everyone, other).tolist()
-            for name, other in (("teacher", references.teacher), ("nds", references.nds))
+            for name, other in (("teacher", compared.teacher), ("nds", compared.nds))
             if other is not None
         },
         "attributes": {
-            name: attribute_numbers(report.counts[name], groups=groups, classes=classes)
+            name: {
+                **attribute_numbers(counts[name], groups=groups, classes=classes),
+                **{gap: gap_numbers(counts[name], gap) for gap in (further_gaps or {}).get(name, ())},
+            }
             for name, groups in attributes.items()
         },
-        "counts": {name: counts.to_dict() for name, counts in report.counts.items()},
+        "counts": {name: item.to_dict() for name, item in counts.items()},
+    }
+
+
+def calibration_numbers(answers: Answers, attributes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return the calibration of a model over all examples, and by attribute and group, as plain JSON."""
+
+    def of(chosen: Any) -> dict[str, Any]:
+        return calibration(answers.labels[chosen], answers.probabilities[chosen])._asdict()
+
+    return {
+        "all": of(slice(None)),
+        "attributes": {
+            name: {group: of(answers.attributes[name] == g) for g, group in enumerate(groups)}
+            for name, groups in attributes.items()
+        },
     }
 
 
@@ -78,16 +113,16 @@ def attribute_numbers(counts: Counts, *, groups: Sequence[str], classes: Sequenc
 
 
 def gap_numbers(counts: Counts, quantity: Any) -> dict[str, Any]:
-    """Return EOD or DPD with its interval, what chance alone would give, and its values by class."""
+    """Return a gap with its interval and what chance alone would give; EOD and DPD also by class."""
     low, high = gap_interval(counts, quantity=quantity)
     chance = chance_floor(counts, quantity=quantity)
-    by_class = counts.eod_by_class if quantity == "eod" else counts.dpd_by_class
-    return {
-        "value": counts.eod if quantity == "eod" else counts.dpd,
+    numbers = {
+        "value": measured_gap(counts, quantity),
         "interval": [low, high],
         "chance": {"mean": chance.mean, "exceeded_once_in_20": chance.high},
-        "by_class": by_class.tolist(),
     }
+    by_class = {"eod": counts.eod_by_class, "dpd": counts.dpd_by_class}
+    return {**numbers, "by_class": by_class[quantity].tolist()} if quantity in by_class else numbers
 
 
 def share(hits: Any, n: Any) -> dict[str, Any]:
@@ -108,14 +143,4 @@ def _rates(counts: Counts, g: int, c: int, name: str) -> dict[str, Any]:
         "tpr": share(hits, positives),
         "fpr": share(predicted - hits, size - positives),
         "selection_rate": share(predicted, size),
-    }
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Return mean and standard deviation (n - 1) of values over seeds, and their number."""
-    known = np.array(values, dtype=float)
-    return {
-        "mean": float(known.mean()) if known.size else float("nan"),
-        "std": float(known.std(ddof=1)) if known.size > 1 else float("nan"),
-        "n": int(known.size),
     }

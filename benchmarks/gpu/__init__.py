@@ -1,0 +1,1 @@
+"""Measures one GPU in one command: `python -m benchmarks.gpu`."""

@@ -1,0 +1,213 @@
+"""Two runs beside each other: what was asked differently, and, on the same data, which students and fronts differ."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from kdtune.runs.objectives import Objective, front_hypervolume, front_mask, objective_of
+from kdtune.runs.reader import Run, objective_values
+from kdtune.runs.state import ModelState
+
+_NOT_OF_A_CONFIGURATION = ("job", "model")
+_NOT_ASKED = ("about",)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that two runs do not share; None where a run has none."""
+
+    section: str
+    key: str
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two runs, on the objectives of both.
+
+    Attributes:
+        front: ids of its front, on these objectives.
+        beaten: those of them that a student of the other run dominates.
+        hypervolume: of its front, as a share of the objectives' box.
+        beyond: how much of it the other front does not dominate.
+        only: ids of its students with a configuration that the other run does not have.
+    """
+
+    run: str
+    kind: str
+    done: int
+    front: tuple[str, ...]
+    beaten: tuple[str, ...]
+    hypervolume: float
+    beyond: float
+    only: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Twin:
+    """Students of both runs that have the same configuration, and the measures in which they differ."""
+
+    first: str
+    second: str
+    differences: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class TwoRuns:
+    """What two runs have in common, and what not.
+
+    Attributes:
+        differences: of what was asked, and of the data.
+        incomparable: why their numbers are not compared; empty if they are.
+        objectives: those of both.
+        sides: the two runs; empty if they are not compared.
+        twins: students with the same configuration; empty if they are not compared.
+        hypervolume: of the front of both runs together; NaN if they are not compared.
+    """
+
+    runs: tuple[str, str]
+    differences: tuple[Difference, ...]
+    incomparable: tuple[str, ...]
+    objectives: tuple[str, ...]
+    sides: tuple[Side, ...]
+    twins: tuple[Twin, ...]
+    hypervolume: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; NaN stands for undefined."""
+        return asdict(self)
+
+
+def compare_runs(first: Run, second: Run) -> TwoRuns:
+    """Compare two runs; numbers only where both judge students by the same validation examples.
+
+    Both hypervolumes have the same reference, because each measure has its own fixed scale.
+
+    Raises:
+        RunError: a run is damaged.
+    """
+    differences = tuple(_differences(first, second))
+    why = [d.key for d in differences if d.section == "data"]
+    shared = [name for name in first.record.objectives if name in second.record.objectives]
+    reasons = []
+    if why:
+        reasons.append(f"their data differ in {', '.join(why)}: values are of other examples")
+    studies = [run.name for run in (first, second) if run.record.kind == "study"]
+    if studies:
+        reasons.append(f"{' and '.join(studies)}: a study has no front; compare its tables")
+    if not shared:
+        reasons.append("they have no objective in common")
+    names = (first.name, second.name)
+    if reasons:
+        return TwoRuns(names, differences, tuple(reasons), tuple(shared), (), (), math.nan)
+    objectives = [objective_of(first.record, name) for name in shared]
+    done = [_done(run) for run in (first, second)]
+    twins, only = _twins(*done)
+    fronts = [_front(run, objectives) for run in (first, second)]
+    values = [objective_values(front, shared) for front in fronts]
+    both = np.concatenate(values)
+    on = front_mask(both, objectives) if len(both) else np.zeros(0, dtype=bool)
+    volumes = [front_hypervolume(rows, objectives) for rows in values]
+    together = front_hypervolume(both[on], objectives)
+    splits = (on[: len(fronts[0])], on[len(fronts[0]) :])
+    sides = tuple(
+        Side(
+            run=run.name,
+            kind=run.record.kind,
+            done=len(done[k]),
+            front=tuple(m.id for m in fronts[k]),
+            beaten=tuple(m.id for m, stays in zip(fronts[k], splits[k], strict=True) if not stays),
+            hypervolume=volumes[k],
+            beyond=together - volumes[1 - k],
+            only=tuple(only[k]),
+        )
+        for k, run in enumerate((first, second))
+    )
+    return TwoRuns(names, differences, (), tuple(shared), sides, twins, together)
+
+
+def _differences(first: Run, second: Run) -> list[Difference]:
+    a, b = first.record, second.record
+    data: list[Mapping[str, Any]] = [
+        {
+            "fingerprint": record.dataset.get("fingerprint"),
+            "classes": list(record.classes),
+            "attributes": {name: list(groups) for name, groups in record.attributes.items()},
+            "validation": record.dataset.get("validation_sha256"),
+        }
+        for record in (a, b)
+    ]
+    if None in [
+        item["validation"] for item in data
+    ]:  # an earlier kdtune's run has none: the fingerprint covers it
+        data = [{**item, "validation": None} for item in data]
+    sections: dict[str, list[Mapping[str, Any]]] = {
+        "data": data,
+        "space": [_flat(a.space), _flat(b.space)],
+        "versions": [a.versions, b.versions],
+    }
+    return [
+        Difference(section, key, one.get(key), other.get(key))
+        for section, (one, other) in sections.items()
+        for key in dict.fromkeys([*one, *other])
+        if key not in _NOT_ASKED and one.get(key) != other.get(key)
+    ]
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Return a space as dotted keys, as `--set` takes them; a choice of the search stays one value."""
+    if not isinstance(value, Mapping) or not value or prefix.count(".") > 1:
+        return {prefix.rstrip("."): value}
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        flat |= _flat(item, f"{prefix}{key}.")
+    return flat
+
+
+def _done(run: Run) -> list[ModelState]:
+    return [trial for trial in run.state().trials.values() if trial.state == "done"]
+
+
+def _front(run: Run, objectives: Sequence[Objective]) -> list[ModelState]:
+    """Return a run's own front, without the members that others dominate on the objectives of both runs."""
+    members = run.front_states(run.state())
+    names = [objective.name for objective in objectives]
+    if not members or tuple(names) == run.record.objectives:
+        return members
+    stays = front_mask(objective_values(members, names), objectives)
+    return [member for member, stay in zip(members, stays, strict=True) if stay]
+
+
+def _configuration(trial: ModelState) -> str:
+    settings = {key: value for key, value in trial.config.items() if key not in _NOT_OF_A_CONFIGURATION}
+    return repr(sorted(settings.items()))
+
+
+def _twins(
+    first: Sequence[ModelState], second: Sequence[ModelState]
+) -> tuple[tuple[Twin, ...], tuple[list[str], list[str]]]:
+    """Return pairs of the same configuration, and the ids that have no such partner."""
+    partners: dict[str, list[ModelState]] = {}
+    for trial in second:
+        partners.setdefault(_configuration(trial), []).append(trial)
+    twins, alone = [], []
+    for trial in first:
+        same = partners.get(_configuration(trial))
+        if not same:
+            alone.append(trial.id)
+            continue
+        partner = same.pop(0)
+        names = [name for name in trial.values if name in partner.values]
+        values = {name: (trial.values[name], partner.values[name]) for name in names}
+        differing = {name: pair for name, pair in values.items() if not _equal(*pair)}
+        twins.append(Twin(trial.id, partner.id, differing))
+    left = {trial.id for same in partners.values() for trial in same}
+    return tuple(twins), (alone, [trial.id for trial in second if trial.id in left])
+
+
+def _equal(a: float, b: float) -> bool:
+    return a == b or (math.isnan(a) and math.isnan(b))

@@ -1,0 +1,285 @@
+"""Examples that a student has not seen: read from a file, a folder or a DataFrame, as its training data were."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdtune.data.groups import encode
+from kdtune.data.tables.cells import tidy
+from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.raw_table import RawTable
+from kdtune.data.tables.targets import Targets
+from kdtune.errors import DataError, did_you_mean
+from kdtune.student.raw_input import input_kind, inputs_of
+
+LABEL = "label"
+"""The label's column where the student does not say another."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Examples, and what is known of them.
+
+    Attributes:
+        take: returns the raw inputs from one position to another: uint8, float32 or int64 (see `inputs_of`).
+        names: of the examples: their row in a table (the first after the header is 0), or their file.
+        labels: classes, int64 [n]; None if nobody asked for them.
+        groups: sensitive attribute -> int64 [n], -1 where it is not known.
+    """
+
+    take: Callable[[int, int], Tensor]
+    names: Sequence[int] | Sequence[str]
+    labels: Tensor | None = None
+    groups: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be read beside the inputs.
+
+    Attributes:
+        labels: whether the examples have labels.
+        groups: whether they have groups; they need labels.
+        label: column of the labels; default: as in training.
+        column: column of the texts; default: as in training.
+        attributes: tables of the images' sensitive attributes; default: `metadata.csv` or `.jsonl` in the folder.
+    """
+
+    labels: bool = True
+    groups: bool = True
+    label: str | None = None
+    column: str | None = None
+    attributes: Sequence[str | Path] = ()
+
+
+def read_examples(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Examples:
+    """Read the file, the image folder or the DataFrame of examples.
+
+    Args:
+        source: path, or DataFrame.
+        config: of the student.
+        wanted: what to read.
+
+    Raises:
+        DataError: it can't be read, or does not fit what the student was trained on.
+    """
+    if isinstance(source, str | Path):
+        source = Path(source).expanduser()
+        if not source.exists():
+            raise DataError(f"{source}: there is no such file or folder")
+    match input_kind(config["preprocessing"], config["input_shape"]):
+        case "image":
+            return _of_folder(source, config, wanted)
+        case "text":
+            return _of_texts(source, config, wanted)
+        case _:
+            return _of_table(source, config, wanted)
+
+
+def targets_of(config: Mapping[str, Any]) -> Targets:
+    """Return how a table gives labels and groups, as far as the student says it."""
+    state = config.get("targets")
+    if state is None:
+        return Targets.plain(LABEL, config["classes"], config.get("attributes") or {})
+    return Targets.from_dict(state, config["classes"])
+
+
+def _of_table(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Examples:
+    preprocessing = config["preprocessing"]
+    if preprocessing.get("kind") != "table":
+        raise DataError(
+            f"this student reads rows of {config['input_shape'][0]} numbers that a program prepared, and does not know "
+            "how a file becomes them: give it arrays in Python"
+        )
+    from kdtune.data.tables.preprocessing import TablePreprocessing
+
+    fitted = TablePreprocessing.from_dict(preprocessing)
+    table = _open(source, fitted.form)
+    features = torch.from_numpy(fitted.transform(table))
+    return _examples(table, lambda start, stop: features[start:stop], targets_of(config), wanted)
+
+
+def _of_texts(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Examples:
+    from kdtune.data.examples.columns import texts_of
+
+    targets = targets_of(config)
+    table = _open(source, targets.form)
+    column = wanted.column or targets.column or "text"
+    table.require([column], "text")
+    raw = table[column].texts() if isinstance(source, Path) else source[column].tolist()
+    texts = texts_of(raw, table.at, column, config["preprocessing"])
+    return _examples(table, lambda start, stop: texts.at(np.arange(start, stop)), targets, wanted)
+
+
+def _examples(
+    table: RawTable, take: Callable[[int, int], Tensor], targets: Targets, wanted: Wanted
+) -> Examples:
+    if wanted.label is not None or not targets.coding.label:
+        targets = targets.of_columns(tidy(wanted.label or LABEL), targets.columns)
+    labels = targets.labels(table) if wanted.labels else None
+    groups = _groups(targets, table) if wanted.labels and wanted.groups else {}
+    n = len(table)
+    return Examples(lambda start, stop: take(start, min(stop, n)), range(n), labels, groups)
+
+
+def _groups(targets: Targets, table: RawTable) -> dict[str, Tensor]:
+    absent = [column for column in targets.columns if column not in table.order]
+    if absent:
+        raise DataError(
+            f"{table.prefix}there is no sensitive column {absent[0]!r}{did_you_mean(absent[0], table.order)}: add it, "
+            "or evaluate without groups (--without-groups)"
+        )
+    return targets.groups(table)
+
+
+def _open(source: Any, form: Form) -> RawTable:
+    if isinstance(source, Path):
+        from kdtune.data.tables.files.reading import open_table
+
+        return open_table(source, form)
+    from kdtune.data.tables.files.frames import table_of_frame
+
+    return table_of_frame(source, form)
+
+
+def _of_folder(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Examples:
+    from kdtune.data.images.folder_scan import list_classes
+    from kdtune.data.images.images import decode_images
+    from kdtune.data.images.pixels import Decoding
+    from kdtune.data.images.tree import walk
+
+    if not isinstance(source, Path):
+        raise DataError(f"this student reads images: name a folder, not a {type(source).__name__}")
+    shape = tuple(config["input_shape"])
+    decoding = Decoding.of_student(config["preprocessing"], shape)
+    root, labels = source, None
+    files: tuple[str, ...] = ()
+    groups: dict[str, Tensor] = {}
+    if source.is_file():
+        root, files = source.parent, (source.name,)
+        if wanted.labels:
+            raise DataError(f"{source}: is a file: give a folder with a folder of images for each class")
+    elif wanted.labels:
+        listing = list_classes(root, "")
+        files = listing.files
+        number = {name: k for k, name in enumerate(config["classes"])}
+        for name in dict.fromkeys(listing.classes):
+            if name not in number:
+                raise DataError(
+                    f"{root / name}: {name!r} is none of the classes ({', '.join(number)})"
+                    f"{did_you_mean(name, number)}; folders of splits are evaluated one by one: {root / 'test'}"
+                )
+        labels = torch.tensor([number[name] for name in listing.classes])
+        if wanted.groups and config.get("attributes"):
+            groups = _groups_of_images(root, files, targets_of(config), wanted.attributes)
+    else:
+        files = tuple(walk(root).images)
+        if not files:
+            raise DataError(f"{root}: there is no image in it")
+
+    def take(start: int, stop: int) -> Tensor:
+        images = decode_images(root, files[start:stop], decoding)
+        if tuple(images.shape[1:]) != shape:
+            raise DataError(
+                f"{root}: its images have {images.shape[3]}x{images.shape[2]} pixels; this student reads "
+                f"{shape[2]}x{shape[1]}"
+            )
+        return images
+
+    return Examples(take, files, labels, groups)
+
+
+def _groups_of_images(
+    root: Path, files: Sequence[str], targets: Targets, attributes: Sequence[str | Path]
+) -> dict[str, Tensor]:
+    from kdtune.data.images.attributes import find_metadata, read_attributes
+
+    paths = [Path(path).expanduser() for path in attributes] or find_metadata(root)
+    if not paths:
+        raise DataError(
+            f"{root}: nothing says the images' {', '.join(targets.columns)}: name a table with a column `file` "
+            "(--attributes), or evaluate without groups (--without-groups)"
+        )
+    # Below the folder above, because a table of all splits names `train/cat/1.png` beside `test/cat/1.png`.
+    whole = root.resolve()
+    inside = [f"{whole.name}/{file}" for file in files]
+    return targets.groups(read_attributes(paths, targets.columns, inside, whole.parent, targets.form))
+
+
+def labelled(x: Any, y: Any, groups: Mapping[str, Any] | None, config: Mapping[str, Any]) -> Examples:
+    """Return examples that a program holds.
+
+    Args:
+        x: as for `Student.logits`.
+        y: n names of classes; or, where no class is called a number, their positions.
+        groups: sensitive attribute, or column of one -> n values; None and NaN for unknown.
+        config: of the student.
+
+    Raises:
+        DataError: they do not fit together, or the student.
+    """
+    import pandas as pd
+
+    from kdtune.data.tables.files.frames import table_of_frame
+
+    inputs = inputs_of(x, config["preprocessing"], config["input_shape"])
+    given = {LABEL: y, **{f"group of {name}": values for name, values in (groups or {}).items()}}
+    for what, values in given.items():
+        if len(values) != len(inputs):
+            raise DataError(f"x has {len(inputs)} examples, but the {what} has {len(values)}")
+    targets = targets_of(config)
+
+    def table(columns: Mapping[str, Any]) -> RawTable:
+        series = {name: pd.Series(_listed(values), dtype=object) for name, values in columns.items()}
+        return table_of_frame(pd.DataFrame(series), Form())
+
+    labels = targets.of_columns(LABEL, ()).labels(table({LABEL: _named(y, config["classes"])}))
+    found = _named_groups(groups or {}, targets, config.get("attributes") or {}, table)
+    return Examples(lambda start, stop: inputs[start:stop], range(len(inputs)), labels, found)
+
+
+def _named_groups(
+    groups: Mapping[str, Any],
+    targets: Targets,
+    attributes: Mapping[str, Sequence[str]],
+    table: Callable[[Mapping[str, Any]], RawTable],
+) -> dict[str, Tensor]:
+    """Return the codes of the attributes that are given, or that columns are given of."""
+    columns = {name: values for name, values in groups.items() if name in targets.columns}
+    of_columns = targets.of_columns(LABEL, list(columns))
+    for name in groups:
+        if name not in attributes and name not in of_columns.columns:
+            raise DataError(
+                f"groups: {name!r} is no sensitive attribute of this student{did_you_mean(name, attributes)} "
+                f"(attributes: {', '.join(attributes) or 'none'})"
+            )
+    found = of_columns.groups(table(columns)) if columns else {}
+    for name in groups.keys() - columns.keys():
+        found[name], _ = encode(name, table({name: groups[name]})[tidy(name)].texts(), attributes[name])
+    return {name: found[name] for name in attributes if name in found}
+
+
+def _listed(values: Any) -> list[Any]:
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().numpy()
+    return list(values.tolist() if hasattr(values, "tolist") else values)
+
+
+def _named(y: Any, classes: Sequence[str]) -> list[Any]:
+    """Return labels with positions replaced by names, where no class is called a number."""
+    values = _listed(y)
+    numeric = any(name.lstrip("+-").replace(".", "", 1).isdigit() for name in classes)
+    if numeric or not all(isinstance(v, int) and not isinstance(v, bool) for v in values):
+        return values
+    wrong = next((v for v in values if not 0 <= v < len(classes)), None)
+    if wrong is not None:
+        raise DataError(f"y holds {wrong}, and there are {len(classes)} classes, 0 to {len(classes) - 1}")
+    return [classes[v] for v in values]

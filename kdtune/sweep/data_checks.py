@@ -1,0 +1,131 @@
+"""Whether data define what a space asks of them: objectives, bounds, and weights by group."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from kdtune.data.dataset import Dataset
+from kdtune.data.registry import default_option
+from kdtune.distill.arrays import inputs_of
+from kdtune.errors import DataError, SpaceError, did_you_mean
+from kdtune.fairness import count, small_denominators
+from kdtune.runs.measure import Answers
+from kdtune.runs.objectives import Objective, References
+from kdtune.runs.records import ALL
+from kdtune.space.reading import Range, Space, extremes
+from kdtune.space.schema import DatasetSpec
+
+
+def check_group_weights(space: Space, dataset: Dataset) -> None:
+    """Refuse weights by the groups of an attribute that the data do not have."""
+    asked = {
+        "train": space.train.get("group_weights"),
+        "teacher": space.teacher.settings.get("group_weights"),
+    }
+    places = [(where, name) for where, name in asked.items() if name is not None]
+    for pair in space.pairs:
+        choice = space.search_of(pair).get("group_weights", [])
+        places += [("search", name) for name in ([] if isinstance(choice, Range) else extremes(choice))]
+    for where, name in places:
+        if name != "none" and name not in dataset.attributes:
+            known = ["none", *dataset.attributes]
+            raise SpaceError(
+                f"{where}.group_weights: the data have no sensitive attribute {name!r}"
+                f"{did_you_mean(str(name), known)} (known: {', '.join(known)})"
+            )
+
+
+def check_size(dataset: Dataset) -> None:
+    """Refuse data with too few examples to train anything, or to compare it."""
+    if len(dataset.train) < 2 or len(dataset.validation) < 1:
+        raise SpaceError(
+            f"dataset {dataset.name!r}: {len(dataset.train)} training and {len(dataset.validation)} validation "
+            "examples are too few to train and compare models"
+        )
+
+
+def check_defined(objective: Objective, dataset: Dataset) -> None:
+    """Refuse a measure that validation leaves undefined, whatever a model answers."""
+    if objective.measure.name == "individual_fairness":
+        _check_distances(objective.name, dataset)
+    measure, attribute, labels = objective.measure, objective.attribute, dataset.validation.labels.numpy()
+    if measure.of_answers is not None:
+        if math.isnan(objective.answered(_all_right(dataset))):
+            raise DataError(
+                f"objective {objective.name!r} is undefined for a model that is right about all of validation: "
+                "a class or a group that it needs has no examples there: leave it out, or use more examples"
+            )
+        return
+    if attribute == ALL or measure.of_counts is None:
+        return
+    groups = dataset.attributes[attribute]
+    counts = count(
+        labels,
+        labels,
+        dataset.validation.groups[attribute].numpy(),
+        n_classes=len(dataset.classes),
+        n_groups=len(groups),
+    )
+    if math.isnan(objective.of_counts(counts, References())):
+        reasons = counts.undefined(groups, dataset.classes)
+        raise DataError(
+            f"objective {objective.name!r} is undefined for every model: in validation, of {attribute!r}, "
+            f"{'; '.join(reasons[:3])}{f'; and {len(reasons) - 3} more' if len(reasons) > 3 else ''}: "
+            "merge groups that are too small or leave them out, or use more examples for validation"
+        )
+
+
+def check_denominators(spec: DatasetSpec, dataset: Dataset, decisive: Iterable[Objective]) -> None:
+    """Refuse to optimise or bound a gap that rests on a handful of examples: fewer than the data's `min_group`.
+
+    The data set itself holds only whole groups against it. Not every one has this option.
+
+    Args:
+        decisive: what is optimised or bounded.
+    """
+    fewest = spec.options.get("min_group", default_option(spec.name, "min_group"))
+    if not isinstance(fewest, int):
+        return
+    labels, classes = dataset.validation.labels.numpy(), dataset.classes
+    for objective in (o for o in decisive if o.measure.need == "groups"):
+        groups = dataset.attributes[objective.attribute]
+        codes = dataset.validation.groups[objective.attribute].numpy()
+        counts = count(labels, labels, codes, n_classes=len(classes), n_groups=len(groups))
+        small = small_denominators(counts, objective.measure.name, fewest)
+        if not small:
+            continue
+        told = [
+            f"{groups[g]!r} has {n}"
+            + ("" if c is None else f" {'not ' if other else ''}of class {classes[c]!r}")
+            for g, c, other, n in small
+        ]
+        raise DataError(
+            f"objective {objective.name!r} compares rates out of fewer than {fewest} validation examples (min_group): "
+            f"{'; '.join(told[:5])}{f'; and {len(told) - 5} more' if len(told) > 5 else ''}: leave these groups out "
+            "or merge them (groups), optimise what needs whole groups only (dpd, worst_group_accuracy), use more "
+            "examples for validation, or set a lower min_group"
+        )
+
+
+def _all_right(dataset: Dataset) -> Answers:
+    """Return the answers of a model that is right about each validation example, and sure of it."""
+    labels = dataset.validation.labels.numpy()
+    groups = {name: codes.numpy() for name, codes in dataset.validation.groups.items()}
+    return Answers(labels, labels, np.eye(len(dataset.classes))[labels], groups)
+
+
+def _check_distances(name: str, dataset: Dataset) -> None:
+    if dataset.vocabulary is not None:
+        raise SpaceError(
+            f"objective or constraint {name!r} compares inputs by their distance, and token ids have none: leave it out"
+        )
+    with_direction = 0
+    for row in inputs_of(dataset.validation):
+        with_direction += bool(row.any())
+        if with_direction == 2:
+            return
+    raise DataError(
+        f"objective or constraint {name!r} is undefined for every model: of {len(dataset.validation)} validation "
+        f"inputs {with_direction} are not all zeros, and it needs two: leave it out, or look at the data"
+    )

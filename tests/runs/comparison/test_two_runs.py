@@ -1,0 +1,117 @@
+"""Two runs beside each other."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdtune.cli import main
+from kdtune.pareto import hypervolume
+from kdtune.runs.comparison.two_runs import compare_runs
+from kdtune.runs.paths import RunFiles
+from kdtune.runs.reader import Run, open_run
+from kdtune.runs.writer import RunWriter
+
+SPACE = {
+    "dataset": {"name": "d"},
+    "search": {"alpha": {"low": 0, "high": 1}},
+    "sampler": "tpe",
+    "about": "one",
+}
+MakeRun = Callable[..., tuple[RunFiles, RunWriter]]
+Student = tuple[float, float, float]
+"""Temperature, accuracy, EOD."""
+
+
+@pytest.fixture
+def run_of(make_run: MakeRun) -> Callable[..., Run]:
+    """Return a function that writes a run with these students."""
+
+    def make(name: str, students: list[Student], **options: Any) -> Run:
+        files, writer = make_run(name, **{"space": SPACE, **options})
+        for number, (temperature, accuracy, eod) in enumerate(students):
+            model = f"t{number:04d}"
+            writer.model_started(model, "student", {"temperature": temperature, "seed": number}, 2)
+            writer.values(model, {"accuracy": accuracy, "eod": eod})
+            writer.model_state(model, "done")
+        writer.close()
+        return open_run(files.root)
+
+    return make
+
+
+def test_fronts_are_held_against_each_other_on_one_reference(run_of: Callable[..., Run]) -> None:
+    first = run_of("first", [(1, 0.9, 0.3), (2, 0.8, 0.1), (3, 0.5, 0.5)])
+    second = run_of(
+        "second", [(1, 0.9, 0.3), (2, 0.85, 0.1)], space={**SPACE, "sampler": "gp", "about": "other"}
+    )
+    found = compare_runs(first, second)
+    assert [(d.section, d.key, d.first, d.second) for d in found.differences] == [
+        ("space", "sampler", "tpe", "gp")
+    ]
+    one, other = found.sides
+    assert (one.front, one.beaten, one.done) == (("t0000", "t0001"), ("t0001",), 3)
+    assert (other.front, other.beaten) == (("t0000", "t0001"), ())
+    box = hypervolume([[0.9, 0.3], [0.85, 0.1]], ["max", "min"], [-0.1, 1.1]) / 1.1**2
+    assert found.hypervolume == pytest.approx(box)
+    assert other.hypervolume == pytest.approx(box)
+    assert one.beyond == pytest.approx(0)
+    assert other.beyond == pytest.approx(box - one.hypervolume)
+    assert other.beyond > 0
+    assert [(twin.first, twin.second) for twin in found.twins] == [("t0000", "t0000"), ("t0001", "t0001")]
+    assert found.twins[0].differences == {}
+    assert found.twins[1].differences == {"accuracy": (0.8, 0.85)}
+    assert (one.only, other.only) == (("t0002",), ())
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"dataset": {"name": "d", "fingerprint": "other", "splits": {}}}, "data differ in fingerprint"),
+        ({"classes": ("a", "b", "d")}, "data differ in classes"),
+        ({"attributes": {"sex": ("m", "f")}}, "data differ in attributes"),
+        ({"kind": "study"}, "second: a study has no front"),
+        ({"objectives": ("dpd",)}, "no objective in common"),
+    ],
+)
+def test_what_is_not_of_the_same_examples_is_not_compared(
+    run_of: Callable[..., Run], options: dict[str, Any], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = run_of("first", [(1, 0.9, 0.3)]), run_of("second", [], **options)
+    found = compare_runs(first, second)
+    assert why in found.incomparable[0]
+    assert (found.sides, found.twins) == ((), ())
+    assert main(["compare", str(first.path), str(second.path)]) == 0
+    said = capsys.readouterr()
+    assert f"not compared: {found.incomparable[0]}" in said.err
+    assert "Fronts" not in said.out
+
+
+def test_only_common_objectives_count(run_of: Callable[..., Run]) -> None:
+    first = run_of("first", [(1, 0.9, 0.3), (2, 0.8, 0.1)])
+    second = run_of("second", [(1, 0.7, 0.3)], objectives=("accuracy", "dpd"))
+    found = compare_runs(first, second)
+    assert found.objectives == ("accuracy",)
+    assert found.sides[0].front == ("t0000",)
+    assert found.sides[1].front == ()  # its student has no dpd, so it is not on its front
+
+
+def test_the_command(run_of: Callable[..., Run], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run_of("first", [(1, 0.9, 0.3), (2, 0.8, 0.1)])
+    run_of("second", [(1, 0.9, 0.3), (2, 0.85, 0.1)], space={**SPACE, "sampler": "gp"})
+    assert main(["compare", "first", "second", "--runs-dir", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "sampler" in out
+    assert "front of both, from first: t0000" in out
+    assert "in both: 2, of which 1 have other values" in out
+    assert "t0001 and t0001: accuracy 0.800 and 0.850" in out
+    assert main(["compare", "first", "second", "--runs-dir", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["runs"] == ["first", "second"]
+    assert found["sides"][0]["beaten"] == ["t0001"]
+    assert main(["compare", "first", "first", "--runs-dir", str(tmp_path)]) == 0
+    assert "asked for the same" in capsys.readouterr().out
+    assert main(["compare", "first", "secnod", "--runs-dir", str(tmp_path)]) == 2
+    assert "did you mean 'second'" in capsys.readouterr().err

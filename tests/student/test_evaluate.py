@@ -1,0 +1,413 @@
+"""A student on the test split of its run, given as the files that they came from: the numbers of its metrics.json."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+
+import kdtune
+from kdtune.cli import main
+from kdtune.data import from_arrays, from_dataframe, load, save
+from kdtune.data.dataset import Dataset, Split
+from kdtune.errors import DataError
+from kdtune.models import build
+from kdtune.report.evaluate.evaluation import load_data, open_test
+from kdtune.report.export.run import ExportRequest, run_export
+from kdtune.runs.reader import Run
+from kdtune.student.examples import Examples, Wanted, labelled, read_examples
+from kdtune.student.student import digest
+
+Exported = tuple[kdtune.Student, Path, Run]
+"""A student, its folder and its run."""
+
+WITHOUT = {"class_bias_teacher", "class_bias_nds", "latency", "individual_fairness"}
+"""What needs other models, or another measurement."""
+
+
+def people(n: int = 900) -> pandas.DataFrame:
+    rng = np.random.default_rng(0)
+    age, sex, race = rng.integers(18, 80, n), rng.integers(0, 2, n), rng.integers(0, 5, n)
+    rich = age + 15 * sex + rng.normal(0, 15, n) > 60
+    race_names = np.array(["A", "B", "C", "D", ""], dtype=object)[np.minimum(race, rng.integers(0, 6, n))]
+    return pandas.DataFrame(
+        {
+            "age": age,
+            "job": rng.choice(["cook", "nurse", "pilot"], n),
+            "sex": np.where(sex, "M", "F"),
+            "race": race_names,
+            "income": np.where(rich, "high", "low"),
+        }
+    )
+
+
+def texts(n: int = 300) -> pandas.DataFrame:
+    rng = np.random.default_rng(0)
+    bitter, where = rng.integers(0, 2, n), rng.integers(0, 2, n)
+    words = rng.choice(["tea", "rain", "milk"], n)
+    told = [f"{'bitter' if b else 'sweet'} {word}" for b, word in zip(bitter, words, strict=True)]
+    return pandas.DataFrame({"post": told, "mood": np.where(bitter, "bad", "good"), "place": where})
+
+
+def images(folder: Path, n: int = 40) -> Path:
+    """Write a folder for each split and class, and a table with the images' sensitive attribute."""
+    rng, rows = np.random.default_rng(0), []
+    for split in ("train", "test"):
+        for k, name in enumerate(("dark", "light")):
+            (folder / split / name).mkdir(parents=True)
+            for number in range(n if split == "train" else n // 2):
+                pixels = rng.integers(0, 160, (20, 16, 3)) + 60 * k
+                Image.fromarray(pixels.astype(np.uint8)).save(folder / split / name / f"{number}.png")
+                rows.append((f"{split}/{name}/{number}.png", "indoors" if number % 3 else "outdoors"))
+    pandas.DataFrame(rows, columns=["file", "place"]).to_csv(folder.parent / "places.csv", index=False)
+    return folder
+
+
+def untrained(folder: Path, dataset: Dataset, architecture: str) -> kdtune.Student:
+    """Write an untrained student in the form of an export, and load it."""
+    folder.mkdir()
+    module = build(architecture, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
+    weights = safetensors.torch.save(dict(module.state_dict()))
+    normalisation = dataset.normalisation
+    config = {
+        "form": 1,
+        "kind": "kdtune-student",
+        "id": "t0000",
+        "architecture": architecture,
+        "input_shape": list(dataset.input_shape),
+        "classes": list(dataset.classes),
+        "attributes": {name: list(groups) for name, groups in dataset.attributes.items()},
+        "normalisation": None if normalisation is None else asdict(normalisation),
+        "preprocessing": dataset.preprocessing,
+        "targets": dataset.targets,
+        "weights": {"sha256": digest(weights)},
+    }
+    (folder / "model.safetensors").write_bytes(weights)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "metrics.json").write_text("{}")
+    return kdtune.load_student(folder)
+
+
+def assert_the_same(found: Examples, split: Split) -> None:
+    """Compare inputs, labels and groups bit by bit."""
+    assert torch.equal(found.take(0, len(found)), split.inputs)
+    assert found.labels is not None
+    assert torch.equal(found.labels, split.labels)
+    assert found.groups.keys() == split.groups.keys()
+    assert all(torch.equal(found.groups[name], split.groups[name]) for name in split.groups)
+
+
+@pytest.fixture(scope="module")
+def of_table(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    tmp = tmp_path_factory.mktemp("table")
+    people().to_csv(tmp / "people.csv", index=False)
+    space = {
+        "dataset": {
+            "name": "table",
+            "path": str(tmp / "people.csv"),
+            "label": "income",
+            "positive": "high",
+            "sensitive": ["sex", "race", "sex*race", "age"],
+            "bins": {"age": [30, 50]},
+            "use_sensitive": True,
+            "rare": "missing",
+            "min_group": 4,
+        },
+        "pairs": ["mlp-16->mlp-8"],
+        "objectives": ["accuracy", "eod"],
+        "measures": ["auc", "worst_subgroup_accuracy", "parameters"],
+        "budget": {"trials": 1, "epochs": 2},
+        "train": {"precision": "float32", "channels_last": False},
+        "trivial": "keep",
+        "resources": {"workers": 1},
+    }
+    run = kdtune.search(space, name="table", directory=tmp / "runs", progress=False)
+    out, findings = run_export(ExportRequest(run.path))
+    folder = out / findings.members[0].id
+    return kdtune.load_student(folder), folder, run
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[kdtune.Student, Path, Dataset]:
+    """Return a student of images, and their folder and data set."""
+    tmp = tmp_path_factory.mktemp("images")
+    dataset = load(
+        "folder",
+        path=str(images(tmp / "photos")),
+        image_size=16,
+        sensitive="place",
+        attributes=str(tmp / "places.csv"),
+        validation=0.5,
+        min_group=2,
+    )
+    return untrained(tmp / "student", dataset, "lenet5"), tmp / "photos", dataset
+
+
+def assert_equal_to_metrics(found: dict[str, Any], student: kdtune.Student) -> None:
+    """Compare everything that `evaluate` returns, to the last bit."""
+    recorded = student.metrics["test"]
+    assert found.keys() == recorded.keys()
+    assert recorded["values"].keys() - found["values"].keys() <= WITHOUT
+    assert found["values"] == {name: recorded["values"][name] for name in found["values"]}
+    for key in found.keys() - {"values", "class_bias"}:
+        assert found[key] == recorded[key], key
+
+
+def test_rows_of_the_test_split_have_the_numbers_of_metrics(of_table: Exported, tmp_path: Path) -> None:
+    student, folder, run = of_table
+    rows = pandas.read_csv(folder.parent / "answers.csv")["row"]
+    whole = pandas.read_csv(run.record.dataset["options"]["path"], keep_default_na=False)
+    test = whole.iloc[rows]
+    test.to_csv(tmp_path / "test.csv", index=False)
+    test.to_parquet(tmp_path / "test.parquet")
+    for given in (tmp_path / "test.csv", str(tmp_path / "test.parquet"), test):
+        assert_equal_to_metrics(student.evaluate(given), student)
+    assert {"auc", "worst_subgroup_accuracy", "parameters", "eod@sex*race"} <= student.evaluate(test)[
+        "values"
+    ].keys()
+    columns = {name: test[name] for name in ("sex", "race", "age")}
+    assert_equal_to_metrics(student.evaluate(test, test["income"], columns), student)
+    codes = (test["income"] == "high").astype(int)
+    only = student.evaluate(test, codes, {"age": columns["age"]})
+    assert only["attributes"] == {"age": student.metrics["test"]["attributes"]["age"]}
+    assert "worst_subgroup_accuracy" not in only["values"]
+
+
+def test_a_table_is_read_as_the_test_split_was(tmp_path: Path) -> None:
+    frame = people().assign(wage=lambda f: f["age"] * 100)
+    frame.iloc[:700].to_csv(tmp_path / "train.tsv", index=False, sep="\t")
+    frame.iloc[700:].to_csv(tmp_path / "test.tsv", index=False, sep="\t")
+    dataset = load(
+        "table",
+        path=str(tmp_path / "train.tsv"),
+        test=str(tmp_path / "test.tsv"),
+        label="wage",
+        bins={"wage": [3000, 5000], "age": [40]},
+        sensitive=["race", "age"],
+        rare="other",
+        min_group=30,
+        min_frequency=5,
+    )
+    student = untrained(tmp_path / "student", dataset, "mlp-4")
+    assert_the_same(read_examples(tmp_path / "test.tsv", student.config, Wanted()), dataset.open_test())
+
+
+def test_texts_are_read_as_the_test_split_was(tmp_path: Path) -> None:
+    frame = texts()
+    frame.iloc[:200].to_csv(tmp_path / "train.csv", index=False, sep=";")
+    frame.iloc[200:].to_csv(tmp_path / "test.csv", index=False, sep=";")
+    dataset = load(
+        "text",
+        path=str(tmp_path / "train.csv"),
+        test=str(tmp_path / "test.csv"),
+        text="post",
+        label="mood",
+        sensitive="place",
+        separator=";",
+        length=8,
+        vocabulary=200,
+    )
+    student, test = untrained(tmp_path / "student", dataset, "bert-tiny"), dataset.open_test()
+    assert_the_same(read_examples(tmp_path / "test.csv", student.config, Wanted()), test)
+    whole = frame.iloc[200:]
+    assert_the_same(read_examples(whole, student.config, Wanted()), test)
+    given = labelled(whole["post"].tolist(), whole["mood"], {"place": whole["place"]}, student.config)
+    assert_the_same(given, test)
+    renamed = whole.rename(columns={"post": "text", "mood": "feeling"})
+    with pytest.raises(DataError, match="no column 'post'"):
+        student.evaluate(renamed)
+    wanted = Wanted(label="feeling", column="text")
+    assert_the_same(read_examples(renamed, student.config, wanted), test)
+
+
+def test_frames_of_texts_are_read_as_they_were(tmp_path: Path) -> None:
+    frame = texts()
+    dataset = from_dataframe(frame, "mood", sensitive="place", text="post", length=8, vocabulary=200)
+    saved = load("saved", path=str(save(dataset, tmp_path / "saved")))
+    test = saved.open_test()
+    assert test.rows is not None
+    student = untrained(tmp_path / "student", saved, "bert-tiny")
+    assert_the_same(read_examples(frame.iloc[test.rows.tolist()], student.config, Wanted()), test)
+
+
+def test_a_folder_is_read_as_the_test_split_was(photos: tuple[kdtune.Student, Path, Dataset]) -> None:
+    student, root, dataset = photos
+    wanted = Wanted(attributes=[root.parent / "places.csv"])
+    assert_the_same(read_examples(root / "test", student.config, wanted), dataset.open_test())
+    found = student.evaluate(root / "test", attributes=root.parent / "places.csv")
+    assert found["attributes"]["place"]["groups"][0]["group"] == "indoors"
+    assert student.evaluate(root / "test", without_groups=True)["accuracy"] == found["accuracy"]
+    with pytest.raises(DataError, match=r"'test' is none of the classes .*one by one"):
+        student.evaluate(root, without_groups=True)
+    with pytest.raises(DataError, match="nothing says the images' place"):
+        student.evaluate(root / "test")
+
+
+def test_a_student_of_no_table_is_told_the_columns(tmp_path: Path) -> None:
+    frame = texts()
+    x, place = frame["post"].tolist(), frame["place"].map({0: "a", 1: "b"})
+    dataset = from_arrays(x, frame["mood"], {"place": place}, length=8, vocabulary=200)
+    student = untrained(tmp_path / "student", replace(dataset, targets=None), "bert-tiny")
+    table = frame.assign(place=place).rename(columns={"mood": "label", "post": "text"})
+    assert student.evaluate(table) == student.evaluate(x, frame["mood"], {"place": place})
+
+
+def test_arrays_of_the_test_split_have_the_numbers_of_metrics(
+    exported: tuple[Path, Any], small_run: Run
+) -> None:
+    out, findings = exported
+    student = kdtune.load_student(out / findings.members[0].id)
+    test = open_test(load_data(small_run))
+    color = np.array(small_run.record.attributes["color"])[test.arrays.validation_groups["color"]]
+    shape = np.array(student.classes)[test.labels]
+    assert_equal_to_metrics(student.evaluate(test.inputs, shape, {"color": color}), student)
+    assert_equal_to_metrics(student.evaluate(test.inputs, test.labels, {"color": color}), student)
+
+
+def test_many_examples_are_read_in_blocks(of_table: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kdtune.student import student as module
+
+    student, _, _ = of_table
+    frame = people(1300)
+    expected = student.logits(frame)
+    taken: list[int] = []
+    views_of = module.views_of
+
+    def watched(inputs: torch.Tensor, config: Any) -> Any:
+        taken.append(len(inputs))
+        return views_of(inputs, config)
+
+    monkeypatch.setattr(module, "views_of", watched)
+    monkeypatch.setattr(module, "_BLOCK", 600)
+    assert torch.equal(student.logits(frame), expected)
+    assert max(taken) == 600
+    assert torch.allclose(student.logits(frame, batch_size=7), expected, atol=1e-5)
+    assert student.logits(frame.iloc[:0]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_is_near(of_table: Exported, precision: Any) -> None:
+    student, _, _ = of_table
+    frame = people(200)
+    full, half = student.logits(frame), student.logits(frame, precision=precision)
+    assert half.dtype == torch.float32
+    assert not torch.equal(full, half)
+    assert torch.allclose(full, half, atol=0.05)
+
+
+def run_command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_the_commands(of_table: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    student, folder, run = of_table
+    data = run.record.dataset["options"]["path"]
+    code, out, _ = run_command(capsys, "evaluate", folder, data, "--json", "--batch-size", 100)
+    assert code == 0
+    found = json.loads(out)
+    assert found["n"] == 900
+    assert found["values"]["accuracy"] == student.evaluate(data)["values"]["accuracy"]
+    code, out, _ = run_command(capsys, "evaluate", folder, data)
+    assert code == 0
+    assert "eod@sex*race" in out
+    assert "accuracy, sex F (n = " in out
+
+    code, out, err = run_command(capsys, "predict", folder, data, "--out", tmp_path / "answers.csv")
+    assert (code, out) == (0, "")
+    assert "900 predictions" in err
+    table = pandas.read_csv(tmp_path / "answers.csv")
+    assert list(table.columns) == ["row", "prediction", "p(low)", "p(high)"]
+    assert table["prediction"].tolist() == list(student.predict(data))
+    assert np.allclose(table[["p(low)", "p(high)"]], student.probabilities(data), atol=1e-6)
+    run_command(capsys, "predict", folder, data, "--out", tmp_path / "answers.parquet")
+    assert pandas.read_parquet(tmp_path / "answers.parquet")["row"].tolist() == list(range(900))
+    code, out, _ = run_command(capsys, "predict", folder, data)
+    assert out == (tmp_path / "answers.csv").read_text()
+
+
+def test_pictures_are_predicted_by_file(
+    photos: tuple[kdtune.Student, Path, Dataset], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, root, _ = photos
+    code, out, _ = run_command(capsys, "predict", root.parent / "student", root)
+    assert code == 0
+    assert len(out.splitlines()) == 121
+    assert "\ntrain/light/7.png," in out
+    code, out, _ = run_command(capsys, "predict", root.parent / "student", root / "test" / "dark" / "0.png")
+    assert code == 0
+    assert len(out.splitlines()) == 2
+
+
+Change = Callable[[pandas.DataFrame], pandas.DataFrame]
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "said"),
+    [
+        (lambda f: f.drop(columns="age"), [], "no column 'age', named by 'features'"),
+        (lambda f: f.drop(columns="income"), [], "no column 'income', named by 'label'"),
+        (lambda f: f.drop(columns="race"), [], "no column 'race'"),
+        (
+            lambda f: f.assign(income=f["income"].replace("low", "medium")),
+            [],
+            "'medium'.*none of the classes",
+        ),
+        (lambda f: f.assign(age=f["age"].astype(str).replace("40", "forty")), [], "'forty' in column 'age'"),
+        (lambda f: f, ["--label", "wage"], "no column 'wage'"),
+        (lambda f: f, ["--device", "cuda:9"], "--device cuda:9"),
+        (lambda f: f, ["--device", "nonsense"], "--device nonsense"),
+        (lambda f: f.iloc[:0], [], "no rows|no example"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(
+    of_table: Exported,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Change,
+    more: list[str],
+    said: str,
+) -> None:
+    _, folder, _ = of_table
+    change(people()).to_csv(tmp_path / "other.csv", index=False)
+    code, out, err = run_command(capsys, "evaluate", folder, tmp_path / "other.csv", *more)
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    assert pandas.Series([err]).str.contains(said)[0], err
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [("answers.txt", ".csv or .parquet"), ("there.csv", "is there already"), ("no/answers.csv", "no folder")],
+)
+def test_where_predictions_can_t_be_written(
+    of_table: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str, said: str
+) -> None:
+    _, folder, run = of_table
+    (tmp_path / "there.csv").write_text("kept")
+    data = run.record.dataset["options"]["path"]
+    code, _, err = run_command(capsys, "predict", folder, data, "--out", tmp_path / out)
+    assert code == 2
+    assert said in err
+    assert (tmp_path / "there.csv").read_text() == "kept"
+
+
+def test_groups_and_labels_that_do_not_fit(of_table: Exported) -> None:
+    student, _, _ = of_table
+    frame = people(50)
+    with pytest.raises(DataError, match="x has 50 examples, but the label has 3"):
+        student.evaluate(frame, ["low"] * 3)
+    with pytest.raises(DataError, match=r"'sexx' is no sensitive attribute.*did you mean 'sex'"):
+        student.evaluate(frame, frame["income"], {"sexx": frame["sex"]})
+    with pytest.raises(DataError, match="y holds 2"):
+        student.evaluate(frame, [2] * 50)
+    with pytest.raises(DataError, match="'X'"):
+        student.evaluate(frame, frame["income"], {"sex*race": ["X"] * 50})
