@@ -29,7 +29,6 @@ from kdtune.pareto import non_dominated
 from kdtune.runs.paths import RunFiles, trial_id
 from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Plan, make_plan
-from kdtune.sweep.trials.optuna_study import STUDY_NAME
 
 EPOCHS = 8
 TEXT = """\
@@ -176,7 +175,7 @@ def _write_run(files: RunFiles, n: int) -> None:
     rng = random.Random(0)
     memory = _Memory()
     study = optuna.create_study(
-        storage=JournalStorage(memory), study_name=STUDY_NAME, directions=["maximize", "minimize"]
+        storage=JournalStorage(memory), study_name=files.root.name, directions=["maximize", "minimize"]
     )
     study.set_metric_names(["accuracy", "eod"])
     spread = {
