@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.evaluate import autocast, evaluation_batch, predict_logits
+from kdtune.distill.evaluate import autocast, evaluation_batch, positions, predict_logits
 from kdtune.errors import InputError
 from kdtune.models import penultimate
 
@@ -77,7 +77,7 @@ def signal_of(model: nn.Module, data: DeviceData, *, precision: str = "float32")
             kept_features.clear()
             size = evaluation_batch(data.train)
             parts = []
-            for indices in torch.arange(len(data), device=data.device).split(size):
+            for indices in positions(data.train, None).split(size):
                 with autocast(data.device, precision):
                     parts.append(penultimate(teacher, data.train.batch(view, indices)).float())
             kept_features[view] = torch.cat(parts).clone()

@@ -23,7 +23,6 @@ from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness, StopNow
 from kdtune.sweep.remote.allotment import Allotment
 from kdtune.sweep.remote.cluster import allot, allot_here, connected
-from kdtune.sweep.remote.last_words import last_words
 from kdtune.trackers import check_installed
 from kdtune.trackers.live import Follow, followed_by_trackers
 from kdtune.user_code import check_named, import_modules
@@ -170,11 +169,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
         _heed(liveness)  # a start may be tried for minutes
         writer.run_state("preparing", words)
 
-    words: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-    if not request.own_process:  # of a driver that is a process of its own, the command line says it
-        command = "study" if kind == "study" else "search"
-        words = last_words(f"go on with: kdtune {command} --resume {files.root.name}")
-    with connected(request.address, say), words:
+    with connected(request.address, say):
         liveness.listen()  # Ray's own handler would end the process at SIGTERM
         allotment = allot(space.resources, trials=trials)
         allotment, place = _settled(plan, allotment, request, trials, writer)

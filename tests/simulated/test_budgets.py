@@ -9,7 +9,7 @@ from kdtune.distill import one_copy
 from kdtune.distill.evaluate import predict_logits
 from kdtune.distill.steps import fused_step, solo_step
 from tests.simulated.device import Log, logged
-from tests.simulated.made import STEPS, N, arrays_of, cohort_on, data_on, job_of, training_on
+from tests.simulated.made import STEPS, N, arrays_of, cohort_on, data_on, job_of, teacher_on, training_on
 
 
 def of_epoch(of: object) -> Log:
@@ -83,6 +83,10 @@ def test_evaluation_waits_for_nothing(device: torch.device, tmp_path: Path) -> N
         with logged() as log:
             predict_logits(model, data.validation, data.device)
         assert (log.copies, log.waits) == (copies, 0)
+        signal = teacher_on(data)
+        with logged() as log:
+            signal.features(1)
+        assert log.waits == 0
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from kdtune.files import read_json, write_json
 from kdtune.runs.reader import Run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import ModelState
+from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials.wrapped_sampler import WrappedSampler
 
@@ -141,14 +142,14 @@ def _check_same(record: RunRecord, plan: Plan, validation_sha256: str) -> None:
         )
     if record.kind != "sweep":
         raise InputError(f"--from {record.name}: it is a {record.kind}, which searched nothing")
-    there, here = record.space, space.to_dict()
+    there, here = (_protocol(content) for content in (_with_defaults(record.space), space.to_dict()))
     pairs: list[tuple[str, Any, Any]] = [
         ("data (fingerprint)", record.dataset["fingerprint"][:12], dataset.fingerprint[:12]),
         ("validation split", record.dataset.get("validation_sha256", validation_sha256), validation_sha256),
         ("classes", list(record.classes), list(dataset.classes)),
         ("groups", {k: list(v) for k, v in record.attributes.items()}, _listed(dataset.attributes)),
         ("budget.epochs", record.epochs, space.budget.epochs),
-        *((key, there.get(key), here.get(key)) for key in _PROTOCOL),
+        *((key, there.get(key), here.get(key)) for key in dict.fromkeys([*there, *here])),
     ]
     differ = [
         f"{name} ({_short(then)} there, {_short(now)} here)" for name, then, now in pairs if then != now
@@ -157,6 +158,24 @@ def _check_same(record: RunRecord, plan: Plan, validation_sha256: str) -> None:
         raise InputError(
             f"--from {record.name}: its trials are not those of this sweep, which differs in {'; '.join(differ)}"
         )
+
+
+def _with_defaults(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the space of a run with the keys that an earlier kdtune did not know yet."""
+    try:
+        return parse_space(dict(content), "space").to_dict()
+    except InputError:
+        return content
+
+
+def _protocol(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a space says of how students are trained and judged, by key."""
+    flat: dict[str, Any] = {}
+    for section in _PROTOCOL:
+        value = content.get(section)
+        nested = value if isinstance(value, Mapping) else {}
+        flat |= {f"{section}.{key}": item for key, item in nested.items()} if nested else {section: value}
+    return flat
 
 
 def _listed(groups: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ import pytest
 
 import kdtune
 from kdtune.runs.reader import Run
-from tests.sweep.chaos import Marked, cli, kill
+from tests.sweep.chaos import cli
 
 pytestmark = pytest.mark.slow
 
@@ -65,27 +65,3 @@ def test_two_exports_at_once_into_one_folder(small_run: Run, tmp_path: Path) -> 
         assert code == 0 or "is in the way" in said or "is not empty" in said
     is_whole(tmp_path / "out")
     assert os.listdir(tmp_path) == ["out"]
-
-
-def test_replicates_whose_ray_is_killed_are_trained_by_the_next_export(
-    small_run: Run, tmp_path: Path
-) -> None:
-    """Its raylet, while they are trained: nothing is written, nothing that is missing counts as failed."""
-    run, out, marked = tmp_path / "small", tmp_path / "out", Marked()
-    shutil.copytree(small_run.path, run)
-    asked = ("export", str(run), "--replicates", "1", "--out", str(out))
-    export = cli(*asked, cwd=tmp_path, env={**marked.environment, "KDTUNE_CACHE": str(tmp_path / "cache")})
-    assert export.stderr is not None
-    assert any("seed 1 of 1: training" in line for line in export.stderr)
-    [raylet] = marked.named("raylet/raylet")
-    kill(raylet)
-    _, said = export.communicate(timeout=120)
-    assert export.returncode == 1
-    assert "by Ray, whose process raylet is gone: what was trained is kept; run the command again" in said
-    assert "Traceback" not in said
-    assert not out.exists()
-    assert marked.wait_until_gone(60) == []
-    again = cli(*asked, cwd=tmp_path)
-    _, said = again.communicate(timeout=300)
-    assert again.returncode == 0, said
-    assert kdtune.load_student(next(out.glob("t0*"))).config["replicates"]["n"] == 1

@@ -35,7 +35,7 @@ def test_all_trials_of_the_same_sweep_are_known(small_run: Run, tmp_path: Path) 
     same = plan()
     found = known(small_run, same)
     trials = small_run.trials()
-    assert [trial.id for trial in found.trials] == sorted(trials.index)
+    assert sorted(trial.id for trial in found.trials) == sorted(trials.index)
     assert found.left_out == 0
     for trial in found.trials:
         row = trials.loc[trial.id]
@@ -48,7 +48,12 @@ def test_all_trials_of_the_same_sweep_are_known(small_run: Run, tmp_path: Path) 
     frozen = again.frozen(same)
     assert [trial.values for trial in frozen] == [list(trial.values) for trial in found.trials]
     assert frozen[0].distributions.keys() == found.trials[0].params.keys()
-    assert found.record() == {"run": "small", "path": str(small_run.path), "trials": 4, "left_out": 0}
+    assert found.record() == {
+        "run": "small",
+        "path": str(small_run.path.resolve()),
+        "trials": 4,
+        "left_out": 0,
+    }
 
 
 def test_trials_outside_of_the_space_are_left_out(small_run: Run) -> None:
@@ -71,11 +76,11 @@ def test_trials_outside_of_the_space_are_left_out(small_run: Run) -> None:
         ({"dataset": {**SMALL_SPACE["dataset"], "n_train": 399}}, r"data \(fingerprint\)"),
         ({"dataset": {**SMALL_SPACE["dataset"], "n_validation": 299}}, "validation split"),
         ({"dataset": {**SMALL_SPACE["dataset"], "sensitive": "texture"}}, "groups"),
-        ({"train": {**SMALL_SPACE["train"], "lr": 0.01}}, "train"),
-        ({"teacher": {"epochs": 5}}, "teacher"),
-        ({"constraints": {"accuracy": ">= 0.2"}}, "constraints"),
+        ({"train": {**SMALL_SPACE["train"], "lr": 0.01}}, r"train\.lr \(0.003 there, 0.01 here\)"),
+        ({"teacher": {"epochs": 5}}, r"teacher\.epochs \(None there, 5 here\)"),
+        ({"constraints": {"accuracy": ">= 0.2"}}, r"constraints\.accuracy"),
         ({"sampler": "random"}, "'random' does not look at earlier trials: take tpe or gp"),
-        ({"objectives": ["accuracy", "auc"]}, "none of its 4 finished trials"),
+        ({"objectives": ["accuracy", "precision"]}, "none of its 4 finished trials"),
     ],
 )
 def test_another_protocol_is_refused_with_what_differs(
@@ -85,7 +90,16 @@ def test_another_protocol_is_refused_with_what_differs(
         known(small_run, plan(**changes))
 
 
-def test_a_study_is_no_source(small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_an_earlier_kdtune_lacks_keys_that_there_are_now(small_run: Run) -> None:
+    space = dict(small_run.record.space)
+    teacher = {key: value for key, value in space["teacher"].items() if key != "finetune"}
+    old = Run(small_run.files)
+    old.__dict__["record"] = replace(small_run.record, space={**space, "teacher": teacher})
+    digest = str(small_run.record.dataset["validation_sha256"])
+    assert len(known_of(old, plan(), digest).trials) == 4
+
+
+def test_a_study_is_no_source(small_run: Run) -> None:
     study = Run(small_run.files)
     study.__dict__["record"] = replace(small_run.record, kind="study")
     with pytest.raises(InputError, match="is a study"):
