@@ -53,12 +53,13 @@ class Allotment:
     def share(self, models: int) -> tuple[int, float]:
         """Return the cores and the share of a GPU of each of `models` models that are trained side by side.
 
-        No model gets more cores than one machine has, because it could never be placed.
+        No model gets more cores than one machine has, because it could never be placed. None gets a GPU where trials get
+        none: torch may be unable to use it.
         """
         cores = sum(node.cpus for node in self.nodes)
         largest = max(node.cpus for node in self.nodes)
         gpus = min(1.0, sum(node.gpus for node in self.nodes) / models) * (1 - TEACHER_GPU)
-        return max(1, int(min(cores / models, largest))), max(self.gpus, gpus)
+        return max(1, int(min(cores / models, largest))), max(self.gpus, gpus) if self.gpus else 0.0
 
     @property
     def words(self) -> str:

@@ -63,6 +63,11 @@ def test_a_model_gets_no_more_cores_than_one_machine_has() -> None:
     assert allotment.share(1) == (1, 0)
 
 
+def test_no_model_gets_a_gpu_where_trials_get_none() -> None:
+    allotment = allotted(Resources(gpus_per_trial=0), [Node(8, 2)], "there is")
+    assert allotment.share(2) == (4, 0)
+
+
 @pytest.mark.parametrize(
     ("resources", "nodes", "needs"),
     [
