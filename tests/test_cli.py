@@ -175,7 +175,7 @@ def test_what_standard_input_says_is_checked(
 
 
 def test_quiet_prints_the_result_alone(tmp_path: Path) -> None:
-    space = space_with(tmp_path)
+    space = space_with(tmp_path, trivial="keep")
     ended = kdtune(tmp_path, "search", space, "--name", "calm", "--quiet", "--json")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout)["status"]["name"] == "calm"

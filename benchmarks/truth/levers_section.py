@@ -13,7 +13,7 @@ TEXT = """\
 Which levers widen the *true* front? For each set, configurations (T, α, learning rate and whatever else the ready
 space searches) are drawn at random, and their students are trained on several splits. Then the same configurations are
 trained again from the same seeds with one lever more, drawn at random for each from the range in the table. With two
-classes DKD is KD itself, so it is there only for 12 occupations.
+classes DKD is KD itself, so it is measured only on the set of 12 occupations, and is missing here without that set.
 
 The true front is that on test, which is large: the non-dominated students are found on one half of it and scored on
 the other, both ways. *Hypervolume* is theirs (of the unit square, accuracy and the gap that is named). *Chosen on
