@@ -53,8 +53,8 @@ class Allotment:
     def share(self, models: int) -> tuple[int, float]:
         """Return the cores and the share of a GPU of each of `models` models that are trained side by side.
 
-        No model gets more cores than one machine has, because it could never be placed. None gets a GPU where trials get
-        none: torch may be unable to use it.
+        No model gets more cores than one machine has, because it could never be placed. None gets a GPU where trials
+        get none: torch may be unable to use it.
         """
         cores = sum(node.cpus for node in self.nodes)
         largest = max(node.cpus for node in self.nodes)
