@@ -4,7 +4,6 @@ A run of n trials is written as a driver would have left it (events and Optuna's
 manager, study, halving and run directory, and continued with simulated workers.
 """
 
-import itertools
 import json
 import random
 import statistics
@@ -25,7 +24,6 @@ from optuna.trial import TrialState
 from benchmarks.simulated import play
 from benchmarks.tables import table
 from kdtune.files import dumps, write_json
-from kdtune.pareto import non_dominated
 from kdtune.runs.paths import RunFiles, trial_id
 from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Plan, make_plan
@@ -81,7 +79,7 @@ def cell(n: int, workers: int, sampler: str, more: int | None = None) -> dict[st
     with tempfile.TemporaryDirectory(prefix="kdtune-scale-") as folder:
         files = RunFiles(Path(folder) / "run")
         files.root.mkdir()
-        _write_run(files, n)
+        _write_run(files, n, plan)
         sizes = files.events.stat().st_size, files.journal.stat().st_size
         rng = random.Random(n)
         before = process.memory_info().rss
@@ -169,7 +167,7 @@ class _Memory(BaseJournalBackend):
         self.logs += logs
 
 
-def _write_run(files: RunFiles, n: int) -> None:
+def _write_run(files: RunFiles, n: int, plan: Plan) -> None:
     """Write the events and the journal of n trials, three of four stopped early at one of the rungs."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     rng = random.Random(0)
@@ -197,7 +195,7 @@ def _write_run(files: RunFiles, n: int) -> None:
     logs = memory.logs
     lines = [{"t": 0.0, "kind": "run", "state": "running", "message": ""}]
     done = 0
-    ended: dict[str, list[float]] = {}
+    ended: list[str] = []
     for number in range(n):
         parameters = {
             "alpha": rng.random(),
@@ -211,7 +209,7 @@ def _write_run(files: RunFiles, n: int) -> None:
         template = templates[complete]
         values = [accuracy, eod] if complete else None
         if values:
-            ended[trial_id(number)] = values
+            ended.append(trial_id(number))
         logs.append({**template, "params": parameters, "values": values})
         start = {"model": "student", "config": {"pair": "mlp-16->linear", **parameters}, "epochs": EPOCHS}
         lines.append({"t": 0.0, "kind": "trial", "id": trial_id(number), **start, "state": "running"})
@@ -226,11 +224,12 @@ def _write_run(files: RunFiles, n: int) -> None:
             lines.append({"t": 0.0, "kind": "front", "done": done, "hypervolume": 0.5})
     files.events.write_text("".join(dumps(line) + "\n" for line in lines), encoding="utf-8")
     files.journal.write_text("".join(json.dumps(log) + "\n" for log in logs), encoding="utf-8")
-    # A driver that resumes looks whether the files of the front are there; a member without them is trained again.
-    on_front = non_dominated(np.array(list(ended.values())), ["max", "min"]) if ended else ()
-    for name in itertools.compress(ended, on_front):
-        write_json(files.config(name), {"id": name})
-        files.reports(name).write_text(dumps({"epoch": EPOCHS}) + "\n", encoding="utf-8")
+    # A driver that resumes reads what is kept of each student that ended, and trains it again where that is lost.
+    _, job = plan.student(optuna.trial.FixedTrial({"temperature": 2.0, "alpha": 0.5, "lr": 1e-2}))
+    config, last = {"job": job.to_dict()}, dumps(_curve(rng)[-1]) + "\n"
+    for name in ended:
+        write_json(files.config(name), {"id": name, **config})
+        files.reports(name).write_text(last, encoding="utf-8")
 
 
 def report(found: Sequence[Mapping[str, Any]]) -> str:

@@ -4,6 +4,7 @@ import time
 from types import TracebackType
 from typing import Self, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -92,30 +93,30 @@ class Progress:
         narrate(plain(line))
 
     def _picture(self, state: RunState) -> Group:
-        rows = Table.grid(padding=(0, 2))
-        rows.add_column(style="bold", no_wrap=True)
-        rows.add_column(overflow="ellipsis", no_wrap=True)
-        rows.add_row("run", plain(self._files.root))
+        rows: list[tuple[str, str | Text]] = [("run", plain(self._files.root))]
         if self._record is not None:
-            rows.add_row("data", plain(_data(self._record)))
-            for note in self._record.data_notes:
-                rows.add_row("", note)
+            rows.append(("data", plain(_data(self._record))))
+            rows += [("", note) for note in self._record.data_notes]
         steps = state.preparation(time.time()) if state.state == "preparing" else []
         for k, (what, took) in enumerate(steps, 1):
             at_work = k == len(steps)
-            rows.add_row(
-                f"{'…' if at_work else '✓'} {duration(took)}",
-                Text(plain(what), style="" if at_work else "dim"),
-            )
+            said = Text(plain(what), style="" if at_work else "dim")
+            rows.append((f"{'…' if at_work else '✓'} {duration(took)}", said))
         for model in state.baselines.values():
             done = "cached" if model.cached else f"{model.epoch}/{model.epochs}"
             mark = {"done": "✓", "failed": "✗"}.get(model.state, "…")
-            rows.add_row(f"{mark} {plain(model.id)}", f"{done:>7}  {_values(model)}")
+            rows.append((f"{mark} {plain(model.id)}", f"{done:>7}  {_values(model)}"))
+        picture = Table.grid(padding=(0, 2))
+        # A long path gives way, not the clock.
+        picture.add_column(style="bold", no_wrap=True, min_width=max(cell_len(name) for name, _ in rows))
+        picture.add_column(overflow="ellipsis", no_wrap=True)
+        for row in rows:
+            picture.add_row(*row)
         if not state.trials or self._record is None:
-            return Group(rows)
+            return Group(picture)
         share = _share(state, self._record)
         bar = ProgressBar(total=1.0, completed=share, width=30)
-        return Group(rows, bar, Text(_trials(state, self._record)))
+        return Group(picture, bar, Text(_trials(state, self._record)))
 
 
 def _data(record: RunRecord) -> str:

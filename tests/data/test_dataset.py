@@ -109,7 +109,5 @@ def test_token_ids_need_their_vocabulary_and_nothing_else_has_one() -> None:
     for split_, vocabulary in ((tokens, None), (split(), 10)):
         with pytest.raises(DataError, match="`vocabulary` is for token ids"):
             make(split_, vocabulary)
-    with pytest.raises(DataError, match="a token id is not below vocabulary 9"):
-        make(tokens, 9)
-    with pytest.raises(DataError, match="token ids must be"):
+    with pytest.raises(DataError, match="token ids are not negative"):
         Split(torch.tensor([[1, -4]]), torch.tensor([0]))

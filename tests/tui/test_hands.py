@@ -190,7 +190,7 @@ async def test_the_raw_front_has_a_key_and_is_exported_as_it_is_shown() -> None:
         await pilot.press("R")
         await until(pilot, lambda: "raw front: " in screen_text(app))
         assert "On the front · by validation alone" in screen_text(app)
-        assert "on raw front" in screen_text(app)
+        await until(pilot, lambda: "on raw front" in screen_text(app))
         await pilot.press("e")
         assert app.session.message[0].endswith("--raw")
         await pilot.press("R")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -190,7 +191,8 @@ def test_modes_that_few_files_have(tmp_path_factory: pytest.TempPathFactory, mod
     for channels, pixels in zip((3, 1), expected, strict=True):
         found = convert(image, Decoding(None, channels)).pixels.squeeze().astype(int)
         assert np.abs(found - pixels).max() <= tolerance, mode
-        if mode in ("LAB", "YCbCr"):
+        # Pillow 12 does not read the YCbCr file that it has written.
+        if mode == "LAB" or (mode == "YCbCr" and int(PIL.__version__.split(".")[0]) > 12):
             path = saved(tmp_path_factory.mktemp("i"), "x.tif", image)
             assert np.array_equal(read(path, channels), found)
 

@@ -356,7 +356,10 @@ def test_killed_between_the_record_and_the_study(
     def die(*_: Any) -> None:
         raise Killed
 
-    write_checkpoint(proposal.students[0].checkpoint, {})
+    student = proposal.students[0]
+    write_checkpoint(
+        student.checkpoint, {"model": {}, "job": student.job.to_dict(), "reports": [report(2).to_dict()]}
+    )
     monkeypatch.setattr(before.manager, "_tell", die)
     last = {
         "done": news(proposal, report(1), report(2)), "stopped": news(proposal, report(1)),
