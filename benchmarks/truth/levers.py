@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.truth.play import volume
 from benchmarks.truth.sets import TruthSet, truth_sets
 from benchmarks.truth.training import (
     NO_MODEL,
@@ -16,24 +17,17 @@ from benchmarks.truth.training import (
     classes_of,
     cohorts,
     jobs_of,
-    joined,
+    prepare,
     seeded,
     student_logits,
     trained,
 )
 from benchmarks.truth.view import count_cells, has_model
-from kdtune.data import load
 from kdtune.data.split import stratified_cut
-from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
-from kdtune.distill.evaluate import predict_logits
 from kdtune.distill.fused.students import Students
-from kdtune.distill.teacher import TeacherSignal, signal_of
-from kdtune.distill.training import Training
-from kdtune.pareto import hypervolume, non_dominated
+from kdtune.pareto import non_dominated
 from kdtune.report.evaluate.thresholds import Thresholds
-from kdtune.space.reading import parse_space
-from kdtune.sweep.plan import make_plan
 
 ALONE = "T and α alone"
 SETS = {"COMPAS": (5, 60), "Adult": (4, 60), "Adult, 12 occupations": (4, 60)}
@@ -91,42 +85,26 @@ class LeverStudents:
 
 def train_levers(item: TruthSet, split: int) -> LeverStudents:
     """Train every configuration of a set with each lever, from one seed."""
-    space = parse_space(item.space(split), item.name)
-    dataset = load(space.dataset.name, **space.dataset.options)
-    n = len(dataset.validation)
-    kept_back = joined(dataset.validation, dataset.open_test())
-    plan = make_plan(space, replace(dataset, validation=kept_back))
-    data = DeviceData(
-        Arrays.of(plan.dataset),
-        torch.device("cpu"),
-        view_seed=space.seed,
-        augment=space.train_config().augment,
-    )
+    prepared = prepare(item, split)
+    plan, data, n = prepared.plan, prepared.data, prepared.n_validation
+    kept_back, n_classes = plan.dataset.validation, plan.dataset.n_classes
     [attribute] = plan.dataset.attributes
     labels, groups = kept_back.labels.numpy(), kept_back.groups[attribute].numpy()
-    signals: dict[str, TeacherSignal] = {}
-    answers, corrected, why = [], [], ""
-    for role, name in plan.architectures:
-        model = Training(plan.baseline_job(role, name), data).run()
-        logits = predict_logits(model, data.validation, data.device)
-        answers.append(classes_of(logits))
-        if role == "teacher":
-            signals[name] = signal_of(model, data)
-        elif dataset.n_classes > 2:
-            why = "more than two classes"
-        else:
+    corrected, why = [], "more than two classes" if n_classes > 2 else ""
+    for (role, _), logits in zip(plan.architectures, prepared.logits, strict=True):
+        if role == "nds" and not why:
             sure = logits.double().softmax(dim=1)[:, 1].numpy()
             thresholds = Thresholds(sure[:n], labels[:n], groups[:n], item.gap)
             corrected.append(thresholds.decide(sure, groups).astype(np.uint8))
     jobs, settings = jobs_of(plan, item.configurations)
-    all_levers = levers(dataset.n_classes)
+    all_levers = levers(n_classes)
     predictions = np.full((len(labels), len(jobs), len(all_levers)), NO_MODEL, dtype=np.uint8)
     for k, lever in enumerate(all_levers):
         rng = np.random.default_rng(split)
         drawn = [seeded(pulled(lever, job, rng, attribute), c, 0) for c, job in enumerate(jobs)]
         for members in cohorts(drawn, range(1), item.students_at_once):
             together = Students([drawn[c] for c, _ in members], data)
-            for _ in trained(together, data, signals):
+            for _ in trained(together, data, prepared.signals):
                 pass
             for (c, _), logits in zip(members, student_logits(together, data.validation), strict=True):
                 predictions[:, c, k] = classes_of(logits)
@@ -138,7 +116,7 @@ def train_levers(item: TruthSet, split: int) -> LeverStudents:
         n_validation=n,
         predictions=predictions,
         curves=nothing,
-        baselines=np.stack(answers, axis=1),
+        baselines=np.stack([classes_of(each) for each in prepared.logits], axis=1),
         baseline_names=[f"{role} {name}" for role, name in plan.architectures],
         train_labels=nothing,
         train_groups=nothing,
@@ -196,13 +174,6 @@ def lever_scores(found: LeverStudents, gap: str) -> dict[str, dict[str, float]]:
             added.append(volume(np.concatenate([on, [[accuracy, distance]]])) - volume(on))
         scores[name] = {"accuracy": float(accuracy), "gap": float(distance), "added": float(np.mean(added))}
     return scores
-
-
-def volume(values: np.ndarray) -> float:
-    """Return the hypervolume of accuracies and gaps, [n, 2], in the unit square."""
-    if not len(values):
-        return 0.0
-    return hypervolume(np.column_stack([1 - values[:, 0], values[:, 1]]), ["min", "min"], np.ones(2))
 
 
 def lever_sets(data: Path) -> list[TruthSet]:

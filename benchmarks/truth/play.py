@@ -146,7 +146,7 @@ def score(shipped: Shipped, table: Table) -> np.ndarray:
     test, believed = np.array([truth[w] for w in shipped.students]), shipped.beliefs
     picks = [int(np.argmax(believed[:, 0] - weight * believed[:, 1])) for weight in WEIGHTS]
     utility = np.mean([test[k, 0] - w * test[k, 1] for k, w in zip(picks, WEIGHTS, strict=True)])
-    return np.array([_volume(test), _volume(test[three(believed)]), float(utility), float(len(test))])
+    return np.array([volume(test), volume(test[three(believed)]), float(utility), float(len(test))])
 
 
 def three(believed: np.ndarray) -> list[int]:
@@ -155,16 +155,17 @@ def three(believed: np.ndarray) -> list[int]:
         return list(range(len(believed)))
     if len(believed) <= 12:
         return list(
-            max(itertools.combinations(range(len(believed)), 3), key=lambda k: _volume(believed[list(k)]))
+            max(itertools.combinations(range(len(believed)), 3), key=lambda k: volume(believed[list(k)]))
         )
     chosen: list[int] = []
     for _ in range(3):
         left = [k for k in range(len(believed)) if k not in chosen]
-        chosen.append(max(left, key=lambda k: _volume(believed[[*chosen, k]])))
+        chosen.append(max(left, key=lambda k: volume(believed[[*chosen, k]])))
     return chosen
 
 
-def _volume(values: np.ndarray) -> float:
+def volume(values: np.ndarray) -> float:
+    """Return the hypervolume of accuracies and gaps, [n, 2], in the unit square; 0 if there are none."""
     return hypervolume(np.column_stack([1 - values[:, 0], values[:, 1]]), ["min", "min"], np.ones(2))
 
 

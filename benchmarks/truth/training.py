@@ -58,41 +58,65 @@ class SplitStudents:
     train_predictions: np.ndarray
 
 
-def train_split(item: TruthSet, split: int, fold: int, seeds: range) -> SplitStudents:
-    """Train every configuration on one split, or one fold of it, from some seeds."""
+@dataclass(frozen=True)
+class Prepared:
+    """A split with its baselines trained, ready for students.
+
+    Attributes:
+        plan: its validation is all that the split keeps back.
+        n_validation: the first so many of these examples are validation, the rest is test.
+        logits: of each baseline on what is kept back, in the order of `plan.architectures`, float32 [m, classes].
+        signals: what teachers say, by name.
+    """
+
+    plan: Plan
+    data: DeviceData
+    n_validation: int
+    logits: list[Tensor]
+    signals: dict[str, TeacherSignal]
+
+
+def prepare(item: TruthSet, split: int, fold: int = 0) -> Prepared:
+    """Load one split, or one fold of it, and train its baselines."""
     space = parse_space(item.space(split), item.name)
     dataset = load(space.dataset.name, **space.dataset.options)
     test = dataset.open_test()
     if item.folds > 1:
         dataset = _fold(dataset, fold, item.folds, split)
-    n_validation = len(dataset.validation)
-    kept_back = joined(dataset.validation, test)
-    plan = make_plan(space, replace(dataset, validation=kept_back))
+    plan = make_plan(space, replace(dataset, validation=_joined(dataset.validation, test)))
     data = DeviceData(
         Arrays.of(plan.dataset),
         torch.device("cpu"),
         view_seed=space.seed,
         augment=space.train_config().augment,
     )
-    answers: list[np.ndarray] = []
+    logits: list[Tensor] = []
     signals: dict[str, TeacherSignal] = {}
     for role, name in plan.architectures:
         model = Training(plan.baseline_job(role, name), data).run()
-        answers.append(classes_of(predict_logits(model, data.validation, data.device)))
+        logits.append(predict_logits(model, data.validation, data.device))
         if role == "teacher":
             signals[name] = signal_of(model, data)
+    return Prepared(plan, data, len(dataset.validation), logits, signals)
+
+
+def train_split(item: TruthSet, split: int, fold: int, seeds: range) -> SplitStudents:
+    """Train every configuration on one split, or one fold of it, from some seeds."""
+    prepared = prepare(item, split, fold)
+    plan, data = prepared.plan, prepared.data
+    space, train, kept_back = plan.space, plan.dataset.train, plan.dataset.validation
     jobs, settings = jobs_of(plan, item.configurations)
     epochs = space.budget.epochs if item.curves and fold == 0 and 0 in seeds else 0
     predictions = np.full((len(kept_back), len(jobs), len(seeds)), NO_MODEL, dtype=np.uint8)
     curves = np.full((len(kept_back), len(jobs), epochs), NO_MODEL, dtype=np.uint8)
     kept_train = len(data) if fold == 0 else 0
     train_predictions = np.full((kept_train, len(jobs), len(seeds)), NO_MODEL, dtype=np.uint8)
-    train_views = Views(dataset.train.inputs, mean=data.arrays.mean, std=data.arrays.std)
+    train_views = Views(train.inputs, mean=data.arrays.mean, std=data.arrays.std)
     for members in cohorts(jobs, seeds, item.students_at_once):
         students = [seeded(jobs[c], c, s) for c, s in members]
         every_epoch = epochs > 0 and any(s == 0 for _, s in members)
         together = Students(students, data)
-        for epoch in trained(together, data, signals):
+        for epoch in trained(together, data, prepared.signals):
             if not every_epoch and epoch < space.budget.epochs - 1:
                 continue
             logits = student_logits(together, data.validation)
@@ -110,20 +134,20 @@ def train_split(item: TruthSet, split: int, fold: int, seeds: range) -> SplitStu
         settings=settings,
         labels=kept_back.labels.numpy().astype(np.uint8),
         groups=kept_back.groups[attribute].numpy().astype(np.int8),
-        n_validation=n_validation,
+        n_validation=prepared.n_validation,
         predictions=predictions,
         curves=curves,
-        baselines=np.stack(answers, axis=1),
+        baselines=np.stack([classes_of(each) for each in prepared.logits], axis=1),
         baseline_names=[f"{role} {name}" for role, name in plan.architectures],
-        train_labels=dataset.train.labels.numpy().astype(np.uint8)[:kept_train],
-        train_groups=dataset.train.groups[attribute].numpy().astype(np.int8)[:kept_train],
+        train_labels=train.labels.numpy().astype(np.uint8)[:kept_train],
+        train_groups=train.groups[attribute].numpy().astype(np.int8)[:kept_train],
         train_predictions=train_predictions,
     )
 
 
 def _fold(dataset: Dataset, fold: int, folds: int, seed: int) -> Dataset:
     """Return the data set with one of `folds` parts of everything but test as its validation."""
-    rest = joined(dataset.train, dataset.validation)
+    rest = _joined(dataset.train, dataset.validation)
     left, parts = torch.arange(len(rest)), []
     for k in range(folds, 1, -1):
         here = {name: codes[left] for name, codes in rest.groups.items()}
@@ -135,7 +159,7 @@ def _fold(dataset: Dataset, fold: int, folds: int, seed: int) -> Dataset:
     return replace(dataset, train=rest.take(others), validation=rest.take(parts[fold]))
 
 
-def joined(first: Split, second: Split) -> Split:
+def _joined(first: Split, second: Split) -> Split:
     groups = {name: torch.cat([codes, second.groups[name]]) for name, codes in first.groups.items()}
     return Split(torch.cat([first.inputs, second.inputs]), torch.cat([first.labels, second.labels]), groups)
 

@@ -179,7 +179,7 @@ def _doubtful_pixels(train: Split) -> tuple[str, ...]:
         )
     if high <= _DARK:
         return (
-            f"the largest pixel of all training images is {high} of 255, so that they are nearly black: is their scale "
+            f"the largest pixel of all training images is {high} of 255, which is nearly black: is their scale "
             "another one?",
         )
     return ()

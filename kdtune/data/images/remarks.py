@@ -53,7 +53,7 @@ class Remarks:
             return ""
         white = 2 ** peak.bit_length() - 1
         return (
-            f" (their largest value is {peak} of 65535, so that they are nearly black: is "
+            f" (their largest value is {peak} of 65535, which is nearly black: is "
             f"`value_range: [0, {white}]` meant?)"
         )
 

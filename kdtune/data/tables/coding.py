@@ -175,7 +175,7 @@ def by_value(table: RawTable, column: str, decimal: str) -> Cells:
     """Return a column of names with equal numbers as one name.
 
     Raises:
-        DataError: not all values are numbers, so that they are told apart by their spelling, and two are equal numbers.
+        DataError: some values are not numbers, so all are told apart by their spelling, and two are equal numbers.
     """
     raw = table[column]
     cells = raw.by_value(decimal)
