@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kdtune.errors import InputError, SweepError
 from kdtune.output import narrate, quieted
 from kdtune.runs.finding import create_run, find_run, runs_dir
-from kdtune.runs.lock import busy, driver_seems_alive
+from kdtune.runs.lock import check_idle
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run
 from kdtune.runs.records import RunRecord
@@ -199,9 +199,7 @@ def export(
     )
     with quieted(not progress):
         folder, findings = run_export(request)
-    students = tuple(member.id for member in findings.members if member.exported)
-    first = findings.focus.id if findings.focus.id in students else students[0]
-    return Exported(folder, students, first, findings_record(findings))
+    return Exported(folder, findings.exported, findings.first_exported, findings_record(findings))
 
 
 @dataclass(frozen=True)
@@ -308,8 +306,7 @@ def _resumed(run: RunLike, base: Path | None, kind: str, given: Mapping[str, Any
     if found != kind:
         call = "study" if found == "study" else "search"
         raise InputError(f"run {files.root.name!r} is a {found}: kdtune.{call}(resume={files.root.name!r})")
-    if driver_seems_alive(files):
-        raise busy(files)
+    check_idle(files)
     files.stop_request.unlink(missing_ok=True)  # it was for an earlier driver
     return files
 

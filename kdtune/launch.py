@@ -21,10 +21,10 @@ from kdtune.output import narrate, print_data
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import create_run, find_run, runs_dir
 from kdtune.runs.jsonl import open_to_append
-from kdtune.runs.lock import busy, driver_seems_alive, request_stop
+from kdtune.runs.lock import busy, check_idle, request_stop
 from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.reader import open_run
-from kdtune.runs.records import RunRecord
+from kdtune.runs.records import FINAL, RunRecord
 from kdtune.runs.state import RunState
 from kdtune.space.questions import check_question
 from kdtune.space.reading import Space, read_space
@@ -37,7 +37,6 @@ from kdtune.user_code import check_named
 
 _POLL_SECONDS = 0.2
 _TAIL_BYTES = 1 << 16
-_FINAL = ("finished", "stopped", "failed")
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 _COMMANDS = {"sweep": "search", "study": "study"}
@@ -177,8 +176,7 @@ def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
             "--resume goes on with what the run was asked for (--trials and --minutes may change): leave out "
             + ", ".join(_OPTIONS.get(name, "--" + name.replace("_", "-")) for name in given)
         )
-    if driver_seems_alive(files):
-        raise busy(files)
+    check_idle(files)
     check_no_links(files)
     return files
 
@@ -263,7 +261,7 @@ def _conclude(
         raise busy(
             files
         )  # another driver took the run while this one was starting, and the events are from that driver
-    if state.state not in _FINAL:
+    if state.state not in FINAL:
         narrate(
             f"the driver of {name} died (code {code}); the end of {files.log}:\n{_log_tail(files.log)}\n"
             f"nothing recorded is lost; go on with: {command} --resume {name}",

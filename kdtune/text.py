@@ -74,6 +74,11 @@ def listed(items: Iterable[object], last: str = "and") -> str:
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of `most` characters at most; an ellipsis stands for what is left out."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def setting(value: object) -> str:
     """Return a hyperparameter: three significant digits; nothing where it has no value."""
     if value is None:

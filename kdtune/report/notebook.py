@@ -26,11 +26,10 @@ _MOST_ROWS = 12
 def run_html(run: "Run") -> str:
     """Return a run's state, its front as a picture, and the front's objectives and settings."""
     status = run.status()
-    tally = ", ".join(f"{n} {state}" for state, n in status.trials.items() if n or state == "done")
     budget = f" of {status.budget}" if status.budget else ""
     head = (
         f"<p><b>{_text(status.name)}</b> {_text(status.state)}: {_text(run.record.dataset['name'])}, "
-        f"{_text(', '.join(run.record.objectives))}; trials{budget}: {tally}; hypervolume "
+        f"{_text(', '.join(run.record.objectives))}; trials{budget}: {status.tally}; hypervolume "
         f"{status.hypervolume:.4f}</p>"
     )
     if run.record.kind == "study" or not status.front:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from kdtune.errors import DiskError, RunError
-from kdtune.runs.lock import busy, driver_lock, driver_seems_alive
+from kdtune.runs.lock import check_idle, driver_lock
 from kdtune.runs.paths import RunFiles
 
 
@@ -21,8 +21,7 @@ def check_deletable(files: RunFiles) -> None:
         raise RunError(f"{root}: is a link: delete the run that it leads to, under its own name")
     if not root.is_dir() or not os.path.lexists(files.record):
         raise RunError(f"{root}: no run.json there, so this is not known to be a run: nothing is deleted")
-    if driver_seems_alive(files):
-        raise busy(files)
+    check_idle(files)
 
 
 def size_of(files: RunFiles) -> int:

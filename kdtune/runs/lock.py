@@ -97,6 +97,16 @@ def busy(files: RunFiles) -> RunError:
     )
 
 
+def check_idle(files: RunFiles) -> None:
+    """Refuse a run that a driver is at work on.
+
+    Raises:
+        RunError: naming the driver.
+    """
+    if driver_seems_alive(files):
+        raise busy(files)
+
+
 def _locked(descriptor: int, seconds: float) -> bool | None:
     """Return whether the lock could be had; None where the file system knows no locks."""
     from filelock import lock_descriptor

@@ -56,6 +56,11 @@ class Status:
     added: float
     seconds_left: float | None
 
+    @property
+    def tally(self) -> str:
+        """How many trials are in each state, in words; those that are done even if there is none."""
+        return ", ".join(f"{n} {state}" for state, n in self.trials.items() if n or state == "done")
+
 
 class Run:
     """One run directory: each call reads what is known at that time.

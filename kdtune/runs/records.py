@@ -27,7 +27,10 @@ ModelKind = Literal["teacher", "nds", "student"]
 TRIAL_STATES = ("running", "done", "stopped", "failed", "interrupted")
 """Of a model, in order: at work; trained to the last epoch; ended early; gave no result; will be continued."""
 
-RUN_STATES = ("preparing", "running", "finished", "stopped", "failed")
+FINAL = ("finished", "stopped", "failed")
+"""States of a run after which nothing more comes, unless it is resumed."""
+
+RUN_STATES = ("preparing", "running", *FINAL)
 """Of a run, in order: data and baselines; the sweep; budget spent; ended on request; could not continue."""
 
 

@@ -13,6 +13,7 @@ from kdtune.runs.measure import Answers, References
 from kdtune.runs.metrics import calibration_numbers, split_numbers
 from kdtune.runs.objectives import MEASURES, Objective
 from kdtune.runs.records import ALL
+from kdtune.runs.summary import GAPS
 from kdtune.student.examples import Examples
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _further_gaps(metrics: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the gaps that the student's own test tells of each attribute beside EOD and DPD."""
     tested = (metrics.get("test") or {}).get("attributes") or {}
     return {
-        name: [key for key in numbers if key in GAP_QUANTITIES and key not in ("eod", "dpd")]
+        name: [key for key in numbers if key in GAP_QUANTITIES and key not in GAPS]
         for name, numbers in tested.items()
     }
 

@@ -9,7 +9,7 @@ from kdtune.output import narrate
 from kdtune.runs.comparison.two_runs import TwoRuns, compare_runs
 from kdtune.runs.reader import Run
 from kdtune.terminal.console import print_json, print_table, stdout_console
-from kdtune.text import number, plain
+from kdtune.text import number, plain, shortened
 
 _LONGEST = 60
 _MOST = 12
@@ -51,8 +51,7 @@ def _differences(found: TwoRuns) -> Table:
 def _value(value: Any) -> str:
     if value is None:
         return "–"
-    text = plain(value if isinstance(value, str) else json.dumps(value))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return shortened(plain(value if isinstance(value, str) else json.dumps(value)), _LONGEST)
 
 
 def _fronts(found: TwoRuns) -> Table:

@@ -45,11 +45,10 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     status = summary.status
     message = f" ({plain(status.message)})" if status.message else ""
     console.print(Text.assemble((plain(status.name), "bold"), f"  {plain(status.state)}{message}"))
-    tally = ", ".join(f"{n} {state}" for state, n in status.trials.items() if n or state == "done")
     budget = f" of {status.budget}" if status.budget else ""
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
     beyond = "" if math.isnan(status.added) else f" ({status.added:.4f} of it beyond the baselines)"
-    console.print(f"trials{budget}: {tally}; hypervolume {status.hypervolume:.4f}{beyond}{left}")
+    console.print(f"trials{budget}: {status.tally}; hypervolume {status.hypervolume:.4f}{beyond}{left}")
     print_table(_front_table(summary, wide=console.width >= _WIDE))
     for line in [*_chosen_by(run, summary), *_known(run), *_notes(summary)]:
         console.print(plain(line), style="dim")

@@ -11,16 +11,13 @@ from kdtune.runs.jsonl import Record, Tail
 from kdtune.runs.lock import driver_seems_alive
 from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.reader import Run
-from kdtune.runs.records import RunRecord
+from kdtune.runs.records import FINAL, RunRecord
 from kdtune.runs.state import RunState
 from kdtune.text import plain
 from kdtune.trackers import TRACKERS
 from kdtune.trackers.making import make_tracker
 from kdtune.trackers.memory import Memory
 from kdtune.trackers.tracker import Tracker, metric_names
-
-FINAL = ("finished", "stopped", "failed")
-"""States of a run after which nothing more comes, unless it is resumed."""
 
 _BLOCK = 1 << 20
 """Bytes of events that are logged before the memory of it is saved."""

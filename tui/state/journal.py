@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from kdtune.runs.jsonl import Record
+from kdtune.runs.records import FINAL
 from kdtune.runs.state import FIRST_STEP, ModelState, RunState
 from kdtune.text import duration, plain
-
-OVER = ("finished", "stopped", "failed")
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Journal:
             self._add(time, "started", "accent")
         elif state.state == "preparing" and (before != "preparing" or message.startswith(FIRST_STEP)):
             last = time if updated is None else updated
-            if before not in OVER:
+            if before not in FINAL:
                 self._add(last, "the driver ended without a word", "bad")
             self._ran += last - self.began
             self.began = time

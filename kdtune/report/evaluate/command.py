@@ -11,6 +11,7 @@ from rich.table import Table
 from kdtune.errors import InputError
 from kdtune.files import write_bytes
 from kdtune.output import narrate, print_data
+from kdtune.runs.summary import GAPS
 from kdtune.student.examples import Examples, Wanted, read_examples
 from kdtune.student.student import Student, load_student
 from kdtune.terminal.console import print_json, print_table
@@ -19,8 +20,6 @@ from kdtune.user_code import import_modules
 
 if TYPE_CHECKING:
     import pandas
-
-_GAPS = ("eod", "dpd")
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -139,7 +138,7 @@ def _interval(found: dict[str, Any], name: str) -> str:
     if name == "accuracy":
         return _between(found["accuracy"]["interval"])
     gap, _, attribute = name.partition("@")
-    if gap not in _GAPS or not found["attributes"]:
+    if gap not in GAPS or not found["attributes"]:
         return ""
     return _between(found["attributes"][attribute or next(iter(found["attributes"]))][gap]["interval"])
 

@@ -39,12 +39,9 @@ def export(options: argparse.Namespace) -> int:
     else:
         print_table(_table(findings))
     narrate(opening(findings)[0])
-    exported = [member.id for member in findings.members if member.exported]
-    beside = [model.id for model in findings.baselines if model.exported]
-    students = f"{len(exported)} student{'s' if len(exported) > 1 else ''}"
-    narrate(f"{students} in {out}, beside {listed(beside)}; read {out / 'report.html'}")
-    first = findings.focus.id if findings.focus.id in exported else exported[0]
-    narrate(f'load one: kdtune.load_student("{out / first}").predict(...)')
+    students = f"{len(findings.exported)} student{'s' if len(findings.exported) > 1 else ''}"
+    narrate(f"{students} in {out}, beside {listed(findings.exported_beside)}; read {out / 'report.html'}")
+    narrate(f'load one: kdtune.load_student("{out / findings.first_exported}").predict(...)')
     return 0
 
 

@@ -21,6 +21,7 @@ from kdtune.runs.state import ModelState
 from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials.wrapped_sampler import WrappedSampler
+from kdtune.text import shortened
 
 LOOKING = ("tpe", "gp")
 """Samplers whose proposals follow from all earlier trials."""
@@ -30,6 +31,9 @@ _NUMBER = -1
 
 _OWN = ("seed", "view_seed", "precision", "channels_last")
 """What the same configuration may have otherwise in another run."""
+
+_LONGEST = 60
+"""Characters of a value in a message."""
 
 _PROTOCOL = ("train", "teacher", "student", "trivial", "constraints")
 
@@ -152,7 +156,9 @@ def _check_same(record: RunRecord, plan: Plan, validation_sha256: str) -> None:
         *((key, there.get(key), here.get(key)) for key in dict.fromkeys([*there, *here])),
     ]
     differ = [
-        f"{name} ({_short(then)} there, {_short(now)} here)" for name, then, now in pairs if then != now
+        f"{name} ({shortened(str(then), _LONGEST)} there, {shortened(str(now), _LONGEST)} here)"
+        for name, then, now in pairs
+        if then != now
     ]
     if differ:
         raise InputError(
@@ -180,11 +186,6 @@ def _protocol(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _listed(groups: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
     return {name: list(names) for name, names in groups.items()}
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _params(model: ModelState, plan: Plan) -> dict[str, Any] | None:

@@ -190,8 +190,6 @@ def _made(findings: Findings) -> list[str]:
 
 
 def _code(findings: Findings) -> str:
-    exported = [member.id for member in findings.members if member.exported]
-    if not exported:
+    if not findings.exported:
         return ""
-    shown = findings.focus.id if findings.focus.id in exported else exported[0]
-    return f'import kdtune\nstudent = kdtune.load_student("{shown}")\nstudent.predict(...)'
+    return f'import kdtune\nstudent = kdtune.load_student("{findings.first_exported}")\nstudent.predict(...)'

@@ -1,7 +1,6 @@
 """The findings in sentences, for the person who decides: written from the numbers and nothing else."""
 
 import math
-from collections.abc import Sequence
 
 from kdtune.pareto import Constraint
 from kdtune.report.export.labels import (
@@ -19,6 +18,7 @@ from kdtune.report.export.results.recommendation import loses_in
 from kdtune.runs.comparison.resolution import Versus
 from kdtune.runs.objectives import Objective, objective_of
 from kdtune.runs.summary import GAPS
+from kdtune.text import listed
 
 _OF_EVERY_SEARCH = {
     "over_majority": "better than the most frequent class beyond noise",
@@ -91,7 +91,7 @@ def _answer(findings: Findings) -> str:
 
 def _folders(findings: Findings) -> str:
     """Name the folders of the networks that were trained without a teacher, if they have any."""
-    named = [model.id for model in findings.baselines if model.exported]
+    named = findings.exported_beside
     return f" (folder {listed(named, 'or')})" if named else ""
 
 
@@ -240,13 +240,6 @@ def bound(constraint: Constraint) -> str:
         return _OF_EVERY_SEARCH[constraint.name]
     sign = "≥" if constraint.direction == ">=" else "≤"
     return f"{constraint.name.replace('_', ' ')} {sign} {constraint.bound:.3g}"
-
-
-def listed(names: Sequence[str], word: str = "and") -> str:
-    """Return names as in a sentence: `a, b and c`."""
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
 def _name(findings: Findings, objective: str) -> str:

@@ -68,6 +68,21 @@ class Findings:
         return self.comparisons.resolution.versus(member, role)
 
     @property
+    def exported(self) -> tuple[str, ...]:
+        """Ids of the members that have a folder."""
+        return tuple(member.id for member in self.members if member.exported)
+
+    @property
+    def exported_beside(self) -> tuple[str, ...]:
+        """Ids of the baselines that have a folder."""
+        return tuple(model.id for model in self.baselines if model.exported)
+
+    @property
+    def first_exported(self) -> str:
+        """The exported member that is shown first: the one in focus, if it has a folder."""
+        return self.focus.id if self.focus.id in self.exported else self.exported[0]
+
+    @property
     def most_accurate(self) -> ModelFindings:
         """The member that is most accurate on test."""
         return max(self.members, key=lambda m: m.value("accuracy"))
