@@ -11,8 +11,10 @@ from kdtune.fairness._denominators import Denominator, small_denominators
 from kdtune.fairness._individual import ExamplePairs, individual_fairness
 from kdtune.fairness._intervals import (
     GAP_QUANTITIES,
+    GAPS,
     BaseRateGap,
     ChanceFloor,
+    Gap,
     Interval,
     base_rate_gap,
     chance_floor,
@@ -45,6 +47,7 @@ from kdtune.fairness._significance import AffectedClasses, affected_classes
 
 __all__ = [
     "FOUR_FIFTHS",
+    "GAPS",
     "GAP_QUANTITIES",
     "AffectedClasses",
     "AgainstMajority",
@@ -56,6 +59,7 @@ __all__ = [
     "Counts",
     "Denominator",
     "ExamplePairs",
+    "Gap",
     "Interval",
     "RateRatios",
     "accuracy_difference",

@@ -22,6 +22,10 @@ Quantity = Literal[
 GAP_QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 """Gaps between groups that have an interval and a chance floor: each is the largest difference of some rates."""
 
+Gap = Literal["eod", "dpd"]
+GAPS: tuple[Gap, ...] = get_args(Gap)
+"""Those of `GAP_QUANTITIES` that are always shown, asked for or not."""
+
 
 class Interval(NamedTuple):
     """Both ends of a confidence interval; NaN if the quantity is undefined."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from kdtune.errors import RunError
 from kdtune.fairness import (
@@ -25,10 +25,6 @@ from kdtune.runs.reader import Run, Status
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.sizes import weights_bytes
 from kdtune.runs.state import ModelState, RunState
-
-Gap = Literal["eod", "dpd"]
-GAPS: tuple[Gap, ...] = ("eod", "dpd")
-"""Those of `GAP_QUANTITIES` that are always shown, asked for or not."""
 
 
 @dataclass(frozen=True)

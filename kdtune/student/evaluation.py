@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from kdtune.errors import DataError, InputError
-from kdtune.fairness import GAP_QUANTITIES, count
+from kdtune.fairness import GAP_QUANTITIES, GAPS, count
 from kdtune.files import dumps
 from kdtune.runs.measure import Answers, References
 from kdtune.runs.metrics import calibration_numbers, split_numbers
 from kdtune.runs.objectives import MEASURES, Objective
 from kdtune.runs.records import ALL
-from kdtune.runs.summary import GAPS
 from kdtune.student.examples import Examples
 
 if TYPE_CHECKING:

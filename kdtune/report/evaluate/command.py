@@ -9,9 +9,9 @@ import torch
 from rich.table import Table
 
 from kdtune.errors import InputError
+from kdtune.fairness import GAPS
 from kdtune.files import write_bytes
 from kdtune.output import narrate, print_data
-from kdtune.runs.summary import GAPS
 from kdtune.student.examples import Examples, Wanted, read_examples
 from kdtune.student.student import Student, load_student
 from kdtune.terminal.console import print_json, print_table

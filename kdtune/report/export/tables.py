@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdtune.fairness import GAPS
 from kdtune.files import write_bytes
 from kdtune.report.export.bundle.writing import write_pretty
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
-from kdtune.runs.summary import GAPS
 from kdtune.text import cell
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from kdtune.fairness import GAPS
 from kdtune.report.study.results.reading import ModelOnTest, Series, Study
 from kdtune.report.study.statistics import quantities
 from kdtune.report.study.statistics.significance import (
@@ -14,7 +15,6 @@ from kdtune.report.study.statistics.significance import (
     tally,
 )
 from kdtune.report.study.tables.rendering import Table
-from kdtune.runs.summary import GAPS
 
 
 def as_record(study: Study, null: Null) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from kdtune.fairness import GAPS
 from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
-from kdtune.runs.summary import GAPS
 
 from ...background.questions import DoubtOf, Wish
 from ...drawing.canvas import Canvas

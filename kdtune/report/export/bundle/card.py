@@ -7,11 +7,11 @@ from typing import Any
 
 import yaml
 
+from kdtune.fairness import GAPS
 from kdtune.report.export.labels import interval_of, measure_name
 from kdtune.report.export.page.report import NOT_MEASURED
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
-from kdtune.runs.summary import GAPS
 from kdtune.student.raw_input import input_kind
 from kdtune.text import number, plain, setting
 

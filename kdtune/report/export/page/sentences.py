@@ -2,6 +2,7 @@
 
 import math
 
+from kdtune.fairness import GAPS
 from kdtune.pareto import Constraint
 from kdtune.report.export.labels import (
     bare,
@@ -17,7 +18,6 @@ from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.recommendation import loses_in
 from kdtune.runs.comparison.resolution import Versus
 from kdtune.runs.objectives import Objective, objective_of
-from kdtune.runs.summary import GAPS
 from kdtune.text import listed
 
 _OF_EVERY_SEARCH = {

@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+from kdtune.fairness import GAPS
 from kdtune.report.drawing.html import Cell, Rows
 from kdtune.report.export.labels import (
     bare,
@@ -18,7 +19,7 @@ from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.comparison.resolution import Difference
 from kdtune.runs.objectives import Objective, objective_of
-from kdtune.runs.summary import GAPS, telling_settings
+from kdtune.runs.summary import telling_settings
 from kdtune.text import byte_size, number, setting, signed
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from torch import nn
 
 from kdtune.distill.extras import answers_of
 from kdtune.errors import RunError
-from kdtune.fairness import GAP_QUANTITIES, Counts
+from kdtune.fairness import GAP_QUANTITIES, GAPS, Counts
 from kdtune.output import narrate
 from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_recorded, evaluate, evaluate_logits
 from kdtune.report.evaluate.trained import Trained, load_trained
@@ -20,7 +20,6 @@ from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.state import ModelState, RunState
-from kdtune.runs.summary import GAPS
 
 if TYPE_CHECKING:
     import pandas

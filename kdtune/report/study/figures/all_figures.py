@@ -2,6 +2,7 @@
 
 import math
 
+from kdtune.fairness import GAPS
 from kdtune.report.drawing.picture import Picture
 from kdtune.report.study import published
 from kdtune.report.study.figures.affected import affected
@@ -10,7 +11,6 @@ from kdtune.report.study.figures.disagreement import disagreement
 from kdtune.report.study.results.reading import Study
 from kdtune.report.study.statistics import quantities
 from kdtune.report.study.statistics.significance import Null
-from kdtune.runs.summary import GAPS
 
 
 def draw_all(study: Study, null: Null) -> list[Picture]:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kdtune.fairness import ChanceFloor, base_rate_gap, chance_floor
+from kdtune.fairness import GAPS, ChanceFloor, Gap, base_rate_gap, chance_floor
 from kdtune.report.study.results.evaluate import SHARED
 from kdtune.report.study.results.reading import ModelOnTest, Series, Study
 from kdtune.report.study.statistics.trend import Trend, trend
 from kdtune.runs.records import ALL
-from kdtune.runs.summary import GAPS, Gap
 
 _RESAMPLES = 200
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from kdtune.fairness import holm
+from kdtune.fairness import GAPS, holm
 from kdtune.report.study import published
 from kdtune.report.study.results.reading import Series, Study
 from kdtune.report.study.statistics import quantities
@@ -12,7 +12,6 @@ from kdtune.report.study.statistics.quantities import spread
 from kdtune.report.study.tables import cells
 from kdtune.report.study.tables.cells import PUBLISHED, percent, plain, share, signed
 from kdtune.report.study.tables.rendering import Table
-from kdtune.runs.summary import GAPS
 
 
 def gaps_table(study: Study, series: Series, attribute: str) -> Table:
