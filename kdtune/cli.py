@@ -1,4 +1,4 @@
-"""The command line: a thin layer that reads arguments and calls other packages, which it imports only when needed."""
+"""The command line: which commands there are, and which options they have."""
 
 import argparse
 import contextlib
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kdtune import commands
 from kdtune.bytecode import keep_bytecode
-from kdtune.errors import InputError, KdtuneError, is_disk_error
+from kdtune.errors import KdtuneError, is_disk_error
 from kdtune.output import STANDARD_OUTPUT, narrate, print_data, quieted, standard_streams
 from kdtune.trackers import TRACKERS
 
@@ -44,27 +45,27 @@ def parser() -> argparse.ArgumentParser:
         epilog="Start with 'kdtune search': a ready sweep on generated data, one to three minutes on two cores.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    _add_search(commands)
-    _add_watch(commands)
-    _add_status(commands)
-    _add_export(commands)
-    _add_evaluate(commands)
-    _add_predict(commands)
-    _add_study(commands)
-    _add_log(commands)
-    _add_stop(commands)
-    _add_runs(commands)
-    _add_compare(commands)
-    _add_spaces(commands)
-    _add_models(commands)
-    _add_completion(commands)
+    _add_search(subparsers)
+    _add_watch(subparsers)
+    _add_status(subparsers)
+    _add_export(subparsers)
+    _add_evaluate(subparsers)
+    _add_predict(subparsers)
+    _add_study(subparsers)
+    _add_log(subparsers)
+    _add_stop(subparsers)
+    _add_runs(subparsers)
+    _add_compare(subparsers)
+    _add_spaces(subparsers)
+    _add_models(subparsers)
+    _add_completion(subparsers)
     return parser
 
 
-def _add_search(commands: Any) -> None:
-    command = commands.add_parser("search", help="run a multi-objective sweep", description=_SEARCH)
+def _add_search(subparsers: Any) -> None:
+    command = subparsers.add_parser("search", help="run a multi-objective sweep", description=_SEARCH)
     command.add_argument(
         "space",
         nargs="?",
@@ -122,12 +123,12 @@ def _add_search(commands: Any) -> None:
     command.add_argument(
         "--json", action="store_true", help="end with the summary as JSON on standard output"
     )
-    command.set_defaults(run=_search)
+    command.set_defaults(run=commands.search)
     _add_runs_dir(command)
 
 
-def _add_watch(commands: Any) -> None:
-    command = commands.add_parser("watch", help="open the monitor on a run: live, finished, or replayed")
+def _add_watch(subparsers: Any) -> None:
+    command = subparsers.add_parser("watch", help="open the monitor on a run: live, finished, or replayed")
     _add_run(command)
     command.add_argument("--replay", action="store_true", help="play a run from its beginning")
     command.add_argument(
@@ -144,21 +145,21 @@ def _add_watch(commands: Any) -> None:
     command.add_argument(
         "--allow-stop", action="store_true", help="with --serve: the page may stop the sweep"
     )
-    command.set_defaults(run=_watch)
+    command.set_defaults(run=commands.watch)
     _add_runs_dir(command)
 
 
-def _add_status(commands: Any) -> None:
-    command = commands.add_parser("status", help="a run's progress and front, as text or JSON")
+def _add_status(subparsers: Any) -> None:
+    command = subparsers.add_parser("status", help="a run's progress and front, as text or JSON")
     _add_run(command)
     command.add_argument("--json", action="store_true", help="as JSON")
     _add_raw(command)
-    command.set_defaults(run=_status)
+    command.set_defaults(run=commands.status)
     _add_runs_dir(command)
 
 
-def _add_export(commands: Any) -> None:
-    command = commands.add_parser(
+def _add_export(subparsers: Any) -> None:
+    command = subparsers.add_parser(
         "export", help="write the front's students and a report", description=_EXPORT
     )
     _add_run(command)
@@ -193,12 +194,12 @@ def _add_export(commands: Any) -> None:
     )
     _add_quiet(command)
     command.add_argument("--json", action="store_true", help="what was found as JSON on standard output")
-    command.set_defaults(run=_export)
+    command.set_defaults(run=commands.export)
     _add_runs_dir(command)
 
 
-def _add_evaluate(commands: Any) -> None:
-    command = commands.add_parser(
+def _add_evaluate(subparsers: Any) -> None:
+    command = subparsers.add_parser(
         "evaluate", help="evaluate an exported student on other labelled examples", description=_EVALUATE
     )
     _add_student(command)
@@ -215,16 +216,16 @@ def _add_evaluate(commands: Any) -> None:
         "--without-groups", action="store_true", help="the data have no sensitive attributes"
     )
     command.add_argument("--json", action="store_true", help="as JSON, in the form of metrics.json")
-    command.set_defaults(run=_evaluate)
+    command.set_defaults(run=commands.evaluate)
 
 
-def _add_predict(commands: Any) -> None:
-    command = commands.add_parser("predict", help="write an exported student's answer to each example")
+def _add_predict(subparsers: Any) -> None:
+    command = subparsers.add_parser("predict", help="write an exported student's answer to each example")
     _add_student(command)
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="a .csv or .parquet file (default: CSV on standard output)"
     )
-    command.set_defaults(run=_predict)
+    command.set_defaults(run=commands.predict)
 
 
 def _add_student(command: argparse.ArgumentParser) -> None:
@@ -246,8 +247,8 @@ def _add_student(command: argparse.ArgumentParser) -> None:
     _add_import(command)
 
 
-def _add_study(commands: Any) -> None:
-    command = commands.add_parser(
+def _add_study(subparsers: Any) -> None:
+    command = subparsers.add_parser(
         "study", help="what distillation does to classes and groups, over T and seeds", description=_STUDY
     )
     command.add_argument(
@@ -280,12 +281,12 @@ def _add_study(commands: Any) -> None:
     command.add_argument("--headless", action="store_true", help="plain lines, even in a terminal")
     _add_quiet(command)
     command.add_argument("--json", action="store_true", help="what was found as JSON on standard output")
-    command.set_defaults(run=_study)
+    command.set_defaults(run=commands.study)
     _add_runs_dir(command)
 
 
-def _add_log(commands: Any) -> None:
-    command = commands.add_parser(
+def _add_log(subparsers: Any) -> None:
+    command = subparsers.add_parser(
         "log", help="log a run to TensorBoard, MLflow, W&B or Trackio", description=_LOG
     )
     _add_run(command)
@@ -295,20 +296,20 @@ def _add_log(commands: Any) -> None:
     command.add_argument(
         "--again", action="store_true", help="log all of it once more, beside what was logged before"
     )
-    command.set_defaults(run=_log)
+    command.set_defaults(run=commands.log)
     _add_runs_dir(command)
 
 
-def _add_stop(commands: Any) -> None:
-    command = commands.add_parser("stop", help="ask a running sweep to stop; it can be resumed")
+def _add_stop(subparsers: Any) -> None:
+    command = subparsers.add_parser("stop", help="ask a running sweep to stop; it can be resumed")
     command.add_argument("target", metavar="RUN", help="name or path of a run")
     command.add_argument("--now", action="store_true", help="stop at once, not after the current epochs")
-    command.set_defaults(run=_stop)
+    command.set_defaults(run=commands.stop)
     _add_runs_dir(command)
 
 
-def _add_runs(commands: Any) -> None:
-    command = commands.add_parser("runs", help="list the runs, or delete one")
+def _add_runs(subparsers: Any) -> None:
+    command = subparsers.add_parser("runs", help="list the runs, or delete one")
     command.add_argument("--json", action="store_true", help="as JSON")
     command.add_argument(
         "--delete",
@@ -318,12 +319,12 @@ def _add_runs(commands: Any) -> None:
         help="delete a run with everything in its folder, its export too; repeat for more",
     )
     command.add_argument("--yes", action="store_true", help="with --delete: do not ask")
-    command.set_defaults(run=_runs)
+    command.set_defaults(run=commands.runs)
     _add_runs_dir(command)
 
 
-def _add_compare(commands: Any) -> None:
-    command = commands.add_parser(
+def _add_compare(subparsers: Any) -> None:
+    command = subparsers.add_parser(
         "compare",
         help="what two runs were asked differently, and which front is better",
         description=_COMPARE,
@@ -331,12 +332,12 @@ def _add_compare(commands: Any) -> None:
     for which in ("first", "second"):
         command.add_argument(which, metavar="RUN", help="name or path of a run")
     command.add_argument("--json", action="store_true", help="as JSON")
-    command.set_defaults(run=_compare)
+    command.set_defaults(run=commands.compare)
     _add_runs_dir(command)
 
 
-def _add_completion(commands: Any) -> None:
-    command = commands.add_parser("completion", help="print what makes a shell complete kdtune's commands")
+def _add_completion(subparsers: Any) -> None:
+    command = subparsers.add_parser("completion", help="print what makes a shell complete kdtune's commands")
     command.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     command.set_defaults(run=_completion)
 
@@ -345,14 +346,14 @@ def _add_quiet(command: argparse.ArgumentParser) -> None:
     command.add_argument("--quiet", action="store_true", help="print the result and errors, nothing else")
 
 
-def _add_spaces(commands: Any) -> None:
-    command = commands.add_parser("spaces", help="list the ready search spaces, or print one")
+def _add_spaces(subparsers: Any) -> None:
+    command = subparsers.add_parser("spaces", help="list the ready search spaces, or print one")
     command.add_argument("space", nargs="?", help="the space to print")
     command.add_argument(
         "--schema", action="store_true", help="print the JSON schema that editors complete spaces with"
     )
     command.add_argument("--json", action="store_true", help="as JSON")
-    command.set_defaults(run=_spaces)
+    command.set_defaults(run=commands.spaces)
 
 
 def _add_raw(command: argparse.ArgumentParser) -> None:
@@ -363,13 +364,13 @@ def _add_raw(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_models(commands: Any) -> None:
-    command = commands.add_parser("models", help="list the models that pairs may name, or describe one")
+def _add_models(subparsers: Any) -> None:
+    command = subparsers.add_parser("models", help="list the models that pairs may name, or describe one")
     command.add_argument(
         "filter", nargs="*", metavar="TEXT", help="a family (timm), parts of names, or one model's whole name"
     )
     command.add_argument("--json", action="store_true", help="as JSON")
-    command.set_defaults(run=_models)
+    command.set_defaults(run=commands.models)
 
 
 def _add_runs_dir(command: argparse.ArgumentParser) -> None:
@@ -452,139 +453,10 @@ def _natural(text: str) -> int:
     return value
 
 
-def _search(options: argparse.Namespace) -> int:
-    from kdtune.launch import launch
-
-    return launch(options)
-
-
-def _watch(options: argparse.Namespace) -> int:
-    import gc
-
-    gc.disable()  # while modules load there is nothing to collect; the monitor enables it when the run is read
-    from kdtune.monitor import watch
-
-    return watch(
-        options.target,
-        runs_dir=options.runs_dir,
-        replay=options.replay,
-        speed=options.speed,
-        readonly=options.readonly,
-        ascii=options.ascii,
-        serve=options.serve,
-        allow_stop=options.allow_stop,
-        theme=options.theme,
-    )
-
-
-def _status(options: argparse.Namespace) -> int:
-    from kdtune.gpus import gpus_of, nvml
-    from kdtune.runs.lock import signer_lives
-    from kdtune.runs.reader import open_run
-    from kdtune.terminal.console import print_summary
-
-    run = open_run(options.target, runs_dir=options.runs_dir, raw=options.raw)
-    print_summary(run, as_json=options.json)
-    if not options.json and signer_lives(run.files):  # it computes on this machine
-        for k, gpu in enumerate(gpus_of(nvml())):
-            print_data(f"GPU {k}: {gpu.words}")
-    return 0
-
-
-def _export(options: argparse.Namespace) -> int:
-    from kdtune.report.export.command import export
-
-    return export(options)
-
-
-def _evaluate(options: argparse.Namespace) -> int:
-    from kdtune.report.evaluate.command import evaluate
-
-    return evaluate(options)
-
-
-def _predict(options: argparse.Namespace) -> int:
-    from kdtune.report.evaluate.command import predict
-
-    return predict(options)
-
-
-def _study(options: argparse.Namespace) -> int:
-    from kdtune.launch import launch_study
-
-    return launch_study(options)
-
-
-def _log(options: argparse.Namespace) -> int:
-    from kdtune.runs.finding import find_run
-    from kdtune.trackers.feed import log_run
-
-    files = find_run(options.target, options.runs_dir)
-    for name in dict.fromkeys(options.to):
-        print_data(log_run(files, name, again=options.again))
-    return 0
-
-
-def _stop(options: argparse.Namespace) -> int:
-    from kdtune.runs.finding import find_run
-    from kdtune.runs.lock import driver_seems_alive, request_stop, signer_lives
-    from kdtune.runs.records import RunRecord
-
-    files = find_run(options.target, options.runs_dir, recorded=False)
-    is_prepared = not files.record.exists() and signer_lives(files)
-    if not (is_prepared or driver_seems_alive(files)):
-        raise InputError(f"run {files.root.name!r} is not running: there is nothing to stop")
-    request_stop(files, "now" if options.now else "clean")
-    if not files.record.exists():
-        narrate(f"asked {files.root.name} to stop before it begins: nothing of it is kept")
-        return 0
-    command = "study" if RunRecord.read(files.record).kind == "study" else "search"
-    name = files.root.name
-    narrate(f"asked {name} to stop; go on with: kdtune {command} --resume {name}")
-    return 0
-
-
-def _runs(options: argparse.Namespace) -> int:
-    from kdtune.runs.finding import runs_dir
-    from kdtune.terminal.console import print_runs
-
-    if options.delete:
-        from kdtune.terminal.deleting import delete_runs
-
-        return delete_runs(options.delete, options.runs_dir, yes=options.yes, as_json=options.json)
-    if options.yes:
-        raise InputError("--yes answers what --delete asks: name a run with --delete RUN")
-    print_runs(runs_dir(options.runs_dir), as_json=options.json)
-    return 0
-
-
-def _compare(options: argparse.Namespace) -> int:
-    from kdtune.runs.reader import open_run
-    from kdtune.terminal.comparing import print_comparison
-
-    first, second = (open_run(name, runs_dir=options.runs_dir) for name in (options.first, options.second))
-    print_comparison(first, second, as_json=options.json)
-    return 0
-
-
 def _completion(options: argparse.Namespace) -> int:
     from kdtune.terminal.completion import script
 
     print_data(script(parser(), options.shell))
-    return 0
-
-
-def _spaces(options: argparse.Namespace) -> int:
-    from kdtune.terminal.console import print_spaces
-
-    print_spaces(options.space, schema=options.schema, as_json=options.json)
-    return 0
-
-
-def _models(options: argparse.Namespace) -> int:
-    from kdtune.terminal.models import print_models
-
-    print_models(options.filter, as_json=options.json)
     return 0
 
 
