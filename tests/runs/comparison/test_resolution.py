@@ -8,7 +8,7 @@ import pytest
 from kdtune.fairness import count, mean_class_bias
 from kdtune.runs.comparison import resolution
 from kdtune.runs.comparison.resolution import Compared, Comparer, Resolution, resolve, rounded_up
-from kdtune.runs.objectives import Objective, References, front_mask
+from kdtune.runs.measures.objectives import Objective, References, front_mask
 from kdtune.runs.predictions import Validation
 
 BASELINES = {"nds": "nds-y", "teacher": "teacher-x"}

@@ -36,7 +36,7 @@ def test_a_sweep_with_a_finding_names_it() -> None:
 
 def test_fewer_weights_than_a_teacher_are_no_finding() -> None:
     from kdtune.runs.comparison.resolution import Compared
-    from kdtune.runs.objectives import Objective
+    from kdtune.runs.measures.objectives import Objective
 
     sweep = with_baselines(5, 1, [0.7, 0.8])
     sweep.objectives = [Objective.parse(name, []) for name in ("accuracy", "parameters")]

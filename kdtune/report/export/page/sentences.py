@@ -18,7 +18,7 @@ from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.recommendation import loses_in
 from kdtune.runs.comparison.resolution import Versus
-from kdtune.runs.objectives import Objective, objective_of
+from kdtune.runs.measures.objectives import Objective, objective_of
 from kdtune.text import listed
 
 _OF_EVERY_SEARCH = {

@@ -18,7 +18,7 @@ from kdtune.report.export.labels import (
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.comparison.resolution import Difference
-from kdtune.runs.objectives import Objective, objective_of
+from kdtune.runs.measures.objectives import Objective, objective_of
 from kdtune.runs.summary import telling_settings
 from kdtune.text import byte_size, listed, number, setting, signed
 

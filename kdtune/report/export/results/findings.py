@@ -10,7 +10,7 @@ from kdtune.report.export.results.comparisons import Comparisons
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.recommendation import Recommendation, recommend
 from kdtune.runs.comparison.resolution import Versus
-from kdtune.runs.objectives import Objective, front_hypervolume, front_mask
+from kdtune.runs.measures.objectives import Objective, front_hypervolume, front_mask
 from kdtune.runs.records import RunRecord
 
 if TYPE_CHECKING:
