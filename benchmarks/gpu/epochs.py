@@ -12,7 +12,7 @@ from benchmarks.gpu.setups import CLASSES, arrays_of, data_on, job_of, shortened
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.cohort import CohortMember
 from kdtune.distill.open_cohort import open_cohort
-from kdtune.distill.teacher import TeacherSignal, signal_of
+from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.models import build
 
 

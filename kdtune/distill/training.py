@@ -25,7 +25,7 @@ from kdtune.distill.evaluate import autocast, predict_logits
 from kdtune.distill.extras import measure_extras, needs_logits
 from kdtune.distill.losses.criterion import Criterion
 from kdtune.distill.optimizers import make_optimizer
-from kdtune.distill.teacher import TeacherSignal
+from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.distill.weights.module import Renormalised, file_of, module_of
 from kdtune.distill.weights.pretrained import load_weights
 from kdtune.errors import KdtuneError
