@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kdtune.report.drawing.html import table
+from kdtune.report.export.labels import short
 from kdtune.report.export.page.sentences import opening
 
 VOID = {"meta", "link", "br", "img", "hr", "use", "path", "rect", "stop", "line", "circle"}
@@ -48,7 +49,10 @@ def test_three_paragraphs_come_first_and_say_of_test_what_is_true_there(exported
     assert len(said) == 3
     best = max(findings.members, key=lambda m: m.splits["test"]["values"]["accuracy"])
     assert f"{best.id}, is right on {100 * best.value('accuracy'):.1f}\N{NO-BREAK SPACE}%" in said[1]
-    assert said[2].startswith(f"With {findings.focus.id}, examples of class")
+    nds = findings.nds_of(findings.focus)
+    assert nds is not None
+    advised = short(nds) if findings.recommendation.kind == "none" else findings.focus.id
+    assert said[2].startswith(f"With {advised}, examples of class")
     text = html.unescape((out / "report.html").read_text(encoding="utf-8"))
     assert f"Of 4 students trained to the end, {len(findings.members)} are on the Pareto front" in text
     assert text.index(said[0]) < text.index(said[1]) < text.index(said[2]) < text.index("<figure>")
