@@ -93,9 +93,12 @@ class _Own:
         import ray
 
         ray.shutdown()
-        if self.session is not None and in_peace:
-            from kdtune.sweep.remote.local_ray import remove_session
+        if self.session is None:
+            return
+        from kdtune.sweep.remote.local_ray import end_servers, remove_session
 
+        end_servers()
+        if in_peace:
             remove_session(self.session)
 
 

@@ -113,6 +113,18 @@ class Findings:
         """Return the same architecture trained without a teacher."""
         return self._baseline("nds", member.architecture)
 
+    def dominating(self, member: ModelFindings) -> tuple[ModelFindings, ...]:
+        """Return the members and baselines that dominate a member on test, in the order in which they are shown."""
+        names = [objective.name for objective in self.objectives]
+        own = [member.value(name) for name in names]
+        if np.isnan(own).any():
+            return ()
+        return tuple(
+            other
+            for other in self.models
+            if not front_mask(np.array([own, [other.value(name) for name in names]]), self.objectives)[0]
+        )
+
     def _baseline(self, role: str, architecture: str) -> ModelFindings | None:
         found = (
             model for model in self.baselines if model.role == role and model.architecture == architecture
