@@ -71,6 +71,7 @@ class Played:
         )
         self.worker: Any = object.__new__(CohortTrial)
         self.worker._shared = SimpleNamespace(extras=(), rungs=plan.rungs)
+        self.worker._place = {}
         self.worker._device = torch.device("cpu")
         self.worker._arrays = Arrays.of(dataset)
         self.worker._data, self.worker._signals = {}, teachers
