@@ -124,7 +124,7 @@ def test_a_resumed_training_records_again(recording: None, device: torch.device,
 
 @pytest.mark.parametrize(
     ("architecture", "kind", "left"),
-    [("resnet20", "images", 18), ("lenet5", "images", 18), ("mlp-16", "table", 18)],
+    [("resnet20", "images", 18), ("lenet5", "images", 18), ("mlp-16", "table", 17)],
 )
 def test_what_the_host_launches_for_a_step(
     recording: None, device: torch.device, architecture: str, kind: str, left: int

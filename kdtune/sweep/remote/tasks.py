@@ -122,9 +122,9 @@ class TaskTrainer:
     stopping: Callable[[], bool] = _never
 
     def serve(
-        self, teachers: Mapping[str, TrainedTeacher], *, view_seed: int, augment: bool
+        self, teachers: Mapping[str, TrainedTeacher], *, view_seed: int, augment: bool, epochs: int
     ) -> contextlib.AbstractContextManager[TeacherClient]:
-        """Run a process with these teachers, by architecture, until the block ends."""
+        """Run a process with these teachers, by architecture, for students of so many epochs, until the block ends."""
         return serve_teachers(
             self.arrays,
             teachers,
@@ -134,6 +134,7 @@ class TaskTrainer:
             augment=augment,
             registry=self.registry,
             max_failures=self.resources.max_failures,
+            epochs=epochs,
         )
 
     def train(

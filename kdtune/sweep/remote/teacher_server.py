@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -52,6 +53,7 @@ class TeacherServer:
         augment: bool,
         registry: RegistryClient | None,
         max_failures: int,
+        epochs: int,
     ) -> None:
         self._registry = registry
         self._max_failures = max_failures
@@ -63,9 +65,11 @@ class TeacherServer:
         teachers: Mapping[str, TrainedTeacher]
         arrays, teachers = ray.get(references)
         self._signals = {}
+        self._n_views = 1
         try:
             with self._computing():
                 data = DeviceData(arrays, device, view_seed=view_seed, augment=augment)
+                self._n_views = epochs if data.train.varies else 1
                 for name, teacher in teachers.items():
                     self._signals[name] = _signal_of(teacher, data)
         except SweepError:
@@ -79,6 +83,11 @@ class TeacherServer:
                 logits = self._signals[teacher].logits(view)
                 self._views[teacher, view] = ray.put(logits.cpu().numpy())
         return self._views[teacher, view]
+
+    def prepare(self, teacher: str, view: int) -> None:
+        """Compute the logits of a view before somebody asks for it, if there is such a view."""
+        if view < self._n_views and not self._broken:
+            self.logits(teacher, view)
 
     def features(self, teacher: str, view: int) -> Any:
         """Return a reference to the features, float32 [n, D], of a teacher on a view of all training examples."""
@@ -130,14 +139,16 @@ class TeacherClient:
     Args:
         handle: handle of the Ray actor.
         needs: references to what a restart of the actor needs, held here because Ray does not hold them.
+        ahead: whether the logits of the next view are computed while a student learns from those of one.
     """
 
-    def __init__(self, handle: Any, needs: Sequence[Any] = ()) -> None:
+    def __init__(self, handle: Any, needs: Sequence[Any] = (), *, ahead: bool = False) -> None:
         self._handle = handle
         self._needs = needs
+        self._ahead = ahead
 
     def __reduce__(self) -> Any:
-        return TeacherClient, (self._handle,)
+        return partial(TeacherClient, ahead=self._ahead), (self._handle,)
 
     def signal(self, teacher: str) -> TeacherSignal:
         """Return a teacher's signal; its latest view is kept.
@@ -157,8 +168,16 @@ class TeacherClient:
 
             return on
 
+        logits = latest(self._handle.logits)
+
+        def logits_and_next(view: int) -> torch.Tensor:
+            found = logits(view)
+            if self._ahead:
+                self._handle.prepare.remote(teacher, view + 1)
+            return found
+
         return TeacherSignal(
-            latest(self._handle.logits),
+            logits_and_next,
             _answer(self._handle.validation_predictions.remote(teacher)),
             latest(self._handle.features),
         )
@@ -196,19 +215,21 @@ def serve_teachers(
     augment: bool,
     registry: RegistryClient | None = None,
     max_failures: int = 0,
+    epochs: int = 1,
 ) -> Iterator[TeacherClient]:
     """Run a process with these teachers, by architecture, until the block ends.
 
     `arrays` is a reference to `Arrays`. References travel inside a list: a reference that is itself an argument would
     be gone when Ray restarts the actor on another node. The `registry` counts how often the device has failed; without
-    one, the first time is the last.
+    one, the first time is the last. On GPUs the next view is made while students train: there are `epochs` of them at
+    most. On processors that would only take time from the students.
     """
     actor: Any = TeacherServer  # Ray's decorator adds `options`
     references = [arrays, ray.put(dict(teachers))]
     handle = actor.options(num_gpus=TEACHER_GPU if allotment.gpus else 0).remote(
-        references, user_code, allotment.threads, view_seed, augment, registry, max_failures
+        references, user_code, allotment.threads, view_seed, augment, registry, max_failures, epochs
     )
     try:
-        yield TeacherClient(handle, references)
+        yield TeacherClient(handle, references, ahead=allotment.gpus > 0)
     finally:
         ray.kill(handle)

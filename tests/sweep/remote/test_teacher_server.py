@@ -1,6 +1,7 @@
 """The process that runs the teachers is killed, or its device fails: its successor gives the same logits."""
 
 import os
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 
 import kdtune
 from kdtune.distill.arrays import Arrays, DeviceData
+from kdtune.distill.config import Job, TrainConfig
 from kdtune.distill.training import Training
 from kdtune.errors import SweepError
 from kdtune.models import models
@@ -22,6 +24,7 @@ from kdtune.sweep.remote.allotment import Allotment, Node
 from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.teacher_server import TeacherClient, TrainedTeacher, serve_teachers
 from kdtune.sweep.remote.worker_registry import open_registry
+from tests.simulated.made import arrays_of
 
 BROKEN = "CUDA error: device-side assert triggered"
 
@@ -122,3 +125,20 @@ def test_a_device_that_fails_at_each_start_is_given_up_with_a_reason(served: Any
             with pytest.raises(SweepError, match=words):
                 client.signal(name).logits(0)
     assert len((tmp_path / "errors").read_text().split()) == 2
+
+
+def test_on_gpus_the_next_view_is_made_ahead(ray_session: None) -> None:
+    arrays, job = arrays_of("images"), Job("cnn8", TrainConfig(epochs=3, batch_size=16), 0)
+    training = Training(job, DeviceData(arrays, torch.device("cpu"), view_seed=0, augment=True))
+    teacher = TrainedTeacher(job, safetensors.torch.save(training.model.state_dict()))
+    with serve_teachers(
+        ray.put(arrays), {"cnn8": teacher}, UserCode.of(()), Allotment(1, 1, 0, (Node(2),)),
+        view_seed=0, augment=True, epochs=3,
+    ) as client:  # fmt: skip
+        client.signal("cnn8").logits(0)
+        assert ray.get(client._handle.views.remote()) == [("cnn8", 0)], "on processors it is not"
+        ahead = pickle.loads(pickle.dumps(TeacherClient(client._handle, ahead=True))).signal("cnn8")
+        ahead.logits(1)
+        assert ray.get(client._handle.views.remote()) == [("cnn8", view) for view in range(3)]
+        ahead.logits(2)
+        assert len(ray.get(client._handle.views.remote())) == 3, "there is no view after the last epoch's"
