@@ -400,14 +400,21 @@ def _measure_speeds(plan: "Plan", writer: RunWriter, place: "Place") -> "Mapping
 
 def _measure_execution(plan: "Plan", writer: RunWriter, place: "Place") -> "Mapping[str, Speed]":
     """Return the plan's speeds with the way in which each model's steps are executed fastest on the GPU."""
+    import ray
+
     from kdtune.sweep.calibration.execution import best_executions
     from kdtune.sweep.plan import Speed
 
     if plan.space.train.get("execution", "auto") != "auto":
         return plan.speeds
     writer.run_state("preparing", "measuring how steps are executed fastest")
+    try:
+        choices = best_executions(plan, place)
+    except ray.exceptions.WorkerCrashedError:
+        writer.run_state("preparing", "steps are eager: the process that measured others was lost")
+        return plan.speeds
     speeds = dict(plan.speeds)
-    for name, choice in best_executions(plan, place).items():
+    for name, choice in choices.items():
         speeds[name] = replace(speeds.get(name, Speed()), execution=choice.execution)
         writer.run_state("preparing", f"steps of {name}: {choice.execution} ({choice.said})")
     return speeds

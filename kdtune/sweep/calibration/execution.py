@@ -67,11 +67,11 @@ def _best_executions(jobs: Mapping[str, Job], setting: Setting) -> Mapping[str, 
     for name, job in jobs.items():
         try:
             choices[name] = _best_execution(job, setting, torch.device("cuda"))
-        except Exception as error:
-            if not is_device_error(error):
-                raise
+        except Exception as error:  # a recording that fails may leave anything in disorder
+            said = str(error).strip().partition("\n")[0]
+            words = device_words(error) if is_device_error(error) else f"{type(error).__name__}: {said}"
             # In this process nothing more can be measured.
-            return {name: choices.get(name, ExecutionChoice("eager", device_words(error))) for name in jobs}
+            return {name: choices.get(name, ExecutionChoice("eager", words)) for name in jobs}
     return choices
 
 
