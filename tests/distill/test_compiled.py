@@ -69,15 +69,17 @@ def stepped(step: Step, times: int = 4) -> dict[str, torch.Tensor]:
     shutil.which("c++") is None and shutil.which("g++") is None, reason="needs a C++ compiler"
 )
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("students", [1, 3])
+@pytest.mark.parametrize(("architecture", "students"), [("resnet8", 1), ("lenet5", 3)])
 def test_compiled_numbers_are_those_of_eager_steps_but_for_rounding(
-    data: Any, make_job: Any, students: int
+    data: Any, make_job: Any, architecture: str, students: int
 ) -> None:
     def make(execution: str) -> Step:
-        job = make_job("resnet8", alpha=0.5, execution=execution)
+        job = make_job(architecture, alpha=0.5, execution=execution)
         return solo_step(job, data) if students == 1 else fused_step(job, data, students)
 
     eager, found = stepped(make("eager")), stepped(make("compiled"))
-    assert found.keys() == eager.keys()
-    for name, value in found.items():
-        assert torch.allclose(value, eager[name], rtol=1e-3, atol=1e-4), name
+    assert {name.rpartition(".")[2] for name in found.keys() - eager.keys()} <= {"num_batches_tracked"}, (
+        "eager steps count batches on the host"
+    )
+    for name, value in eager.items():
+        assert torch.allclose(found[name], value, rtol=1e-3, atol=1e-4), name
