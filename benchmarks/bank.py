@@ -121,7 +121,7 @@ def _start(space: Space, teacher: Path) -> None:
     import torch
 
     from kdtune.distill.arrays import Arrays, DeviceData
-    from kdtune.distill.teacher import signal_of
+    from kdtune.distill.teachers.signal import signal_of
     from kdtune.models import build
 
     torch.set_num_threads(1)

@@ -14,7 +14,7 @@ import benchmarks.datasets  # noqa: F401 (it registers them)
 from benchmarks.bank import Bank, record
 from benchmarks.simulated import Trace, play
 from benchmarks.tables import table
-from kdtune.runs.objectives import Objective, References
+from kdtune.runs.measures.objectives import Objective, References
 from kdtune.runs.records import Report
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.plan import make_plan

@@ -60,7 +60,7 @@ def _means(task: tuple[str, dict[str, Any], int]) -> dict[str, float]:
     import benchmarks.datasets  # noqa: F401 (it registers them)
     from kdtune.data import load
     from kdtune.distill.arrays import Arrays, DeviceData
-    from kdtune.distill.teacher import TeacherSignal, signal_of
+    from kdtune.distill.teachers.signal import TeacherSignal, signal_of
     from kdtune.distill.training import Training
     from kdtune.files import read_json
     from kdtune.report.evaluate.trained import job_of, load_trained

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from kdtune.data import register_dataset
     from kdtune.distill.losses.registry import register_loss
     from kdtune.models import register_model
+    from kdtune.runs.measures.own import register_measure
     from kdtune.runs.reader import Run, open_run
-    from kdtune.runs.user_measures import register_measure
     from kdtune.student.student import Student, load_student
 
 _HOMES = {
@@ -34,7 +34,7 @@ _HOMES = {
     "Student": "kdtune.student.student",
     "register_dataset": "kdtune.data",
     "register_loss": "kdtune.distill.losses.registry",
-    "register_measure": "kdtune.runs.user_measures",
+    "register_measure": "kdtune.runs.measures.own",
     "register_model": "kdtune.models",
 }
 _PACKAGES = ("data", "distill", "fairness", "models", "pareto")

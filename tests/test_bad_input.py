@@ -20,7 +20,7 @@ from kdtune import launch
 from kdtune.cli import main
 from kdtune.fairness import count
 from kdtune.pareto import Constraint
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter

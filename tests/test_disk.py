@@ -135,7 +135,7 @@ def test_a_file_that_is_gone_is_noticed_at_the_next_record(mount: Mount, tmp_pat
 
 def test_a_journal_that_the_disk_cut_short_is_read_when_there_is_room(mount: Mount) -> None:
     """The full disk meets Optuna's own writer, between any two bytes of what it appends."""
-    from kdtune.runs.objectives import MEASURES, Objective
+    from kdtune.runs.measures.objectives import MEASURES, Objective
     from kdtune.sweep.trials.optuna_study import open_study
 
     objectives = [

@@ -11,7 +11,7 @@ import pytest
 
 from kdtune.fairness import count
 from kdtune.files import dumps
-from kdtune.runs.objectives import References, all_measures
+from kdtune.runs.measures.objectives import References, all_measures
 from kdtune.runs.paths import RunFiles, trial_id
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import ALL, Report, RunRecord

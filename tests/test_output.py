@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from kdtune import output
 from kdtune.cli import main
 from kdtune.fairness import count
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter

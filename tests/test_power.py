@@ -29,7 +29,7 @@ import torch
 from kdtune.distill.checkpoint import write_checkpoint
 from kdtune.fairness import count
 from kdtune.files import sha256_of
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles, trial_id
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter

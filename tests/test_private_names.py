@@ -5,6 +5,7 @@ pyproject.toml keeps these libraries below their next minor version for this rea
 
 import inspect
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
@@ -40,6 +41,18 @@ def test_an_optuna_study_names_its_storage_and_itself_in_it() -> None:
     study = optuna.create_study()
     trial = study.ask()
     assert study._storage.get_trial_id_from_study_id_trial_number(study._study_id, 0) == trial._trial_id
+
+
+def test_ray_starts_workers_by_two_scripts_of_one_folder() -> None:
+    from ray._private.node import Node
+    from ray._private.parameter import RayParams
+
+    assert RayParams(setup_worker_path="mine").setup_worker_path == "mine"
+    assert "self._ray_params.setup_worker_path" in inspect.getsource(Node.start_raylet)
+    folder = Path(inspect.getfile(Node)).parent / "workers"
+    assert (folder / "default_worker.py").is_file()
+    setup = (folder / "setup_worker.py").read_text()
+    assert all(f'"--{option}"' in setup for option in ("serialized-runtime-env-context", "language"))
 
 
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.AdamW])

@@ -158,7 +158,7 @@ def test_status_of_a_run_with_such_names(tmp_path: Path, capsys: pytest.CaptureF
     """Through the real reader and printer, as text and as JSON; rich would take `[/]` for its own markup."""
     from kdtune.cli import main
     from kdtune.fairness import count
-    from kdtune.runs.objectives import References
+    from kdtune.runs.measures.objectives import References
     from kdtune.runs.paths import RunFiles
     from kdtune.runs.records import ALL, Report
     from kdtune.runs.writer import RunWriter

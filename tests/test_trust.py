@@ -271,7 +271,7 @@ def journal(folder: Path) -> Path:
 
 
 def open_journal(path: Path) -> Any:
-    from kdtune.runs.objectives import MEASURES, Objective
+    from kdtune.runs.measures.objectives import MEASURES, Objective
     from kdtune.sweep.trials.optuna_study import open_study, unfinished
 
     objectives = [
@@ -710,7 +710,7 @@ def test_files_are_opened_by_one_door() -> None:
         ("runs/jsonl.py", "open"): "to append, with a door of its own, and of what is a file",
         ("runs/jsonl.py", "os.open"): "the same",
         (
-            "runs/user_measures.py",
+            "runs/measures/own.py",
             "Path(inspect.getsourcefile(function) or '').read_bytes",
         ): "Python that was imported",
         (

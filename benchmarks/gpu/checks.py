@@ -14,7 +14,7 @@ from kdtune.distill.evaluate import predict_logits
 from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.step_graph import recorder_of
 from kdtune.distill.steps import noise_logits
-from kdtune.distill.teacher import TeacherSignal
+from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.distill.training import Training
 
 TOLERATED = {"float32": (1e-3, 0.02), "bfloat16": (0.02, 0.2)}

@@ -13,7 +13,7 @@ from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.cohort import CohortMember
 from kdtune.distill.config import Execution
 from kdtune.distill.open_cohort import open_cohort
-from kdtune.distill.teacher import TeacherSignal, signal_of
+from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.models import build
 
 

@@ -20,7 +20,7 @@ from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches
 from kdtune.distill.evaluate import predict_logits
 from kdtune.distill.fused.students import Students
-from kdtune.distill.teacher import TeacherSignal, signal_of
+from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.training import Training
 from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Plan, make_plan

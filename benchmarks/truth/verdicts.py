@@ -14,7 +14,7 @@ from benchmarks.truth.sets import TruthSet, verdict_sets
 from benchmarks.truth.training import SplitStudents
 from kdtune.fairness import compare
 from kdtune.runs.comparison.resolution import Compared, Comparer, Difference, Resolution, resolve, rounded_up
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 from kdtune.runs.predictions import Validation
 
 ATTRIBUTE = "group"

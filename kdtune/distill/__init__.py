@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from kdtune.distill.config import Distillation, Job, TrainConfig
     from kdtune.distill.losses.hinton import kd_loss
     from kdtune.distill.schedule import learning_rate
-    from kdtune.distill.teacher import FrozenTeacher, TeacherSignal, signal_of
+    from kdtune.distill.teachers.signal import FrozenTeacher, TeacherSignal, signal_of
     from kdtune.distill.training import DivergedError, Training
 
 _HOMES = {
@@ -22,9 +22,9 @@ _HOMES = {
     "Distillation": "config",
     "Job": "config",
     "TrainConfig": "config",
-    "FrozenTeacher": "teacher",
-    "TeacherSignal": "teacher",
-    "signal_of": "teacher",
+    "FrozenTeacher": "teachers.signal",
+    "TeacherSignal": "teachers.signal",
+    "signal_of": "teachers.signal",
     "DivergedError": "training",
     "Training": "training",
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self
 
-from kdtune.distill.logits_file import LogitsFile
+from kdtune.distill.teachers.logits_file import LogitsFile
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import InputError, did_you_mean
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.fairness import individual_fairness
-from kdtune.runs.measure import Answers
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.measure import Answers
+from kdtune.runs.measures.objectives import Objective
 
 LATENCY_REPEATS = 30
 INDIVIDUAL_FAIRNESS_PAIRS = 100_000

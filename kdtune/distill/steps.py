@@ -12,7 +12,7 @@ from kdtune.distill.batch_counts import HostCounts
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import is_channels_last
 from kdtune.distill.fused.students import Students
-from kdtune.distill.teacher import TeacherSignal
+from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.distill.training import Training
 
 

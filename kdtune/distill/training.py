@@ -30,7 +30,7 @@ from kdtune.distill.losses.criterion import Criterion
 from kdtune.distill.losses.registry import READY
 from kdtune.distill.optimizers import make_optimizer
 from kdtune.distill.step_graph import StepGraph
-from kdtune.distill.teacher import TeacherSignal
+from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.distill.weights.module import Renormalised, file_of, module_of
 from kdtune.distill.weights.pretrained import load_weights
 from kdtune.errors import KdtuneError

@@ -10,7 +10,7 @@ from kdtune.errors import KdtuneError
 from kdtune.report.drawing.marks import draw_model, name_rows
 from kdtune.report.drawing.style import look, new_figure, png
 from kdtune.report.plots import Plots
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 from kdtune.text import number, plain, setting
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from kdtune.report.drawing.marks import (
 from kdtune.report.drawing.style import INK, MUTED, look, percent_label
 from kdtune.report.export.labels import axis_label, is_share
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.objectives import Objective, objective_of
+from kdtune.runs.measures.objectives import Objective, objective_of
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
 from kdtune.runs.summary import Doubt, Member, Summary, doubt, summarise

@@ -1,7 +1,7 @@
 """The run directory: its format, its writer, its readers. Uses neither torch nor Ray nor Textual."""
 
 from kdtune.runs.finding import create_run, find_run, list_runs, runs_dir
-from kdtune.runs.objectives import MEASURES, Measure, Objective, References
+from kdtune.runs.measures.objectives import MEASURES, Measure, Objective, References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.records import ALL, Report, RunRecord

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.fairness import Counts
-from kdtune.runs.objectives import Objective, References
+from kdtune.runs.measures.objectives import Objective, References
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.state import ModelState
 

@@ -16,7 +16,13 @@ from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import find_run
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
-from kdtune.runs.objectives import Objective, front_hypervolume, front_mask, hypervolume_added, objective_of
+from kdtune.runs.measures.objectives import (
+    Objective,
+    front_hypervolume,
+    front_mask,
+    hypervolume_added,
+    objective_of,
+)
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.plotting import RunPlots, plots_of
 from kdtune.runs.predictions import Validation, read_answers, read_validation

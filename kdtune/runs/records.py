@@ -13,7 +13,7 @@ from kdtune.fairness import Counts
 from kdtune.files import read_json
 from kdtune.pareto import Constraint
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.measure import OwnMeasure
+from kdtune.runs.measures.measure import OwnMeasure
 from kdtune.runs.paths import SCHEMA
 from kdtune.runs.predictions import pack, unpack
 from kdtune.text import plain

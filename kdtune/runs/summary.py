@@ -20,7 +20,7 @@ from kdtune.fairness._intervals import Quantity
 from kdtune.runs.comparison.of_run import resolution
 from kdtune.runs.comparison.resolution import Resolution
 from kdtune.runs.comparison.verdict import conclusion
-from kdtune.runs.objectives import Objective, References, why_trivial
+from kdtune.runs.measures.objectives import Objective, References, why_trivial
 from kdtune.runs.places import by_gpu
 from kdtune.runs.reader import Run, Status
 from kdtune.runs.records import ALL, Report

@@ -15,7 +15,7 @@ from kdtune.files import sync, sync_folder, write_bytes, write_json
 from kdtune.runs.choosing import training_values
 from kdtune.runs.events import read_state
 from kdtune.runs.jsonl import LineWriter, read_backwards
-from kdtune.runs.objectives import References, all_measures, objective_of, recorded_values
+from kdtune.runs.measures.objectives import References, all_measures, objective_of, recorded_values
 from kdtune.runs.paths import RunFiles, is_trial
 from kdtune.runs.predictions import answers_file, digest_of
 from kdtune.runs.records import Report, RunRecord

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdtune.errors import InputError, SpaceError, UnknownNameError
 from kdtune.pareto import Constraint, parse_constraint
-from kdtune.runs.objectives import Measure, find_measure
+from kdtune.runs.measures.objectives import Measure, find_measure
 from kdtune.space.losses import check_losses
 from kdtune.space.schema import Space
 from kdtune.trackers import check_installed

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from kdtune.errors import DataError, InputError
 from kdtune.fairness import GAP_QUANTITIES, GAPS, count
 from kdtune.files import dumps
-from kdtune.runs.measure import Answers, References
-from kdtune.runs.metrics import calibration_numbers, split_numbers
-from kdtune.runs.objectives import MEASURES, Objective
+from kdtune.runs.measures.measure import Answers, References
+from kdtune.runs.measures.metrics import calibration_numbers, split_numbers
+from kdtune.runs.measures.objectives import MEASURES, Objective
 from kdtune.runs.records import ALL
 from kdtune.student.examples import Examples
 

@@ -13,9 +13,9 @@ from kdtune.distill.config import Job
 from kdtune.errors import DiskError, KdtuneError
 from kdtune.files import LARGEST_WEIGHTS, cache_dir, dumps, read_regular, replace_folder, sha256_of
 from kdtune.runs.jsonl import read_records
+from kdtune.runs.measures.own import code_digest
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.records import Report
-from kdtune.runs.user_measures import code_digest
 
 
 @dataclass(frozen=True)

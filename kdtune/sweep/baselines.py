@@ -6,7 +6,7 @@ from statistics import fmean
 
 from kdtune.errors import InputError, SweepError
 from kdtune.fairness import mean_class_bias
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.plan import Plan

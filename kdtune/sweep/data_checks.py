@@ -10,8 +10,8 @@ from kdtune.data.registry import default_option
 from kdtune.distill.arrays import inputs_of
 from kdtune.errors import DataError, SpaceError, did_you_mean
 from kdtune.fairness import count, small_denominators
-from kdtune.runs.measure import Answers
-from kdtune.runs.objectives import Objective, References
+from kdtune.runs.measures.measure import Answers
+from kdtune.runs.measures.objectives import Objective, References
 from kdtune.runs.records import ALL
 from kdtune.space.reading import Range, Space, extremes
 from kdtune.space.schema import DatasetSpec

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from kdtune.data.dataset import Dataset
-from kdtune.distill.logits import KnownLogits, known_logits
-from kdtune.distill.logits_file import LogitsFile
 from kdtune.distill.losses.registry import find_loss
+from kdtune.distill.teachers.logits import KnownLogits, known_logits
+from kdtune.distill.teachers.logits_file import LogitsFile
 from kdtune.errors import InputError, SpaceError
 from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space

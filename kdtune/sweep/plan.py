@@ -14,13 +14,13 @@ from kdtune.data.seeds import derive_seed
 from kdtune.distill.config import Distillation, Execution, Job, Precision, TrainConfig, members_of
 from kdtune.distill.extras import EXTRAS
 from kdtune.distill.fused.loss import is_fusable
-from kdtune.distill.logits_file import LogitsFile
 from kdtune.distill.losses.registry import find_loss
+from kdtune.distill.teachers.logits_file import LogitsFile
 from kdtune.distill.weights.module import module_of
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import SpaceError
 from kdtune.pareto import Constraint, parse_constraint
-from kdtune.runs.objectives import BEYOND_MAJORITY, Objective, find_measure, judged_by_worst_class
+from kdtune.runs.measures.objectives import BEYOND_MAJORITY, Objective, find_measure, judged_by_worst_class
 from kdtune.space.losses import check_losses, taken
 from kdtune.space.questions import check_bound
 from kdtune.space.reading import Choice, Pair, Range, Space

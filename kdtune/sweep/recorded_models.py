@@ -12,12 +12,12 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
-from kdtune.distill.logits import report_of_logits
+from kdtune.distill.teachers.logits import report_of_logits
 from kdtune.errors import KdtuneError, SweepError
 from kdtune.fairness import Counts
 from kdtune.files import LARGEST_WEIGHTS, read_regular, write_bytes
 from kdtune.runs.jsonl import read_backwards, read_records
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.predictions import read_answers
 from kdtune.runs.records import ALL, Report

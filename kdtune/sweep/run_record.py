@@ -7,8 +7,8 @@ import time
 from dataclasses import replace
 
 from kdtune.models.families.find import adopted
-from kdtune.runs.known_measures import MEASURES
-from kdtune.runs.measure import OwnMeasure
+from kdtune.runs.measures.known import MEASURES
+from kdtune.runs.measures.measure import OwnMeasure
 from kdtune.runs.records import RunRecord
 from kdtune.sweep.plan import Plan
 

@@ -14,7 +14,7 @@ import ray
 
 from kdtune.errors import SweepError
 from kdtune.runs.lock import owner_of
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.state import ModelState
 from kdtune.runs.writer import RunWriter

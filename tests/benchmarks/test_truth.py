@@ -49,7 +49,7 @@ def test_students_of_a_bank_are_those_that_a_cohort_of_kdtune_trains(
     from kdtune.distill.arrays import Arrays, DeviceData
     from kdtune.distill.cohort import CohortMember
     from kdtune.distill.open_cohort import open_cohort
-    from kdtune.distill.teacher import signal_of
+    from kdtune.distill.teachers.signal import signal_of
     from kdtune.distill.training import Training
     from kdtune.space.reading import parse_space
     from kdtune.sweep.plan import make_plan

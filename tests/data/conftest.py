@@ -12,7 +12,7 @@ import yaml
 from kdtune.data import Dataset
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Distillation, Job, TrainConfig
-from kdtune.distill.teacher import signal_of
+from kdtune.distill.teachers.signal import signal_of
 from kdtune.distill.training import Training
 
 

@@ -10,7 +10,7 @@ from kdtune.distill import compiled
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.fused.students import Students
 from kdtune.distill.steps import Step, fused_step, solo_step
-from kdtune.distill.teacher import TeacherSignal, signal_of
+from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.training import Training
 from kdtune.models import build
 

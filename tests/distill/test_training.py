@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.checkpoint import CheckpointError
-from kdtune.distill.teacher import TeacherSignal, signal_of
+from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.training import DivergedError, Training
 from kdtune.fairness import count
 from kdtune.models import build

@@ -16,7 +16,7 @@ draw = np.random.default_rng(0)
 with open("posts.csv", "w", newline="") as file:
     table = csv.writer(file)
     table.writerow(["post", "toxic", "author"])
-    for _ in range(300):
+    for _ in range(500):
         toxic = random.random() < 0.5
         words = random.choices(["awful", "stupid", "a"] if toxic else ["lovely", "kind", "a"], k=6)
         table.writerow([" ".join(words), "yes" if toxic else "no", random.choice(["old", "young"])])
@@ -41,7 +41,7 @@ def picture(bright: int) -> dict[str, bytes]:
     return {"bytes": stream.getvalue()}
 
 
-labels = draw.integers(0, 2, 240)
+labels = draw.integers(0, 2, 400)
 features = datasets.Features(
     {
         "image": datasets.Image(),
@@ -52,7 +52,7 @@ features = datasets.Features(
 rows = {
     "image": [picture(label) for label in labels],
     "label": labels.tolist(),
-    "camera": draw.choice(["old", "new"], 240).tolist(),
+    "camera": draw.choice(["old", "new"], 400).tolist(),
 }
 pictures = datasets.Dataset.from_dict(rows, features=features)
 pictures.to_parquet("pictures.parquet")

@@ -43,7 +43,7 @@ if __name__ == "__main__":
                 datasets.load_from_disk("pictures"), "label", image="image", sensitive="camera"
             ),
         ),
-        "torch": (["mlp-16->mlp-8"], kdtune.data.from_torch(Points(300))),
+        "torch": (["mlp-16->mlp-8"], kdtune.data.from_torch(Points(500))),
     }
     for name, (pairs, data) in asked.items():
         kdtune.search({**SHORT, "pairs": pairs}, name, data=data)

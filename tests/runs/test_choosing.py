@@ -9,7 +9,7 @@ import pytest
 
 from kdtune.fairness import Counts, count
 from kdtune.runs.choosing import corrected, is_alike, training_values, trust, values_to_choose_by
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 from kdtune.runs.reader import Run, front_members, may_come_onto_the_front
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.state import ModelState, RunState
@@ -212,7 +212,7 @@ def test_whoever_may_come_onto_a_front_is_kept() -> None:
 
 def test_a_run_tells_both_fronts(make_run: Any, make_report: Any) -> None:
     files, writer = make_run()
-    from kdtune.runs.objectives import References
+    from kdtune.runs.measures.objectives import References
 
     for number, (own, seen) in enumerate([(1, 5), (2, 6), (3, 7), (4, 8)]):
         name = f"t{number:04d}"
@@ -235,7 +235,7 @@ def test_a_run_tells_both_fronts(make_run: Any, make_report: Any) -> None:
 
 
 def test_what_a_student_answered_is_void_once_it_starts_over(make_run: Any, make_report: Any) -> None:
-    from kdtune.runs.objectives import References
+    from kdtune.runs.measures.objectives import References
 
     _, writer = make_run()
     writer.model_started("t0000", "student", {}, 1)

@@ -25,7 +25,7 @@ from kdtune.runs.lock import (
     request_stop,
     requested_stop,
 )
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from tests.preload import without
 

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from kdtune.errors import RunError
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.predictions import (
     answers_file,
     digest_of,

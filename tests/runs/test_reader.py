@@ -16,7 +16,7 @@ from kdtune.files import dumps, write_json
 from kdtune.pareto import Constraint
 from kdtune.runs import lock, summarise
 from kdtune.runs.lock import beat, driver_lock
-from kdtune.runs.objectives import MEASURES, Objective, References
+from kdtune.runs.measures.objectives import MEASURES, Objective, References
 from kdtune.runs.reader import (
     Run,
     front_members,

@@ -9,7 +9,7 @@ import pytest
 
 from kdtune.files import read_json
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run
 from kdtune.runs.state import fold

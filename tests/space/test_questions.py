@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kdtune.errors import InputError
-from kdtune.runs.objectives import MEASURES
+from kdtune.runs.measures.objectives import MEASURES
 from kdtune.space.questions import check_question
 from kdtune.space.reading import Space, parse_space
 

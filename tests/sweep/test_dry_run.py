@@ -10,7 +10,7 @@ import yaml
 from kdtune import data
 from kdtune.cli import main
 from kdtune.fairness import count
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter

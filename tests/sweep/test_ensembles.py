@@ -10,9 +10,9 @@ import kdtune
 from kdtune.data import Augmentation, Dataset
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
-from kdtune.distill.ensemble import EnsembleTraining
 from kdtune.distill.evaluate import predict_logits
-from kdtune.distill.teacher import signal_of
+from kdtune.distill.teachers.ensemble import EnsembleTraining
+from kdtune.distill.teachers.signal import signal_of
 from kdtune.distill.training import Training
 from kdtune.distill.weights.module import module_of
 from kdtune.errors import InputError

@@ -111,7 +111,7 @@ def test_ids_may_be_numbers_of_numpy_and_paths_as_a_shell_writes_them(
     (people / "files.txt").write_text(
         "\n".join(f".\\{name}".replace("/", "\\") for name in names[::-1]) + "\n"
     )
-    from kdtune.distill.logits_file import LogitsFile
+    from kdtune.distill.teachers.logits_file import LogitsFile
 
     file = LogitsFile.of(people / "images.npy", people / "files.txt")
     known = matched(file, replace(data, train=train, validation=validation))

@@ -115,7 +115,7 @@ def main() -> None:
 
 
 def _doubt(name: str, attributes: list[str], report: Report, reference: Report | None) -> Doubt:
-    from kdtune.runs.objectives import Objective
+    from kdtune.runs.measures.objectives import Objective
     from kdtune.runs.summary import bias_doubt, doubt
 
     if reference is not None:

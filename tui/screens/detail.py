@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 
-from kdtune.runs.objectives import why_trivial
+from kdtune.runs.measures.objectives import why_trivial
 from kdtune.runs.sizes import weights_bytes
 from kdtune.runs.state import ModelState
 from kdtune.text import byte_size, duration, plain, setting

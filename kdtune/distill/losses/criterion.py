@@ -14,7 +14,7 @@ from kdtune.distill.losses.example_weights import example_weights
 from kdtune.distill.losses.hinton import kd_loss
 from kdtune.distill.losses.ready import cross_entropy
 from kdtune.distill.losses.registry import Loss, find_loss
-from kdtune.distill.teacher import TeacherSignal
+from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.errors import InputError
 from kdtune.models import watch_features
 from kdtune.user_code import told

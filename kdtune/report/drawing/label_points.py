@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from kdtune.report.drawing.style import MUTED
+from kdtune.report.drawing.style import MUTED, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,9 @@ _ANGLES = np.deg2rad([45, -45, 135, -135, 20, -20, 160, -160, 70, -70, 110, -110
 
 _JOINED_FROM = 14.0
 """A name farther away than this is joined to its point by a line."""
+
+_ABOVE = 8
+"""Names stand above points and intervals."""
 
 _MARGIN = 1.5
 """Points between two names; the browser's font may be a little wider than the one measured here."""
@@ -56,6 +59,9 @@ def label_points(
             va="bottom",
             color=colour,
             fontsize=8,
+            zorder=_ABOVE,
+            # Intervals and grid lines pass behind a name, not through it.
+            bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
         )
         note.set_in_layout(False)
         size = note.get_window_extent(renderer)

@@ -22,7 +22,7 @@ from kdtune.report.drawing.style import (
     percent_label,
 )
 from kdtune.report.export.labels import axis_label, bare, is_share
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from kdtune.data.dataset import Dataset, Split
 from kdtune.distill.arrays import Arrays, DeviceData, inputs_of, tensor_of
 from kdtune.distill.evaluate import count_all, predict_logits
 from kdtune.distill.extras import measure_extras
-from kdtune.distill.logits import KnownLogits
+from kdtune.distill.teachers.logits import KnownLogits
 from kdtune.errors import RunError
 from kdtune.report.evaluate.trained import Trained
 from kdtune.runs.records import Report

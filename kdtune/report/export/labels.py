@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from kdtune.fairness import GAP_QUANTITIES
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 from kdtune.text import number, signed
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 
 from kdtune.errors import InputError, did_you_mean
 from kdtune.pareto import Constraint
-from kdtune.runs.objectives import Objective, badness_of, front_hypervolume
+from kdtune.runs.measures.objectives import Objective, badness_of, front_hypervolume
 from kdtune.runs.paths import is_trial
 
 GRAMMAR = "'knee', a bound such as 'accuracy>=0.9' or 'eod<=0.05', an id such as 't0003', or a number"

@@ -43,7 +43,7 @@ from kdtune.report.export.results.replicates import (
     train_again,
 )
 from kdtune.report.export.tables import csv_of, write_tables
-from kdtune.runs.objectives import check_own_measures
+from kdtune.runs.measures.objectives import check_own_measures
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.state import ModelState, RunState
 from kdtune.student.student import CARD, FORM, digest

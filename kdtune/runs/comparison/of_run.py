@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kdtune.errors import RunError
 from kdtune.fairness import Comparison
 from kdtune.runs.comparison.resolution import Compared, Comparer, Resolution, resolve, rounded_up
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
 from kdtune.runs.state import ModelState, RunState

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.fairness import Comparison, compare, pairwise_level
-from kdtune.runs.objectives import Objective, badness_of
+from kdtune.runs.measures.objectives import Objective, badness_of
 from kdtune.runs.predictions import Validation
 
 Ints = npt.NDArray[np.int64]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kdtune.runs.objectives import Objective, front_hypervolume, front_mask, objective_of
+from kdtune.runs.measures.objectives import Objective, front_hypervolume, front_mask, objective_of
 from kdtune.runs.reader import Run, objective_values
 from kdtune.runs.state import ModelState
 

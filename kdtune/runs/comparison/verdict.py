@@ -17,20 +17,12 @@ def conclusion(found: Resolution, objectives: Sequence[str]) -> str:
     if not beaten:
         line = f"No student beats NDS or the teacher in {listed(objectives, 'or')} beyond noise ({_basis(found)})."
         return f"{line} {_resolved_otherwise(found, members)}"
-    told = []
-    for role, name in _ROLES.items():
-        better = [versus for versus in beaten if versus.role == role]
-        counts = [
-            f"{n} in {objective}"
-            for objective in objectives
-            if (n := sum(objective in versus.beats_in for versus in better))
-        ]
-        how_many = f"{len({v.model for v in better})} of {members}" if better else "none"
-        told.append(f"{how_many} {name}{f' ({listed(counts)})' if counts else ''}")
-    clearest = _clearest(beaten)
+    nds, teacher = ([versus for versus in beaten if versus.role == role] for role in _ROLES)
+    students = f"{len(nds) or 'none'} of {members} student{'' if members == 1 else 's'} on the front"
     return (
-        f"Beyond noise, students on the front beat a baseline: {told[0]}, {told[1]}. "
-        f"The clearest: {clearest} ({_basis(found)})."
+        f"Beyond noise, {students} {_beats(nds, 'nds', objectives)}, and "
+        f"{len(teacher) or 'none'} {_beats(teacher, 'teacher', objectives)}. "
+        f"The clearest: {_clearest(beaten)} ({_basis(found)})."
     )
 
 
@@ -66,6 +58,21 @@ def remarks(found: Resolution) -> list[str]:
     if found.untested:
         lines.append(f"not tested against noise: {', '.join(found.untested)}")
     return lines
+
+
+def _beats(better: Sequence[Versus], role: str, objectives: Sequence[str]) -> str:
+    """Say in what these students beat a baseline, and in what some of them are worse: `beat NDS (3 in eod)`."""
+    verb = "beat" if len(better) > 1 else "beats"
+    gains, losses = (
+        [
+            f"{n} in {objective}"
+            for objective in objectives
+            if (n := sum(objective in getattr(versus, which) for versus in better))
+        ]
+        for which in ("beats_in", "worse_in")
+    )
+    but = f"; worse: {listed(losses)}" if losses else ""
+    return f"{verb} {_ROLES[role]}" + (f" ({listed(gains)}{but})" if gains else "")
 
 
 def _basis(found: Resolution) -> str:

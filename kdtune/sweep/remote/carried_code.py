@@ -10,8 +10,8 @@ from kdtune.models import Builder, models
 from kdtune.models.families.find import adopted, know
 from kdtune.models.families.library_model import LibraryModel
 from kdtune.registry import Registry
-from kdtune.runs.measure import Measure
-from kdtune.runs.user_measures import measures
+from kdtune.runs.measures.measure import Measure
+from kdtune.runs.measures.own import measures
 from kdtune.user_code import added_folders
 
 

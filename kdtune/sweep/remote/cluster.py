@@ -35,6 +35,7 @@ _ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the run directory is the log
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a missing metric ends a trial, not the sweep
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the driver decides what Ctrl-C means
+    "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # Tune keeps no trial as JSON for a restore: the run directory restores
     "TUNE_MAX_PENDING_TRIALS_PG": "8",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
@@ -92,9 +93,12 @@ class _Own:
         import ray
 
         ray.shutdown()
-        if self.session is not None and in_peace:
-            from kdtune.sweep.remote.local_ray import remove_session
+        if self.session is None:
+            return
+        from kdtune.sweep.remote.local_ray import end_servers, remove_session
 
+        end_servers()
+        if in_peace:
             remove_session(self.session)
 
 

@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from typing import Any
 
 from kdtune.bytecode import bytecode_for_children
 from kdtune.errors import KdtuneError, SweepError
+from kdtune.sweep.remote import worker_start
+from kdtune.sweep.remote.fork_server import start_server
 from kdtune.sweep.remote.ray_folder import choose_folder, object_store_bytes
 
 PATIENCE = 300.0
@@ -43,6 +46,10 @@ _STAND_IN = ["sh", "-c", "exec cat"]
 _OPEN_FILES = 65_536
 
 
+_servers: list["subprocess.Popen[bytes]"] = []
+"""Those that fork the workers of the Ray that was started last."""
+
+
 class _DiedError(Exception):
     """A process of Ray ended while Ray started."""
 
@@ -61,6 +68,7 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
 
     _allow_open_files()
     _provide_token()
+    end_servers()
     begun = time.monotonic()
     for pause in itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1])):
         gc.collect()  # frees what is left of a failed start
@@ -131,6 +139,7 @@ def _end_all(nodes: list[Any]) -> None:
     ray.shutdown()
     for node in nodes:
         _end(node)
+    end_servers()
 
 
 def _end(node: Any) -> None:
@@ -206,6 +215,9 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
         begin(node)
 
     def start_raylet_at_once(node: Any, *args: Any, **options: Any) -> None:
+        if (server := start_server(Path(node._session_dir))) is not None:
+            _servers.append(server)
+            node._ray_params.setup_worker_path = worker_start.__file__
         node._ray_params.runtime_env_agent_port = _free_port()
         ports = {**dict.fromkeys(_AGENT_PORTS, _NOBODY), _ASKED: node._ray_params.runtime_env_agent_port}
         for name, port in ports.items():
@@ -257,6 +269,14 @@ def _nothing(*_: Any, **__: Any) -> None:
 
 def _how(code: int) -> str:
     return f", killed by signal {-code}" if code < 0 else f" with code {code}"
+
+
+def end_servers() -> None:
+    """End the server that forks workers, which no Ray asks any more."""
+    while _servers:
+        server = _servers.pop()
+        server.kill()
+        server.communicate()
 
 
 def remove_session(folder: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from kdtune.errors import SweepError
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.baselines import check_teachers, make_baselines
 from kdtune.sweep.plan import Plan

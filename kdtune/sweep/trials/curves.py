@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from kdtune.runs.jsonl import Record
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 from kdtune.runs.paths import trial_number
 
 

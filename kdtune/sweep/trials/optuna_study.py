@@ -21,7 +21,7 @@ from kdtune.errors import DiskError, RunError, is_disk_error
 from kdtune.files import open_regular
 from kdtune.pareto import Constraint
 from kdtune.runs.jsonl import cut_torn_tail
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 from kdtune.runs.state import ModelState
 from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space

@@ -16,7 +16,7 @@ from kdtune.distill.device_errors import OUT_OF_MEMORY
 from kdtune.errors import DiskError
 from kdtune.files import write_json
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.objectives import References, front_hypervolume
+from kdtune.runs.measures.objectives import References, front_hypervolume
 from kdtune.runs.paths import RunFiles, trial_id, trial_number
 from kdtune.runs.reader import front_members, may_come_onto_the_front, objective_values
 from kdtune.runs.records import Report

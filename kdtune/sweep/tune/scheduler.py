@@ -9,8 +9,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 class AskingScheduler(FIFOScheduler):
     """Runs trials in the order in which they come, and ends those for which `goes_on` returns False.
 
-    It also makes Tune forget the results of trials that have ended. Tune would keep them for its own tables and files,
-    some ten kilobytes for each trial; the run holds everything.
+    It also makes Tune forget what it keeps of trials that have ended for its own tables and files: their results, and
+    themselves as JSON, some twenty kilobytes for each trial; the run holds everything.
 
     Ray's `ASHAScheduler` would not do: it knows only one metric, keeps its rungs only in memory, and judges what Ray
     calls a trial, which may be the carrier of several students.
@@ -62,4 +62,8 @@ class AskingScheduler(FIFOScheduler):
         for ended in self._ended:
             known = ended.run_metadata
             known.last_result, known.metric_analysis, known.metric_n_steps = {}, {}, {}
+            if self._controller is not None:
+                self._controller._trials_to_cache.discard(
+                    ended
+                )  # of these it makes JSON when the search ends
         self._ended = [trial]

@@ -16,7 +16,7 @@ from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
 from kdtune.distill.device_errors import device_words, is_device_error
 from kdtune.distill.open_cohort import open_cohort
-from kdtune.distill.teacher import TeacherSignal
+from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.errors import DiskError, KdtuneError, RunError
 from kdtune.files import read_json
 from kdtune.sweep.remote.carried_code import UserCode

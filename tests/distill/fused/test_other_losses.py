@@ -18,7 +18,7 @@ from kdtune.distill.config import Distillation, Job, TrainConfig
 from kdtune.distill.fused.loss import is_fusable
 from kdtune.distill.losses.registry import losses
 from kdtune.distill.open_cohort import open_cohort
-from kdtune.distill.teacher import TeacherSignal, signal_of
+from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.training import Training
 from kdtune.models import build
 

@@ -17,7 +17,7 @@ from kdtune.distill.checkpoint import read_checkpoint
 from kdtune.distill.config import Distillation, Job, TrainConfig
 from kdtune.distill.losses.criterion import Criterion
 from kdtune.distill.losses.registry import losses
-from kdtune.distill.teacher import TeacherSignal, signal_of
+from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.training import Training
 from kdtune.errors import InputError
 from kdtune.models import build

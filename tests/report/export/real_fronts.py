@@ -18,7 +18,7 @@ from kdtune.report.export.results.comparisons import Comparisons
 from kdtune.report.export.results.findings import Findings, conclude
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.comparison.resolution import Difference, Resolution, Versus
-from kdtune.runs.objectives import objective_of
+from kdtune.runs.measures.objectives import objective_of
 from kdtune.runs.records import RunRecord
 
 FOLDER = Path(__file__).parent / "fronts"

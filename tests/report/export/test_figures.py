@@ -97,6 +97,19 @@ def test_names_without_room_are_left_out_and_said(monkeypatch: pytest.MonkeyPatc
     assert not written & set(left_out)
 
 
+def test_lines_pass_behind_names() -> None:
+    with look():
+        figure = new_figure(WIDE, 3.0)
+        ax = figure.subplots()
+        ax.errorbar(0, 0, xerr=1, yerr=1, zorder=5)
+        assert label_points(ax, [(0.0, 0.0, "alone", "black")]) == []
+    [name] = ax.texts
+    box = name.get_bbox_patch()
+    assert box is not None
+    assert name.get_zorder() > max(line.get_zorder() for line in ax.lines)
+    assert box.get_alpha() > 0.5
+
+
 def test_a_name_beside_its_point_needs_no_line() -> None:
     with look():
         figure = new_figure(WIDE, 3.0)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdtune.report.export.results.findings import fronts_on_test
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 
 OBJECTIVES = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex"])]
 

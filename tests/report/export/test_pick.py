@@ -3,7 +3,7 @@ import pytest
 
 from kdtune.errors import InputError
 from kdtune.report.export.pick import Choice, knee, pick, spread_out
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 
 OBJECTIVES = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex"])]
 FRONT = [

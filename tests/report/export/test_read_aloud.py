@@ -13,9 +13,11 @@ import pytest
 
 from kdtune.report.drawing.picture import Picture, picture
 from kdtune.report.export.figures import front
+from kdtune.report.export.labels import short
 from kdtune.report.export.page.losses import losses, ratios_in_words
 from kdtune.report.export.page.report import page
-from kdtune.report.export.page.sentences import opening
+from kdtune.report.export.page.sentences import front_in_words, opening
+from kdtune.report.export.page.tables import front_table
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.recommendation import Recommendation
 from tests.report.export.real_fronts import NAMES, read_front
@@ -97,9 +99,10 @@ def test_which_group_loses_is_said_in_words() -> None:
 
 def test_without_groups_the_class_that_loses_is_named(pages: dict[str, str]) -> None:
     findings = without_groups(read_front("adult"))
-    said = opening(findings)[2]
+    said = losses(findings, findings.focus)
     assert "the class recognised least often is '>50K'" in said
     assert "no class gains or loses right answers beyond noise" in said
+    assert opening(findings)[2].startswith("With mlp-16 without teacher, the class recognised least often is")
     trade = next(m for m in findings.members if m.id == "t0024")
     assert "'>50K' loses 20.4 points of right answers" in losses(findings, trade)
     assert "The data have no groups" in text_of(pages["no groups"])
@@ -112,6 +115,50 @@ def test_a_gap_within_noise_is_called_so() -> None:
     small = {**numbers, "eod": {**numbers["eod"], "value": 0.02}}
     test = {**member.splits["test"], "attributes": {**member.splits["test"]["attributes"], "race": small}}
     assert "is within noise" in losses(findings, replace(member, splits={**member.splits, "test": test}))
+
+
+def test_whom_the_network_fails_that_is_advised_is_said() -> None:
+    """On COMPAS the first paragraph speaks for the network without a teacher, and so does the third."""
+    findings = read_front("compas")
+    nds = findings.nds_of(findings.focus)
+    assert nds is not None
+    assert opening(findings)[2] == losses(findings, nds)
+    assert opening(findings)[2].startswith("With mlp-8 without teacher, examples of class '1'")
+    traded = read_front("adult")
+    assert opening(traded)[2] == losses(traded, traded.focus)
+
+
+def test_a_baseline_that_dominates_a_student_on_test_is_named_beside_it() -> None:
+    findings = read_front("compas")
+    rows = dict(zip((m.id for m in findings.members), front_table(findings).rows, strict=False))
+    for member in findings.members:
+        beside = rows[member.id][0]
+        said = "" if isinstance(beside, str) else beside[1]
+        for other in findings.models:
+            no_worse = other.value("accuracy") >= member.value("accuracy") and other.value(
+                "eod"
+            ) <= member.value("eod")
+            same = (other.value("accuracy"), other.value("eod")) == (
+                member.value("accuracy"),
+                member.value("eod"),
+            )
+            assert (short(other) in said) == (no_worse and not same), (member.id, other.id)
+    assert rows["t0041"][0] == ("t0041", "dominated on test by mlp-8 without teacher")
+
+
+def test_of_many_that_dominate_a_student_a_few_are_named() -> None:
+    findings = read_front("compas")
+    worst = findings.members[-1]
+    values = {**worst.splits["test"]["values"], "accuracy": 0.1, "eod": 0.9}
+    worst = replace(
+        worst, splits={**worst.splits, "test": {**worst.splits["test"], "values": values}}, exported=True
+    )
+    shown = front_table(replace(findings, members=(*findings.members[:-1], worst))).rows[6][0]
+    assert shown == (worst.id, "dominated on test by t0041, t0046, t0043 and 5 more")
+
+
+def test_a_bound_on_a_share_is_written_as_shares_are() -> None:
+    assert "with accuracy ≥ 59.9\N{NO-BREAK SPACE}%" in front_in_words(read_front("compas"))
 
 
 def test_every_cell_can_stand_alone_on_a_phone(pages: dict[str, str]) -> None:

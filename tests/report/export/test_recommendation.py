@@ -12,7 +12,7 @@ from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.recommendation import recommend, why_unusable
 from kdtune.runs.comparison.resolution import Difference, Versus
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 from tests.report.export.real_fronts import read_front
 
 OBJECTIVES = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex"])]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kdtune.report.export.results.replicates import bootstrap_share, replicate_numbers
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 
 ACCURACY = [Objective.parse("accuracy", [])]
 BOTH = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex"])]

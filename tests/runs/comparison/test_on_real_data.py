@@ -16,12 +16,12 @@ import torch
 from kdtune.data import load
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.evaluate import count_all, predict_logits
-from kdtune.distill.teacher import signal_of
+from kdtune.distill.teachers.signal import signal_of
 from kdtune.distill.training import Training
 from kdtune.report.evaluate.evaluation import SplitData, open_test, validation_of
 from kdtune.runs.comparison.resolution import Compared, Comparer, Resolution, resolve
 from kdtune.runs.comparison.verdict import conclusion
-from kdtune.runs.objectives import Objective, front_mask
+from kdtune.runs.measures.objectives import Objective, front_mask
 from kdtune.runs.predictions import Validation
 from kdtune.space.reading import read_space
 from kdtune.sweep.plan import Plan, make_plan

@@ -8,7 +8,7 @@ import pytest
 from kdtune.fairness import count, mean_class_bias
 from kdtune.runs.comparison import resolution
 from kdtune.runs.comparison.resolution import Compared, Comparer, Resolution, resolve, rounded_up
-from kdtune.runs.objectives import Objective, References, front_mask
+from kdtune.runs.measures.objectives import Objective, References, front_mask
 from kdtune.runs.predictions import Validation
 
 BASELINES = {"nds": "nds-y", "teacher": "teacher-x"}
@@ -219,3 +219,41 @@ def test_in_all_a_front_has_a_false_alarm_in_one_of_twenty_sweeps(
     right: Sequence[float], n: int, students: int
 ) -> None:
     assert false_alarms(right, n, students, 200) <= 0.05
+
+
+def uncovered(n: int, students: int, sweeps: int) -> float:
+    """Return in how many sweeps any interval of a front misses the true difference.
+
+    Students differ in truth, and the front holds those that luck favoured.
+    """
+    wrong = 0
+    for seed in range(sweeps):
+        sweep = Sweep(seed, n)
+        rights = sweep.rng.uniform(0.6, 0.85, (students + 2, 2))
+        rights[1:, 1] = rights[1:, 0] + sweep.rng.choice([0.0, 0.08], students + 1)  # some have no gap at all
+        names = ["nds-y", "teacher-x", *(f"t{k:04d}" for k in range(students))]
+        true = {}
+        for name, right in zip(names, rights.tolist(), strict=True):
+            sweep.add(name, right, {"nds-y": "nds", "teacher-x": "teacher"}.get(name, "student"))
+            true[name] = {
+                "accuracy": float(np.array(right)[sweep.groups].mean()),
+                "eod": abs(right[0] - right[1]),
+            }
+        wrong += any(
+            not d.low - 1e-9
+            <= true[versus.model][d.objective] - true[versus.other][d.objective]
+            <= d.high + 1e-9
+            for versus in sweep.resolve().against
+            for d in versus.differences
+        )
+    return wrong / sweeps
+
+
+def test_the_intervals_of_a_chosen_front_cover_the_true_differences() -> None:
+    assert uncovered(1000, 20, 10) <= 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "students"), [(300, 40), (1000, 3), (1000, 40)])
+def test_in_all_an_interval_of_a_front_misses_in_one_of_twenty_sweeps(n: int, students: int) -> None:
+    assert uncovered(n, students, 200) <= 0.05

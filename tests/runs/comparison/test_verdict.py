@@ -24,8 +24,8 @@ def test_a_sweep_with_a_finding_names_it() -> None:
     line = conclusion(found, OBJECTIVES)
     members = len(sweep.front())
     assert line.startswith(
-        f"Beyond noise, students on the front beat a baseline: {members} of {members} NDS "
-        f"({members} in accuracy and {members} in eod), none the teacher."
+        f"Beyond noise, {members} of {members} students on the front beat NDS "
+        f"({members} in accuracy and {members} in eod), and none beats the teacher."
     ), line
     assert "The clearest: t000" in line
     assert "against nds-y in eod: −0.2" in line
@@ -34,9 +34,24 @@ def test_a_sweep_with_a_finding_names_it() -> None:
     )
 
 
+def test_what_a_better_student_pays_is_said() -> None:
+    sweep = with_baselines(0, 0, [0.85, 0.85], n=2000, nds=[0.6, 0.9])
+    sweep.add("t0000", [0.55, 0.55])
+    line = conclusion(sweep.resolve(), OBJECTIVES)
+    assert line.startswith(
+        "Beyond noise, 1 of 1 student on the front beats NDS (1 in eod; worse: 1 in accuracy), "
+        "and none beats the teacher."
+    ), line
+    sweep = with_baselines(0, 0, [0.5, 0.9], n=2000, nds=[0.85, 0.85])
+    sweep.add("t0000", [0.85, 0.85])
+    assert conclusion(sweep.resolve(), OBJECTIVES).startswith(
+        "Beyond noise, none of 1 student on the front beats NDS, and 1 beats the teacher (1 in accuracy and 1 in eod)."
+    )
+
+
 def test_fewer_weights_than_a_teacher_are_no_finding() -> None:
     from kdtune.runs.comparison.resolution import Compared
-    from kdtune.runs.objectives import Objective
+    from kdtune.runs.measures.objectives import Objective
 
     sweep = with_baselines(5, 1, [0.7, 0.8])
     sweep.objectives = [Objective.parse(name, []) for name in ("accuracy", "parameters")]

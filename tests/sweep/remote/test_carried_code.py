@@ -13,7 +13,7 @@ from ray import cloudpickle
 from kdtune import user_code
 from kdtune.models import models
 from kdtune.runs import open_run
-from kdtune.runs.user_measures import measures
+from kdtune.runs.measures.own import measures
 from kdtune.sweep.remote.carried_code import UserCode
 from tests.conftest import SMALL_SPACE
 
@@ -67,7 +67,7 @@ def test_the_user_s_code_brings_the_folder_of_its_module_and_puts_it_last(
             sys.modules.pop(name, None)
     program = (
         "import pickle, sys; code = pickle.loads(sys.stdin.buffer.read()); code.register();"
-        "from kdtune.models import models; from kdtune.runs.user_measures import measures;"
+        "from kdtune.models import models; from kdtune.runs.measures.own import measures;"
         "print([*code.models, *code.measures], sys.path[-1], models.get('mine')((3, 4, 4), 2)[1].weight.shape[1],"
         " measures.get('my_measure').of_answers(labels=[3]))"
     )

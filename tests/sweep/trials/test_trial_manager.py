@@ -14,7 +14,7 @@ from kdtune.distill.checkpoint import write_checkpoint
 from kdtune.distill.device_errors import OUT_OF_MEMORY
 from kdtune.fairness import count
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter

@@ -34,7 +34,9 @@ def test_a_trial_ends_when_goes_on_says_no() -> None:
 def test_tune_forgets_the_results_of_trials_that_have_ended() -> None:
     """Not yet those of the last one: Tune tells the searcher after the scheduler."""
     trials = [MagicMock(run_metadata=_TrainingRunMetadata()) for _ in range(3)]
+    controller = MagicMock(_trials_to_cache=set(trials))
     scheduler = AskingScheduler(lambda *_: True)
+    scheduler.on_trial_add(controller, trials[0])
     for trial in trials:
         trial.run_metadata.last_result = {"students": "[]"}
         trial.run_metadata.update_metric("time_total_s", 1.5)
@@ -46,6 +48,7 @@ def test_tune_forgets_the_results_of_trials_that_have_ended() -> None:
         for known in (trial.run_metadata for trial in trials)
     ]
     assert kept == [(0, 0, 0), (0, 0, 0), (1, 1, 1)]
+    assert controller._trials_to_cache == {trials[2]}
 
 
 def test_the_scheduler_takes_any_metric_and_has_none() -> None:

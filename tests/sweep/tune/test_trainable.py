@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from kdtune.distill.arrays import Arrays
-from kdtune.distill.teacher import TeacherSignal
+from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.runs import open_run
-from kdtune.runs.objectives import References
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter

@@ -21,7 +21,7 @@ from kdtune.report.drawing.marks import (
 from kdtune.report.drawing.style import INK, MUTED, PAPER, STUDENT, WIDE, new_figure
 from kdtune.report.export.labels import chance_of, interval_of, short
 from kdtune.report.export.results.findings import Findings
-from kdtune.runs.objectives import Objective
+from kdtune.runs.measures.objectives import Objective
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,7 +21,7 @@ from kdtune.report.drawing.style import (
 )
 from kdtune.report.export.labels import is_share, measure_name
 from kdtune.report.export.results.findings import Findings
-from kdtune.runs.objectives import objective_of
+from kdtune.runs.measures.objectives import objective_of
 
 if TYPE_CHECKING:
     import pandas

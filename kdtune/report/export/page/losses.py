@@ -4,7 +4,7 @@ import math
 from typing import Any, NamedTuple
 
 from kdtune.fairness import FOUR_FIFTHS
-from kdtune.report.export.labels import percent, points
+from kdtune.report.export.labels import percent, points, short
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 
@@ -39,7 +39,7 @@ def of_groups(findings: Findings, model: ModelFindings, attribute: str) -> list[
     name = findings.record.classes[c]
     if found is not None:
         lines.append(
-            f"With {model.id}, examples of class '{name}' are recognised least often in {found.low}: "
+            f"With {short(model)}, examples of class '{name}' are recognised least often in {found.low}: "
             f"{percent(found.low_value)} of {found.low_n:,}, against {percent(found.high_value)} of {found.high_n:,} "
             f"in {found.high}, {points(found.high_value - found.low_value)} more."
         )
@@ -89,7 +89,7 @@ def ratios_in_words(findings: Findings, model: ModelFindings, attribute: str) ->
     return [
         f"{model.id} gives class '{classes[c]}' to {percent(found.low_value)} of {found.low} and to "
         f"{percent(found.high_value)} of {found.high}: a ratio of {known[c]:.2f}, {side} four fifths, the share under "
-        "which audits see a sign of adverse impact. Small groups miss it by chance."
+        "which audits see a sign of adverse impact. A small group can fall below it by chance."
     ]
 
 
@@ -131,7 +131,7 @@ def _changes(table: Any, part: str, kind: str, most: int = 6) -> list[str]:
         lines.append(f"Compared with {name}, beyond noise: {'; '.join(said)}.")
     if unchanged:
         lines.append(
-            f"Compared with {' or '.join(unchanged)}, no {kind} gains or loses right answers beyond noise."
+            f"Compared with {' or with '.join(unchanged)}, no {kind} gains or loses right answers beyond noise."
         )
     return lines
 
@@ -148,7 +148,7 @@ def _of_classes(model: ModelFindings) -> list[str]:
     worst = min(classes, key=lambda c: c["value"])
     best = max(classes, key=lambda c: c["value"])
     return [
-        f"With {model.id}, the class recognised least often is '{worst['class']}': {percent(worst['value'])} of "
+        f"With {short(model)}, the class recognised least often is '{worst['class']}': {percent(worst['value'])} of "
         f"{worst['n']:,} examples, against {percent(best['value'])} of {best['n']:,} of '{best['class']}'."
     ]
 

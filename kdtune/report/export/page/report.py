@@ -179,7 +179,7 @@ def _files(findings: Findings) -> list[str]:
 def _made(findings: Findings) -> list[str]:
     record = findings.record
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
-    bounds = "; ".join(bound(constraint) for constraint in record.constraints) or "none"
+    bounds = "; ".join(bound(findings, constraint) for constraint in record.constraints) or "none"
     return [
         f"Objectives: {', '.join(measure_name(o) for o in findings.objectives)}; bounds: {bounds}; "
         f"pairs: {', '.join(record.pairs).replace('->', ' → ')}; {record.epochs} epochs per trial; seed {record.seed}.",

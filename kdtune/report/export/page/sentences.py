@@ -15,9 +15,10 @@ from kdtune.report.export.labels import (
 )
 from kdtune.report.export.page.losses import losses
 from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.recommendation import loses_in
 from kdtune.runs.comparison.resolution import Versus
-from kdtune.runs.objectives import Objective, objective_of
+from kdtune.runs.measures.objectives import Objective, objective_of
 from kdtune.text import listed
 
 _OF_EVERY_SEARCH = {
@@ -30,8 +31,14 @@ NDS = "the same network trained without a teacher"
 
 
 def opening(findings: Findings) -> list[str]:
-    """Return three paragraphs: which student to ship, how good the students are on test, and whom they fail."""
-    return [_answer(findings), _on_test(findings), losses(findings, findings.focus)]
+    """Return three paragraphs: what to ship, how good the students are on test, and whom the shipped one fails."""
+    return [_answer(findings), _on_test(findings), losses(findings, _advised(findings))]
+
+
+def _advised(findings: Findings) -> ModelFindings:
+    """Return the model that the first paragraph speaks for: the student in focus, or its NDS if none is better."""
+    nds = findings.nds_of(findings.focus) if findings.recommendation.kind == "none" else None
+    return findings.focus if nds is None else nds
 
 
 def _answer(findings: Findings) -> str:
@@ -207,7 +214,9 @@ def front_in_words(findings: Findings) -> str:
     done = int((findings.trials["state"] == "done").sum())
     names = " and ".join(measure_name(o) for o in findings.objectives)
     n = len(findings.members)
-    bounds = " and ".join(bound(c) for c in findings.record.constraints if c.name not in _OF_EVERY_SEARCH)
+    bounds = " and ".join(
+        bound(findings, c) for c in findings.record.constraints if c.name not in _OF_EVERY_SEARCH
+    )
     among = f" with {bounds}" if bounds else ""
     seeds = f" and of their {findings.seeds} further seeds" if findings.seeds else ""
     of = f"Of {done} students trained to the end{seeds}, {n} {'is' if n == 1 else 'are'}"
@@ -234,12 +243,13 @@ def points_in_words(findings: Findings) -> list[str]:
     ]
 
 
-def bound(constraint: Constraint) -> str:
-    """Return a constraint for readers: `accuracy ≥ 0.55`."""
+def bound(findings: Findings, constraint: Constraint) -> str:
+    """Return a constraint for readers: `accuracy ≥ 55.0 %`."""
     if constraint.name in _OF_EVERY_SEARCH:
         return _OF_EVERY_SEARCH[constraint.name]
     sign = "≥" if constraint.direction == ">=" else "≤"
-    return f"{constraint.name.replace('_', ' ')} {sign} {constraint.bound:.3g}"
+    objective = objective_of(findings.record, constraint.name)
+    return f"{measure_name(objective)} {sign} {with_unit(constraint.bound, objective)}"
 
 
 def _name(findings: Findings, objective: str) -> str:

@@ -18,15 +18,18 @@ from kdtune.report.export.labels import (
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.comparison.resolution import Difference
-from kdtune.runs.objectives import Objective, objective_of
+from kdtune.runs.measures.objectives import Objective, objective_of
 from kdtune.runs.summary import telling_settings
-from kdtune.text import byte_size, number, setting, signed
+from kdtune.text import byte_size, listed, number, setting, signed
 
 if TYPE_CHECKING:
     import pandas
 
 _AGAINST = {"nds": "no teacher", "teacher": "the teacher"}
 """How the heads of columns call what a student is compared with."""
+
+_MOST_NAMES = 3
+"""A cell names about as many models that dominate a student."""
 
 MOST_CLASSES = 40
 """A table of more classes than this is written only as a file."""
@@ -102,8 +105,10 @@ def _name(findings: Findings, model: ModelFindings, k: int) -> Cell:
     marks = []
     if model.id in findings.recommendation.unusable:
         marks.append(findings.recommendation.unusable[model.id])
-    if not findings.optimistic[k]:
-        marks.append("dominated on test")
+    if dominating := [short(other) for other in findings.dominating(model)]:
+        more = [f"{len(dominating) - _MOST_NAMES} more"] if len(dominating) > _MOST_NAMES + 1 else []
+        named = dominating[: _MOST_NAMES + 1 - len(more)]
+        marks.append(f"dominated on test by {listed([*named, *more])}")
     if not model.exported:
         marks.append("no folder")
     return (model.id, "; ".join(marks)) if marks else model.id

@@ -10,7 +10,7 @@ from kdtune.report.export.results.comparisons import Comparisons
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.recommendation import Recommendation, recommend
 from kdtune.runs.comparison.resolution import Versus
-from kdtune.runs.objectives import Objective, front_hypervolume, front_mask
+from kdtune.runs.measures.objectives import Objective, front_hypervolume, front_mask
 from kdtune.runs.records import RunRecord
 
 if TYPE_CHECKING:
@@ -112,6 +112,18 @@ class Findings:
     def nds_of(self, member: ModelFindings) -> ModelFindings | None:
         """Return the same architecture trained without a teacher."""
         return self._baseline("nds", member.architecture)
+
+    def dominating(self, member: ModelFindings) -> tuple[ModelFindings, ...]:
+        """Return the members and baselines that dominate a member on test, in the order in which they are shown."""
+        names = [objective.name for objective in self.objectives]
+        own = [member.value(name) for name in names]
+        if np.isnan(own).any():
+            return ()
+        return tuple(
+            other
+            for other in self.models
+            if not front_mask(np.array([own, [other.value(name) for name in names]]), self.objectives)[0]
+        )
 
     def _baseline(self, role: str, architecture: str) -> ModelFindings | None:
         found = (

@@ -14,8 +14,8 @@ from kdtune.report.evaluate.evaluation import Evaluated, SplitData, check_record
 from kdtune.report.evaluate.trained import Trained, load_trained
 from kdtune.report.export.front_members import front_states
 from kdtune.report.export.results.by_group import by_group
-from kdtune.runs.metrics import calibration_numbers, split_numbers
-from kdtune.runs.objectives import References, objective_of, recorded_values
+from kdtune.runs.measures.metrics import calibration_numbers, split_numbers
+from kdtune.runs.measures.objectives import References, objective_of, recorded_values
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL, Report, RunRecord

@@ -10,7 +10,7 @@ from kdtune.pareto import Constraint
 from kdtune.report.export.pick import knee
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.comparison.resolution import Versus
-from kdtune.runs.objectives import Objective, why_trivial
+from kdtune.runs.measures.objectives import Objective, why_trivial
 
 Kind = Literal["better", "trade", "none", "unusable"]
 

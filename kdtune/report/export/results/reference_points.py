@@ -8,7 +8,7 @@ import numpy as np
 from kdtune.distill.evaluate import count_all
 from kdtune.report.export.results.members import EvaluatedModel, report_numbers
 from kdtune.report.export.results.model import ModelFindings
-from kdtune.runs.objectives import Objective, References
+from kdtune.runs.measures.objectives import Objective, References
 from kdtune.runs.reader import Run
 from kdtune.runs.records import Report
 

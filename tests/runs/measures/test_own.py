@@ -10,10 +10,10 @@ import pytest
 import kdtune
 from kdtune.errors import InputError, UnknownNameError
 from kdtune.fairness import count
-from kdtune.runs.measure import Answers, OwnMeasure
-from kdtune.runs.objectives import Objective, References, all_measures
+from kdtune.runs.measures.measure import Answers, OwnMeasure
+from kdtune.runs.measures.objectives import Objective, References, all_measures
+from kdtune.runs.measures.own import code_digest, measures
 from kdtune.runs.records import ALL, Report
-from kdtune.runs.user_measures import code_digest, measures
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +121,7 @@ def failing(labels: Any) -> float:
 @pytest.mark.parametrize(
     ("function", "expected"),
     [
-        (failing, "measure 'mine' failed: ZeroDivisionError: no examples (test_user_measures.py, line"),
+        (failing, "measure 'mine' failed: ZeroDivisionError: no examples (test_own.py, line"),
         (lambda labels: "many", "measure 'mine' failed: ValueError: could not convert"),
         (lambda labels: 1.5, "measure 'mine' returned 1.5, outside its range [0, 1]"),
     ],

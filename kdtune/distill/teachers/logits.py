@@ -15,8 +15,8 @@ from kdtune.distill.arrays import DeviceData
 from kdtune.distill.epoch import report_of
 from kdtune.distill.epoch_result import results_of
 from kdtune.distill.extras import measure_extras
-from kdtune.distill.logits_file import LogitsFile
-from kdtune.distill.teacher import TeacherSignal
+from kdtune.distill.teachers.logits_file import LogitsFile
+from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.distill.weights.state import saved_state
 from kdtune.errors import InputError
 from kdtune.files import LARGEST_WEIGHTS, open_regular, read_text

@@ -12,7 +12,7 @@ from scipy import stats
 
 from kdtune.errors import InputError, UnknownNameError
 from kdtune.fairness import Counts, count
-from kdtune.runs.objectives import (
+from kdtune.runs.measures.objectives import (
     MEASURES,
     Objective,
     References,
@@ -245,7 +245,7 @@ def test_without_groups_the_message_lists_what_can_be_had() -> None:
 
 
 def test_the_document_names_every_measure() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "measures.md").read_text(encoding="utf-8")
     assert [name for name in MEASURES if f"`{name}`" not in text] == []
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.evaluate import predict_logits
-from kdtune.distill.teacher import FrozenTeacher, signal_of
+from kdtune.distill.teachers.signal import FrozenTeacher, signal_of
 from kdtune.distill.training import Training
 from kdtune.models import build
 
@@ -89,7 +89,7 @@ def test_without_augmentation_there_is_one_view(model: nn.Module, arrays: Arrays
 
 def test_the_cache_gives_what_no_cache_gives(model: nn.Module, data: DeviceData, make_job: Any) -> None:
     """A student on cached logits and one on logits computed each time end with the same weights."""
-    from kdtune.distill.teacher import TeacherSignal
+    from kdtune.distill.teachers.signal import TeacherSignal
 
     cached = signal_of(model, data)
     live = TeacherSignal(

@@ -14,7 +14,7 @@ from kdtune.fairness import (
     rate_ratios,
     wilson,
 )
-from kdtune.runs.measure import Answers, References
+from kdtune.runs.measures.measure import Answers, References
 from kdtune.runs.records import ALL
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from kdtune import fairness
 from kdtune.fairness import Counts, mean_class_bias
-from kdtune.runs.measure import Measure, References, itself, log_scale, one_minus, saturating
+from kdtune.runs.measures.measure import Measure, References, itself, log_scale, one_minus, saturating
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from kdtune.errors import InputError
 from kdtune.registry import Registry
-from kdtune.runs.known_measures import MEASURES
-from kdtune.runs.measure import ANSWERS, Direction, Measure, Need, scale_of
+from kdtune.runs.measures.known import MEASURES
+from kdtune.runs.measures.measure import ANSWERS, Direction, Measure, Need, scale_of
 
 F = TypeVar("F", bound=Callable[..., float])
 

@@ -13,10 +13,10 @@ import numpy as np
 from kdtune import pareto
 from kdtune.errors import InputError, UnknownNameError
 from kdtune.fairness import Counts
-from kdtune.runs.known_measures import MEASURES
-from kdtune.runs.measure import Answers, Direction, Measure, Need, References
+from kdtune.runs.measures.known import MEASURES
+from kdtune.runs.measures.measure import Answers, Direction, Measure, Need, References
+from kdtune.runs.measures.own import measures as registered
 from kdtune.runs.records import ALL, Report, RunRecord
-from kdtune.runs.user_measures import measures as registered
 
 __all__ = [
     "BEYOND_MAJORITY",
