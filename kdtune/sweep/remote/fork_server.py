@@ -23,7 +23,7 @@ from typing import Any
 
 from kdtune.sweep.remote.worker_start import READY, SOCKET
 
-_MODULES = ("torch", "kdtune.distill.ensemble", "kdtune.distill.open_cohort")
+_MODULES = ("torch", "kdtune.distill.teachers.ensemble", "kdtune.distill.open_cohort")
 """What workers import, but what starts threads, as pandas does: a fork would lack them and wait for their locks."""
 
 _BYTES = 1 << 20
