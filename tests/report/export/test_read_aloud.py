@@ -54,7 +54,7 @@ def without_groups(findings: Findings) -> Findings:
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, Picture]:
-    return {name: picture("front", "The front", "", partial(front.draw, read_front(name))) for name in NAMES}
+    return {name: picture_of(read_front(name)) for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,10 @@ def pages(drawn: dict[str, Picture]) -> dict[str, str]:
     written = {name: page(read_front(name), [drawn[name]], GROUPS) for name in NAMES}
     written["no groups"] = page(without_groups(read_front("adult")), [drawn["adult"]], GROUPS[:0])
     return written
+
+
+def picture_of(findings: Findings) -> Picture:
+    return picture("front", "The front", "", partial(front.draw, findings))
 
 
 def text_of(written: str) -> str:
@@ -95,6 +99,20 @@ def test_which_group_loses_is_said_in_words() -> None:
     [ratio] = ratios_in_words(findings, findings.focus, "race")
     shares = [rates[name]["selection_rate"]["value"] for name in rates]
     assert f"a ratio of {min(shares) / max(shares):.2f}, below four fifths" in ratio
+
+
+def test_a_class_is_named_by_the_column_of_its_label() -> None:
+    """'1' alone tells nobody what is recognised least often."""
+    findings = read_front("compas")
+    assert "examples of class '1' are recognised least often" in losses(findings, findings.focus)
+    named = replace(
+        findings,
+        record=replace(
+            findings.record, dataset={**findings.record.dataset, "options": {"label": "two_year_recid"}}
+        ),
+    )
+    assert "examples whose two_year_recid is '1' are recognised least often" in losses(named, named.focus)
+    assert ": 2 classes of two_year_recid; " in page(named, [picture_of(named)], GROUPS)
 
 
 def test_without_groups_the_class_that_loses_is_named(pages: dict[str, str]) -> None:

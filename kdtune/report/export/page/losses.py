@@ -39,7 +39,7 @@ def of_groups(findings: Findings, model: ModelFindings, attribute: str) -> list[
     name = findings.record.classes[c]
     if found is not None:
         lines.append(
-            f"With {short(model)}, examples of class '{name}' are recognised least often in {found.low}: "
+            f"With {short(model)}, {_examples_of(findings, name)} are recognised least often in {found.low}: "
             f"{percent(found.low_value)} of {found.low_n:,}, against {percent(found.high_value)} of {found.high_n:,} "
             f"in {found.high}, {points(found.high_value - found.low_value)} more."
         )
@@ -57,6 +57,18 @@ def of_groups(findings: Findings, model: ModelFindings, attribute: str) -> list[
             f"{found.high}, {percent(found.high_value)} of {found.high_n:,}."
         )
     return lines
+
+
+def _examples_of(findings: Findings, name: str) -> str:
+    """Name the examples of a class: by the column of the label if the data have one, because '1' alone says nothing."""
+    label = label_of(findings)
+    return f"examples whose {label} is '{name}'" if label else f"examples of class '{name}'"
+
+
+def label_of(findings: Findings) -> str:
+    """Return the column from which the classes come; empty if the data have none."""
+    label = findings.record.dataset.get("options", {}).get("label")
+    return label if isinstance(label, str) else ""
 
 
 def _beyond_equal_rates(numbers: Any, attribute: str) -> list[str]:

@@ -11,6 +11,7 @@ from kdtune.report.export.page import tables
 from kdtune.report.export.page.losses import (
     class_changes_in_words,
     group_changes_in_words,
+    label_of,
     of_groups,
     ratios_in_words,
 )
@@ -69,8 +70,11 @@ def page(findings: Findings, pictures: Sequence[Picture], groups: "pandas.DataFr
 def _under(findings: Findings) -> str:
     record = findings.record
     sizes = record.dataset["splits"]
+    label = label_of(findings)
+    of_label = f" of {label}" if label else ""
     return (
-        f"{record.dataset['name']}: {len(record.classes)} classes; {sizes['train']['n']:,} training examples, "
+        f"{record.dataset['name']}: {len(record.classes)} classes{of_label}; "
+        f"{sizes['train']['n']:,} training examples, "
         f"{findings.n['validation']:,} validation examples, {findings.n['test']:,} test examples"
     )
 
@@ -142,7 +146,8 @@ def _gaps(findings: Findings) -> list[str]:
     if not findings.record.attributes:
         return ["The data have no groups, so differences between groups were not measured."]
     return [
-        "EOD and DPD are largest absolute differences: they are never below 0, and small groups push them up. Compare "
+        "EOD (equalized odds difference) and DPD (demographic parity difference) are largest absolute differences: "
+        "they are never below 0, and small groups push them up. Compare "
         "them with what a model with equal rates would show at these sizes.",
         "If the labels themselves differ between groups, a DPD below that difference requires wrong answers.",
     ]

@@ -74,7 +74,11 @@ def settings_table(findings: Findings) -> Rows:
         ]
         for member in findings.members
     ]
-    return Rows(heads, rows)
+    caption = (
+        "Pair: teacher → student. T: temperature that softens the answers of the teacher. α: weight of these answers; "
+        "the labels have the rest."
+    )
+    return Rows(heads, rows, caption)
 
 
 def cost_table(findings: Findings) -> Rows | None:
