@@ -528,7 +528,9 @@ def test_what_is_no_file_keeps_no_reader_waiting(
 
 OF_A_RUN = (
     "run.json", "events.jsonl", "heartbeat.json", "lock", "stop", "driver.log", "study.journal", "study.journal.lock",
+    ".at-work.json", "validation.safetensors", "known.json", "trackers/tensorboard.json",
     "trials/t0000/config.json", "trials/t0000/reports.jsonl", "trials/t0000/checkpoint.pt", "cohorts/b0000-x.pt",
+    "trials/t0000/predictions.safetensors", "trials/t0000/model.safetensors",
 )  # fmt: skip
 
 

@@ -1,4 +1,6 @@
-"""Measures one GPU in one command: `python -m benchmarks.gpu`. It needs torch, torchvision, numpy and pydantic alone.
+"""Measures one GPU in one command: `python -m benchmarks.gpu`.
+
+It needs nothing but torch, torchvision, numpy, pydantic and safetensors.
 
 First it compares training on the GPU with training on the CPU, several students as one with each alone, and bfloat16
 with float32. Then it times whole epochs of teacher-student pairs, as kdtune trains them and as one would write them by
@@ -13,14 +15,17 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 try:
-    import pydantic  # noqa: F401  # the one package beyond torch, torchvision and numpy that this needs
-except ModuleNotFoundError:
+    import pydantic  # noqa: F401  # these two are all that it needs beyond torch, torchvision and numpy
+    import safetensors  # noqa: F401
+except ModuleNotFoundError as error:
     raise SystemExit(
-        "benchmarks.gpu needs pydantic. Where no registry is reached, carry its wheels there: 'pip download pydantic "
-        "-d wheels' here, 'pip install --no-index --find-links wheels pydantic' there"
+        f"benchmarks.gpu needs pydantic and safetensors, and {error.name} is missing. Where no registry is reached, "
+        "carry the wheels there: 'pip download pydantic safetensors -d wheels' here, "
+        "'pip install --no-index --find-links wheels pydantic safetensors' there"
     ) from None
 
 import torch
@@ -28,8 +33,12 @@ import torch
 from benchmarks.gpu import checks, epochs, packed
 from benchmarks.gpu.record import HEAD, Record, Row
 from benchmarks.gpu.setups import EPOCHS, IMAGES, arrays_of, computing_device, data_on, job_of
-from benchmarks.gpu.timing import captured, kernels, least_ms, milliseconds, peaks
+from benchmarks.gpu.timing import kernels, least_ms, milliseconds, peaks
+from kdtune.distill.config import Execution
+from kdtune.distill.step_graph import recorder_of
 from kdtune.distill.steps import Step, fused_step, solo_step
+
+EXECUTIONS: tuple[Execution, ...] = ("eager", "graphs", "compiled")
 
 
 def options_of(arguments: list[str] | None) -> argparse.Namespace:
@@ -86,7 +95,12 @@ def checked(record: Record, device: torch.device, options: argparse.Namespace) -
     """Compare what should be equal; return what is not."""
     bad = []
     for student in dict.fromkeys(pair.split("->")[1] for pair in options.pairs):
-        found = checks.differences(student, device, options.size, min(options.batch, 32))
+        try:
+            found = checks.differences(student, device, options.size, min(options.batch, 32))
+        except RuntimeError as error:
+            record.leave_out(f"differences of {student}", str(error))
+            bad.append(f"{student}, which can't be compared")
+            continue
         said = "; ".join(
             f"{what}: loss {loss:.1e}, logits {logits:.1e}" for what, (loss, logits) in found.items()
         )
@@ -131,21 +145,29 @@ def epochs_of(pair: str, record: Record, device: torch.device, options: argparse
         seconds = epochs.by_hand(student, teacher, data.arrays, device, options.batch)
         return row("by hand", "float32", 1, seconds)
 
-    def by_kdtune(precision: str, students: int) -> Row:
-        seconds = epochs.by_kdtune(student, precision, data, signal, options.batch, students)
-        return row("kdtune" if students == 1 else "kdtune, as one", precision, students, seconds)
+    def by_kdtune(precision: str, students: int, execution: Execution) -> Row:
+        seconds = epochs.by_kdtune(student, precision, data, signal, options.batch, students, execution)
+        way = ("kdtune" if students == 1 else "kdtune, as one") + _suffix(execution)
+        return row(way, precision, students, seconds)
 
     hand = attempt(record, f"{pair} by hand", by_hand)
     signal, seconds = epochs.cached(teacher, data)
     said = f"{pair}: a view of the teacher takes {seconds:.2f} s, once for all students"
     record.note(f"teacher's view of {pair}", seconds, said)
     for precision in options.precision:
-        for students in (1, *options.fused):
-            what = f"{pair} {precision} of {students}"
-            found = attempt(record, what, partial(by_kdtune, precision, students))
+        for students, execution in product((1, *options.fused), EXECUTIONS[:2]):
+            what = f"{pair} {precision}{_suffix(execution)} of {students}"
+            if execution == "graphs" and recorder_of(device) is None:
+                record.leave_out(what, "it takes a GPU")
+                continue
+            found = attempt(record, what, partial(by_kdtune, precision, students, execution))
             if found and hand:
                 times = found.students_an_hour / hand.students_an_hour
                 record.note(f"{what} over by hand", times, f"  {times:.2f} times by hand")
+
+
+def _suffix(execution: str) -> str:
+    return "" if execution == "eager" else f", {execution}"
 
 
 def single_steps(
@@ -173,22 +195,25 @@ def steps_of(
     job = job_of(architecture, precision, options.batch)
     steps_each = EPOCHS * math.ceil(IMAGES / options.batch)
 
-    def make(students: int, *, compiled: bool) -> Step:
-        wrap = torch.compile if compiled else None
-        return solo_step(job, data, wrap) if students == 1 else fused_step(job, data, students, wrap)
+    def make(students: int, execution: Execution) -> Step:
+        asked = job_of(architecture, precision, options.batch, execution=execution)
+        return solo_step(asked, data) if students == 1 else fused_step(asked, data, students)
 
-    def timed(way: str, students: int, *, graph: bool = False, compiled: bool = False) -> Row:
+    def timed(way: str, students: int, execution: Execution) -> Row:
+        least = least_ms(make(students, "eager"), peak, precision)
         if on_gpu:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
             before = torch.cuda.memory_allocated()
-        plain = make(students, compiled=compiled)
-        least = None if compiled else least_ms(plain, peak, precision)
-        count = kernels(plain, device)
-        ms = milliseconds(captured(plain) if graph else plain, device, options.each)
+        step = make(students, execution)
+        step()
+        if why := step.why_eager():
+            raise RuntimeError(why)
+        count = kernels(step, device)
+        ms = milliseconds(step, device, options.each)
         return Row(
             student, precision, way, students, ms, 3.6e6 * students / (ms * steps_each),
-            None if least is None else least / ms, None if count is None else count / students,
+            least / ms, None if count is None else count / students,
             (torch.cuda.max_memory_allocated() - before) / 2**20 if on_gpu else None,
         )  # fmt: skip
 
@@ -200,11 +225,10 @@ def steps_of(
 
     for students in (1, *options.fused):
         way = "solo" if students == 1 else "fused"
-        attempt(record, f"{what} {way} {students}", partial(timed, way, students))
-        for more, chosen in (("graph", {"graph": True}), ("compiled", {"compiled": True})):
-            name = f"{way}, {more}"
-            if on_gpu:
-                attempt(record, f"{what} {name} {students}", partial(timed, name, students, **chosen))
+        for execution in EXECUTIONS:
+            name = f"{way}{_suffix(execution)}"
+            if on_gpu or execution == "eager":
+                attempt(record, f"{what} {name} {students}", partial(timed, name, students, execution))
             else:
                 record.leave_out(f"{what} {name} {students}", "it takes a GPU")
     for processes in options.packed:

@@ -9,8 +9,10 @@ from torch import Tensor
 from benchmarks.gpu.setups import arrays_of, data_on, job_of, shortened
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.cohort import CohortMember
+from kdtune.distill.config import Execution
 from kdtune.distill.evaluate import predict_logits
 from kdtune.distill.open_cohort import open_cohort
+from kdtune.distill.step_graph import recorder_of
 from kdtune.distill.steps import noise_logits
 from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.distill.training import Training
@@ -26,8 +28,16 @@ def differences(
     host, there = (data_on(d, arrays_of(size, 4 * batch)) for d in (torch.device("cpu"), device))
     expected = _alone(architecture, "float32", host, batch)
     alone = _alone(architecture, "float32", there, batch)
+    as_graph = (
+        {}
+        if recorder_of(device) is None
+        else {
+            "a graph against eager": _apart(alone, _alone(architecture, "float32", there, batch, "graphs")),
+        }
+    )
     return {
         "device against processor": _apart(expected, alone),
+        **as_graph,
         "three as one against alone": _apart(alone, _as_one(architecture, there, batch)),
         "bfloat16 against float32": _apart(alone, _alone(architecture, "bfloat16", there, batch)),
     }
@@ -43,10 +53,14 @@ def wrong(found: dict[str, tuple[float, float]]) -> list[str]:
     ]
 
 
-def _alone(architecture: str, precision: str, data: DeviceData, batch: int) -> tuple[float, Tensor]:
-    job = shortened(job_of(architecture, precision, batch), 1)
+def _alone(
+    architecture: str, precision: str, data: DeviceData, batch: int, execution: Execution = "eager"
+) -> tuple[float, Tensor]:
+    job = shortened(job_of(architecture, precision, batch, execution=execution), 1)
     training = Training(job, data, teacher=_noise(data))
     report = training.step()
+    if training.why_eager:
+        raise RuntimeError(training.why_eager)
     assert report.train_loss is not None
     logits = predict_logits(training.model.eval(), data.validation, data.device, precision=precision)
     return report.train_loss, logits.cpu()

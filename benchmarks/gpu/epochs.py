@@ -11,6 +11,7 @@ from torch.nn import functional
 from benchmarks.gpu.setups import CLASSES, arrays_of, data_on, job_of, shortened, synchronise
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.cohort import CohortMember
+from kdtune.distill.config import Execution
 from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.models import build
@@ -39,7 +40,13 @@ def cached(teacher: nn.Module, data: DeviceData) -> tuple[TeacherSignal, float]:
 
 
 def by_kdtune(
-    student: str, precision: str, data: DeviceData, signal: TeacherSignal, batch: int, students: int
+    student: str,
+    precision: str,
+    data: DeviceData,
+    signal: TeacherSignal,
+    batch: int,
+    students: int,
+    execution: Execution = "eager",
 ) -> float:
     """Return the seconds of an epoch of some students: augmentation, evaluation, report, checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +54,7 @@ def by_kdtune(
             CohortMember(
                 k,
                 shortened(
-                    job_of(student, precision, batch, k, augment=True), 3
+                    job_of(student, precision, batch, k, augment=True, execution=execution), 3
                 ),  # so that the second is not the last
                 signal,
                 Path(folder) / f"{k}.pt",
@@ -57,6 +64,8 @@ def by_kdtune(
         state = None if students == 1 else Path(folder) / "state.pt"
         cohort = open_cohort(members, data, state=state)
         cohort.step()
+        if cohort.why_eager:
+            raise RuntimeError(cohort.why_eager)
         synchronise(data.device)
         started = time.perf_counter()
         cohort.step()

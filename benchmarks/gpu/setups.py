@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
-from kdtune.distill.config import Distillation, Job, TrainConfig
+from kdtune.distill.config import Distillation, Execution, Job, TrainConfig
 
 CLASSES = 10
 EPOCHS, IMAGES = 30, 50_000
@@ -29,11 +29,20 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
-def job_of(architecture: str, precision: str, batch: int, seed: int = 0, *, augment: bool = False) -> Job:
+def job_of(
+    architecture: str,
+    precision: str,
+    batch: int,
+    seed: int = 0,
+    *,
+    augment: bool = False,
+    execution: Execution = "eager",
+) -> Job:
     """Return a distilled student's training; all share everything but their seed."""
     train = TrainConfig(
         epochs=EPOCHS, batch_size=batch, lr=0.02, schedule="constant", augment=augment,
         precision=precision, channels_last=precision == "bfloat16" and not architecture.startswith("mlp"),
+        execution=execution,
     )  # fmt: skip
     return Job(architecture, train, seed, 0, Distillation("teacher", 4.0, 0.5))
 

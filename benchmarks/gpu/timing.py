@@ -29,20 +29,6 @@ def milliseconds(step: Step, device: torch.device, seconds: float) -> float:
     return 1e3 * statistics.median(times)
 
 
-def captured(step: Step) -> Step:
-    """Return a step as one CUDA graph: launched as one, with what the host decides frozen."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(3):
-            step()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
-    return graph.replay
-
-
 def kernels(step: Step, device: torch.device) -> float | None:
     """Return how many kernels of the device a step runs; None on a processor."""
     if device.type != "cuda":

@@ -40,6 +40,11 @@ class Cohort(ABC):
     def live(self) -> tuple[int, ...]:
         """Numbers of the members whose training continues."""
 
+    @property
+    @abstractmethod
+    def why_eager(self) -> str:
+        """Why steps are not executed as the jobs ask; empty if they are, or none was taken."""
+
     @abstractmethod
     def step(self) -> None:
         """Train all live members for one epoch, evaluate them, and save their state."""

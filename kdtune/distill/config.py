@@ -13,6 +13,7 @@ from kdtune.distill.weights.source import Weights
 from kdtune.errors import InputError, did_you_mean
 
 Precision = Literal["float32", "bfloat16"]
+Execution = Literal["eager", "graphs", "compiled"]
 
 _JOINS = "+"
 """Stands between the names of an ensemble's members."""
@@ -41,6 +42,7 @@ class TrainConfig:
         augment: crop and flip images as the data set allows; otherwise every epoch sees them unchanged.
         precision: of the forward and backward pass; weights, losses and measures are float32.
         channels_last: memory layout of images and convolutions.
+        execution: of a step: `eager` operation by operation, `graphs` as one CUDA graph, `compiled` by torch.compile.
         label_smoothing: share of each label that is spread evenly over all classes.
         class_weights: `balanced` gives each class the same total weight.
         group_weights: sensitive attribute by which examples are reweighed (see `example_weights`), or `none`.
@@ -64,6 +66,7 @@ class TrainConfig:
     class_weights: Literal["none", "balanced"] = "none"
     group_weights: str = "none"
     group_weights_strength: float = 1.0
+    execution: Execution = "eager"
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -84,6 +87,10 @@ class TrainConfig:
             "label_smoothing": (0 <= self.label_smoothing < 1, "in [0, 1)"),
             "class_weights": (self.class_weights in ("none", "balanced"), "'none' or 'balanced'"),
             "group_weights_strength": (self.group_weights_strength >= 0, "at least 0"),
+            "execution": (
+                self.execution in ("eager", "graphs", "compiled"),
+                "'eager', 'graphs' or 'compiled'",
+            ),
             "precision": (self.precision in ("float32", "bfloat16"), "'float32' or 'bfloat16'"),
         }
         for name, (ok, wanted) in checks.items():
@@ -275,7 +282,7 @@ class Job:
         return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
-_LATER = ("label_smoothing", "class_weights", "group_weights", "group_weights_strength")
+_LATER = ("label_smoothing", "class_weights", "group_weights", "group_weights_strength", "execution")
 """Settings that earlier versions did not have: a job that does not use them has the key that it had then."""
 
 _RECIPE = 2

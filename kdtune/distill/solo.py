@@ -42,6 +42,11 @@ class Solo(Cohort):
         """The member, until it ends."""
         return () if self._dropped or self.failures or self._training.done else (self._number,)
 
+    @property
+    def why_eager(self) -> str:
+        """Why steps are not executed as the job asks; empty if they are, or none was taken."""
+        return self._training.why_eager
+
     def step(self) -> None:
         """Train one epoch."""
         try:

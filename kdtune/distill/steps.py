@@ -1,58 +1,62 @@
 """One training step as a function, of a student alone and of several as one: what calibration and benchmarks time."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.batch_counts import count_on_host
+from kdtune.distill.batch_counts import HostCounts
 from kdtune.distill.config import Job
-from kdtune.distill.evaluate import autocast
+from kdtune.distill.epoch import is_channels_last
 from kdtune.distill.fused.students import Students
-from kdtune.distill.losses.hinton import kd_loss
-from kdtune.distill.optimizers import make_optimizer
-from kdtune.distill.training import initial_model
-
-Step = Callable[[], None]
-Wrap = Callable[[nn.Module], nn.Module]
+from kdtune.distill.teachers.signal import TeacherSignal
+from kdtune.distill.training import Training
 
 
-def solo_step(job: Job, data: DeviceData, wrap: Wrap | None = None) -> Step:
-    """Return a step of one student on all of the training data as one batch, with noise as teacher logits.
+@dataclass(frozen=True)
+class Step:
+    """A step on all of the training data as one batch, with noise as teacher logits, executed as the job asks.
 
-    Args:
-        wrap: makes of the model what runs in its place, such as its compiled form.
+    Attributes:
+        module: what is trained.
+        why_eager: returns why it is not executed as the job asks; an empty string if it is.
     """
-    model = initial_model(job, data)
-    count_on_host(model)
-    optimizer = make_optimizer(model.parameters(), job.train)
-    run = model if wrap is None else wrap(model)
-    inputs, soft = _batch(job, data)
 
-    def step() -> None:
-        with autocast(data.device, job.train.precision):
-            logits = run(inputs)
-        loss = kd_loss(logits.float(), soft, data.labels, temperature=4.0, alpha=0.5)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+    train: Callable[[], object]
+    module: nn.Module
+    why_eager: Callable[[], str]
 
-    return step
+    def __call__(self) -> None:
+        """Train one step."""
+        self.train()
 
 
-def fused_step(job: Job, data: DeviceData, students: int, wrap: Wrap | None = None) -> Step:
+def solo_step(job: Job, data: DeviceData) -> Step:
+    """Return a step of one student."""
+    soft = noise_logits(data)
+    training = Training(job, data, teacher=TeacherSignal(lambda _: soft, np.zeros(0, dtype=np.int64)))
+    counts = _counts(training.model, job)
+    inputs, indices = _batch(job, data)
+
+    def train() -> None:
+        training.train_batch(counts, inputs, soft, None, data.labels, indices)
+
+    return Step(train, training.model, lambda: training.why_eager)
+
+
+def fused_step(job: Job, data: DeviceData, students: int) -> Step:
     """Return the same step of several students as one."""
     together = Students([job] * students, data)
-    count_on_host(together.module)
-    if wrap is not None:
-        together.module = wrap(together.module)
-    inputs, soft = _batch(job, data)
+    soft, counts = noise_logits(data)[None], _counts(together.module, job)
+    inputs, indices = _batch(job, data)
 
-    def step() -> None:
-        together.train_batch(inputs, soft[None], data.labels, 1.0)
+    def train() -> None:
+        together.train_batch(counts, inputs, soft, data.labels, 1.0, indices)
 
-    return step
+    return Step(train, together.module, lambda: together.why_eager)
 
 
 def noise_logits(data: DeviceData) -> Tensor:
@@ -61,8 +65,14 @@ def noise_logits(data: DeviceData) -> Tensor:
     return (3 * torch.randn(len(data), data.arrays.n_classes, generator=generator)).to(data.device)
 
 
+def _counts(model: nn.Module, job: Job) -> HostCounts | None:
+    model.train()
+    return None if job.train.execution == "compiled" else HostCounts(model)
+
+
 def _batch(job: Job, data: DeviceData) -> tuple[Tensor, Tensor]:
-    inputs = data.train.batch(0, torch.arange(len(data), device=data.device))
-    if job.train.channels_last and data.arrays.is_image:
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
-    return inputs, noise_logits(data)
+    indices = torch.arange(len(data), device=data.device)
+    inputs = data.train.batch(0, indices)
+    return inputs.contiguous(
+        memory_format=torch.channels_last if is_channels_last(job, data) else torch.contiguous_format
+    ), indices

@@ -5,26 +5,31 @@ seed, epoch). A training that resumes from a checkpoint therefore needs no state
 gives the same numbers as an uninterrupted one.
 """
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.batch_counts import counted_on_host
+from kdtune.distill.batch_counts import HostCounts, counted_on_host
 from kdtune.distill.checkpoint import load_checkpoint, save_checkpoint
+from kdtune.distill.compiled import Compiled
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diverged
 from kdtune.distill.epoch_result import results_of
 from kdtune.distill.evaluate import autocast, predict_logits
 from kdtune.distill.extras import measure_extras, needs_logits
 from kdtune.distill.losses.criterion import Criterion
+from kdtune.distill.losses.registry import READY
 from kdtune.distill.optimizers import make_optimizer
+from kdtune.distill.step_graph import StepGraph
 from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.distill.weights.module import Renormalised, file_of, module_of
 from kdtune.distill.weights.pretrained import load_weights
@@ -77,6 +82,13 @@ class Training:
         self.criterion = Criterion(job, data, self.model, teacher)
         parameters = [*self.model.parameters(), *self.criterion.parameters]
         self.optimizer = make_optimizer(parameters, job.train)
+        self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        self._compiled = Compiled(self.model) if job.train.execution == "compiled" else None
+        self._graph = None
+        if job.train.execution == "graphs":
+            self._graph = StepGraph(self.model, self._differentiated, data.device)
+            if job.distillation is not None and job.distillation.loss not in READY:
+                self._graph.why_not = "it is not known whether a loss of yours can be recorded"
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
 
@@ -130,6 +142,40 @@ class Training:
             save_checkpoint(self.checkpoint, self.job, self.model, self.optimizer, self.reports, regressor)
         return report
 
+    @property
+    def why_eager(self) -> str:
+        """Why a step is not executed as the job asks; empty if it is, or has not begun."""
+        asked = self._compiled or self._graph
+        return "" if asked is None else asked.why_not
+
+    def train_batch(
+        self,
+        counts: HostCounts | None,
+        inputs: Tensor,
+        soft: Tensor | None,
+        features: Tensor | None,
+        labels: Tensor,
+        indices: Tensor,
+    ) -> Tensor:
+        """Train on one batch and return the loss before the step.
+
+        Args:
+            counts: of the model's batches; None where these are counted on the device.
+            soft, features: those of the teacher for the batch.
+            indices: positions of the batch among all training examples.
+        """
+        batch = inputs, soft, features, labels, indices
+        if self._graph is None or counts is None:
+            loss = self._loss(*batch)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+        else:
+            loss, gradients = self._graph(counts, *batch)
+            for parameter, gradient in zip(self._parameters, gradients, strict=True):
+                parameter.grad = gradient
+        self.optimizer.step()
+        return loss.detach()
+
     def run(self, on_report: Callable[[Report], None] | None = None) -> nn.Module:
         """Train to the end and return the model in evaluation mode."""
         while not self.done:
@@ -152,27 +198,41 @@ class Training:
             features = features.to(data.device)
         total, seen = torch.zeros((), device=data.device), 0
         rate = job.train.lr
-        with counted_on_host(self.model):
+        # The compiler takes a count on the host for a constant, and would compile each step anew.
+        counting = counted_on_host(self.model) if self._compiled is None else contextlib.nullcontext()
+        with counting as counts:
             for factor, indices, inputs in batches(job, data, self.epoch):
                 rate = job.train.lr * factor
                 for group in self.optimizer.param_groups:
                     group["lr"] = rate
-                with autocast(data.device, job.train.precision):
-                    logits = self.model(inputs)
-                loss = self.criterion(
-                    logits.float(),
+                loss = self.train_batch(
+                    counts,
+                    inputs,
                     None if soft is None else soft[indices],
                     None if features is None else features[indices],
                     data.labels[indices],
                     indices,
                 )
-                self.optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                self.optimizer.step()
-                total.add_(loss.detach(), alpha=len(indices))
+                total.add_(loss, alpha=len(indices))
                 seen += len(indices)
                 self.on_batch()
         return total, seen, rate
+
+    def _loss(
+        self,
+        inputs: Tensor,
+        soft: Tensor | None,
+        features: Tensor | None,
+        labels: Tensor,
+        indices: Tensor,
+    ) -> Tensor:
+        with autocast(self.data.device, self.job.train.precision):
+            logits = (self._compiled or self.model)(inputs)
+        return self.criterion(logits.float(), soft, features, labels, indices)
+
+    def _differentiated(self, *batch: Any) -> tuple[Tensor, Sequence[Tensor | None]]:
+        loss = self._loss(*batch)
+        return loss.detach(), torch.autograd.grad(loss, self._parameters, allow_unused=True)
 
     def _resume(self, checkpoint: Path) -> None:
         self.reports = load_checkpoint(

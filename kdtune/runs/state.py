@@ -24,6 +24,7 @@ class ModelState:
         seen, pooled: objectives by name, as training examples have them (`kdtune.runs.choosing`), after the last epoch.
         predictions: SHA-256 of the file with its answers on validation; empty if none is recorded.
         lost: what it was before it was started over, because its files were lost; None once it has ended again.
+        machine, gpu: where it is or was trained last, as Ray names the GPU; empty without one.
     """
 
     id: str
@@ -44,6 +45,8 @@ class ModelState:
     seen: dict[str, float] = field(default_factory=dict)
     pooled: dict[str, float] = field(default_factory=dict)
     lost: "ModelState | None" = None
+    machine: str = ""
+    gpu: str = ""
 
 
 @dataclass
@@ -121,6 +124,11 @@ class RunState:
                 if model is None:
                     raise KeyError(event["id"])
                 model.values.update({str(name): float(value) for name, value in event["values"].items()})
+            case "place":
+                model = self.model(event["id"])
+                if model is None:
+                    raise KeyError(event["id"])
+                model.machine, model.gpu = str(event["machine"]), str(event["gpu"])
             case "front":
                 self.hypervolume.append((int(event["done"]), float(event["hypervolume"])))
             case "away":
@@ -173,6 +181,8 @@ class RunState:
         model.message = str(event.get("message", ""))
         model.weights = str(event.get("weights", ""))
         model.predictions = str(event.get("predictions", ""))
+        if model.state in ("running", "interrupted"):  # it begins again somewhere else
+            model.machine = model.gpu = ""
         model.ended = time if model.state in ("done", "stopped", "failed") else None
         if model.ended is not None:
             model.lost = None

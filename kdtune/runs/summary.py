@@ -21,6 +21,7 @@ from kdtune.runs.comparison.of_run import resolution
 from kdtune.runs.comparison.resolution import Resolution
 from kdtune.runs.comparison.verdict import conclusion
 from kdtune.runs.measures.objectives import Objective, References, why_trivial
+from kdtune.runs.places import by_gpu
 from kdtune.runs.reader import Run, Status
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.sizes import weights_bytes
@@ -54,6 +55,7 @@ class Member:
         doubts: by measure, for the objectives that are gaps or class bias.
         trivial: why it knows nothing of the single example; empty if it does.
         weights_bytes: size of a file with its weights, None where the run does not tell.
+        machine, gpu: where it is or was trained last; empty without a GPU.
         class_bias: by class, of a student against its `teacher` and against `nds`, the same network without a teacher;
             of an NDS against the teacher, if there is one only.
     """
@@ -72,6 +74,8 @@ class Member:
     seconds: float
     message: str
     weights_bytes: int | None = None
+    machine: str = ""
+    gpu: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Summary:
         resolution: what of the front is beyond noise.
         conclusion: the last line of a sweep; empty while there is no front.
         raw_front: ids of the members of the front on validation alone.
+        on_gpus: ids of the models in training by the name of their GPU; empty without one.
     """
 
     status: Status
@@ -103,6 +108,7 @@ class Summary:
     resolution: Resolution
     conclusion: str
     raw_front: tuple[str, ...]
+    on_gpus: Mapping[str, Sequence[str]]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; NaN stands for undefined."""
@@ -112,11 +118,13 @@ class Summary:
 def summarise(run: Run) -> Summary:
     """Return the summary of what the run directory says now."""
     state = run.state()
+    status = run.status(state)
+    at_work = status.state in ("preparing", "running")
     front = run.front_states(state)
     found = resolution(run, state, front)
     counts, groups = _by_group(run, state), run.record.attributes
     return Summary(
-        status=run.status(state),
+        status=status,
         objectives=run.record.objectives,
         constraints=tuple(str(constraint) for constraint in run.record.constraints),
         data=run.record.data_notes,
@@ -136,6 +144,7 @@ def summarise(run: Run) -> Summary:
         resolution=found,
         conclusion=conclusion(found, run.record.objectives) if front else "",
         raw_front=tuple(model.id for model in Run(run.files, raw=True).front_states(state)),
+        on_gpus=by_gpu((*state.baselines.values(), *state.trials.values())) if at_work else {},
     )
 
 
@@ -214,6 +223,8 @@ def _plain_member(model: ModelState, objectives: Sequence[str]) -> Member:
         trivial=why_trivial(model.values, objectives),
         seconds=model.seconds,
         message=model.message,
+        machine=model.machine,
+        gpu=model.gpu,
     )
 
 

@@ -158,6 +158,10 @@ class RunWriter:
         if model is not None and not set(values) <= set(model.values):
             self._emit({"kind": "values", "id": model_id, "values": dict(values)})
 
+    def place(self, model_id: str, machine: str, gpu: str) -> None:
+        """Record the GPU on which a model is trained."""
+        self._emit({"kind": "place", "id": model_id, "machine": machine, "gpu": gpu})
+
     def front(self, done: int, hypervolume: float) -> None:
         """Record the hypervolume after `done` trials."""
         self._emit({"kind": "front", "done": done, "hypervolume": hypervolume})

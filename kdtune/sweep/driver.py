@@ -268,6 +268,10 @@ def _calibrated(
     begun = record is not None
     if record is None:
         plan = replace(plan, speeds=_measure_speeds(plan, writer, place))
+        if allotment.gpus:
+            plan = replace(plan, speeds=_measure_execution(plan, writer, place))
+        elif plan.space.train.get("execution") == "graphs":
+            writer.run_state("preparing", "train.execution: graphs takes a GPU: steps are eager")
         record = record_of(plan, files.root.name, kind)
     else:
         record, changes = with_versions_now(record)
@@ -392,6 +396,28 @@ def _measure_speeds(plan: "Plan", writer: RunWriter, place: "Place") -> "Mapping
         return {}
     writer.run_state("preparing", "measuring how models run fastest")
     return {name: fastest(name, plan, place) for name in plan.space.architectures}
+
+
+def _measure_execution(plan: "Plan", writer: RunWriter, place: "Place") -> "Mapping[str, Speed]":
+    """Return the plan's speeds with the way in which each model's steps are executed fastest on the GPU."""
+    import ray
+
+    from kdtune.sweep.calibration.execution import best_executions
+    from kdtune.sweep.plan import Speed
+
+    if plan.space.train.get("execution", "auto") != "auto":
+        return plan.speeds
+    writer.run_state("preparing", "measuring how steps are executed fastest")
+    try:
+        choices = best_executions(plan, place)
+    except ray.exceptions.WorkerCrashedError:
+        writer.run_state("preparing", "steps are eager: the process that measured others was lost")
+        return plan.speeds
+    speeds = dict(plan.speeds)
+    for name, choice in choices.items():
+        speeds[name] = replace(speeds.get(name, Speed()), execution=choice.execution)
+        writer.run_state("preparing", f"steps of {name}: {choice.execution} ({choice.said})")
+    return speeds
 
 
 def _cohort_choice(

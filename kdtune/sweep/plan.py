@@ -11,7 +11,7 @@ from kdtune import models
 from kdtune.data import check_options
 from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
-from kdtune.distill.config import Distillation, Job, Precision, TrainConfig, members_of
+from kdtune.distill.config import Distillation, Execution, Job, Precision, TrainConfig, members_of
 from kdtune.distill.extras import EXTRAS
 from kdtune.distill.fused.loss import is_fusable
 from kdtune.distill.losses.registry import find_loss
@@ -40,6 +40,7 @@ class Speed:
 
     precision: Precision = "float32"
     channels_last: bool = False
+    execution: Execution = "eager"
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,9 @@ class Plan:
         members = members_of(architecture)
         if len(members) > 1:
             jobs = tuple(self.baseline_job(role, member) for member in members)
-            together = train.with_options(epochs=len(jobs), precision="float32", channels_last=False)
+            together = train.with_options(
+                epochs=len(jobs), precision="float32", channels_last=False, execution="eager"
+            )
             seed = derive_seed(self.space.seed, role, architecture) % 2**31
             return Job(architecture, together, seed, members=jobs).with_seeds(seed, self.space.seed)
         as_it_is = is_teacher and file is not None and file.lacks is None
@@ -195,6 +198,8 @@ class Plan:
             options["precision"] = "float32" if exact else speed.precision
         if asked.get("channels_last", "auto") == "auto":
             options["channels_last"] = speed.channels_last
+        if asked.get("execution", "auto") == "auto":
+            options["execution"] = speed.execution
         return train.with_options(**options)
 
 

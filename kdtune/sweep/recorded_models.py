@@ -168,6 +168,10 @@ class RecordedModels:
             begin(model_id)
             self._writer.report(model_id, report, references.get(model_id, References()))
 
+        def on_place(model_id: str, place: Mapping[str, str]) -> None:
+            begin(model_id)
+            self._writer.place(model_id, **place)
+
         def on_lost(model_id: str, why: str) -> None:
             begin(model_id)
             begun.remove(model_id)
@@ -181,6 +185,7 @@ class RecordedModels:
             usual_epoch=max((m.seconds / m.epoch for m in baselines if m.epoch), default=0.0),
             on_report=on_report,
             on_lost=on_lost,
+            on_place=on_place,
         )
         with closing(outcomes):
             for outcome in outcomes:

@@ -194,7 +194,10 @@ def _train(
         trainer = TaskTrainer(ray.put(Arrays.of(dataset)), allotment, user_code, extras, resources, registry)
         served = None
         if teachers:
-            served = stack.enter_context(trainer.serve(teachers, view_seed=view_seed, augment=augment))
+            epochs = max(job.train.epochs for job in todo.values() if job.distillation is not None)
+            served = stack.enter_context(
+                trainer.serve(teachers, view_seed=view_seed, augment=augment, epochs=epochs)
+            )
         for done in trainer.train(todo, planned=len(sources), teachers=served):
             yield Replicate(done.id, number, todo[done.id], done.reports, done.weights, done.failure)
 

@@ -64,8 +64,10 @@ def run_search(
     record_class_bias(plan, models, planned, writer)
     references = references_of(plan, models, planned)
     teachers = models.trained_teachers(planned)
-    augment = plan.space.train_config().augment
-    with trainer.serve(teachers, view_seed=plan.space.seed, augment=augment) as served:
+    train = plan.space.train_config()
+    with trainer.serve(
+        teachers, view_seed=plan.space.seed, augment=train.augment, epochs=train.epochs
+    ) as served:
         _run_trials(plan, files, writer, references, trainer, registry, served)
     return most_failed(writer.state.trials.values())
 

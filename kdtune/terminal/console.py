@@ -49,6 +49,8 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
     beyond = "" if math.isnan(status.added) else f" ({status.added:.4f} of it beyond the baselines)"
     console.print(f"trials{budget}: {status.tally}; hypervolume {status.hypervolume:.4f}{beyond}{left}")
+    for name, models in summary.on_gpus.items():
+        console.print(plain(f"{name}: {', '.join(models)}"))
     print_table(_front_table(summary, wide=console.width >= _WIDE))
     for line in [*_chosen_by(run, summary), *_known(run), *_notes(summary)]:
         console.print(plain(line), style="dim")

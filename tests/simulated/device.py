@@ -8,7 +8,7 @@ What it can't show: how long anything takes, how a GPU rounds, and that operatio
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +35,7 @@ class Log:
     """What a device was asked to do.
 
     Attributes:
-        operations: how often each one ran, without views and allocations.
+        operations: how often each one ran, without views and allocations; a graph is one.
         to_device, to_host: copies.
         waits: times that the host needed something from the device; a copy to the host is one too.
     """
@@ -68,6 +68,38 @@ def logged() -> Iterator[Log]:
         yield log
     finally:
         _logs.remove(log)
+
+
+_recorded: list[list[Callable[[], None]]] = []
+"""What the graph that is being recorded will do."""
+
+
+def record(function: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
+    """Record what the device does in a function; return what that returned, and what does it again.
+
+    As a CUDA graph, it runs the same operations on the same memory, and nothing of what the host did between them. It
+    refuses what a GPU refuses while it records: whatever the host waits for.
+    """
+    steps: list[Callable[[], None]] = []
+    _recorded.append(steps)
+    try:
+        found = function()
+    finally:
+        _recorded.remove(steps)
+
+    def replay() -> None:
+        for log in _logs:
+            log.operations["graph"] += 1
+        with torch.no_grad():
+            for step in steps:
+                step()
+
+    return found, replay
+
+
+def _refuse_while_recording(what: str) -> None:
+    if _recorded:
+        raise RuntimeError(f"{what}: operation not permitted when stream is capturing")
 
 
 class DeviceMixError(RuntimeError):
@@ -138,13 +170,29 @@ def _run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     for value in pytree.tree_leaves((args, kwargs)):
         if isinstance(value, Tensor) and not isinstance(value, SimTensor) and value.dim():
             raise DeviceMixError(f"{func}: a tensor of the CPU {list(value.shape)} meets one of the device")
+    if name in _WAITING:
+        _refuse_while_recording(name)
     host_args, host_kwargs = pytree.tree_map(_on_host, (args, kwargs))
     out = func(*host_args, **host_kwargs)
+    if not func.is_view and name not in _WITHOUT_WORK:
+        _recorded_too(lambda: func(*host_args, **host_kwargs), out)
     for log in _logs:
         if not func.is_view and name not in _WITHOUT_WORK:
             log.operations[name] += 1
         log.waits += name in _WAITING
     return _on_device(func, out, args, kwargs)
+
+
+def _recorded_too(again: Callable[[], Any], out: Any) -> None:
+    """Let the graph that is being recorded do this too, into the memory of what came of it."""
+
+    def step() -> None:
+        for kept, new in zip(pytree.tree_leaves(out), pytree.tree_leaves(again()), strict=True):
+            if isinstance(kept, Tensor) and kept is not new:
+                kept.copy_(new)
+
+    for steps in _recorded:
+        steps.append(step)
 
 
 def _on_host(value: Any) -> Any:
@@ -174,7 +222,9 @@ def _on_device(func: Any, out: Any, args: tuple[Any, ...], kwargs: Mapping[str, 
 def _copied(target: Tensor, source: Tensor) -> Tensor:
     """Copy values into a tensor, from wherever they are."""
     _log_copy(isinstance(source, SimTensor), isinstance(target, SimTensor))
-    _on_host(target).copy_(_on_host(source))
+    to, of = _on_host(target), _on_host(source)
+    to.copy_(of)
+    _recorded_too(lambda: to.copy_(of), to)
     return target
 
 
@@ -184,11 +234,15 @@ def _moved(source: Tensor, *, device: Any = None, **options: Any) -> Tensor:
     _log_copy(isinstance(source, SimTensor), target == NAME)
     options.pop("non_blocking", None)
     options.pop("pin_memory", None)
-    out: Tensor = aten._to_copy.default(_on_host(source), **options)
+    of = _on_host(source)
+    out: Tensor = aten._to_copy.default(of, **options)
+    _recorded_too(lambda: aten._to_copy.default(of, **options), out)
     return SimTensor(out) if target == NAME else out
 
 
 def _log_copy(from_device: bool, to_device: bool) -> None:
+    if from_device != to_device:
+        _refuse_while_recording("a copy between device and host")
     for log in _logs:
         if from_device and to_device:
             log.operations["copy"] += 1

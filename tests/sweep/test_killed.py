@@ -91,7 +91,7 @@ class Killer:
         self.resumes += 1
         if whole:
             return cli("search", "--resume", self.files.name, cwd=self.folder, env=self.environment)
-        asked = {"run": str(self.files), "space": None, "address": None, "imports": []}
+        asked = {"run": str(self.files), "space": None, "address": None, "imports": [], "known_from": None}
         (self.folder / "asked.json").write_text(
             json.dumps({**asked, "trials": None, "minutes": None, "kind": "sweep"})
         )

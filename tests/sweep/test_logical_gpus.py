@@ -5,6 +5,7 @@ No GPU is needed: Ray hands out what it was told of, and the models train on the
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ class Ended:
             sees, machine.
         said: the run's messages; `printed` what its replicates said.
         events: of the models.
+        places: the GPU of each model by its id, as recorded; of one that was run again, the last.
     """
 
     built: list[Any]
@@ -34,6 +36,7 @@ class Ended:
     printed: str
     state: str
     events: list[dict[str, Any]]
+    places: dict[str, tuple[str, str]]
 
     @property
     def messages(self) -> list[str]:
@@ -42,8 +45,8 @@ class Ended:
 
     @property
     def done(self) -> list[str]:
-        """The models that ended well, each once."""
-        return sorted(str(e["id"]) for e in self.events if e.get("state") == "done")
+        """The students that ended well, each once."""
+        return sorted(str(e["id"]) for e in self.events if e["kind"] == "trial" and e.get("state") == "done")
 
 
 def run(
@@ -70,10 +73,10 @@ def run(
     events = [json.loads(line) for line in (folder / "run" / "events.jsonl").read_text().splitlines()]
     of_run = [e for e in events if e["kind"] == "run"]
     built = [json.loads(line) for line in (folder / "seen").read_text().splitlines()]
-    of_models = [e for e in events if e["kind"] == "trial"]
-    return Ended(
-        built, [str(e["message"]) for e in of_run], ended.stdout, str(of_run[-1]["state"]), of_models
-    )
+    of_models = [e for e in events if e["kind"] in ("trial", "baseline")]
+    places = {str(e["id"]): (str(e["machine"]), str(e["gpu"])) for e in events if e["kind"] == "place"}
+    said = [str(e["message"]) for e in of_run]
+    return Ended(built, said, ended.stdout, str(of_run[-1]["state"]), of_models, places)
 
 
 @pytest.mark.timeout(300)
@@ -87,6 +90,8 @@ def test_four_trials_are_spread_over_four_gpus(tmp_path: Path) -> None:
         "the student without a teacher is given a GPU too"
     )
     assert sorted(gpu for is_trial, _, [gpu], *_ in ended.built if is_trial) == [0, 1, 2, 3]
+    assert {ended.places[trial] for trial in ended.done} == {(socket.gethostname(), str(k)) for k in range(4)}
+    assert len(ended.places) == 6, "those of the teacher and of the student without one too"
 
 
 @pytest.mark.timeout(300)
@@ -113,6 +118,7 @@ def test_gpus_that_torch_can_t_use_are_not_waited_for(tmp_path: Path) -> None:
     assert len({pid for is_trial, pid, *_ in ended.built if is_trial}) == 4
     assert all(visible == "" for _, _, _, visible, _ in ended.built), "who was given no GPU sees none"
     assert words in ended.printed.splitlines(), "replicates say it too"
+    assert not ended.places
 
 
 @pytest.mark.slow  # a cluster starts
@@ -141,8 +147,8 @@ def test_a_study_s_models_and_replicates_use_gpus_and_survive_them(tmp_path: Pat
         study={"temperatures": [1, 4], "seeds": 1, "individual": None},
     )  # fmt: skip
     assert ended.state == "finished"
-    assert len(ended.done) == len(set(ended.done)) == 3, "two students, and one without a teacher"
-    assert ended.messages
+    assert ended.done == ["t0000", "t0001"]
+    assert {"teacher-mlp-8-s0", "nds-student-s0", *ended.done} == set(ended.places)
     assert {message.rpartition("; ")[2] for message in ended.messages} == {"it is trained again"}
     assert len(ended.messages) == 2, "one retry for each error"
     assert {len(ids) for _, _, ids, *_ in ended.built} == {1}

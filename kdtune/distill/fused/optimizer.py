@@ -56,16 +56,20 @@ class FlatOptimizer:
         return view_like(block, self.parameters[parameter])
 
     @torch.no_grad()
-    def step(self, loss: Tensor, factor: float) -> None:
-        """Move all weights against the gradients of `loss`, the sum of the students' losses.
-
-        Args:
-            factor: multiplies each student's learning rate at this step, according to the schedule.
-        """
+    def differentiate(self, loss: Tensor) -> None:
+        """Take the gradients of `loss`, the sum of the students' losses."""
         with torch.enable_grad():
             gradients = torch.autograd.grad(loss, list(self.parameters.values()))
         values = self.parameters.values()
         torch.cat([in_order(g, v) for g, v in zip(gradients, values, strict=True)], out=self._gradient)
+
+    @torch.no_grad()
+    def step(self, factor: float) -> None:
+        """Move all weights against the gradients that were taken last.
+
+        Args:
+            factor: multiplies each student's learning rate at this step, according to the schedule.
+        """
         self.steps += 1
         if self._kind == "sgd":
             self._sgd(factor)

@@ -7,13 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
+from kdtune.distill.batch_counts import HostCounts
+from kdtune.distill.compiled import Compiled
 from kdtune.distill.config import Distillation, Job
 from kdtune.distill.epoch import is_channels_last
 from kdtune.distill.evaluate import autocast
 from kdtune.distill.fused.loss import LossSettings, losses_of, weights_of
 from kdtune.distill.fused.optimizer import FlatOptimizer
 from kdtune.distill.fused.stack import stack
+from kdtune.distill.losses.registry import READY
 from kdtune.distill.optimizers import make_optimizer
+from kdtune.distill.step_graph import StepGraph
 from kdtune.distill.training import initial_model
 
 
@@ -45,18 +49,35 @@ class Students:
             for soft, does in zip(self._soft, looks, strict=True)
         ]
         self._rows = torch.tensor(rows, device=data.device)
+        execution = jobs[0].train.execution
+        self._compiled = Compiled(self.module) if execution == "compiled" else None
+        self._graph = None
+        if execution == "graphs":
+            self._graph = StepGraph(self.module, self._differentiated, data.device)
+            if self._soft[0].loss not in READY:
+                self._graph.why_not = "it is not known whether a loss of yours can be recorded"
 
     def __len__(self) -> int:
         return len(self.jobs)
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Return logits, [K, n, C], of inputs [n, ...]."""
-        logits: Tensor = self.module(inputs)
-        by_student: Tensor = logits.unflatten(1, (len(self), -1)).transpose(0, 1)
-        return by_student
+        return self._by_student(self.module(inputs))
+
+    @property
+    def counts_on_host(self) -> bool:
+        """Whether the batches may be counted on the host: the compiler would take a count for a constant."""
+        return self._compiled is None
+
+    @property
+    def why_eager(self) -> str:
+        """Why a step is not executed as the jobs ask; empty if it is, or has not begun."""
+        asked = self._compiled or self._graph
+        return "" if asked is None else asked.why_not
 
     def train_batch(
         self,
+        counts: HostCounts | None,
         inputs: Tensor,
         soft: Tensor | None,
         labels: Tensor,
@@ -66,19 +87,16 @@ class Students:
         """Train on one batch and return the losses before the step, [K].
 
         Args:
+            counts: of the batches; None where these are counted on the device.
             soft: the logits of `teachers`, float32 [len(teachers), n, C].
             factor: multiplies each learning rate, according to the schedule.
             indices: positions of the batch among all training examples, by which these weigh.
         """
-        with autocast(self._data.device, self.jobs[0].train.precision):
-            logits = self(inputs)
-        if soft is not None and len(soft) > 1:
-            soft = soft[self._rows]
-        weights = None if self._weights is None or indices is None else self._weights[:, indices]
-        losses = losses_of(logits.float(), soft, labels, self._settings, weights)
-        # With respect to one student's weights, the gradient of the sum is the gradient of its own loss.
-        self.optimizer.step(losses.sum(), factor)
-        return losses.detach()
+        batch = inputs, soft, labels, indices
+        graph = self._graph
+        losses, _ = self._differentiated(*batch) if graph is None or counts is None else graph(counts, *batch)
+        self.optimizer.step(factor)
+        return losses
 
     def model(self, k: int) -> nn.Module:
         """Return one student as a network of its own, with a copy of its weights."""
@@ -119,6 +137,24 @@ class Students:
                     if moment in moments:
                         self._part(self.optimizer.moment(moment, name), k).copy_(moments[moment])
         self.optimizer.steps = steps
+
+    def _differentiated(
+        self, inputs: Tensor, soft: Tensor | None, labels: Tensor, indices: Tensor | None
+    ) -> tuple[Tensor, tuple[()]]:
+        """Return the losses, [K]; the optimiser has the gradients."""
+        with autocast(self._data.device, self.jobs[0].train.precision):
+            logits = self._by_student((self._compiled or self.module)(inputs))
+        if soft is not None and len(soft) > 1:
+            soft = soft[self._rows]
+        weights = None if self._weights is None or indices is None else self._weights[:, indices]
+        losses = losses_of(logits.float(), soft, labels, self._settings, weights)
+        # With respect to one student's weights, the gradient of the sum is the gradient of its own loss.
+        self.optimizer.differentiate(losses.sum())
+        return losses.detach(), ()
+
+    def _by_student(self, logits: Tensor) -> Tensor:
+        by_student: Tensor = logits.unflatten(1, (len(self), -1)).transpose(0, 1)
+        return by_student
 
     def _state(self, k: int) -> dict[str, Tensor]:
         joint = self.module.state_dict()

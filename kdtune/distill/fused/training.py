@@ -1,5 +1,6 @@
 """Trains a cohort of students as one network, epoch by epoch; evaluates, reports and saves each separately."""
 
+import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -66,6 +67,11 @@ class Fused(Cohort):
     def live(self) -> tuple[int, ...]:
         """Numbers of the members whose training continues."""
         return () if self._epoch >= self._protocol.train.epochs else self._numbers
+
+    @property
+    def why_eager(self) -> str:
+        """Why steps are not executed as the jobs ask; empty if they are, or none was taken."""
+        return self._students.why_eager
 
     def step(self) -> None:
         """Train all live members for one epoch, evaluate them, and save their state."""
@@ -134,10 +140,11 @@ class Fused(Cohort):
             logits = [signals[name].logits(view) for name in students.teachers]
             soft = torch.stack(logits).to(data.device)
         total, seen = torch.zeros(len(students), device=data.device), 0
-        with counted_on_host(students.module):
+        counting = counted_on_host(students.module) if students.counts_on_host else contextlib.nullcontext()
+        with counting as counts:
             for factor, indices, inputs in batches(job, data, self._epoch):
                 batch = None if soft is None else soft[:, indices]
-                losses = students.train_batch(inputs, batch, data.labels[indices], factor, indices)
+                losses = students.train_batch(counts, inputs, batch, data.labels[indices], factor, indices)
                 total.add_(losses, alpha=len(indices))
                 seen += len(indices)
                 self._factor = factor

@@ -12,6 +12,7 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
+from kdtune.distill.device_errors import is_device_error
 from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import fused_step, solo_step
 from kdtune.errors import RunError
@@ -93,7 +94,12 @@ def _best_size(job: Job, setting: Setting) -> int:
         return int(measured.recall()["size"])
     gains: dict[int, float] = {}
     if is_stackable(architecture, shape, n_classes):
-        gains = _measure(job, setting, device, threads)
+        try:
+            gains = _measure(job, setting, device, threads)
+        except Exception as error:
+            if not is_device_error(error):
+                raise
+            return 1  # nothing was measured, and in this process nothing can be
     best = max(gains, key=lambda size: gains[size], default=1)
     size = best if gains and gains[best] >= MARGIN else 1
     measured.keep({"size": size, "gains": {str(k): gain for k, gain in gains.items()}})
@@ -112,23 +118,23 @@ def _measure(job: Job, setting: Setting, device: torch.device, threads: int) -> 
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        data = _made_up(setting, job.train.batch_size, device)
+        data = made_up(setting, job.train.batch_size, device)
         steps = {1: solo_step(job, data)}
-        best = {1: _seconds(steps[1], device)}  # also warms up
-        best[1] = _seconds(steps[1], device)
+        best = {1: seconds(steps[1], device)}  # also warms up
+        best[1] = seconds(steps[1], device)
         for size in SIZES:
             if size * best[1] > _LONGEST_STEP:
                 break
             try:
                 step = fused_step(job, data, size)
-                best[size] = _seconds(step, device)
+                best[size] = seconds(step, device)
             except torch.OutOfMemoryError:
                 break  # more students have no room either
             steps[size] = step
         deadline = time.perf_counter() + _SECONDS
         for _ in range(_REPEATS):
             for size, step in steps.items():
-                best[size] = min(best[size], _seconds(step, device))
+                best[size] = min(best[size], seconds(step, device))
             if time.perf_counter() > deadline:
                 break
         return {size: size * best[1] / best[size] for size in steps if size > 1}
@@ -136,7 +142,8 @@ def _measure(job: Job, setting: Setting, device: torch.device, threads: int) -> 
         torch.set_num_threads(before)
 
 
-def _seconds(step: Callable[[], None], device: torch.device) -> float:
+def seconds(step: Callable[[], None], device: torch.device) -> float:
+    """Return how long a step takes: on a CPU the process's own time, on a GPU that of the clock."""
     on_gpu = device.type == "cuda"
     clock = time.perf_counter if on_gpu else time.process_time
     started = clock()
@@ -147,7 +154,7 @@ def _seconds(step: Callable[[], None], device: torch.device) -> float:
     return (clock() - started) / _STEPS
 
 
-def _made_up(setting: Setting, n: int, device: torch.device) -> DeviceData:
+def made_up(setting: Setting, n: int, device: torch.device) -> DeviceData:
     """Return a batch of noise in the form of the data."""
     shape, is_image = setting.shape, len(setting.shape) == 3
     inputs = np.zeros((n, *shape), dtype=np.uint8 if is_image else np.float32)

@@ -1,5 +1,6 @@
 """Where something is measured: in this process, unless trials run elsewhere."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -26,16 +27,19 @@ class Setting:
     Attributes:
         shape: of one example, without the batch.
         threads: of a trial.
+        steps: of a student's training.
     """
 
     shape: tuple[int, ...]
     n_classes: int
     batch_size: int
     threads: int
+    steps: int = 0
 
     @classmethod
     def of(cls, plan: Plan) -> "Setting":
         """Return the setting of a sweep's trials."""
         threads = max(1, int(plan.space.resources.cpus_per_trial))
-        dataset = plan.dataset
-        return cls(dataset.input_shape, dataset.n_classes, plan.space.train_config().batch_size, threads)
+        dataset, train = plan.dataset, plan.space.train_config()
+        steps = train.epochs * math.ceil(len(dataset.train.labels) / train.batch_size)
+        return cls(dataset.input_shape, dataset.n_classes, train.batch_size, threads, steps)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from kdtune.distill.config import Job
+from kdtune.distill.device_errors import is_device_error
 from kdtune.distill.evaluate import autocast
 from kdtune.distill.weights.module import module_of
 from kdtune.distill.weights.source import Weights
@@ -58,17 +59,23 @@ def _fastest(job: Job, file: Weights | None, setting: Setting) -> Speed:
         facts.append(list(file.shape))
     measured = Measurement("speed", facts)
     with contextlib.suppress(RunError, KeyError, TypeError):
-        kept = measured.recall()
-        return Speed(kept["precision"], kept["channels_last"])
-    times = _measure(
-        lambda: module_of(job, input_shape=shape, n_classes=n_classes), shape, batch, device, threads
-    )
+        found = measured.recall()
+        return Speed(found["precision"], found["channels_last"])
+    try:
+        times = _measure(
+            lambda: module_of(job, input_shape=shape, n_classes=n_classes), shape, batch, device, threads
+        )
+    except Exception as error:
+        if not is_device_error(error):
+            raise
+        return Speed()  # nothing was measured, and in this process nothing can be
     best = min(times, key=lambda speed: times[speed])
     chosen = best if times[best] * _MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
     seconds = {
         f"{speed.precision}{' channels_last' if speed.channels_last else ''}": t for speed, t in times.items()
     }
-    measured.keep({**vars(chosen), "measured": seconds})
+    kept = {"precision": chosen.precision, "channels_last": chosen.channels_last}
+    measured.keep({**kept, "measured": seconds})
     return chosen
 
 

@@ -17,14 +17,10 @@ import struct
 import subprocess
 import sys
 import traceback
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from kdtune.sweep.remote.worker_start import READY, SOCKET
-
-_MODULES = ("torch", "kdtune.distill.teachers.ensemble", "kdtune.distill.open_cohort")
-"""What workers import, but what starts threads, as pandas does: a fork would lack them and wait for their locks."""
 
 _BYTES = 1 << 20
 _PATIENCE = 30.0
@@ -67,8 +63,12 @@ def _serve(listener: socket.socket) -> None:
     """Import what workers need, and fork one for each request until standard input ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets workers that end
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # as Ray does: Ctrl-C is for the driver
-    for name in _MODULES:
-        import_module(name)
+    # What workers import, but for what starts threads, as pandas does: a fork would wait for their locks for ever.
+    import torch  # noqa: F401
+
+    import kdtune.distill.open_cohort
+    import kdtune.distill.teachers.ensemble  # noqa: F401
+
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1 or "ray" in sys.modules:
         sys.exit(f"no worker is forked: {threads} threads, Ray imported: {'ray' in sys.modules}")

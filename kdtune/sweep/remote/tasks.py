@@ -22,7 +22,7 @@ from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.teacher_server import TeacherClient, TrainedTeacher, serve_teachers
 from kdtune.sweep.remote.watchdog import watchdog
 from kdtune.sweep.remote.worker_registry import LOST, RegistryClient
-from kdtune.sweep.remote.worker_setup import prepare_process
+from kdtune.sweep.remote.worker_setup import place_here, prepare_process
 
 RAY_ENDED = "Ray ended on this machine (its process raylet is gone); what was trained is kept"
 
@@ -38,12 +38,14 @@ def train_model(
     registry: RegistryClient | None = None,
     number: int = 0,
 ) -> Iterator[tuple[str, Any]]:
-    """Train one model as a task; yield each report as it comes, and the weights (safetensors) last.
+    """Train one model as a task; yield its GPU if it has one, each report as it comes, its weights (safetensors) last.
 
     A distilled student learns from `teachers`, which serve the job's view seed. If there is a `registry`, the process
     reports to it batch by batch, under the model's number.
     """
     device = prepare_process(threads, user_code)
+    if place := place_here():
+        yield "place", place
 
     def on_batch() -> None:
         if registry is not None:
@@ -120,11 +122,19 @@ class TaskTrainer:
     stopping: Callable[[], bool] = _never
 
     def serve(
-        self, teachers: Mapping[str, TrainedTeacher], *, view_seed: int, augment: bool
+        self, teachers: Mapping[str, TrainedTeacher], *, view_seed: int, augment: bool, epochs: int
     ) -> contextlib.AbstractContextManager[TeacherClient]:
-        """Run a process with these teachers, by architecture, until the block ends."""
+        """Run a process with these teachers, by architecture, for students of so many epochs, until the block ends."""
         return serve_teachers(
-            self.arrays, teachers, self.user_code, self.allotment, view_seed=view_seed, augment=augment
+            self.arrays,
+            teachers,
+            self.user_code,
+            self.allotment,
+            view_seed=view_seed,
+            augment=augment,
+            registry=self.registry,
+            max_failures=self.resources.max_failures,
+            epochs=epochs,
         )
 
     def train(
@@ -136,6 +146,7 @@ class TaskTrainer:
         usual_epoch: float = 0.0,
         on_report: Callable[[str, Report], object] = _ignore,
         on_lost: Callable[[str, str], object] = _ignore,
+        on_place: Callable[[str, Mapping[str, str]], object] = _ignore,
     ) -> Generator[Outcome]:
         """Train models by any id, and yield each as it ends.
 
@@ -150,6 +161,7 @@ class TaskTrainer:
             usual_epoch: the longest epoch that is known, in seconds.
             on_report: called with each report as it comes; after a loss, earlier ones come again.
             on_lost: called with each model that is trained again, and why.
+            on_place: called with the machine and the GPU of each model that begins on one.
 
         Raises:
             SweepError: Ray ended on this machine.
@@ -184,8 +196,7 @@ class TaskTrainer:
             begin(name)
         with watchdog(self.registry, usual, self.resources.stall_seconds, what="batch"):
             while streams and not self.stopping():
-                streaming: list[Any] = list(streams)
-                ready, _ = ray.wait(streaming, num_returns=1, timeout=0.5)
+                ready, _ = ray.wait(list[Any](streams), num_returns=1, timeout=0.5)
                 for stream in cast(list[Any], ready):
                     name = streams[stream]
                     weights, why = None, "its training ended without weights"
@@ -200,6 +211,9 @@ class TaskTrainer:
                     except ray.exceptions.RayError:
                         why = lost(name)
                     else:
+                        if kind == "place":
+                            on_place(name, value)
+                            continue
                         if kind == "report":
                             report = Report.from_dict(value)
                             reports[name].append(report)

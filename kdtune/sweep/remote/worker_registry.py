@@ -51,6 +51,7 @@ class WorkerRegistry:
         self._file = kept
         self._at_work: dict[tuple[int, str], AtWork] = {}
         self._failures: dict[tuple[int, ...], str] = {}
+        self._ends: dict[str, int] = {}
         self._reports = 0
         if kept is not None and kept.exists():
             self._recall(read_json(kept))
@@ -83,6 +84,12 @@ class WorkerRegistry:
         self._keep()
         return words
 
+    def count_end(self, actor: str) -> int:
+        """Note that the process of an actor is about to end because of its device; return how often that was so."""
+        self._ends[actor] = self._ends.get(actor, 0) + 1
+        self._keep()
+        return self._ends[actor]
+
     def close(self) -> None:
         """Delete what was kept for a successor."""
         file, self._file = self._file, None
@@ -112,6 +119,7 @@ class WorkerRegistry:
             "reports": self._reports,
             "at_work": [vars(worker) for worker in self._at_work.values()],
             "failures": [[list(numbers), words] for numbers, words in self._failures.items()],
+            "ends": self._ends,
         }
         with contextlib.suppress(DiskError):  # it is needed only if this process dies too
             write_json(self._file, known)
@@ -122,6 +130,7 @@ class WorkerRegistry:
             found = AtWork(**{**worker, "numbers": tuple(worker["numbers"])})
             self._at_work[found.pid, found.node] = found
         self._failures = {tuple(numbers): words for numbers, words in known["failures"]}
+        self._ends = dict(known["ends"])
 
     def _path(self, name: str) -> Path:
         path = (self._root / name).resolve()
@@ -173,6 +182,11 @@ class RegistryClient:
         """Report why the process that trains these models is about to die, and wait a few seconds for it to arrive."""
         with contextlib.suppress(Exception):  # a dying process can do nothing about it
             ray.get(self._handle.report_failure.remote(tuple(numbers), words), timeout=5)
+
+    def count_end(self, actor: str) -> int:
+        """Report that an actor's process is about to end because of its device; return how often that was so."""
+        times: int = ray.get(self._handle.count_end.remote(actor))
+        return times
 
     def read_file(self, name: str) -> bytes | None:
         """Return a file of the run, or None where there is none; `name` is relative to its directory."""

@@ -66,5 +66,8 @@ def _distil(
         )
     teachers = models.trained_teachers([m for m in baselines if m.job.architecture in needed])
     job = students[0].job
-    with trainer.serve(teachers, view_seed=job.view_seed, augment=job.train.augment) as served:
+    train = job.train
+    with trainer.serve(
+        teachers, view_seed=job.view_seed, augment=train.augment, epochs=train.epochs
+    ) as served:
         return models.make(students, teachers=served, references=references)

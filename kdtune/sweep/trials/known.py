@@ -29,7 +29,7 @@ LOOKING = ("tpe", "gp")
 _NUMBER = -1
 """Of a known trial, which has none in this study: it comes before all others."""
 
-_OWN = ("seed", "view_seed", "precision", "channels_last")
+_OWN = ("seed", "view_seed", "precision", "channels_last", "execution")
 """What the same configuration may have otherwise in another run."""
 
 _LONGEST = 60

@@ -120,6 +120,10 @@ class TrialManager:
         """
         if result.get("disk"):  # a worker could not save a checkpoint, and the next one could not either
             raise DiskError(str(result["disk"]))
+        if result.get("gpu"):
+            for number in proposal.numbers:
+                if not self._ended(number):
+                    self._writer.place(trial_id(number), str(result["machine"]), str(result["gpu"]))
         for news in json.loads(result.get("students") or "[]"):
             number = int(news["number"])
             if self._ended(number):

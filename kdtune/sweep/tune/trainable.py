@@ -24,7 +24,7 @@ from kdtune.sweep.remote.memory_guard import MemoryGuard
 from kdtune.sweep.remote.run_folder import RunFolder
 from kdtune.sweep.remote.teacher_server import TeacherClient
 from kdtune.sweep.remote.worker_registry import RegistryClient
-from kdtune.sweep.remote.worker_setup import prepare_process
+from kdtune.sweep.remote.worker_setup import place_here, prepare_process
 from kdtune.sweep.trials.proposal import Proposal
 
 
@@ -60,12 +60,14 @@ class CohortTrial(tune.Trainable):
 
     _cohort: Cohort | None
     _sent: dict[int, int]
+    _placed: bool
 
     def setup(self, config: dict[str, Any], shared: Shared | None = None) -> None:
         """Load the shared objects, once per process."""
         assert shared is not None
         self._shared = shared
         self._device = prepare_process(shared.threads, shared.user_code)
+        self._place = place_here()
         self._arrays: Arrays = ray.get(shared.arrays)
         self._data: dict[tuple[int, bool], DeviceData] = {}
         self._signals: dict[str, TeacherSignal] = {}
@@ -80,6 +82,22 @@ class CohortTrial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
+        """Train one epoch and return what is new for each student.
+
+        On a GPU, the first result of a cohort only says which one that is: so it is known before an epoch has ended.
+        """
+        if self._place and not self._placed:
+            self._placed = True
+            return {"students": "[]", "done": False, **self._place}
+        return self._train()
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Save nothing for Tune: students save their own checkpoints, under their own ids."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Load nothing."""
+
+    def _train(self) -> dict[str, Any]:
         """Train one epoch and return what is new for each student.
 
         A resumed cohort first returns the reports that it holds: the driver may have missed them, and may still decide
@@ -117,17 +135,12 @@ class CohortTrial(tune.Trainable):
         finally:
             self._registry.end()
 
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Save nothing for Tune: students save their own checkpoints, under their own ids."""
-
-    def load_checkpoint(self, checkpoint: Any) -> None:
-        """Load nothing."""
-
     def _begin(self, config: dict[str, Any]) -> None:
         self._proposal = Proposal.from_config(config)
         self._registry.begin(self._proposal.numbers)
         self._folder.clear()
         self._cohort = None
+        self._placed = False
         self._sent = dict.fromkeys(self._proposal.numbers, 0)
 
     def _unsent(self, cohort: Cohort) -> bool:

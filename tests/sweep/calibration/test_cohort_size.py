@@ -93,6 +93,16 @@ def test_what_has_no_room_on_the_gpu_ends_no_sweep(plan_of: Any, monkeypatch: py
     assert set(cohort_size._measure(plan.student_job("linear"), Setting.of(plan), device, 1)) == {4}
 
 
+def test_a_student_that_has_no_room_alone_ends_no_sweep(
+    plan_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise cohort_size.torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(cohort_size, "_measure", full)
+    assert best_size("linear", plan_of(train={"batch_size": 39})) == 1
+
+
 def test_it_is_measured_where_trials_run(plan_of: Any) -> None:
     """The driver of a cluster may have no GPU, or another one."""
     asked: list[tuple[Any, ...]] = []

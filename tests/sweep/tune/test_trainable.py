@@ -71,6 +71,7 @@ class Played:
         )
         self.worker: Any = object.__new__(CohortTrial)
         self.worker._shared = SimpleNamespace(extras=(), rungs=plan.rungs)
+        self.worker._place = {}
         self.worker._device = torch.device("cpu")
         self.worker._arrays = Arrays.of(dataset)
         self.worker._data, self.worker._signals = {}, teachers
@@ -161,6 +162,26 @@ def test_killed_after_any_result_it_ends_like_an_uninterrupted_sweep(
             for p in (played, uninterrupted)
         )
         assert got == expected
+
+
+@pytest.mark.parametrize("cohort", [1, 4])
+def test_on_a_gpu_it_is_said_first_which_one_that_is(play: Any, cohort: int) -> None:
+    played, without = play("a", cohort), play("b", cohort)
+    played.worker._place = {"machine": "m", "gpu": "3"}
+    proposal = played.manager.next_proposal()
+    played.worker._begin(proposal.to_config())
+    first = played.worker.step()
+    assert first == {"students": "[]", "done": False, "machine": "m", "gpu": "3"}
+    assert played.manager.record(proposal, first)
+    trials = played.writer.state.trials
+    assert {(trial.machine, trial.gpu) for trial in trials.values()} == {("m", "3")}
+    assert not any(trial.epoch for trial in trials.values())
+    while not (result := played.worker.step())["done"] and played.manager.record(proposal, result):
+        pass
+    played.manager.close(proposal, result, lost=None)
+    played.run(10**6)
+    without.run(10**6)
+    pandas.testing.assert_frame_equal(table(played), table(without), check_exact=True)
 
 
 @pytest.mark.parametrize("cohort", [1, 4])

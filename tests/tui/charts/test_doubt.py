@@ -271,6 +271,11 @@ def test_the_machine_and_what_each_worker_does() -> None:
     assert "10.0 of 80.0 GiB" in text
     for model in frame.store.trials:
         assert (f"{model.id}  epoch {model.epoch}/4" in text) is (model.state == "running")
+    assert "GPU 1" not in text, "an earlier kdtune did not record it"
+    first = next(model for model in frame.store.trials if model.state == "running")
+    frame.store.apply([{"t": 2e9, "kind": "place", "id": first.id, "machine": "m", "gpu": "1"}])
+    [line] = [line for line in text_of(frame, machine).splitlines() if first.id in line]
+    assert line.rstrip().endswith("on GPU 1")
     assert "the driver is on elsewhere" in text_of(replace(frame, elsewhere="elsewhere"), machine)
 
 

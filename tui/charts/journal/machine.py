@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from kdtune.runs.places import gpu_names
 from kdtune.runs.state import ModelState
 from kdtune.text import duration, plain, setting
 
@@ -77,6 +78,7 @@ def _workers(frame: Frame, canvas: Canvas, y: int) -> None:
         return
     cohort = store.record.machine.get("cohort") or {}
     size, fused = int(cohort.get("size", 1)), tuple(cohort.get("architectures", ()))
+    places = gpu_names(running)
     together = Counter(m.config.get("student") for m in running if m.config.get("student") in fused)
     for k, model in enumerate(running[: max(0, canvas.height - y - 1)], y + 1):
         x = canvas.text(
@@ -85,6 +87,8 @@ def _workers(frame: Frame, canvas: Canvas, y: int) -> None:
         said = (
             f"{plain(model.id)}  epoch {model.epoch}/{model.epochs}  {_since(frame, model)}  {_what(model)}"
         )
+        if model.id in places:
+            said += f"  on {plain(places[model.id])}"
         if size > 1 and together.get(model.config.get("student"), 0) > 1:
             said += f"  in a cohort of up to {size}"
         canvas.text(x + 1, k, fit(glyphs.text(said), canvas.width - x - 1), "text")
