@@ -250,23 +250,27 @@ def smoothed(how: str, noise: str = "counts", share: float = 0.5, *, train: bool
     return believe
 
 
-def calibrated(how: str, *, both: bool = False) -> Believe:
+def calibrated(how: str, *, both: bool = False, guarded: bool = False) -> Believe:
     """Believe what the values on the training examples predict, by a line over all students that meet the bound.
 
     Args:
         how: `line`: the prediction; `half`: the mean of it and the raw value; `value`: as much of either as the noise
             of differences between students on validation says.
         both: predict each objective from both.
+        guarded: look at as many training examples as validation has, and only where both are distributed alike and
+            agree about how students differ, however little.
     """
 
     def believe(deck: Deck, who: list[Who], raw: np.ndarray) -> np.ndarray:
         fit, beliefs = raw[:, 0] >= deck.bound, raw.copy()
-        if fit.sum() < 8:
+        if fit.sum() < 8 or (guarded and not deck.is_alike):
             return beliefs
         chosen = [w for w, yes in zip(who, fit, strict=True) if yes]
-        train = np.array([deck.train[w] for w in chosen])
+        train = np.array([(deck.counted if guarded else deck.train)[w] for w in chosen])
         moves = influences(deck.students, deck.rows, chosen, deck.gap) if how == "value" else None
         for k in range(2):
+            if guarded and np.cov(train[:, k], raw[fit, k])[0, 1] <= 0:
+                continue
             x = np.column_stack([np.ones(len(train)), train if both else train[:, [k]]])
             line = x @ np.linalg.lstsq(x, raw[fit, k], rcond=None)[0]
             left = raw[fit, k] - line
