@@ -49,8 +49,9 @@ the epochs, and as many more are begun as that saves, of those that were recorde
 The last rule is kdtune's, by its own functions (`kdtune/runs/choosing.py`). It goes a part of the way to the oracle,
 less than a third. It became the default because it was nowhere worse by more than its error, on smaller banks than
 these. On these, two others are nowhere worse either, and gain more. The mean of the values on validation and on all
-training examples comes half of the way on three sets; kdtune looks at no more training examples than validation has,
-because each epoch would pay for more. The half-way line through those, where both are distributed alike, gains less.
+training examples comes half of the way on three sets; but it scatters most where students know their examples by
+heart, and kdtune looks at no more training examples than validation has, because each epoch would pay for more. The
+half-way line through those, where both are distributed alike, gains less.
 
 How much can be had at all, validation of two and four times the size says, which would cost training data. The rules
 were found and compared on the same splits, so the best of them looks a little better than it is. Two sets are there
