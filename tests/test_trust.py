@@ -719,6 +719,11 @@ def test_files_are_opened_by_one_door() -> None:
             "sweep/remote/local_ray.py",
             "Path(nodes[-1]._session_dir, 'logs', name).read_text",
         ): "Ray's own log",
+        (
+            "sweep/remote/fork_server.py",
+            "Path(session, 'logs', 'fork_server.err').open",
+        ): "to write, in the folder that Ray has just made",
+        ("sweep/remote/fork_server.py", "os.open"): "of the null device",
         ("space/reading.py", "path.read_text"): "spaces that are part of the package",
         ("sweep/calibration/precision.py", "open"): "of the system",
         ("sweep/remote/memory_guard.py", "Path('/proc/self/status').read_text"): "of the system",

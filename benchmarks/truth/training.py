@@ -200,7 +200,7 @@ def trained(students: Students, data: DeviceData, signals: dict[str, TeacherSign
         students.module.train()
         soft = torch.stack([signals[name].logits(data.view(epoch)) for name in students.teachers])
         for factor, indices, inputs in batches(job, data, epoch):
-            students.train_batch(inputs, soft[:, indices], data.labels[indices], factor, indices)
+            students.train_batch(None, inputs, soft[:, indices], data.labels[indices], factor, indices)
         yield epoch
 
 
