@@ -59,8 +59,8 @@ def _alone(
     job = shortened(job_of(architecture, precision, batch, execution=execution), 1)
     training = Training(job, data, teacher=_noise(data))
     report = training.step()
-    if training.why_eager:
-        raise RuntimeError(training.why_eager)
+    if training.execution.why_eager:
+        raise RuntimeError(training.execution.why_eager)
     assert report.train_loss is not None
     logits = predict_logits(training.model.eval(), data.validation, data.device, precision=precision)
     return report.train_loss, logits.cpu()

@@ -28,9 +28,8 @@ class Compiled:
         if not self.why_not:
             try:
                 logits: Tensor = self._compiled(inputs)
-            except (
-                Exception
-            ) as error:  # the compiler's errors, and those of the compilers that it calls, are many
+            except Exception as error:
+                # The compiler's errors, and those of the compilers that it calls, are many.
                 if is_device_error(error):
                     raise
                 said = str(error).strip().partition("\n")[0]

@@ -45,7 +45,7 @@ class Solo(Cohort):
     @property
     def why_eager(self) -> str:
         """Why steps are not executed as the job asks; empty if they are, or none was taken."""
-        return self._training.why_eager
+        return self._training.execution.why_eager
 
     def step(self) -> None:
         """Train one epoch."""

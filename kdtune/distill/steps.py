@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.batch_counts import HostCounts
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import is_channels_last
 from kdtune.distill.fused.students import Students
@@ -38,36 +37,33 @@ def solo_step(job: Job, data: DeviceData) -> Step:
     """Return a step of one student."""
     soft = noise_logits(data)
     training = Training(job, data, teacher=TeacherSignal(lambda _: soft, np.zeros(0, dtype=np.int64)))
-    counts = _counts(training.model, job)
+    training.model.train()
+    counts = training.execution.begin_to_count()
     inputs, indices = _batch(job, data)
 
     def train() -> None:
         training.train_batch(counts, inputs, soft, None, data.labels, indices)
 
-    return Step(train, training.model, lambda: training.why_eager)
+    return Step(train, training.model, lambda: training.execution.why_eager)
 
 
 def fused_step(job: Job, data: DeviceData, students: int) -> Step:
     """Return the same step of several students as one."""
     together = Students([job] * students, data)
-    soft, counts = noise_logits(data)[None], _counts(together.module, job)
+    together.module.train()
+    soft, counts = noise_logits(data)[None], together.execution.begin_to_count()
     inputs, indices = _batch(job, data)
 
     def train() -> None:
         together.train_batch(counts, inputs, soft, data.labels, 1.0, indices)
 
-    return Step(train, together.module, lambda: together.why_eager)
+    return Step(train, together.module, lambda: together.execution.why_eager)
 
 
 def noise_logits(data: DeviceData) -> Tensor:
     """Return made-up teacher logits [n, C]: the same on every device."""
     generator = torch.Generator().manual_seed(1)
     return (3 * torch.randn(len(data), data.arrays.n_classes, generator=generator)).to(data.device)
-
-
-def _counts(model: nn.Module, job: Job) -> HostCounts | None:
-    model.train()
-    return None if job.train.execution == "compiled" else HostCounts(model)
 
 
 def _batch(job: Job, data: DeviceData) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,6 @@ seed, epoch). A training that resumes from a checkpoint therefore needs no state
 gives the same numbers as an uninterrupted one.
 """
 
-import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -18,18 +17,16 @@ from torch import Tensor, nn
 
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.batch_counts import HostCounts, counted_on_host
+from kdtune.distill.batch_counts import HostCounts
 from kdtune.distill.checkpoint import load_checkpoint, save_checkpoint
-from kdtune.distill.compiled import Compiled
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diverged
 from kdtune.distill.epoch_result import results_of
 from kdtune.distill.evaluate import autocast, predict_logits
+from kdtune.distill.execution import StepExecution
 from kdtune.distill.extras import measure_extras, needs_logits
 from kdtune.distill.losses.criterion import Criterion
-from kdtune.distill.losses.registry import READY
 from kdtune.distill.optimizers import make_optimizer
-from kdtune.distill.step_graph import StepGraph
 from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.distill.weights.module import Renormalised, file_of, module_of
 from kdtune.distill.weights.pretrained import load_weights
@@ -83,12 +80,10 @@ class Training:
         parameters = [*self.model.parameters(), *self.criterion.parameters]
         self.optimizer = make_optimizer(parameters, job.train)
         self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
-        self._compiled = Compiled(self.model) if job.train.execution == "compiled" else None
-        self._graph = None
-        if job.train.execution == "graphs":
-            self._graph = StepGraph(self.model, self._differentiated, data.device)
-            if job.distillation is not None and job.distillation.loss not in READY:
-                self._graph.why_not = "it is not known whether a loss of yours can be recorded"
+        loss = None if job.distillation is None else job.distillation.loss
+        self.execution = StepExecution(
+            job.train.execution, self.model, loss, self._differentiated, data.device
+        )
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
 
@@ -142,12 +137,6 @@ class Training:
             save_checkpoint(self.checkpoint, self.job, self.model, self.optimizer, self.reports, regressor)
         return report
 
-    @property
-    def why_eager(self) -> str:
-        """Why a step is not executed as the job asks; empty if it is, or has not begun."""
-        asked = self._compiled or self._graph
-        return "" if asked is None else asked.why_not
-
     def train_batch(
         self,
         counts: HostCounts | None,
@@ -165,12 +154,13 @@ class Training:
             indices: positions of the batch among all training examples.
         """
         batch = inputs, soft, features, labels, indices
-        if self._graph is None or counts is None:
+        graph = self.execution.graph
+        if graph is None or counts is None:
             loss = self._loss(*batch)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
         else:
-            loss, gradients = self._graph(counts, *batch)
+            loss, gradients = graph(counts, *batch)
             for parameter, gradient in zip(self._parameters, gradients, strict=True):
                 parameter.grad = gradient
         self.optimizer.step()
@@ -198,9 +188,7 @@ class Training:
             features = features.to(data.device)
         total, seen = torch.zeros((), device=data.device), 0
         rate = job.train.lr
-        # The compiler takes a count on the host for a constant, and would compile each step anew.
-        counting = counted_on_host(self.model) if self._compiled is None else contextlib.nullcontext()
-        with counting as counts:
+        with self.execution.counted() as counts:
             for factor, indices, inputs in batches(job, data, self.epoch):
                 rate = job.train.lr * factor
                 for group in self.optimizer.param_groups:
@@ -227,7 +215,7 @@ class Training:
         indices: Tensor,
     ) -> Tensor:
         with autocast(self.data.device, self.job.train.precision):
-            logits = (self._compiled or self.model)(inputs)
+            logits = self.execution.forward(inputs)
         return self.criterion(logits.float(), soft, features, labels, indices)
 
     def _differentiated(self, *batch: Any) -> tuple[Tensor, Sequence[Tensor | None]]:

@@ -41,7 +41,7 @@ def test_without_a_compiler_a_student_is_trained_as_always(
             make_job(alpha=0.5, epochs=2, execution=execution), data, teacher=signal
         )
         trained[execution].run()
-    assert trained["compiled"].why_eager == "torch.compile failed: LookupError: no C compiler"
+    assert trained["compiled"].execution.why_eager == "torch.compile failed: LookupError: no C compiler"
     eager = trained["eager"].model.state_dict()
     for name, value in trained["compiled"].model.state_dict().items():
         assert torch.equal(value, eager[name]), name
@@ -54,7 +54,7 @@ def test_without_a_compiler_several_are_trained_as_always(
     students = Students([job, job], data)
     indices = torch.arange(4)
     students.train_batch(None, data.train.batch(0, indices), None, data.labels[:4], 1.0, indices)
-    assert students.why_eager == "torch.compile failed: LookupError: no C compiler"
+    assert students.execution.why_eager == "torch.compile failed: LookupError: no C compiler"
 
 
 def stepped(step: Step, times: int = 4) -> dict[str, torch.Tensor]:

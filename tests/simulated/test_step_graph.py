@@ -83,7 +83,7 @@ def test_a_student_alone(
     """An epoch's last batch is smaller than the others: it is computed operation by operation."""
     options = {"optimizer": optimizer, **settings}
     graphs = alone(device, kind, architecture, execution="graphs", **options)
-    assert not graphs.why_eager
+    assert not graphs.execution.why_eager
     assert N % graphs.job.train.batch_size
     assert_equal(graphs, alone(device, kind, architecture, **options))
 
@@ -103,7 +103,7 @@ def test_several_as_one_of_which_one_ends_early(
         return cohort
 
     graphs, eager = trained("graphs"), trained("eager")
-    assert not graphs._students.why_eager
+    assert not graphs._students.execution.why_eager
     for number in range(3):
         assert untimed(graphs.reports[number]) == untimed(eager.reports[number])
         mine, theirs = (
@@ -174,7 +174,7 @@ def test_what_can_not_be_recorded_is_trained_as_always(
 ) -> None:
     name = own(f"own {kind.__name__}", kind)
     graphs = alone(device, "table", name, execution="graphs")
-    assert graphs.why_eager == why
+    assert graphs.execution.why_eager == why
     assert_equal(graphs, alone(device, "table", name))
 
 
@@ -185,7 +185,7 @@ def test_a_loss_of_the_user_s_is_not_recorded(recording: None, device: torch.dev
 
     try:
         graphs = alone(device, "table", "mlp-16", execution="graphs", soft={"loss": "own"})
-        assert graphs.why_eager == "it is not known whether a loss of yours can be recorded"
+        assert graphs.execution.why_eager == "it is not known whether a loss of yours can be recorded"
         assert_equal(graphs, alone(device, "table", "mlp-16", soft={"loss": "own"}))
     finally:
         losses._items.pop("own", None)
@@ -194,7 +194,7 @@ def test_a_loss_of_the_user_s_is_not_recorded(recording: None, device: torch.dev
 def test_where_there_are_no_graphs_it_says_so(device: torch.device) -> None:
     for where in (device, torch.device("cpu")):
         graphs = alone(where, "images", "lenet5", execution="graphs")
-        assert graphs.why_eager == f"the device ({where.type}) has no CUDA graphs"
+        assert graphs.execution.why_eager == f"the device ({where.type}) has no CUDA graphs"
         assert_equal(graphs, alone(where, "images", "lenet5"))
 
 

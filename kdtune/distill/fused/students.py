@@ -8,16 +8,14 @@ from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.batch_counts import HostCounts
-from kdtune.distill.compiled import Compiled
 from kdtune.distill.config import Distillation, Job
 from kdtune.distill.epoch import is_channels_last
 from kdtune.distill.evaluate import autocast
+from kdtune.distill.execution import StepExecution
 from kdtune.distill.fused.loss import LossSettings, losses_of, weights_of
 from kdtune.distill.fused.optimizer import FlatOptimizer
 from kdtune.distill.fused.stack import stack
-from kdtune.distill.losses.registry import READY
 from kdtune.distill.optimizers import make_optimizer
-from kdtune.distill.step_graph import StepGraph
 from kdtune.distill.training import initial_model
 
 
@@ -49,13 +47,9 @@ class Students:
             for soft, does in zip(self._soft, looks, strict=True)
         ]
         self._rows = torch.tensor(rows, device=data.device)
-        execution = jobs[0].train.execution
-        self._compiled = Compiled(self.module) if execution == "compiled" else None
-        self._graph = None
-        if execution == "graphs":
-            self._graph = StepGraph(self.module, self._differentiated, data.device)
-            if self._soft[0].loss not in READY:
-                self._graph.why_not = "it is not known whether a loss of yours can be recorded"
+        self.execution = StepExecution(
+            jobs[0].train.execution, self.module, self._soft[0].loss, self._differentiated, data.device
+        )
 
     def __len__(self) -> int:
         return len(self.jobs)
@@ -63,17 +57,6 @@ class Students:
     def __call__(self, inputs: Tensor) -> Tensor:
         """Return logits, [K, n, C], of inputs [n, ...]."""
         return self._by_student(self.module(inputs))
-
-    @property
-    def counts_on_host(self) -> bool:
-        """Whether the batches may be counted on the host: the compiler would take a count for a constant."""
-        return self._compiled is None
-
-    @property
-    def why_eager(self) -> str:
-        """Why a step is not executed as the jobs ask; empty if it is, or has not begun."""
-        asked = self._compiled or self._graph
-        return "" if asked is None else asked.why_not
 
     def train_batch(
         self,
@@ -93,7 +76,7 @@ class Students:
             indices: positions of the batch among all training examples, by which these weigh.
         """
         batch = inputs, soft, labels, indices
-        graph = self._graph
+        graph = self.execution.graph
         losses, _ = self._differentiated(*batch) if graph is None or counts is None else graph(counts, *batch)
         self.optimizer.step(factor)
         return losses
@@ -143,7 +126,7 @@ class Students:
     ) -> tuple[Tensor, tuple[()]]:
         """Return the losses, [K]; the optimiser has the gradients."""
         with autocast(self._data.device, self.jobs[0].train.precision):
-            logits = self._by_student((self._compiled or self.module)(inputs))
+            logits = self._by_student(self.execution.forward(inputs))
         if soft is not None and len(soft) > 1:
             soft = soft[self._rows]
         weights = None if self._weights is None or indices is None else self._weights[:, indices]

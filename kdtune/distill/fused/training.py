@@ -1,6 +1,5 @@
 """Trains a cohort of students as one network, epoch by epoch; evaluates, reports and saves each separately."""
 
-import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ from torch import Tensor
 
 from kdtune.data.images.views import Views
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.batch_counts import counted_on_host
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
@@ -71,7 +69,7 @@ class Fused(Cohort):
     @property
     def why_eager(self) -> str:
         """Why steps are not executed as the jobs ask; empty if they are, or none was taken."""
-        return self._students.why_eager
+        return self._students.execution.why_eager
 
     def step(self) -> None:
         """Train all live members for one epoch, evaluate them, and save their state."""
@@ -140,8 +138,7 @@ class Fused(Cohort):
             logits = [signals[name].logits(view) for name in students.teachers]
             soft = torch.stack(logits).to(data.device)
         total, seen = torch.zeros(len(students), device=data.device), 0
-        counting = counted_on_host(students.module) if students.counts_on_host else contextlib.nullcontext()
-        with counting as counts:
+        with students.execution.counted() as counts:
             for factor, indices, inputs in batches(job, data, self._epoch):
                 batch = None if soft is None else soft[:, indices]
                 losses = students.train_batch(counts, inputs, batch, data.labels[indices], factor, indices)

@@ -63,7 +63,6 @@ class AskingScheduler(FIFOScheduler):
             known = ended.run_metadata
             known.last_result, known.metric_analysis, known.metric_n_steps = {}, {}, {}
             if self._controller is not None:
-                self._controller._trials_to_cache.discard(
-                    ended
-                )  # of these it makes JSON when the search ends
+                # Of those that stay, Tune makes JSON when the search ends.
+                self._controller._trials_to_cache.discard(ended)
         self._ended = [trial]
