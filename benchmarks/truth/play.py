@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from benchmarks.truth.banks import read_split
-from benchmarks.truth.policies import DIRECTIONS, Deck, Policy, Shipped, drawn, raw_of
+from benchmarks.truth.deck import Deck
+from benchmarks.truth.policies import DIRECTIONS, Policy, Shipped, drawn, raw_of
 from benchmarks.truth.sets import TruthSet
 from benchmarks.truth.training import SplitStudents
 from benchmarks.truth.view import Cells, count_cells, has_model
