@@ -46,7 +46,7 @@ def tables(item: TruthSet, split: int, cuts: int) -> Iterator[Table]:
         return
     space = parse_space(item.space(split), item.name)
     numbers, pairs = _settings(space, students)
-    kept = has_model(students).all(axis=1)
+    kept = np.asarray(has_model(students).all(axis=1))
     m, n = len(students.labels), students.n_validation
     for cut in range(cuts):
         own = np.arange(m) < n
