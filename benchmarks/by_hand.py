@@ -38,7 +38,9 @@ def main(task_file: str, result_file: str) -> None:
     )
     results = tuner.fit()
     found = [results[k] for k in range(len(results))]
-    rows = [{**r.config, **{k: r.metrics.get(k) for k in ("accuracy", "eod")}} for r in found if r.metrics]
+    rows = [
+        {**(r.config or {}), **{k: r.metrics.get(k) for k in ("accuracy", "eod")}} for r in found if r.metrics
+    ]
     Path(result_file).write_text(json.dumps(rows))
     ray.shutdown()
 
