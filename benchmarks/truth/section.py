@@ -17,6 +17,7 @@ from benchmarks.truth.beliefs import (
     pooled,
     pooled_unless_overfit,
     smoothed,
+    towards_training,
     with_as_many_of_training,
     with_train,
 )
@@ -100,7 +101,13 @@ def policies() -> dict[str, Policy]:
         "… (1), if distributed alike (2)": choosing(pooled(1.0, if_alike=True)),
         "… (2), less where a student overfits (3)": choosing(pooled_unless_overfit()),
         "… (3), as far as both correlate": choosing(pooled_unless_overfit(by_correlation=True)),
-        "mean of validation and as many of training, if alike": choosing(with_as_many_of_training),
+        "mean of validation and as many of training, if distributed alike": choosing(
+            with_as_many_of_training
+        ),
+        "… less where that student overfits": choosing(towards_training("own")),
+        "… less where students overfit on average": choosing(towards_training("mean")),
+        "… as variances and covariance say": choosing(towards_training("moments")),
+        "… as noise of students' differences says": choosing(towards_training("noise")),
         CHOSEN: choosing(as_kdtune),
     }
 
