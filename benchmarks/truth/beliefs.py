@@ -75,9 +75,9 @@ def towards_training(how: str) -> Believe:
 
     Args:
         how: what says how far. `own`: how much a student overfits; `mean`: how much all do on average, with the sign
-            of each; `moments`: the least-squares share if noise on both is independent and alike, from the variances
-            and the covariance over students; `noise`: the same from the noise of differences between students on
-            validation, for which the predictions of all are needed.
+            of each; `square`: the mean of the squares, as kdtune has it; `moments`: the least-squares share if the
+            noise on both is independent and alike, from variances and covariance over students; `noise`: the same
+            from the noise of differences between students on validation, for which the predictions of all are needed.
     """
 
     def believe(deck: Deck, who: list[Who], raw: np.ndarray) -> np.ndarray:
@@ -90,6 +90,8 @@ def towards_training(how: str) -> Believe:
             return raw + 0.5 / np.maximum(1.0, z**2) * (seen - raw)
         if how == "mean":
             return raw + 0.5 / max(1.0, float(z[fit].mean()) ** 2) * (seen - raw)
+        if how == "square":
+            return raw + share_of_training(z[fit, 0].tolist()) * (seen - raw)
         apart = (raw - seen)[fit].var(axis=0)
         if how == "moments":
             both = np.array([np.cov(raw[fit, k], seen[fit, k], ddof=0)[0, 1] for k in range(2)])
@@ -113,8 +115,9 @@ def as_kdtune(deck: Deck, who: list[Who], raw: np.ndarray) -> np.ndarray:
     fit = raw[:, 0] >= deck.bound
     if not deck.is_alike or not fit.any():
         return raw
-    share = share_of_training([_overfit(deck, w) for w, yes in zip(who, fit, strict=True) if yes])
-    return raw + share * (np.array([deck.counted[w] for w in who]) - raw)
+    known = [w for w, yes in zip(who, fit, strict=True) if yes]
+    share = share_of_training([overfit(deck.own_counts(w), deck.train_counts(w)) for w in known])
+    return raw + share * (np.array([deck.train[w] for w in who]) - raw)
 
 
 def _overfit(deck: Deck, who: Who) -> float:
