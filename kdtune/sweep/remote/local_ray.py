@@ -231,16 +231,17 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
 
     def get_node_or_die(*args: Any) -> Any:
         while True:
-            try:
-                return get_node(*args)
-            except RuntimeError:  # not yet registered
-                for name, process in nodes[-1].dead_processes() if nodes else ():
-                    raise _DiedError(f"its process {name} ended{_how(process.returncode)}") from None
-                if time.monotonic() - begun > _REGISTER_SECONDS:
-                    raise TimeoutError(
-                        f"its processes did not answer for {_REGISTER_SECONDS:.0f} s"
-                    ) from None
-                time.sleep(0.1)
+            found = None
+            with contextlib.suppress(RuntimeError):  # not yet registered
+                found = get_node(*args)
+            # also of one that has registered: this process is ended, without an exception, if it connects to a dead one
+            for name, process in nodes[-1].dead_processes() if nodes else ():
+                raise _DiedError(f"its process {name} ended{_how(process.returncode)}")
+            if found is not None:
+                return found
+            if time.monotonic() - begun > _REGISTER_SECONDS:
+                raise TimeoutError(f"its processes did not answer for {_REGISTER_SECONDS:.0f} s")
+            time.sleep(0.1)
 
     changes: dict[tuple[Any, str], Any] = {
         **{(Node, name): _nothing for name in ("start_monitor", "start_log_monitor", "start_api_server")},
