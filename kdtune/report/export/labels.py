@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdtune.fairness import GAP_QUANTITIES
 from kdtune.pareto import Constraint
-from kdtune.runs.measures.objectives import Objective, objective_of
+from kdtune.runs.measures.objectives import OF_EVERY_SEARCH, Objective, objective_of
 from kdtune.runs.records import RunRecord
 from kdtune.text import number, signed
 
@@ -124,13 +124,6 @@ def with_unit(value: float, objective: Objective) -> str:
     if not is_share(objective) or math.isnan(value):
         return number(value)
     return percent(value) if unit_of(objective).startswith("%") else points(value)
-
-
-OF_EVERY_SEARCH = {
-    "over_majority": "better than the most frequent class beyond noise",
-    "answered_classes": "more than one class answered",
-}
-"""Bounds that keep useless models off every front, in words."""
 
 
 def bound(record: RunRecord, constraint: Constraint) -> str:

@@ -1,4 +1,4 @@
-"""The page of a study: what was found beside what chance alone would give, with every figure and table."""
+"""The page of a study: what was found beside what identical models would show, with every figure and table."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -103,8 +103,8 @@ def doubts(study: Study, null: Null) -> list[str]:
         "is to choose on test.",
         "Error bars show the spread over seeds. Other data of the same kind would change the results as well, and "
         "those of small groups most.",
-        "EOD and DPD are never negative: compare them with what chance alone would give. A weaker model often has a "
-        "larger EOD simply because it errs more, so look at accuracy first.",
+        "EOD and DPD are never negative: compare them with what a model with equal rates in all groups shows. A weaker "
+        "model often has a larger EOD simply because it errs more, so look at accuracy first.",
         "Welch's test assumes that class accuracies are normally distributed. Near 100 % they are not, and a few seeds "
         "can't show it.",
     ]

@@ -197,7 +197,7 @@ def test_trends_carry_p_and_holms_p(made: Callable[..., Study]) -> None:
 def test_gaps_carry_both_chance_values(made: Callable[..., Study]) -> None:
     study = made()
     table = gaps_table(study, study.series[0], "color")
-    for both in column(table, "EOD by chance, %: mean, 95 %"):
+    for both in column(table, "EOD with equal rates, %: mean, 95 of 100"):
         mean, high = map(float, both.split(", "))
         assert 0 < mean < high
 

@@ -4,7 +4,6 @@ import math
 
 from kdtune.fairness import GAPS
 from kdtune.report.export.labels import (
-    OF_EVERY_SEARCH,
     bare,
     bound,
     chance_of,
@@ -18,7 +17,7 @@ from kdtune.report.export.page.losses import losses
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.recommendation import loses_in
 from kdtune.runs.comparison.resolution import Versus
-from kdtune.runs.measures.objectives import Objective, objective_of
+from kdtune.runs.measures.objectives import OF_EVERY_SEARCH, Objective, objective_of
 from kdtune.text import listed
 
 NDS = "the same network trained without a teacher"

@@ -79,8 +79,8 @@ def _draw(series: Sequence[Series], panels: Sequence[Panel], scale: float, width
             )
         if panel.chance is not None and not math.isnan(panel.chance.mean):
             for level, dash, name in (
-                (panel.chance.mean, ":", "by chance, mean"),
-                (panel.chance.high, (0, (1, 4)), "by chance, 95 %"),
+                (panel.chance.mean, ":", "equal rates, mean"),
+                (panel.chance.high, (0, (1, 4)), "equal rates, 95 of 100"),
             ):
                 ax.axhline(scale * level, color=MUTED, linestyle=dash, label=name, zorder=1)
         if not math.isnan(panel.labels):
