@@ -52,17 +52,22 @@ def remarks(found: Resolution) -> list[str]:
             ]
             if told:
                 lines.append(f"{verdict} than {name} beyond noise: {'; '.join(told)}")
-    dominated: dict[str, list[str]] = {}
-    for versus in found.against:
-        if versus.dominates and versus.role != "neighbour":
-            dominated.setdefault(versus.other, []).append(versus.model)
-    lines += [
-        f"{baseline} has values at least as good in all objectives as {', '.join(ids)}"
-        for baseline, ids in dominated.items()
-    ]
+    lines += dominated(found)
     if found.untested:
         lines.append(f"not tested against noise: {', '.join(found.untested)}")
     return lines
+
+
+def dominated(found: Resolution) -> list[str]:
+    """Return a line for each baseline that dominates members of the front."""
+    members: dict[str, list[str]] = {}
+    for versus in found.against:
+        if versus.dominates and versus.role != "neighbour":
+            members.setdefault(versus.other, []).append(versus.model)
+    return [
+        f"{baseline} has values at least as good in all objectives as {', '.join(ids)}"
+        for baseline, ids in members.items()
+    ]
 
 
 def _beats(better: Sequence[Versus], role: str, objectives: Sequence[str]) -> str:
