@@ -37,7 +37,10 @@ def main(task_file: str, result_file: str) -> None:
         run_config=tune.RunConfig(name="by-hand", storage_path=task["storage"]),
     )
     results = tuner.fit()
-    rows = [{**r.config, **{k: r.metrics.get(k) for k in ("accuracy", "eod")}} for r in results if r.metrics]
+    found = [results[k] for k in range(len(results))]
+    rows = [
+        {**(r.config or {}), **{k: r.metrics.get(k) for k in ("accuracy", "eod")}} for r in found if r.metrics
+    ]
     Path(result_file).write_text(json.dumps(rows))
     ray.shutdown()
 

@@ -44,7 +44,7 @@ def _steps(task: tuple[str, list[int], int, dict[str, Any], dict[str, Any]]) -> 
     labels = torch.zeros(len(inputs), dtype=torch.int64)
     soft = torch.randn(len(inputs), n_classes)
     optimizer = make_optimizer(model, 1e-3, train)
-    times = []
+    times: list[float] = []
     until = time.perf_counter() + _SECONDS
     while time.perf_counter() < until or len(times) < 5:
         started = time.perf_counter()

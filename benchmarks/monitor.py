@@ -1,6 +1,6 @@
 """Measures the monitor in a real pseudo-terminal, 180×50, against the naive build in the same run; prints the targets.
 
-python benchmarks/monitor.py [--rounds 3] [--seconds 10] [--write docs/monitor.md]
+python -m benchmarks.monitor [--rounds 3] [--seconds 10] [--write docs/monitor.md]
 """
 
 import argparse
@@ -21,8 +21,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from growing_run import GrowingRun
-from pseudo_terminal import HEIGHT, WIDTH, Terminal, plain
+from benchmarks.growing_run import GrowingRun
+from benchmarks.pseudo_terminal import HEIGHT, WIDTH, Terminal, plain
 
 NAN = float("nan")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -61,7 +61,7 @@ def child(kind: str, run: Path, stats: Path) -> None:
     """Be the monitor that is measured."""
     found: dict[str, Any] = {}
     if kind == "naive":
-        from naive_monitor import Naive
+        from benchmarks.naive_monitor import Naive
 
         naive = Naive(run)
         naive.run()

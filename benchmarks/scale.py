@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import optuna
 import psutil
+from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import TrialState
@@ -176,7 +177,7 @@ def _write_run(files: RunFiles, n: int, plan: Plan) -> None:
         storage=JournalStorage(memory), study_name=files.root.name, directions=["maximize", "minimize"]
     )
     study.set_metric_names(["accuracy", "eod"])
-    spread = {
+    spread: dict[str, BaseDistribution] = {
         "alpha": optuna.distributions.FloatDistribution(0.0, 1.0),
         "lr": optuna.distributions.FloatDistribution(1e-3, 1e-1, log=True),
         "temperature": optuna.distributions.FloatDistribution(1.0, 40.0, log=True),
@@ -214,9 +215,9 @@ def _write_run(files: RunFiles, n: int, plan: Plan) -> None:
         start = {"model": "student", "config": {"pair": "mlp-16->linear", **parameters}, "epochs": EPOCHS}
         lines.append({"t": 0.0, "kind": "trial", "id": trial_id(number), **start, "state": "running"})
         for epoch in range(1, ends + 1):
-            values = {"accuracy": accuracy - 0.1 / epoch, "eod": eod + 0.05 / epoch}
+            measured = {"accuracy": accuracy - 0.1 / epoch, "eod": eod + 0.05 / epoch}
             report = {"kind": "report", "id": trial_id(number), "epoch": epoch, "seconds": 1.0}
-            lines.append({"t": 0.0, **report, "values": values})
+            lines.append({"t": 0.0, **report, "values": measured})
         state = "done" if complete else "stopped"
         lines.append({"t": 0.0, "kind": "trial", "id": trial_id(number), "state": state})
         done += complete
@@ -225,7 +226,8 @@ def _write_run(files: RunFiles, n: int, plan: Plan) -> None:
     files.events.write_text("".join(dumps(line) + "\n" for line in lines), encoding="utf-8")
     files.journal.write_text("".join(json.dumps(log) + "\n" for log in logs), encoding="utf-8")
     # A driver that resumes reads what is kept of each student that ended, and trains it again where that is lost.
-    _, job = plan.student(optuna.trial.FixedTrial({"temperature": 2.0, "alpha": 0.5, "lr": 1e-2}))
+    asked = optuna.trial.FixedTrial({"temperature": 2.0, "alpha": 0.5, "lr": 1e-2})
+    _, job = plan.student(asked)  # type: ignore[arg-type]  # it suggests as a trial does
     config, last = {"job": job.to_dict()}, dumps(_curve(rng)[-1]) + "\n"
     for name in ended:
         write_json(files.config(name), {"id": name, **config})

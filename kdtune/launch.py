@@ -29,6 +29,7 @@ from kdtune.runs.state import RunState
 from kdtune.space.questions import check_question
 from kdtune.space.reading import Space, read_space
 from kdtune.sweep.remote.cluster import prepare_environment
+from kdtune.sweep.remote.fork_server import ALONE
 from kdtune.terminal.console import print_json, print_summary
 from kdtune.terminal.progress import Progress
 from kdtune.text import plain
@@ -192,7 +193,12 @@ def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"},
+            env={
+                **ALONE,
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONIOENCODING": "utf-8:backslashreplace",
+            },
         )
     assert driver.stdin is not None
     driver.stdin.write(json.dumps(request).encode())

@@ -196,7 +196,9 @@ def played(folder: Path, stops: list[int], *, classes: int, epochs: int) -> None
         assert proposal is not None
         [number] = proposal.numbers
         mine = [r.to_dict() for r in reports[done % 5 * epochs : (done % 5 + 1) * epochs]]
-        manager.take(proposal, {"students": json.dumps([{"number": number, "reports": mine, "failed": ""}])})
+        manager.record(
+            proposal, {"students": json.dumps([{"number": number, "reports": mine, "failed": ""}])}
+        )
         manager.close(proposal, {}, lost=None)
         if done in stops:
             gc.collect()

@@ -115,31 +115,43 @@ def test_a_sweep_is_resumed_to_the_same_front_after_a_power_cut_at_any_moment(
     space.write_text(yaml.safe_dump(SMALL_SPACE))
     disk = Disk(tmp_path / "disk.img", tmp_path / "disk", size="64M")
     moments = random.Random(SEED)
-    marked = Marked()
-    cuts = []
+    cuts: list[tuple[str, Disk]] = []
+    while len(cuts) < CUTS:  # a sweep may be over before it is cut so often
+        run = f"cut{len(cuts)}"
+        cuts += _cut_sweep(space, disk, run, CUTS - len(cuts), moments)
+    for run, cut in cuts:
+        with cut.mounted() as place:
+            environment = {**os.environ, "KDTUNE_CACHE": str(place / "cache")}
+            recorded = (place / "runs" / run / "run.json").exists()
+            begin = ["search", "--resume", run] if recorded else ["search", str(space), "--name", run]
+            again = cli(*begin, cwd=place, env=environment)
+            _, err = again.communicate(timeout=900)
+            assert again.returncode == 0, f"{cut.image.name}: {err}"
+            found = open_run(place / "runs" / run)
+            assert_same_numbers(found, small_run)
+            assert list(found.front().index) == list(small_run.front().index)
+            print(f"{cut.image.name}: {'resumed' if recorded else 'begun anew'}", flush=True)
+        cut.image.unlink()
+
+
+def _cut_sweep(
+    space: Path, disk: Disk, run: str, most: int, moments: random.Random
+) -> list[tuple[str, Disk]]:
+    """Return copies of the disk as cuts leave it while a sweep of this name runs, each with the name."""
+    marked, cuts = Marked(), []
     with disk.mounted() as place:
         environment = {**marked.environment, "KDTUNE_CACHE": str(place / "cache")}
-        search = cli("search", str(space), "--name", "cut", cwd=place, env=environment)
+        search = cli("search", str(space), "--name", run, cwd=place, env=environment)
         try:
-            wait_for((place / "runs" / "cut").exists, 120, "the run")
-            while search.poll() is None and len(cuts) < CUTS:
-                busy = (place / "runs" / "cut" / "baselines").exists()
-                time.sleep(moments.uniform(0, 1.0 if busy else 6.0))
-                cuts.append(disk.cut(tmp_path / f"cut{len(cuts):02d}.img", marked.alive()))
+            wait_for((place / "runs" / run).exists, 120, "the run")
+            while search.poll() is None and len(cuts) < most:
+                busy = (place / "runs" / run / "baselines").exists()
+                time.sleep(moments.uniform(0, 0.4 if busy else 2.5))
+                cuts.append(
+                    (run, disk.cut(disk.image.with_name(f"{run}-{len(cuts):02d}.img"), marked.alive()))
+                )
             _, err = search.communicate(timeout=600)
             assert search.returncode == 0, err
         finally:
             marked.kill_all()
-    for cut in cuts:
-        with cut.mounted() as place:
-            environment = {**os.environ, "KDTUNE_CACHE": str(place / "cache")}
-            recorded = (place / "runs" / "cut" / "run.json").exists()
-            begin = ["search", "--resume", "cut"] if recorded else ["search", str(space), "--name", "cut"]
-            again = cli(*begin, cwd=place, env=environment)
-            _, err = again.communicate(timeout=900)
-            assert again.returncode == 0, f"{cut.image.name}: {err}"
-            run = open_run(place / "runs" / "cut")
-            assert_same_numbers(run, small_run)
-            assert list(run.front().index) == list(small_run.front().index)
-            print(f"{cut.image.name}: {'resumed' if recorded else 'begun anew'}", flush=True)
-        cut.image.unlink()
+    return cuts

@@ -34,7 +34,7 @@ from benchmarks.gpu import checks, epochs, packed
 from benchmarks.gpu.record import HEAD, Record, Row
 from benchmarks.gpu.setups import EPOCHS, IMAGES, arrays_of, computing_device, data_on, job_of
 from benchmarks.gpu.timing import kernels, least_ms, milliseconds, peaks
-from kdtune.distill.config import Execution
+from kdtune.distill.config import Execution, Precision
 from kdtune.distill.step_graph import recorder_of
 from kdtune.distill.steps import Step, fused_step, solo_step
 
@@ -137,7 +137,7 @@ def epochs_of(pair: str, record: Record, device: torch.device, options: argparse
     data = epochs.data_of(device, options.size, options.images)
     teacher = epochs.teacher_of(teacher_name, data)
 
-    def row(way: str, precision: str, students: int, seconds: float) -> Row:
+    def row(way: str, precision: Precision, students: int, seconds: float) -> Row:
         rate = 3600 * students * options.images / (IMAGES * EPOCHS * seconds)
         return Row(pair, precision, way, students, None, rate)
 
@@ -145,7 +145,7 @@ def epochs_of(pair: str, record: Record, device: torch.device, options: argparse
         seconds = epochs.by_hand(student, teacher, data.arrays, device, options.batch)
         return row("by hand", "float32", 1, seconds)
 
-    def by_kdtune(precision: str, students: int, execution: Execution) -> Row:
+    def by_kdtune(precision: Precision, students: int, execution: Execution) -> Row:
         seconds = epochs.by_kdtune(student, precision, data, signal, options.batch, students, execution)
         way = ("kdtune" if students == 1 else "kdtune, as one") + _suffix(execution)
         return row(way, precision, students, seconds)
@@ -181,7 +181,7 @@ def single_steps(
 
 def steps_of(
     student: str,
-    precision: str,
+    precision: Precision,
     record: Record,
     device: torch.device,
     options: argparse.Namespace,

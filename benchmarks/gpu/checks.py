@@ -9,7 +9,7 @@ from torch import Tensor
 from benchmarks.gpu.setups import arrays_of, data_on, job_of, shortened
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.cohort import CohortMember
-from kdtune.distill.config import Execution
+from kdtune.distill.config import Execution, Precision
 from kdtune.distill.evaluate import predict_logits
 from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.step_graph import recorder_of
@@ -54,7 +54,7 @@ def wrong(found: dict[str, tuple[float, float]]) -> list[str]:
 
 
 def _alone(
-    architecture: str, precision: str, data: DeviceData, batch: int, execution: Execution = "eager"
+    architecture: str, precision: Precision, data: DeviceData, batch: int, execution: Execution = "eager"
 ) -> tuple[float, Tensor]:
     job = shortened(job_of(architecture, precision, batch, execution=execution), 1)
     training = Training(job, data, teacher=_noise(data))

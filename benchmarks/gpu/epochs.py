@@ -11,7 +11,7 @@ from torch.nn import functional
 from benchmarks.gpu.setups import CLASSES, arrays_of, data_on, job_of, shortened, synchronise
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.cohort import CohortMember
-from kdtune.distill.config import Execution
+from kdtune.distill.config import Execution, Precision
 from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.models import build
@@ -41,7 +41,7 @@ def cached(teacher: nn.Module, data: DeviceData) -> tuple[TeacherSignal, float]:
 
 def by_kdtune(
     student: str,
-    precision: str,
+    precision: Precision,
     data: DeviceData,
     signal: TeacherSignal,
     batch: int,

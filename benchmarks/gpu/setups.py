@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
-from kdtune.distill.config import Distillation, Execution, Job, TrainConfig
+from kdtune.distill.config import Distillation, Execution, Job, Precision, TrainConfig
 
 CLASSES = 10
 EPOCHS, IMAGES = 30, 50_000
@@ -31,7 +31,7 @@ def synchronise(device: torch.device) -> None:
 
 def job_of(
     architecture: str,
-    precision: str,
+    precision: Precision,
     batch: int,
     seed: int = 0,
     *,

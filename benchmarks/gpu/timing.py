@@ -2,6 +2,8 @@
 
 import statistics
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu.setups import synchronise
-from kdtune.distill.steps import Step
+
+Step = Callable[[], object]
 
 
 def milliseconds(step: Step, device: torch.device, seconds: float) -> float:
@@ -39,7 +42,7 @@ def kernels(step: Step, device: torch.device) -> float | None:
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
         step()
         torch.cuda.synchronize()
-    on_device = [e for e in profiler.events() if e.device_type == torch.autograd.DeviceType.CUDA]
+    on_device = [e for e in profiler.events() if e.device_type.name == "CUDA"]
     return float(len([e for e in on_device if not e.name.startswith(("Memcpy", "Memset"))]))
 
 
@@ -73,7 +76,7 @@ def peaks(device: torch.device, n: int) -> dict[str, float]:
     found = {}
     for precision in ("float32", "bfloat16"):
         a = torch.randn(n, n, device=device, dtype=getattr(torch, precision))
-        found[precision] = 2 * n**3 / (milliseconds(lambda a=a: torch.mm(a, a), device, 0.3) / 1e3)
+        found[precision] = 2 * n**3 / (milliseconds(partial(torch.mm, a, a), device, 0.3) / 1e3)
     block = torch.empty(n * n * 4, device=device)
     other = torch.empty_like(block)
     found["bytes"] = 8 * block.numel() / (milliseconds(lambda: other.copy_(block), device, 0.3) / 1e3)

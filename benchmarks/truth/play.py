@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from benchmarks.truth.banks import read_split
-from benchmarks.truth.policies import DIRECTIONS, Deck, Policy, Shipped, drawn, raw_of
+from benchmarks.truth.deck import Deck
+from benchmarks.truth.policies import DIRECTIONS, Policy, Shipped, drawn, raw_of
 from benchmarks.truth.sets import TruthSet
 from benchmarks.truth.training import SplitStudents
 from benchmarks.truth.view import Cells, count_cells, has_model
@@ -45,7 +46,7 @@ def tables(item: TruthSet, split: int, cuts: int) -> Iterator[Table]:
         return
     space = parse_space(item.space(split), item.name)
     numbers, pairs = _settings(space, students)
-    kept = has_model(students).all(axis=1)
+    kept = np.asarray(has_model(students).all(axis=1))
     m, n = len(students.labels), students.n_validation
     for cut in range(cuts):
         own = np.arange(m) < n

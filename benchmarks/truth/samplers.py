@@ -9,7 +9,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 if TYPE_CHECKING:
-    from benchmarks.truth.policies import Deck
+    from benchmarks.truth.deck import Deck
 
 Sampling = Callable[["Deck", int, np.random.Generator], list[tuple[int, int]]]
 STARTUP = 10

@@ -98,7 +98,7 @@ def influences(
         right = guess == labels
         out[k, :, 0] = (right - right.mean()) / len(rows)
         for label in classes:
-            best, row = -1.0, None
+            best, row = -1.0, np.zeros(len(rows))
             said = guess == label
             conditions = (labels == label, labels != label) if gap == "eod" else (labels >= 0,)
             for truth in conditions:

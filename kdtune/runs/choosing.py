@@ -1,11 +1,11 @@
-"""What students are chosen by: their values on validation, corrected by what they answer on training examples.
+"""What students are chosen by: their values on validation, and those on training examples as far as they don't overfit.
 
 A front of values on validation alone is to a good part a front of luck, the more so the smaller validation is. What a
-student answers on the examples that it was trained on is no estimate of what it will do, but it has other luck. So its
-counts are added to those of validation, with three cautions. At most as many training examples count as validation has,
-and none where classes and groups are distributed otherwise there. A student counts the less with them, the more it
-overfits. And they count the less for an objective, the less both agree about how students differ in it. Of the rules
-that were tried, this is the one that was nowhere worse on test: see "Whether a front holds" in `benchmarks/RESULTS.md`.
+student answers on the examples that it was trained on is no estimate of what it will do, but it has other luck. So the
+two are averaged, with two cautions. As many training examples count as validation has, and none where classes and
+groups are distributed otherwise there. And the more the students of a sweep overfit, the less their training examples
+count. Of the rules that were tried, this is the one that is best on test without being worse anywhere: see "Whether a
+front holds" in `benchmarks/RESULTS.md`.
 """
 
 import math
@@ -24,43 +24,35 @@ Floats = npt.NDArray[np.float64]
 
 
 class TrainingValues(NamedTuple):
-    """Objectives by name, as the training examples have them.
+    """What the training examples say of a student.
 
     Attributes:
-        seen: on the training examples alone.
-        pooled: on validation, moved towards validation and training together as far as the student does not overfit.
+        seen: objectives by name, on the training examples.
+        overfit: how much more accurate it is on them than on validation, in standard errors (`overfit`).
     """
 
     seen: dict[str, float]
-    pooled: dict[str, float]
+    overfit: float
 
 
-def training_values(report: Report, objectives: Sequence[Objective]) -> TrainingValues:
-    """Return what the training examples say of a student.
+def training_values(report: Report, objectives: Sequence[Objective]) -> TrainingValues | None:
+    """Return what the training examples say of a student; None if they are not distributed as validation.
 
     Those objectives are left out for which they say nothing: that do not follow from counts, or compare with another
-    model. All are left out where training examples are not distributed as validation.
+    model.
     """
-    found = TrainingValues({}, {})
     tables = [(own, report.training[name]) for name, own in report.counts.items() if name in report.training]
     if ALL not in report.training or not all(is_alike(own, seen) for own, seen in tables):
-        return found
-    share = trust(report.counts[ALL], report.training[ALL])
-    for objective in objectives:
-        measure, name = objective.measure, objective.attribute
-        if measure.of_counts is None or measure.need in ("teacher", "nds") or name not in report.training:
-            continue
-        own, seen, both = (
-            objective.of_counts(counts, References())
-            for counts in (
-                report.counts[name],
-                report.training[name],
-                report.counts[name] + report.training[name],
-            )
-        )
-        found.seen[objective.name] = seen
-        found.pooled[objective.name] = own + share * (both - own)
-    return found
+        return None
+    counted = [
+        objective
+        for objective in objectives
+        if objective.measure.of_counts is not None
+        and objective.measure.need not in ("teacher", "nds")
+        and objective.attribute in report.training
+    ]
+    seen = {o.name: o.of_counts(report.training[o.attribute], References()) for o in counted}
+    return TrainingValues(seen, overfit(report.counts[ALL], report.training[ALL]))
 
 
 def is_alike(one: Counts, other: Counts) -> bool:
@@ -83,33 +75,20 @@ def is_alike(one: Counts, other: Counts) -> bool:
 _UNLIKELY = 1e-3
 
 
-def trust(own: Counts, seen: Counts) -> float:
-    """Return how much a student's training examples may count: 1 unless it overfits.
-
-    With z the difference between its accuracies on validation and on training examples, in standard errors, it is 1 up
-    to z = 1, and 1 / z² beyond.
-    """
+def overfit(own: Counts, seen: Counts) -> float:
+    """Return how much more accurate a student is on training examples than on validation, in standard errors."""
     accuracy = (own + seen).accuracy
     variance = accuracy * (1 - accuracy) * (1 / own.n + 1 / seen.n)
-    squared = (seen.accuracy - own.accuracy) ** 2
-    return 1.0 if squared <= variance else variance / squared
+    return (seen.accuracy - own.accuracy) / math.sqrt(variance) if variance > 0 else 0.0
 
 
-def corrected(values: Floats, seen: Floats, pooled: Floats, feasible: npt.NDArray[np.bool_]) -> Floats:
-    """Return the values of one objective by which students are chosen, [n].
+def share_of_training(students: Sequence[float]) -> float:
+    """Return how much training examples count beside validation: ½, or ½ / mean z² if the students overfit.
 
-    They go from `values` on validation towards `pooled` by the correlation of `values` and `seen` over the feasible
-    students; not at all if it is negative, or of fewer than eight.
+    z is how much each does (`overfit`); chance alone makes the mean of its square 1. All students of a sweep get the
+    same share, because values of different shares can't be compared.
     """
-    known = feasible & np.isfinite(values) & np.isfinite(seen)
-    one, other = values[known], seen[known]
-    if len(one) < _FEWEST or min(np.ptp(one), np.ptp(other)) < 1e-12:
-        return values
-    share = max(0.0, float(np.corrcoef(one, other)[0, 1]))
-    return np.where(np.isfinite(pooled), values + share * (pooled - values), values)
-
-
-_FEWEST = 8
+    return 0.5 / max(1.0, sum(z * z for z in students) / len(students))
 
 
 def values_to_choose_by(
@@ -117,41 +96,42 @@ def values_to_choose_by(
 ) -> Floats:
     """Return the values that a front of these models is computed from, [n, len(names)]; NaN where undefined.
 
-    Values on validation are corrected only where training examples speak of every feasible student: a run that an
-    earlier kdtune began has students of whom they don't.
+    An objective's values are those on validation unless training examples speak of every feasible student that has one:
+    a run that an earlier kdtune began has students of whom they don't.
 
     Args:
         feasible: which models may be on the front, [n].
     """
-    columns = []
-    for name in names:
-        own = _column([model.values for model in models], name)
-        if all(name in model.pooled for model, may in zip(models, feasible, strict=True) if may):
-            seen, pooled = (
-                _column(kind, name) for kind in ([m.seen for m in models], [m.pooled for m in models])
-            )
-            own = corrected(own, seen, pooled, feasible)
-        columns.append(own)
-    return np.array(columns, dtype=float).T.reshape(len(models), len(names))
-
-
-def _column(values: Sequence[Mapping[str, float]], name: str) -> Floats:
-    return np.array([row.get(name, math.nan) for row in values], dtype=float)
+    own, seen = _values(models, names), _seen(models, names)
+    known = [model.overfit for model, may in zip(models, feasible, strict=True) if may]
+    z = [value for value in known if value is not None]
+    if not z or len(z) < len(known):
+        return own
+    moved = own + share_of_training(z) * (seen - own)
+    speaks = (np.isfinite(seen) | ~np.isfinite(own))[feasible].all(axis=0)
+    return np.where(speaks & np.isfinite(seen), moved, own)
 
 
 def possible_values(models: Sequence[ModelState], names: Sequence[str]) -> Floats:
-    """Return all values that a model may be chosen by, now or later: on validation, and corrected in full.
+    """Return all values that a model may be chosen by, now or later: on validation, and moved as far as can be.
 
     Whoever is dominated in all of them can't come onto the front however much training examples will count.
 
     Returns:
-        [n, 2 * len(names)]: a column of either kind for each name.
+        [n, 2 * len(names)]: the columns on validation, then the others.
     """
-    rows = [
-        [
-            *(m.values.get(n, math.nan) for n in names),
-            *(m.pooled.get(n, m.values.get(n, math.nan)) for n in names),
-        ]
-        for m in models
-    ]
-    return np.array(rows, dtype=float).reshape(len(models), 2 * len(names))
+    own, seen = _values(models, names), _seen(models, names)
+    return np.hstack([own, np.where(np.isfinite(seen), (own + seen) / 2, own)])
+
+
+def _values(models: Sequence[ModelState], names: Sequence[str]) -> Floats:
+    return _table([model.values for model in models], names)
+
+
+def _seen(models: Sequence[ModelState], names: Sequence[str]) -> Floats:
+    return _table([model.seen for model in models], names)
+
+
+def _table(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> Floats:
+    found = [[row.get(name, math.nan) for name in names] for row in rows]
+    return np.array(found, dtype=float).reshape(len(rows), len(names))

@@ -21,7 +21,8 @@ class ModelState:
         message: why it failed, if it did.
         failures: how often its worker failed and it was run again.
         weights: SHA-256 of its file of weights in the run (a trial's checkpoint); empty if none is recorded.
-        seen, pooled: objectives by name, as training examples have them (`kdtune.runs.choosing`), after the last epoch.
+        seen: objectives by name, on training examples after the last epoch (`kdtune.runs.choosing`).
+        overfit: how much more accurate it is on those than on validation, in standard errors; None if nobody knows.
         predictions: SHA-256 of the file with its answers on validation; empty if none is recorded.
         lost: what it was before it was started over, because its files were lost; None once it has ended again.
         machine, gpu: where it is or was trained last, as Ray names the GPU; empty without one.
@@ -43,7 +44,7 @@ class ModelState:
     weights: str = ""
     predictions: str = ""
     seen: dict[str, float] = field(default_factory=dict)
-    pooled: dict[str, float] = field(default_factory=dict)
+    overfit: float | None = None
     lost: "ModelState | None" = None
     machine: str = ""
     gpu: str = ""
@@ -117,7 +118,7 @@ class RunState:
                 model.epoch = int(event["epoch"])
                 model.values = _numbers(event["values"])
                 model.seen = _numbers(event.get("seen", {}))
-                model.pooled = _numbers(event.get("pooled", {}))
+                model.overfit = None if event.get("overfit") is None else float(event["overfit"])
                 model.seconds += float(event.get("seconds") or 0.0)
             case "values":
                 model = self.model(event["id"])
@@ -175,7 +176,7 @@ class RunState:
             models[model.id] = model
         if event.get("anew", False):  # what it reported is void
             model.lost = model.lost or replace(model)
-            model.epoch, model.values, model.seen, model.pooled = 0, {}, {}, {}
+            model.epoch, model.values, model.seen, model.overfit = 0, {}, {}, None
         model.state = str(event["state"])
         model.failures += bool(event.get("failure", False))
         model.message = str(event.get("message", ""))

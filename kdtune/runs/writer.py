@@ -148,7 +148,8 @@ class RunWriter:
         }
         if record is not None and report.training:
             objectives = [objective_of(record, name) for name in record.objectives]
-            event["seen"], event["pooled"] = training_values(report, objectives)
+            if (found := training_values(report, objectives)) is not None:
+                event["seen"], event["overfit"] = found
         self._emit(event)
         return values
 

@@ -1,5 +1,6 @@
 """The driver as a process of its own: `python -m kdtune.sweep`, with the request as JSON on standard input."""
 
+import contextlib
 import json
 import signal
 import sys
@@ -10,6 +11,8 @@ from kdtune.output import narrate
 from kdtune.runs.paths import RunFiles
 from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
+from kdtune.sweep.preload import import_ray, import_torch
+from kdtune.sweep.remote.fork_server import forked_server
 
 
 def main() -> int:
@@ -30,11 +33,20 @@ def main() -> int:
         own_process=True,
     )
     try:
-        run_sweep(request)
+        with _workers_forked(request):
+            run_sweep(request)
     except KdtuneError as error:
         narrate(f"kdtune: {error}")
         return error.exit_code
     return 0
+
+
+def _workers_forked(request: SweepRequest) -> contextlib.AbstractContextManager[None]:
+    """Let workers be forked from this process as it is now: with torch in memory, and without a thread."""
+    if request.address is not None:
+        return contextlib.nullcontext()
+    import_torch()
+    return forked_server(import_ray)
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ class Progress:
             self._once(f"data {_data(self._record)}")
             for note in self._record.data_notes:
                 self._once(f"data: {note}")
-        if state.state == "preparing" and state.message:
-            self._once(f"preparing: {state.message}")
+        if state.state in ("preparing", "running") and state.message:
+            self._once(f"{state.state}: {state.message}")
         for model in state.baselines.values():
             if model.state == "done":
                 self._once(

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from benchmarks.truth import banks, play, section
-from benchmarks.truth.policies import Deck, Shipped, as_measured, choosing, smoothed
+from benchmarks.truth.beliefs import as_measured, smoothed
+from benchmarks.truth.deck import Deck
+from benchmarks.truth.policies import Shipped, choosing
 from benchmarks.truth.sets import TruthSet
 from benchmarks.truth.training import NO_MODEL, SplitStudents, train_split
 from benchmarks.truth.view import count_cells, influences

@@ -1,4 +1,4 @@
-"""Students are chosen by counts of validation and training examples together, which are derived and never recorded."""
+"""Students are chosen by their values on validation and, as far as they don't overfit, on training examples."""
 
 import math
 from dataclasses import replace
@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from kdtune.fairness import Counts, count
-from kdtune.runs.choosing import corrected, is_alike, training_values, trust, values_to_choose_by
+from kdtune.runs.choosing import (
+    is_alike,
+    overfit,
+    possible_values,
+    share_of_training,
+    training_values,
+    values_to_choose_by,
+)
 from kdtune.runs.measures.objectives import Objective
 from kdtune.runs.reader import Run, front_members, may_come_onto_the_front
 from kdtune.runs.records import ALL, Report
@@ -32,52 +39,43 @@ def trained(report: Report, seed: int = 9, n: int = 150) -> Report:
     return replace(report, training=tables(seed, n))
 
 
-def test_values_move_towards_those_of_both_counts_together(make_report: Any) -> None:
+def test_training_examples_say_objectives_and_overfit(make_report: Any) -> None:
     report = trained(make_report())
     found = training_values(report, [ACCURACY, EOD])
-    own, both = report.counts["sex"], report.counts["sex"] + report.training["sex"]
-    share = trust(report.counts[ALL], report.training[ALL])
-    assert 0 < share < 1  # every other guess is right on validation, a third on the training examples
-    assert found.seen["eod"] == report.training["sex"].eod
-    assert found.pooled["eod"] == pytest.approx(own.eod + share * (both.eod - own.eod))
-    assert set(found.seen) == set(found.pooled) == {"accuracy", "eod"}
+    assert found is not None
+    assert found.seen == {"accuracy": report.training[ALL].accuracy, "eod": report.training["sex"].eod}
+    assert found.overfit == overfit(report.counts[ALL], report.training[ALL]) != 0
 
 
-def test_a_student_counts_with_its_training_examples_unless_it_overfits() -> None:
-    def hits(n: int, of: int) -> Counts:
-        return Counts(np.array([[of, 0]]), np.array([[n, of - n]]), np.array([[n, 0]]))
+def hits(n: int, of: int) -> Counts:
+    return Counts(np.array([[of, 0]]), np.array([[n, of - n]]), np.array([[n, 0]]))
 
-    assert trust(hits(80, 100), hits(80, 100)) == 1
-    assert trust(hits(80, 100), hits(85, 100)) == 1  # less than a standard error
+
+def test_overfit_is_counted_in_standard_errors() -> None:
+    assert overfit(hits(80, 100), hits(80, 100)) == 0
     # Accuracy 0.9 over both: the difference of 0.2 has a variance of 0.09 * (1 / 100 + 1 / 100).
-    assert trust(hits(80, 100), hits(100, 100)) == pytest.approx(0.09 * 0.02 / 0.2**2)
-    assert trust(hits(100, 100), hits(80, 100)) == pytest.approx(0.09 * 0.02 / 0.2**2)
-    assert trust(hits(100, 100), hits(100, 100)) == 1
+    z = 0.2 / math.sqrt(0.09 * 0.02)
+    assert overfit(hits(80, 100), hits(100, 100)) == pytest.approx(z)
+    assert overfit(hits(100, 100), hits(80, 100)) == pytest.approx(-z)
+    assert overfit(hits(100, 100), hits(100, 100)) == overfit(hits(0, 100), hits(0, 100)) == 0
 
 
-def test_training_examples_count_as_far_as_they_agree_on_how_students_differ() -> None:
-    rng = np.random.default_rng(0)
-    values, all_of_them = rng.random(30), np.ones(30, dtype=bool)
-    pooled = values + 0.1
-    assert corrected(values, values, pooled, all_of_them) == pytest.approx(pooled)
-    assert corrected(values, -values, pooled, all_of_them) == pytest.approx(values)
-    seen = values + rng.normal(0, 0.3, 30)
-    share = float(np.corrcoef(values, seen)[0, 1])
-    assert corrected(values, seen, pooled, all_of_them) == pytest.approx(values + 0.1 * share)
-    few = np.arange(30) < 7
-    assert corrected(values, values, pooled, few) == pytest.approx(values)
-    constant = np.full(30, 0.5)
-    assert corrected(constant, values, pooled, all_of_them) == pytest.approx(constant)
+def test_training_examples_count_half_and_less_where_students_overfit() -> None:
+    assert share_of_training([0.0]) == share_of_training([1.0]) == share_of_training([-0.5, 1.2]) == 0.5
+    assert share_of_training([2.0]) == share_of_training([-2.0]) == share_of_training([2.0, -2.0]) == 0.5 / 4
+    assert share_of_training([1.0, 3.0]) == pytest.approx(0.5 / 5)
 
 
 def test_a_comparison_with_another_model_and_what_is_no_count_are_left_out(make_report: Any) -> None:
     report = replace(trained(make_report()), scalars={"latency": 2.0})
     asked = [ACCURACY, BIAS, Objective.parse("latency", ATTRIBUTES)]
-    assert set(training_values(report, asked).pooled) == {"accuracy"}
+    found = training_values(report, asked)
+    assert found is not None
+    assert set(found.seen) == {"accuracy"}
 
 
 def test_a_report_without_training_examples_gives_nothing(make_report: Any) -> None:
-    assert training_values(make_report(), [ACCURACY, EOD]) == ({}, {})
+    assert training_values(make_report(), [ACCURACY, EOD]) is None
 
 
 def test_training_counts_survive_the_record(make_report: Any) -> None:
@@ -122,7 +120,7 @@ def test_training_examples_that_are_distributed_otherwise_do_not_count(make_repo
         ALL: count(labels, labels, n_classes=3),
         "sex": count(labels, labels, labels % 2, n_classes=3, n_groups=2),
     }
-    assert training_values(replace(report, training=shifted), [ACCURACY, EOD]) == ({}, {})
+    assert training_values(replace(report, training=shifted), [ACCURACY, EOD]) is None
 
 
 def students(n: int = 12) -> list[ModelState]:
@@ -133,26 +131,37 @@ def students(n: int = 12) -> list[ModelState]:
         student = ModelState(f"t{k:04d}", "student", {}, 1, state="done", epoch=1)
         student.values = {"accuracy": seen + luck, "eod": 0.2}
         student.seen = {"accuracy": seen, "eod": 0.2}
-        student.pooled = {"accuracy": seen + luck / 2, "eod": 0.2}
+        student.overfit = 2.0
         found.append(student)
     return found
 
 
-def test_luck_is_taken_out_as_far_as_training_examples_agree() -> None:
+def test_luck_is_taken_out_as_far_as_students_do_not_overfit() -> None:
     models, names = students(), ["accuracy", "eod"]
     found = values_to_choose_by(models, names, np.ones(12, dtype=bool))
     own, seen = (
         np.array([kind["accuracy"] for kind in kinds])
         for kinds in ([m.values for m in models], [m.seen for m in models])
     )
-    share = np.corrcoef(own, seen)[0, 1]
-    assert found[:, 0] == pytest.approx(own + share * (seen - own) / 2)
+    assert found[:, 0] == pytest.approx(own + (seen - own) / 8)
     assert found[:, 1] == pytest.approx(0.2)
 
 
-def test_values_of_both_kinds_are_never_compared() -> None:
+def test_only_students_that_may_be_on_the_front_say_how_much_students_overfit() -> None:
+    models, may = students(), np.ones(12, dtype=bool)
+    models[5].overfit, may[5] = 100.0, False
+    models[6].overfit, may[6] = None, False
+    expected = [m.values["accuracy"] + (m.seen["accuracy"] - m.values["accuracy"]) / 8 for m in models]
+    assert values_to_choose_by(models, ["accuracy"], may)[:, 0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("missing", ["all of it", "one value"])
+def test_values_of_both_kinds_are_never_compared(missing: str) -> None:
     models = students()
-    models[3].seen = models[3].pooled = {}
+    if missing == "one value":
+        models[3].seen["accuracy"] = math.nan
+    else:
+        models[3].seen, models[3].overfit = {}, None
     everybody = np.ones(12, dtype=bool)
     own = [[m.values["accuracy"]] for m in models]
     assert values_to_choose_by(models, ["accuracy"], everybody).tolist() == own
@@ -177,17 +186,30 @@ def test_nobody_gives_an_empty_table() -> None:
 
 def test_a_lucky_student_leaves_the_front_and_the_raw_one_keeps_it() -> None:
     models = students()
-    for k, luck in ((10, 0.13), (11, 0.0)):  # the last one is better by what it is, the one before by luck
+    for k, luck in ((10, 0.05), (11, 0.0)):  # the last one is better by what it is, the one before by luck
         models[k].values["accuracy"] = models[k].seen["accuracy"] + luck
-        models[k].pooled["accuracy"] = models[k].seen["accuracy"] + luck / 4
-        models[k].values["eod"] = models[k].seen["eod"] = models[k].pooled["eod"] = 0.1
+        models[k].values["eod"] = models[k].seen["eod"] = 0.1
+    for model in models:
+        model.overfit = 0.0
     state = RunState(trials={m.id: m for m in models})
     asked = (state, [ACCURACY, EOD], ())
     done, on_front = front_members(*asked)
     raw = front_members(*asked, raw=True)[1]
     assert [m.id for m, on in zip(done, raw, strict=True) if on] == ["t0010"]
     values = values_to_choose_by(done, ["accuracy", "eod"], np.ones(12, dtype=bool))
-    assert on_front.tolist() == (values[:, 0] == values[10:, 0].max()).tolist()
+    assert [m.id for m, on in zip(done, on_front, strict=True) if on] == ["t0011"], values
+
+
+def test_what_a_student_may_be_chosen_by_lies_between_validation_and_the_mean() -> None:
+    models = students()
+    names, everybody = ["accuracy", "eod"], np.ones(12, dtype=bool)
+    possible = possible_values(models, names)
+    for z in (0.0, 1.5, 4.0):
+        for model in models:
+            model.overfit = z
+        found = values_to_choose_by(models, names, everybody)
+        ends = np.sort(np.stack([possible[:, :2], possible[:, 2:]]), axis=0)
+        assert ((ends[0] - 1e-12 <= found) & (found <= ends[1] + 1e-12)).all()
 
 
 def test_whoever_may_come_onto_a_front_is_kept() -> None:
@@ -198,7 +220,7 @@ def test_whoever_may_come_onto_a_front_is_kept() -> None:
         student = ModelState(f"t{k:04d}", "student", {}, 1, state="done", epoch=1)
         for name in ("accuracy", "eod"):
             student.values[name], student.seen[name] = rng.random(2)
-            student.pooled[name] = (student.values[name] + student.seen[name]) / 2
+        student.overfit = float(rng.normal(k / 20, 1.0))
         state.trials[student.id] = student
         now = set(may_come_onto_the_front(state, [ACCURACY, EOD], ()))
         # What is let go never comes back, because its weights are deleted.
@@ -225,7 +247,7 @@ def test_a_run_tells_both_fronts(make_run: Any, make_report: Any) -> None:
     for trial in state.trials.values():
         report = run.report(trial.id)
         assert report is not None
-        assert (trial.seen, trial.pooled) == training_values(report, run.objectives)
+        assert (trial.seen, trial.overfit) == training_values(report, run.objectives)
     summary = summarise(run)
     assert summary.raw_front == tuple(m.id for m in raw.front_states(state))
     assert summary.status.front == tuple(
@@ -240,7 +262,9 @@ def test_what_a_student_answered_is_void_once_it_starts_over(make_run: Any, make
     _, writer = make_run()
     writer.model_started("t0000", "student", {}, 1)
     writer.report("t0000", trained(make_report()), References())
-    assert writer.state.trials["t0000"].pooled
+    assert writer.state.trials["t0000"].seen
+    assert writer.state.trials["t0000"].overfit is not None
     writer.start_over("t0000", "lost")
-    assert writer.state.trials["t0000"].seen == writer.state.trials["t0000"].pooled == {}
+    assert writer.state.trials["t0000"].seen == {}
+    assert writer.state.trials["t0000"].overfit is None
     writer.close()

@@ -1,8 +1,10 @@
-"""Forks the workers of a local Ray from one process that has torch in memory: each would import it for seconds.
+"""Forks the workers of a local Ray from one process that has torch, Ray and Tune in memory: each would import them.
 
 Ray starts a worker with a command. Here this is `worker_start.py`, which asks the fork server for the worker, and
-starts it as Ray does where no server answers. The server does not import Ray: its core draws random ids, and all forks
-would draw the same.
+starts it as Ray does where no server answers. The server is itself a fork of the driver, which has imported torch for
+its own use; in a process of the user's, which may have threads, it is started with a command and imports torch itself.
+It imports Ray when the raylet has started: what Ray's core reads from the environment, it reads when it is imported,
+as the raylet's process id, with which a worker ends.
 """
 
 import contextlib
@@ -17,78 +19,198 @@ import struct
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kdtune.sweep.remote.allotment import cores_here
 from kdtune.sweep.remote.worker_start import READY, SOCKET
 
+ALONE = {
+    "OPENBLAS_DEFAULT_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+"""Environment in which the libraries of numpy, and of pandas, start no threads when they are imported.
+
+Where the user asks numpy's for threads, by its other variables, they win: that process is not forked.
+"""
+
+_ASKED_OF_BLAS = {"OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"}
+
+_NO_JOB = "ffffffff"
+"""What Ray calls the job of a worker that begins with none; it is told when it is given something to do."""
+
+_COMMAND = ["-P", "-m", "kdtune.sweep.preload"]
 _BYTES = 1 << 20
 _PATIENCE = 30.0
 """Seconds for which a process that asks is waited for."""
 
 
-def start_server(session: Path) -> "subprocess.Popen[bytes] | None":
-    """Start a fork server in the folder of Ray's session; it ends when its standard input is closed.
+@dataclass(frozen=True)
+class ForkServer:
+    """A process that forks workers; it ends with the process that holds this."""
 
-    From now on it can be asked; it answers once it has imported what workers need. Returns None where it
-    can't be started, and where processes are not forked: on macOS the system's own libraries don't allow it.
+    pid: int
+    _control: socket.socket
+    _wait: Callable[[], object]
+
+    def listen(self, session: Path) -> None:
+        """Let the server be asked in the folder of a session of Ray's.
+
+        Raises:
+            OSError: the folder, or the server, is gone.
+        """
+        with (
+            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener,
+            Path(session, "logs", "fork_server.err").open("wb") as log,
+        ):
+            listener.bind(str(session / "sockets" / SOCKET))
+            listener.listen(64)
+            socket.send_fds(self._control, [b"\n"], [listener.fileno(), log.fileno()])
+
+    def import_ray(self, raylet: int) -> None:
+        """Let the server import Ray, with this environment, for workers of the raylet with this process id."""
+        with contextlib.suppress(OSError):  # the server is gone: workers can do without
+            self._control.send(json.dumps({**os.environ, "RAY_RAYLET_PID": str(raylet)}).encode())
+
+    def end(self) -> None:
+        """End the server; the workers live on."""
+        self._control.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):  # whoever ignores SIGCHLD has no children to wait for
+            self._wait()
+
+
+_forked: list[ForkServer] = []
+"""The fork of this process, until a Ray is started."""
+
+
+def start_server(session: Path) -> ForkServer | None:
+    """Return a server that can be asked for the workers of a session; it answers once it has imported Ray.
+
+    Returns None where there can't be one, and where processes are not forked: on macOS the system's own libraries
+    don't allow it.
     """
     if sys.platform != "linux":
         return None
+    server = None
     try:
-        return _started(session)
+        server = _forked.pop() if _forked else _started()
+        server.listen(session)
+        return server
     except OSError:  # no more open files, processes or room: workers can do without
+        if server is not None:
+            server.end()
         return None
 
 
-def _started(session: Path) -> "subprocess.Popen[bytes]":
-    with (
-        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener,
-        Path(session, "logs", "fork_server.err").open("wb") as log,
-    ):
-        listener.bind(str(session / "sockets" / SOCKET))
-        listener.listen(64)
-        return subprocess.Popen(
-            [sys.executable, "-P", __file__, str(listener.fileno())],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            pass_fds=[listener.fileno()],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},  # else the libraries of numpy start threads
+@contextlib.contextmanager
+def forked_server(import_ray: Callable[[], object]) -> Iterator[None]:
+    """Fork a server from this process, which has imported torch but not Ray, for the Ray that is started in the block.
+
+    It does nothing where processes are not forked, and if this process has threads. In the block numpy may have them,
+    which this process was started without (`ALONE`).
+    """
+    if sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1:
+        with contextlib.suppress(OSError):
+            _forked.append(_fork(import_ray))
+    if os.environ.pop("OPENBLAS_DEFAULT_NUM_THREADS", None) and not _ASKED_OF_BLAS & os.environ.keys():
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(cores_here(), user_api="blas")
+    try:
+        yield
+    finally:
+        while _forked:
+            _forked.pop().end()
+
+
+def _fork(import_ray: Callable[[], object]) -> ForkServer:
+    gc.freeze()  # a collection, here or there, would copy the memory that is shared
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        return ForkServer(pid, ours, partial(os.waitpid, pid, 0))
+    try:
+        ours.close()
+        os.setsid()
+        serve(theirs, import_ray)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def _started() -> ForkServer:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, *_COMMAND],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, **ALONE, "OMP_NUM_THREADS": "1"},
             start_new_session=True,
         )
+    return ForkServer(process.pid, ours, process.wait)
 
 
-def _serve(listener: socket.socket) -> None:
-    """Import what workers need, and fork one for each request until standard input ends."""
+def serve(control: socket.socket, import_ray: Callable[[], object]) -> None:
+    """Fork a worker for each request, until the other end of `control` is closed.
+
+    Args:
+        import_ray: imports Ray, and what workers need of it, without drawing ids.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets workers that end
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # as Ray does: Ctrl-C is for the driver
-    # What workers import, but for what starts threads, as pandas does: a fork would wait for their locks for ever.
-    import torch  # noqa: F401
-
-    import kdtune.distill.open_cohort
-    import kdtune.distill.teachers.ensemble  # noqa: F401
-
-    threads = len(os.listdir("/proc/self/task"))
-    if threads > 1 or "ray" in sys.modules:
-        sys.exit(f"no worker is forked: {threads} threads, Ray imported: {'ray' in sys.modules}")
-    gc.collect()
+    _, descriptors, _, _ = socket.recv_fds(control, 1, 2)
+    environment = control.recv(_BYTES)
+    if not environment:
+        return
+    listening, log = descriptors
+    for target in (1, 2):
+        os.dup2(log, target)
+    os.close(log)
+    os.environ.update(json.loads(environment), RAY_JOB_ID=_NO_JOB)
+    import_ray()
     gc.freeze()  # a worker's collection would copy the memory that it shares
-    with selectors.DefaultSelector() as waiting:
+    threads = len(os.listdir("/proc/self/task"))
+    if threads > 1 or not _ids_differ():
+        sys.exit(f"no worker is forked: {threads} threads, or all forks would draw the same ids")
+    with socket.socket(fileno=listening) as listener, selectors.DefaultSelector() as waiting:
         waiting.register(listener, selectors.EVENT_READ)
-        waiting.register(0, selectors.EVENT_READ)
+        waiting.register(control, selectors.EVENT_READ)
         while True:
-            ready = {key.fd for key, _ in waiting.select()}
-            if 0 in ready and not os.read(0, _BYTES):
+            ready = [key.fileobj for key, _ in waiting.select()]
+            if control in ready and not control.recv(1):
                 return
-            if listener.fileno() in ready:
+            if listener in ready:
                 try:
-                    _answer(listener, waiting)
+                    _answer(listener, control, waiting)
                 except (OSError, ValueError):
                     traceback.print_exc()
 
 
-def _answer(listener: socket.socket, waiting: selectors.BaseSelector) -> None:
+def _ids_differ() -> bool:
+    """Tell whether two forks draw different ids for their workers: Ray's core must not have drawn any before."""
+    from ray._raylet import WorkerID
+
+    drawn = []
+    for _ in range(2):
+        read, write = os.pipe()
+        if os.fork() == 0:
+            os.write(write, WorkerID.from_random().binary())
+            os._exit(0)
+        os.close(write)
+        drawn.append(os.read(read, _BYTES))
+        os.close(read)
+    return bool(drawn[0]) and drawn[0] != drawn[1]
+
+
+def _answer(listener: socket.socket, control: socket.socket, waiting: selectors.BaseSelector) -> None:
     """Fork the worker that somebody asks for, and tell its process id."""
     connection, _ = listener.accept()
     with connection:
@@ -108,8 +230,8 @@ def _answer(listener: socket.socket, waiting: selectors.BaseSelector) -> None:
             worker = os.fork()
             if worker == 0:
                 waiting.close()
-                listener.close()
-                connection.close()
+                for ours in (listener, control, connection):
+                    ours.close()
                 _become(request, descriptors)
             connection.sendall(b"%d" % worker)
         finally:
@@ -148,7 +270,3 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
-
-
-if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -13,7 +13,6 @@ import re
 import secrets
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from typing import Any
 from kdtune.bytecode import bytecode_for_children
 from kdtune.errors import KdtuneError, SweepError
 from kdtune.sweep.remote import worker_start
-from kdtune.sweep.remote.fork_server import start_server
+from kdtune.sweep.remote.fork_server import ForkServer, start_server
 from kdtune.sweep.remote.ray_folder import choose_folder, object_store_bytes
 
 PATIENCE = 300.0
@@ -46,7 +45,7 @@ _STAND_IN = ["sh", "-c", "exec cat"]
 _OPEN_FILES = 65_536
 
 
-_servers: list["subprocess.Popen[bytes]"] = []
+_servers: list[ForkServer] = []
 """Those that fork the workers of the Ray that was started last."""
 
 
@@ -203,7 +202,7 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
     Args:
         nodes: gets the node that is started.
     """
-    from ray._private import services
+    from ray._private import ray_constants, services
     from ray._private.node import Node
 
     get_node, begun = services.get_node, time.monotonic()
@@ -223,22 +222,26 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
         for name, port in ports.items():
             Path(node._session_dir, f"{name}_{node._node_id}").write_text(str(port), encoding="ascii")
         start_raylet(node, *args, **options)
+        if server is not None:
+            [raylet] = node.all_processes[ray_constants.PROCESS_TYPE_RAYLET]
+            server.import_ray(raylet.process.pid)
 
     def command_of(component: str, *args: Any, **options: Any) -> list[str]:
         return list(_STAND_IN) if component == _AGENT else list(build(component, *args, **options))
 
     def get_node_or_die(*args: Any) -> Any:
         while True:
-            try:
-                return get_node(*args)
-            except RuntimeError:  # not yet registered
-                for name, process in nodes[-1].dead_processes() if nodes else ():
-                    raise _DiedError(f"its process {name} ended{_how(process.returncode)}") from None
-                if time.monotonic() - begun > _REGISTER_SECONDS:
-                    raise TimeoutError(
-                        f"its processes did not answer for {_REGISTER_SECONDS:.0f} s"
-                    ) from None
-                time.sleep(0.1)
+            found = None
+            with contextlib.suppress(RuntimeError):  # not yet registered
+                found = get_node(*args)
+            # also of one that has registered: this process is ended, without an exception, if it connects to a dead one
+            for name, process in nodes[-1].dead_processes() if nodes else ():
+                raise _DiedError(f"its process {name} ended{_how(process.returncode)}")
+            if found is not None:
+                return found
+            if time.monotonic() - begun > _REGISTER_SECONDS:
+                raise TimeoutError(f"its processes did not answer for {_REGISTER_SECONDS:.0f} s")
+            time.sleep(0.1)
 
     changes: dict[tuple[Any, str], Any] = {
         **{(Node, name): _nothing for name in ("start_monitor", "start_log_monitor", "start_api_server")},
@@ -274,9 +277,7 @@ def _how(code: int) -> str:
 def end_servers() -> None:
     """End the server that forks workers, which no Ray asks any more."""
     while _servers:
-        server = _servers.pop()
-        server.kill()
-        server.communicate()
+        _servers.pop().end()
 
 
 def remove_session(folder: Path) -> None:

@@ -78,6 +78,7 @@ class TrialManager:
         self._curves = ObjectiveCurves(plan.objectives)
         self._curves.recall(read_records(files.events), self._queue.unfinished)
         self.hopeless = ""
+        self._why_eager: set[str] = set()
         self._tell_what_is_known()
         self._start_over_what_is_lost()
         self.delete_superseded()
@@ -124,6 +125,9 @@ class TrialManager:
             for number in proposal.numbers:
                 if not self._ended(number):
                     self._writer.place(trial_id(number), str(result["machine"]), str(result["gpu"]))
+        if (why := str(result.get("why_eager") or "")) and why not in self._why_eager:
+            self._why_eager.add(why)
+            self._writer.run_state("running", f"steps are executed eagerly: {why}")
         for news in json.loads(result.get("students") or "[]"):
             number = int(news["number"])
             if self._ended(number):

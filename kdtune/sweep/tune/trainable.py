@@ -154,7 +154,7 @@ class CohortTrial(tune.Trainable):
             failed = cohort.failures.get(number, "")
             if unsent or failed:
                 news.append({"number": number, "reports": unsent, "failed": failed})
-        return {"students": json.dumps(news), "done": not cohort.live}
+        return {"students": json.dumps(news), "done": not cohort.live, "why_eager": cohort.why_eager}
 
     def _open(self, ended: Collection[int]) -> Cohort:
         members = []

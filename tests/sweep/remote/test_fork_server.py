@@ -1,25 +1,28 @@
-"""Workers are forked from a process that has torch in memory, and are like those that Ray starts itself."""
+"""Workers are forked from a process that has torch and Ray in memory, and are like those that Ray starts itself."""
 
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
 
-from kdtune.sweep.remote import local_ray, worker_start
+from kdtune.sweep.remote import fork_server, local_ray, worker_start
 from kdtune.sweep.remote.fork_server import start_server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 
 WORKER = """
 import json, os, sys
+from ray import JobID
 print(json.dumps({
     "arguments": sys.argv, "path": sys.path[0], "main": __name__, "folder": os.getcwd(), "niceness": os.nice(0),
-    "environment": dict(os.environ), "torch": "torch" in sys.modules, "parent": os.getppid(),
+    "environment": dict(os.environ), "parent": os.getppid(), "modules": list(sys.modules), "no_job": JobID.nil().hex(),
     "leads": os.getpgid(0) == os.getpid(), "files": [os.readlink(f"/proc/self/fd/{k}") for k in range(2)],
 }))
 sys.exit(5)
@@ -27,23 +30,90 @@ sys.exit(5)
 OF_RAY = "import sys; print('as Ray does', sys.argv)"
 
 
-def test_workers_of_ray_are_forks_that_share_no_random_numbers(ray_session: None) -> None:
-    @ray.remote(num_cpus=1, max_calls=1)
-    def look(number: int) -> tuple[int, int, float, str, bool]:
-        import sys  # that of the worker
+HEAVY = {"torch", "ray.tune", "pandas", "kdtune.sweep.tune.trainable"}
+LOOK = """
+import os, random, sys
 
-        has_torch = "torch" in sys.modules
-        import numpy as np
-        from ray._raylet import WorkerID
+def look(number):
+    import numpy as np
+    from ray._raylet import WorkerID
 
-        return os.getpid(), os.getppid(), np.random.random(), WorkerID.from_random().hex(), has_torch
+    given = os.getpid(), os.getppid(), np.random.random(), random.random(), WorkerID.from_random().hex()
+    return *given, sorted(HEAVY & sys.modules.keys()), ray.get_runtime_context().get_job_id()
 
-    seen = ray.get([look.remote(k) for k in range(3)])
-    pids, parents, numbers, ids, has_torch = zip(*seen, strict=True)
+def seen():
+    return ray.get([ray.remote(num_cpus=1, max_calls=1)(look).remote(k) for k in range(3)])
+"""
+OF_A_DRIVER = """
+from kdtune.sweep.preload import import_ray, import_torch
+import_torch()
+from kdtune.sweep.remote.cluster import connected, prepare_environment
+from kdtune.sweep.remote.fork_server import forked_server
+prepare_environment()
+import json
+with forked_server(import_ray), connected(None):
+    import ray
+    from kdtune.sweep.remote import local_ray
     [server] = local_ray._servers
-    assert set(parents) == {server.pid}
-    assert all(has_torch)
-    assert len(set(pids)) == len(set(numbers)) == len(set(ids)) == 3
+    print(json.dumps([seen(), server.pid, open(f"/proc/{server.pid}/cmdline").read().split(chr(0))[1]]))
+assert not os.path.exists(f"/proc/{server.pid}")
+"""
+
+
+def check(seen: list[tuple[Any, ...]], server: int) -> None:
+    """Check that workers are forks of a server, with all in memory, and share neither numbers nor ids."""
+    pids, parents, numbers, more, ids, has, jobs = zip(*seen, strict=True)
+    assert set(parents) == {server}
+    assert all(set(modules) == HEAVY for modules in has)
+    assert len(set(pids)) == len(set(numbers)) == len(set(more)) == len(set(ids)) == 3
+    assert set(jobs) == {"01000000"}
+
+
+def test_workers_of_ray_are_forks_that_share_no_random_numbers(ray_session: None) -> None:
+    here: dict[str, Any] = {"ray": ray, "HEAVY": HEAVY}
+    exec(LOOK, here)
+    [server] = local_ray._servers
+    check(here["seen"](), server.pid)
+
+
+def test_a_driver_s_own_process_is_forked() -> None:
+    script = f"HEAVY = {HEAVY}\n{LOOK}\n{OF_A_DRIVER}"
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, **fork_server.ALONE},
+    )
+    assert ended.returncode == 0, ended.stderr
+    seen, server, command = json.loads(ended.stdout)
+    check(seen, server)
+    assert command == "-c", "it was started with a command of its own"
+
+
+def test_a_process_with_threads_is_not_forked() -> None:
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait)
+    thread.start()
+    try:
+        with fork_server.forked_server(lambda: None):
+            assert fork_server._forked == []
+    finally:
+        release.set()
+        thread.join()
+
+
+def test_forks_that_would_draw_the_same_ids_are_not_made() -> None:
+    script = """
+import ray
+from ray._raylet import WorkerID
+from kdtune.sweep.remote.fork_server import _ids_differ
+assert _ids_differ()
+WorkerID.from_random()
+assert not _ids_differ()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
 @pytest.fixture
@@ -84,6 +154,7 @@ def wait_for_line(session: Path) -> dict[str, object]:
 def test_a_fork_is_what_ray_asked_for(session: Path) -> None:
     server = start_server(session)
     assert server is not None
+    server.import_ray(os.getpid())
     context = json.dumps({"env_vars": {"ASKED": "yes"}, "py_executable": sys.executable})
     started(
         session, "--worker-id=7", "--language=PYTHON", f"--serialized-runtime-env-context={context}", MINE="1"
@@ -101,23 +172,23 @@ def test_a_fork_is_what_ray_asked_for(session: Path) -> None:
     assert isinstance(environment, dict)
     assert (environment["ASKED"], environment["MINE"]) == ("yes", "1")
     assert environment.get("OMP_NUM_THREADS") == os.environ.get("OMP_NUM_THREADS")
-    assert said["torch"] is True
+    assert set(said["modules"]) >= HEAVY
+    assert said["no_job"] == fork_server._NO_JOB
     assert said["leads"] is True
     assert said["parent"] == server.pid
     assert said["files"] == ["/dev/null", str(session / "out")]
 
     other = json.dumps({"py_executable": "/another/python"})
     assert started(session, f"--serialized-runtime-env-context={other}").startswith("as Ray does")
-    server.communicate(timeout=60)  # closes its input
-    assert server.returncode == 0, (session / "logs" / "fork_server.err").read_text()
+    server._control.close()  # as when the process that holds it ends
+    assert server._wait() == 0, (session / "logs" / "fork_server.err").read_text()
     assert started(session).startswith("as Ray does"), "there is no server any more"
 
 
 def test_a_server_that_dies_keeps_no_worker_waiting(session: Path) -> None:
     server = start_server(session)
     assert server is not None
-    server.kill()  # while it imports
-    server.communicate()
+    server.end()  # while it imports
     script, words = (
         started(session, "--worker-id=7").removeprefix("as Ray does ").strip("[]\n").split(", ", 1)
     )

@@ -12,14 +12,27 @@ from kdtune.sweep.remote import ray_folder
 from kdtune.sweep.remote.ray_folder import LONGEST, choose_folder, object_store_bytes, unfit
 
 FAILS_ONCE = """
-import time
+import sys, time
 from kdtune.sweep.remote.cluster import connected, prepare_environment
 prepare_environment()
 import os, psutil, ray
 from kdtune.sweep.remote import local_ray
 
+from ray._private import services
+
 good = list(local_ray._STAND_IN)
-local_ray._STAND_IN[:] = ["sh", "-c", "kill -9 $PPID"]  # the raylet, before it has registered
+local_ray._STAND_IN[:] = ["sh", "-c", "kill -9 $PPID"]  # the raylet
+get_node = services.get_node
+
+def get_node_late(*args):
+    if local_ray._STAND_IN != good:  # else chance decides whether it has registered before it is killed
+        if sys.argv[1] == "unregistered":
+            raise RuntimeError("not yet registered")
+        time.sleep(2)
+        return "a node that has registered and is dead"
+    return get_node(*args)
+
+services.get_node = get_node_late
 begun = time.monotonic()
 took = []
 
@@ -45,9 +58,10 @@ assert not left, left
 """
 
 
-def test_a_start_that_fails_is_noticed_at_once_and_tried_again() -> None:
+@pytest.mark.parametrize("killed", ["unregistered", "registered"])
+def test_a_start_that_fails_is_noticed_at_once_and_tried_again(killed: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", FAILS_ONCE], capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-c", FAILS_ONCE, killed], capture_output=True, text=True, check=False, timeout=300
     )
     assert ended.returncode == 0, ended.stderr
     failed, again, seconds = ended.stdout.splitlines()

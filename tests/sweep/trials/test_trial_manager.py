@@ -117,6 +117,16 @@ def test_a_trial_that_is_trained_to_the_end_is_done(begin: Any) -> None:
     assert [n for n, _ in sweep.writer.state.hypervolume] == [1]
 
 
+def test_steps_that_are_executed_eagerly_are_said_once_with_the_reason(begin: Any) -> None:
+    sweep = begin()
+    for _ in range(2):
+        proposal = sweep.manager.next_proposal()
+        assert sweep.manager.record(proposal, news(proposal, report(1), why_eager="torch.compile failed"))
+    events = [event for event in read_records(sweep.files.events) if event["kind"] == "run"]
+    assert [event["message"] for event in events] == ["steps are executed eagerly: torch.compile failed"]
+    assert (sweep.writer.state.state, sweep.writer.state.message) == ("running", events[0]["message"])
+
+
 def test_a_proposal_is_what_a_worker_needs(begin: Any) -> None:
     sweep = begin()
     proposal = sweep.manager.next_proposal()

@@ -97,8 +97,8 @@ def two_fronts(frame: Frame) -> str:
     lucky = next(iter(sorted(store.front)))
     for trial in done:
         trial.seen.update(trial.values)
-        trial.pooled.update(trial.values)
-    store.model(lucky).pooled.update(accuracy=0.1, eod=0.9)  # type: ignore[union-attr]
+        trial.overfit = 0.0
+    store.model(lucky).seen.update(accuracy=0.1, eod=0.9)  # type: ignore[union-attr]
     store.done_revision += 1
     return lucky
 

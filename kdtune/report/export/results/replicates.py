@@ -92,8 +92,8 @@ def students_of(
 def choices_among(run: Run, state: RunState, students: Sequence[EvaluatedModel]) -> list[Choice]:
     """Return the students that are feasible and non-dominated among these on validation, with what they are chosen by.
 
-    They are judged as the search judged its trials: each by its own recorded values, corrected by its training examples
-    unless the run is read raw. The trials that are not candidates take part in estimating that correction.
+    They are judged as the search judged its trials: each by its own recorded values and, unless the run is read raw, by
+    its training examples. The trials that are not candidates take part in estimating how much those count.
 
     Returns:
         The best in the first objective first.
@@ -126,8 +126,8 @@ def _as_state(student: EvaluatedModel, objectives: Sequence[Objective]) -> Model
         trained.recorded.epoch,
         state="done",
         values=dict(student.searched),
-        seen=found.seen,
-        pooled=found.pooled,
+        seen={} if found is None else found.seen,
+        overfit=None if found is None else found.overfit,
     )
 
 
