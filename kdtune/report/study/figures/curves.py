@@ -95,7 +95,7 @@ def _draw(series: Sequence[Series], panels: Sequence[Panel], scale: float, width
     handles: dict[str, Any] = {}
     for ax in axes:
         handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=6 if wide else 2)
+    figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=4 if wide else 2)
     return figure
 
 
