@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from kdtune.report.drawing.style import MUTED, PAPER
+from kdtune.report.drawing.style import PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,9 @@ _ANGLES = np.deg2rad([45, -45, 135, -135, 20, -20, 160, -160, 70, -70, 110, -110
 
 _JOINED_FROM = 14.0
 """A name farther away than this is joined to its point by a line."""
+
+_CLEARER = 4.0
+"""Points that another point must be farther from a name than its own, so that nobody takes it for the other's."""
 
 _ABOVE = 8
 """Names stand above points and intervals."""
@@ -79,10 +82,9 @@ def label_points(
             ax.plot(
                 [x, end[0]],
                 [y, end[1]],
-                color=MUTED,
-                linewidth=0.6,
-                alpha=0.8,
-                zorder=1.5,
+                color=colour,
+                linewidth=0.7,
+                zorder=_ABOVE - 1,
                 scalex=False,
                 scaley=False,
             )
@@ -131,7 +133,7 @@ def _place(
             )
             own, others = (_distances(here, some) for some in (point[None], dots[:named]))
             apart = np.hypot(*(dots[:named] - point).T) > dot
-            misread = int((apart & (others < own[0] - 0.5 * dot)).sum())
+            misread = int((apart & (others < own[0] + _CLEARER * dot)).sum())
             cost = distance / 10 + 2.0 * covered + 1.5 * misread + 0.02 * rank
             if cost < least:
                 best, least = (distance > _JOINED_FROM or misread > 0, corner), cost

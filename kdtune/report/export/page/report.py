@@ -150,12 +150,17 @@ def _volumes(findings: Findings) -> list[str]:
     if n < 2:
         return []
     best, worst = int(findings.optimistic.sum()), int(findings.pessimistic.sum())
+    if best == worst == n:
+        on_test = f"On test it is {volumes['test_optimistic']:.4f}, because no student of the front dominates another."
+    else:
+        on_test = (
+            f"On test it is {volumes['test_optimistic']:.4f} for the {best} of {n} students that no other student of "
+            f"the front dominates there, and {volumes['test_pessimistic']:.4f} for the {worst} that dominate no other "
+            "one. Who chooses by validation gets something in between."
+        )
     return [
         "The hypervolume measures a front as a whole: it is 1 if some student is perfect in every objective, and near "
-        f"0 if all are as bad as can be. On validation it is {volumes['searched']:.4f}. On test it is "
-        f"{volumes['test_optimistic']:.4f} for the {best} of {n} students that no other student of the front dominates "
-        f"there, and {volumes['test_pessimistic']:.4f} for the {worst} that dominate no other one. Who chooses by "
-        "validation gets something in between."
+        f"0 if all are as bad as can be. On validation it is {volumes['searched']:.4f}. {on_test}"
     ]
 
 
