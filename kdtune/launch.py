@@ -53,9 +53,10 @@ def launch(options: argparse.Namespace) -> int:
 
 def launch_study(options: argparse.Namespace) -> int:
     """Run `kdtune study`: like a search, with tables and figures at its end; return the exit code."""
-    from kdtune.report.study.command import report_study
 
     def conclude(files: RunFiles, *, evaluate: bool = True) -> None:
+        from kdtune.report.study.command import report_study  # it imports torch, which takes seconds
+
         report_study(
             files.root, null=options.null, imports=options.imports, as_json=options.json, evaluate=evaluate
         )

@@ -174,6 +174,13 @@ def test_what_standard_input_says_is_checked(
     assert said in capsys.readouterr().err
 
 
+def test_what_lists_refuses_or_follows_loads_nothing_heavy() -> None:
+    modules = "kdtune.commands, kdtune.launch, kdtune.report.export.command, kdtune.terminal.console"
+    code = f"import sys, {modules}; print(*{{'torch', 'ray', 'matplotlib', 'pandas', 'optuna'}} & sys.modules.keys())"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "\n"
+
+
 def test_quiet_prints_the_result_alone(tmp_path: Path) -> None:
     space = space_with(tmp_path, trivial="keep")
     ended = kdtune(tmp_path, "search", space, "--name", "calm", "--quiet", "--json")

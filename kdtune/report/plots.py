@@ -119,9 +119,9 @@ class Plots:
             draw_model(
                 ax, model.role, _value(model, objective), row, x_interval=self._interval(model, objective)
             )
-        draw_chance(ax, objective, self._chance_of(models[-1], objective) if models else None)
         name_rows(ax, objective, [_name(model) for model in models])
-        ax.set_ylim(-1.3, len(models) - 0.4)  # what is said of chance stands below the rows
+        draw_chance(ax, objective, self._chance_of(models[-1], objective) if models else None)
+        ax.set_ylim(-0.6, len(models) - 0.4)
 
     def _curves(self, ax: "Axes", objective: Objective) -> None:
         run = self._run

@@ -18,6 +18,7 @@ from kdtune.files import dumps
 from kdtune.output import narrate, output, print_data
 from kdtune.runs.comparison.verdict import remarks
 from kdtune.runs.finding import list_runs
+from kdtune.runs.measures.objectives import in_words
 from kdtune.runs.reader import Run
 from kdtune.runs.summary import Doubt, Member, Summary, summarise, telling_settings
 from kdtune.text import byte_size, duration, number, plain, setting
@@ -27,7 +28,7 @@ _ANY_WIDTH = 10_000
 _FEW_CLASSES = 4
 _MOST_UNDEFINED = 5
 _WIDE = 115
-"""A narrower terminal shows neither chance values nor settings other than T and α, so that no number is cut off."""
+"""A narrower terminal shows neither what equal rates give nor settings but T and α, so that no number is cut off."""
 
 
 def print_json(value: Any) -> None:
@@ -52,7 +53,7 @@ def print_summary(run: Run, *, as_json: bool) -> None:
     for name, models in summary.on_gpus.items():
         console.print(plain(f"{name}: {', '.join(models)}"))
     print_table(_front_table(summary, wide=console.width >= _WIDE))
-    for line in [*_chosen_by(run, summary), *_known(run), *_notes(summary)]:
+    for line in [*_chosen_by(run, summary), *_known(run), *_notes(run, summary)]:
         console.print(plain(line), style="dim")
     if status.front:
         narrate(f"next: {run.record.concluding} {status.name}    (or: kdtune watch {status.name})")
@@ -78,7 +79,7 @@ def _front_table(summary: Summary, *, wide: bool) -> Table:
         heading = plain(name) + (" (95 %)" if name in doubtful else "")
         table.add_column(heading, justify="right", no_wrap=True)
         if wide and name in doubtful:
-            table.add_column("by chance", justify="right", no_wrap=True)
+            table.add_column(_unbiased(name), justify="right", no_wrap=True)
     for member in summary.front:
         step = summary.resolution.step_of(member.id)
         table.add_row(
@@ -105,14 +106,19 @@ def _short(name: str) -> str:
     return {"temperature": "T", "alpha": "α"}.get(name, name)
 
 
-def _cells(member: Member, measures: Sequence[str], by_chance: Collection[str]) -> list[str]:
-    """Return the cells of a model: its measures, and after those in `by_chance` their chance values."""
+def _unbiased(name: str) -> str:
+    """Name the column of what a model without a gap, or without class bias, shows at these sizes."""
+    return "no class bias" if name.startswith("class_bias") else "equal rates"
+
+
+def _cells(member: Member, measures: Sequence[str], doubtful: Collection[str]) -> list[str]:
+    """Return the cells of a model: its measures, and after those in `doubtful` what a model without a gap shows."""
     cells = []
     for name in measures:
         text = number(member.values[name]) if name in member.values else "–"
         doubt = member.doubts.get(name)
         cells.append(text if doubt is None else f"{text} [{number(doubt.low)}, {number(doubt.high)}]")
-        if name in by_chance:
+        if name in doubtful:
             cells.append("" if doubt is None else f"{number(doubt.chance)}, {number(doubt.chance_high)}")
     return cells
 
@@ -135,16 +141,16 @@ def _known(run: Run) -> list[str]:
     return [f"the sampler knows {known.get('trials')} trials of {known.get('run')}"] if known else []
 
 
-def _notes(summary: Summary) -> list[str]:
+def _notes(run: Run, summary: Summary) -> list[str]:
     notes = [*_trivial(summary), *remarks(summary.resolution), *(f"data: {line}" for line in summary.data)]
-    if summary.constraints:
-        notes.append(f"feasible: {'; '.join(summary.constraints)}")
+    if run.record.constraints:
+        notes.append(f"feasible: {'; '.join(map(in_words, run.record.constraints))}")
     notes += [*_sizes(summary), *_weights(summary)]
     for name in summary.objectives:
         doubts = [m.doubts[name] for m in (*summary.front, *summary.baselines) if name in m.doubts]
         if not doubts:
             continue
-        notes.append(f"{name} by chance: {_by_chance(name, doubts[0])}")
+        notes.append(f"{name}, {_unbiased(name)}: {_at_these_sizes(name, doubts[0])}")
         gaps = [doubt.base_rate_gap for doubt in doubts if doubt.base_rate_gap is not None]
         if gaps:
             notes.append(
@@ -195,8 +201,8 @@ def _trivial(summary: Summary) -> list[str]:
     return notes
 
 
-def _by_chance(name: str, first: Doubt) -> str:
-    """Say what the two chance values of a measure mean, with those of the first model as the example."""
+def _at_these_sizes(name: str, first: Doubt) -> str:
+    """Say what the two values mean that a model without a gap shows, with those of the first model as the example."""
     if name.startswith("class_bias"):
         model, sizes = "a student without any class bias", "these class sizes"
     else:

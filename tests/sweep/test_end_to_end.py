@@ -219,7 +219,7 @@ def test_stopped_and_resumed_from_the_command_line(small_run: Any, space_file: P
     assert json.loads(status.communicate(timeout=240)[0])["front"] == json.loads(out)["front"]
     words = text.communicate(timeout=240)[0]
     assert "teacher resnet8" in words
-    assert "by chance" in words
+    assert "equal rates" in words
     assert [run["name"] for run in json.loads(listed.communicate(timeout=240)[0])] == ["small-1"]
 
 

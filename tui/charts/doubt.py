@@ -55,12 +55,15 @@ def front_steps(frame: Frame) -> dict[str, int]:
 
 
 def against(frame: Frame, model_id: str, role: str) -> str:
-    """Return how a member of the front compares with its NDS or teacher: `+EOD −acc`, `=`, nothing if not known."""
+    """Return how a member of the front compares with its NDS or teacher: `+EOD −acc`, `= dominated`.
+
+    Nothing if it is not known.
+    """
     found = None if frame.resolution is None else frame.resolution.versus(model_id, role)
     if found is None:
         return ""
     signs = [f"+{short(name)}" for name in found.beats_in] + [f"−{short(name)}" for name in found.worse_in]
-    return " ".join(signs) or ("= dominated" if found.dominates else "=")
+    return " ".join([*(signs or ["="]), *(["dominated"] if found.dominates else [])])
 
 
 def resolution_wish(frame: Frame) -> Wish | None:

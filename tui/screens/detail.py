@@ -108,7 +108,7 @@ class Detail(Dialog):
         table.add_row(
             Text("measure", style="bold"),
             Text("last", style="bold"),
-            Text("95 % interval, chance", style="bold"),
+            Text("95 % interval; equal rates", style="bold"),
             Text("best", style="bold"),
         )
         gaps = gap_names(frame)
@@ -118,7 +118,8 @@ class Detail(Dialog):
             said = (
                 ""
                 if doubt is None
-                else f"[{number(doubt.low)}, {number(doubt.high)}], {number(doubt.chance)}"
+                else f"[{number(doubt.low)}, {number(doubt.high)}]; {number(doubt.chance)}, "
+                f"{number(doubt.chance_high)}"
             )
             table.add_row(
                 Text(glyphs.text(short(name)), style="" if name in frame.store.record.objectives else "dim"),

@@ -97,6 +97,7 @@ class Help(Dialog):
             ("±", "half of the 95 % interval, on its longer side; of class bias at most that"),
             ("+EOD −acc", "beyond noise better in EOD, worse in accuracy; =: no difference"),
             ("step", "members of the front that do not differ beyond noise share one"),
-            ("chance", "what a model that ignores the group would show at these group sizes"),
+            ("dominated", "by that baseline: its values are nowhere worse, and somewhere better"),
+            ("equal rates", "what a model with equal rates in all groups shows: mean, 95 of 100 data sets"),
         ]
         return [(Text(sign, style="bold"), Text(glyphs.text(meaning))) for sign, meaning in signs]

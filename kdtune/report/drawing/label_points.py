@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from kdtune.report.drawing.style import MUTED, PAPER
+from kdtune.report.drawing.style import PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,9 @@ _ANGLES = np.deg2rad([45, -45, 135, -135, 20, -20, 160, -160, 70, -70, 110, -110
 
 _JOINED_FROM = 14.0
 """A name farther away than this is joined to its point by a line."""
+
+_CLEARER = 4.0
+"""Points that another point must be farther from a name than its own, so that nobody takes it for the other's."""
 
 _ABOVE = 8
 """Names stand above points and intervals."""
@@ -65,24 +68,23 @@ def label_points(
         )
         note.set_in_layout(False)
         size = note.get_window_extent(renderer)
-        place = _place(where((x, y)), size.width, size.height, box, taken, dots, dot)
+        place = _place(where((x, y)), size.width, size.height, box, taken, dots, dot, named=len(points))
         if place is None:
             note.remove()
             left_out.append(name)
             continue
-        distance, offset = place
+        joined, offset = place
         note.set_position((offset[0] / dot, offset[1] / dot))
         found = note.get_window_extent(renderer)
         taken.append(found.padded(_MARGIN * dot))
-        if distance > _JOINED_FROM:
+        if joined:
             end = ax.transData.inverted().transform(_nearest(found, where((x, y))))
             ax.plot(
                 [x, end[0]],
                 [y, end[1]],
-                color=MUTED,
-                linewidth=0.6,
-                alpha=0.8,
-                zorder=1.5,
+                color=colour,
+                linewidth=0.7,
+                zorder=_ABOVE - 1,
                 scalex=False,
                 scaley=False,
             )
@@ -97,8 +99,16 @@ def _place(
     taken: Sequence[Bbox],
     dots: np.ndarray,
     dot: float,
-) -> tuple[float, np.ndarray] | None:
-    """Return the distance and the offset of a name's lower left corner, in pixels; None if every place is taken."""
+    *,
+    named: int,
+) -> tuple[bool, np.ndarray] | None:
+    """Return where a name goes: whether a line joins it to its point, and the offset of its lower left corner.
+
+    None if every place is taken.
+
+    Args:
+        named: the first of `dots` have names; beside one of them, a name would seem to be its.
+    """
     best, least = None, float("inf")
     for distance in _DISTANCES:
         if distance / 10 >= least:
@@ -121,10 +131,18 @@ def _place(
                     & (dots[:, 1] < here.y1 + dot)
                 ).sum()
             )
-            cost = distance / 10 + 2.0 * covered + 0.02 * rank
+            own, others = (_distances(here, some) for some in (point[None], dots[:named]))
+            apart = np.hypot(*(dots[:named] - point).T) > dot
+            misread = int((apart & (others < own[0] + _CLEARER * dot)).sum())
+            cost = distance / 10 + 2.0 * covered + 1.5 * misread + 0.02 * rank
             if cost < least:
-                best, least = (distance, corner), cost
+                best, least = (distance > _JOINED_FROM or misread > 0, corner), cost
     return best
+
+
+def _distances(box: Bbox, dots: np.ndarray) -> np.ndarray:
+    """Return how far dots [n, 2] are from a box, [n]."""
+    return np.asarray(np.hypot(*(np.clip(dots, (box.x0, box.y0), (box.x1, box.y1)) - dots).T))
 
 
 def _nearest(box: Bbox, point: np.ndarray) -> tuple[float, float]:

@@ -93,23 +93,17 @@ def _whiskers(value: float, interval: Interval | None) -> np.ndarray | None:
 
 
 def draw_chance(ax: "Axes", x: Objective, chance: tuple[float, float] | None) -> None:
-    """Shade what equal true and false positive rates in all groups give: (mean, value of 95 in 100 data sets)."""
+    """Shade what equal true and false positive rates in all groups give: (mean, value of 95 in 100 data sets).
+
+    The words stand below the name of the axis, where no mark can cover them.
+    """
     if chance is None:
         return
     mean, high = chance
     ax.axvspan(0, high, color=GRID, alpha=0.4, linewidth=0, zorder=0)
     ax.axvline(mean, color=GRID, linewidth=1.0, zorder=0)
-    ax.annotate(
-        f"equal rates: {bare(mean, x)} on average,\nup to {bare(high, x)} in 95 of 100",
-        (high, 0),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, 4),
-        textcoords="offset points",
-        ha="left",
-        va="bottom",
-        color=MUTED,
-        fontsize=7.5,
-    )
+    low = f"shaded: equal rates, {bare(mean, x)} on average,"
+    ax.set_xlabel(f"{ax.get_xlabel()}\n{low}\nup to {bare(high, x)} in 95 of 100 data sets")
 
 
 def draw_staircase(ax: "Axes", x: Objective, front: Sequence[tuple[float, float]]) -> None:

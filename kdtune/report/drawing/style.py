@@ -67,6 +67,11 @@ _RC: dict[Any, Any] = {
 }
 
 
+def series_mark(k: int) -> tuple[str, str]:
+    """Return colour and marker of the k-th of many series: after seven, the colours come again with other markers."""
+    return COLOURS[k % len(COLOURS)], MARKERS[(k + k // len(COLOURS)) % len(MARKERS)]
+
+
 @contextmanager
 def look() -> Iterator[None]:
     """Draw in kdtune's style, whatever the caller's matplotlib settings are."""

@@ -1,26 +1,33 @@
 """The command `kdtune export`, from its options to what it prints."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from kdtune.output import narrate
-from kdtune.report.export.front_members import choices, front_states
+from kdtune.report.export.front_members import choices, front_states, refuse_study
 from kdtune.report.export.labels import value_text
-from kdtune.report.export.page.sentences import opening
 from kdtune.report.export.pick import pick
-from kdtune.report.export.results.findings import Findings
-from kdtune.report.export.run import ExportRequest, refuse_study, run_export
-from kdtune.report.export.tables import findings_record
-from kdtune.runs.reader import open_run
+from kdtune.runs.reader import Run, open_run
 from kdtune.terminal.console import print_json, print_summary, print_table
 from kdtune.text import listed, plain
+
+if TYPE_CHECKING:
+    from kdtune.report.export.results.findings import Findings
 
 
 def export(options: argparse.Namespace) -> int:
     """Export a run's front, or list it; return the exit code."""
+    run = open_run(options.target, runs_dir=options.runs_dir, raw=options.raw)
+    refuse_study(run)
     if options.list:
-        return _list(options)
+        return _list(run, options)
+    # These import torch, which takes seconds: a list, and a run that is refused, do without.
+    from kdtune.report.export.page.sentences import opening
+    from kdtune.report.export.run import ExportRequest, run_export
+    from kdtune.report.export.tables import findings_record
+
     request = ExportRequest(
         run=options.target,
         runs_dir=options.runs_dir,
@@ -45,9 +52,7 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _list(options: argparse.Namespace) -> int:
-    run = open_run(options.target, runs_dir=options.runs_dir, raw=options.raw)
-    refuse_study(run)
+def _list(run: Run, options: argparse.Namespace) -> int:
     front = choices(run, front_states(run, run.state()))
     print_summary(run, as_json=options.json)
     if options.pick:
@@ -58,7 +63,7 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _table(findings: Findings) -> Table:
+def _table(findings: "Findings") -> Table:
     """Return the front on test, beside what the search had found on validation."""
     title = f"validation → {findings.n['test']:,} test examples (* exported)"
     table = Table(title=title, title_justify="left", pad_edge=False)

@@ -1,13 +1,26 @@
-"""The members of a run's front, or the reason why there are none."""
+"""The members of a run's front, or the reason why there are none to export."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from kdtune.errors import RunError
+from kdtune.errors import InputError, RunError
 from kdtune.report.export.pick import Choice
 from kdtune.runs.reader import Run, objective_values
 from kdtune.runs.state import ModelState, RunState
+
+
+def refuse_study(run: Run) -> None:
+    """Refuse to export a study.
+
+    Raises:
+        InputError: the run is one.
+    """
+    if run.record.kind == "study":
+        raise InputError(
+            f"run {run.name!r} is a study, whose models are judged over seeds: to make its tables and figures, run "
+            f"{run.record.concluding} {run.name}"
+        )
 
 
 def front_states(run: Run, state: RunState) -> list[ModelState]:

@@ -7,7 +7,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from kdtune.fairness import GAP_QUANTITIES
-from kdtune.runs.measures.objectives import Objective
+from kdtune.pareto import Constraint
+from kdtune.runs.measures.objectives import OF_EVERY_SEARCH, Objective, objective_of
+from kdtune.runs.records import RunRecord
 from kdtune.text import number, signed
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ _INITIALS = ("eod", "dpd", "auc", "ece", "f1")
 
 _SPELT_OUT = {
     "class_bias_teacher": "class bias against the teacher",
-    "class_bias_nds": "class bias against no teacher",
+    "class_bias_nds": "class bias against NDS",
 }
 
 
@@ -91,8 +93,8 @@ def axis_label(objective: Objective, *, two_lines: bool = False) -> str:
 
 
 def change_heading(objective: Objective, against: str) -> str:
-    """Return the head of a column of differences from another model: `accuracy against the teacher, points`."""
-    return f"{measure_name(objective)} against {against}" + (", points" if is_share(objective) else "")
+    """Return the head of a column of differences from another model: `accuracy minus teacher, points`."""
+    return f"{measure_name(objective)} minus {against}" + (", points" if is_share(objective) else "")
 
 
 def heading(objective: Objective) -> str:
@@ -122,6 +124,15 @@ def with_unit(value: float, objective: Objective) -> str:
     if not is_share(objective) or math.isnan(value):
         return number(value)
     return percent(value) if unit_of(objective).startswith("%") else points(value)
+
+
+def bound(record: RunRecord, constraint: Constraint) -> str:
+    """Return a constraint for readers: `accuracy ≥ 55.0 %`."""
+    if constraint.name in OF_EVERY_SEARCH:
+        return OF_EVERY_SEARCH[constraint.name]
+    sign = "≥" if constraint.direction == ">=" else "≤"
+    objective = objective_of(record, constraint.name)
+    return f"{measure_name(objective)} {sign} {with_unit(constraint.bound, objective)}"
 
 
 def percent(share: float) -> str:

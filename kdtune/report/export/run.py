@@ -18,7 +18,7 @@ from kdtune.report.export.bundle.card import card
 from kdtune.report.export.bundle.formats import check_formats, write_formats
 from kdtune.report.export.bundle.writing import Provenance, verify_bundle, write_bundle
 from kdtune.report.export.figures.all_figures import draw_all
-from kdtune.report.export.front_members import choices
+from kdtune.report.export.front_members import choices, refuse_study
 from kdtune.report.export.page.report import page
 from kdtune.report.export.pick import pick
 from kdtune.report.export.results.answers import answers_table, confusion_table
@@ -75,19 +75,6 @@ class ExportRequest:
     torch_export: bool = False
     onnx: bool = False
     raw: bool = False
-
-
-def refuse_study(run: Run) -> None:
-    """Refuse to export a study.
-
-    Raises:
-        InputError: the run is one.
-    """
-    if run.record.kind == "study":
-        raise InputError(
-            f"run {run.name!r} is a study, whose models are judged over seeds: to make its tables and figures, run "
-            f"{run.record.concluding} {run.name}"
-        )
 
 
 def run_export(request: ExportRequest) -> tuple[Path, Findings]:

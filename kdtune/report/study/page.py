@@ -1,4 +1,4 @@
-"""The page of a study: what was found beside what chance alone would give, with every figure and table."""
+"""The page of a study: what was found beside what identical models would show, with every figure and table."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,11 +14,13 @@ from kdtune.report.study.statistics.significance import (
     FEW_CLASSES_WARNING,
     NULLS,
     Null,
+    Tally,
     expected_floor,
     tally,
 )
 from kdtune.report.study.tables.cells import percent
 from kdtune.report.study.tables.rendering import Table
+from kdtune.text import listed
 
 
 def page(study: Study, pictures: Sequence[Picture], tables: Sequence[Table], null: Null) -> str:
@@ -65,15 +67,14 @@ def opening(study: Study, null: Null) -> list[str]:
         lines.append(
             f"{series.title}: the teacher is right on {percent(spread(series.teachers, quantities.accuracy))} % of the "
             f"test examples, the student without a teacher on {percent(spread(series.nds, quantities.accuracy))} %, "
-            f"and the distilled student on {percent(best)} % at its best T = {t:g}. {_affected(study, series, null)}"
+            f"and the distilled student on {percent(best)} % at T = {t:g}, the best one on these test examples. "
+            f"{_affected(study, series, null)}"
         )
     return lines
 
 
 def _affected(study: Study, series: Series, null: Null) -> str:
-    found = [
-        tally(series.nds, series.students[t], null=null, level=study.spec.level) for t in series.temperatures
-    ]
+    found = _tallies(study, series, null)
     raw = [f.n_raw for f in found if f.n_raw is not None]
     corrected = [f.n_bh for f in found if f.n_bh is not None]
     floor = expected_floor(
@@ -84,12 +85,24 @@ def _affected(study: Study, series: Series, null: Null) -> str:
     )
     if not raw or floor is None:
         return "Which classes are affected can't be tested, because a test needs two or more seeds of each model."
+    n = len(study.record.classes)
+    counted = _span(raw) if max(raw) else "none"
+    at = "at every T" if min(raw) == max(raw) else "depending on T"
+    beside = [f"{_span(corrected)} after Benjamini–Hochberg"] if max(raw) else []
+    if null == "ratio" and n < FEW_CLASSES:
+        alone = [f.n_raw for f in _tallies(study, series, "raw") if f.n_raw is not None]
+        beside.append(f"{_span(alone)} by class accuracy alone")
     return (
-        f"Against the student without a teacher, {_span(raw)} of {len(study.record.classes)} classes are found "
-        "affected on these test examples"
-        f"{' at every T' if min(raw) == max(raw) else ', depending on T'} ({_span(corrected)} after "
-        f"Benjamini–Hochberg); identical models: {floor.raw:.2f} on average."
+        f"Compared with the student without a teacher, {counted} of {n} classes are found affected on these test "
+        f"examples, {at}{f' ({listed(beside)})' if beside else ''}. Between identical models, {floor.raw:.2f} classes "
+        "would be, on average."
     )
+
+
+def _tallies(study: Study, series: Series, null: Null) -> list[Tally]:
+    """Compare the students of each T with those without a teacher."""
+    level = study.spec.level
+    return [tally(series.nds, series.students[t], null=null, level=level) for t in series.temperatures]
 
 
 def _span(values: Sequence[int]) -> str:
@@ -103,8 +116,8 @@ def doubts(study: Study, null: Null) -> list[str]:
         "is to choose on test.",
         "Error bars show the spread over seeds. Other data of the same kind would change the results as well, and "
         "those of small groups most.",
-        "EOD and DPD are never negative: compare them with what chance alone would give. A weaker model often has a "
-        "larger EOD simply because it errs more, so look at accuracy first.",
+        "EOD and DPD are never negative: compare them with what a model with equal rates in all groups shows. A weaker "
+        "model often has a larger EOD simply because it errs more, so look at accuracy first.",
         "Welch's test assumes that class accuracies are normally distributed. Near 100 % they are not, and a few seeds "
         "can't show it.",
     ]

@@ -16,14 +16,19 @@ def conclusion(found: Resolution, objectives: Sequence[str]) -> str:
     members = sum(map(len, found.steps))
     if not beaten:
         line = f"No student beats NDS or the teacher in {listed(objectives, 'or')} beyond noise ({_basis(found)})."
-        return f"{line} {_resolved_otherwise(found, members)}"
+        return f"{line} {_resolved_otherwise(found, members)}".rstrip()
     nds, teacher = ([versus for versus in beaten if versus.role == role] for role in _ROLES)
-    students = f"{len(nds) or 'none'} of {members} student{'' if members == 1 else 's'} on the front"
-    return (
-        f"Beyond noise, {students} {_beats(nds, 'nds', objectives)}, and "
-        f"{len(teacher) or 'none'} {_beats(teacher, 'teacher', objectives)}. "
-        f"The clearest: {_clearest(beaten)} ({_basis(found)})."
-    )
+    if members == 1:
+        said = " and ".join(
+            _alone(of_role, role, objectives) for role, of_role in zip(_ROLES, (nds, teacher), strict=True)
+        )
+        line = f"Beyond noise, the only student on the front {said}."
+    else:
+        line = (
+            f"Beyond noise, {len(nds) or 'none'} of {members} students on the front "
+            f"{_beats(nds, 'nds', objectives)}, and {len(teacher) or 'none'} {_beats(teacher, 'teacher', objectives)}."
+        )
+    return f"{line} The clearest: {_clearest(beaten)} ({_basis(found)})."
 
 
 def remarks(found: Resolution) -> list[str]:
@@ -47,17 +52,22 @@ def remarks(found: Resolution) -> list[str]:
             ]
             if told:
                 lines.append(f"{verdict} than {name} beyond noise: {'; '.join(told)}")
-    dominated: dict[str, list[str]] = {}
-    for versus in found.against:
-        if versus.dominates and versus.role != "neighbour":
-            dominated.setdefault(versus.other, []).append(versus.model)
-    lines += [
-        f"{baseline} has values at least as good in all objectives as {', '.join(ids)}"
-        for baseline, ids in dominated.items()
-    ]
+    lines += dominated(found)
     if found.untested:
         lines.append(f"not tested against noise: {', '.join(found.untested)}")
     return lines
+
+
+def dominated(found: Resolution) -> list[str]:
+    """Return a line for each baseline that dominates members of the front."""
+    members: dict[str, list[str]] = {}
+    for versus in found.against:
+        if versus.dominates and versus.role != "neighbour":
+            members.setdefault(versus.other, []).append(versus.model)
+    return [
+        f"{baseline} has values at least as good in all objectives as {', '.join(ids)}"
+        for baseline, ids in members.items()
+    ]
 
 
 def _beats(better: Sequence[Versus], role: str, objectives: Sequence[str]) -> str:
@@ -75,10 +85,20 @@ def _beats(better: Sequence[Versus], role: str, objectives: Sequence[str]) -> st
     return f"{verb} {_ROLES[role]}" + (f" ({listed(gains)}{but})" if gains else "")
 
 
+def _alone(better: Sequence[Versus], role: str, objectives: Sequence[str]) -> str:
+    """Say of a front of one in what it beats a baseline, and in what it is worse: `beats NDS (in eod)`."""
+    if not better:
+        return f"does not beat {_ROLES[role]}"
+    gains, losses = (
+        listed(o for o in objectives if o in which) for which in (better[0].beats_in, better[0].worse_in)
+    )
+    return f"beats {_ROLES[role]} (in {gains}{f'; worse in {losses}' if losses else ''})"
+
+
 def _basis(found: Resolution) -> str:
     return (
         f"{found.examples:,} validation examples, the same for all; at {100 * found.level:g} % for all pairs of "
-        f"{found.models} models"
+        f"up to {found.models} models"
     )
 
 
@@ -90,7 +110,7 @@ def _resolved_otherwise(found: Resolution, members: int) -> str:
         )
     if len(found.steps) > 1:
         return f"The {members} students of the front make {len(found.steps)} steps."
-    return "Its students do not differ from each other either."
+    return "Its students do not differ from each other either." if members > 1 else ""
 
 
 def _clearest(beaten: Sequence[Versus]) -> str:

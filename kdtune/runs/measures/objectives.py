@@ -17,6 +17,7 @@ from kdtune.runs.measures.known import MEASURES
 from kdtune.runs.measures.measure import Answers, Direction, Measure, Need, References
 from kdtune.runs.measures.own import measures as registered
 from kdtune.runs.records import ALL, Report, RunRecord
+from kdtune.text import number
 
 __all__ = [
     "BEYOND_MAJORITY",
@@ -259,6 +260,19 @@ def front_mask(
 ) -> np.ndarray:
     """Return which rows are non-dominated: values [n, objectives], feasible bool [n] -> bool [n]."""
     return pareto.non_dominated(values, [objective.measure.direction for objective in objectives], feasible)
+
+
+OF_EVERY_SEARCH = {
+    "over_majority": "better than the most frequent class beyond noise",
+    "answered_classes": "more than one class answered",
+}
+"""Bounds that keep useless models off every front, in words."""
+
+
+def in_words(constraint: pareto.Constraint) -> str:
+    """Return a bound for readers: `accuracy >= 0.599`; those of every search as what they mean."""
+    name = constraint.name
+    return OF_EVERY_SEARCH.get(name) or f"{name} {constraint.direction} {number(constraint.bound)}"
 
 
 def front_hypervolume(values: np.ndarray, objectives: Sequence[Objective]) -> float:

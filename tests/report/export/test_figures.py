@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from kdtune.report.drawing.label_points import label_points
-from kdtune.report.drawing.style import NARROW, WIDE, look, new_figure
+from kdtune.report.drawing.style import NARROW, WIDE, look, new_figure, series_mark
 from kdtune.report.export.figures import class_bias, front, group_rates, settings
 from kdtune.report.export.results.findings import Findings
 from tests.report.export.real_fronts import NAMES, read_front
@@ -118,3 +118,26 @@ def test_a_name_beside_its_point_needs_no_line() -> None:
         assert len(ax.lines) == 0
         assert label_points(ax, [(0.0, 0.0, f"{k}", "black") for k in range(15)]) == []
         assert len(ax.lines) > 0
+
+
+def test_a_name_that_stands_nearer_to_another_point_is_joined_to_its_own() -> None:
+    """Of points close to each other, a reader could not tell otherwise which name is whose."""
+    points = [(0.0, 0.0, "first", "black"), (0.012, 0.0, "second", "black"), (0.006, 0.02, "third", "black")]
+    with look():
+        figure = new_figure(WIDE, 4.0)
+        ax = figure.subplots()
+        ax.set_xlim(-1, 1)
+        ax.set_ylim(-1, 1)
+        label_points(ax, points)
+        renderer = figure.canvas.get_renderer()
+        dots = [ax.transData.transform(point[:2]) for point in points]
+        joined = {tuple(line.get_xydata()[0]) for line in ax.lines}
+        for k, text in enumerate(ax.texts):
+            box = text.get_window_extent(renderer)
+            apart = [float(np.hypot(*(np.clip(d, (box.x0, box.y0), (box.x1, box.y1)) - d))) for d in dots]
+            nearest = int(np.argmin(apart))
+            assert nearest == k or points[k][:2] in joined, text.get_text()
+
+
+def test_no_two_of_many_series_look_alike() -> None:
+    assert len({series_mark(k) for k in range(40)}) == 40

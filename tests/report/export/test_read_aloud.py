@@ -14,10 +14,10 @@ import pytest
 from kdtune.report.drawing.picture import Picture, picture
 from kdtune.report.export.figures import front
 from kdtune.report.export.labels import short
-from kdtune.report.export.page.losses import losses, ratios_in_words
+from kdtune.report.export.page.losses import class_changes_in_words, losses, ratios_in_words
 from kdtune.report.export.page.report import page
 from kdtune.report.export.page.sentences import front_in_words, opening
-from kdtune.report.export.page.tables import front_table
+from kdtune.report.export.page.tables import confusion_table, front_table
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.recommendation import Recommendation
 from tests.report.export.real_fronts import NAMES, read_front
@@ -92,9 +92,9 @@ def test_which_group_loses_is_said_in_words() -> None:
     groups = findings.focus.splits["test"]["attributes"]["race"]["groups"]
     rates = {g["group"]: g["by_class"][1] for g in groups}
     low, high = sorted(rates, key=lambda name: rates[name]["tpr"]["value"])
-    assert f"recognised least often in {low}: {100 * rates[low]['tpr']['value']:.1f}" in said
+    assert f"least often in the group {low}: {100 * rates[low]['tpr']['value']:.1f}" in said
     assert f"of {rates[low]['n']:,}, against {100 * rates[high]['tpr']['value']:.1f}" in said
-    assert "The EOD over race" in said
+    assert "Its EOD over race" in said
     assert "beyond noise" in said
     [ratio] = ratios_in_words(findings, findings.focus, "race")
     shares = [rates[name]["selection_rate"]["value"] for name in rates]
@@ -104,23 +104,36 @@ def test_which_group_loses_is_said_in_words() -> None:
 def test_a_class_is_named_by_the_column_of_its_label() -> None:
     """'1' alone tells nobody what is recognised least often."""
     findings = read_front("compas")
-    assert "examples of class '1' are recognised least often" in losses(findings, findings.focus)
+    assert "recognises examples of class '1' least often" in losses(findings, findings.focus)
     named = replace(
         findings,
         record=replace(
             findings.record, dataset={**findings.record.dataset, "options": {"label": "two_year_recid"}}
         ),
     )
-    assert "examples whose two_year_recid is '1' are recognised least often" in losses(named, named.focus)
+    assert "recognises examples whose two_year_recid is '1' least often" in losses(named, named.focus)
     assert ": 2 classes of two_year_recid; " in page(named, [picture_of(named)], GROUPS)
+
+
+def test_data_are_named_by_their_file() -> None:
+    """'table' says nothing of which data these are, and where they lie on the machine is nobody's business."""
+    findings = read_front("compas")
+    dataset = {**findings.record.dataset, "options": {"path": "/home/somebody/compas.csv"}}
+    named = replace(findings, record=replace(findings.record, dataset=dataset))
+    said = text_of(page(named, [picture_of(named)], GROUPS))
+    assert "compas.csv: 2 classes; " in said
+    assert "somebody" not in said
+    assert "table: 2 classes; " in text_of(page(findings, [picture_of(findings)], GROUPS))
 
 
 def test_without_groups_the_class_that_loses_is_named(pages: dict[str, str]) -> None:
     findings = without_groups(read_front("adult"))
     said = losses(findings, findings.focus)
-    assert "the class recognised least often is '>50K'" in said
+    assert "recognises class '>50K' least often" in said
     assert "no class gains or loses right answers beyond noise" in said
-    assert opening(findings)[2].startswith("With mlp-16 without teacher, the class recognised least often is")
+    assert opening(findings)[2].startswith(
+        "The network mlp-16 without teacher recognises class '>50K' least often"
+    )
     trade = next(m for m in findings.members if m.id == "t0024")
     assert "'>50K' loses 20.4 points of right answers" in losses(findings, trade)
     assert "The data have no groups" in text_of(pages["no groups"])
@@ -141,7 +154,9 @@ def test_whom_the_network_fails_that_is_advised_is_said() -> None:
     nds = findings.nds_of(findings.focus)
     assert nds is not None
     assert opening(findings)[2] == losses(findings, nds)
-    assert opening(findings)[2].startswith("With mlp-8 without teacher, examples of class '1'")
+    assert opening(findings)[2].startswith(
+        "The network mlp-8 without teacher recognises examples of class '1'"
+    )
     traded = read_front("adult")
     assert opening(traded)[2] == losses(traded, traded.focus)
 
@@ -215,3 +230,88 @@ def test_nothing_is_wider_than_a_phone(pages: dict[str, str], tmp_path: Path) ->
             check=True,
         )
         assert "<title>0 0</title>" in shown.stdout, name
+
+
+def test_the_whole_page_speaks_of_the_model_that_it_advises(pages: dict[str, str]) -> None:
+    """On COMPAS that is the network without a teacher: its groups, its confusions, its folder."""
+    findings = read_front("compas")
+    nds = findings.nds_of(findings.focus)
+    assert findings.advised is nds
+    assert nds is not None
+    said = text_of(pages["compas"])
+    groups = said[said.index("Groups: race") : said.index("Gaps and ratios over race")]
+    assert groups.startswith("Groups: race The network mlp-8 without teacher recognises")
+    assert f"with {findings.focus.id}" not in groups
+    assert "Which class mlp-8 without teacher takes for which" in said
+    [everybody] = [
+        row for row in confusion_table(findings, "", "all").rows if row[0] == findings.record.classes[1]
+    ]
+    found = findings.confusion
+    found = found[
+        (found["id"] == nds.id) & (found["group"] == "all") & (found["class"] == findings.record.classes[1])
+    ]
+    assert [int(str(n).replace(",", "")) for n in everybody[1:]] == found["n"].tolist()
+    assert f'load_student("{nds.id}")' in said
+    traded = read_front("adult")
+    assert traded.advised is traded.focus
+    assert f'load_student("{traded.focus.id}")' in text_of(pages["adult"])
+
+
+def test_what_students_change_is_said_of_the_network_that_is_advised_instead() -> None:
+    findings = read_front("compas")
+    nds = findings.advised
+    sure = findings.comparisons.by_class
+    sure = sure[(sure["role"] == "nds") & sure["beyond_noise"]]
+    lines = class_changes_in_words(findings, nds)
+    told = list(dict.fromkeys(sure["id"]))[:6]
+    assert told, "the case is there"
+    for _, row in sure[sure["id"].isin(told)].iterrows():
+        word = "gains" if row["difference"] > 0 else "loses"
+        [line] = [line for line in lines if line.startswith(f"With {row['id']} instead, beyond noise: ")]
+        assert f"'{row['class']}' {word} {abs(100 * row['difference']):.1f} point" in line
+    unsure = findings.comparisons.by_class.assign(beyond_noise=False)
+    same = replace(findings, comparisons=replace(findings.comparisons, by_class=unsure))
+    assert class_changes_in_words(same, nds) == [
+        "No student of the front changes how many answers are right in any class beyond noise."
+    ]
+
+
+def test_a_student_that_breaks_a_bound_does_not_contradict_the_first_sentence() -> None:
+    """It may be better than its NDS, as the table says, and is not advised all the same."""
+    findings = read_front("compas")
+    last = findings.members[-1].id
+    resolution = findings.comparisons.resolution
+    against = [
+        replace(
+            v, differences=tuple(replace(d, better=d.objective == "eod" or d.better) for d in v.differences)
+        )
+        if (v.model, v.role) == (last, "nds")
+        else v
+        for v in resolution.against
+    ]
+    better = replace(
+        findings,
+        comparisons=replace(findings.comparisons, resolution=replace(resolution, against=tuple(against))),
+        recommendation=Recommendation("none", None, (), {last: "breaks accuracy ≥ 60.0 % on test"}),
+    )
+    said = opening(better)[0]
+    assert said.startswith("None of the 6 usable students on the front is better than")
+    assert f"{last} is not usable: it breaks accuracy ≥ 60.0 % on test." in said
+
+
+def test_of_dpd_the_first_paragraphs_say_whom_a_class_is_given_to() -> None:
+    findings = read_front("adult")
+    assert "It gives class '>50K' to " in opening(findings)[2]
+    assert "It gives class" not in opening(read_front("compas"))[2]
+
+
+def test_the_hypervolume_of_one_student_says_nothing(pages: dict[str, str]) -> None:
+    findings = read_front("compas")
+    alone = replace(
+        findings,
+        members=findings.members[:1],
+        optimistic=findings.optimistic[:1],
+        pessimistic=findings.pessimistic[:1],
+    )
+    assert "hypervolume" in text_of(pages["compas"])
+    assert "hypervolume" not in text_of(page(alone, [picture_of(alone)], GROUPS))

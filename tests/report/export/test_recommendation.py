@@ -1,12 +1,14 @@
 """Which student is named, and that a useless one never is."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from kdtune.fairness import against_majority, count
 from kdtune.pareto import Constraint
+from kdtune.report.export import labels
 from kdtune.report.export.page.sentences import opening
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
@@ -81,6 +83,15 @@ def test_a_bound_that_is_broken_on_test_rules_a_student_out() -> None:
     assert why_unusable(member("t0000", 0.9, 0.1), OBJECTIVES, [bound]) == ""
 
 
+def test_a_bound_is_written_for_readers_as_shares_are() -> None:
+    """0.598527 and 59.9 % stand for the same bound: the page has one of them."""
+    findings = read_front("compas")
+    strict = [Constraint("accuracy", ">=", 0.99)]
+    written = partial(labels.bound, findings.record)
+    found = recommend(findings.members, findings.versus, findings.objectives, strict, written)
+    assert set(found.unusable.values()) == {"breaks accuracy ≥ 99.0\N{NO-BREAK SPACE}% on test"}
+
+
 def judged(findings: Findings, objective: str, difference: float, beyond_noise: bool) -> Findings:
     """Return a real front whose first student alone differs from its NDS, in one objective."""
     first = findings.members[0].id
@@ -104,17 +115,17 @@ def test_the_first_sentence_names_the_student_and_why() -> None:
     findings = judged(read_front("compas"), "eod", -0.1, beyond_noise=True)
     answer = opening(findings)[0]
     assert answer.startswith(
-        f"Ship {findings.members[0].id}. Compared with the same network trained without a teacher, "
+        f"Ship {findings.members[0].id}. Compared with the same network trained without a teacher on the same "
     )
     assert "its EOD over race is 10.0 points lower (interval 8.0 to 12.0), beyond noise" in answer
-    assert "no difference beyond noise in accuracy" in answer
+    assert "accuracy does not differ beyond noise" in answer
 
 
 def test_without_a_difference_beyond_noise_it_says_so() -> None:
     findings = judged(read_front("compas"), "eod", -0.1, beyond_noise=False)
     answer = opening(findings)[0]
     assert answer.startswith(
-        "No student of the 7 on the front is better than the same network trained without"
+        "None of the 7 students on the front is better than the same network trained without"
     )
     assert "Ship" not in answer
 

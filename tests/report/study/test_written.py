@@ -17,9 +17,10 @@ from kdtune.files import dumps
 from kdtune.report.study import published
 from kdtune.report.study.command import write_study
 from kdtune.report.study.figures.all_figures import draw_all
-from kdtune.report.study.page import differences, doubts
+from kdtune.report.study.page import differences, doubts, opening
 from kdtune.report.study.record import as_record
 from kdtune.report.study.results.reading import Study
+from kdtune.report.study.statistics.significance import tally
 from kdtune.report.study.tables.all_tables import all_tables
 from kdtune.report.study.tables.classes import classes_table, floors_table
 from kdtune.report.study.tables.groups import gaps_table, individual_table
@@ -197,7 +198,7 @@ def test_trends_carry_p_and_holms_p(made: Callable[..., Study]) -> None:
 def test_gaps_carry_both_chance_values(made: Callable[..., Study]) -> None:
     study = made()
     table = gaps_table(study, study.series[0], "color")
-    for both in column(table, "EOD by chance, %: mean, 95 %"):
+    for both in column(table, "EOD with equal rates, %: mean, 95 of 100"):
         mean, high = map(float, both.split(", "))
         assert 0 < mean < high
 
@@ -274,3 +275,20 @@ def test_plain_numbers(made: Callable[..., Study]) -> None:
     counted = {(row["temperature"], row["test"]): row["uncorrected"] for row in record["affected"]}
     assert [str(counted[t, "SC"]) for t in (1, 2, 4)] == column(table, "#SC")[2:]
     assert record["floors"][0]["expected"]["raw"] > 0
+
+
+def test_the_first_sentences_carry_both_counts_of_few_classes(made: Callable[..., Study]) -> None:
+    """By ratio, one class that changes takes the others with it; so the count by class accuracy stands beside."""
+    study = made()
+    [series, *_] = study.series
+    alone = [
+        tally(series.nds, series.students[t], null="raw", level=study.spec.level).n_raw
+        for t in series.temperatures
+    ]
+    known = sorted({n for n in alone if n is not None})
+    shown = str(known[0]) if len(known) == 1 else f"{known[0]} to {known[-1]}"
+    said = opening(study, "ratio")[0]
+    assert f"{shown} by class accuracy alone)" in said
+    assert "found affected on these test examples" in said
+    assert "by class accuracy alone" not in opening(study, "raw")[0]
+    assert "on these test examples. Compared" in said, "the best T was chosen there"

@@ -39,13 +39,13 @@ def test_what_a_better_student_pays_is_said() -> None:
     sweep.add("t0000", [0.55, 0.55])
     line = conclusion(sweep.resolve(), OBJECTIVES)
     assert line.startswith(
-        "Beyond noise, 1 of 1 student on the front beats NDS (1 in eod; worse: 1 in accuracy), "
-        "and none beats the teacher."
+        "Beyond noise, the only student on the front beats NDS (in eod; worse in accuracy) "
+        "and does not beat the teacher."
     ), line
     sweep = with_baselines(0, 0, [0.5, 0.9], n=2000, nds=[0.85, 0.85])
     sweep.add("t0000", [0.85, 0.85])
     assert conclusion(sweep.resolve(), OBJECTIVES).startswith(
-        "Beyond noise, none of 1 student on the front beats NDS, and 1 beats the teacher (1 in accuracy and 1 in eod)."
+        "Beyond noise, the only student on the front does not beat NDS and beats the teacher (in accuracy and eod)."
     )
 
 

@@ -14,12 +14,12 @@ from tests.tui.charts.test_charts import WORLDS, frame_of, reports_of
 from tui.charts.beside import beside
 from tui.charts.classes.accuracy_map import class_map
 from tui.charts.classes.bias_curves import bias_curves
-from tui.charts.doubt import front_steps, interval, resolution_wish
+from tui.charts.doubt import against, front_steps, interval, resolution_wish
 from tui.charts.frame import Frame
 from tui.charts.front.members import front_table
 from tui.charts.front.scatter import front
 from tui.charts.groups.classes import group_classes
-from tui.charts.groups.gaps import beyond_chance_since, gap_curve
+from tui.charts.groups.gaps import beyond_equal_rates_since, gap_curve
 from tui.charts.groups.rates import RATES, group_rates
 from tui.charts.journal.events import journal
 from tui.charts.journal.machine import machine
@@ -148,6 +148,22 @@ def with_resolution(frame: Frame) -> Frame:
         ),
     )
     return replace(frame, resolution=found)
+
+
+def test_a_member_that_a_baseline_dominates_is_said_to_be_whatever_is_beyond_noise() -> None:
+    """Report and status say so; and below the table it is said where no column has room for it."""
+    frame = with_resolution(with_doubts(frame_of(WORLDS["ten"], 140, 24), 0.01))
+    found = frame.resolution
+    assert found is not None
+    member = found.against[1].model
+    worse = replace(found.against[1], differences=found.against[1].differences[:1], dominates=True)
+    frame = replace(frame, resolution=replace(found, against=(found.against[0], worse)))
+    assert against(frame, member, "nds") == "−acc dominated"
+    assert against(frame, found.against[0].model, "nds") == "= dominated"
+    narrow = replace(frame, width=78, height=40)
+    said = " ".join(text_of(narrow, front_table).split())
+    assert f"{worse.other} has values at least as good in all objectives as" in said
+    assert member in said.split("at least as good in all objectives as")[1]
 
 
 def test_the_difference_of_two_shares_has_an_interval() -> None:
@@ -293,19 +309,20 @@ def test_two_students_side_by_side_have_one_axis(chart) -> None:
     ("sure", "since"),
     [("nnyyy", 3), ("yyyyy", 1), ("yyyyn", None), ("yynny", 5), ("?yyyy", None), ("??nyy", 4)],
 )
-def test_since_when_a_gap_is_more_than_chance(sure: str, since: int | None) -> None:
+def test_since_when_a_gap_is_beyond_equal_rates(sure: str, since: int | None) -> None:
     frame = frame_of(WORLDS["ten"], 90, 30)
-    low = {"y": 0.05, "n": 0.01}
+    line = frame.store.series("t0003", "eod")
+    most = {"y": -0.01, "n": 0.01}
     doubts = {
-        ("t0003", epoch, "eod"): Doubt(low[sign], 0.5, 0.02, 0.04, None)
+        ("t0003", epoch, "eod"): Doubt(0.0, 0.5, 0.0, float(line[epoch - 1]) + most[sign], None)
         for epoch, sign in enumerate(sure, 1)
         if sign != "?"
     }
     frame = replace(frame, doubts=doubts)
-    assert beyond_chance_since(frame, "eod") == since
-    assert gap_curve(frame).note == (f"EOD above chance since epoch {since}" if since else "")
+    assert beyond_equal_rates_since(frame, "eod") == since
+    assert gap_curve(frame).note == (f"EOD above equal rates since epoch {since}" if since else "")
     both = beside(gap_curve)(frame).note
-    assert both == (f"t0003: EOD above chance since epoch {since}" if since else "")
+    assert both == (f"t0003: EOD above equal rates since epoch {since}" if since else "")
 
 
 @pytest.mark.parametrize("done", [1, 7, 8, 9, 17, 24])

@@ -1,6 +1,7 @@
 """The table of the front: what made each member, what it reaches, and what of that is beyond noise."""
 
-from kdtune.runs.comparison.verdict import conclusion
+from kdtune.runs.comparison.verdict import conclusion, dominated
+from kdtune.runs.measures.objectives import in_words
 from kdtune.text import plain, setting
 
 from ...drawing.canvas import Canvas
@@ -21,7 +22,7 @@ def front_table(frame: Frame) -> Canvas:
     store = frame.store
     if not store.front:
         if store.infeasible:
-            told = ", ".join(plain(str(constraint)) for constraint in store.record.constraints)
+            told = ", ".join(plain(in_words(constraint)) for constraint in store.record.constraints)
             return frame.nothing(
                 f"no student is feasible: none meets {told}", "a front starts with one that does"
             )
@@ -73,7 +74,7 @@ def _remarks(frame: Frame) -> list[str]:
     """Return what is to be said below the members: what is beyond noise, and what else chooses others."""
     store = frame.store
     if frame.resolution is not None:
-        found = [conclusion(frame.resolution, store.record.objectives)]
+        found = [conclusion(frame.resolution, store.record.objectives), *dominated(frame.resolution)]
     else:
         found = ["… comparing the members with each other and with the baselines"] if frame.run else []
     others = store.other_front

@@ -1,4 +1,4 @@
-"""Gaps between groups by epoch: EOD and DPD with their intervals and chance floors."""
+"""Gaps between groups by epoch: EOD and DPD with their intervals, and what equal rates in all groups show."""
 
 import math
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ def shown_model(frame: Frame) -> Canvas | tuple[ModelState, Sequence[Report]]:
 
 
 def gap_curve(frame: Frame) -> Canvas:
-    """Draw gaps over the epochs: each value with its interval, and what chance alone would show."""
+    """Draw gaps over the epochs: each value with its interval, and what equal rates in all groups show."""
     empty = no_gaps(frame)
     if empty is not None:
         return empty
@@ -89,8 +89,8 @@ def gap_curve(frame: Frame) -> Canvas:
     names = [
         name for name in gap_names(frame) if (name.partition("@")[2] or first_attribute) == frame.attribute
     ][:2]
-    since = {name: beyond_chance_since(frame, name) for name in names}
-    told = [f"{short(name)} above chance since epoch {epoch}" for name, epoch in since.items() if epoch]
+    since = {name: beyond_equal_rates_since(frame, name) for name in names}
+    told = [f"{short(name)} above equal rates since epoch {epoch}" for name, epoch in since.items() if epoch]
     canvas.note = frame.glyphs.text(", ".join(told))
     if canvas.height >= 16 and len(names) == 2:
         upper = (canvas.height + 1) // 2
@@ -102,19 +102,20 @@ def gap_curve(frame: Frame) -> Canvas:
     return canvas
 
 
-def beyond_chance_since(frame: Frame, name: str) -> int | None:
-    """Return the epoch from which on the interval of a gap leaves out what chance alone would show.
+def beyond_equal_rates_since(frame: Frame, name: str) -> int | None:
+    """Return the epoch from which on a gap is beyond what equal rates show in 95 of 100 data sets of these sizes.
 
-    None if it does not at the last epoch, or while the intervals are not known.
+    None if it is not at the last epoch, or while that is not known.
     """
     model = frame.cursor
     assert model is not None
-    low, _, chance = _doubts(frame, model.id, name, len(frame.store.series(model.id, name)))
-    known, beyond = np.isfinite(low) & np.isfinite(chance), low > chance
-    first = len(low)
+    line = frame.store.series(model.id, name)
+    *_, most = _doubts(frame, model.id, name, len(line))
+    known, beyond = np.isfinite(most), line > most
+    first = len(line)
     while first and known[first - 1] and beyond[first - 1]:
         first -= 1
-    return first + 1 if first < len(low) and (not first or known[first - 1]) else None
+    return first + 1 if first < len(line) and (not first or known[first - 1]) else None
 
 
 def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> None:
@@ -123,7 +124,7 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     store, glyphs = frame.store, frame.glyphs
     line = store.series(model.id, name)
     epochs = np.arange(1, len(line) + 1)
-    low, high, chance = _doubts(frame, model.id, name, len(line))
+    low, high, *rates = _doubts(frame, model.id, name, len(line))
     references = [
         r for kind in REFERENCES if (r := store.reference(model, kind)) is not None and r.id != model.id
     ]
@@ -133,7 +134,7 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
         if other != model.id:
             values = store.series(other, name)
             beside += [values, *_doubts(frame, other, name, len(values))]
-    pool = np.concatenate([line, low, high, chance, *beside, np.array([value for _, value in guides])])
+    pool = np.concatenate([line, low, high, *rates, *beside, np.array([value for _, value in guides])])
     log = "gap_curve" in frame.view.log
     scale, beyond = Scale.robust(pool, log=log, margin=0.05)
     label = f"{short(name)}  ↓ better" + (f"  {off_axis(beyond)}" if beyond else "")
@@ -152,7 +153,7 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
         return
     signs = [
         (glyphs.glyph("vline"), "95 %", "cloud"),
-        (glyphs.glyph("chance") * 2, "chance", "warn"),
+        (glyphs.glyph("chance") * 2, "equal rates", "warn"),
         *((glyphs.glyph(kind) + glyphs.glyph("dotted"), REFERENCES[kind], kind) for kind, _ in guides),
     ]
     legend(canvas, width(glyphs.text(label)) + 2, top, signs)
@@ -162,17 +163,19 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
         [([e, e], [a, b]) for e, a, b in zip(epochs, low, high, strict=True) if not math.isnan(a)], "cloud"
     )
     plot.curve(epochs, line, "series0")
-    plot.dashes(epochs.tolist(), chance, glyphs.glyph("chance"), "warn")
+    for level in rates:
+        plot.dashes(epochs.tolist(), level, glyphs.glyph("chance"), "warn")
     if frame.view.crosshair:
         plot.cross(frame.view.cross.get(EPOCH, CENTRE))
         k = min(len(line), frame.cross_epoch() or 1) - 1
-        text = f"epoch {k + 1}  {number(line[k])} [{number(low[k])}, {number(high[k])}]  chance {number(chance[k])}"
+        text = f"epoch {k + 1}  {number(line[k])} [{number(low[k])}, {number(high[k])}]  equal rates "
+        text += ", ".join(number(level[k]) for level in rates)
         canvas.text(0, top, fit(glyphs.text(text), canvas.width), "accent")
 
 
-def _doubts(frame: Frame, model_id: str, name: str, epochs: int) -> tuple[Floats, Floats, Floats]:
-    """Return both ends of the intervals and the chance floors by epoch; NaN where they are not known."""
+def _doubts(frame: Frame, model_id: str, name: str, epochs: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return both ends of the intervals, and both values of equal rates, by epoch; NaN where they are not known."""
     doubts = [frame.doubts.get((model_id, epoch, name)) for epoch in range(1, epochs + 1)]
-    rows = [(math.nan,) * 3 if d is None else (d.low, d.high, d.chance) for d in doubts]
-    low, high, chance = np.array(rows, np.float64).reshape(-1, 3).T
-    return low, high, chance
+    rows = [(math.nan,) * 4 if d is None else (d.low, d.high, d.chance, d.chance_high) for d in doubts]
+    low, high, mean, most = np.array(rows, np.float64).reshape(-1, 4).T
+    return low, high, mean, most

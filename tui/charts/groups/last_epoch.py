@@ -68,7 +68,7 @@ def _signs(frame: Frame) -> list[LegendItem]:
     sign = frame.glyphs.glyph
     interval = f"{sign('cap_low')}{sign('hline')}{sign('point')}{sign('hline')}{sign('cap_high')}"
     baselines = [(sign(kind), name, kind) for kind, name in REFERENCES.items()]
-    return [(interval, "95 %", "dim"), (sign("vdotted"), "chance", "warn"), *baselines]
+    return [(interval, "95 %", "dim"), (sign("vdotted"), "equal rates", "warn"), *baselines]
 
 
 def _value(frame: Frame, model: ModelState, epoch: int, name: str) -> float:
@@ -81,7 +81,7 @@ def _extent(frame: Frame, model: ModelState, epoch: int, name: str) -> list[floa
     found = [_value(frame, model, epoch, name)]
     doubt = frame.doubts.get((model.id, epoch, name))
     if doubt is not None:
-        found += [doubt.high, doubt.chance]
+        found += [doubt.high, doubt.chance_high]
     for kind in ("teacher", "nds"):
         reference = frame.store.reference(model, kind)
         if reference is not None:
@@ -113,8 +113,9 @@ def _gap_row(
             room,
             *((math.nan, math.nan) if doubt is None else (doubt.low / top, doubt.high / top)),
         )
-        if doubt is not None and not math.isnan(doubt.chance):
-            _mark(canvas, left, y, room, doubt.chance / top, glyphs.glyph("vdotted"), "warn", only_free=True)
+        for bound in () if doubt is None else (doubt.chance, doubt.chance_high):
+            if not math.isnan(bound):
+                _mark(canvas, left, y, room, bound / top, glyphs.glyph("vdotted"), "warn", only_free=True)
         for kind in ("nds", "teacher"):
             reference = store.reference(model, kind)
             if reference is not None and reference.id != model.id:
@@ -129,8 +130,8 @@ def _gap_row(
                     only_free=False,
                 )
         _mark(canvas, left, y, room, value / top, glyphs.glyph("point"), "series0", only_free=False)
-    # An interval that leaves out what chance alone would show is more than noise.
-    sure = doubt is not None and doubt.low > doubt.chance
+    # As in a report: beyond what a model with equal rates shows in 95 of 100 data sets of these sizes.
+    sure = doubt is not None and value > doubt.chance_high
     canvas.text(canvas.width - _NUMBERS, y, fit(glyphs.text(text), _NUMBERS), "loss" if sure else "text")
 
 

@@ -13,7 +13,7 @@ from kdtune.report.export.results.findings import Findings
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NAMES = {"teacher": "against the teacher", "nds": "against the student without teacher"}
+_NAMES = {"teacher": "compared with the teacher", "nds": "compared with the network without a teacher"}
 _FULL_COLOUR = 1.0
 """Colours grow no stronger beyond this: a student that always gives one class would otherwise fade all the others."""
 
@@ -31,7 +31,7 @@ def caption() -> str:
     return (
         "Class accuracy divided by the model's accuracy, minus the same quotient of the reference, on test: +0.10 "
         "means that a class gained a tenth more than the model as a whole. Each model is one seed: 'kdtune study' "
-        "tests which changes are more than chance."
+        "tests over several seeds which changes are beyond noise."
     )
 
 

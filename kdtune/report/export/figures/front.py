@@ -35,10 +35,19 @@ def caption(findings: Findings) -> str:
         else ""
     )
     return (
-        f"Hollow: values on {findings.n['validation']:,} validation examples, by which the search chose the members. "
+        f"Hollow: values on the {findings.n['validation']:,} validation examples, where the search chose the members. "
         f"Filled: the same students on {findings.n['test']:,} test examples, with 95 % intervals{reseeded}. The line "
-        "joins the members that no other dominates on test (the optimistic front). Grey dots: the other trials. A "
-        "model that has no room for its name stands in the table below."
+        "joins the members that no other dominates on test. Grey dots: the other trials, on validation."
+        f"{_shaded(findings)} A model that has no room for its name stands in the table below."
+    )
+
+
+def _shaded(findings: Findings) -> str:
+    """Say what the shaded area is, if there is one."""
+    if not any(chance_of(findings.advised, o) for o in findings.objectives):
+        return ""
+    return (
+        " Shaded: what a model with equal true and false positive rates in all groups shows at these sizes."
     )
 
 
@@ -91,7 +100,7 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
     others = others[(others["state"] == "done") & ~others["front"]] if len(others) else others
     if len(others) and {x.name, y.name} <= set(others.columns):
         draw_others(ax, others[x.name], others[y.name])
-    draw_chance(ax, x, chance_of(findings.focus, x))
+    draw_chance(ax, x, chance_of(findings.advised, x))
     if len(findings.objectives) == 2:
         front = [m for m, on in zip(findings.members, findings.optimistic, strict=True) if on]
         draw_staircase(ax, x, [(m.value(x.name), m.value(y.name)) for m in front])
@@ -166,8 +175,8 @@ def _single(findings: Findings, width: float) -> Figure:
         then = model.searched.get(objective.name, np.nan)
         ax.plot(then, row, marker=marker, ms=5.5, mfc=PAPER, mec=colour, zorder=4)
         draw_model(ax, model.role, model.value(objective.name), row, x_interval=interval_of(model, objective))
-    draw_chance(ax, objective, chance_of(findings.focus, objective))
     name_rows(ax, objective, [short(model) for model in models])
+    draw_chance(ax, objective, chance_of(findings.advised, objective))
     handles = _key(findings)[:2]
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles) if width >= WIDE else 1)
     return figure

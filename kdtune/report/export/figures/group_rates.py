@@ -1,13 +1,13 @@
 """Rates by group: for every model, each group's rate with its interval, one panel per rate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kdtune.report.drawing.style import COLOURS, MARKERS, WIDE, new_figure, percent_label
+from kdtune.report.drawing.style import WIDE, new_figure, percent_label, series_mark
 from kdtune.report.export.labels import short
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 11
 """Panels for at most this many classes; with more, for the classes with the largest gaps."""
+
+
+MOST_GROUPS = 4
+"""With more groups than this, a figure of every model fits on no page."""
 
 
 def caption(findings: Findings, attribute: str) -> str:
@@ -29,7 +33,20 @@ def caption(findings: Findings, attribute: str) -> str:
         if len(findings.record.classes) == 2
         else "TPR: share of the class's examples that are recognised."
     )
-    return f"On test, with 95 % Wilson intervals; the sizes of the groups are in the key. {rates}{missing}"
+    some = (
+        " by_group.csv has all other models."
+        if len(_models(findings, attribute)) < len(findings.models)
+        else ""
+    )
+    return (
+        f"On test, with 95 % Wilson intervals; the sizes of the groups are in the key. {rates}{missing}{some}"
+    )
+
+
+def _models(findings: Findings, attribute: str) -> Sequence[ModelFindings]:
+    """Return the models to show: all, but of many groups only the advised model and those it is compared with."""
+    few = len(findings.record.attributes[attribute]) <= MOST_GROUPS
+    return findings.models if few else findings.in_focus
 
 
 def draw(findings: Findings, attribute: str, width: float) -> Figure:
@@ -40,7 +57,7 @@ def draw(findings: Findings, attribute: str, width: float) -> Figure:
     groups = findings.record.attributes[attribute]
     per_row = max(0.3, 0.075 * len(groups) + 0.12)
     figure = new_figure(
-        width, rows * (0.75 + per_row * len(findings.models)) + 0.45 + 0.16 * (len(groups) // 4)
+        width, rows * (0.75 + per_row * len(_models(findings, attribute))) + 0.45 + 0.16 * (len(groups) // 4)
     )
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for ax, panel in zip(grid.flat, panels, strict=False):
@@ -55,8 +72,8 @@ def draw(findings: Findings, attribute: str, width: float) -> Figure:
             [],
             [],
             linestyle="",
-            marker=MARKERS[k % 7],
-            color=COLOURS[k % 7],
+            marker=series_mark(k)[1],
+            color=series_mark(k)[0],
             ms=5.5,
             label=f"{name} (n = {n:,})",
         )
@@ -86,7 +103,7 @@ def _panels(findings: Findings, attribute: str) -> list[tuple[str, str, int | No
 
 
 def _panel(ax: "Axes", findings: Findings, attribute: str, title: str, rate: str, c: int | None) -> None:
-    models = findings.models[::-1]
+    models = _models(findings, attribute)[::-1]
     n = len(findings.record.attributes[attribute])
     for row, model in enumerate(models):
         shares = _shares(model, attribute, rate, c)
@@ -98,8 +115,9 @@ def _panel(ax: "Axes", findings: Findings, attribute: str, title: str, rate: str
                 continue
             y = row + (0 if n == 1 else 0.34 * (0.5 - g / (n - 1)))
             low, high = share["interval"]
-            ax.plot([low, high], [y, y], color=COLOURS[g % 7], linewidth=1.0, alpha=0.75, zorder=2)
-            ax.plot(share["value"], y, MARKERS[g % 7], color=COLOURS[g % 7], ms=4.6, mec="none", zorder=3)
+            colour, marker = series_mark(g)
+            ax.plot([low, high], [y, y], color=colour, linewidth=1.0, alpha=0.75, zorder=2)
+            ax.plot(share["value"], y, marker, color=colour, ms=4.6, mec="none", zorder=3)
     ax.set_yticks(range(len(models)), [short(model) for model in models])
     ax.set_ylim(-0.6, len(models) - 0.4)
     ax.grid(axis="y", visible=False)

@@ -7,6 +7,7 @@ from kdtune.fairness import FOUR_FIFTHS
 from kdtune.report.export.labels import percent, points, short
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
+from kdtune.text import listed
 
 
 class Extremes(NamedTuple):
@@ -23,10 +24,19 @@ class Extremes(NamedTuple):
 def losses(findings: Findings, model: ModelFindings) -> str:
     """Say in a paragraph which group or class a model fails most, by how much, and what distillation changed there."""
     attributes = list(findings.record.attributes)
+    changes = model.role == "student"
     if not attributes:
-        return " ".join([*_of_classes(model), *class_changes_in_words(findings, model)])
-    first = next((o.attribute for o in findings.objectives if o.measure.need == "groups"), attributes[0])
-    return " ".join([*of_groups(findings, model, first), *group_changes_in_words(findings, model, first)])
+        return " ".join([*_of_classes(model), *(class_changes_in_words(findings, model) if changes else [])])
+    objective = next((o for o in findings.objectives if o.measure.need == "groups"), None)
+    first = attributes[0] if objective is None else str(objective.attribute)
+    lines = of_groups(findings, model, first)
+    if objective is not None and objective.measure.name.startswith(_OF_SELECTION):
+        lines += ratios_in_words(findings, model, first)
+    return " ".join([*lines, *(group_changes_in_words(findings, model, first) if changes else [])])
+
+
+_OF_SELECTION = ("dpd", "demographic_parity")
+"""How measures begin that compare how often each group is given a class."""
 
 
 def of_groups(findings: Findings, model: ModelFindings, attribute: str) -> list[str]:
@@ -39,24 +49,29 @@ def of_groups(findings: Findings, model: ModelFindings, attribute: str) -> list[
     name = findings.record.classes[c]
     if found is not None:
         lines.append(
-            f"With {short(model)}, {_examples_of(findings, name)} are recognised least often in {found.low}: "
+            f"{_subject(model)} recognises {_examples_of(findings, name)} least often in the group {found.low}: "
             f"{percent(found.low_value)} of {found.low_n:,}, against {percent(found.high_value)} of {found.high_n:,} "
             f"in {found.high}, {points(found.high_value - found.low_value)} more."
         )
     found = _extremes(groups, lambda g: (g["by_class"][c]["fpr"], g["n"] - g["by_class"][c]["n"]))
     if found is not None:
         lines.append(
-            f"Examples of other classes are taken for '{name}' most often in {found.high}: {percent(found.high_value)} "
+            f"It takes other examples for '{name}' most often in the group {found.high}: {percent(found.high_value)} "
             f"of {found.high_n:,}, against {percent(found.low_value)} of {found.low_n:,} in {found.low}."
         )
     lines += _beyond_equal_rates(numbers, attribute)
     found = _extremes(groups, lambda g: (g["accuracy"], g["n"]))
     if found is not None:
         lines.append(
-            f"Its accuracy is lowest in {found.low}, {percent(found.low_value)} of {found.low_n:,}, and highest in "
-            f"{found.high}, {percent(found.high_value)} of {found.high_n:,}."
+            f"Its accuracy is lowest in the group {found.low}, {percent(found.low_value)} of {found.low_n:,}, and "
+            f"highest in {found.high}, {percent(found.high_value)} of {found.high_n:,}."
         )
     return lines
+
+
+def _subject(model: ModelFindings) -> str:
+    """Return a model's name at the beginning of a sentence: that of a network without a teacher with an article."""
+    return model.id if model.role == "student" else f"The network {short(model)}"
 
 
 def _examples_of(findings: Findings, name: str) -> str:
@@ -76,7 +91,7 @@ def _beyond_equal_rates(numbers: Any, attribute: str) -> list[str]:
     value, high = numbers["eod"]["value"], numbers["eod"]["chance"]["exceeded_once_in_20"]
     if math.isnan(value) or math.isnan(high):
         return []
-    size = f"The EOD over {attribute}, {points(value)}, is"
+    size = f"Its EOD over {attribute}, {points(value)}, is"
     most = (
         f"a model with equal true and false positive rates in all groups shows up to {points(high)} in 95 of 100 data "
         "sets of these sizes"
@@ -99,53 +114,75 @@ def ratios_in_words(findings: Findings, model: ModelFindings, attribute: str) ->
         return []
     side = "below" if known[c] < FOUR_FIFTHS else "not below"
     return [
-        f"{model.id} gives class '{classes[c]}' to {percent(found.low_value)} of {found.low} and to "
-        f"{percent(found.high_value)} of {found.high}: a ratio of {known[c]:.2f}, {side} four fifths, the share under "
-        "which audits see a sign of adverse impact. A small group can fall below it by chance."
+        f"It gives class '{classes[c]}' to {percent(found.low_value)} of the group {found.low} and to "
+        f"{percent(found.high_value)} of {found.high}: a ratio of {known[c]:.2f}, {side} four fifths. Below that, "
+        "audits see a sign of adverse impact; a small group can fall below it by chance."
     ]
 
 
 def group_changes_in_words(findings: Findings, model: ModelFindings, attribute: str) -> list[str]:
-    """Say which groups gain or lose right answers beyond noise against the network without a teacher."""
+    """Say which groups gain or lose right answers beyond noise: with a student, or with any against its NDS."""
     table = findings.comparisons.by_group
-    table = table[(table["id"] == model.id) & (table["attribute"] == attribute)]
-    return _changes(table, "group", f"group of {attribute}")
+    return _changes(table[table["attribute"] == attribute], model, "group", f"group of {attribute}")
 
 
 def class_changes_in_words(findings: Findings, model: ModelFindings) -> list[str]:
-    """Say which classes gain or lose right answers beyond noise against the network without a teacher."""
-    table = findings.comparisons.by_class
-    return _changes(table[table["id"] == model.id], "class", "class")
+    """Say which classes gain or lose right answers beyond noise: with a student, or with any against its NDS."""
+    return _changes(findings.comparisons.by_class, model, "class", "class")
 
 
-def _changes(table: Any, part: str, kind: str, most: int = 6) -> list[str]:
+def _changes(table: Any, model: ModelFindings, part: str, kind: str) -> list[str]:
+    if model.role != "student":
+        rows = table[table["against"] == model.id]
+        if rows.empty:
+            return []
+        students = list(rows[rows["beyond_noise"]].groupby("id", sort=False))
+        if not students:
+            return [f"No student of the front changes how many answers are right in any {kind} beyond noise."]
+        lines = [
+            f"With {name} instead, beyond noise: {_gains_and_losses(own, part)}."
+            for name, own in students[:_MOST]
+        ]
+        if left := [name for name, _ in students[_MOST:]]:
+            lines.append(f"The changes with {listed(left)} are in {_FILES[part]}.")
+        return lines
     lines, unchanged = [], []
     for role, name in (("nds", "the same network trained without a teacher"), ("teacher", "its teacher")):
-        rows = table[table["role"] == role]
+        rows = table[(table["id"] == model.id) & (table["role"] == role)]
         if rows.empty:
             continue
         sure = rows[rows["beyond_noise"]]
         if sure.empty:
             unchanged.append(name)
             continue
-        said = []
-        for word, chosen in (
-            ("loses", sure[sure["difference"] < 0]),
-            ("gains", sure[sure["difference"] > 0]),
-        ):
-            ordered = chosen.reindex(chosen["difference"].abs().sort_values(ascending=False).index)
-            names = [
-                f"{_quoted(row[part], part)} {word} {points(row['difference'])} of right answers"
-                for _, row in ordered.head(most).iterrows()
-            ]
-            more = len(ordered) - most
-            said += [*names, *([f"{more} more {word.removesuffix('s')} some"] if more > 0 else [])]
-        lines.append(f"Compared with {name}, beyond noise: {'; '.join(said)}.")
+        lines.append(f"Compared with {name}, beyond noise: {_gains_and_losses(sure, part)}.")
     if unchanged:
         lines.append(
             f"Compared with {' or with '.join(unchanged)}, no {kind} gains or loses right answers beyond noise."
         )
     return lines
+
+
+_FILES = {"group": "group_changes.csv", "class": "by_class.csv"}
+
+_MOST = 6
+"""Of more gains, losses or students than this, the rest is only counted or named."""
+
+
+def _gains_and_losses(sure: Any, part: str) -> str:
+    said = []
+    for word, chosen in (
+        ("loses", sure[sure["difference"] < 0]),
+        ("gains", sure[sure["difference"] > 0]),
+    ):
+        ordered = chosen.reindex(chosen["difference"].abs().sort_values(ascending=False).index)
+        said += [
+            f"{_quoted(row[part], part)} {word} {points(row['difference'])} of right answers"
+            for _, row in ordered.head(_MOST).iterrows()
+        ]
+        more = len(ordered) - _MOST
+        said += [f"{more} more {word.removesuffix('s')} some"] if more > 0 else []
+    return "; ".join(said)
 
 
 def _quoted(name: str, part: str) -> str:
@@ -160,7 +197,7 @@ def _of_classes(model: ModelFindings) -> list[str]:
     worst = min(classes, key=lambda c: c["value"])
     best = max(classes, key=lambda c: c["value"])
     return [
-        f"With {short(model)}, the class recognised least often is '{worst['class']}': {percent(worst['value'])} of "
+        f"{_subject(model)} recognises class '{worst['class']}' least often: {percent(worst['value'])} of "
         f"{worst['n']:,} examples, against {percent(best['value'])} of {best['n']:,} of '{best['class']}'."
     ]
 

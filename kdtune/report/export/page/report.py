@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdtune.report.drawing.html import Rows, render
 from kdtune.report.drawing.picture import Picture
-from kdtune.report.export.labels import measure_name
+from kdtune.report.export.labels import bound, measure_name, short
 from kdtune.report.export.page import tables
 from kdtune.report.export.page.losses import (
     class_changes_in_words,
@@ -15,8 +16,9 @@ from kdtune.report.export.page.losses import (
     of_groups,
     ratios_in_words,
 )
-from kdtune.report.export.page.sentences import bound, front_in_words, opening, points_in_words
+from kdtune.report.export.page.sentences import front_in_words, opening, points_in_words
 from kdtune.report.export.results.findings import Findings
+from kdtune.runs.records import RunRecord
 from kdtune.text import file_name
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def page(findings: Findings, pictures: Sequence[Picture], groups: "pandas.DataFr
         title=f"Students of run {record.name}",
         under=f"{_under(findings)}, searched {datetime.fromtimestamp(record.created):%Y-%m-%d}",
         opening=opening(findings),
-        focus=findings.focus.id,
+        advised=short(findings.advised),
         pictures={picture.name: picture for picture in pictures},
         kinds=[
             "baseline" if model.role != "student" else "" for model in (*findings.models, *findings.points)
@@ -53,7 +55,7 @@ def page(findings: Findings, pictures: Sequence[Picture], groups: "pandas.DataFr
         costs=tables.cost_table(findings),
         attributes=[_attribute(findings, pictures, name) for name in attributes],
         calibration=tables.calibration_table(findings, "") if not attributes else None,
-        class_words=class_changes_in_words(findings, findings.focus),
+        class_words=class_changes_in_words(findings, findings.advised),
         classes=tables.class_table(findings) if len(record.classes) <= tables.MOST_CLASSES else None,
         confusions=_confusions(findings),
         trust=[*_optimism(findings), *_gaps(findings), *_undefined(findings), *findings.notes],
@@ -73,20 +75,25 @@ def _under(findings: Findings) -> str:
     label = label_of(findings)
     of_label = f" of {label}" if label else ""
     return (
-        f"{record.dataset['name']}: {len(record.classes)} classes{of_label}; "
-        f"{sizes['train']['n']:,} training examples, "
-        f"{findings.n['validation']:,} validation examples, {findings.n['test']:,} test examples"
+        f"{_data(record)}: {len(record.classes)} classes{of_label}; {sizes['train']['n']:,} examples for training, "
+        f"{findings.n['validation']:,} for validation, {findings.n['test']:,} for test"
     )
+
+
+def _data(record: RunRecord) -> str:
+    """Name the data: by the file or folder that they are in, if there is one, because 'table' alone says nothing."""
+    path = record.dataset.get("options", {}).get("path")
+    return Path(path).name if isinstance(path, str) and Path(path).name else str(record.dataset["name"])
 
 
 def _advice(findings: Findings) -> list[str]:
     """Say by which rule a student was named, and which students never are."""
     found = findings.recommendation
     lines = [
-        "A student is named if on test it is better than its network trained without a teacher beyond noise; among "
-        "several, the one nearest to the best of all objectives on validation."
+        "This report advises a student that on test is better than the same network trained without a teacher, beyond "
+        "noise; among several, the one whose values on validation are nearest to the best of all objectives."
     ]
-    lines += [f"{name} is never named: it {why}." for name, why in found.unusable.items()]
+    lines += [f"{name} is never advised: it {why}." for name, why in found.unusable.items()]
     left = [o for o in findings.objectives if o.name in findings.comparisons.resolution.untested]
     if left:
         lines.append(f"Not tested against noise: {', '.join(measure_name(o) for o in left)}.")
@@ -100,13 +107,13 @@ def _advice(findings: Findings) -> list[str]:
 
 def _attribute(findings: Findings, pictures: Sequence[Picture], attribute: str) -> dict[str, object]:
     """Return the part of the page about one sensitive attribute."""
-    focus = findings.focus
+    advised = findings.advised
     return {
         "name": attribute,
         "words": [
-            *of_groups(findings, focus, attribute),
-            *ratios_in_words(findings, focus, attribute),
-            *group_changes_in_words(findings, focus, attribute),
+            *of_groups(findings, advised, attribute),
+            *ratios_in_words(findings, advised, attribute),
+            *group_changes_in_words(findings, advised, attribute),
         ],
         "pictures": [p for p in pictures if p.name == file_name(f"groups-{attribute}")],
         "sizes": tables.sizes_table(findings, attribute),
@@ -115,7 +122,7 @@ def _attribute(findings: Findings, pictures: Sequence[Picture], attribute: str) 
 
 
 def _confusions(findings: Findings) -> list[Rows]:
-    """Return the confusion matrices of the student in focus: over all examples, and by group."""
+    """Return the confusion matrices of the advised model: over all examples, and by group."""
     if len(findings.record.classes) > tables.MOST_CELLS:
         return []
     parts = [("", "all"), *((a, g) for a, names in findings.record.attributes.items() for g in names)]
@@ -123,16 +130,11 @@ def _confusions(findings: Findings) -> list[Rows]:
 
 
 def _optimism(findings: Findings) -> list[str]:
-    volumes = findings.hypervolume
     lines = [
-        "The values by which a front was chosen tend to be optimistic. The table below shows how far the students "
-        "moved from validation to test, beside models that nobody chose: what moved all of them alike is the split.",
-        "The hypervolume (the front's share of the box from the best values that there are to just beyond the worst) "
-        f"is {volumes['searched']:.4f} "
-        f"as searched on validation. On test it is {volumes['test_optimistic']:.4f} for the members that no other "
-        f"dominates (optimistic: {int(findings.optimistic.sum())} of {len(findings.members)}), and "
-        f"{volumes['test_pessimistic']:.4f} for those that dominate no other (pessimistic: "
-        f"{int(findings.pessimistic.sum())}). If you choose a member by validation, expect a value in between.",
+        "Students were chosen for their values on validation, so these values tend to look too good. The table below "
+        "shows how far the students moved from validation to test, beside the baselines, which nobody chose. A change "
+        "that all models share comes from the split, not from choosing.",
+        *_volumes(findings),
     ]
     if not findings.seeds:
         lines.append(
@@ -142,13 +144,33 @@ def _optimism(findings: Findings) -> list[str]:
     return lines
 
 
+def _volumes(findings: Findings) -> list[str]:
+    """Say how good the front is as a whole, on validation and on test; nothing of a front of one."""
+    volumes, n = findings.hypervolume, len(findings.members)
+    if n < 2:
+        return []
+    best, worst = int(findings.optimistic.sum()), int(findings.pessimistic.sum())
+    if best == worst == n:
+        on_test = f"On test it is {volumes['test_optimistic']:.4f}, because no student of the front dominates another."
+    else:
+        on_test = (
+            f"On test it is {volumes['test_optimistic']:.4f} for the {best} of {n} students that no other student of "
+            f"the front dominates there, and {volumes['test_pessimistic']:.4f} for the {worst} that dominate no other "
+            "one. Who chooses by validation gets something in between."
+        )
+    return [
+        "The hypervolume measures a front as a whole: it is 1 if some student is perfect in every objective, and near "
+        f"0 if all are as bad as can be. On validation it is {volumes['searched']:.4f}. {on_test}"
+    ]
+
+
 def _gaps(findings: Findings) -> list[str]:
     if not findings.record.attributes:
         return ["The data have no groups, so differences between groups were not measured."]
     return [
         "EOD (equalized odds difference) and DPD (demographic parity difference) are largest absolute differences: "
-        "they are never below 0, and small groups push them up. Compare "
-        "them with what a model with equal rates would show at these sizes.",
+        "they are never below 0, and small groups push them up. Compare them with what a model with equal rates in all "
+        "groups shows at these sizes.",
         "If the labels themselves differ between groups, a DPD below that difference requires wrong answers.",
     ]
 
@@ -184,11 +206,12 @@ def _files(findings: Findings) -> list[str]:
 def _made(findings: Findings) -> list[str]:
     record = findings.record
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
-    bounds = "; ".join(bound(findings, constraint) for constraint in record.constraints) or "none"
+    bounds = "; ".join(bound(record, constraint) for constraint in record.constraints) or "none"
     return [
         f"Objectives: {', '.join(measure_name(o) for o in findings.objectives)}; bounds: {bounds}; "
         f"pairs: {', '.join(record.pairs).replace('->', ' → ')}; {record.epochs} epochs per trial; seed {record.seed}.",
-        "Students were chosen on validation. The export opened the test split once, afterwards.",
+        "Students were chosen by their values on validation, which the search corrects by what they answer on training "
+        "examples (but not with --raw). The export opened the test split once, afterwards.",
         "Validation values are the search's own; test values are those of the exported float32 weights.",
         f"Data fingerprint {record.dataset['fingerprint'][:16]}…; {versions}.",
     ]

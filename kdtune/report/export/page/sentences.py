@@ -3,9 +3,9 @@
 import math
 
 from kdtune.fairness import GAPS
-from kdtune.pareto import Constraint
 from kdtune.report.export.labels import (
     bare,
+    bound,
     chance_of,
     is_share,
     measure_name,
@@ -15,30 +15,17 @@ from kdtune.report.export.labels import (
 )
 from kdtune.report.export.page.losses import losses
 from kdtune.report.export.results.findings import Findings
-from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.recommendation import loses_in
 from kdtune.runs.comparison.resolution import Versus
-from kdtune.runs.measures.objectives import Objective, objective_of
+from kdtune.runs.measures.objectives import OF_EVERY_SEARCH, Objective, objective_of
 from kdtune.text import listed
-
-_OF_EVERY_SEARCH = {
-    "over_majority": "better than the most frequent class beyond noise",
-    "answered_classes": "more than one class answered",
-}
-"""Bounds that keep useless models off every front, in words."""
 
 NDS = "the same network trained without a teacher"
 
 
 def opening(findings: Findings) -> list[str]:
     """Return three paragraphs: what to ship, how good the students are on test, and whom the shipped one fails."""
-    return [_answer(findings), _on_test(findings), losses(findings, _advised(findings))]
-
-
-def _advised(findings: Findings) -> ModelFindings:
-    """Return the model that the first paragraph speaks for: the student in focus, or its NDS if none is better."""
-    nds = findings.nds_of(findings.focus) if findings.recommendation.kind == "none" else None
-    return findings.focus if nds is None else nds
+    return [_answer(findings), _on_test(findings), losses(findings, findings.advised)]
 
 
 def _answer(findings: Findings) -> str:
@@ -47,10 +34,13 @@ def _answer(findings: Findings) -> str:
         versus = findings.against("nds", str(found.student))
         assert versus is not None
         also = [name for name in found.candidates if name != found.student]
-        more = f" The same holds of {listed(also)}." if also else ""
+        too = "is also better than that network in something, and worse in nothing"
+        if len(also) > 1:
+            too = too.replace("is", "are", 1)
+        more = f" {listed(also)} {too}." if also else ""
         return (
-            f"Ship {found.student}. Compared with {NDS}, {_differences(findings, versus)}, on the same {n:,} test "
-            f"examples.{more}"
+            f"Ship {found.student}. Compared with {NDS} on the same {n:,} test examples, "
+            f"{_differences(findings, versus)}.{more}"
         )
     if found.kind == "trade":
         versus = findings.against("nds", str(found.student))
@@ -58,22 +48,12 @@ def _answer(findings: Findings) -> str:
         gain, loss = ([_name(findings, o) for o in which] for which in (versus.beats_in, loses_in(versus)))
         return (
             f"No student is better than {NDS} without being worse in something else. Ship {found.student} if "
-            f"{listed(gain)} matters more to you than {listed(loss)}: compared with that network, "
-            f"{_differences(findings, versus)}, on the same {n:,} test examples. Otherwise these results give no "
-            "reason to ship a distilled student instead of that network."
+            f"{listed(gain)} matters more to you than {listed(loss)}: compared with that network on the same {n:,} "
+            f"test examples, {_differences(findings, versus)}. Otherwise these results give no reason to ship a "
+            "distilled student instead of that network."
         )
     if found.kind == "none":
-        judged = [
-            o
-            for o in findings.objectives
-            if any(
-                d.objective == o.name and d.tested
-                for v in findings.versus
-                if v.role == "nds"
-                for d in v.differences
-            )
-        ]
-        if not judged:
+        if not findings.judged:
             return (
                 f"No objective of this search can be tested against {NDS}, so these numbers name no student to ship: "
                 "read the table of the front below."
@@ -81,19 +61,31 @@ def _answer(findings: Findings) -> str:
         said = [
             *_beyond_noise(findings, "nds", better=False),
             *_beyond_noise(findings, "teacher", better=True),
+            *(f"{name} is not usable: it {why}." for name, why in found.unusable.items()),
         ]
         but = f" {' '.join(said)}" if said else ""
-        who = (
-            f"No student of the {len(findings.members)}" if len(findings.members) > 1 else "The only student"
-        )
-        not_better = "is better" if len(findings.members) > 1 else "is not better"
-        measures = listed([measure_name(o) for o in judged], "or")
+        measures = listed([measure_name(o) for o in findings.judged], "or")
         return (
-            f"{who} on the front {not_better} than {NDS} beyond noise, in {measures}, on {n:,} test examples.{but} "
+            f"{_nobody(findings)} than {NDS} in {measures} beyond noise, on {n:,} test examples.{but} "
             f"These results give no reason to ship a distilled student instead of that network{_folders(findings)}."
         )
     why = "; ".join(f"{name} {reason}" for name, reason in found.unusable.items())
     return f"No student on the front can be recommended: {why}."
+
+
+def _nobody(findings: Findings) -> str:
+    """Begin the sentence that no student is better: `None of the 9 students on the front is better`.
+
+    Students that nobody should ship do not count: one of them may be better in something.
+    """
+    left_out = len(findings.recommendation.unusable)
+    n = len(findings.members) - left_out
+    kind = "usable student" if left_out else "student"
+    return (
+        f"None of the {n} {kind}s on the front is better"
+        if n > 1
+        else f"The only {kind} on the front is not better"
+    )
 
 
 def _folders(findings: Findings) -> str:
@@ -106,17 +98,19 @@ def _beyond_noise(findings: Findings, role: str, *, better: bool) -> list[str]:
     """Say which students are better, or worse, than a baseline, in each objective in which any is."""
     other = {"nds": "it", "teacher": "the teacher"}[role]
     way = "better" if better else "worse"
-    lines = []
+    found: dict[tuple[str, ...], list[str]] = {}
     for objective in findings.objectives:
-        names = [
+        names = tuple(
             v.model
             for v in findings.versus
             if v.role == role and objective.name in (v.beats_in if better else loses_in(v))
-        ]
+        )
         if names:
-            is_or_are = "is" if len(names) == 1 else "are"
-            lines.append(f"{listed(names)} {is_or_are} {way} than {other} in {measure_name(objective)}.")
-    return lines
+            found.setdefault(names, []).append(measure_name(objective))
+    return [
+        f"{listed(names)} {'is' if len(names) == 1 else 'are'} {way} than {other} in {listed(measures)}."
+        for names, measures in found.items()
+    ]
 
 
 def _differences(findings: Findings, versus: Versus) -> str:
@@ -135,15 +129,9 @@ def _differences(findings: Findings, versus: Versus) -> str:
             said.append(f"its {measure_name(objective)} is {size}{unit} {way}{between}")
         else:
             same.append(measure_name(objective))
-    text = listed(said)
-    if said:
-        text += ", beyond noise"
+    text = f"{listed(said)}, beyond noise"
     if same:
-        text += (
-            f"; no difference beyond noise in {listed(same, 'or')}"
-            if said
-            else f"no difference in {listed(same)}"
-        )
+        text += f"; {listed(same)} {'does' if len(same) == 1 else 'do'} not differ beyond noise"
     return text
 
 
@@ -153,18 +141,14 @@ def _on_test(findings: Findings) -> str:
     pairs = ((findings.nds_of(best), NDS), (findings.teacher_of(best), "its teacher"))
     for model, name in pairs:
         if model is not None:
-            others.append(f"{name} has {percent(model.value('accuracy'))}")
+            others.append(f"{name} on {percent(model.value('accuracy'))}")
     compared = f"; {listed(others)}" if others else ""
     low, high = best.splits["test"]["accuracy"]["interval"]
-    of = (
-        f"The most accurate of the {len(findings.members)} students there"
-        if len(findings.members) > 1
-        else "There, it"
-    )
-    stand = f", {best.id}, is right on" if len(findings.members) > 1 else " is right on"
+    n = len(findings.members)
+    who = f"The most accurate of the {n} students there, {best.id}," if n > 1 else f"The student {best.id}"
     text = (
-        f"No training or choice had seen these {findings.n['test']:,} test examples. {of}{stand} "
-        f"{percent(best.value('accuracy'))} (95 %: {100 * low:.1f} to {100 * high:.1f}){compared}."
+        f"The {findings.n['test']:,} test examples were used neither to train nor to choose. {who} is right on "
+        f"{percent(best.value('accuracy'))} of them (95 % interval: {100 * low:.1f} to {100 * high:.1f}){compared}."
     )
     objective = gap_objective(findings)
     return text + (f" {_range(findings, objective)}" if objective is not None else "")
@@ -175,31 +159,29 @@ def _range(findings: Findings, objective: Objective) -> str:
     values = sorted(v for m in findings.members if not math.isnan(v := m.value(objective.name)))
     if not values:
         return f"{measure_name(objective)} is undefined on test."
-    span = bare(values[0], objective)
-    if bare(values[-1], objective) != span:
-        span += f" to {bare(values[-1], objective)}"
-    baselines = [
-        f"{with_unit(model.value(objective.name), objective)} for "
-        + (
-            f"the teacher {model.architecture}"
-            if model.role == "teacher"
-            else f"{model.architecture} without teacher"
-        )
-        for model in findings.baselines
-        if not math.isnan(model.value(objective.name))
+    least, most = bare(values[0], objective), with_unit(values[-1], objective)
+    one = with_unit(values[0], objective) == most
+    who = "the students" if len(findings.members) > 1 else findings.members[0].id
+    found = [
+        f"{most if one else f'{least} to {most}'} for {who}",
+        *(
+            f"{with_unit(model.value(objective.name), objective)} for {short(model)}"
+            for model in findings.baselines
+            if not math.isnan(model.value(objective.name))
+        ),
     ]
     per_class = ", averaged over classes" if len(findings.record.classes) > 2 else ""
     means = {
-        "eod": f"the largest difference between groups in how often a class is recognised or given wrongly{per_class}",
-        "dpd": f"the largest difference between groups in how often a class is given{per_class}",
+        "eod": f"the largest difference between groups in how often a class is recognised or wrongly given{per_class}",
+        "dpd": f"the largest difference between groups in how often they are given a class{per_class}",
     }[objective.measure.name]
-    text = f"Their {measure_name(objective)} ({means}) is {span} points"
-    text += f", against {listed(baselines)}." if baselines else "."
-    chance = chance_of(findings.focus, objective)
+    text = f"{measure_name(objective)} is {means}. It is {listed(found)}."
+    chance = chance_of(findings.advised, objective)
     if chance is not None:
+        mean, high = (with_unit(value, objective) for value in chance)
         text += (
-            f" A model with equal true and false positive rates in all groups would show {bare(chance[0], objective)} "
-            f"on average, and up to {bare(chance[1], objective)} in 95 of 100 data sets of these sizes."
+            f" A model with equal true and false positive rates in all groups shows {mean} on average, and up to "
+            f"{high} in 95 of 100 data sets of these sizes."
         )
     return text
 
@@ -215,7 +197,7 @@ def front_in_words(findings: Findings) -> str:
     names = " and ".join(measure_name(o) for o in findings.objectives)
     n = len(findings.members)
     bounds = " and ".join(
-        bound(findings, c) for c in findings.record.constraints if c.name not in _OF_EVERY_SEARCH
+        bound(findings.record, c) for c in findings.record.constraints if c.name not in OF_EVERY_SEARCH
     )
     among = f" with {bounds}" if bounds else ""
     seeds = f" and of their {findings.seeds} further seeds" if findings.seeds else ""
@@ -241,15 +223,6 @@ def points_in_words(findings: Findings) -> list[str]:
         f"{gap} vanishes on validation. It needs to know everybody's {first['attribute']} when it decides, and draws "
         "some decisions by lot."
     ]
-
-
-def bound(findings: Findings, constraint: Constraint) -> str:
-    """Return a constraint for readers: `accuracy ≥ 55.0 %`."""
-    if constraint.name in _OF_EVERY_SEARCH:
-        return _OF_EVERY_SEARCH[constraint.name]
-    sign = "≥" if constraint.direction == ">=" else "≤"
-    objective = objective_of(findings.record, constraint.name)
-    return f"{measure_name(objective)} {sign} {with_unit(constraint.bound, objective)}"
 
 
 def _name(findings: Findings, objective: str) -> str:

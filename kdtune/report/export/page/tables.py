@@ -25,7 +25,7 @@ from kdtune.text import byte_size, listed, number, setting, signed
 if TYPE_CHECKING:
     import pandas
 
-_AGAINST = {"nds": "no teacher", "teacher": "the teacher"}
+_AGAINST = {"nds": "NDS", "teacher": "teacher"}
 """How the heads of columns call what a student is compared with."""
 
 _MOST_NAMES = 3
@@ -90,17 +90,22 @@ def cost_table(findings: Findings) -> Rows | None:
             bare(model.value("accuracy"), objective_of(findings.record, "accuracy")),
             f"{model.cost.parameters:,}",
             byte_size(model.cost.bytes),
-            f"{model.cost.milliseconds:.3g} ms",
+            _milliseconds(model.cost.milliseconds),
         ]
         for model in findings.models
         if model.cost is not None
     ]
     caption = (
-        "One example at a time, in float32 on the CPU that made this report: the median of several runs. Another "
-        "machine, a batch or a GPU gives other times."
+        "Size: of the float32 weights, without the file around them. Latency: one example at a time, in float32 on the "
+        "CPU that made this report, the median of several runs. Another machine, a batch or a GPU gives other times."
     )
-    heads = ["model", "architecture", "accuracy, test", "weights", "on disk", "latency"]
+    heads = ["model", "architecture", "accuracy, %, test", "weights", "size", "latency"]
     return Rows(heads, rows, caption) if rows else None
+
+
+def _milliseconds(value: float) -> str:
+    """Return a latency with three digits, the last ones zeros or not: `0.0110 ms`, `12.0 ms`, `345 ms`."""
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:#.3g} ms"
 
 
 def _name(findings: Findings, model: ModelFindings, k: int) -> Cell:
@@ -151,9 +156,10 @@ def versus_table(findings: Findings) -> Rows | None:
             row.append("–" if found is None else _verdict(found, objective))
         rows.append(row)
     caption = (
-        "Differences on the same test examples. 'Better' and 'worse' are beyond noise, and the intervals are as wide "
-        f"as that takes: among {resolution.models} equal models, any two would be called different in at most 5 of 100 "
-        "data sets. Members of one step do not differ from each other beyond noise."
+        "Differences on the same test examples. NDS is the same network, trained without a teacher. 'Better' and "
+        f"'worse' are beyond noise, and the intervals are as wide as that takes: among {resolution.models} equal "
+        "models, any two would be called different in at most 5 of 100 data sets. Students of one step do not differ "
+        "from each other beyond noise."
     )
     return Rows(heads, rows, caption)
 
@@ -207,8 +213,16 @@ def sizes_table(findings: Findings, attribute: str) -> Rows:
 
 
 def calibration_table(findings: Findings, attribute: str) -> Rows:
-    """Return confidence, accuracy and expected calibration error by group, of the student in focus and baselines."""
-    heads = ["model", "group", "n", "confidence, %", "right, %", "calibration error, %", "if calibrated, %"]
+    """Return confidence, accuracy and calibration error by group, of the advised model and those beside it."""
+    heads = [
+        "model",
+        "group",
+        "n",
+        "confidence, %",
+        "right, %",
+        "calibration error, %",
+        "error if calibrated, %",
+    ]
     rows: list[list[Cell]] = []
     for model in findings.in_focus:
         of = model.splits["test"]["calibration"]
@@ -229,25 +243,26 @@ def calibration_table(findings: Findings, attribute: str) -> Rows:
     caption = (
         "Confidence: the mean probability of the answer that the model gives. Calibration error: how far confidence "
         "and the share of right answers lie apart, mean over 15 bins (expected calibration error). It is never "
-        "negative; a perfectly calibrated model would show the last column on average, and up to the second value "
-        "there in 95 of 100 data sets."
+        "negative. Error if calibrated: what a perfectly calibrated model shows on average, and up to which value in "
+        "95 of 100 data sets of these sizes."
     )
     return Rows(heads, rows, caption)
 
 
 def class_table(findings: Findings) -> Rows:
-    """Return a row for each class: what the student in focus and its baselines recognise, and what it gains."""
+    """Return a row for each class: what the advised model and those beside it recognise, and what the student gains."""
     model, *others = findings.in_focus
+    student = findings.focus
+    baselines = [other for other in findings.in_focus if other is not student]
     changes = findings.comparisons.by_class
-    changes = changes[changes["id"] == model.id]
+    changes = changes[changes["id"] == student.id]
     heads = [
         "class",
         "n",
-        f"{model.id}, %",
-        *(f"{short(other)}, %" for other in others),
-        f"{model.id}: right when given, %",
+        *(f"recognised by {short(m)}, %" for m in findings.in_focus),
+        f"precision of {short(model)}, %",
+        *(f"{student.id} minus {_AGAINST[other.role]}, points" for other in baselines),
     ]
-    heads += [f"against {_AGAINST[other.role]}, points" for other in others if model.role == "student"]
     rows: list[list[Cell]] = []
     for k, entry in enumerate(model.splits["test"]["by_class"]):
         low, high = entry["interval"]
@@ -255,28 +270,30 @@ def class_table(findings: Findings) -> Rows:
         row: list[Cell] = [entry["class"], f"{entry['n']:,}", (_share(entry["value"]), _ends(low, high))]
         row += [_share(other.splits["test"]["by_class"][k]["value"]) for other in others]
         row.append(_share(precision))
-        for other in others:
+        for other in baselines:
             found = changes[(changes["against"] == other.id) & (changes["class"] == entry["class"])]
             if found.empty:
+                row.append("–")
                 continue
             one = found.iloc[0]
             word = ("gains" if one["difference"] > 0 else "loses") if one["beyond_noise"] else ""
             row.append((_signed(one["difference"]), word))
         rows.append(row)
     caption = (
-        "Share of each class's test examples that is recognised, and share of the examples given this class that "
-        "belong to it. 'Gains' and 'loses' are beyond noise, over all students and classes together (McNemar's exact "
-        "test, Holm). by_class.csv has every student."
+        "Recognised: the share of the class's test examples that are given this class. Precision: the share of the "
+        "examples given this class that belong to it. Minus: the difference of the shares recognised, from the same "
+        "network trained without a teacher (NDS) or from the teacher; 'gains' and 'loses' are beyond noise, over all "
+        "students and classes together (McNemar's exact test, Holm). by_class.csv has every student."
     )
     return Rows(heads, rows, caption)
 
 
 def confusion_table(findings: Findings, attribute: str, group: str) -> Rows:
-    """Return which class the student in focus took for which, in one group; `all` for everybody."""
+    """Return which class the advised model took for which, in one group; `all` for everybody."""
     classes = findings.record.classes
     table = findings.confusion
     table = table[
-        (table["id"] == findings.focus.id) & (table["attribute"] == attribute) & (table["group"] == group)
+        (table["id"] == findings.advised.id) & (table["attribute"] == attribute) & (table["group"] == group)
     ]
     cells = {(row["class"], row["answer"]): int(row["n"]) for _, row in table.iterrows()}
     rows: list[list[Cell]] = [

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kdtune.report.export.labels import bound
 from kdtune.report.export.results.comparisons import Comparisons
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.recommendation import Recommendation, recommend
@@ -79,8 +81,8 @@ class Findings:
 
     @property
     def first_exported(self) -> str:
-        """The exported member that is shown first: the one in focus, if it has a folder."""
-        return self.focus.id if self.focus.id in self.exported else self.exported[0]
+        """The exported model that is shown first: the one that is advised, if it has a folder."""
+        return self.advised.id if self.advised.exported else self.exported[0]
 
     @property
     def most_accurate(self) -> ModelFindings:
@@ -95,10 +97,23 @@ class Findings:
         return max(named or usable or self.members, key=lambda m: m.value("accuracy"))
 
     @property
+    def advised(self) -> ModelFindings:
+        """The model that the report advises: the member in focus, or its NDS if no student is better than that."""
+        nds = self.nds_of(self.focus) if self.recommendation.kind == "none" and self.judged else None
+        return self.focus if nds is None else nds
+
+    @property
     def in_focus(self) -> tuple[ModelFindings, ...]:
-        """The member in focus, the same architecture without a teacher, and its teacher."""
-        models = (self.focus, self.nds_of(self.focus), self.teacher_of(self.focus))
-        return tuple(model for model in models if model is not None)
+        """The advised model first, then the others of these: the member in focus, its NDS, and its teacher."""
+        models = (self.advised, self.focus, self.nds_of(self.focus), self.teacher_of(self.focus))
+        return tuple(dict.fromkeys(model for model in models if model is not None))
+
+    @property
+    def judged(self) -> tuple[Objective, ...]:
+        """The objectives in which any member could be tested against its NDS."""
+        against = [v for v in self.versus if v.role == "nds"]
+        tested = {d.objective for v in against for d in v.differences if d.tested}
+        return tuple(o for o in self.objectives if o.name in tested)
 
     @property
     def n(self) -> dict[str, int]:
@@ -177,7 +192,9 @@ def conclude(
         },
         optimism=dict(zip(names, _mean((test - searched) * signs).tolist(), strict=True)),
         comparisons=comparisons,
-        recommendation=recommend(members, comparisons.with_baselines, objectives, record.constraints),
+        recommendation=recommend(
+            members, comparisons.with_baselines, objectives, record.constraints, partial(bound, record)
+        ),
         confusion=confusion,
         others=tuple(others),
         points=tuple(points),

@@ -1,6 +1,6 @@
 """Which student to ship, judged on test by rules that are the same for every run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,13 +39,17 @@ def recommend(
     versus: Sequence[Versus],
     objectives: Sequence[Objective],
     constraints: Sequence[Constraint],
+    written: Callable[[Constraint], str] = str,
 ) -> Recommendation:
     """Return which of the members to ship.
 
     Whether a member is better than its NDS is tested on test, for all members together. Among those that are, the
     choice falls on validation, as the search's own choices did, so that their test values stay what they are.
+
+    Args:
+        written: how a bound is written for readers.
     """
-    unusable = {m.id: why for m in members if (why := why_unusable(m, objectives, constraints))}
+    unusable = {m.id: why for m in members if (why := why_unusable(m, objectives, constraints, written))}
     usable = [m for m in members if m.id not in unusable]
     if not usable:
         return Recommendation("unusable", None, (), unusable)
@@ -66,7 +70,10 @@ def loses_in(versus: Versus) -> tuple[str, ...]:
 
 
 def why_unusable(
-    member: ModelFindings, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()
+    member: ModelFindings,
+    objectives: Sequence[Objective],
+    constraints: Sequence[Constraint] = (),
+    written: Callable[[Constraint], str] = str,
 ) -> str:
     """Return why nobody should be advised to ship a model; empty if nothing speaks against it.
 
@@ -78,5 +85,5 @@ def why_unusable(
             return f"{why}, on {split}"
     for constraint in constraints:
         if constraint.violation(member.value(constraint.name)) > 0:
-            return f"breaks {constraint} on test"
+            return f"breaks {written(constraint)} on test"
     return ""

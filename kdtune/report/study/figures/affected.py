@@ -33,9 +33,10 @@ def affected(study: Study, series: Series, null: Null) -> Picture:
         f"The number of classes, of {len(study.record.classes)}, that differ significantly (Welch's t-test over seeds, "
         f"level {study.spec.level:g}, null: equal {NULLS[null]}) from NDS (#SC) and from the teacher (#TC). Bars: "
         "uncorrected, split by whether that quantity is higher or lower in the student. Diamonds: after "
-        "Benjamini–Hochberg. Dashed: what identical models give on average (simulated). Dotted: NDS seeds against "
-        "other NDS seeds."
+        "Benjamini–Hochberg. Dashed: what identical models give on average (simulated)."
     )
+    if measured_floor(series.nds, null=null, level=study.spec.level) is not None:
+        caption += " Dotted: NDS seeds against other NDS seeds."
     if null == "ratio" and len(study.record.classes) < FEW_CLASSES:
         caption += f" {FEW_CLASSES_WARNING}"
     paper = published.classes_of(study.record.dataset, series.pair)

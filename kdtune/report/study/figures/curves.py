@@ -79,8 +79,8 @@ def _draw(series: Sequence[Series], panels: Sequence[Panel], scale: float, width
             )
         if panel.chance is not None and not math.isnan(panel.chance.mean):
             for level, dash, name in (
-                (panel.chance.mean, ":", "by chance, mean"),
-                (panel.chance.high, (0, (1, 4)), "by chance, 95 %"),
+                (panel.chance.mean, ":", "equal rates, mean"),
+                (panel.chance.high, (0, (1, 4)), "equal rates, 95 of 100"),
             ):
                 ax.axhline(scale * level, color=MUTED, linestyle=dash, label=name, zorder=1)
         if not math.isnan(panel.labels):
@@ -95,7 +95,7 @@ def _draw(series: Sequence[Series], panels: Sequence[Panel], scale: float, width
     handles: dict[str, Any] = {}
     for ax in axes:
         handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=6 if wide else 2)
+    figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=4 if wide else 2)
     return figure
 
 

@@ -15,11 +15,11 @@ from kdtune.report.study.tables.rendering import Table
 
 
 def gaps_table(study: Study, series: Series, attribute: str) -> Table:
-    """Return EOD and DPD over one attribute, with the values that chance or the labels alone would give."""
+    """Return EOD and DPD over one attribute, with what equal rates in all groups, or the labels alone, would give."""
     paper = {gap: published.gap_of(study.record.dataset, series.pair, attribute, gap) for gap in GAPS}
     head = ["model"]
     for gap in GAPS:
-        head += [f"{gap.upper()}, %", f"{gap.upper()} by chance, %: mean, 95 %"]
+        head += [f"{gap.upper()}, %", f"{gap.upper()} with equal rates, %: mean, 95 of 100"]
         if paper[gap] is not None:
             head.append(f"{gap.upper()}, {PUBLISHED}")
     rows = []
@@ -35,9 +35,9 @@ def gaps_table(study: Study, series: Series, attribute: str) -> Table:
         rows.append(row)
     undefined = sum(m.counts[attribute].n_undefined for m in series.nds[:1])
     caption = (
-        f"Test split, {len(study.attributes[attribute])} groups, mean ± standard deviation over seeds. By chance: what "
-        "a model with equal true and false positive rates in all groups shows at these group sizes, on average and at "
-        "most in 95 of 100 data sets. The labels themselves "
+        f"Test split, {len(study.attributes[attribute])} groups, mean ± standard deviation over seeds. With equal "
+        "rates: what a model with equal true and false positive rates in all groups shows on average, and up to which "
+        "value in 95 of 100 data sets of these group sizes. The labels themselves "
         f"differ by {share(quantities.label_gap(study, attribute))} % (the DPD of a model that is always right)."
         + (f" {undefined} rates have no examples and are left out." if undefined else "")
     )
