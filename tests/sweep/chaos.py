@@ -48,6 +48,12 @@ class Marked:
                 continue
         return [process for process in self._seen.values() if _lives(process)]
 
+    def drivers(self) -> list[psutil.Process]:
+        """Return the drivers, without their forks."""
+        found = self.named("-m kdtune.sweep")
+        pids = {process.pid for process in found}
+        return [process for process in found if _parent(process) not in pids]
+
     def named(self, word: str, *, without: str = " no such ") -> list[psutil.Process]:
         """Return those whose command line holds the one word and not the other."""
         return [p for p in self.alive() if word in (line := _command(p)) and without not in line]
@@ -114,3 +120,10 @@ def _command(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
+
+
+def _parent(process: psutil.Process) -> int:
+    try:
+        return process.ppid()
+    except psutil.Error:
+        return 0

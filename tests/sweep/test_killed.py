@@ -139,7 +139,7 @@ class Killer:
                 self.marked.kill_all()
                 return True
             case "driver":
-                found = self.marked.named("kdtune.sweep")
+                found = self.marked.drivers()
             case "raylet":
                 found = self.marked.named("raylet/raylet")
             case _:

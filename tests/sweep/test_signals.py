@@ -51,7 +51,7 @@ class Sweep:
         return sum(trial.state == "done" for trial in open_run(self.root).state().trials.values())
 
     def driver(self) -> psutil.Process:
-        [driver] = self.marked.named("-m kdtune.sweep")
+        [driver] = self.marked.drivers()
         return driver
 
     def resume_and_check(self) -> None:

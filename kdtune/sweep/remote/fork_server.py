@@ -44,6 +44,9 @@ _NO_JOB = "ffffffff"
 
 _COMMAND = ["-P", "-m", "kdtune.sweep.preload"]
 _BYTES = 1 << 20
+TITLE = "kdtune: forks workers"
+"""What `ps` shows of the server, once it can fork."""
+
 _PATIENCE = 30.0
 """Seconds for which a process that asks is waited for."""
 
@@ -176,6 +179,9 @@ def serve(control: socket.socket, import_ray: Callable[[], object]) -> None:
     os.close(log)
     os.environ.update(json.loads(environment), RAY_JOB_ID=_NO_JOB)
     import_ray()
+    from ray._raylet import setproctitle
+
+    setproctitle(TITLE)  # else it looks like the driver, whose fork it is
     gc.freeze()  # a worker's collection would copy the memory that it shares
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1 or not _ids_differ():
