@@ -200,8 +200,10 @@ def front_in_words(findings: Findings) -> str:
         bound(findings.record, c) for c in findings.record.constraints if c.name not in OF_EVERY_SEARCH
     )
     among = f" with {bounds}" if bounds else ""
-    seeds = f" and of their {findings.seeds} further seeds" if findings.seeds else ""
-    of = f"Of {done} students trained to the end{seeds}, {n} {'is' if n == 1 else 'are'}"
+    trained, whose = ("student", "its") if done == 1 else ("students", "their")
+    further = f"{findings.seeds} further seed{'' if findings.seeds == 1 else 's'}"
+    seeds = f" and of {whose} {further}" if findings.seeds else ""
+    of = f"Of {done} {trained} trained to the end{seeds}, {n} {'is' if n == 1 else 'are'}"
     examples = f"{findings.n['validation']:,} validation examples"
     if len(findings.objectives) == 1:
         return f"{of} best in {names} on {examples}."
