@@ -70,13 +70,54 @@ def pooled_unless_overfit(*, by_correlation: bool = False) -> Believe:
     return believe
 
 
+def towards_training(how: str) -> Believe:
+    """Believe values moved towards those on as many training examples, at most half of the way, if distributed alike.
+
+    Args:
+        how: what says how far. `own`: how much a student overfits; `mean`: how much all do on average, with the sign
+            of each; `square`: the mean of the squares, as kdtune has it; `moments`: the least-squares share if the
+            noise on both is independent and alike, from variances and covariance over students; `noise`: the same
+            from the noise of differences between students on validation, for which the predictions of all are needed.
+    """
+
+    def believe(deck: Deck, who: list[Who], raw: np.ndarray) -> np.ndarray:
+        fit = raw[:, 0] >= deck.bound
+        if not deck.is_alike or fit.sum() < 8:
+            return raw
+        seen = np.array([deck.counted[w] for w in who])
+        z = np.array([[_overfit(deck, w)] for w in who])
+        if how == "own":
+            return raw + 0.5 / np.maximum(1.0, z**2) * (seen - raw)
+        if how == "mean":
+            return raw + 0.5 / max(1.0, float(z[fit].mean()) ** 2) * (seen - raw)
+        if how == "square":
+            return raw + share_of_training(z[fit, 0].tolist()) * (seen - raw)
+        apart = (raw - seen)[fit].var(axis=0)
+        if how == "moments":
+            both = np.array([np.cov(raw[fit, k], seen[fit, k], ddof=0)[0, 1] for k in range(2)])
+            noise = raw[fit].var(axis=0) - both
+        else:
+            chosen = [w for w, yes in zip(who, fit, strict=True) if yes]
+            noise = _noise_of_differences(influences(deck.students, deck.rows, chosen, deck.gap))
+        return raw + np.clip(noise / np.maximum(apart, 1e-12), 0.0, 0.5) * (seen - raw)
+
+    return believe
+
+
+def _noise_of_differences(moves: np.ndarray) -> np.ndarray:
+    """Return half the mean variance of a difference between two students, by objective: [2]."""
+    grams = [moves[:, :, k] @ moves[:, :, k].T for k in range(2)]
+    return np.array([np.diag(gram).mean() - gram.mean() for gram in grams])
+
+
 def as_kdtune(deck: Deck, who: list[Who], raw: np.ndarray) -> np.ndarray:
     """Believe what `kdtune.runs.choosing` does, by its own functions."""
     fit = raw[:, 0] >= deck.bound
     if not deck.is_alike or not fit.any():
         return raw
-    share = share_of_training([_overfit(deck, w) for w, yes in zip(who, fit, strict=True) if yes])
-    return raw + share * (np.array([deck.counted[w] for w in who]) - raw)
+    known = [w for w, yes in zip(who, fit, strict=True) if yes]
+    share = share_of_training([overfit(deck.own_counts(w), deck.train_counts(w)) for w in known])
+    return raw + share * (np.array([deck.train[w] for w in who]) - raw)
 
 
 def _overfit(deck: Deck, who: Who) -> float:
@@ -187,8 +228,7 @@ def calibrated(how: str, *, both: bool = False, guarded: bool = False) -> Believ
             left = raw[fit, k] - line
             share = {"line": 0.0, "half": 0.5}.get(how, 0.0)
             if moves is not None:
-                gram = moves[:, :, k] @ moves[:, :, k].T
-                noise = float(np.diag(gram).mean() - gram.mean())  # half the mean variance of a difference
+                noise = float(_noise_of_differences(moves)[k])
                 share = max(0.0, 1 - noise / float((left**2).sum() / max(1, len(left) - x.shape[1])))
             beliefs[fit, k] = line + share * left
         return beliefs

@@ -61,8 +61,12 @@ class Deck:
         """Return a student's counts of all validation examples as one group."""
         return _overall(len(self.rows), self.values[who][0])
 
+    def train_counts(self, who: Who) -> Counts:
+        """Return the same of the training examples."""
+        return _overall(len(self.students.train_labels), self.train[who][0])
+
     def counted_counts(self, who: Who) -> Counts:
-        """Return the same of the training examples that count."""
+        """Return the same of at most as many of those as validation has."""
         return _overall(min(len(self.rows), len(self.students.train_labels)), self.counted[who][0])
 
     @property

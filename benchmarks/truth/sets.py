@@ -58,7 +58,7 @@ def truth_sets(data: Path, *, small: bool = False) -> list[TruthSet]:
     """
     found = []
     if (compas := data / "compas" / "compas.csv").exists():
-        found.append(TruthSet("COMPAS", _with_seed(_compas(compas)), 10, 120, 8, 800, folds=5, curves=True))
+        found.append(TruthSet("COMPAS", _with_seed(_compas(compas)), 6, 120, 8, 800, folds=5, curves=True))
         found.append(
             TruthSet(
                 "COMPAS, few examples", _with_seed(_few_examples(compas)), 20, 60, 1, 300, students_at_once=20
@@ -66,13 +66,13 @@ def truth_sets(data: Path, *, small: bool = False) -> list[TruthSet]:
         )
     if (adult := data / "adult" / "adult.csv").exists():
         found.append(
-            TruthSet("Adult", _with_seed(_adult(adult)), 10, 120, 8, 2600, folds=5, gap="dpd", margin=0.03)
+            TruthSet("Adult", _with_seed(_adult(adult)), 6, 120, 8, 2600, folds=5, gap="dpd", margin=0.03)
         )
         found.append(
             TruthSet("Adult, by heart", _with_seed(_by_heart(adult)), 20, 60, 1, 400, students_at_once=20)
         )
         found.append(TruthSet("Adult, 12 occupations", _with_seed(_occupation(adult)), 6, 120, 8, 1500))
-    found.append(TruthSet("digits", _with_seed(_digits()), 10, 120, 8, 400, curves=True, margin=0.3))
+    found.append(TruthSet("digits", _with_seed(_digits()), 6, 120, 8, 400, curves=True, margin=0.3))
     found.append(
         TruthSet("Trifeature", _with_seed(_trifeature()), 5, 60, 1, 800, margin=0.1, students_at_once=15)
     )

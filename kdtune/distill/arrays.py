@@ -79,15 +79,6 @@ class Arrays:
         )
 
     @property
-    def counted_training(self) -> np.ndarray:
-        """Positions of the training examples whose answers count beside validation's: at most as many as there are in
-        validation, drawn at random, always the same ones; int64 [k], ascending."""
-        n, k = len(self.train_labels), len(self.validation_labels)
-        if n <= k:
-            return np.arange(n)
-        return np.sort(np.random.default_rng(0).choice(n, k, replace=False))
-
-    @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example, as in `Dataset.input_shape`."""
         shape = tuple(self.train_inputs.shape[1:])

@@ -20,7 +20,7 @@ class EpochResult:
         validation_loss: mean cross-entropy over the validation examples.
         finite: whether all logits are.
         predictions: classes of the validation examples, int64 [m].
-        training: classes of the training examples that count, int64 [k]; None where they were not asked for.
+        training: classes of the training examples, int64 [n]; None where they were not asked for.
         logits: those of the validation examples, float32 [m, C]; None where they were not asked for.
     """
 
@@ -48,7 +48,7 @@ def results_of(
         losses: sums of the training losses of the `seen` examples, float32 [K].
         logits: on validation, float32 [K, m, C].
         labels: of the validation examples, int64 [m].
-        training: logits of the training examples that count, float32 [K, k, C].
+        training: classes of the training examples, int64 [K, n].
         keep_logits: whether the results have the validation logits.
     """
     wanted: Sequence[Tensor] = (
@@ -56,7 +56,7 @@ def results_of(
         torch.stack([functional.cross_entropy(part, labels) for part in logits]),
         torch.isfinite(logits).flatten(1).all(dim=1),
         logits.argmax(dim=2),
-        *(() if training is None else (training.argmax(dim=2),)),
+        *(() if training is None else (training,)),
         *((logits,) if keep_logits else ()),
     )
     arrived = to_host(wanted)

@@ -1,7 +1,7 @@
 """One pass of a model over inputs, and the counts that a report keeps of it."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -53,12 +53,32 @@ def predict_logits(
         rows: positions of the inputs, int64 [n]; all of them if left out.
         batch: most examples at once; default: `evaluation_batch`.
     """
-    outputs = []
-    for indices in positions(views, rows).split(batch or evaluation_batch(views)):
+    size = batch or evaluation_batch(views)
+    return torch.cat(list(_outputs(model, views, device, view, precision, positions(views, rows), size)))
+
+
+@torch.inference_mode()
+def predict_classes(
+    model: nn.Module, views: Views, device: torch.device, *, precision: str = "float32"
+) -> Tensor:
+    """Return the classes that the model gives the unchanged inputs, int64 [n]: logits are kept of one batch only."""
+    found = _outputs(model, views, device, None, precision, positions(views), evaluation_batch(views))
+    return torch.cat([logits.argmax(dim=1) for logits in found])
+
+
+def _outputs(
+    model: nn.Module,
+    views: Views,
+    device: torch.device,
+    view: int | None,
+    precision: str,
+    rows: Tensor,
+    size: int,
+) -> Iterator[Tensor]:
+    for indices in rows.split(size):
         inputs = views.plain(indices) if view is None else views.batch(view, indices)
         with autocast(device, precision):
-            outputs.append(model(inputs).float())
-    return torch.cat(outputs)
+            yield model(inputs).float()
 
 
 def positions(views: Views, rows: np.ndarray | None = None) -> Tensor:
@@ -74,10 +94,8 @@ def count_all(arrays: Arrays, predictions: np.ndarray) -> dict[str, Counts]:
 
 
 def count_training(arrays: Arrays, predictions: np.ndarray) -> dict[str, Counts]:
-    """Return the same of the training examples that count, given the predictions (int [k]) on those."""
-    rows = arrays.counted_training
-    groups = {name: codes[rows] for name, codes in arrays.train_groups.items()}
-    return _count(arrays, arrays.train_labels[rows], groups, predictions)
+    """Return the same of the training examples, given the predictions (int [n]) on those."""
+    return _count(arrays, arrays.train_labels, arrays.train_groups, predictions)
 
 
 def _count(

@@ -22,7 +22,7 @@ from kdtune.distill.checkpoint import load_checkpoint, save_checkpoint
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diverged
 from kdtune.distill.epoch_result import results_of
-from kdtune.distill.evaluate import autocast, predict_logits
+from kdtune.distill.evaluate import autocast, predict_classes, predict_logits
 from kdtune.distill.execution import StepExecution
 from kdtune.distill.extras import measure_extras, needs_logits
 from kdtune.distill.losses.criterion import Criterion
@@ -110,10 +110,9 @@ class Training:
         logits = predict_logits(self.model, data.validation, data.device, precision=job.train.precision)
         counted = None
         if epoch == job.train.epochs and job.distillation is not None:
-            rows = data.arrays.counted_training
-            counted = predict_logits(
-                self.model, data.train, data.device, precision=job.train.precision, rows=rows
-            )[None]
+            counted = predict_classes(self.model, data.train, data.device, precision=job.train.precision)[
+                None
+            ]
         keep = needs_logits(self.extras)
         labels = data.validation_labels
         [result] = results_of(loss[None], seen, logits[None], labels, counted, keep_logits=keep)

@@ -2,12 +2,11 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -77,7 +76,7 @@ class Fused(Cohort):
         losses, seen = self._train_epoch()
         logits = self._logits(self._data.validation)
         ended = self._epoch + 1 == self._protocol.train.epochs
-        counted = self._logits(self._data.train, self._data.arrays.counted_training) if ended else None
+        counted = self._classes(self._data.train) if ended else None
         results = results_of(
             losses,
             seen,
@@ -148,17 +147,23 @@ class Fused(Cohort):
         return total, seen
 
     @torch.inference_mode()
-    def _logits(self, views: Views, rows: np.ndarray | None = None) -> Tensor:
-        """Return logits of unchanged inputs, float32 [K, n, classes]: of those at `rows`, or of all."""
+    def _logits(self, views: Views) -> Tensor:
+        """Return the logits of unchanged inputs, float32 [K, n, classes]."""
+        return torch.cat(list(self._outputs(views)), dim=1)
+
+    @torch.inference_mode()
+    def _classes(self, views: Views) -> Tensor:
+        """Return the classes that unchanged inputs are given, int64 [K, n]."""
+        return torch.cat([logits.argmax(dim=2) for logits in self._outputs(views)], dim=1)
+
+    def _outputs(self, views: Views) -> Iterator[Tensor]:
         students = self._students
         students.module.eval()
         # K students need K times the memory of one for activations.
         size = max(_SMALLEST_EVALUATION, math.ceil(evaluation_batch(views) / len(students)))
-        outputs = []
-        for indices in positions(views, rows).split(size):
+        for indices in positions(views).split(size):
             with autocast(self._data.device, self._protocol.train.precision):
-                outputs.append(students(views.plain(indices)).float())
-        return torch.cat(outputs, dim=1)
+                yield students(views.plain(indices)).float()
 
     def _report(self, k: int, number: int, result: EpochResult, seconds: float) -> Report:
         job = self._students.jobs[k]

@@ -60,6 +60,22 @@ assert not os.path.exists(f"/proc/{server.pid}")
 """
 
 
+OF_A_RAYLET = """
+import os, signal, time
+import psutil
+from kdtune.sweep.remote.cluster import connected, prepare_environment
+prepare_environment()
+with connected(None):
+    import ray
+    worker = psutil.Process(ray.get(ray.remote(lambda: os.getpid()).remote()))
+    [raylet] = ray._private.worker._global_node.all_processes["raylet"]
+    raylet.process.send_signal(signal.SIGKILL)
+    raylet.process.wait()
+    worker.wait(timeout=60)
+    os._exit(0)
+"""
+
+
 def check(seen: list[tuple[Any, ...]], server: int) -> None:
     """Check that workers are forks of a server, with all in memory, and share neither numbers nor ids."""
     pids, parents, numbers, more, ids, has, jobs = zip(*seen, strict=True)
@@ -90,6 +106,13 @@ def test_a_driver_s_own_process_is_forked() -> None:
     seen, server, command = json.loads(ended.stdout)
     check(seen, server)
     assert command == "-c", "it was started with a command of its own"
+
+
+def test_a_worker_ends_with_its_raylet() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", OF_A_RAYLET], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_a_process_with_threads_is_not_forked() -> None:
