@@ -48,7 +48,7 @@ def export(options: argparse.Namespace) -> int:
     narrate(opening(findings)[0])
     students = f"{len(findings.exported)} student{'s' if len(findings.exported) > 1 else ''}"
     narrate(f"{students} in {out}, beside {listed(findings.exported_beside)}; read {out / 'report.html'}")
-    narrate(f'load one: kdtune.load_student("{out / findings.first_exported}").predict(...)')
+    narrate(f'load one: kdtune.load_student("{out / findings.to_load}").predict(...)')
     return 0
 
 

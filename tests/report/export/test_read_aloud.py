@@ -194,6 +194,17 @@ def test_a_bound_on_a_share_is_written_as_shares_are() -> None:
     assert "with accuracy ≥ 59.9\N{NO-BREAK SPACE}%" in front_in_words(read_front("compas"))
 
 
+def test_one_student_is_no_students() -> None:
+    findings = read_front("compas")
+    one = replace(findings, trials=findings.trials[findings.trials["state"] == "done"][:1], seeds=3)
+    assert front_in_words(one).startswith(
+        "Of 1 student trained to the end and of its 3 further seeds, 7 are on"
+    )
+    assert " students trained to the end and of their 1 further seed, " in front_in_words(
+        replace(findings, seeds=1)
+    )
+
+
 def test_every_cell_can_stand_alone_on_a_phone(pages: dict[str, str]) -> None:
     for written in pages.values():
         assert written.count("<td ") == written.count('role="cell" data-head="')

@@ -143,3 +143,30 @@ def test_most_accurate_is_said_of_test() -> None:
     on_validation = max(findings.members, key=lambda m: m.searched["accuracy"])
     assert on_test.id != on_validation.id, "the case is there"
     assert f"The most accurate of the 7 students there, {on_test.id}," in opening(findings)[1]
+
+
+def test_a_trade_the_other_way_round_is_named_too() -> None:
+    """Whoever would rather have the other objective must not read that no student is worth shipping."""
+    findings = read_front("adult")
+    one = findings.recommendation.student
+    assert "is better in" not in opening(findings)[0], "the case has one kind of trade"
+    other = next(m.id for m in findings.members if m.id != one)
+    resolution = findings.comparisons.resolution
+    ways = {"accuracy": True, "dpd": False}
+    against = [
+        replace(
+            v,
+            differences=tuple(
+                replace(d, low=0.01, high=0.02, better=ways[d.objective]) for d in v.differences
+            ),
+        )
+        if (v.model, v.role) == (other, "nds")
+        else v
+        for v in resolution.against
+    ]
+    both = replace(
+        findings,
+        comparisons=replace(findings.comparisons, resolution=replace(resolution, against=tuple(against))),
+        recommendation=replace(findings.recommendation, candidates=(str(one), other)),
+    )
+    assert f"{other} is better in accuracy and worse in DPD over sex. If no such trade" in opening(both)[0]

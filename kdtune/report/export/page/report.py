@@ -220,4 +220,4 @@ def _made(findings: Findings) -> list[str]:
 def _code(findings: Findings) -> str:
     if not findings.exported:
         return ""
-    return f'import kdtune\nstudent = kdtune.load_student("{findings.first_exported}")\nstudent.predict(...)'
+    return f'import kdtune\nstudent = kdtune.load_student("{findings.to_load}")\nstudent.predict(...)'

@@ -49,8 +49,8 @@ def _answer(findings: Findings) -> str:
         return (
             f"No student is better than {NDS} without being worse in something else. Ship {found.student} if "
             f"{listed(gain)} matters more to you than {listed(loss)}: compared with that network on the same {n:,} "
-            f"test examples, {_differences(findings, versus)}. Otherwise these results give no reason to ship a "
-            "distilled student instead of that network."
+            f"test examples, {_differences(findings, versus)}.{_other_trades(findings, versus)} If no such trade "
+            "is worth it to you, these results give no reason to ship a distilled student instead of that network."
         )
     if found.kind == "none":
         if not findings.judged:
@@ -71,6 +71,23 @@ def _answer(findings: Findings) -> str:
         )
     why = "; ".join(f"{name} {reason}" for name, reason in found.unusable.items())
     return f"No student on the front can be recommended: {why}."
+
+
+def _other_trades(findings: Findings, chosen: Versus) -> str:
+    """Name the students that are better and worse than their NDS in other objectives than the chosen one."""
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for name in findings.recommendation.candidates:
+        versus = findings.against("nds", name)
+        if versus is not None:
+            groups.setdefault((versus.beats_in, loses_in(versus)), []).append(name)
+    groups.pop((chosen.beats_in, loses_in(chosen)), None)
+    lines = []
+    for ways, names in groups.items():
+        gain, loss = (listed(_name(findings, o) for o in which) for which in ways)
+        lines.append(
+            f" {listed(names)} {'is' if len(names) == 1 else 'are'} better in {gain} and worse in {loss}."
+        )
+    return "".join(lines)
 
 
 def _nobody(findings: Findings) -> str:
@@ -200,8 +217,10 @@ def front_in_words(findings: Findings) -> str:
         bound(findings.record, c) for c in findings.record.constraints if c.name not in OF_EVERY_SEARCH
     )
     among = f" with {bounds}" if bounds else ""
-    seeds = f" and of their {findings.seeds} further seeds" if findings.seeds else ""
-    of = f"Of {done} students trained to the end{seeds}, {n} {'is' if n == 1 else 'are'}"
+    trained, whose = ("student", "its") if done == 1 else ("students", "their")
+    further = f"{findings.seeds} further seed{'' if findings.seeds == 1 else 's'}"
+    seeds = f" and of {whose} {further}" if findings.seeds else ""
+    of = f"Of {done} {trained} trained to the end{seeds}, {n} {'is' if n == 1 else 'are'}"
     examples = f"{findings.n['validation']:,} validation examples"
     if len(findings.objectives) == 1:
         return f"{of} best in {names} on {examples}."

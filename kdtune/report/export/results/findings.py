@@ -81,8 +81,13 @@ class Findings:
 
     @property
     def first_exported(self) -> str:
-        """The exported model that is shown first: the one that is advised, if it has a folder."""
-        return self.advised.id if self.advised.exported else self.exported[0]
+        """The exported member that is shown first: the one in focus, if it has a folder."""
+        return self.focus.id if self.focus.id in self.exported else self.exported[0]
+
+    @property
+    def to_load(self) -> str:
+        """The model that the lines show which load one: the advised one, if it has a folder."""
+        return self.advised.id if self.advised.exported else self.first_exported
 
     @property
     def most_accurate(self) -> ModelFindings:
