@@ -179,9 +179,10 @@ def serve(control: socket.socket, import_ray: Callable[[], object]) -> None:
     os.close(log)
     os.environ.update(json.loads(environment), RAY_JOB_ID=_NO_JOB)
     import_ray()
-    from ray._raylet import setproctitle
+    from ray import _raylet
 
-    setproctitle(TITLE)  # else it looks like the driver, whose fork it is
+    core: Any = _raylet  # which does not say what it has
+    core.setproctitle(TITLE)  # else it looks like the driver, whose fork it is
     gc.freeze()  # a worker's collection would copy the memory that it shares
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1 or not _ids_differ():
