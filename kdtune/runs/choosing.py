@@ -4,7 +4,7 @@ A front of values on validation alone is to a good part a front of luck, the mor
 student answers on the examples that it was trained on is no estimate of what it will do, but it has other luck. So the
 two are averaged, with two cautions. Training examples don't count where classes and groups are distributed otherwise
 than in validation. And the more the students of a sweep overfit, the less their training examples count. Of the rules
-that were tried, this one gains most on test without being worse anywhere: see "Whether a front holds" in
+that were tried, this one gains most on test without being worse on any set: see "Whether a front holds" in
 `benchmarks/RESULTS.md`.
 """
 
