@@ -278,7 +278,7 @@ def resolve(members: Sequence[Compared], baselines: Mapping[str, Compared], comp
         untested=tuple(
             o.name for o in comparer.objectives if _test_of(o) is None and o.measure.name not in EXACT
         ),
-        needed=_needed(against, len(comparer.examples.labels)),
+        needed=None if len(steps) > 1 else _needed(against, len(comparer.examples.labels)),
     )
 
 

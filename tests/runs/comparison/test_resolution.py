@@ -8,6 +8,7 @@ import pytest
 from kdtune.fairness import count, mean_class_bias
 from kdtune.runs.comparison import resolution
 from kdtune.runs.comparison.resolution import Compared, Comparer, Resolution, resolve, rounded_up
+from kdtune.runs.comparison.verdict import conclusion
 from kdtune.runs.measures.objectives import Objective, References, front_mask
 from kdtune.runs.predictions import Validation
 
@@ -103,6 +104,17 @@ def test_a_front_that_resolves_nothing_says_how_many_examples_would() -> None:
     assert len(found.steps) == 1
     assert found.needed is not None
     assert found.needed > 400
+
+
+def test_a_front_of_several_steps_resolves_something_even_if_no_neighbours_differ() -> None:
+    sweep = with_baselines(9, 0, [0.61, 0.7])  # in the middle of the front
+    for k in range(8):
+        sweep.add(f"t{k:04d}", [0.62 - 0.003 * k, 0.78 - 0.016 * k])
+    found = sweep.resolve()
+    assert len(found.steps) > 1
+    assert not any(versus.differs for versus in found.against)
+    assert found.needed is None
+    assert conclusion(found, ["accuracy", "eod"]).endswith(f"make {len(found.steps)} steps.")
 
 
 def test_the_examples_that_are_called_for_do_resolve() -> None:
