@@ -30,7 +30,7 @@ from tests.sweep.chaos import Marked, cli, kill, wait_for
 KILLS = 20
 KINDS = {"worker": 4, "driver": 1, "raylet": 1, "everything": 1}
 """What is killed, and its relative frequency: a worker dies more often than a machine."""
-TRIALS, EPOCHS = 96, 6
+TRIALS, EPOCHS = 160, 6
 SPACE: dict[str, Any] = {
     **SMALL_SPACE,
     "dataset": {**SMALL_SPACE["dataset"], "n_train": 1200},
