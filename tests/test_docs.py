@@ -30,8 +30,6 @@ def test_block(number: int) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "models.md",
-        "data.md",
         "students.md",
         pytest.param("trackers.md", marks=pytest.mark.slow),
         pytest.param("tutorial.md", marks=pytest.mark.slow),

@@ -151,8 +151,11 @@ def test_what_is_logged_is_not_logged_again(run: Run, name: str) -> None:
 
 
 def everything(folder: Path) -> set[tuple[str, int]]:
-    """Return the files of all trackers with their sizes, without the memory of what was logged, and databases' own."""
-    kept = (".json", ".lock", "-wal", "-shm", "-journal")
+    """Return the files of all trackers with their sizes, without the memory of what was logged, and databases' own.
+
+    Nor with wandb's log of itself, to which its own process may still write when it has been told to finish.
+    """
+    kept = (".json", ".lock", "-wal", "-shm", "-journal", "debug-core.log")
     return {
         (str(path), path.stat().st_size)
         for path in folder.rglob("*")
