@@ -75,17 +75,18 @@ def cores() -> int:
 def _watched(mark: str) -> Iterator[dict[int, tuple[str, float]]]:
     """Sample, ten times a second, the kind of each process with the mark and the seconds it has used so far.
 
-    What the system adds up for a parent is not enough, because Ray's raylet does not wait for its workers.
+    What the system adds up for a parent is not enough, because Ray's raylet does not wait for its workers. Forks that
+    give themselves a name have no mark any more: they are known by their parents.
     """
     used: dict[int, tuple[str, float]] = {}
     strangers = set(psutil.pids())
     ended = threading.Event()
 
     def look() -> None:
-        for pid in set(psutil.pids()) - strangers:
+        for pid in sorted(set(psutil.pids()) - strangers):
             with contextlib.suppress(psutil.Error, OSError):
                 process = psutil.Process(pid)
-                if pid not in used and process.environ().get(_MARK) != mark:
+                if not (pid in used or process.ppid() in used or process.environ().get(_MARK) == mark):
                     continue
                 times = process.cpu_times()
                 kind = _kind(process) or used.get(pid, ("", 0.0))[0]  # a process that is ending has no name
