@@ -80,6 +80,9 @@ def test_what_can_t_be_mended_is_not_tried_again(monkeypatch: pytest.MonkeyPatch
     assert not local_ray._may_pass(ValueError("too long"))
     said: list[str] = []
     monkeypatch.setattr(ray, "shutdown", lambda: None)  # it would end the Ray of the other tests
+    monkeypatch.setattr(
+        local_ray, "_servers", []
+    )  # a failed start ends them, and that Ray forks its workers from one
     monkeypatch.setattr(local_ray, "PATIENCE", 5.0)
     monkeypatch.setattr(local_ray, "_PAUSES", (0.0, 10.0))
     monkeypatch.setattr(local_ray, "choose_folder", lambda say: 1 / 0)
