@@ -10,7 +10,6 @@ import argparse
 import importlib.util
 import json
 import multiprocessing
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -135,4 +134,4 @@ def _trial(task: dict[str, Any], config: dict[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -298,9 +298,9 @@ def may_come_onto_the_front(
 ) -> np.ndarray:
     """Return which models are on the front, on that of validation alone, or may be so later, bool [n]."""
     values = possible_values(models, [objective.name for objective in objectives])
-    kept = front_mask(values, [*objectives, *objectives], feasible)
     # Equals stay on a front together.
-    return kept | front_mask(values[:, : len(objectives)], objectives, feasible)
+    raw = front_mask(values[:, : len(objectives)], objectives, feasible)
+    return np.logical_or(raw, front_mask(values, [*objectives, *objectives], feasible))
 
 
 def is_feasible(model: ModelState, constraints: Sequence[Constraint]) -> bool:
