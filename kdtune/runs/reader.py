@@ -298,9 +298,9 @@ def may_come_onto_the_front(
 ) -> np.ndarray:
     """Return which models are on the front, on that of validation alone, or may be so later, bool [n]."""
     values = possible_values(models, [objective.name for objective in objectives])
-    # Equals stay on a front together.
-    raw = front_mask(values[:, : len(objectives)], objectives, feasible)
-    return np.logical_or(raw, front_mask(values, [*objectives, *objectives], feasible))
+    kept = front_mask(values, [*objectives, *objectives], feasible)
+    kept |= front_mask(values[:, : len(objectives)], objectives, feasible)  # equals stay on a front together
+    return kept
 
 
 def is_feasible(model: ModelState, constraints: Sequence[Constraint]) -> bool:
