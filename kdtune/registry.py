@@ -62,6 +62,6 @@ class Registry(Generic[T]):
 
 
 @lru_cache
-def _installed(group: str, path: tuple[str, ...]) -> EntryPoints:
+def _installed(group: str, _path: tuple[str, ...]) -> EntryPoints:
     """Return the entry points on the search path; kept, because each time the metadata of all packages are read."""
     return entry_points(group=group)
