@@ -25,7 +25,15 @@ counts each process's private memory, shared memory and mapped files). `object s
 together, each page counted once, as a multiple of the training and validation images: one copy serves all workers of
 a machine. `own`: private memory of a process; for several workers, the largest. With augmentation by crop and mirror,
 a worker on a CPU has a copy of its own, padded and mirrored. Streamed images stay in a file that is mapped: the
-system reads them when needed, and drops them when memory is short."""
+system reads them when needed, and drops them when memory is short. In brackets: what this command found on
+2026-11-25."""
+BEFORE = {
+    ("in memory", 1): (1172, 1201, 517),
+    ("in memory", 2): (1121, 1151, 439),
+    ("in memory, augmented", 2): (1108, 1626, 1119),
+    ("streamed", 2): (452, 402, 489),
+}
+"""What driver, teachers and worker had of their own on 2026-11-25, in MiB."""
 
 
 @dataclass
@@ -85,7 +93,13 @@ def report(found: Sequence[Mapping[str, Any]]) -> str:
             str(f["workers"]),
             _mib(f["data"]),
             f"{_mib(f['store'])} ({f['store'] / f['data']:.1f} ×)",
-            *(_mib(f[kind]) for kind in ("driver", "teacher", "worker", "mapped")),
+            *(
+                f"{_mib(f[kind])} ({was:,})"
+                for kind, was in zip(
+                    ("driver", "teacher", "worker"), BEFORE[f["kept"], f["workers"]], strict=True
+                )
+            ),
+            _mib(f["mapped"]),
         ]
         for f in found
     ]

@@ -51,7 +51,14 @@ def run(command: Sequence[str], log: Path, **environment: str) -> Cost:
                 command,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "RAY_worker_niceness": "0", **environment, _MARK: mark},
+                # Under `uv run`, Ray would have uv build an environment for each worker of the sweep by hand.
+                env={
+                    **os.environ,
+                    "RAY_worker_niceness": "0",
+                    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+                    **environment,
+                    _MARK: mark,
+                },
             )
             code = child.wait()
             wall = time.perf_counter() - started

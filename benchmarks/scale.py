@@ -35,7 +35,21 @@ Nothing is trained: kdtune's own trial manager, Optuna study, halving and run di
 trials, and simulated workers run twenty more trials (or two per worker). `propose` is a median, `report` a mean that
 includes the end of a trial. `take up` reads the whole run, as `--resume` does; `memory` is what this and the trials
 after it took. `trials a second`: the most trials, of eight epochs each, that the driver can give to its workers. TPE
-looks at the best trials and at the latest 900, whatever their number."""
+looks at the best trials and at the latest 900, whatever their number. In brackets: what this command found on
+2026-11-25."""
+BEFORE = {
+    (10, 2, "tpe"): (0.0, 5.8, 0.8, 82.1),
+    (100, 2, "tpe"): (0.0, 7.6, 1.1, 61.4),
+    (1_000, 2, "tpe"): (0.3, 16.5, 1.2, 38.6),
+    (10_000, 2, "tpe"): (1.4, 115.1, 8.6, 5.4),
+    (100_000, 2, "tpe"): (14.8, 1361.7, 30.5, 0.6),
+    (1_000, 1, "tpe"): (0.3, 16.6, 1.2, 38.6),
+    (1_000, 100, "tpe"): (0.3, 17.6, 1.4, 34.7),
+    (1_000, 1_000, "tpe"): (0.4, 26.3, 1.8, 24.8),
+    (10_000, 2, "random"): (1.3, 7.0, 8.6, 13.1),
+    (10_000, 2, "nsgaii"): (1.3, 25.3, 8.5, 10.7),
+}
+"""By trials, workers and sampler: seconds to take up, ms of a proposal and of a report, trials a second."""
 CELLS = [
     *((n, 2, "tpe") for n in (10, 100, 1_000, 10_000, 100_000)),
     *((1_000, w, "tpe") for w in (1, 100, 1_000)),
@@ -243,18 +257,18 @@ def report(found: Sequence[Mapping[str, Any]]) -> str:
             why = f"cut after {c['cut']:.0f} s" if "cut" in c else c["broken"]
             rows.append([*row, why, *[""] * 7])
             continue
+        took = (c["open"], 1e3 * c["propose"], 1e3 * c["report"], 1 / (c["propose"] + EPOCHS * c["report"]))
+        was = BEFORE[c["trials"], c["workers"], c["sampler"]]
         rows.append(
             [
-                *row, f"{c['open']:.1f} s",
-                *(f"{1e3 * c[kind]:.1f}" for kind in ("propose", "report")),
-                f"{1 / (c['propose'] + EPOCHS * c['report']):.1f}",
+                *row, *(f"{now:.1f} ({then:.1f})" for now, then in zip(took, was, strict=True)),
                 f"{c['memory'] / 2**20:.0f}", f"{c['events'] / 1024:.1f}", f"{c['journal'] / 1024:.1f}",
                 f"{c['folders'] / 1024:.1f}",
             ]
         )  # fmt: skip
     head = [
-        "trials before", "workers", "sampler", "take up", "propose, ms", "report, ms", "trials a second", "memory, MB",
-        "events, kB a trial", "journal, kB a trial", "folder, kB a trial",
+        "trials before", "workers", "sampler", "take up, s", "propose, ms", "report, ms", "trials a second",
+        "memory, MB", "events, kB a trial", "journal, kB a trial", "folder, kB a trial",
     ]  # fmt: skip
     return table(head, rows)
 

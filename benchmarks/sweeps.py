@@ -1,10 +1,13 @@
 """Whole sweeps, including start-up: kdtune against what one would write by hand, on the same configurations."""
 
+import datetime
 import json
 import math
+import os
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,13 +16,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from benchmarks import peers
 from benchmarks.floor import step_seconds
 from benchmarks.processes import Cost, cores, run
 from benchmarks.tables import table
 from benchmarks.workloads import Workload, workloads
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run, open_run
-from kdtune.space.reading import Resources
 
 TEXT = """\
 By hand: Ray Tune's own pattern (`by_hand.py`): a function trainable in a fresh actor for each trial, a DataLoader
@@ -28,13 +31,17 @@ Tune's defaults. kdtune: `kdtune search` from the command line. Both sides start
 configurations, data, epochs and cores, in turns, and are timed from the start of the command to its end. Teachers are
 trained before, and count for neither side. `processor` compares the processor time of all processes, which says less
 about the wait but is less disturbed by other work on the machine; if the load average was well above the number of
-cores, the wall-clock says little. n: runs of kdtune / by hand; medians.
+cores, the wall-clock says little. n: runs of kdtune / by hand; medians. `was` is what this command found on 2026-11-25.
 
-The second table shows the last epoch's mean over the configurations, and kdtune minus by hand, in standard errors (SE)
+The second table shows what else runs the same trials on one machine, trained as by hand (`peers.py`): Optuna alone, as
+many processes as cores with one study; and Syne Tune's local backend, a process for each trial. Each ran once for each
+n of its row.
+
+The next table shows the last epoch's mean over the configurations, and kdtune minus by hand, in standard errors (SE)
 of the paired differences; if the section on streams has the workload, the standard deviation over streams of batches
-is added (see there). The third divides kdtune's wall-clock: before the first trial, in epochs (including evaluation
+is added (see there). The next one divides kdtune's wall-clock: before the first trial, in epochs (including evaluation
 and checkpoint), between them, after the last; `floor` is the students' steps alone, on tensors in memory, on all
-cores. The fourth divides kdtune's processor time by what its processes do; each process that trains or runs teachers
+cores. The last one divides kdtune's processor time by what its processes do; each process that trains or runs teachers
 imports torch, which takes seconds."""
 PROCESSES = {
     "students": ("ray::CohortTrial", "ray::Resource"),
@@ -48,66 +55,99 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "fused": {"resources": {"cohort": 8}},
 }
 """Ways in which kdtune can train the students, one by one or eight as one, and what each adds to the space."""
-if "cohort" not in Resources.model_fields:
-    VARIANTS = {"solo": {}}
+BEFORE = {
+    ("R20→LeNet-5, Trifeature", "solo"): 12.4,
+    ("R20→LeNet-5, Trifeature", "fused"): 13.7,
+    ("R20→8×8 CNN, digits", "solo"): 12.2,
+    ("R20→8×8 CNN, digits", "fused"): 13.3,
+    ("MLP-256-128→MLP-16, Adult", "solo"): 10.5,
+    ("MLP-256-128→MLP-16, Adult", "fused"): 11.0,
+    ("R56→LeNet-5, CIFAR-10", "solo"): 14.7,
+    ("R56→LeNet-5, CIFAR-10", "fused"): 17.7,
+    ("R56→R20, CIFAR-10", "solo"): 4.4,
+}
+"""How many times faster than by hand (wall-clock) each sweep was on 2026-11-25."""
 
 
 def measure(
-    data: Path, names: Sequence[str] = (), *, small: bool = False, repeats: int = 3
+    data: Path, names: Sequence[str] = (), *, small: bool = False, repeats: int = 3, others: int = 1
 ) -> Iterator[dict[str, Any]]:
     """Run workloads by hand and by kdtune, interleaved, and yield what each took, as JSON.
 
     Args:
         small: smaller workloads (see `workloads`).
         repeats: runs of each of kdtune's sweeps.
+        others: runs of each sweep by hand, and of the peers where the workload has them.
         names: how the names of the workloads to run begin; all if there are none.
     """
     with tempfile.TemporaryDirectory(prefix="kdtune-sweeps-") as folder:
         for k, workload in enumerate(workloads(data, Path(folder), small=small)):
             if not names or workload.name.startswith(tuple(names)):
-                yield _measure(workload, Path(folder) / str(k), repeats)
+                yield _measure(workload, Path(folder) / str(k), repeats, others)
 
 
-def _measure(workload: Workload, folder: Path, repeats: int) -> dict[str, Any]:
+def _measure(workload: Workload, folder: Path, repeats: int, others: int) -> dict[str, Any]:
     folder.mkdir(parents=True)
+    began, load = time.time(), os.getloadavg()[0]
     print(f"  {workload.name}", file=sys.stderr, flush=True)
     # Baselines are trained now, and counted for neither side.
     prepared, _ = search(workload, folder, "prepare", {}, trials=1)
-    rounds = max(repeats, workload.repeats)
+    ways = {"by hand": ["benchmarks.by_hand"]} if workload.by_hand else {}
+    repeats = repeats if workload.by_hand else 1
+    if workload.peers:
+        ways |= {name: ["benchmarks.peers", name] for name in peers.installed()}
     costs: dict[str, list[Cost]] = {}
     parts: dict[str, list[dict[str, float]]] = {}
     runs: dict[str, Run] = {}
     rows: list[dict[str, float]] = []
-    for k in range(rounds):
-        for variant, changes in VARIANTS.items():
+    for k in range(max(repeats, others)):
+        for variant, changes in VARIANTS.items() if k < repeats else ():
             if variant == "fused" and workload.goal[1] is None:
                 continue
             runs[variant], cost = search(workload, folder, f"{variant}-{k}", changes)
             costs.setdefault(variant, []).append(cost)
             parts.setdefault(variant, []).append(_parts(runs[variant], cost))
-        if k < workload.repeats:
-            task = _task(workload, folder, prepared, _configs(next(iter(runs.values()))))
-            cost = run(
-                [sys.executable, "-m", "benchmarks.by_hand", str(task), str(folder / "by-hand.json")],
-                folder / "by-hand.log",
-            )
-            costs.setdefault("by hand", []).append(cost)
-            rows = json.loads((folder / "by-hand.json").read_text())
-            if any(row["accuracy"] is None for row in rows):
-                raise RuntimeError(f"trials by hand failed: {(folder / 'by-hand.log').read_text()[-3000:]}")
+        task = _task(workload, folder, prepared, _configs(next(iter(runs.values()))))
+        for way, module in ways.items() if k < others else ():
+            found, cost = _other_way(module, task)
+            costs.setdefault(way, []).append(cost)
+            if way == "by hand":
+                rows = found
     floor = step_seconds(prepared)
     steps = _steps(prepared) * workload.space["budget"]["trials"]
     return {
         "name": workload.name,
+        "began": began,
+        "load": load,
         "size": workload.size,
         "images": _examples(prepared),
         "goal": workload.goal,
         "costs": {name: [asdict(cost) for cost in found] for name, found in costs.items()},
         "parts": parts,
         "floor": floor * steps / cores(),
-        "agreement": {variant: agreement(_metrics(r), rows) for variant, r in runs.items()},
+        "agreement": {variant: agreement(_metrics(r), rows) for variant, r in runs.items()} if rows else {},
         "speeds": prepared.record.machine["speeds"],
     }
+
+
+def _other_way(module: Sequence[str], task: Path) -> tuple[list[dict[str, float]], Cost]:
+    """Run the trials of a task by another program; return the last metrics of each trial, and what it took.
+
+    Raises:
+        RuntimeError: a trial failed.
+    """
+    result, log = task.with_name("found.json"), task.with_name("found.log")
+    cost = run(
+        [sys.executable, "-m", *module, str(task), str(result)],
+        log,
+        PYTHONPATH=str(Path(__file__).parents[1]),
+        SYNETUNE_FOLDER=str(task.with_name("syne-tune")),
+    )
+    rows: list[dict[str, float]] = json.loads(result.read_text())
+    asked = len(json.loads(task.read_text())["configs"])
+    if len(rows) != asked or any(row["accuracy"] is None for row in rows):
+        raise RuntimeError(f"trials failed ({' '.join(module)}): {log.read_text()[-3000:]}")
+    return rows, cost
 
 
 def search(
@@ -233,48 +273,98 @@ def report(found: Sequence[Mapping[str, Any]], streams: Mapping[str, Mapping[str
     Args:
         streams: workload -> metric -> standard deviation of a sweep's mean over streams of batches.
     """
-    speed, agree, rest, spent = [], [], [], []
-    for w in found:
-        by_hand = _medians(w["costs"]["by hand"])
-        for position, variant in enumerate(v for v in w["costs"] if v != "by hand"):
-            own = _medians(w["costs"][variant])
-            goal = w["goal"][min(position, 1)]
-            speed.append(
-                [
-                    w["name"], w["size"], f"{w['images']:,}", variant, f"{by_hand['wall'] / own['wall']:.1f} ×",
-                    f"{by_hand['cpu'] / own['cpu']:.1f} ×", "–" if goal is None else f"{goal:g} ×",
-                    f"{len(w['costs'][variant])} / {len(w['costs']['by hand'])}",
-                ]
-            )  # fmt: skip
-            a = w["agreement"][variant]
-            agree.append(
-                [w["name"], variant, str(a["accuracy"]["n"])]
-                + [_difference(a[m], streams.get(w["name"], {}).get(m)) for m in ("accuracy", "eod")]
-            )
-            spent.append([w["name"], variant, *(f"{100 * s:.0f} %" for s in _spent(w["costs"][variant]))])
-            parts = {
-                name: statistics.median(p[name] for p in w["parts"][variant]) / own["wall"]
-                for name in ("start", "epochs", "between", "end")
-            }
-            rest.append(
-                [w["name"], variant, f"{own['wall'] / w['floor']:.2f}"]
-                + [f"{100 * share:.0f} %" for share in parts.values()]
-                + [f"{parts['epochs'] * own['wall'] / w['floor']:.2f}"]
-            )
+    each = [(w, variant) for w in found for variant in w["costs"] if variant in VARIANTS]
+    compared = [(w, variant) for w, variant in each if "by hand" in w["costs"]]
     return "\n".join(
         [
             table(
-                ["workload", "trials × epochs", "examples", "kdtune", "faster, wall", "faster, processor", "goal", "n"],
-                speed,
+                [
+                    "workload", "trials × epochs", "examples", "kdtune", "was", "faster, wall", "faster, processor",
+                    "goal", "n", "measured, UTC; load before",
+                ],
+                [_against_by_hand(w, variant) for w, variant in compared],
             ),
-            table(["workload", "kdtune", "configurations", "accuracy", "EOD"], agree),
+            table(
+                ["workload", "kdtune", "than", "faster, wall", "faster, processor", "n"],
+                [
+                    [w["name"], variant, peer, *_faster(w["costs"], variant, peer)]
+                    for w, variant in compared for peer in peers.NAMES if peer in w["costs"]
+                ],
+            ),
+            table(
+                ["workload", "kdtune", "configurations", "accuracy", "EOD"],
+                [_agreement_row(w, variant, streams.get(w["name"], {})) for w, variant in compared],
+            ),
             table(
                 ["workload", "kdtune", "whole / floor", "start", "epochs", "between", "end", "epochs / floor"],
-                rest,
+                [_divided(w, variant) for w, variant in each],
             ),
-            table(["workload", "kdtune", *PROCESSES, "Ray"], spent),
+            table(
+                ["workload", "kdtune", *PROCESSES, "Ray"],
+                [
+                    [w["name"], variant, *(f"{100 * share:.0f} %" for share in _spent(w["costs"][variant]))]
+                    for w, variant in each
+                ],
+            ),
         ]
     )  # fmt: skip
+
+
+def _against_by_hand(w: Mapping[str, Any], variant: str) -> list[str]:
+    """Return a row of the first table."""
+    goal, was = w["goal"][variant == "fused"], BEFORE.get((w["name"], variant))
+    wall, cpu, n = _faster(w["costs"], variant, "by hand")
+    began = datetime.datetime.fromtimestamp(w["began"], datetime.UTC)
+    return [
+        w["name"],
+        w["size"],
+        f"{w['images']:,}",
+        variant,
+        "–" if was is None else f"{was:.1f} ×",
+        wall,
+        cpu,
+        "–" if goal is None else f"{goal:g} ×",
+        n,
+        f"{began:%Y-%m-%d %H:%M}; {w['load']:.1f}",
+    ]
+
+
+def _faster(costs: Mapping[str, Sequence[Mapping[str, float]]], variant: str, other: str) -> list[str]:
+    """Return how many times faster kdtune is, by wall-clock and by processor time, and the runs of both sides.
+
+    Where both sides ran several times, the ratio of the closest runs and that of the furthest are in brackets.
+    """
+    texts = []
+    for of in ("wall", "cpu"):
+        ours, theirs = ([cost[of] for cost in costs[name]] for name in (variant, other))
+        text = f"{statistics.median(theirs) / statistics.median(ours):.1f} ×"
+        if min(len(ours), len(theirs)) > 1:
+            text += f" [{min(theirs) / max(ours):.1f}, {max(theirs) / min(ours):.1f}]"
+        texts.append(text)
+    return [*texts, f"{len(costs[variant])} / {len(costs[other])}"]
+
+
+def _agreement_row(w: Mapping[str, Any], variant: str, streams: Mapping[str, float]) -> list[str]:
+    found = w["agreement"][variant]
+    return [w["name"], variant, str(found["accuracy"]["n"])] + [
+        _difference(found[metric], streams.get(metric)) for metric in ("accuracy", "eod")
+    ]
+
+
+def _divided(w: Mapping[str, Any], variant: str) -> list[str]:
+    """Return a row of the table that divides the wall-clock."""
+    wall = statistics.median(cost["wall"] for cost in w["costs"][variant])
+    parts = {
+        name: statistics.median(p[name] for p in w["parts"][variant]) / wall
+        for name in ("start", "epochs", "between", "end")
+    }
+    return [
+        w["name"],
+        variant,
+        f"{wall / w['floor']:.2f}",
+        *(f"{100 * share:.0f} %" for share in parts.values()),
+        f"{parts['epochs'] * wall / w['floor']:.2f}",
+    ]
 
 
 def _difference(found: Mapping[str, float], stream: float | None) -> str:
@@ -294,7 +384,3 @@ def _spent(costs: Sequence[Mapping[str, Any]]) -> list[float]:
             kind = next((k for k, signs in PROCESSES.items() if any(s in name for s in signs)), "Ray")
             totals[kind] += seconds
     return [seconds / sum(totals.values()) for seconds in totals.values()]
-
-
-def _medians(costs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: statistics.median(cost[name] for cost in costs) for name in ("wall", "cpu")}

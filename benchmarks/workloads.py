@@ -14,13 +14,15 @@ class Workload:
 
     Attributes:
         goal: how many times faster than by hand it should be: solo, fused; None if there is no goal.
-        repeats: runs of the sweep by hand; kdtune's are repeated three times.
+        peers: whether the other programs run it, too: each takes as long as by hand.
+        by_hand: whether it is compared with by hand; a long sweep is compared with its floor alone.
     """
 
     name: str
     space: dict[str, Any]
-    goal: tuple[float, float | None]
-    repeats: int = 1
+    goal: tuple[float | None, float | None]
+    peers: bool = False
+    by_hand: bool = True
 
     @property
     def size(self) -> str:
@@ -46,12 +48,12 @@ def workloads(data: Path, folder: Path, *, small: bool = False) -> list[Workload
                 "name": "trifeature", "label": "shape", "sensitive": "color", "shapes": 4, "colors": ["red", "blue"],
                 "pixel_noise": {"red": 0.2, "blue": 0.6}, "n_train": n, "n_validation": 1000, "n_test": 40,
             },
-            "resnet20->lenet5", (few, 2) if small else (40, 2), (8, 12), ADAMW,
+            "resnet20->lenet5", (few, 2) if small else (40, 2), (12, 12), ADAMW,
             {"low": 1e-3, "high": 1e-2, "log": True},
         ),
         _workload(
             "R20→8×8 CNN, digits", {"name": "bench-digits"}, "resnet20->cnn8",
-            (few, 4) if small else (48, 8), (10, 20), SGD, rates
+            (few, 4) if small else (48, 8), (None, 20), SGD, rates, peers=True
         ),
     ]  # fmt: skip
     if (data / "adult" / "adult.csv").exists():
@@ -62,7 +64,8 @@ def workloads(data: Path, folder: Path, *, small: bool = False) -> list[Workload
                     "name": "table", "path": str((data / "adult" / "adult.csv").resolve()), "label": "income",
                     "positive": ">50K", "drop": ["fnlwgt", "education"], "sensitive": ["sex"],
                 },
-                "mlp-256-128->mlp-16", (few, 1) if small else (40, 2), (10, 20), SGD, rates, batch_size=128,
+                "mlp-256-128->mlp-16", (few, 1) if small else (40, 2), (None, 20), SGD, rates,
+                batch_size=128, peers=True,
             )
         )  # fmt: skip
     if (cifar := data / "cifar10").is_dir():
@@ -82,8 +85,12 @@ def workloads(data: Path, folder: Path, *, small: bool = False) -> list[Workload
                 SGD,
                 rates,
             ),
-            _workload("R56→R20, CIFAR-10", images, "resnet56->resnet20", (few, 1), (3.5, None), SGD, rates),
-        ]
+            _workload(
+                "Long: R56→R20, CIFAR-10", images, "resnet56->resnet20", (few, 1) if small else (16, 8), (None, None),
+                SGD, rates, by_hand=False,
+            ),
+            _workload("R56→R20, CIFAR-10", images, "resnet56->resnet20", (few, 1), (4.5, None), SGD, rates),
+        ]  # fmt: skip
     return found
 
 
@@ -92,10 +99,13 @@ def _workload(
     dataset: dict[str, Any],
     pair: str,
     size: tuple[int, int],
-    goal: tuple[float, float | None],
+    goal: tuple[float | None, float | None],
     protocol: dict[str, Any],
     lr: dict[str, Any],
     batch_size: int = 64,
+    *,
+    peers: bool = False,
+    by_hand: bool = True,
 ) -> Workload:
     trials, epochs = size
     return Workload(
@@ -117,4 +127,6 @@ def _workload(
             "early_stopping": {"method": "none"},
         },
         goal,
+        peers,
+        by_hand,
     )

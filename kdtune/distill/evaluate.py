@@ -1,7 +1,7 @@
 """One pass of a model over inputs, and the counts that a report keeps of it."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -53,8 +53,8 @@ def predict_logits(
         rows: positions of the inputs, int64 [n]; all of them if left out.
         batch: most examples at once; default: `evaluation_batch`.
     """
-    size = batch or evaluation_batch(views)
-    return torch.cat(list(_outputs(model, views, device, view, precision, positions(views, rows), size)))
+    found = outputs(model, views, device, view=view, precision=precision, rows=rows, batch=batch)
+    return torch.cat(list(found))
 
 
 @torch.inference_mode()
@@ -62,30 +62,29 @@ def predict_classes(
     model: nn.Module, views: Views, device: torch.device, *, precision: str = "float32"
 ) -> Tensor:
     """Return the classes that the model gives the unchanged inputs, int64 [n]: logits are kept of one batch only."""
-    found = _outputs(model, views, device, None, precision, positions(views), evaluation_batch(views))
+    found = outputs(model, views, device, precision=precision)
     return torch.cat([logits.argmax(dim=1) for logits in found])
 
 
-def _outputs(
-    model: nn.Module,
+def outputs(
+    model: Callable[[Tensor], Tensor],
     views: Views,
     device: torch.device,
-    view: int | None,
-    precision: str,
-    rows: Tensor,
-    size: int,
+    *,
+    view: int | None = None,
+    precision: str = "float32",
+    rows: np.ndarray | None = None,
+    batch: int | None = None,
 ) -> Iterator[Tensor]:
-    for indices in rows.split(size):
+    """Yield what a model (or several as one) answers on one batch of inputs after the other, float32.
+
+    Args: as those of `predict_logits`.
+    """
+    stored = torch.arange(len(views)) if rows is None else torch.from_numpy(rows)
+    for indices in stored.to(views.stored).split(batch or evaluation_batch(views)):
         inputs = views.plain(indices) if view is None else views.batch(view, indices)
         with autocast(device, precision):
             yield model(inputs).float()
-
-
-def positions(views: Views, rows: np.ndarray | None = None) -> Tensor:
-    """Return positions of inputs where these are stored, int64 [n]: those in `rows`, or all."""
-    if rows is None:
-        return torch.arange(len(views), device=views.stored)
-    return torch.from_numpy(rows).to(views.stored)
 
 
 def count_all(arrays: Arrays, predictions: np.ndarray) -> dict[str, Counts]:

@@ -88,7 +88,11 @@ def share_of_training(students: Sequence[float]) -> float:
     z is how much each does (`overfit`); chance alone makes the mean of its square 1. All students of a sweep get the
     same share, because values of different shares can't be compared.
     """
-    return 0.5 / max(1.0, sum(z * z for z in students) / len(students))
+    return _share(sum(z * z for z in students), len(students))
+
+
+def _share(squares: float, students: int) -> float:
+    return 0.5 / max(1.0, squares / students)
 
 
 def values_to_choose_by(
@@ -96,20 +100,49 @@ def values_to_choose_by(
 ) -> Floats:
     """Return the values that a front of these models is computed from, [n, len(names)]; NaN where undefined.
 
+    Args:
+        feasible: which models may be on the front, [n].
+    """
+    chooser = Chooser(names)
+    for model, may in zip(models, feasible, strict=True):
+        if may:
+            chooser.add(model)
+    return chooser.values(models)
+
+
+class Chooser:
+    """Computes the values that students are chosen by, once it was told of every feasible student, one by one.
+
     An objective's values are those on validation unless training examples speak of every feasible student that has one:
     a run that an earlier kdtune began has students of whom they don't.
 
     Args:
-        feasible: which models may be on the front, [n].
+        names: names of the objectives.
     """
-    own, seen = _values(models, names), _seen(models, names)
-    known = [model.overfit for model, may in zip(models, feasible, strict=True) if may]
-    z = [value for value in known if value is not None]
-    if not z or len(z) < len(known):
-        return own
-    moved = own + share_of_training(z) * (seen - own)
-    speaks = (np.isfinite(seen) | ~np.isfinite(own))[feasible].all(axis=0)
-    return np.where(speaks & np.isfinite(seen), moved, own)
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._squares, self._known, self._unknown = 0.0, 0, 0
+        self._speaks = [True] * len(self._names)
+
+    def add(self, model: ModelState) -> None:
+        """Take a feasible student into account."""
+        if model.overfit is None:
+            self._unknown += 1
+        else:
+            self._known += 1
+            self._squares += model.overfit**2
+        for k, name in enumerate(self._names):
+            if math.isfinite(model.values.get(name, math.nan)):
+                self._speaks[k] &= math.isfinite(model.seen.get(name, math.nan))
+
+    def values(self, models: Sequence[ModelState]) -> Floats:
+        """Return the values that these models are chosen by, [n, len(names)]; NaN where undefined."""
+        own, seen = _values(models, self._names), _seen(models, self._names)
+        if self._unknown or not self._known:
+            return own
+        moved = own + _share(self._squares, self._known) * (seen - own)
+        return np.where(np.array(self._speaks) & np.isfinite(seen), moved, own)
 
 
 def possible_values(models: Sequence[ModelState], names: Sequence[str]) -> Floats:

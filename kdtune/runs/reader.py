@@ -294,17 +294,13 @@ def front_members(
 
 
 def may_come_onto_the_front(
-    state: RunState, objectives: Sequence[Objective], constraints: Sequence[Constraint]
-) -> list[str]:
-    """Return the ids of the trials done that are on the front, on that of validation alone, or may be so later."""
-    done = [trial for trial in state.trials.values() if trial.state == "done"]
-    feasible = np.array([is_feasible(trial, constraints) for trial in done], dtype=bool)
-    if not done:
-        return []
-    values = possible_values(done, [objective.name for objective in objectives])
+    models: Sequence[ModelState], objectives: Sequence[Objective], feasible: np.ndarray
+) -> np.ndarray:
+    """Return which models are on the front, on that of validation alone, or may be so later, bool [n]."""
+    values = possible_values(models, [objective.name for objective in objectives])
     kept = front_mask(values, [*objectives, *objectives], feasible)
     kept |= front_mask(values[:, : len(objectives)], objectives, feasible)  # equals stay on a front together
-    return [trial.id for trial, keep in zip(done, kept, strict=True) if keep]
+    return kept
 
 
 def is_feasible(model: ModelState, constraints: Sequence[Constraint]) -> bool:

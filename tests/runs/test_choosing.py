@@ -17,7 +17,7 @@ from kdtune.runs.choosing import (
     values_to_choose_by,
 )
 from kdtune.runs.measures.objectives import Objective
-from kdtune.runs.reader import Run, front_members, may_come_onto_the_front
+from kdtune.runs.reader import Run, front_members
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.state import ModelState, RunState
 from kdtune.runs.summary import summarise
@@ -210,26 +210,6 @@ def test_what_a_student_may_be_chosen_by_lies_between_validation_and_the_mean() 
         found = values_to_choose_by(models, names, everybody)
         ends = np.sort(np.stack([possible[:, :2], possible[:, 2:]]), axis=0)
         assert ((ends[0] - 1e-12 <= found) & (found <= ends[1] + 1e-12)).all()
-
-
-def test_whoever_may_come_onto_a_front_is_kept() -> None:
-    rng = np.random.default_rng(5)
-    state = RunState()
-    kept: set[str] | None = None
-    for k in range(60):
-        student = ModelState(f"t{k:04d}", "student", {}, 1, state="done", epoch=1)
-        for name in ("accuracy", "eod"):
-            student.values[name], student.seen[name] = rng.random(2)
-        student.overfit = float(rng.normal(k / 20, 1.0))
-        state.trials[student.id] = student
-        now = set(may_come_onto_the_front(state, [ACCURACY, EOD], ()))
-        # What is let go never comes back, because its weights are deleted.
-        assert kept is None or now <= kept | {student.id}
-        kept = now
-        for raw in (False, True):
-            done, on = front_members(state, [ACCURACY, EOD], (), raw=raw)
-            assert {m.id for m, yes in zip(done, on, strict=True) if yes} <= now
-    assert len(now) < 60
 
 
 def test_a_run_tells_both_fronts(make_run: Any, make_report: Any) -> None:

@@ -17,7 +17,7 @@ from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, report_of, why_diverged
 from kdtune.distill.epoch_result import EpochResult, results_of
-from kdtune.distill.evaluate import autocast, evaluation_batch, positions
+from kdtune.distill.evaluate import evaluation_batch, outputs
 from kdtune.distill.extras import measure_extras, needs_logits, needs_model
 from kdtune.distill.fused.students import Students
 from kdtune.runs.records import Report
@@ -157,13 +157,11 @@ class Fused(Cohort):
         return torch.cat([logits.argmax(dim=2) for logits in self._outputs(views)], dim=1)
 
     def _outputs(self, views: Views) -> Iterator[Tensor]:
-        students = self._students
-        students.module.eval()
+        self._students.module.eval()
         # K students need K times the memory of one for activations.
-        size = max(_SMALLEST_EVALUATION, math.ceil(evaluation_batch(views) / len(students)))
-        for indices in positions(views).split(size):
-            with autocast(self._data.device, self._protocol.train.precision):
-                yield students(views.plain(indices)).float()
+        size = max(_SMALLEST_EVALUATION, math.ceil(evaluation_batch(views) / len(self._students)))
+        precision = self._protocol.train.precision
+        return outputs(self._students, views, self._data.device, precision=precision, batch=size)
 
     def _report(self, k: int, number: int, result: EpochResult, seconds: float) -> Report:
         job = self._students.jobs[k]

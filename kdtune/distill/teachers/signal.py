@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.evaluate import autocast, evaluation_batch, positions, predict_logits
+from kdtune.distill.evaluate import outputs, predict_logits
 from kdtune.errors import InputError
 from kdtune.models import penultimate
 
@@ -75,12 +76,9 @@ def signal_of(model: nn.Module, data: DeviceData, *, precision: str = "float32")
     def features(view: int) -> Tensor:
         if view not in kept_features:
             kept_features.clear()
-            size = evaluation_batch(data.train)
-            parts = []
-            for indices in positions(data.train, None).split(size):
-                with autocast(data.device, precision):
-                    parts.append(penultimate(teacher, data.train.batch(view, indices)).float())
-            kept_features[view] = torch.cat(parts).clone()
+            last = partial(penultimate, teacher)
+            parts = outputs(last, data.train, data.device, view=view, precision=precision)
+            kept_features[view] = torch.cat(list(parts)).clone()
         return kept_features[view]
 
     predictions = predict_logits(teacher, data.validation, data.device, precision=precision).argmax(dim=1)

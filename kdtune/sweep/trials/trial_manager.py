@@ -6,7 +6,7 @@ or of several that are trained as one.
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -16,15 +16,15 @@ from kdtune.distill.device_errors import OUT_OF_MEMORY
 from kdtune.errors import DiskError
 from kdtune.files import write_json
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.measures.objectives import References, front_hypervolume
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles, trial_id, trial_number
-from kdtune.runs.reader import front_members, may_come_onto_the_front, objective_values
 from kdtune.runs.records import Report
-from kdtune.runs.state import RunState
+from kdtune.runs.state import ModelState
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials import optuna_study
+from kdtune.sweep.trials.candidates import Candidates
 from kdtune.sweep.trials.checkpoints import CheckpointRetention, checkpoint_digest, why_lost
 from kdtune.sweep.trials.curves import ObjectiveCurves
 from kdtune.sweep.trials.halving import EarlyStopper
@@ -77,10 +77,12 @@ class TrialManager:
         self._early_stopper.recall(read_records(files.events), self._queue.unfinished)
         self._curves = ObjectiveCurves(plan.objectives)
         self._curves.recall(read_records(files.events), self._queue.unfinished)
+        self._candidates = self._candidates_among(writer.state.trials.values())
         self.hopeless = ""
         self._why_eager: set[str] = set()
         self._tell_what_is_known()
         self._start_over_what_is_lost()
+        self._candidates = self._candidates_among(writer.state.trials.values())
         self.delete_superseded()
 
     def should_stop(self) -> bool:
@@ -224,11 +226,14 @@ class TrialManager:
 
     def delete_superseded(self) -> None:
         """Delete the checkpoints that are not to be kept, including those that a worker wrote late."""
-        self._retention.delete_superseded(self._writer.state, list(self._writer.state.trials), self._front())
+        self._retention.delete_superseded(
+            self._writer.state, list(self._writer.state.trials), self._candidates.ids
+        )
 
-    def _front(self) -> list[str]:
-        """Return whose checkpoints a front may need, now or later."""
-        return may_come_onto_the_front(self._writer.state, self._plan.objectives, self._plan.constraints)
+    def _candidates_among(self, trials: Iterable[ModelState]) -> Candidates:
+        """Return the trials whose checkpoints a front may need, now or later."""
+        done = [trial for trial in trials if trial.state == "done"]
+        return Candidates(self._plan.objectives, self._plan.constraints, done)
 
     def _end(self, number: int, state: str, message: str = "") -> None:
         model_id = trial_id(number)
@@ -237,10 +242,11 @@ class TrialManager:
         self._writer.model_state(model_id, state, message, weights=kept)
         self._tell(number)
         if state == "done":
+            self._candidates.add(self._writer.state.trials[model_id])
             self._record_front()
         if state == "failed":
             self.hopeless = self._hopeless()
-        self._retention.delete_superseded(self._writer.state, [model_id], self._front())
+        self._retention.delete_superseded(self._writer.state, [model_id], self._candidates.ids)
 
     def _hopeless(self) -> str:
         """Return why the sweep is not worth continuing: there are enough trials, and all of them failed."""
@@ -254,9 +260,7 @@ class TrialManager:
         )
 
     def _record_front(self) -> None:
-        done, on_front = front_members(self._writer.state, self._plan.objectives, self._plan.constraints)
-        values = objective_values(done, [objective.name for objective in self._plan.objectives])
-        self._writer.front(len(done), front_hypervolume(values[on_front], self._plan.objectives))
+        self._writer.front(self._candidates.done, self._candidates.hypervolume())
 
     def _tell(self, number: int) -> None:
         if optuna_study.is_told(self._study, number):  # of a trial that was trained anew
@@ -281,7 +285,7 @@ class TrialManager:
                 self._end(number, "stopped")
                 self._queue.drop(number)
         recorded = self._writer.state.hypervolume[-1][0] if self._writer.state.hypervolume else 0
-        if recorded < sum(model.state == "done" for model in self._writer.state.trials.values()):
+        if recorded < self._candidates.done:
             self._record_front()
 
     def _start_over_what_is_lost(self) -> None:
@@ -292,8 +296,7 @@ class TrialManager:
         weights were deleted.
         """
         keep, trials = self._plan.space.keep, self._writer.state.trials
-        whole = RunState(trials={model.id: model.lost or model for model in trials.values()})
-        front = set(may_come_onto_the_front(whole, self._plan.objectives, self._plan.constraints))
+        front = set(self._candidates_among(model.lost or model for model in trials.values()).ids)
         for model in list(trials.values()):
             if model.state != "done":
                 continue

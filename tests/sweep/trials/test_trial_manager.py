@@ -594,7 +594,7 @@ def test_a_member_of_the_front_whose_files_are_lost_is_trained_again(
     before = begin()
     for right in (36, 30, 20):
         before.train(before.manager.next_proposal(), right=right)
-    front = before.manager._front()
+    front = before.manager._candidates.ids
     assert front == ["t0000"]
     params = before.study.get_trials()[0].params
     before.writer.close()
@@ -611,7 +611,7 @@ def test_a_member_of_the_front_whose_files_are_lost_is_trained_again(
     assert proposal.students[0].job.distillation.temperature == params["temperature"]
     after.train(proposal, right=36)
     assert after.told() == ["COMPLETE"] * 3
-    assert after.manager._front() == ["t0000"]
+    assert after.manager._candidates.ids == ["t0000"]
     assert [r["epoch"] for r in read_records(after.files.reports("t0000"))] == [1, 2]
     assert after.manager.next_proposal().numbers == (3,)
 
@@ -622,7 +622,7 @@ def test_one_that_only_training_examples_bring_onto_the_front_is_trained_again_t
     before = begin(**objectives)
     for right, learnt in ((36, 32), (34, 38), (20, 20)):
         before.train(before.manager.next_proposal(), right=right, learnt=learnt)
-    assert before.manager._front() == ["t0000", "t0001"]
+    assert before.manager._candidates.ids == ["t0000", "t0001"]
     assert [trial.number for trial in before.study.best_trials] == [0]
     before.writer.close()
     before.files.checkpoint("t0001").unlink()
@@ -632,7 +632,7 @@ def test_one_that_only_training_examples_bring_onto_the_front_is_trained_again_t
     proposal = after.manager.next_proposal()
     assert proposal.numbers == (1,)
     after.train(proposal, right=34, learnt=38)
-    assert after.manager._front() == ["t0000", "t0001"]
+    assert after.manager._candidates.ids == ["t0000", "t0001"]
     assert after.manager.next_proposal().numbers == (3,)
 
 
@@ -643,7 +643,7 @@ def test_what_is_recorded_of_a_trial_outlives_the_front(begin: Any, keep: str, n
     before = begin(keep=keep)
     for right in (36, 30):
         before.train(before.manager.next_proposal(), right=right)
-    assert before.manager._front() == ["t0000"]
+    assert before.manager._candidates.ids == ["t0000"]
     before.writer.close()
     getattr(before.files, name)("t0001").unlink()
     after = begin(keep=keep)
