@@ -1,6 +1,8 @@
 """Things by name, to which users can add: by a decorator in their own module, or by an entry point."""
 
+import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from importlib.metadata import EntryPoints, entry_points
 from typing import Generic, TypeVar
 
@@ -56,4 +58,10 @@ class Registry(Generic[T]):
         return iter(sorted({*self._items, *(point.name for point in self._entry_points())}))
 
     def _entry_points(self) -> EntryPoints | tuple[()]:
-        return () if self._group is None else entry_points(group=self._group)
+        return () if self._group is None else _installed(self._group, tuple(sys.path))
+
+
+@lru_cache
+def _installed(group: str, _path: tuple[str, ...]) -> EntryPoints:
+    """Return the entry points on the search path; kept, because each time the metadata of all packages are read."""
+    return entry_points(group=group)

@@ -30,7 +30,7 @@ def test_block(number: int) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "students.md",
+        pytest.param("students.md", marks=pytest.mark.slow),
         pytest.param("trackers.md", marks=pytest.mark.slow),
         pytest.param("tutorial.md", marks=pytest.mark.slow),
     ],

@@ -23,6 +23,7 @@ from kdtune.runs.paths import RunFiles  # noqa: E402
 from kdtune.space.reading import Resources, parse_space  # noqa: E402
 from kdtune.sweep.driver import SweepRequest, run_sweep  # noqa: E402
 from kdtune.sweep.remote import trial_place  # noqa: E402
+from kdtune.sweep.remote.local_ray import end_servers, start_ray  # noqa: E402
 from tests.sweep.blobs import blobs  # noqa: E402
 
 
@@ -68,7 +69,7 @@ def main(options: dict[str, Any]) -> None:
         trial_place.gpu_here = lambda: ("a GPU that is only counted", "")
     [cpus, gpus] = options["nodes"][0]
     if len(options["nodes"]) == 1:
-        ray.init(address="local", num_cpus=cpus, num_gpus=gpus, include_dashboard=False, log_to_driver=False)
+        start_ray(cpus, gpus, print)
     else:
         from ray.cluster_utils import Cluster
 
@@ -85,6 +86,7 @@ def main(options: dict[str, Any]) -> None:
     if options["replicates"]:
         replicated(files)
     ray.shutdown()
+    end_servers()
     if len(options["nodes"]) > 1:
         cluster.shutdown()
 

@@ -157,13 +157,16 @@ def test_a_study_s_models_and_replicates_use_gpus_and_survive_them(tmp_path: Pat
 def test_ray_hands_out_the_slices_of_a_gpu_one_by_one() -> None:
     """`CUDA_VISIBLE_DEVICES` lists the slices; torch alone sees one of them, so it is a stand-in that says it can."""
     program = """
-import os, ray, torch
+import os, ray, sys, torch
 from kdtune.sweep.remote.cluster import usable_gpus
+from kdtune.sweep.remote.local_ray import end_servers, start_ray
 torch.cuda.is_available, torch.cuda.device_count = (lambda: True), (lambda: 1)
 assert usable_gpus() == 3
-ray.init(address="local", num_cpus=2, num_gpus=usable_gpus(), include_dashboard=False, log_to_driver=False)
+start_ray(2, usable_gpus(), sys.stderr.write)
 seen = ray.remote(num_gpus=0.99)(lambda: os.environ["CUDA_VISIBLE_DEVICES"])
 print(*sorted(set(ray.get([seen.options(num_cpus=0.1).remote() for _ in range(3)]))))
+ray.shutdown()
+end_servers()
 """
     environment = {
         **os.environ,

@@ -104,7 +104,7 @@ def _settle(figure: Figure) -> None:
     """Lay the parts out once, because each file would do it again, and it is half the work of drawing."""
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
 
 
 def png(figure: Figure) -> bytes:
