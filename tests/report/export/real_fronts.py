@@ -6,8 +6,8 @@ To keep another one: `python tests/report/export/real_fronts.py RUN OUT.json`.
 import json
 import math
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,21 @@ def read_front(name: str) -> Findings:
         seeds=0,
         notes=(),
     )
+
+
+def with_differences(
+    findings: Findings, model: str, role: str, change: Callable[[Difference], Difference]
+) -> Findings:
+    """Return findings in which each difference of a model from its baseline of a role is another one."""
+    comparisons = findings.comparisons
+    against = tuple(
+        replace(verdict, differences=tuple(change(difference) for difference in verdict.differences))
+        if (verdict.model, verdict.role) == (model, role)
+        else verdict
+        for verdict in comparisons.resolution.against
+    )
+    resolution = replace(comparisons.resolution, against=against)
+    return replace(findings, comparisons=replace(comparisons, resolution=resolution))
 
 
 def _nan(value: Any) -> Any:

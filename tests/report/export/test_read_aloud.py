@@ -20,7 +20,7 @@ from kdtune.report.export.page.sentences import front_in_words, opening
 from kdtune.report.export.page.tables import confusion_table, front_table
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.recommendation import Recommendation
-from tests.report.export.real_fronts import NAMES, read_front
+from tests.report.export.real_fronts import NAMES, read_front, with_differences
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 GROUPS = pandas.DataFrame(
@@ -291,18 +291,10 @@ def test_a_student_that_breaks_a_bound_does_not_contradict_the_first_sentence() 
     """It may be better than its NDS, as the table says, and is not advised all the same."""
     findings = read_front("compas")
     last = findings.members[-1].id
-    resolution = findings.comparisons.resolution
-    against = [
-        replace(
-            v, differences=tuple(replace(d, better=d.objective == "eod" or d.better) for d in v.differences)
-        )
-        if (v.model, v.role) == (last, "nds")
-        else v
-        for v in resolution.against
-    ]
     better = replace(
-        findings,
-        comparisons=replace(findings.comparisons, resolution=replace(resolution, against=tuple(against))),
+        with_differences(
+            findings, last, "nds", lambda d: replace(d, better=d.objective == "eod" or d.better)
+        ),
         recommendation=Recommendation("none", None, (), {last: "breaks accuracy ≥ 60.0 % on test"}),
     )
     said = opening(better)[0]

@@ -15,7 +15,7 @@ from kdtune.report.export.results.model import ModelFindings
 from kdtune.report.export.results.recommendation import recommend, why_unusable
 from kdtune.runs.comparison.resolution import Difference, Versus
 from kdtune.runs.measures.objectives import Objective
-from tests.report.export.real_fronts import read_front
+from tests.report.export.real_fronts import read_front, with_differences
 
 OBJECTIVES = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex"])]
 
@@ -151,22 +151,14 @@ def test_a_trade_the_other_way_round_is_named_too() -> None:
     one = findings.recommendation.student
     assert "is better in" not in opening(findings)[0], "the case has one kind of trade"
     other = next(m.id for m in findings.members if m.id != one)
-    resolution = findings.comparisons.resolution
     ways = {"accuracy": True, "dpd": False}
-    against = [
-        replace(
-            v,
-            differences=tuple(
-                replace(d, low=0.01, high=0.02, better=ways[d.objective]) for d in v.differences
-            ),
-        )
-        if (v.model, v.role) == (other, "nds")
-        else v
-        for v in resolution.against
-    ]
     both = replace(
-        findings,
-        comparisons=replace(findings.comparisons, resolution=replace(resolution, against=tuple(against))),
+        with_differences(
+            findings,
+            other,
+            "nds",
+            lambda d: replace(d, low=0.01, high=0.02, better=ways[d.objective]),
+        ),
         recommendation=replace(findings.recommendation, candidates=(str(one), other)),
     )
     assert f"{other} is better in accuracy and worse in DPD over sex. If no such trade" in opening(both)[0]
