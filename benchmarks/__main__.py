@@ -12,7 +12,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from kdtune.bytecode import compile_once, keep_bytecode
 from kdtune.files import cache_dir
 
 HERE = Path(__file__).parent
-SECTIONS = ("truth", "verdicts", "levers", "front", "sweeps", "streams", "start", "scale", "memory")
+SECTIONS = ("truth", "verdicts", "levers", "front", "sweeps", "epoch", "streams", "start", "scale", "memory")
 
 
 def main() -> int:
@@ -94,20 +94,21 @@ def _measure(section: str, options: argparse.Namespace) -> None:
             cells.append(cell)
             keep(cells)
     else:
-        from benchmarks import streams, sweeps
+        from benchmarks import epoch, streams, sweeps
 
         found = {w["name"]: w for w in _kept(section)["found"]} if options.only else {}
-        for measured in (
-            streams.measure(options.data, options.only, small=options.small)
-            if section == "streams"
-            else sweeps.measure(
+        ways: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+            "epoch": lambda: epoch.measure(options.data, options.only),
+            "streams": lambda: streams.measure(options.data, options.only, small=options.small),
+            "sweeps": lambda: sweeps.measure(
                 options.data,
                 options.only,
                 small=options.small,
                 repeats=options.repeats,
                 others=options.others,
-            )
-        ):
+            ),
+        }
+        for measured in ways[section]():
             found[measured["name"]] = measured
             keep(list(found.values()))
 
@@ -126,7 +127,7 @@ def _kept(section: str) -> dict[str, Any]:
 
 
 def _results() -> str:
-    from benchmarks import front, memory, scale, start, streams, sweeps
+    from benchmarks import epoch, front, memory, scale, start, streams, sweeps
     from benchmarks.truth import levers_section as levers
     from benchmarks.truth import section as truth
     from benchmarks.truth import verdicts_section as verdicts
@@ -141,6 +142,7 @@ def _results() -> str:
         "levers": ("Levers beside T and α", levers.report, levers.TEXT),
         "front": ("To the same front", front.report, front.TEXT),
         "sweeps": ("Whole sweeps", lambda found: sweeps.report(found, spread), sweeps.TEXT),
+        "epoch": ("An epoch", epoch.report, epoch.TEXT),
         "streams": ("Streams of batches", streams.report, streams.TEXT),
         "start": ("Start", start.report, start.TEXT),
         "scale": ("Scale", scale.report, scale.TEXT),
