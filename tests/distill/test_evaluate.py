@@ -1,8 +1,10 @@
+import psutil
 import pytest
 import torch
+from torch import nn
 
 from kdtune.data.images.views import Views
-from kdtune.distill.evaluate import evaluation_batch, predict_logits
+from kdtune.distill.evaluate import evaluation_batch, predict_classes, predict_logits
 from kdtune.models import build
 
 
@@ -24,3 +26,12 @@ def test_every_example_is_evaluated_once_and_in_order() -> None:
     with torch.inference_mode():
         one_by_one = torch.cat([model(views.plain(slice(k, k + 1))) for k in range(len(images))])
     torch.testing.assert_close(logits, one_by_one)
+
+
+def test_evaluation_takes_no_memory_that_grows_with_the_inputs(one_thread: None) -> None:
+    inputs = torch.zeros(4_000, 3, 64, 64, dtype=torch.uint8)
+    views, model = Views(inputs), nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 2)).eval()
+    before = psutil.Process().memory_info().rss
+    predict_classes(model, views, torch.device("cpu"))
+    predict_logits(model, views, torch.device("cpu"))
+    assert psutil.Process().memory_info().rss - before < inputs.nbytes / 2

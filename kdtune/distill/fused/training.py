@@ -17,7 +17,7 @@ from kdtune.distill.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, report_of, why_diverged
 from kdtune.distill.epoch_result import EpochResult, results_of
-from kdtune.distill.evaluate import evaluation_batch, outputs
+from kdtune.distill.evaluate import evaluation_batch, gathered, outputs
 from kdtune.distill.extras import measure_extras, needs_logits, needs_model
 from kdtune.distill.fused.students import Students
 from kdtune.runs.records import Report
@@ -149,12 +149,12 @@ class Fused(Cohort):
     @torch.inference_mode()
     def _logits(self, views: Views) -> Tensor:
         """Return the logits of unchanged inputs, float32 [K, n, classes]."""
-        return torch.cat(list(self._outputs(views)), dim=1)
+        return gathered(self._outputs(views), len(views), dim=1)
 
     @torch.inference_mode()
     def _classes(self, views: Views) -> Tensor:
         """Return the classes that unchanged inputs are given, int64 [K, n]."""
-        return torch.cat([logits.argmax(dim=2) for logits in self._outputs(views)], dim=1)
+        return gathered((logits.argmax(dim=2) for logits in self._outputs(views)), len(views), dim=1)
 
     def _outputs(self, views: Views) -> Iterator[Tensor]:
         self._students.module.eval()

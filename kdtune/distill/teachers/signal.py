@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.evaluate import outputs, predict_logits
+from kdtune.distill.evaluate import gathered, outputs, predict_logits
 from kdtune.errors import InputError
 from kdtune.models import penultimate
 
@@ -78,7 +78,7 @@ def signal_of(model: nn.Module, data: DeviceData, *, precision: str = "float32")
             kept_features.clear()
             last = partial(penultimate, teacher)
             parts = outputs(last, data.train, data.device, view=view, precision=precision)
-            kept_features[view] = torch.cat(list(parts)).clone()
+            kept_features[view] = gathered(parts, len(data.train))
         return kept_features[view]
 
     predictions = predict_logits(teacher, data.validation, data.device, precision=precision).argmax(dim=1)
