@@ -23,8 +23,8 @@ the outputs on all validation examples; `an example` is what one of them costs, 
 examples. `report`: loss, counts by class and group, and the record. `checkpoint`: weights and the optimiser's state,
 written so that they outlive a power cut. `last`: classes of all training examples, in the last epoch alone. All but the
 last is needed in every epoch, because monitor, early stopping and samplers read the measures, and a worker that dies
-costs one epoch. Medians of the epochs after the first, in milliseconds. Evaluation and report once took 0.30 of the 0.95
-processor seconds of an epoch of LeNet-5 with 2,000 images; smaller batches, which fit the processor's cache, took less."""
+costs one epoch. Medians of the epochs after the first, in milliseconds. Evaluation and report once took 0.30 of the
+0.95 processor seconds of an epoch of LeNet-5 with 2,000 images; batches that fit the processor's cache take less."""
 
 
 def measure(data: Path, names: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
