@@ -80,8 +80,9 @@ def outputs(
 
     Args: as those of `predict_logits`.
     """
-    stored = torch.arange(len(views)) if rows is None else torch.from_numpy(rows)
-    for indices in stored.to(views.stored).split(batch or evaluation_batch(views)):
+    stored = views.stored
+    at = torch.arange(len(views), device=stored) if rows is None else torch.from_numpy(rows).to(stored)
+    for indices in at.split(batch or evaluation_batch(views)):
         inputs = views.plain(indices) if view is None else views.batch(view, indices)
         with autocast(device, precision):
             yield model(inputs).float()
