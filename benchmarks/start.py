@@ -1,19 +1,20 @@
 """How soon a sweep begins, and what a trial costs in addition to its training: command, first report, 1,000 trials."""
 
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import cores, run
+from benchmarks.processes import Cost, cores, run
 from benchmarks.sweeps import search
 from benchmarks.tables import table
 from benchmarks.workloads import Workload
 from kdtune.runs.jsonl import read_records
-from kdtune.runs.paths import RunFiles, is_trial
-from kdtune.runs.reader import Run
+from kdtune.runs.paths import is_trial
+from kdtune.runs.reader import Run, open_run
 
 TRIALS, PART = 1_000, 100
 REPEATS, COLD = 5, 3
@@ -21,7 +22,8 @@ ROOT = Path(__file__).parents[1]
 TEXT = """\
 `first report`: time from the command to the first report of a trial, for a sweep whose data, teachers and measurements
 are in the cache; the longest of five. `default sweep`: what a newcomer runs first, with an empty cache; the longest of
-three. `a trial`: a thousand students train for a moment, in as many processes as there are cores; this is the time that
+three, and one beside a process that keeps a core busy. Most of the time until its first report goes into the teachers.
+`a trial`: a thousand students train for a moment, in as many processes as there are cores; this is the time that
 a process needs for each in addition to its epochs: proposing, starting, checkpoint, records. The first hundred do not
 count, because they wait for the processes to start; `growth` is the time of the last hundred divided by that of the
 second hundred. `before` is what this command found on 2026-11-25. Since then, the processes that train are forked with
@@ -63,17 +65,30 @@ def measure() -> Iterator[dict[str, Any]]:
 def _default(folder: Path) -> Iterator[dict[str, Any]]:
     """Run the default sweep as a newcomer does: nothing is in the cache."""
     print("  the default sweep", file=sys.stderr, flush=True)
-    costs, moved = [], []
-    for k in range(COLD):
-        name, cache = f"default-{k}", folder / f"cache-{k}"
-        command = [sys.executable, "-m", "kdtune.cli", "search", "--headless", "--name", name]
-        command += ["--runs-dir", str(folder / "runs")]
-        costs.append(run(command, folder / "log", KDTUNE_CACHE=str(cache), PYTHONPATH=str(ROOT)))
-        events = read_records(RunFiles(folder / "runs" / name).events)
-        moved.append(next(float(event["t"]) for event in events) - costs[-1].began)
+    found = [_newcomer(folder, f"default-{k}") for k in range(COLD)]
+    costs = [cost for _, cost in found]
+    moved = [
+        next(float(event["t"]) for event in read_records(run.files.events)) - cost.began
+        for run, cost in found
+    ]
     yield {"what": "default sweep, cold cache, s", "found": max(cost.wall for cost in costs), "goal": 60}
     yield {"what": "the same, processor s", "found": max(cost.cpu for cost in costs), "goal": 120}
     yield {"what": "its first event in the monitor, s", "found": max(moved), "goal": 10}
+    reported = max(_first_report(run) - cost.began for run, cost in found)
+    yield {"what": "its first report of a trial, s", "found": reported, "goal": 15}
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            _, cost = _newcomer(folder, "default-busy")
+        finally:
+            busy.kill()
+    yield {"what": "default sweep, cold cache, beside a busy process, s", "found": cost.wall, "goal": 120}
+
+
+def _newcomer(folder: Path, name: str) -> tuple[Run, Cost]:
+    command = [sys.executable, "-m", "kdtune.cli", "search", "--headless", "--name", name]
+    command += ["--runs-dir", str(folder / "runs")]
+    cost = run(command, folder / "log", KDTUNE_CACHE=str(folder / f"cache-{name}"), PYTHONPATH=str(ROOT))
+    return open_run(folder / "runs" / name), cost
 
 
 def _workload(trials: int, examples: int, epochs: int) -> Workload:
