@@ -113,8 +113,11 @@ def _measure(section: str, options: argparse.Namespace) -> None:
             keep(list(found.values()))
 
 
-def _key(outcome: dict[str, Any]) -> tuple[str, str, str]:
-    return outcome["data"], outcome.get("sampler", ""), outcome.get("method", "")
+def _key(outcome: dict[str, Any]) -> tuple[str, ...]:
+    """Return what tells an outcome from the others: its data, and its way to search or what else was found."""
+    if "method" in outcome:
+        return outcome["data"], outcome["sampler"], outcome["method"]
+    return outcome["data"], *sorted(outcome)
 
 
 def _stored(section: str) -> Path:

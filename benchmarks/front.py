@@ -1,5 +1,6 @@
 """To the same front: how much of the full sweep's hypervolume a search reaches, and with how many of its epochs."""
 
+import contextlib
 import itertools
 import math
 import shutil
@@ -9,6 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import numpy as np
 
 import benchmarks.datasets  # noqa: F401 (it registers them)
 from benchmarks.bank import Bank, record
@@ -18,6 +22,7 @@ from kdtune.runs.measures.objectives import Objective, References
 from kdtune.runs.records import Report
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.plan import make_plan
+from kdtune.sweep.trials import history
 
 SAMPLERS = ("random", "tpe", "nsgaii")
 METHODS = ("none", "asha", "moasha")
@@ -30,7 +35,12 @@ are relative to the full sweep: same sampler, same seed, no early stopping. `no 
 that full sweep when it had trained as many epochs. `asha` ranks by accuracy, `moasha` by the objectives (accuracy,
 EOD). Hypervolume is kdtune's: of the unit square, against the worst corner. The second table shows why early stopping
 costs what it does: Spearman's rank correlation between an early epoch and the last one, over the recorded students
-that meet the constraint in the end."""
+that meet the constraint in the end.
+
+After 900 trials TPE looks at the best trials and the latest 900 only, so that a proposal costs the same however many
+there are. The last table asks what a front loses by that, on a scale that can be simulated: TPE looks at the best
+twelve trials and the latest 24 of 96, or at all of them; the difference is that of pairs with the same seed, without
+early stopping, ± its standard error."""
 RANGES = {
     "temperature": {"low": 1, "high": 40, "log": True},
     "alpha": {"low": 0.0, "high": 1.0},
@@ -46,9 +56,13 @@ class Sizes:
     epochs: int = 16
     seeds: int = 5
     examples: int = 640
+    long: int = 96
+    long_seeds: int = 20
 
 
-QUICK = Sizes(curves=6, trials=8, epochs=4, seeds=1, examples=320)
+QUICK = Sizes(curves=6, trials=8, epochs=4, seeds=1, examples=320, long=14, long_seeds=2)
+SEEN, BEST = 0.25, 0.125
+"""Shares of a long search's trials that TPE looks at where its history is bounded: the latest, and the best."""
 
 
 def spaces(sizes: Sizes, data: Path) -> dict[str, dict[str, Any]]:
@@ -114,6 +128,7 @@ def measure(sizes: Sizes, data: Path, names: Sequence[str] = ()) -> Iterator[dic
             continue
         bank = record(parse_space(content, name), sizes.curves)
         yield {"data": name, "foresight": foresight(bank)}
+        yield {"data": name, "history": _histories(bank, content, sizes)}
         for sampler in SAMPLERS:
             traces = {
                 (method, seed): _play(bank, content, sampler, method, seed)
@@ -169,6 +184,19 @@ def _play(bank: Bank, content: Mapping[str, Any], sampler: str, method: str, see
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _histories(bank: Bank, content: Mapping[str, Any], sizes: Sizes) -> dict[str, list[float]]:
+    """Return hypervolumes by seed after a long search with TPE that looks at all trials, and at some."""
+    budget = {"trials": sizes.long, "epochs": sizes.epochs}
+    found: dict[str, list[float]] = {"all": [], "some": []}
+    some = {"LATEST": round(SEEN * sizes.long), "BEST": round(BEST * sizes.long)}
+    for seed in range(sizes.long_seeds):
+        for which, bounds in (("all", {}), ("some", some)):
+            with mock.patch.multiple(history, **bounds) if bounds else contextlib.nullcontext():
+                trace = _play(bank, {**content, "budget": budget}, "tpe", "none", seed)
+            found[which].append(trace.hypervolume[-1])
+    return found
+
+
 def _outcome(data: str, sampler: str, method: str, pairs: Sequence[tuple[Trace, Trace]]) -> Outcome:
     return Outcome(
         data,
@@ -189,7 +217,8 @@ def _share(hypervolume: float, full: Trace) -> float:
 def report(outcomes: Sequence[Mapping[str, Any]]) -> str:
     """Return the section of RESULTS.md."""
     known = [o for o in outcomes if "foresight" in o]
-    outcomes = [o for o in outcomes if "foresight" not in o]
+    long = [o for o in outcomes if "history" in o]
+    outcomes = [o for o in outcomes if "method" in o]
     seeds = len(outcomes[0]["hypervolume"])
     rows = [
         [
@@ -207,9 +236,8 @@ def report(outcomes: Sequence[Mapping[str, Any]]) -> str:
     head = [
         "data", "sampler", "early stopping", "epochs", "time", "hypervolume", "no stopping, same epochs", "absolute",
     ]  # fmt: skip
-    return (
-        f"Median of {seeds} seeds [lowest, highest].\n\n" + table(head, rows) + "\n" + _foresight_table(known)
-    )
+    parts = [f"Median of {seeds} seeds [lowest, highest].\n", table(head, rows), _foresight_table(known)]
+    return "\n".join([*parts, _history_table(long)])
 
 
 def _foresight_table(known: Sequence[Mapping[str, Any]]) -> str:
@@ -223,6 +251,16 @@ def _foresight_table(known: Sequence[Mapping[str, Any]]) -> str:
     return table(
         ["data", "students", "objective", *(f"after {share} of the epochs" for share in shares)], rows
     )
+
+
+def _history_table(long: Sequence[Mapping[str, Any]]) -> str:
+    rows = []
+    for o in long:
+        whole, some = (np.array(o["history"][which]) for which in ("all", "some"))
+        error = (some - whole).std(ddof=1) / math.sqrt(len(some))
+        difference = f"{(some - whole).mean():+.4f} ± {error:.4f}"
+        rows.append([o["data"], str(len(some)), f"{whole.mean():.4f}", f"{some.mean():.4f}", difference])
+    return table(["data", "seeds", "TPE sees all: hypervolume", "sees some", "difference"], rows)
 
 
 def _spread(values: Sequence[float], *, percent: bool = False, digits: int = 2) -> str:
