@@ -31,7 +31,8 @@ Tune's defaults. kdtune: `kdtune search` from the command line. Both sides start
 configurations, data, epochs and cores, in turns, and are timed from the start of the command to its end. Teachers are
 trained before, and count for neither side. `processor` compares the processor time of all processes, which says less
 about the wait but is less disturbed by other work on the machine; if the load average was well above the number of
-cores, the wall-clock says little. n: runs of kdtune / by hand; medians. `was` is what this command found on 2026-11-25.
+cores, the wall-clock says little. `solo`: students are trained one by one; `fused`: eight as one; `default`: as kdtune
+decides by a measurement. n: runs of kdtune / by hand; medians. `was` is what this command found on 2026-11-25.
 
 The second table shows what else runs the same trials on one machine, trained as by hand (`peers.py`): Optuna alone, as
 many processes as cores with one study; and Syne Tune's local backend, a process for each trial. Each ran once for each
@@ -53,8 +54,12 @@ PROCESSES = {
 VARIANTS: dict[str, dict[str, Any]] = {
     "solo": {"resources": {"cohort": 1}},
     "fused": {"resources": {"cohort": 8}},
+    "default": {},
 }
-"""Ways in which kdtune can train the students, one by one or eight as one, and what each adds to the space."""
+"""Ways in which kdtune can train the students, and what each adds to the space.
+
+One by one, eight as one, or as kdtune does by itself: as many as one as is found to be fastest, in equal shares.
+"""
 BEFORE = {
     ("R20→LeNet-5, Trifeature", "solo"): 12.4,
     ("R20→LeNet-5, Trifeature", "fused"): 13.7,
@@ -102,7 +107,7 @@ def _measure(workload: Workload, folder: Path, repeats: int, others: int) -> dic
     rows: list[dict[str, float]] = []
     for k in range(max(repeats, others)):
         for variant, changes in VARIANTS.items() if k < repeats else ():
-            if variant == "fused" and workload.goal[1] is None:
+            if variant != "solo" and workload.goal[1] is None:
                 continue
             runs[variant], cost = search(workload, folder, f"{variant}-{k}", changes)
             costs.setdefault(variant, []).append(cost)
@@ -312,7 +317,7 @@ def report(found: Sequence[Mapping[str, Any]], streams: Mapping[str, Mapping[str
 
 def _against_by_hand(w: Mapping[str, Any], variant: str) -> list[str]:
     """Return a row of the first table."""
-    goal, was = w["goal"][variant == "fused"], BEFORE.get((w["name"], variant))
+    goal, was = w["goal"][variant != "solo"], BEFORE.get((w["name"], variant))
     wall, cpu, n = _faster(w["costs"], variant, "by hand")
     began = datetime.datetime.fromtimestamp(w["began"], datetime.UTC)
     return [
