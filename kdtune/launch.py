@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,6 +27,7 @@ from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import FINAL, RunRecord
 from kdtune.runs.state import RunState
+from kdtune.runs.summary import summarise
 from kdtune.space.questions import check_question
 from kdtune.space.reading import Space, read_space
 from kdtune.sweep.remote.cluster import prepare_environment
@@ -48,7 +50,12 @@ _OPTIONS = {"space": "SPACE", "known_from": "--from"}
 
 def launch(options: argparse.Namespace) -> int:
     """Run `kdtune search`: check the space, start the driver, follow it, print the front; return the exit code."""
-    return _launch(options, "sweep", lambda files: print_summary(open_run(files.root), as_json=options.json))
+
+    def conclude(files: RunFiles) -> Callable[[], None]:
+        run = open_run(files.root)
+        return partial(print_summary, run, as_json=options.json, summary=summarise(run))
+
+    return _launch(options, "sweep", conclude)
 
 
 def launch_study(options: argparse.Namespace) -> int:
@@ -66,10 +73,14 @@ def launch_study(options: argparse.Namespace) -> int:
             raise InputError("--figures-only draws an existing run: leave out SPACE and --resume")
         conclude(find_run(options.figures_only or None, options.runs_dir), evaluate=False)
         return 0
-    return _launch(options, "study", conclude)
+    return _launch(options, "study", lambda files: partial(conclude, files))
 
 
-def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles], None]) -> int:
+Conclude = Callable[[RunFiles], Callable[[], None]]
+"""Computes what is to be said of a run at its end, and returns the function that says it."""
+
+
+def _launch(options: argparse.Namespace, kind: str, conclude: Conclude) -> int:
     dry = getattr(options, "dry_run", False)
     asked_from = getattr(options, "known_from", None)
     known = None if asked_from is None else find_run(asked_from, options.runs_dir)
@@ -104,7 +115,7 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Callable[[RunFiles
         from kdtune.monitor import watch
 
         watch(files.root)
-        if driver.poll() is None:
+        if driver.poll() is None and read_state(files.events).state not in FINAL:
             narrate(f"the {kind} goes on; watch it again: kdtune watch {files.root.name}")
             narrate(f"stop it: kdtune stop {files.root.name}")
             return 0
@@ -210,7 +221,7 @@ def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]
 def _follow(
     files: RunFiles, driver: "subprocess.Popen[bytes]", *, plain: bool, until_recorded: bool
 ) -> RunState:
-    """Show progress until the driver ends, or until the run is recorded and can be watched.
+    """Show progress until the run has finished or its driver ends, or until it is recorded and can be watched.
 
     Ctrl-C is passed on as a request to stop.
     """
@@ -229,7 +240,7 @@ def _follow(
     before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     begun = files.events.stat().st_size if files.events.exists() else 0
     events = StateReader(files.events)
-    state = events.state
+    state, was_at_work = events.state, False
     try:
         with Progress(files, plain=plain) as progress:
             while True:
@@ -237,6 +248,8 @@ def _follow(
                 events.update()
                 if events.tail.offset > begun:
                     progress.show(state)
+                    was_at_work |= state.state not in FINAL  # a run that is resumed had finished before
+                ended |= was_at_work and state.state == "finished"
                 if ended or (until_recorded and events.tail.offset > begun and files.record.exists()):
                     return state
                 time.sleep(_POLL_SECONDS)
@@ -250,9 +263,11 @@ def _conclude(
     driver: "subprocess.Popen[bytes]",
     state: RunState,
     kind: str,
-    conclude: Callable[[RunFiles], None],
+    conclude: Conclude,
 ) -> int:
-    code = driver.returncode
+    # While the driver ends Ray, which takes about as long.
+    say = conclude(files) if state.state == "finished" and files.record.exists() else None
+    code = driver.wait()
     command = f"kdtune {_COMMANDS[kind]}"
     if not files.record.exists():  # refused before anything was trained: leave nothing behind
         message = state.message if state.state == "failed" else _log_tail(files.log)
@@ -280,8 +295,10 @@ def _conclude(
             f"{name} failed: {state.message}\nlog: {files.log}; go on with: {command} --resume {name}",
             code,
         )
-    if kind == "sweep" or state.state == "finished":
-        conclude(files)
+    if say is None and kind == "sweep":
+        say = conclude(files)
+    if say is not None:
+        say()
     if state.state == "stopped":
         narrate(f"stopped; go on with: {command} --resume {name}")
         return EXIT_INTERRUPTED

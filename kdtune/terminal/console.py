@@ -36,9 +36,9 @@ def print_json(value: Any) -> None:
     print_data(json.dumps(json.loads(dumps(value))))
 
 
-def print_summary(run: Run, *, as_json: bool) -> None:
-    """Print a run's progress and front."""
-    summary = summarise(run)
+def print_summary(run: Run, *, as_json: bool, summary: Summary | None = None) -> None:
+    """Print a run's progress and front: as they are now, or as they were summarised."""
+    summary = summary or summarise(run)
     if as_json:
         print_json(summary.to_dict())
         return
