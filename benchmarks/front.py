@@ -188,10 +188,10 @@ def _histories(bank: Bank, content: Mapping[str, Any], sizes: Sizes) -> dict[str
     """Return hypervolumes by seed after a long search with TPE that looks at all trials, and at some."""
     budget = {"trials": sizes.long, "epochs": sizes.epochs}
     found: dict[str, list[float]] = {"all": [], "some": []}
-    some = {"LATEST": round(SEEN * sizes.long), "BEST": round(BEST * sizes.long)}
+    some: dict[str, Any] = {"LATEST": round(SEEN * sizes.long), "BEST": round(BEST * sizes.long)}
     for seed in range(sizes.long_seeds):
-        for which, bounds in (("all", {}), ("some", some)):
-            with mock.patch.multiple(history, **bounds) if bounds else contextlib.nullcontext():
+        for which in found:
+            with mock.patch.multiple(history, **some) if which == "some" else contextlib.nullcontext():
                 trace = _play(bank, {**content, "budget": budget}, "tpe", "none", seed)
             found[which].append(trace.hypervolume[-1])
     return found

@@ -30,8 +30,6 @@ settings.register_profile("kdtune", deadline=None, suppress_health_check=[Health
 settings.load_profile("kdtune")
 
 os.environ.setdefault("RAY_worker_niceness", "0")  # tests must not wait for other work on the machine
-# Several test processes share the cores, and threads that wait for each other keep them busy.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TINY_SPACE: dict[str, Any] = {
     "dataset": {

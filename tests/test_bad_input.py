@@ -311,6 +311,9 @@ class _Ended:
     def poll(self) -> int:
         return self.returncode
 
+    def wait(self) -> int:
+        return self.returncode
+
 
 @pytest.fixture
 def driver_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
