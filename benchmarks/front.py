@@ -190,10 +190,10 @@ def _histories(bank: Bank, content: Mapping[str, Any], sizes: Sizes) -> dict[str
     found: dict[str, list[float]] = {"all": [], "some": []}
     some: dict[str, Any] = {"LATEST": round(SEEN * sizes.long), "BEST": round(BEST * sizes.long)}
     for seed in range(sizes.long_seeds):
-        for which in found:
+        for which, reached in found.items():
             with mock.patch.multiple(history, **some) if which == "some" else contextlib.nullcontext():
                 trace = _play(bank, {**content, "budget": budget}, "tpe", "none", seed)
-            found[which].append(trace.hypervolume[-1])
+            reached.append(trace.hypervolume[-1])
     return found
 
 
