@@ -95,7 +95,7 @@ def cell(n: int, workers: int, sampler: str, more: int | None = None) -> dict[st
         files = RunFiles(Path(folder) / "run")
         files.root.mkdir()
         _write_run(files, n, plan)
-        sizes = files.events.stat().st_size, files.journal.stat().st_size
+        sizes = _sizes(files)
         rng = random.Random(n)
         before = process.memory_info().rss
         trace = play(plan, lambda _: _curve(rng), workers=workers, folder=files.root, epoch_seconds=1.0)
@@ -107,12 +107,19 @@ def cell(n: int, workers: int, sampler: str, more: int | None = None) -> dict[st
             "propose": statistics.median(trace.decisions["propose"]),
             "report": statistics.fmean(trace.decisions["report"]),
             "memory": process.memory_info().rss - before,
-            "events": (files.events.stat().st_size - sizes[0]) / more,
-            "journal": (files.journal.stat().st_size - sizes[1]) / more,
-            "folders": sum(f.stat().st_size for f in (files.root / "trials").rglob("*") if f.is_file())
-            / more,
+            **{name: (now - sizes[name]) / more for name, now in _sizes(files).items()},
             "ended": len(trace.epochs),
         }
+
+
+def _sizes(files: RunFiles) -> dict[str, int]:
+    """Return the bytes of a run's events, of its journal, and of the folders of its trials."""
+    folders = (file.stat().st_size for file in (files.root / "trials").rglob("*") if file.is_file())
+    return {
+        "events": files.events.stat().st_size,
+        "journal": files.journal.stat().st_size,
+        "folders": sum(folders),
+    }
 
 
 def _plan(trials: int, sampler: str) -> Plan:
