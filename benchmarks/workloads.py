@@ -53,7 +53,7 @@ def workloads(data: Path, folder: Path, *, small: bool = False) -> list[Workload
         ),
         _workload(
             "R20→8×8 CNN, digits", {"name": "bench-digits"}, "resnet20->cnn8",
-            (few, 4) if small else (48, 8), (None, 20), SGD, rates, peers=True
+            (few, 4) if small else (48, 8), (None, 20), SGD, rates,
         ),
     ]  # fmt: skip
     if (data / "adult" / "adult.csv").exists():
