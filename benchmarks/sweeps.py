@@ -32,7 +32,9 @@ configurations, data, epochs and cores, in turns, and are timed from the start o
 trained before, and count for neither side. `processor` compares the processor time of all processes, which says less
 about the wait but is less disturbed by other work on the machine; if the load average was well above the number of
 cores, the wall-clock says little. `solo`: students are trained one by one; `fused`: eight as one; `default`: as kdtune
-decides by a measurement. n: runs of kdtune / by hand; medians. `was` is what this command found on 2026-11-25.
+decides by a measurement. n: runs of kdtune / by hand; medians. `was` is what this command found on 2026-11-25. Since
+then, all training examples are looked at once after the last epoch (see `last` in "An epoch"), which a sweep of one
+epoch feels most.
 
 The second table shows what else runs the same trials on one machine, trained as by hand (`peers.py`): Optuna alone, as
 many processes as cores with one study; and Syne Tune's local backend, a process for each trial. Each ran once for each
