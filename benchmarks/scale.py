@@ -270,7 +270,7 @@ def report(found: Sequence[Mapping[str, Any]]) -> str:
             [
                 *row, *(f"{now:.1f} ({then:.1f})" for now, then in zip(took, was, strict=True)),
                 f"{c['memory'] / 2**20:.0f}", f"{c['events'] / 1024:.1f}", f"{c['journal'] / 1024:.1f}",
-                f"{c['folders'] / 1024:.1f}",
+                f"{c['folders'] / 1024:.1f}" if "folders" in c else "–",
             ]
         )  # fmt: skip
     head = [
