@@ -7,12 +7,23 @@ from typing import Any
 import pytest
 
 from kdtune.runs import Run
+from kdtune.runs.paths import RunFiles
 from kdtune.trackers.feed import log_run
 from tests.trackers.conftest import Curves, recorded, wandb_records
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The ``noload`` loader strategy is deprecated"  # MLflow's own tables, with SQLAlchemy 2.1
 )
+
+
+def logged(files: RunFiles, name: str, **options: Any) -> str:
+    """Log a run; W&B's own process has written its files only once it has ended, as at the end of ours."""
+    said = log_run(files, name, **options)
+    if name == "wandb":
+        import wandb
+
+        wandb.teardown()
+    return said
 
 
 def close(found: dict[str, float], expected: dict[str, float], **tolerance: float) -> None:
@@ -43,7 +54,7 @@ def tensorboard_curves(run: Run) -> Curves:
 
 
 def test_tensorboard(run: Run) -> None:
-    line = log_run(run.files, "tensorboard")
+    line = logged(run.files, "tensorboard")
     assert line == f"tensorboard: logged 16 reports of small to {run.path.resolve()}/trackers/tensorboard"
     check(tensorboard_curves(run), run, rel=1e-6)  # it keeps 32 bits
 
@@ -52,7 +63,7 @@ def test_tensorboard_shows_settings_beside_last_measures(run: Run) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-    log_run(run.files, "tensorboard")
+    logged(run.files, "tensorboard")
     folder = run.files.tracker("tensorboard").with_suffix("") / "t0000"
     plugin = EventAccumulator(str(folder)).Reload().PluginTagToContent("hparams")
     start = HParamsPluginData.FromString(plugin["_hparams_/session_start_info"]).session_start_info
@@ -73,7 +84,7 @@ def mlflow_runs() -> dict[str, Any]:
 def test_mlflow(run: Run) -> None:
     from mlflow import MlflowClient
 
-    log_run(run.files, "mlflow")
+    logged(run.files, "mlflow")
     found, curves = mlflow_runs(), {}
     sweep = found.pop("small")
     for name, item in found.items():
@@ -95,7 +106,7 @@ def test_mlflow(run: Run) -> None:
 
 
 def test_wandb(run: Run) -> None:
-    log_run(run.files, "wandb")
+    logged(run.files, "wandb")
     curves: Curves = {}
     configs, summaries = {}, {}
     for file in (run.files.tracker("wandb").with_suffix("") / "wandb").glob("offline-run-*/*.wandb"):
@@ -128,7 +139,7 @@ def test_trackio(run: Run) -> None:
     import trackio
     from trackio.sqlite_storage import SQLiteStorage
 
-    log_run(run.files, "trackio")
+    logged(run.files, "trackio")
     curves: Curves = {}
     names = {item.name: item for item in trackio.Api().runs("kdtune")}
     for name in names:
@@ -142,9 +153,9 @@ def test_trackio(run: Run) -> None:
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb", "trackio"])
 def test_what_is_logged_is_not_logged_again(run: Run, name: str) -> None:
-    first = log_run(run.files, name)
+    first = logged(run.files, name)
     before = everything(run.path.parents[1])
-    second = log_run(run.files, name)
+    second = logged(run.files, name)
     assert "logged 16 reports" in first
     assert second.startswith(f"{name}: nothing new: all 16 reports of small are in ")
     assert everything(run.path.parents[1]) == before
@@ -166,8 +177,8 @@ def everything(folder: Path) -> set[tuple[str, int]]:
 def test_logged_again_on_request_it_stands_beside_what_was_logged(run: Run) -> None:
     from mlflow import MlflowClient
 
-    log_run(run.files, "mlflow")
-    line = log_run(run.files, "mlflow", again=True)
+    logged(run.files, "mlflow")
+    line = logged(run.files, "mlflow", again=True)
     assert line.startswith("mlflow: logged 16 reports of small to sqlite:///")
     experiment = MlflowClient().get_experiment_by_name("kdtune")
     assert experiment is not None
