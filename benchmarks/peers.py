@@ -10,6 +10,7 @@ import argparse
 import importlib.util
 import json
 import multiprocessing
+import os
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,7 @@ def _syne_tune(path: Path, task: dict[str, Any]) -> list[dict[str, float]]:
         name: (loguniform if bounds.get("log") else uniform)(bounds["low"], bounds["high"])
         for name, bounds in task["space"].items()
     }
+    os.chdir(path.parent)  # to look for GPUs, it writes a file into the current folder
     left = iter(task["configs"])
 
     class Given(RandomSearch):  # type: ignore[misc]

@@ -114,7 +114,8 @@ def _measure(workload: Workload, folder: Path, repeats: int, others: int) -> dic
             runs[variant], cost = search(workload, folder, f"{variant}-{k}", changes)
             costs.setdefault(variant, []).append(cost)
             parts.setdefault(variant, []).append(_parts(runs[variant], cost))
-        task = _task(workload, folder, prepared, _configs(next(iter(runs.values()))))
+        if k == 0 and ways:
+            task = _task(workload, folder, prepared, _configs(next(iter(runs.values()))))
         for way, module in ways.items() if k < others else ():
             found, cost = _other_way(module, task)
             costs.setdefault(way, []).append(cost)
