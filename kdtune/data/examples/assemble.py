@@ -1,7 +1,7 @@
 """Cuts examples into train, validation and test, and makes a data set of them: what all sources here share."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, Protocol
@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from kdtune.data.checks import require_classes
+from kdtune.data.copies import copies_notes
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
 from kdtune.data.groups import Rare, attribute_names, columns_of, cross_groups, settle_rare
 from kdtune.data.ids import row_ids
@@ -33,6 +34,9 @@ class Inputs(Protocol):
 
     def at(self, rows: NDArray[np.int64]) -> Tensor:
         """Return the inputs of some rows: uint8 [k, c, h, w], float32 [k, features] or int64 [k, length]."""
+
+    def contents(self, rows: NDArray[np.int64]) -> Sequence[Hashable]:
+        """Return what tells the examples of some rows apart: equal ones are copies."""
 
     def described(self, train: Tensor) -> "Described":
         """Return what the data set says of them; `train` are those of the training rows."""
@@ -126,18 +130,20 @@ def assemble(
     columns = columns_of(attributes)
     table.require([cuts.label], "label")
     table.require(columns, "sensitive")
+    if input_column == cuts.label:
+        raise DataError(f"{source}: column {cuts.label!r} is the label and cannot be the input as well")
     for key, option in (("groups", cuts.groups), ("bins", cuts.bins)):
         for column in option:
             if column not in columns and not (key == "bins" and column == cuts.label):
                 raise DataError(
                     f"{source}: {key!r} names {column!r}, which is not among the sensitive columns"
                 )
-    edges = edges_of(cuts.bins)
-    listed = {column: declared_groups(table, column, values, ".") for column, values in cuts.groups.items()}
+    edges, decimal = edges_of(cuts.bins), form.decimal if form else "."
+    listed = {column: declared_groups(table, column, values, decimal) for column, values in cuts.groups.items()}
     if classes is None or cuts.positive is not None:
-        classes = find_classes(table, cuts.label, cuts.positive, edges=edges, decimal=".")
+        classes = find_classes(table, cuts.label, cuts.positive, edges=edges, decimal=decimal)
     classes = tuple(classes)
-    coding = Coding(cuts.label, classes, attributes, listed, edges, cuts.rare, ".")
+    coding = Coding(cuts.label, classes, attributes, listed, edges, cuts.rare, decimal)
     labels = coding.encode_labels(table)
     coded, column_groups = coding.encode_groups(table)
 
@@ -152,6 +158,7 @@ def assemble(
         share=share if pool is None else 1.0,
         min_group=cuts.min_group,
         rare=cuts.rare,
+        found=coded,
     )
     settled = {attribute: tables[attribute][coded[attribute]] for attribute in attributes}
     train_rows, validation_rows = _train_and_validation(source, labels, settled, cut, cuts)
@@ -165,6 +172,7 @@ def assemble(
 
     train, validation = split(train_rows), split(validation_rows)
     described = inputs.described(train.inputs)
+    copies = copies_notes(*(inputs.contents(at.numpy()) for at in (train_rows, validation_rows, cut[TEST])))
     tally = f"{len(train_rows):,} examples in train, {len(validation_rows):,} in validation, {len(cut[TEST]):,} in test"
     return Dataset(
         name=name,
@@ -185,7 +193,7 @@ def assemble(
             tuple(ids[cut[TEST].numpy()]),
         ),
         vocabulary=described.vocabulary,
-        notes=(tally, *notes),
+        notes=(tally, *notes, *copies),
         targets=Targets.of(coding, column_groups, tables, form or Form(), input_column).to_dict(),
     )
 

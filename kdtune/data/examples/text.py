@@ -10,9 +10,9 @@ from pydantic import Field
 from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import TEST, TRAIN, Count, Cuts, Share, assemble
 from kdtune.data.examples.columns import texts_of
-from kdtune.data.groups import Rare
+from kdtune.data.groups import Rare, attribute_names, columns_of
 from kdtune.data.registry import register_dataset
-from kdtune.data.tables.cells import MISSING_MARKERS, Cells
+from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.columns import by_column
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.raw_table import RawTable
@@ -85,12 +85,14 @@ def load_text(
     first = tables[TRAIN]
     [label_column] = first.named([label], "label")
     [text_column] = first.named([text], "text")
-    names = [] if sensitive is None else [sensitive] if not isinstance(sensitive, list | tuple) else sensitive
+    asked = [] if sensitive is None else [sensitive] if not isinstance(sensitive, list | tuple) else sensitive
+    names = first.named(asked, "sensitive")
     for table in tables.values():
         table.require([label_column], "label")
         table.require([text_column], "text")
+        table.require(columns_of(attribute_names(names)), "sensitive")
     values = [value for table in tables.values() for value in table[text_column].texts()]
-    joined = first if len(tables) == 1 else joined_rows(list(tables.values()), form)
+    joined = RawTable.joined(list(tables.values()), form.is_missing())
     return assemble(
         "text",
         str(path),
@@ -99,7 +101,7 @@ def load_text(
         Cuts(
             label_column,
             positive=positive,
-            sensitive=[str(name) for name in names],
+            sensitive=names,
             groups=by_column(first, "groups", groups, first.order),
             bins=by_column(first, "bins", bins, first.order),
             min_group=min_group,
@@ -117,13 +119,3 @@ def load_text(
         input_column=text_column,
         form=form,
     )
-
-
-def joined_rows(tables: Sequence[RawTable], form: Form) -> RawTable:
-    """Return the rows of several tables as one; a column that one of them lacks is left out."""
-    names = [name for name in tables[0].columns if all(name in table.columns for table in tables)]
-    cells = [
-        Cells.of_texts([text for table in tables for text in table[name].texts()], form.is_missing())
-        for name in names
-    ]
-    return RawTable.named_columns("", names, cells)

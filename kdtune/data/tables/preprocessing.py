@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_FAR = 10.0
+"""Standard deviations of a column in train by which its median elsewhere may be another."""
+
+_MANY_UNKNOWN = 0.01
+"""Share of rows with values that train has not, below which nothing is said."""
+
+
 @dataclass(frozen=True)
 class Number:
     """A numeric column: missing values become the median, then `(x - mean) / scale`."""
@@ -117,6 +124,35 @@ class TablePreprocessing:
         for column in self.columns:
             if isinstance(column, Number):
                 self._numbers(table, column.name)
+
+    def strange(self, table: RawTable) -> list[str]:
+        """Return a line for each column whose cells are not like those in train, though they can be read.
+
+        Args:
+            table: has the columns, with numbers where they belong: see `check`.
+        """
+        lines, n = [], len(table)
+        for column in self.columns:
+            cells = table[column.name]
+            if cells.n_missing == n:
+                lines.append(f"column {column.name!r} is blank in every row")
+            elif isinstance(column, Number):
+                numbers = self._numbers(table, column.name)
+                median = float(np.nanmedian(numbers))
+                if abs(median - column.mean) > _FAR * column.scale:
+                    lines.append(
+                        f"column {column.name!r} has a median of {median:g}, far from that in train, {column.median:g}: "
+                        "is it in another unit?"
+                    )
+            elif not column.rest:
+                unknown = self._positions(cells, column) == column.width
+                rows = np.flatnonzero(unknown & (cells.codes >= 0))
+                if len(rows) > _MANY_UNKNOWN * n:
+                    lines.append(
+                        f"column {column.name!r} holds values that train has not, in {len(rows):,} of {n:,} rows, such "
+                        f"as {cells.values[cells.codes[rows[0]]]!r}"
+                    )
+        return lines
 
     def transform(self, table: "RawTable | pd.DataFrame") -> NDArray[np.float32]:
         """Return the features of raw rows, float32 [n, features]; other columns are not looked at.
