@@ -12,7 +12,7 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
-from kdtune.distill.device_errors import is_device_error
+from kdtune.distill.execution.device_errors import is_device_error
 from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import fused_step, solo_step
 from kdtune.errors import RunError

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from kdtune.distill.config import Job
-from kdtune.distill.device_errors import is_device_error
-from kdtune.distill.evaluate import autocast
+from kdtune.distill.evaluation.forward import autocast
+from kdtune.distill.execution.device_errors import is_device_error
 from kdtune.distill.weights.module import module_of
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import RunError

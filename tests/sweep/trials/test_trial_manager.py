@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kdtune.distill.checkpoint import write_checkpoint
-from kdtune.distill.device_errors import OUT_OF_MEMORY
+from kdtune.distill.execution.device_errors import OUT_OF_MEMORY
 from kdtune.fairness import count
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.measures.objectives import References

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kdtune.distill.device_errors import OUT_OF_MEMORY, device_words, is_device_error
+from kdtune.distill.execution.device_errors import OUT_OF_MEMORY, device_words, is_device_error
 
 
 @pytest.mark.parametrize(
