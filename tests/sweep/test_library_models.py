@@ -7,10 +7,10 @@ from pathlib import Path
 import huggingface_hub.constants
 import numpy as np
 import pytest
-from tests.distill.test_library_weights import of_timm, of_torchvision
 
 import kdtune
 from kdtune.distill.weights import library as room
+from tests.distill.weights.test_library import of_timm, of_torchvision
 
 LOAD = """
 import sys
