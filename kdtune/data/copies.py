@@ -18,9 +18,13 @@ def copies_notes(
         train, validation, test: what the examples are, apart from labels; equal ones are copies.
     """
     n = len(train) - len(set(train))
-    lines = [f"{n:,} of {len(train):,} training examples repeat another"] if n >= _FEWEST * len(train) > 0 else []
+    lines = (
+        [f"{n:,} of {len(train):,} training examples repeat another"] if n >= _FEWEST * len(train) > 0 else []
+    )
     lines += copies_of(train, validation, "validation examples are copies of training examples")
-    return lines + copies_of([*train, *validation], test, "test examples are copies of training or validation examples")
+    return lines + copies_of(
+        [*train, *validation], test, "test examples are copies of training or validation examples"
+    )
 
 
 def copies_of(earlier: Sequence[Hashable], contents: Sequence[Hashable], what: str) -> list[str]:

@@ -32,7 +32,9 @@ def test_examples_that_repeat_by_nature_are_no_copies(share: float, said: bool) 
 
 
 def posts(n: int, start: int = 0) -> pd.DataFrame:
-    return pd.DataFrame({"text": [f"post number {start + k}" for k in range(n)], "y": [k % 2 for k in range(n)]})
+    return pd.DataFrame(
+        {"text": [f"post number {start + k}" for k in range(n)], "y": [k % 2 for k in range(n)]}
+    )
 
 
 def of_texts(folder: Path, test: pd.DataFrame) -> Any:

@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from kdtune.data.dataset import Dataset
-from kdtune.data.examples.assemble import TEST, TRAIN, Count, Cuts, Share, assemble, split_name
+from kdtune.data.examples.assemble import TEST, TRAIN, Cuts, assemble, split_name
 from kdtune.data.examples.columns import column_inputs, one_of
 from kdtune.data.groups import Rare, attribute_names, columns_of
 from kdtune.data.images.pixels import SUFFIXES
+from kdtune.data.options import Count, Share
 from kdtune.data.registry import register_dataset
 from kdtune.data.tables.files.foreign import SAMPLE_BYTES, foreign_format
 from kdtune.data.tables.files.form import Form
@@ -29,7 +30,14 @@ from kdtune.files import open_regular
 
 _SUFFIXES = (".parquet", ".arrow")
 _ARROW_FILE = b"ARROW1"
-_BESIDE = ("dataset_info.json", "dataset_dict.json", "dataset_infos.json", "state.json", "README.md", "LICENSE")
+_BESIDE = (
+    "dataset_info.json",
+    "dataset_dict.json",
+    "dataset_infos.json",
+    "state.json",
+    "README.md",
+    "LICENSE",
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ def load_hf(
     sensitive: str | Sequence[str] | None = None,
     groups: Mapping[str, Sequence[str | int]] | None = None,
     bins: Mapping[str, Sequence[int | float]] | None = None,
-    min_group: Annotated[int, Field(ge=1)] = 10,
+    min_group: Count = 10,
     rare: Rare = "error",
     tokenizer: str | Path | None = None,
     length: Annotated[int, Field(ge=2, le=8192)] = 128,
@@ -265,7 +273,8 @@ def _class_names(parts: Sequence[_Part], column: str) -> tuple[str, ...] | None:
         if own is None and not set(part.table[column].unique().to_pylist()) - {None} <= set(names):
             raise DataError(
                 f"{part.source}: {column!r} has no ClassLabel, and that of {first.source} has one "
-                f"({', '.join(names)}), so it is not known which class its values are: write both with the same features"
+                f"({', '.join(names)}), so it is not known which class its values are: write both with the same "
+                "features"
             )
         if own is not None and set(own) != set(names):
             raise DataError(
@@ -310,7 +319,9 @@ def _parts(path: str | Path, config: str | None) -> tuple[list[_Part], list[str]
 def _is_beside(file: Path, root: Path) -> bool:
     """Tell whether a file is hidden, or one of those that `datasets` and its hub write beside the data."""
     names = file.relative_to(root).parts
-    return any(name.startswith(".") for name in names) or file.name in _BESIDE or file.name.startswith("cache-")
+    return (
+        any(name.startswith(".") for name in names) or file.name in _BESIDE or file.name.startswith("cache-")
+    )
 
 
 def _split_of(file: Path, root: Path) -> str | None:
@@ -343,7 +354,9 @@ def _read(file: Path) -> Any:
     except Exception as error:  # a damaged file makes pyarrow stumble in every way, and at every step
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if not head.startswith((MAGIC, _ARROW_FILE)) and b"\0" not in sample:
-            reason = f"it is {foreign_format(sample) or 'text: the data sets `table` and `text` read CSV and TSV'}"
+            reason = (
+                f"it is {foreign_format(sample) or 'text: the data sets `table` and `text` read CSV and TSV'}"
+            )
         raise DataError(f"{file}: cannot be read as Parquet or Arrow: {reason}") from None
 
 

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
 from kdtune.data.checks import require_classes
@@ -86,10 +85,6 @@ class Cuts:
     seed: int = 0
 
 
-Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
 def split_name(name: str) -> str | None:
     """Return which split a word means; None where it means none."""
     return _SPELLINGS.get(name.strip().lower())
@@ -139,7 +134,9 @@ def assemble(
                     f"{source}: {key!r} names {column!r}, which is not among the sensitive columns"
                 )
     edges, decimal = edges_of(cuts.bins), form.decimal if form else "."
-    listed = {column: declared_groups(table, column, values, decimal) for column, values in cuts.groups.items()}
+    listed = {
+        column: declared_groups(table, column, values, decimal) for column, values in cuts.groups.items()
+    }
     if classes is None or cuts.positive is not None:
         classes = find_classes(table, cuts.label, cuts.positive, edges=edges, decimal=decimal)
     classes = tuple(classes)

@@ -21,7 +21,6 @@ from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError
 from kdtune.files import sha256_of
 
-
 _MOST_FILES = 20_000
 """Among more files than this, nobody looks for copies, because that means to read them once more."""
 

@@ -141,8 +141,8 @@ class TablePreprocessing:
                 median = float(np.nanmedian(numbers))
                 if abs(median - column.mean) > _FAR * column.scale:
                     lines.append(
-                        f"column {column.name!r} has a median of {median:g}, far from that in train, {column.median:g}: "
-                        "is it in another unit?"
+                        f"column {column.name!r} has a median of {median:g}, far from that in train, "
+                        f"{column.median:g}: is it in another unit?"
                     )
             elif not column.rest:
                 unknown = self._positions(cells, column) == column.width

@@ -181,7 +181,11 @@ def _offline(*_: object, **__: object) -> None:
 
 def labelled_file(path: Path, names: list[str] | None, numbers: list[int], **changes: Any) -> None:
     """Write texts whose label is a number; `names` say what the numbers stand for."""
-    rows: dict[str, Any] = {"post": [f"{path.stem} {k}" for k in range(len(numbers))], "y": numbers, **changes}
+    rows: dict[str, Any] = {
+        "post": [f"{path.stem} {k}" for k in range(len(numbers))],
+        "y": numbers,
+        **changes,
+    }
     kind = datasets.Value("int64") if names is None else datasets.ClassLabel(names=names)
     found = datasets.Dataset.from_dict(rows)
     found.cast_column("y", kind).to_parquet(path)
@@ -201,7 +205,11 @@ def test_each_file_is_read_by_its_own_class_names(tmp_path: Path) -> None:
     ("names", "numbers", "said"),
     [
         (None, [0, 1] * 5, "test.parquet: 'y' has no ClassLabel, and that of .*train.parquet has one"),
-        (["no", "yes", "perhaps"], [0, 1] * 5, "test.parquet: the ClassLabel of 'y' has the names no, yes, perhaps"),
+        (
+            ["no", "yes", "perhaps"],
+            [0, 1] * 5,
+            "test.parquet: the ClassLabel of 'y' has the names no, yes, perhaps",
+        ),
         (["no", "yes"], [0, 1, -1], "test.parquet, row 3: no label in column 'y'"),
     ],
 )
@@ -218,7 +226,7 @@ def test_files_that_are_left_out_are_counted(tmp_path: Path) -> None:
     labelled_file(tmp_path / "train-0.parquet", ["no", "yes"], [0, 1] * 30)
     labelled_file(tmp_path / "train-1.parquet", ["no", "yes"], [0, 1] * 30)
     for name in ("test.jsonl", "more.csv", "more.json", "README.md", ".hidden", "dataset_info.json"):
-        (tmp_path / name).write_text("{}")
+        (tmp_path / name).write_text('{"post": "a"}')
     notes = load("hf", path=str(tmp_path), text="post", label="y", length=8).notes
     assert "files: 2 of train" in notes
     assert "left out: 1 .csv, 1 .json, 1 .jsonl" in notes
@@ -243,9 +251,9 @@ def test_a_test_file_of_texts_is_checked_and_named(
     test: dict[str, Any], options: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     n = 200
-    pd.DataFrame({"post": [f"p {k}" for k in range(n)], "y": list("ab") * 100, "sex": list("ffmm") * 50}).to_csv(
-        tmp_path / "a.csv", index=False
-    )
+    pd.DataFrame(
+        {"post": [f"p {k}" for k in range(n)], "y": list("ab") * 100, "sex": list("ffmm") * 50}
+    ).to_csv(tmp_path / "a.csv", index=False)
     pd.DataFrame({"post": ["new", "other"], "y": ["a", "b"], "sex": ["f", "m"], **test}).to_csv(
         tmp_path / "b.csv", index=False
     )
