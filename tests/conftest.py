@@ -83,7 +83,7 @@ SLOW_FILES = (
     "test_api.py",
     "test_bytecode.py",
     "tui/test_snapshots.py",
-    "distill/fused/test_training.py",
+    "distill/cohorts/test_fused.py",
     "sweep/remote/test_fork_server.py",
     "benchmarks/test_quick.py",
     "trackers/test_feed.py",

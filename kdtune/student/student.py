@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kdtune.data.images.views import Views
-from kdtune.distill.evaluate import evaluation_batch, predict_logits
+from kdtune.distill.evaluation.forward import evaluation_batch, predict_logits
 from kdtune.distill.weights.module import assembled
 from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular

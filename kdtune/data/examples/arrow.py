@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from kdtune.data.dataset import Dataset
-from kdtune.data.examples.assemble import TEST, Count, Cuts, Share, assemble, split_name
+from kdtune.data.examples.assemble import TEST, Cuts, assemble, split_name
 from kdtune.data.examples.columns import column_inputs, one_of
 from kdtune.data.groups import Rare, attribute_names, columns_of
+from kdtune.data.options import Count, Share
 from kdtune.data.registry import register_dataset
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
@@ -54,7 +55,7 @@ def load_hf(
     sensitive: str | Sequence[str] | None = None,
     groups: Mapping[str, Sequence[str | int]] | None = None,
     bins: Mapping[str, Sequence[int | float]] | None = None,
-    min_group: Annotated[int, Field(ge=1)] = 10,
+    min_group: Count = 10,
     rare: Rare = "error",
     tokenizer: str | Path | None = None,
     length: Annotated[int, Field(ge=2, le=8192)] = 128,

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
 from kdtune.data.checks import require_classes
@@ -80,10 +79,6 @@ class Cuts:
     n_validation: int | None = None
     limit_per_class: int | None = None
     seed: int = 0
-
-
-Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
 
 
 def split_name(name: str) -> str | None:

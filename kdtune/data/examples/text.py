@@ -1,25 +1,23 @@
 """Texts of the user's own: a table with a column of texts, in CSV, TSV or Parquet."""
 
-import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from kdtune.data.dataset import Dataset
-from kdtune.data.examples.assemble import TEST, TRAIN, Count, Cuts, Share, assemble
+from kdtune.data.examples.assemble import TEST, TRAIN, Cuts, assemble
 from kdtune.data.examples.columns import texts_of
 from kdtune.data.groups import Rare
+from kdtune.data.options import Count, Share, Written
 from kdtune.data.registry import register_dataset
 from kdtune.data.tables.cells import MISSING_MARKERS, Cells
 from kdtune.data.tables.columns import by_column
-from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.form import DecimalSign, Form, Header
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.files.reading import open_table
 from kdtune.data.texts.tokenizer import preparation_of
-
-Written = str | int | float | bool | datetime.date
 
 
 @register_dataset("text")
@@ -32,15 +30,15 @@ def load_text(
     sensitive: Written | Sequence[Written] | None = None,
     groups: Mapping[Written, Sequence[Written]] | None = None,
     bins: Mapping[Written, Sequence[int | float]] | None = None,
-    min_group: Annotated[int, Field(ge=1)] = 10,
+    min_group: Count = 10,
     rare: Rare = "error",
     tokenizer: str | Path | None = None,
     length: Annotated[int, Field(ge=2, le=8192)] = 128,
     vocabulary: Annotated[int, Field(ge=100)] = 30522,
     separator: str | None = None,
     encoding: str = "utf-8",
-    decimal: Literal[".", ","] = ".",
-    header: Literal["first", "none"] | bool | None = "first",
+    decimal: DecimalSign = ".",
+    header: Header = "first",
     columns: Sequence[Written] | None = None,
     comment: str | None = None,
     missing: Sequence[Written] = MISSING_MARKERS,

@@ -9,13 +9,11 @@ from pydantic import Field
 from kdtune.data.dataset import Augmentation, Dataset, Split
 from kdtune.data.ids import row_ids
 from kdtune.data.images.array_images import dataset_of_arrays
+from kdtune.data.options import Count, Share
 from kdtune.data.published.cifar_files import CIFAR10, CIFAR100, HOME, CifarFiles, Form, find_files
 from kdtune.data.published.downloads import fetch
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes
-
-Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
 
 
 @register_dataset("cifar10")

@@ -1,10 +1,9 @@
 """Any CSV or Parquet file with a label column and sensitive columns."""
 
-import datetime
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -14,23 +13,19 @@ from kdtune.data.checks import require_classes
 from kdtune.data.dataset import Augmentation, Dataset, Split, fingerprint
 from kdtune.data.groups import Rare, cross_groups, settle_rare
 from kdtune.data.ids import row_ids
+from kdtune.data.options import Count, Share, Written
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
 from kdtune.data.tables.columns import assign_roles, by_column
 from kdtune.data.tables.doubts import bins_hint, doubts
-from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.form import DecimalSign, Form, Header
 from kdtune.data.tables.files.reading import file_digest, open_table
 from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.data.tables.summary import summary_line
 from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError
-
-Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-Written = str | int | float | bool | datetime.date
-"""A name or value of the file; YAML may read what a person wrote as a number, a truth value or a date."""
 
 
 @register_dataset("table")
@@ -42,7 +37,7 @@ def load_table(
     sensitive: Written | Sequence[Written] | None = None,
     groups: Mapping[Written, Sequence[Written]] | None = None,
     bins: Mapping[Written, Sequence[int | float]] | None = None,
-    min_group: Annotated[int, Field(ge=1)] = 10,
+    min_group: Count = 10,
     rare: Rare = "error",
     features: Sequence[Written] | None = None,
     drop: Sequence[Written] = (),
@@ -52,8 +47,8 @@ def load_table(
     missing: Sequence[Written] = MISSING_MARKERS,
     separator: str | None = None,
     encoding: str = "utf-8",
-    decimal: Literal[".", ","] = ".",
-    header: Literal["first", "none"] | bool | None = "first",
+    decimal: DecimalSign = ".",
+    header: Header = "first",
     columns: Sequence[Written] | None = None,
     comment: str | None = None,
     test: Share | str = 0.2,

@@ -13,8 +13,8 @@ from torch import Tensor
 from kdtune.data.ids import ids_of_tensor, tensor_of_ids
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.epoch import report_of
-from kdtune.distill.epoch_result import results_of
-from kdtune.distill.extras import measure_extras
+from kdtune.distill.evaluation.epoch_result import results_of
+from kdtune.distill.evaluation.extras import measure_extras
 from kdtune.distill.teachers.logits_file import LogitsFile
 from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.distill.weights.state import saved_state

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.evaluate import gathered, outputs, predict_logits
+from kdtune.distill.evaluation.forward import gathered, outputs, predict_logits
 from kdtune.errors import InputError
 from kdtune.models import penultimate
 

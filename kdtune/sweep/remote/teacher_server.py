@@ -14,7 +14,7 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
 from kdtune.distill.config import Job
-from kdtune.distill.device_errors import device_words, is_device_error
+from kdtune.distill.execution.device_errors import device_words, is_device_error
 from kdtune.distill.teachers.logits import signal_of_logits
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.weights.module import module_of
