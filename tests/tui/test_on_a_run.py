@@ -60,7 +60,8 @@ async def test_replay_steps_and_seeks(run) -> None:
     app = Monitor(Replay(files, record, speed=1e-6))
     async with app.run_test(size=(160, 48)) as pilot:
         await settled(pilot)
-        await pilot.press("P")  # a silence is skipped after moments, and a busy machine takes moments for a key
+        # A silence is skipped after moments, and a busy machine takes moments for a key.
+        await pilot.press("P")
         await pilot.press("g", *"50%", "enter")
         half = app.session.store.reports
         assert half > 0
