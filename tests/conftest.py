@@ -76,6 +76,7 @@ SLOW_FILES = (
     "test_trust.py",
     "sweep/test_replicates.py",
     "tui/test_app.py",
+    "tui/test_keys.py",
     "test_cli.py",
     "sweep/test_cohorts_end_to_end.py",
     "sweep/test_logical_gpus.py",

@@ -32,6 +32,11 @@ def evaluation_batch(views: Views) -> int:
     return max(_SMALLEST, min(_BATCH, max(_VALUES // values, min(_LARGE, _MOST_VALUES // values))))
 
 
+def is_small(views: Views) -> bool:
+    """Return whether the activations of a batch on a CPU stay in the processor's cache."""
+    return evaluation_batch(views) * views.values <= _VALUES
+
+
 @torch.inference_mode()
 def predict_logits(
     model: nn.Module,
