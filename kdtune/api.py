@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kdtune.errors import InputError, SweepError
 from kdtune.output import narrate, quieted
-from kdtune.runs.finding import create_run, find_run, runs_dir
+from kdtune.runs.finding import create_run, find_run
 from kdtune.runs.lock import check_idle
-from kdtune.runs.paths import RunFiles
+from kdtune.runs.paths import RunFiles, runs_dir
 from kdtune.runs.reader import Run
 from kdtune.runs.records import RunRecord
 from kdtune.space.reading import Space, parse_space, read_space
@@ -286,7 +286,7 @@ def _followed(request: SweepRequest, progress: bool) -> Run:
     with followed(files) if progress else contextlib.nullcontext():
         run_sweep(request)
     if not files.record.exists():
-        raise SweepError(f"{files.root.name} was asked to stop before it began: nothing is kept")
+        raise SweepError(f"{files.name} was asked to stop before it began: nothing is kept")
     for line in lines_about(files):
         narrate(line)
     return Run(files)
@@ -305,7 +305,7 @@ def _resumed(run: RunLike, base: Path | None, kind: str, given: Mapping[str, Any
     found = RunRecord.read(files.record).kind
     if found != kind:
         call = "study" if found == "study" else "search"
-        raise InputError(f"run {files.root.name!r} is a {found}: kdtune.{call}(resume={files.root.name!r})")
+        raise InputError(f"run {files.name!r} is a {found}: kdtune.{call}(resume={files.name!r})")
     check_idle(files)
     files.stop_request.unlink(missing_ok=True)  # it was for an earlier driver
     return files

@@ -9,14 +9,9 @@ from pathlib import Path
 from kdtune.errors import DiskError, RunError, did_you_mean
 from kdtune.files import write_bytes
 from kdtune.runs.lock import driver_seems_alive, signer_lives, this_process
-from kdtune.runs.paths import RunFiles
+from kdtune.runs.paths import RunFiles, runs_dir
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def runs_dir(given: Path | None = None) -> Path:
-    """Return the folder that holds runs: the one given, `KDTUNE_RUNS`, or `./runs`."""
-    return given or Path(os.environ.get("KDTUNE_RUNS") or "runs")
 
 
 def create_run(base: Path, name: str | None, stem: str) -> RunFiles:
@@ -43,7 +38,8 @@ def _create_run(base: Path, name: str | None, stem: str) -> RunFiles:
             return _signed(base / name)
         except FileExistsError:
             raise RunError(
-                f"run {str(base / name)!r} exists: choose another --name, or go on with it: --resume {name}"
+                f"run {str(base / name)!r} exists: choose another --name, or go on with it: --resume "
+                f"{RunFiles(base / name).argument}"
             ) from None
     number = 1
     while True:
@@ -77,7 +73,7 @@ def never_began(folder: Path) -> bool:
 def list_runs(base: Path) -> list[RunFiles]:
     """Return the runs in a folder, the oldest first."""
     found = [RunFiles(path.parent) for path in base.glob("*/run.json")]
-    return sorted(found, key=lambda files: (files.record.lstat().st_ctime, files.root.name))
+    return sorted(found, key=lambda files: (files.record.lstat().st_ctime, files.name))
 
 
 def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool = True) -> RunFiles:
@@ -114,6 +110,6 @@ def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool
             f"{folder / run}: no run.json there: the run is still being prepared (try again in a moment), "
             "or this is not a run"
         )
-    names = [files.root.name for files in known]
+    names = [files.name for files in known]
     listing = f" (there: {', '.join(names[-10:])})" if names else ""
     raise RunError(f"no run {str(run)!r} in {str(folder)!r}{did_you_mean(str(run), names)}{listing}")

@@ -110,7 +110,7 @@ def run_sweep(request: SweepRequest) -> None:
 def _interrupted(files: RunFiles) -> str:
     if not files.record.exists():
         return "stopped before it began: nothing is kept"
-    return f"stopped; go on with: kdtune search --resume {files.root.name}"
+    return f"stopped; go on with: kdtune search --resume {files.argument}"
 
 
 def _run(request: SweepRequest, liveness: Liveness, follow: Follow) -> None:
@@ -272,7 +272,7 @@ def _calibrated(
             plan = replace(plan, speeds=_measure_execution(plan, writer, place))
         elif plan.space.train.get("execution") == "graphs":
             writer.run_state("preparing", "train.execution: graphs takes a GPU: steps are eager")
-        record = record_of(plan, files.root.name, kind)
+        record = record_of(plan, files.name, kind)
     else:
         record, changes = with_versions_now(record)
         if changes:

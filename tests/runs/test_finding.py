@@ -13,9 +13,9 @@ import pytest
 
 from kdtune.errors import RunError
 from kdtune.files import write_json
-from kdtune.runs.finding import create_run, find_run, list_runs, runs_dir
+from kdtune.runs.finding import create_run, find_run, list_runs
 from kdtune.runs.lock import beat
-from kdtune.runs.paths import RunFiles
+from kdtune.runs.paths import RunFiles, runs_dir
 
 
 def make(base: Path, name: str) -> RunFiles:

@@ -19,7 +19,7 @@ def refuse_study(run: Run) -> None:
     if run.record.kind == "study":
         raise InputError(
             f"run {run.name!r} is a study, whose models are judged over seeds: to make its tables and figures, run "
-            f"{run.record.concluding} {run.name}"
+            f"{run.record.concluding} {run.files.argument}"
         )
 
 
@@ -37,7 +37,7 @@ def front_states(run: Run, state: RunState) -> list[ModelState]:
         running = sum(trial.state == "running" for trial in state.trials.values())
         if running:
             raise RunError(f"{run.path}: no trial is done yet ({running} are training): wait for the first")
-        raise RunError(f"{run.path}: no trial is done: continue with 'kdtune search --resume {run.name}'")
+        raise RunError(f"{run.path}: no trial is done: continue with '{run.resuming}'")
     undefined = np.isnan(objective_values(done, run.record.objectives)).any(axis=1)
     reasons, asked = [], False
     if undefined.any():
