@@ -20,7 +20,7 @@ from kdtune.errors import InputError
 from kdtune.files import open_regular
 from kdtune.output import narrate, print_data
 from kdtune.runs.events import StateReader, read_state
-from kdtune.runs.finding import create_run, find_run
+from kdtune.runs.finding import check_name, create_run, find_run
 from kdtune.runs.jsonl import open_to_append
 from kdtune.runs.lock import busy, check_idle, request_stop
 from kdtune.runs.paths import RunFiles, check_no_links, runs_dir
@@ -94,6 +94,8 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Conclude) -> int:
         check_named(space.imports, options.imports, options.space or stem)
         check_question(space, options.imports)
         if dry:
+            if options.name is not None:
+                check_name(runs_dir(options.runs_dir), options.name)
             return _print_dry_run(space, options, known)
         compile_once()  # it takes seconds: a Ctrl-C meanwhile leaves no run behind
         files = create_run(runs_dir(options.runs_dir), options.name, stem)

@@ -53,7 +53,9 @@ def test_an_interrupt_stops_cleanly_and_is_raised(
 ) -> None:
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)]
     when_training(tmp_path, interrupt)
-    with pytest.raises(KeyboardInterrupt, match="stopped; go on with: kdtune search --resume r"):
+    with pytest.raises(
+        KeyboardInterrupt, match=f"stopped; go on with: kdtune search --resume {tmp_path / 'r'}"
+    ):
         kdtune.search(ENDLESS, name="r", directory=tmp_path)
     assert "stopping after the current epochs; interrupt again to stop at once" in capsys.readouterr().err
     run = kdtune.open_run(tmp_path / "r")

@@ -30,22 +30,38 @@ def create_run(base: Path, name: str | None, stem: str) -> RunFiles:
 
 def _create_run(base: Path, name: str | None, stem: str) -> RunFiles:
     if name is not None:
-        if not _NAME.fullmatch(name):
-            raise RunError(f"{name!r} can't name a run: use letters, digits, '.', '_' and '-'")
+        check_name(base, name)
         if never_began(base / name):
             shutil.rmtree(base / name)
         try:
             return _signed(base / name)
         except FileExistsError:
-            raise RunError(
-                f"run {str(base / name)!r} exists: choose another --name, or go on with it: --resume "
-                f"{RunFiles(base / name).argument}"
-            ) from None
+            raise _taken(base / name) from None
     number = 1
     while True:
         with contextlib.suppress(FileExistsError):
             return _signed(base / f"{stem}-{number}")
         number += 1
+
+
+def check_name(base: Path, name: str) -> None:
+    """Refuse a name that no new run in a folder can have.
+
+    Raises:
+        RunError: the name is taken, or is not made of letters, digits, '.', '_' and '-'.
+    """
+    if not _NAME.fullmatch(name):
+        raise RunError(
+            f"{name!r} can't name a run: use up to 100 letters, digits, '.', '_' and '-', a letter or digit first"
+        )
+    if os.path.lexists(base / name) and not never_began(base / name):
+        raise _taken(base / name)
+
+
+def _taken(folder: Path) -> RunError:
+    return RunError(
+        f"run {str(folder)!r} exists: choose another --name, or go on with it: --resume {RunFiles(folder).argument}"
+    )
 
 
 def _signed(folder: Path) -> RunFiles:
