@@ -90,8 +90,8 @@ class Summary:
         undefined: rates without a denominator, a line each.
         trials: all of them, without doubts and class bias.
         resolution: what of the front is beyond noise.
-        conclusion: the last line of a sweep: what its front shows beyond noise, or why it has none; empty before a trial
-            is done.
+        conclusion: the last line of a sweep: what its front shows beyond noise, or why it has none; empty before a
+            trial is done.
         raw_front: ids of the members of the front on validation alone.
         on_gpus: ids of the models in training by the name of their GPU; empty without one.
     """
