@@ -144,12 +144,6 @@ class _Loader(yaml.SafeLoader):
         """Return a number."""
         return _as_meant(node, super().construct_yaml_float(node))
 
-
-def _as_meant(node: Any, number: N) -> N:
-    if _MISREAD.fullmatch(node.value):
-        raise _MisreadError(node.value, number, node.start_mark.line + 1)
-    return number
-
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Compose a mapping; keys that a merge (`<<`) brings in come later, and may be replaced."""
         node = super().compose_mapping_node(anchor)
@@ -159,6 +153,12 @@ def _as_meant(node: Any, number: N) -> N:
                 raise _TwiceError(key.value, key.start_mark.line + 1)
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
         return node
+
+
+def _as_meant(node: Any, number: N) -> N:
+    if _MISREAD.fullmatch(node.value):
+        raise _MisreadError(node.value, number, node.start_mark.line + 1)
+    return number
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
