@@ -18,10 +18,11 @@ from kdtune.report.export.run import ExportRequest, run_export
 from kdtune.runs import ALL
 from kdtune.space.questions import check_question
 from kdtune.space.reading import parse_space
-from kdtune.sweep.driver import SweepRequest, check_files, run_sweep
+from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.sweep.dry_run import dry_run
 from kdtune.sweep.from_logits import matched
 from kdtune.sweep.plan import Plan, check_names, make_plan
+from kdtune.sweep.preparation import check_files
 
 N = 400
 
