@@ -16,6 +16,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from kdtune.bytecode import compile_once, keep_bytecode
+from kdtune.process_end import end_without_collecting
 from kdtune.sweep.remote.cluster import prepare_environment
 
 # Before a test's module imports Ray, which under `uv run` would rebuild the environment for every worker.
@@ -24,6 +25,7 @@ prepare_environment()
 # Before the cache is another one, and before what is tested is imported.
 keep_bytecode()
 compile_once()
+end_without_collecting()
 
 # A busy machine is also slow at drawing examples; that says nothing about the code under test.
 settings.register_profile("kdtune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
