@@ -29,7 +29,7 @@ def _steps(task: tuple[str, list[int], int, dict[str, Any], dict[str, Any]]) -> 
 
     from benchmarks.by_hand import make_optimizer
     from kdtune.distill import kd_loss
-    from kdtune.distill.evaluate import autocast
+    from kdtune.distill.evaluation.forward import autocast
     from kdtune.models import build
 
     student, shape, n_classes, train, speed = task

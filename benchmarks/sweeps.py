@@ -159,7 +159,12 @@ def _other_way(module: Sequence[str], task: Path) -> tuple[list[dict[str, float]
 
 
 def search(
-    workload: Workload, folder: Path, name: str, changes: Mapping[str, Any], trials: int | None = None
+    workload: Workload,
+    folder: Path,
+    name: str,
+    changes: Mapping[str, Any],
+    trials: int | None = None,
+    cache: Path | None = None,
 ) -> tuple[Run, Cost]:
     """Run `kdtune search` on a workload from the command line, with some changes; return the run and what it took."""
     space = folder / f"{name}.yaml"
@@ -168,7 +173,8 @@ def search(
     command += ["--runs-dir", str(folder / "runs"), "--import", "benchmarks.datasets"]
     if trials is not None:
         command += ["--trials", str(trials)]
-    cost = run(command, folder / f"{name}.log", PYTHONPATH=str(Path(__file__).parents[1]))
+    environment = {} if cache is None else {"KDTUNE_CACHE": str(cache)}
+    cost = run(command, folder / f"{name}.log", PYTHONPATH=str(Path(__file__).parents[1]), **environment)
     return open_run(folder / "runs" / name), cost
 
 

@@ -35,7 +35,7 @@ from benchmarks.gpu.record import HEAD, Record, Row
 from benchmarks.gpu.setups import EPOCHS, IMAGES, arrays_of, computing_device, data_on, job_of
 from benchmarks.gpu.timing import kernels, least_ms, milliseconds, peaks
 from kdtune.distill.config import Execution, Precision
-from kdtune.distill.step_graph import recorder_of
+from kdtune.distill.execution.step_graph import recorder_of
 from kdtune.distill.steps import Step, fused_step, solo_step
 
 EXECUTIONS: tuple[Execution, ...] = ("eager", "graphs", "compiled")

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from benchmarks.gpu.setups import arrays_of, data_on, job_of, shortened
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.cohort import CohortMember
+from kdtune.distill.cohorts.cohort import CohortMember
+from kdtune.distill.cohorts.open_cohort import open_cohort
 from kdtune.distill.config import Execution, Precision
-from kdtune.distill.evaluate import predict_logits
-from kdtune.distill.open_cohort import open_cohort
-from kdtune.distill.step_graph import recorder_of
+from kdtune.distill.evaluation.forward import predict_logits
+from kdtune.distill.execution.step_graph import recorder_of
 from kdtune.distill.steps import noise_logits
 from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.distill.training import Training

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from benchmarks.gpu.setups import CLASSES, arrays_of, data_on, job_of, shortened, synchronise
 from kdtune.distill.arrays import Arrays, DeviceData
-from kdtune.distill.cohort import CohortMember
+from kdtune.distill.cohorts.cohort import CohortMember
+from kdtune.distill.cohorts.open_cohort import open_cohort
 from kdtune.distill.config import Execution, Precision
-from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.models import build
 

@@ -136,31 +136,18 @@ def _agreement(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     )
 
 
-def adaptive(times: float | None = 1.0, *, by: str = "correlation") -> Believe:
+def adaptive(times: float) -> Believe:
     """Believe the more of training examples, the better they agree with validation on how students differ.
 
     Args:
         times: at most so many times as many training examples as validation has.
-        by: the share of what they say together: the `correlation` over students that meet the bound, or the `slope` of
-            validation on training; from 0 to 1.
     """
 
     def believe(deck: Deck, who: list[Who], raw: np.ndarray) -> np.ndarray:
         fit = raw[:, 0] >= deck.bound
-        beliefs, both = raw.copy(), np.array([deck.pooled[times][w] for w in who])
-        if fit.sum() < 8:
-            return beliefs
-        train = np.array([deck.train[w] for w in who])
-        for k in range(2):
-            x, y = train[fit, k], raw[fit, k]
-            if min(x.std(), y.std()) < 1e-12:
-                continue
-            share = float(np.corrcoef(x, y)[0, 1])
-            if by == "slope":
-                share *= float(y.std() / x.std())
-            share = min(max(share, 0.0), 1.0)
-            beliefs[:, k] = (1 - share) * raw[:, k] + share * both[:, k]
-        return beliefs
+        train, both = (np.array([table[w] for w in who]) for table in (deck.train, deck.pooled[times]))
+        share = _agreement(train[fit], raw[fit])
+        return (1 - share) * raw + share * both
 
     return believe
 

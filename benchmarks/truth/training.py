@@ -18,7 +18,7 @@ from kdtune.data.split import stratified_cut
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches
-from kdtune.distill.evaluate import predict_logits
+from kdtune.distill.evaluation.forward import predict_logits
 from kdtune.distill.fused.students import Students
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.training import Training

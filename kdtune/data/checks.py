@@ -30,7 +30,9 @@ def require_classes(source: str, classes: Sequence[str], **splits: Tensor) -> No
         DataError: there are fewer than two classes, or a class has no example in a split.
     """
     if len(classes) < 2:
-        raise DataError(f"{source}: there must be at least two classes, found {', '.join(classes) or 'none'}")
+        raise DataError(
+            f"{source}: there must be at least two classes, found {', '.join(map(repr, classes)) or 'none'}"
+        )
     for split, labels in splits.items():
         sizes = torch.bincount(labels, minlength=len(classes)).tolist()
         for name, size in zip(classes, sizes, strict=True):

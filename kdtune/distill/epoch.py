@@ -12,8 +12,8 @@ from torch import Tensor
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Job
-from kdtune.distill.epoch_result import EpochResult
-from kdtune.distill.evaluate import count_all, count_training, largest_disagreements
+from kdtune.distill.evaluation.counts import count_all, count_training, largest_disagreements
+from kdtune.distill.evaluation.epoch_result import EpochResult
 from kdtune.distill.schedule import learning_rate
 from kdtune.runs.records import Report
 

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.batch_counts import HostCounts
 from kdtune.distill.checkpoint import load_checkpoint, save_checkpoint
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, is_channels_last, report_of, why_diverged
-from kdtune.distill.epoch_result import results_of
-from kdtune.distill.evaluate import autocast, predict_classes, predict_logits
-from kdtune.distill.execution import StepExecution
-from kdtune.distill.extras import measure_extras, needs_logits
+from kdtune.distill.evaluation.epoch_result import results_of
+from kdtune.distill.evaluation.extras import measure_extras, needs_logits
+from kdtune.distill.evaluation.forward import autocast, predict_classes, predict_logits
+from kdtune.distill.execution.batch_counts import HostCounts
+from kdtune.distill.execution.step_execution import StepExecution
 from kdtune.distill.losses.criterion import Criterion
 from kdtune.distill.optimizers import make_optimizer
 from kdtune.distill.teachers.signal import TeacherSignal

@@ -1,7 +1,7 @@
 """Examples that a student has not seen: read from a file, a folder or a DataFrame, as its training data were."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,14 @@ class Examples:
         names: of the examples: their row in a table (the first after the header is 0), or their file.
         labels: classes, int64 [n]; None if nobody asked for them.
         groups: sensitive attribute -> int64 [n], -1 where it is not known.
+        notes: what is unlike the training data, though it can be read.
     """
 
     take: Callable[[int, int], Tensor]
     names: Sequence[int] | Sequence[str]
     labels: Tensor | None = None
     groups: Mapping[str, Tensor] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -104,7 +106,8 @@ def _of_table(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Example
     fitted = TablePreprocessing.from_dict(preprocessing)
     table = _open(source, fitted.form)
     features = torch.from_numpy(fitted.transform(table))
-    return _examples(table, lambda start, stop: features[start:stop], targets_of(config), wanted)
+    examples = _examples(table, lambda start, stop: features[start:stop], targets_of(config), wanted)
+    return replace(examples, notes=tuple(f"{table.prefix}{line}" for line in fitted.strange(table)))
 
 
 def _of_texts(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Examples:

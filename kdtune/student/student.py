@@ -5,6 +5,7 @@ sweep: no Ray, no Optuna, no teacher.
 """
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kdtune.data.images.views import Views
-from kdtune.distill.evaluate import evaluation_batch, predict_logits
+from kdtune.distill.evaluation.forward import evaluation_batch, predict_logits
 from kdtune.distill.weights.module import assembled
 from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular
@@ -159,14 +160,22 @@ class Student:
         Raises:
             DataError: the examples do not fit the student; the message names the column, row, class or group.
         """
-        from kdtune.student.evaluation import numbers_of
-
         if y is None:
             tables = (attributes,) if isinstance(attributes, str | Path) else tuple(attributes)
             wanted = Wanted(groups=not without_groups, label=label, column=column, attributes=tables)
             examples = read_examples(x, self.config, wanted)
         else:
             examples = labelled(x, y, groups, self.config)
+        for note in examples.notes:
+            warnings.warn(note, stacklevel=2)
+        return self.judge(examples, batch_size=batch_size, precision=precision)
+
+    def judge(
+        self, examples: Examples, *, batch_size: int | None = None, precision: Precision = "float32"
+    ) -> dict[str, Any]:
+        """Return the same of examples that were read from a file or a folder."""
+        from kdtune.student.evaluation import numbers_of
+
         logits = self.answers(examples, batch_size=batch_size, precision=precision)
         return numbers_of(self.module, self.config, self.metrics, examples, logits)
 

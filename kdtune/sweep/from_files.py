@@ -13,7 +13,7 @@ from kdtune.data.dataset import Dataset
 from kdtune.data.texts.tokenizer import is_same_tokenizer, tokenizer_preparation
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
-from kdtune.distill.evaluate import predict_logits
+from kdtune.distill.evaluation.forward import predict_logits
 from kdtune.distill.training import initial_model
 from kdtune.distill.weights.library import library_weights
 from kdtune.distill.weights.pretrained import load_weights

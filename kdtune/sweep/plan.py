@@ -12,7 +12,7 @@ from kdtune.data import check_options
 from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.config import Distillation, Execution, Job, Precision, TrainConfig, members_of
-from kdtune.distill.extras import EXTRAS
+from kdtune.distill.evaluation.extras import EXTRAS
 from kdtune.distill.fused.loss import is_fusable
 from kdtune.distill.losses.registry import find_loss
 from kdtune.distill.teachers.logits_file import LogitsFile

@@ -21,7 +21,7 @@ def import_torch() -> None:
     with _uncollected():
         import torch  # noqa: F401
 
-        import kdtune.distill.open_cohort
+        import kdtune.distill.cohorts.open_cohort
         import kdtune.distill.teachers.ensemble
         import kdtune.sweep.plan  # noqa: F401
 

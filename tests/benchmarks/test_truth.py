@@ -49,8 +49,8 @@ def test_students_of_a_bank_are_those_that_a_cohort_of_kdtune_trains(
     from benchmarks.truth.training import jobs_of, seeded
     from kdtune.data import load
     from kdtune.distill.arrays import Arrays, DeviceData
-    from kdtune.distill.cohort import CohortMember
-    from kdtune.distill.open_cohort import open_cohort
+    from kdtune.distill.cohorts.cohort import CohortMember
+    from kdtune.distill.cohorts.open_cohort import open_cohort
     from kdtune.distill.teachers.signal import signal_of
     from kdtune.distill.training import Training
     from kdtune.space.reading import parse_space

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kdtune.distill import one_copy
-from kdtune.distill.evaluate import predict_logits
+from kdtune.distill.evaluation.forward import predict_logits
 from kdtune.distill.steps import fused_step, solo_step
 from tests.simulated.device import Log, logged
 from tests.simulated.made import STEPS, N, arrays_of, cohort_on, data_on, job_of, teacher_on, training_on

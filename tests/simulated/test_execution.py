@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from kdtune.distill import compiled, step_graph
+from kdtune.distill.execution import compiled, step_graph
 from kdtune.sweep.calibration import execution
 from kdtune.sweep.calibration.place import Setting
 from tests.simulated.device import record

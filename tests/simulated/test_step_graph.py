@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import kdtune
-from kdtune.distill import step_graph
+from kdtune.distill.execution import step_graph
 from kdtune.distill.losses.registry import losses
 from kdtune.distill.training import Training
 from kdtune.models import models

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from kdtune.distill.evaluate import predict_logits
+from kdtune.distill.evaluation.forward import predict_logits
 from kdtune.distill.training import Training
 from kdtune.report.study.results import feature_space
 from tests.simulated.made import (

@@ -2,106 +2,28 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
 import pytest
-import safetensors.torch
 import torch
-from PIL import Image
 
 import kdtune
 from kdtune.cli import main
-from kdtune.data import from_arrays, from_dataframe, load, save
-from kdtune.data.dataset import Dataset, Split
+from kdtune.data.dataset import Dataset
 from kdtune.errors import DataError
-from kdtune.models import build
 from kdtune.report.evaluate.evaluation import load_data, open_test
 from kdtune.report.export.run import ExportRequest, run_export
 from kdtune.runs.reader import Run
-from kdtune.student.examples import Examples, Wanted, labelled, read_examples
-from kdtune.student.student import digest
+from tests.student.made import people
 
 Exported = tuple[kdtune.Student, Path, Run]
 """A student, its folder and its run."""
 
 WITHOUT = {"class_bias_teacher", "class_bias_nds", "latency", "individual_fairness"}
 """What needs other models, or another measurement."""
-
-
-def people(n: int = 900) -> pandas.DataFrame:
-    rng = np.random.default_rng(0)
-    age, sex, race = rng.integers(18, 80, n), rng.integers(0, 2, n), rng.integers(0, 5, n)
-    rich = age + 15 * sex + rng.normal(0, 15, n) > 60
-    race_names = np.array(["A", "B", "C", "D", ""], dtype=object)[np.minimum(race, rng.integers(0, 6, n))]
-    return pandas.DataFrame(
-        {
-            "age": age,
-            "job": rng.choice(["cook", "nurse", "pilot"], n),
-            "sex": np.where(sex, "M", "F"),
-            "race": race_names,
-            "income": np.where(rich, "high", "low"),
-        }
-    )
-
-
-def texts(n: int = 300) -> pandas.DataFrame:
-    rng = np.random.default_rng(0)
-    bitter, where = rng.integers(0, 2, n), rng.integers(0, 2, n)
-    words = rng.choice(["tea", "rain", "milk"], n)
-    told = [f"{'bitter' if b else 'sweet'} {word}" for b, word in zip(bitter, words, strict=True)]
-    return pandas.DataFrame({"post": told, "mood": np.where(bitter, "bad", "good"), "place": where})
-
-
-def images(folder: Path, n: int = 40) -> Path:
-    """Write a folder for each split and class, and a table with the images' sensitive attribute."""
-    rng, rows = np.random.default_rng(0), []
-    for split in ("train", "test"):
-        for k, name in enumerate(("dark", "light")):
-            (folder / split / name).mkdir(parents=True)
-            for number in range(n if split == "train" else n // 2):
-                pixels = rng.integers(0, 160, (20, 16, 3)) + 60 * k
-                Image.fromarray(pixels.astype(np.uint8)).save(folder / split / name / f"{number}.png")
-                rows.append((f"{split}/{name}/{number}.png", "indoors" if number % 3 else "outdoors"))
-    pandas.DataFrame(rows, columns=["file", "place"]).to_csv(folder.parent / "places.csv", index=False)
-    return folder
-
-
-def untrained(folder: Path, dataset: Dataset, architecture: str) -> kdtune.Student:
-    """Write an untrained student in the form of an export, and load it."""
-    folder.mkdir()
-    module = build(architecture, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
-    weights = safetensors.torch.save(dict(module.state_dict()))
-    normalisation = dataset.normalisation
-    config = {
-        "form": 1,
-        "kind": "kdtune-student",
-        "id": "t0000",
-        "architecture": architecture,
-        "input_shape": list(dataset.input_shape),
-        "classes": list(dataset.classes),
-        "attributes": {name: list(groups) for name, groups in dataset.attributes.items()},
-        "normalisation": None if normalisation is None else asdict(normalisation),
-        "preprocessing": dataset.preprocessing,
-        "targets": dataset.targets,
-        "weights": {"sha256": digest(weights)},
-    }
-    (folder / "model.safetensors").write_bytes(weights)
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "metrics.json").write_text("{}")
-    return kdtune.load_student(folder)
-
-
-def assert_the_same(found: Examples, split: Split) -> None:
-    """Compare inputs, labels and groups bit by bit."""
-    assert torch.equal(found.take(0, len(found)), split.inputs)
-    assert found.labels is not None
-    assert torch.equal(found.labels, split.labels)
-    assert found.groups.keys() == split.groups.keys()
-    assert all(torch.equal(found.groups[name], split.groups[name]) for name in split.groups)
 
 
 @pytest.fixture(scope="module")
@@ -134,22 +56,6 @@ def of_table(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Exp
     return kdtune.load_student(folder), folder, run
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[kdtune.Student, Path, Dataset]:
-    """Return a student of images, and their folder and data set."""
-    tmp = tmp_path_factory.mktemp("images")
-    dataset = load(
-        "folder",
-        path=str(images(tmp / "photos")),
-        image_size=16,
-        sensitive="place",
-        attributes=str(tmp / "places.csv"),
-        validation=0.5,
-        min_group=2,
-    )
-    return untrained(tmp / "student", dataset, "lenet5"), tmp / "photos", dataset
-
-
 def assert_equal_to_metrics(found: dict[str, Any], student: kdtune.Student) -> None:
     """Compare everything that `evaluate` returns, to the last bit."""
     recorded = student.metrics["test"]
@@ -178,85 +84,6 @@ def test_rows_of_the_test_split_have_the_numbers_of_metrics(of_table: Exported, 
     only = student.evaluate(test, codes, {"age": columns["age"]})
     assert only["attributes"] == {"age": student.metrics["test"]["attributes"]["age"]}
     assert "worst_subgroup_accuracy" not in only["values"]
-
-
-def test_a_table_is_read_as_the_test_split_was(tmp_path: Path) -> None:
-    frame = people().assign(wage=lambda f: f["age"] * 100)
-    frame.iloc[:700].to_csv(tmp_path / "train.tsv", index=False, sep="\t")
-    frame.iloc[700:].to_csv(tmp_path / "test.tsv", index=False, sep="\t")
-    dataset = load(
-        "table",
-        path=str(tmp_path / "train.tsv"),
-        test=str(tmp_path / "test.tsv"),
-        label="wage",
-        bins={"wage": [3000, 5000], "age": [40]},
-        sensitive=["race", "age"],
-        rare="other",
-        min_group=30,
-        min_frequency=5,
-    )
-    student = untrained(tmp_path / "student", dataset, "mlp-4")
-    assert_the_same(read_examples(tmp_path / "test.tsv", student.config, Wanted()), dataset.open_test())
-
-
-def test_texts_are_read_as_the_test_split_was(tmp_path: Path) -> None:
-    frame = texts()
-    frame.iloc[:200].to_csv(tmp_path / "train.csv", index=False, sep=";")
-    frame.iloc[200:].to_csv(tmp_path / "test.csv", index=False, sep=";")
-    dataset = load(
-        "text",
-        path=str(tmp_path / "train.csv"),
-        test=str(tmp_path / "test.csv"),
-        text="post",
-        label="mood",
-        sensitive="place",
-        separator=";",
-        length=8,
-        vocabulary=200,
-    )
-    student, test = untrained(tmp_path / "student", dataset, "bert-tiny"), dataset.open_test()
-    assert_the_same(read_examples(tmp_path / "test.csv", student.config, Wanted()), test)
-    whole = frame.iloc[200:]
-    assert_the_same(read_examples(whole, student.config, Wanted()), test)
-    given = labelled(whole["post"].tolist(), whole["mood"], {"place": whole["place"]}, student.config)
-    assert_the_same(given, test)
-    renamed = whole.rename(columns={"post": "text", "mood": "feeling"})
-    with pytest.raises(DataError, match="no column 'post'"):
-        student.evaluate(renamed)
-    wanted = Wanted(label="feeling", column="text")
-    assert_the_same(read_examples(renamed, student.config, wanted), test)
-
-
-def test_frames_of_texts_are_read_as_they_were(tmp_path: Path) -> None:
-    frame = texts()
-    dataset = from_dataframe(frame, "mood", sensitive="place", text="post", length=8, vocabulary=200)
-    saved = load("saved", path=str(save(dataset, tmp_path / "saved")))
-    test = saved.open_test()
-    assert test.rows is not None
-    student = untrained(tmp_path / "student", saved, "bert-tiny")
-    assert_the_same(read_examples(frame.iloc[test.rows.tolist()], student.config, Wanted()), test)
-
-
-def test_a_folder_is_read_as_the_test_split_was(photos: tuple[kdtune.Student, Path, Dataset]) -> None:
-    student, root, dataset = photos
-    wanted = Wanted(attributes=[root.parent / "places.csv"])
-    assert_the_same(read_examples(root / "test", student.config, wanted), dataset.open_test())
-    found = student.evaluate(root / "test", attributes=root.parent / "places.csv")
-    assert found["attributes"]["place"]["groups"][0]["group"] == "indoors"
-    assert student.evaluate(root / "test", without_groups=True)["accuracy"] == found["accuracy"]
-    with pytest.raises(DataError, match=r"'test' is none of the classes .*one by one"):
-        student.evaluate(root, without_groups=True)
-    with pytest.raises(DataError, match="nothing says the images' place"):
-        student.evaluate(root / "test")
-
-
-def test_a_student_of_no_table_is_told_the_columns(tmp_path: Path) -> None:
-    frame = texts()
-    x, place = frame["post"].tolist(), frame["place"].map({0: "a", 1: "b"})
-    dataset = from_arrays(x, frame["mood"], {"place": place}, length=8, vocabulary=200)
-    student = untrained(tmp_path / "student", replace(dataset, targets=None), "bert-tiny")
-    table = frame.assign(place=place).rename(columns={"mood": "label", "post": "text"})
-    assert student.evaluate(table) == student.evaluate(x, frame["mood"], {"place": place})
 
 
 def test_arrays_of_the_test_split_have_the_numbers_of_metrics(

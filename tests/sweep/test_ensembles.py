@@ -10,7 +10,7 @@ import kdtune
 from kdtune.data import Augmentation, Dataset
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
-from kdtune.distill.evaluate import predict_logits
+from kdtune.distill.evaluation.forward import predict_logits
 from kdtune.distill.teachers.ensemble import EnsembleTraining
 from kdtune.distill.teachers.signal import signal_of
 from kdtune.distill.training import Training

@@ -10,7 +10,7 @@ import pytest
 
 import kdtune
 from kdtune.distill.weights import library as room
-from tests.distill.test_library_weights import of_timm, of_torchvision
+from tests.distill.weights.test_library import of_timm, of_torchvision
 
 LOAD = """
 import sys

@@ -205,7 +205,7 @@ def _one(where: str, item: Any) -> Any:
 
         channels = 1 if item.mode in ("1", "L") else 3
         return torch.from_numpy(convert(item, Decoding(None, channels)).pixels.transpose(2, 0, 1).copy())
-    tensor = item if isinstance(item, Tensor) else torch.as_tensor(np.asarray(item))
+    tensor = item if isinstance(item, Tensor) else _tensor(item)
     if tensor.dim() < 2 or tensor.dtype == torch.uint8:
         return tensor
     bytes_of = (tensor * 255).round()
@@ -242,7 +242,7 @@ def _inputs(
             raise DataError(f"{name}: text {wrong} is a {type(texts[wrong]).__name__}")
         return Texts([str(text) for text in texts], preparation)
     try:
-        tensors = [part if isinstance(part, Tensor) else torch.as_tensor(np.asarray(part)) for part in parts]
+        tensors = [part if isinstance(part, Tensor) else _tensor(part) for part in parts]
         joined = torch.cat([tensor.detach().cpu() for tensor in tensors])
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{name}: x is no array of numbers, and no list of texts ({error})") from None
@@ -253,6 +253,12 @@ def _inputs(
     raise DataError(
         f"{name}: x has shape {list(joined.shape)}: give [n, features], or images [n, h, w] or [n, c, h, w]"
     )
+
+
+def _tensor(values: Any) -> Tensor:
+    array = np.asarray(values)
+    # pandas hands out arrays that must not be written
+    return torch.as_tensor(array if array.flags.writeable else array.copy())
 
 
 def _finite(name: str, rows: Tensor) -> Tensor:

@@ -5,26 +5,39 @@ On disk they are read with pyarrow alone; the package datasets (the extra `datas
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from kdtune.data.dataset import Dataset
-from kdtune.data.examples.assemble import TEST, Count, Cuts, Share, assemble, split_name
+from kdtune.data.examples.assemble import TEST, TRAIN, Cuts, assemble, split_name
 from kdtune.data.examples.columns import column_inputs, one_of
 from kdtune.data.groups import Rare, attribute_names, columns_of
+from kdtune.data.images.pixels import SUFFIXES
+from kdtune.data.options import Count, Seed, Share
 from kdtune.data.registry import register_dataset
+from kdtune.data.tables.files.foreign import SAMPLE_BYTES, foreign_format
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.data.tables.files.parquet import MAGIC
+from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.errors import DataError, did_you_mean
 from kdtune.files import open_regular
 
 _SUFFIXES = (".parquet", ".arrow")
 _ARROW_FILE = b"ARROW1"
+_BESIDE = (
+    "dataset_info.json",
+    "dataset_dict.json",
+    "dataset_infos.json",
+    "state.json",
+    "README.md",
+    "LICENSE",
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,16 @@ class _Part:
     table: Any
     source: str
 
+    def class_names(self, column: str) -> tuple[str, ...] | None:
+        """Return the names of a `ClassLabel`, which `datasets` writes beside the schema; None where there are none."""
+        try:
+            features = json.loads((self.table.schema.metadata or {})[b"huggingface"])["info"]["features"]
+            names = features[column]["names"]
+        except (KeyError, TypeError, ValueError, RecursionError):
+            return None
+        good = isinstance(names, list) and len(names) > 1 and all(isinstance(name, str) for name in names)
+        return tuple(names) if good and len(set(names)) == len(names) else None
+
 
 @register_dataset("hf")
 def load_hf(
@@ -54,7 +77,7 @@ def load_hf(
     sensitive: str | Sequence[str] | None = None,
     groups: Mapping[str, Sequence[str | int]] | None = None,
     bins: Mapping[str, Sequence[int | float]] | None = None,
-    min_group: Annotated[int, Field(ge=1)] = 10,
+    min_group: Count = 10,
     rare: Rare = "error",
     tokenizer: str | Path | None = None,
     length: Annotated[int, Field(ge=2, le=8192)] = 128,
@@ -68,7 +91,7 @@ def load_hf(
     n_train: Count | None = None,
     n_validation: Count | None = None,
     limit_per_class: Count | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read a data set with a column of images or of texts, as the library `datasets` writes it.
 
@@ -90,7 +113,7 @@ def load_hf(
     Raises:
         DataError: a file, column, image, label or group can't be used; the message names it and the remedy.
     """
-    parts = _parts(path, config)
+    parts, notes = _parts(path, config)
     root = Path(path).expanduser()
     return _of_parts(
         parts,
@@ -98,6 +121,7 @@ def load_hf(
         text=text,
         image=image,
         root=root if root.is_dir() else root.parent,
+        notes=notes,
         inputs={
             "tokenizer": tokenizer,
             "length": length,
@@ -166,92 +190,111 @@ def _of_parts(
     root: Path,
     inputs: Mapping[str, Any],
     cuts: Cuts,
+    notes: Sequence[str] = (),
 ) -> Dataset:
     import pandas as pd
 
     column = one_of(source, text, image)
     wanted = list(dict.fromkeys([cuts.label, *columns_of(attribute_names(cuts.sensitive))]))
-    frames, values, splits = [], [], []
     for part in parts:
+        known = part.table.column_names
         for name, key in (
             (column, "text" if text else "image"),
             *((name, "label or sensitive") for name in wanted),
         ):
-            if name not in part.table.column_names:
+            if name not in known:
                 raise DataError(
-                    f"{part.source}: there is no column {name!r}, named by {key!r}"
-                    f"{did_you_mean(name, part.table.column_names)} (columns: {', '.join(part.table.column_names)})"
+                    f"{part.source}: there is no column {name!r}, named by {key!r}{did_you_mean(name, known)} "
+                    f"(columns: {', '.join(known)})"
                 )
-        frames.append(pd.DataFrame({name: part.table[name].to_pylist() for name in wanted}, dtype=object))
+    named = {name: _class_names(parts, name) for name in wanted}
+    tables, values, splits = [], [], []
+    for part in parts:
+        cells = {name: _named(part, name, named[name]) for name in wanted}
+        frame = pd.DataFrame(cells, dtype=object)
+        tables.append(replace(table_of_frame(frame, Form()), path=part.source))
         values += part.table[column].to_pylist()
         splits += [part.split] * part.table.num_rows
-    frame = pd.concat(frames, ignore_index=True)
-    classes = None
-    for name in wanted:
-        names = _class_names(parts[0].table, name)
-        if names is None:
-            continue
-        frame[name] = _named(source, frame[name].tolist(), names, name)
-        if name == cuts.label:
-            classes = names
-    if not len(frame):
+    if not values:
         raise DataError(f"{source}: there is no example in it")
-    table = table_of_frame(frame, Form())
-
-    def at(row: int) -> str:
-        return f"{source}, example {row + 1}"
-
-    known = any(split is not None for split in splits)
+    table = RawTable.joined(tables, Form().is_missing())
     return assemble(
         "hf",
         source,
         table,
-        column_inputs(values, at, text=text, image=image, root=root, options=inputs),
+        column_inputs(values, table.at, text=text, image=image, root=root, options=inputs),
         cuts,
-        parts=splits if known else None,
-        classes=classes,
+        parts=splits if any(split is not None for split in splits) else None,
+        classes=named[cuts.label],
+        notes=notes,
         input_column=column,
     )
 
 
-def _named(source: str, codes: Sequence[Any], names: Sequence[str], column: str) -> list[Any]:
-    named: list[Any] = []
-    for row, code in enumerate(codes):
+def _named(part: _Part, column: str, names: Sequence[str] | None) -> list[Any]:
+    """Return a part's column with the names of its own `ClassLabel` instead of their numbers.
+
+    Args:
+        names: those that the column has in all parts; None where it has none.
+    """
+    values: list[Any] = part.table[column].to_pylist()
+    own = part.class_names(column)
+    if own is None or names is None:
+        return values
+    found: list[Any] = []
+    for row, code in enumerate(values):
         if code is None or code == -1:  # how `datasets` marks a label that is not known
-            named.append(None)
-        elif isinstance(code, int) and 0 <= code < len(names):
-            named.append(names[code])
+            found.append(None)
+        elif isinstance(code, int) and 0 <= code < len(own):
+            found.append(own[code])
         else:
             raise DataError(
-                f"{source}, example {row + 1}: {column!r} is {code!r}, and its ClassLabel has {len(names)} names"
+                f"{part.source}, row {row + 1}: {column!r} is {code!r}, and its ClassLabel has {len(own)} names"
             )
-    return named
+    return found
 
 
-def _class_names(table: Any, column: str) -> tuple[str, ...] | None:
-    """Return the names of a `ClassLabel`, which `datasets` writes beside the schema; None where there are none."""
-    try:
-        features = json.loads((table.schema.metadata or {})[b"huggingface"])["info"]["features"]
-        names = features[column]["names"]
-    except (KeyError, TypeError, ValueError, RecursionError):
+def _class_names(parts: Sequence[_Part], column: str) -> tuple[str, ...] | None:
+    """Return the names of a `ClassLabel`, in the order of the first training part that has one; None without any.
+
+    Each part is read by its own names, because the same number may stand for different names in two files.
+
+    Raises:
+        DataError: parts have different names, or one has numbers and no names.
+    """
+    by_split = sorted(parts, key=lambda part: part.split not in (None, TRAIN))
+    first = next((part for part in by_split if part.class_names(column) is not None), None)
+    if first is None:
         return None
-    good = isinstance(names, list) and len(names) > 1 and all(isinstance(name, str) for name in names)
-    return tuple(names) if good and len(set(names)) == len(names) else None
+    names = first.class_names(column)
+    assert names is not None
+    for part in parts:
+        own = part.class_names(column)
+        if own is None and not set(part.table[column].unique().to_pylist()) - {None} <= set(names):
+            raise DataError(
+                f"{part.source}: {column!r} has no ClassLabel, and that of {first.source} has one "
+                f"({', '.join(names)}), so it is not known which class its values are: write both with the same "
+                "features"
+            )
+        if own is not None and set(own) != set(names):
+            raise DataError(
+                f"{part.source}: the ClassLabel of {column!r} has the names {', '.join(own)}, and that of "
+                f"{first.source} {', '.join(names)}: write both with the same features"
+            )
+    return names
 
 
-def _parts(path: str | Path, config: str | None) -> list[_Part]:
+def _parts(path: str | Path, config: str | None) -> tuple[list[_Part], list[str]]:
+    """Return the tables, and notes on files: how many of each split were read, and what was left out."""
     root = Path(path).expanduser()
     if root.is_file():
-        return [_Part(None, _read(root), str(root))]
+        return [_Part(None, _read(root), str(root))], []
     if not root.is_dir():
         if str(path).startswith((".", "/", "~")) or Path(path).suffix in _SUFFIXES:
             raise DataError(f"{path}: there is no such file or folder")
-        return _of_hub(str(path), config)
-    files = sorted(
-        file
-        for file in root.rglob("*")
-        if file.suffix in _SUFFIXES and file.is_file() and not file.name.startswith(("cache-", "."))
-    )
+        return _of_hub(str(path), config), []
+    found = sorted(file for file in root.rglob("*") if file.is_file() and not _is_beside(file, root))
+    files = [file for file in found if file.suffix.lower() in _SUFFIXES]
     if not files:
         raise DataError(f"{path}: there is no .parquet and no .arrow file in it")
     parts = [_Part(_split_of(file, root), _read(file), str(file)) for file in files]
@@ -262,7 +305,23 @@ def _parts(path: str | Path, config: str | None) -> list[_Part]:
             f"{path}: {named[0].source} is {named[0].split}, but nothing says what {other} is: name folders or files "
             "train, validation and test"
         )
-    return parts
+    notes = []
+    counted = Counter(part.split for part in parts)
+    if any(n > 1 for n in counted.values()):
+        notes.append("files: " + ", ".join(f"{n} of {split or 'no split'}" for split, n in counted.items()))
+    known = {*_SUFFIXES, *SUFFIXES}  # images, because a column may hold their paths
+    others = Counter(file.suffix.lower() or file.name for file in found if file.suffix.lower() not in known)
+    if others:
+        notes.append("left out: " + ", ".join(f"{n} {kind}" for kind, n in sorted(others.items())))
+    return parts, notes
+
+
+def _is_beside(file: Path, root: Path) -> bool:
+    """Tell whether a file is hidden, or one of those that `datasets` and its hub write beside the data."""
+    names = file.relative_to(root).parts
+    return (
+        any(name.startswith(".") for name in names) or file.name in _BESIDE or file.name.startswith("cache-")
+    )
 
 
 def _split_of(file: Path, root: Path) -> str | None:
@@ -278,9 +337,11 @@ def _read(file: Path) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    head = sample = b""
     try:
         with open_regular(file) as stream:
-            head = stream.read(len(_ARROW_FILE))
+            sample = stream.read(SAMPLE_BYTES)
+            head = sample[: len(_ARROW_FILE)]
             stream.seek(0)
             if head.startswith(MAGIC):
                 table = pq.ParquetFile(stream).read()
@@ -291,8 +352,12 @@ def _read(file: Path) -> Any:
         table.validate(full=True)  # otherwise a wrong offset is met where a value is used, or never
         return table
     except Exception as error:  # a damaged file makes pyarrow stumble in every way, and at every step
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f"{file}: cannot be read as Parquet or Arrow: {reason[0]}") from None
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if not head.startswith((MAGIC, _ARROW_FILE)) and b"\0" not in sample:
+            reason = (
+                f"it is {foreign_format(sample) or 'text: the data sets `table` and `text` read CSV and TSV'}"
+            )
+        raise DataError(f"{file}: cannot be read as Parquet or Arrow: {reason}") from None
 
 
 def _of_hub(name: str, config: str | None) -> list[_Part]:

@@ -1,23 +1,24 @@
 """Cuts examples into train, validation and test, and makes a data set of them: what all sources here share."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
 from kdtune.data.checks import require_classes
+from kdtune.data.copies import copies_notes
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
 from kdtune.data.groups import Rare, attribute_names, columns_of, cross_groups, settle_rare
 from kdtune.data.ids import row_ids
 from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
+from kdtune.data.tables.doubts import alike
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.targets import Targets
@@ -33,6 +34,9 @@ class Inputs(Protocol):
 
     def at(self, rows: NDArray[np.int64]) -> Tensor:
         """Return the inputs of some rows: uint8 [k, c, h, w], float32 [k, features] or int64 [k, length]."""
+
+    def contents(self, rows: NDArray[np.int64]) -> Sequence[Hashable]:
+        """Return what tells the examples of some rows apart: equal ones are copies."""
 
     def described(self, train: Tensor) -> "Described":
         """Return what the data set says of them; `train` are those of the training rows."""
@@ -82,10 +86,6 @@ class Cuts:
     seed: int = 0
 
 
-Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
 def split_name(name: str) -> str | None:
     """Return which split a word means; None where it means none."""
     return _SPELLINGS.get(name.strip().lower())
@@ -126,18 +126,22 @@ def assemble(
     columns = columns_of(attributes)
     table.require([cuts.label], "label")
     table.require(columns, "sensitive")
+    if input_column == cuts.label:
+        raise DataError(f"{source}: column {cuts.label!r} is the label and cannot be the input as well")
     for key, option in (("groups", cuts.groups), ("bins", cuts.bins)):
         for column in option:
             if column not in columns and not (key == "bins" and column == cuts.label):
                 raise DataError(
                     f"{source}: {key!r} names {column!r}, which is not among the sensitive columns"
                 )
-    edges = edges_of(cuts.bins)
-    listed = {column: declared_groups(table, column, values, ".") for column, values in cuts.groups.items()}
+    edges, decimal = edges_of(cuts.bins), form.decimal if form else "."
+    listed = {
+        column: declared_groups(table, column, values, decimal) for column, values in cuts.groups.items()
+    }
     if classes is None or cuts.positive is not None:
-        classes = find_classes(table, cuts.label, cuts.positive, edges=edges, decimal=".")
+        classes = find_classes(table, cuts.label, cuts.positive, edges=edges, decimal=decimal)
     classes = tuple(classes)
-    coding = Coding(cuts.label, classes, attributes, listed, edges, cuts.rare, ".")
+    coding = Coding(cuts.label, classes, attributes, listed, edges, cuts.rare, decimal)
     labels = coding.encode_labels(table)
     coded, column_groups = coding.encode_groups(table)
 
@@ -152,6 +156,7 @@ def assemble(
         share=share if pool is None else 1.0,
         min_group=cuts.min_group,
         rare=cuts.rare,
+        found=coded,
     )
     settled = {attribute: tables[attribute][coded[attribute]] for attribute in attributes}
     train_rows, validation_rows = _train_and_validation(source, labels, settled, cut, cuts)
@@ -165,6 +170,10 @@ def assemble(
 
     train, validation = split(train_rows), split(validation_rows)
     described = inputs.described(train.inputs)
+    copies = copies_notes(*(inputs.contents(at.numpy()) for at in (train_rows, validation_rows, cut[TEST])))
+    doubts = [
+        line for column in (cuts.label, *columns) for line in alike(column, _values(column, table, coding))
+    ]
     tally = f"{len(train_rows):,} examples in train, {len(validation_rows):,} in validation, {len(cut[TEST]):,} in test"
     return Dataset(
         name=name,
@@ -185,9 +194,13 @@ def assemble(
             tuple(ids[cut[TEST].numpy()]),
         ),
         vocabulary=described.vocabulary,
-        notes=(tally, *notes),
+        notes=(tally, *notes, *doubts, *copies),
         targets=Targets.of(coding, column_groups, tables, form or Form(), input_column).to_dict(),
     )
+
+
+def _values(column: str, table: RawTable, coding: Coding) -> Sequence[str]:
+    return coding.classes if column == coding.label else table[column].present
 
 
 def _ids(parts: Sequence[str | None] | None, n: int) -> list[str]:

@@ -1,7 +1,7 @@
 """The kinds of inputs: arrays of images, rows of numbers, texts, and images that are still encoded."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ class Pixels:
         """Return the images of some rows."""
         return self.images[torch.from_numpy(rows)]
 
+    def contents(self, rows: NDArray[np.int64]) -> list[Hashable]:
+        """Return what tells the images of some rows apart."""
+        return _bytes_of(self.images, rows)
+
     def described(self, train: Tensor) -> Described:
         """Describe them by the training images."""
         return _of_images(train, self.crop, self.flip, None)
@@ -47,6 +51,10 @@ class Numbers:
     def at(self, rows: NDArray[np.int64]) -> Tensor:
         """Return some rows."""
         return self.rows[torch.from_numpy(rows)]
+
+    def contents(self, rows: NDArray[np.int64]) -> list[Hashable]:
+        """Return what tells some rows apart."""
+        return _bytes_of(self.rows, rows)
 
     def described(self, train: Tensor) -> Described:
         """Describe them by the training rows; a constant column gets standard deviation 1."""
@@ -67,6 +75,10 @@ class Texts:
     def at(self, rows: NDArray[np.int64]) -> Tensor:
         """Return the token ids of some rows, int64 [k, length]."""
         return encode_texts([self.texts[row] for row in rows.tolist()], self.preparation)
+
+    def contents(self, rows: NDArray[np.int64]) -> list[Hashable]:
+        """Return the texts of some rows."""
+        return [self.texts[row] for row in rows.tolist()]
 
     def described(self, train: Tensor) -> Described:
         """Describe them; it needs none of the texts."""
@@ -115,9 +127,18 @@ class EncodedImages:
             raise DataError("there is no image in a split")
         return pixels
 
+    def contents(self, rows: NDArray[np.int64]) -> list[Hashable]:
+        """Return the bytes or the paths of some rows' images."""
+        return [self.files[row] for row in rows.tolist()]
+
     def described(self, train: Tensor) -> Described:
         """Describe them by the training images."""
         return _of_images(train, self.crop, self.flip, self.decoding.value_range)
+
+
+def _bytes_of(values: Tensor, rows: NDArray[np.int64]) -> list[Hashable]:
+    array = values.numpy()
+    return [array[row].tobytes() for row in rows.tolist()]
 
 
 def _of_images(

@@ -1,25 +1,23 @@
 """Texts of the user's own: a table with a column of texts, in CSV, TSV or Parquet."""
 
-import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from kdtune.data.dataset import Dataset
-from kdtune.data.examples.assemble import TEST, TRAIN, Count, Cuts, Share, assemble
+from kdtune.data.examples.assemble import TEST, TRAIN, Cuts, assemble
 from kdtune.data.examples.columns import texts_of
-from kdtune.data.groups import Rare
+from kdtune.data.groups import Rare, attribute_names, columns_of
+from kdtune.data.options import Count, Seed, Share, Written
 from kdtune.data.registry import register_dataset
-from kdtune.data.tables.cells import MISSING_MARKERS, Cells
+from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.columns import by_column
-from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.form import DecimalSign, Form, Header
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.files.reading import open_table
 from kdtune.data.texts.tokenizer import preparation_of
-
-Written = str | int | float | bool | datetime.date
 
 
 @register_dataset("text")
@@ -32,15 +30,15 @@ def load_text(
     sensitive: Written | Sequence[Written] | None = None,
     groups: Mapping[Written, Sequence[Written]] | None = None,
     bins: Mapping[Written, Sequence[int | float]] | None = None,
-    min_group: Annotated[int, Field(ge=1)] = 10,
+    min_group: Count = 10,
     rare: Rare = "error",
     tokenizer: str | Path | None = None,
     length: Annotated[int, Field(ge=2, le=8192)] = 128,
     vocabulary: Annotated[int, Field(ge=100)] = 30522,
     separator: str | None = None,
     encoding: str = "utf-8",
-    decimal: Literal[".", ","] = ".",
-    header: Literal["first", "none"] | bool | None = "first",
+    decimal: DecimalSign = ".",
+    header: Header = "first",
     columns: Sequence[Written] | None = None,
     comment: str | None = None,
     missing: Sequence[Written] = MISSING_MARKERS,
@@ -49,7 +47,7 @@ def load_text(
     n_train: Count | None = None,
     n_validation: Count | None = None,
     limit_per_class: Count | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read texts and their labels from a table. No text is printed, logged or put into a message.
 
@@ -85,12 +83,14 @@ def load_text(
     first = tables[TRAIN]
     [label_column] = first.named([label], "label")
     [text_column] = first.named([text], "text")
-    names = [] if sensitive is None else [sensitive] if not isinstance(sensitive, list | tuple) else sensitive
+    asked = [] if sensitive is None else [sensitive] if not isinstance(sensitive, list | tuple) else sensitive
+    names = first.named(asked, "sensitive")
     for table in tables.values():
         table.require([label_column], "label")
         table.require([text_column], "text")
+        table.require(columns_of(attribute_names(names)), "sensitive")
     values = [value for table in tables.values() for value in table[text_column].texts()]
-    joined = first if len(tables) == 1 else joined_rows(list(tables.values()), form)
+    joined = RawTable.joined(list(tables.values()), form.is_missing())
     return assemble(
         "text",
         str(path),
@@ -99,7 +99,7 @@ def load_text(
         Cuts(
             label_column,
             positive=positive,
-            sensitive=[str(name) for name in names],
+            sensitive=names,
             groups=by_column(first, "groups", groups, first.order),
             bins=by_column(first, "bins", bins, first.order),
             min_group=min_group,
@@ -117,13 +117,3 @@ def load_text(
         input_column=text_column,
         form=form,
     )
-
-
-def joined_rows(tables: Sequence[RawTable], form: Form) -> RawTable:
-    """Return the rows of several tables as one; a column that one of them lacks is left out."""
-    names = [name for name in tables[0].columns if all(name in table.columns for table in tables)]
-    cells = [
-        Cells.of_texts([text for table in tables for text in table[name].texts()], form.is_missing())
-        for name in names
-    ]
-    return RawTable.named_columns("", names, cells)

@@ -16,16 +16,13 @@ from kdtune.data.images.attributes import ImageTable, find_metadata, read_attrib
 from kdtune.data.images.folder_scan import Splits, scan
 from kdtune.data.images.image_files import ImageFiles, image_dataset
 from kdtune.data.images.pixels import Decoding
+from kdtune.data.options import Count, Seed, Share, Written
 from kdtune.data.registry import register_dataset
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of
-from kdtune.data.tables.files.form import Form
-from kdtune.data.tables.table import Written
+from kdtune.data.tables.files.form import DecimalSign, Form, Header
 from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError, did_you_mean
-
-Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
 
 
 @register_dataset("folder")
@@ -40,8 +37,8 @@ def load_folder(
     attributes: str | Path | Sequence[str | Path] | None = None,
     separator: str | None = None,
     encoding: str = "utf-8",
-    decimal: Literal[".", ","] = ".",
-    header: Literal["first", "none"] | bool | None = "first",
+    decimal: DecimalSign = ".",
+    header: Header = "first",
     columns: Sequence[Written] | None = None,
     comment: str | None = None,
     missing: Sequence[Written] = MISSING_MARKERS,
@@ -57,7 +54,7 @@ def load_folder(
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
     stream: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read an image folder; train and validation are decoded at once, test when it is opened.
 

@@ -1,5 +1,6 @@
 """Image files with labels and groups, before any is decoded, and the data set made from them."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from kdtune.data.copies import copies_notes
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
 from kdtune.data.images.images import ImagesError, check_images, map_images, read_images
 from kdtune.data.images.pixels import Decoding
@@ -17,6 +19,10 @@ from kdtune.data.preparation import image_preparation
 from kdtune.data.split import at_most_per_class, stratified_cut
 from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError
+from kdtune.files import sha256_of
+
+_MOST_FILES = 20_000
+"""Among more files than this, nobody looks for copies, because that means to read them once more."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,27 @@ def image_dataset(
         preprocessing=image_preparation(train.inputs, normalisation, decoding.value_range),
         fingerprint=fingerprint(train, validation, classes, attributes),
         open_test=partial(_open_test, parts["test"], decoding, shape=shape, stream=stream),
-        notes=(*notes, *(f"images of train and validation: {line}" for line in remarks.sentences())),
+        notes=(
+            *notes,
+            *(f"images of train and validation: {line}" for line in remarks.sentences()),
+            *_copies(parts),
+        ),
         targets=None if targets is None else targets.to_dict(),
+    )
+
+
+def _copies(parts: Mapping[str, ImageFiles]) -> list[str]:
+    """Return notes on files with the same bytes; only files of the same size are read."""
+    if sum(len(part.files) for part in parts.values()) > _MOST_FILES:
+        return []
+    paths = [
+        [part.root / file for file in part.files]
+        for part in map(parts.__getitem__, ("train", "validation", "test"))
+    ]
+    sizes = {path: path.stat().st_size for files in paths for path in files}
+    count = Counter(sizes.values())
+    return copies_notes(
+        *([sha256_of(path) if count[sizes[path]] > 1 else str(path) for path in files] for files in paths)
     )
 
 

@@ -14,12 +14,12 @@ from kdtune.data.dataset import Dataset
 from kdtune.data.groups import attribute_names, columns_of, cross_codes, cross_groups, settle_rare
 from kdtune.data.images.image_files import ImageFiles, image_dataset
 from kdtune.data.images.pixels import Decoding
+from kdtune.data.options import Count, Seed
 from kdtune.data.published.downloads import missing
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError, did_you_mean
 from kdtune.files import read_text
 
-Count = Annotated[int, Field(ge=1)]
 _SPLITS = ("train", "validation", "test")
 _IMAGES, _ATTRIBUTES, _PARTITION = "img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"
 _SOURCE = "CelebA's (mmlab.ie.cuhk.edu.hk/projects/CelebA.html: aligned and cropped images, Anno, Eval)"
@@ -41,7 +41,7 @@ def load_celeba(
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read CelebA in its published splits, with the classes of each split balanced by undersampling.
 

@@ -11,15 +11,13 @@ from kdtune.data.dataset import Dataset, Normalisation
 from kdtune.data.images.folder_scan import list_classes
 from kdtune.data.images.image_files import ImageFiles, image_dataset
 from kdtune.data.images.pixels import Decoding
+from kdtune.data.options import Count, Seed, Share
 from kdtune.data.published.downloads import missing
 from kdtune.data.published.wordnet import class_words
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes, cut_training
 from kdtune.errors import DataError
 from kdtune.files import read_text
-
-Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
 
 CUSTOMARY = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """What published ImageNet weights expect. It is used for all images, so that a pretrained teacher fits."""
@@ -37,7 +35,7 @@ def load_imagenet(
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read ImageNet-1k from `train/<wnid>/*.JPEG` and `val/<wnid>/*.JPEG`, as torchvision unpacks it.
 
@@ -103,7 +101,7 @@ def load_tinyimagenet(
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read Tiny ImageNet as published: `train/<wnid>/images`, and `val/images` with `val/val_annotations.txt`.
 

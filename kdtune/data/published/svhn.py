@@ -12,6 +12,7 @@ from torch import Tensor
 from kdtune.data.dataset import Augmentation, Dataset, Split
 from kdtune.data.ids import row_ids
 from kdtune.data.images.array_images import dataset_of_arrays
+from kdtune.data.options import Count, Seed, Share
 from kdtune.data.published.downloads import fetch, image_folder_hint, missing
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes
@@ -24,21 +25,19 @@ _FILES = {
     "test": ("test_32x32.mat", "eb5a983be6a315427106f1b164d9cef3"),
 }
 
-Count = Annotated[int, Field(ge=1)]
-
 
 @register_dataset("svhn")
 def load_svhn(
     *,
     path: str | Path,
     download: bool = False,
-    validation: Annotated[float, Field(gt=0, lt=1)] = 0.1,
+    validation: Share = 0.1,
     n_train: Count | None = None,
     n_validation: Count | None = None,
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0, le=31)] = 4,
     flip: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read SVHN's cropped digits. Validation is cut from its training images, test is its own.
 

@@ -11,6 +11,9 @@ from kdtune.errors import DataError, did_you_mean
 K = TypeVar("K")
 V = TypeVar("V")
 
+_TRUTH: Mapping[object, bool] = {"true": True, "false": False}
+"""Keys that YAML read as truth values, as they are written in JSON, whose keys are texts."""
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -107,7 +110,7 @@ def by_column(
     """
     found = {}
     for asked, values in (option or {}).items():
-        (name,) = table.named([asked], key)
+        (name,) = table.named([asked if asked in table.order else _TRUTH.get(asked, asked)], key)
         if name not in columns:
             raise DataError(
                 f"{key!r} names {name!r}, but it is for {' and '.join(map(repr, columns)) or 'sensitive columns'}"

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_FAR = 10.0
+"""Standard deviations of a column in train by which its median elsewhere may be another."""
+
+_LARGEST = 1e30
+"""Beyond this, float32 ends soon."""
+
+_MANY_UNKNOWN = 0.01
+"""Share of rows with values that train has not, below which nothing is said."""
+
+
 @dataclass(frozen=True)
 class Number:
     """A numeric column: missing values become the median, then `(x - mean) / scale`."""
@@ -118,6 +128,35 @@ class TablePreprocessing:
             if isinstance(column, Number):
                 self._numbers(table, column.name)
 
+    def strange(self, table: RawTable) -> list[str]:
+        """Return a line for each column whose cells are not like those in train, though they can be read.
+
+        Args:
+            table: has the columns, with numbers where they belong: see `check`.
+        """
+        lines, n = [], len(table)
+        for column in self.columns:
+            cells = table[column.name]
+            if cells.n_missing == n:
+                lines.append(f"column {column.name!r} is blank in every row")
+            elif isinstance(column, Number):
+                numbers = self._numbers(table, column.name)
+                median = float(np.nanmedian(numbers))
+                if abs(median - column.mean) > _FAR * column.scale:
+                    lines.append(
+                        f"column {column.name!r} has a median of {median:g}, far from that in train, "
+                        f"{column.median:g}: is it in another unit?"
+                    )
+            elif not column.rest:
+                unknown = self._positions(cells, column) == column.width
+                rows = np.flatnonzero(unknown & (cells.codes >= 0))
+                if len(rows) > _MANY_UNKNOWN * n:
+                    lines.append(
+                        f"column {column.name!r} holds values that train has not, in {len(rows):,} of {n:,} rows, such "
+                        f"as {cells.values[cells.codes[rows[0]]]!r}"
+                    )
+        return lines
+
     def transform(self, table: "RawTable | pd.DataFrame") -> NDArray[np.float32]:
         """Return the features of raw rows, float32 [n, features]; other columns are not looked at.
 
@@ -133,7 +172,14 @@ class TablePreprocessing:
             if isinstance(column, Number):
                 numbers = self._numbers(table, column.name)
                 filled = np.where(np.isnan(numbers), column.median, numbers)
-                features[:, start] = (filled - column.mean) / column.scale
+                scaled = (filled - column.mean) / column.scale
+                far = np.flatnonzero(np.abs(scaled) > _LARGEST)
+                if len(far):
+                    raise DataError(
+                        f"{table.at(int(far[0]))}: {filled[far[0]]:g} in column {column.name!r} is too large a number "
+                        "to compute with: if it stands for a missing value, write an empty cell"
+                    )
+                features[:, start] = scaled
             else:
                 positions = self._positions(table[column.name], column)
                 known = np.flatnonzero(positions < width)
@@ -219,6 +265,11 @@ def _fit_number(name: str, numbers: NDArray[np.float64]) -> Number:
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import StandardScaler
 
+    largest = float(np.nanmax(np.abs(numbers)))
+    if largest > _LARGEST:
+        raise DataError(
+            f"column {name!r} holds {largest:g}, too large a number to compute with: add it to `drop`"
+        )
     imputer, scaler = SimpleImputer(strategy="median"), StandardScaler()
     scaler.fit(imputer.fit_transform(numbers[:, None]))
     return Number(name, float(imputer.statistics_[0]), float(scaler.mean_[0]), float(scaler.scale_[0]))

@@ -1,36 +1,35 @@
 """Any CSV or Parquet file with a label column and sensitive columns."""
 
-import datetime
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
 from kdtune.data.checks import require_classes
+from kdtune.data.copies import copies_of
 from kdtune.data.dataset import Augmentation, Dataset, Split, fingerprint
 from kdtune.data.groups import Rare, cross_groups, settle_rare
 from kdtune.data.ids import row_ids
+from kdtune.data.options import Count, Seed, Share, Written
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
 from kdtune.data.tables.columns import assign_roles, by_column
 from kdtune.data.tables.doubts import bins_hint, doubts
-from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.form import DecimalSign, Form, Header
+from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.files.reading import file_digest, open_table
 from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.data.tables.summary import summary_line
 from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError
-
-Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-Written = str | int | float | bool | datetime.date
-"""A name or value of the file; YAML may read what a person wrote as a number, a truth value or a date."""
 
 
 @register_dataset("table")
@@ -42,7 +41,7 @@ def load_table(
     sensitive: Written | Sequence[Written] | None = None,
     groups: Mapping[Written, Sequence[Written]] | None = None,
     bins: Mapping[Written, Sequence[int | float]] | None = None,
-    min_group: Annotated[int, Field(ge=1)] = 10,
+    min_group: Count = 10,
     rare: Rare = "error",
     features: Sequence[Written] | None = None,
     drop: Sequence[Written] = (),
@@ -52,8 +51,8 @@ def load_table(
     missing: Sequence[Written] = MISSING_MARKERS,
     separator: str | None = None,
     encoding: str = "utf-8",
-    decimal: Literal[".", ","] = ".",
-    header: Literal["first", "none"] | bool | None = "first",
+    decimal: DecimalSign = ".",
+    header: Header = "first",
     columns: Sequence[Written] | None = None,
     comment: str | None = None,
     test: Share | str = 0.2,
@@ -62,7 +61,7 @@ def load_table(
     n_validation: Count | None = None,
     limit_per_class: Count | None = None,
     limit: Count | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read a table, cut it into train, validation and test, and make features of its columns.
 
@@ -157,8 +156,9 @@ def load_table(
         form=form,
     )
     targets = Targets.of(coding, column_groups, tables, form)
-    if isinstance(test, str):
-        _check_test_file(path, test, targets, preprocessing)
+    of_test = (
+        [] if isinstance(test, float) else _check_test_file(table, test, rows.numpy(), targets, preprocessing)
+    )
 
     def split(chosen: Tensor) -> Split:
         inputs = torch.from_numpy(preprocessing.transform(table.take(chosen.numpy())))
@@ -202,7 +202,7 @@ def load_table(
             targets=targets,
             preprocessing=preprocessing,
         ),
-        notes=(line, *doubtful),
+        notes=(line, *doubtful, *of_test),
         targets=targets.to_dict(),
     )
 
@@ -236,22 +236,36 @@ def _require_classes(
 
 
 def _check_test_file(
-    path: str | Path, test: str, targets: Targets, preprocessing: TablePreprocessing
-) -> None:
-    """Check a test file, except for its labels.
+    train: RawTable, test: str, rows: NDArray[np.int64], targets: Targets, preprocessing: TablePreprocessing
+) -> list[str]:
+    """Check a test file, except for its labels; return notes on what it holds that training rows do not.
+
+    Args:
+        train: the table of the training rows and of validation.
+        test: the file.
+        rows: of training and validation.
+        targets: how labels and groups are read.
+        preprocessing: how features are made.
 
     Raises:
         DataError: it is the training file, a column doesn't exist, or a cell is of another kind than in training.
     """
     table = open_table(test, preprocessing.form)
-    if file_digest(test) == file_digest(path):
+    if file_digest(test) == file_digest(train.path):
         raise DataError(
-            f"test: {test} has the content of {path}: leave `test` out to cut test rows from that file"
+            f"test: {test} has the content of {train.path}: leave `test` out to cut test rows from that file"
         )
     table.require([targets.coding.label], "label")
     table.require(targets.columns, "sensitive")
     preprocessing.check(table)
     targets.groups(table)
+    names = list(dict.fromkeys([*(column.name for column in preprocessing.columns), *targets.columns]))
+    copies = copies_of(
+        train.take(rows).contents(names),
+        table.contents(names),
+        "rows are copies of rows of train or validation",
+    )
+    return [f"{test}: {line}" for line in (*preprocessing.strange(table), *copies)]
 
 
 def _open_test(

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.batch_counts import HostCounts
 from kdtune.distill.config import Distillation, Job
 from kdtune.distill.epoch import is_channels_last
-from kdtune.distill.evaluate import autocast
-from kdtune.distill.execution import StepExecution
+from kdtune.distill.evaluation.forward import autocast
+from kdtune.distill.execution.batch_counts import HostCounts
+from kdtune.distill.execution.step_execution import StepExecution
 from kdtune.distill.fused.loss import LossSettings, losses_of, weights_of
 from kdtune.distill.fused.optimizer import FlatOptimizer
 from kdtune.distill.fused.stack import stack

@@ -10,9 +10,9 @@ from torch import nn
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import report_of
-from kdtune.distill.epoch_result import results_of
-from kdtune.distill.evaluate import predict_logits
-from kdtune.distill.extras import measure_extras
+from kdtune.distill.evaluation.epoch_result import results_of
+from kdtune.distill.evaluation.extras import measure_extras
+from kdtune.distill.evaluation.forward import predict_logits
 from kdtune.distill.training import Training
 from kdtune.models import Ensemble
 from kdtune.runs.records import Report

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.evaluate import gathered, outputs, predict_logits
+from kdtune.distill.evaluation.forward import gathered, outputs
+from kdtune.distill.evaluation.spread import spread_logits
 from kdtune.errors import InputError
 from kdtune.models import penultimate
 
@@ -58,18 +59,23 @@ class TeacherSignal:
     features: Callable[[int], Tensor] = _no_features
 
 
-def signal_of(model: nn.Module, data: DeviceData, *, precision: str = "float32") -> TeacherSignal:
-    """Return a teacher's signal; its logits are computed when asked for, and those of the latest view are kept."""
+def signal_of(
+    model: nn.Module, data: DeviceData, *, precision: str = "float32", threads: int = 1
+) -> TeacherSignal:
+    """Return a teacher's signal; its logits are computed when asked for, and those of the latest view are kept.
+
+    Args:
+        threads: how many batches are computed at once, at most.
+    """
     teacher = FrozenTeacher(model).to(data.device)
+    predict = partial(spread_logits, teacher, device=data.device, precision=precision, threads=threads)
     kept: dict[int, Tensor] = {}
     kept_features: dict[int, Tensor] = {}
 
     def logits(view: int) -> Tensor:
         if view not in kept:
             kept.clear()
-            kept[view] = predict_logits(
-                teacher, data.train, data.device, view=view, precision=precision
-            ).clone()
+            kept[view] = predict(views=data.train, view=view).clone()
         return kept[view]
 
     @torch.inference_mode()
@@ -81,5 +87,5 @@ def signal_of(model: nn.Module, data: DeviceData, *, precision: str = "float32")
             kept_features[view] = gathered(parts, len(data.train))
         return kept_features[view]
 
-    predictions = predict_logits(teacher, data.validation, data.device, precision=precision).argmax(dim=1)
+    predictions = predict(views=data.validation).argmax(dim=1)
     return TeacherSignal(logits, predictions.cpu().numpy(), features)

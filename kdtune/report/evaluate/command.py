@@ -25,15 +25,14 @@ if TYPE_CHECKING:
 def evaluate(options: argparse.Namespace) -> int:
     """Evaluate a student on labelled examples; return the exit code."""
     student = _student(options)
-    found = student.evaluate(
-        options.data,
+    wanted = Wanted(
+        groups=not options.without_groups,
         label=options.label,
         column=options.column,
         attributes=options.attributes,
-        without_groups=options.without_groups,
-        batch_size=options.batch_size,
-        precision=options.precision,
     )
+    examples = _read(options.data, student, wanted)
+    found = student.judge(examples, batch_size=options.batch_size, precision=options.precision)
     if options.json:
         print_json({"student": student.config["id"], "data": str(options.data), **found})
         return 0
@@ -50,12 +49,19 @@ def predict(options: argparse.Namespace) -> int:
     """Write a student's answer to each example; return the exit code."""
     write = _writer(options.out)
     student = _student(options)
-    examples = read_examples(options.data, student.config, Wanted(labels=False, column=options.column))
+    examples = _read(options.data, student, Wanted(labels=False, column=options.column))
     logits = student.answers(examples, batch_size=options.batch_size, precision=options.precision)
     write(_answers(student, examples, logits))
     if options.out is not None:
         narrate(f"{len(examples):,} predictions in {options.out}")
     return 0
+
+
+def _read(data: Path, student: Student, wanted: Wanted) -> Examples:
+    examples = read_examples(data, student.config, wanted)
+    for note in examples.notes:
+        narrate(note)
+    return examples
 
 
 def _student(options: argparse.Namespace) -> Student:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.extras import latency
+from kdtune.distill.evaluation.extras import latency
 from kdtune.report.evaluate.evaluation import SplitData
 
 

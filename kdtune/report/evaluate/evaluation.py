@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from kdtune.data import load
 from kdtune.data.dataset import Dataset, Split
 from kdtune.distill.arrays import Arrays, DeviceData, inputs_of, tensor_of
-from kdtune.distill.evaluate import count_all, predict_logits
-from kdtune.distill.extras import measure_extras
+from kdtune.distill.evaluation.counts import count_all
+from kdtune.distill.evaluation.extras import measure_extras
+from kdtune.distill.evaluation.forward import predict_logits
 from kdtune.distill.teachers.logits import KnownLogits
 from kdtune.errors import RunError
 from kdtune.report.evaluate.trained import Trained

@@ -12,7 +12,7 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
-from kdtune.distill.device_errors import is_device_error
+from kdtune.distill.execution.device_errors import suppress_device_errors
 from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import fused_step, solo_step
 from kdtune.errors import RunError
@@ -92,18 +92,14 @@ def _best_size(job: Job, setting: Setting) -> int:
     measured = Measurement("fusing", facts)
     with contextlib.suppress(RunError, KeyError, TypeError, ValueError):
         return int(measured.recall()["size"])
-    gains: dict[int, float] = {}
-    if is_stackable(architecture, shape, n_classes):
-        try:
-            gains = _measure(job, setting, device, threads)
-        except Exception as error:
-            if not is_device_error(error):
-                raise
-            return 1  # nothing was measured, and in this process nothing can be
-    best = max(gains, key=lambda size: gains[size], default=1)
-    size = best if gains and gains[best] >= MARGIN else 1
-    measured.keep({"size": size, "gains": {str(k): gain for k, gain in gains.items()}})
-    return size
+    stackable = is_stackable(architecture, shape, n_classes)
+    with suppress_device_errors():
+        gains = _measure(job, setting, device, threads) if stackable else {}
+        best = max(gains, key=lambda size: gains[size], default=1)
+        size = best if gains and gains[best] >= MARGIN else 1
+        measured.keep({"size": size, "gains": {str(k): gain for k, gain in gains.items()}})
+        return size
+    return 1  # nothing was measured, and in this process nothing can be
 
 
 def _cohort_choice(size: int, architectures: tuple[str, ...]) -> CohortChoice:

@@ -14,7 +14,7 @@ from torch import nn
 
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Execution, Job
-from kdtune.distill.device_errors import device_words, is_device_error
+from kdtune.distill.execution.device_errors import device_words, is_device_error
 from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import Step, fused_step, solo_step
 from kdtune.errors import RunError

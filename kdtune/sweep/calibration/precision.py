@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from kdtune.distill.config import Job
-from kdtune.distill.device_errors import is_device_error
-from kdtune.distill.evaluate import autocast
+from kdtune.distill.evaluation.forward import autocast
+from kdtune.distill.execution.device_errors import suppress_device_errors
 from kdtune.distill.weights.module import module_of
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import RunError
@@ -61,22 +61,20 @@ def _fastest(job: Job, file: Weights | None, setting: Setting) -> Speed:
     with contextlib.suppress(RunError, KeyError, TypeError):
         found = measured.recall()
         return Speed(found["precision"], found["channels_last"])
-    try:
+    with suppress_device_errors():
         times = _measure(
             lambda: module_of(job, input_shape=shape, n_classes=n_classes), shape, batch, device, threads
         )
-    except Exception as error:
-        if not is_device_error(error):
-            raise
-        return Speed()  # nothing was measured, and in this process nothing can be
-    best = min(times, key=lambda speed: times[speed])
-    chosen = best if times[best] * _MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
-    seconds = {
-        f"{speed.precision}{' channels_last' if speed.channels_last else ''}": t for speed, t in times.items()
-    }
-    kept = {"precision": chosen.precision, "channels_last": chosen.channels_last}
-    measured.keep({**kept, "measured": seconds})
-    return chosen
+        best = min(times, key=lambda speed: times[speed])
+        chosen = best if times[best] * _MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
+        seconds = {
+            f"{speed.precision}{' channels_last' if speed.channels_last else ''}": t
+            for speed, t in times.items()
+        }
+        kept = {"precision": chosen.precision, "channels_last": chosen.channels_last}
+        measured.keep({**kept, "measured": seconds})
+        return chosen
+    return Speed()  # nothing was measured, and in this process nothing can be
 
 
 def machine_name(device: torch.device) -> str:

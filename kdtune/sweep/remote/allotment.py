@@ -50,6 +50,11 @@ class Allotment:
         """Threads of one trial."""
         return max(1, int(self.cpus))
 
+    @property
+    def side_by_side(self) -> int:
+        """Most trials at once on one machine: while they wait for the same logits, their cores are free."""
+        return min(self.workers, max(node.fits(self.cpus, self.gpus) for node in self.nodes))
+
     def share(self, models: int) -> tuple[int, float]:
         """Return the cores and the share of a GPU of each of `models` models that are trained side by side.
 

@@ -10,7 +10,7 @@ import ray
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
-from kdtune.distill.device_errors import device_words, is_device_error
+from kdtune.distill.execution.device_errors import device_words, is_device_error
 from kdtune.distill.teachers.ensemble import EnsembleTraining
 from kdtune.distill.training import Training
 from kdtune.distill.weights.state import saved_state

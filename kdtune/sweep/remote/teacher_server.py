@@ -14,7 +14,7 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
 from kdtune.distill.config import Job
-from kdtune.distill.device_errors import device_words, is_device_error
+from kdtune.distill.execution.device_errors import device_words, is_device_error
 from kdtune.distill.teachers.logits import signal_of_logits
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.weights.module import module_of
@@ -49,6 +49,7 @@ class TeacherServer:
         references: list[Any],
         user_code: UserCode,
         threads: int,
+        at_once: int,
         view_seed: int,
         augment: bool,
         registry: RegistryClient | None,
@@ -71,7 +72,7 @@ class TeacherServer:
                 data = DeviceData(arrays, device, view_seed=view_seed, augment=augment)
                 self._n_views = epochs if data.train.varies else 1
                 for name, teacher in teachers.items():
-                    self._signals[name] = _signal_of(teacher, data)
+                    self._signals[name] = _signal_of(teacher, data, at_once)
         except SweepError:
             if not self._broken:  # an error in a constructor would hide what the device said
                 raise
@@ -125,12 +126,12 @@ class TeacherServer:
             raise SweepError(self._broken) from None
 
 
-def _signal_of(teacher: TrainedTeacher, data: DeviceData) -> TeacherSignal:
+def _signal_of(teacher: TrainedTeacher, data: DeviceData, at_once: int) -> TeacherSignal:
     if teacher.job.logits is not None:
         return signal_of_logits(teacher.weights)
     model = module_of(teacher.job, input_shape=data.arrays.input_shape, n_classes=data.arrays.n_classes)
     model.load_state_dict(safetensors.torch.load(teacher.weights))
-    return signal_of(model.to(data.device), data, precision=teacher.job.train.precision)
+    return signal_of(model.to(data.device), data, precision=teacher.job.train.precision, threads=at_once)
 
 
 class TeacherClient:
@@ -227,7 +228,15 @@ def serve_teachers(
     actor: Any = TeacherServer  # Ray's decorator adds `options`
     references = [arrays, ray.put(dict(teachers))]
     handle = actor.options(num_gpus=TEACHER_GPU if allotment.gpus else 0).remote(
-        references, user_code, allotment.threads, view_seed, augment, registry, max_failures, epochs
+        references,
+        user_code,
+        allotment.threads,
+        allotment.side_by_side,
+        view_seed,
+        augment,
+        registry,
+        max_failures,
+        epochs,
     )
     try:
         yield TeacherClient(handle, references, ahead=allotment.gpus > 0)

@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from kdtune.distill.device_errors import OUT_OF_MEMORY
+from kdtune.distill.execution.device_errors import OUT_OF_MEMORY
 from kdtune.errors import DiskError
 from kdtune.files import write_json
 from kdtune.runs.jsonl import read_records

@@ -12,10 +12,10 @@ import ray
 from ray import tune
 
 from kdtune.distill.arrays import Arrays, DeviceData
-from kdtune.distill.cohort import Cohort, CohortMember
+from kdtune.distill.cohorts.cohort import Cohort, CohortMember
+from kdtune.distill.cohorts.open_cohort import open_cohort
 from kdtune.distill.config import Job
-from kdtune.distill.device_errors import device_words, is_device_error
-from kdtune.distill.open_cohort import open_cohort
+from kdtune.distill.execution.device_errors import device_words, is_device_error
 from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.errors import DiskError, KdtuneError, RunError
 from kdtune.files import read_json

@@ -177,3 +177,86 @@ def test_what_is_not_there_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def _offline(*_: object, **__: object) -> None:
     raise ConnectionError("offline")
+
+
+def labelled_file(path: Path, names: list[str] | None, numbers: list[int], **changes: Any) -> None:
+    """Write texts whose label is a number; `names` say what the numbers stand for."""
+    rows: dict[str, Any] = {
+        "post": [f"{path.stem} {k}" for k in range(len(numbers))],
+        "y": numbers,
+        **changes,
+    }
+    kind = datasets.Value("int64") if names is None else datasets.ClassLabel(names=names)
+    found = datasets.Dataset.from_dict(rows)
+    found.cast_column("y", kind).to_parquet(path)
+
+
+def test_each_file_is_read_by_its_own_class_names(tmp_path: Path) -> None:
+    labelled_file(tmp_path / "train.parquet", ["no", "yes"], [0] * 20 + [1] * 40)
+    labelled_file(tmp_path / "test.parquet", ["yes", "no"], [0] * 4 + [1] * 6)
+    data = load("hf", path=str(tmp_path), text="post", label="y", length=8)
+    assert data.classes == ("no", "yes"), "the order of train"
+    labels = torch.cat([data.train.labels, data.validation.labels])
+    assert labels.bincount().tolist() == [20, 40]
+    assert data.open_test().labels.bincount().tolist() == [6, 4]
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers", "said"),
+    [
+        (None, [0, 1] * 5, "test.parquet: 'y' has no ClassLabel, and that of .*train.parquet has one"),
+        (
+            ["no", "yes", "perhaps"],
+            [0, 1] * 5,
+            "test.parquet: the ClassLabel of 'y' has the names no, yes, perhaps",
+        ),
+        (["no", "yes"], [0, 1, -1], "test.parquet, row 3: no label in column 'y'"),
+    ],
+)
+def test_files_whose_class_names_disagree_are_refused(
+    names: list[str] | None, numbers: list[int], said: str, tmp_path: Path
+) -> None:
+    labelled_file(tmp_path / "train.parquet", ["no", "yes"], [0, 1] * 30)
+    labelled_file(tmp_path / "test.parquet", names, numbers)
+    with pytest.raises(DataError, match=said):
+        load("hf", path=str(tmp_path), text="post", label="y", length=8)
+
+
+def test_files_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    labelled_file(tmp_path / "train-0.parquet", ["no", "yes"], [0, 1] * 30)
+    labelled_file(tmp_path / "train-1.parquet", ["no", "yes"], [0, 1] * 30)
+    for name in ("test.jsonl", "more.csv", "more.json", "README.md", ".hidden", "dataset_info.json"):
+        (tmp_path / name).write_text('{"post": "a"}')
+    notes = load("hf", path=str(tmp_path), text="post", label="y", length=8).notes
+    assert "files: 2 of train" in notes
+    assert "left out: 1 .csv, 1 .json, 1 .jsonl" in notes
+    with pytest.raises(DataError, match=r"test.jsonl: cannot be read as Parquet or Arrow: it is JSON"):
+        load("hf", path=str(tmp_path / "test.jsonl"), text="post", label="y")
+    (tmp_path / "more.csv").write_text("post,y\na,1\n")
+    with pytest.raises(DataError, match=r"it is text: the data sets `table` and `text`"):
+        load("hf", path=str(tmp_path / "more.csv"), text="post", label="y")
+
+
+@pytest.mark.parametrize(
+    ("test", "options", "said"),
+    [
+        ({"y": ["", "b"]}, {}, r"b.csv, line 2 \(row 1\): there is no label"),
+        ({"post": ["one", ""]}, {}, r"b.csv, line 3 \(row 2\): 'post' is missing"),
+        ({"sex": ["x", "f"]}, {"sensitive": "sex"}, "too few examples in validation for a rate.*'x'"),
+        ({}, {"sensitive": "age"}, "a.csv: there is no column 'age'"),
+        ({}, {"text": "y"}, "column 'y' is the label and cannot be the input as well"),
+    ],
+)
+def test_a_test_file_of_texts_is_checked_and_named(
+    test: dict[str, Any], options: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    n = 200
+    pd.DataFrame(
+        {"post": [f"p {k}" for k in range(n)], "y": list("ab") * 100, "sex": list("ffmm") * 50}
+    ).to_csv(tmp_path / "a.csv", index=False)
+    pd.DataFrame({"post": ["new", "other"], "y": ["a", "b"], "sex": ["f", "m"], **test}).to_csv(
+        tmp_path / "b.csv", index=False
+    )
+    paths = {"path": str(tmp_path / "a.csv"), "test": str(tmp_path / "b.csv")}
+    with pytest.raises(DataError, match=said):
+        load("text", **{"text": "post", "label": "y", "length": 8, **paths, **options})

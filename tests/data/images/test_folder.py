@@ -161,7 +161,7 @@ def test_what_was_done_to_images_is_counted(root, stream) -> None:
     turned = Image.Exif()
     turned[0x112] = 6
     for k in range(3):
-        Image.new("RGB", (8, 8)).save(root / f"train/cat/cat{k:02}.png", exif=turned)
+        Image.new("RGB", (8, 8), (k, 0, 0)).save(root / f"train/cat/cat{k:02}.png", exif=turned)
     Image.new("RGBA", (8, 8)).save(root / "train/cat/cat03.png")
     frames = [Image.new("L", (8, 8), value) for value in (0, 255)]
     frames[0].save(root / "train/cat/cat04.gif", save_all=True, append_images=frames[1:])

@@ -1,12 +1,15 @@
 """A test file: all of it but its labels is checked when the data set is loaded."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from kdtune.data import load
 from kdtune.errors import DataError
 from tests.data.tables.conftest import Load, Write
 
@@ -98,3 +101,46 @@ def test_the_training_file_is_no_test_file(
     for path in (train_file, copy):
         with pytest.raises(DataError, match="has the content of"):
             load_people(train_file, test=str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda row: {**row, "job": row["job"].upper()},
+            "column 'job' holds values that train has not, in 40 of 40 rows",
+        ),
+        (
+            lambda row: {**row, "age": row["age"] * 1000},
+            "column 'age' has a median of .*: is it in another unit",
+        ),
+        (lambda row: {**row, "age": ""}, "column 'age' is blank in every row"),
+    ],
+)
+def test_what_is_unlike_train_is_named(
+    change: Callable[[dict[str, Any]], dict[str, Any]], said: str, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+
+    def rows(n: int) -> list[dict[str, Any]]:
+        ages, jobs, labels = (
+            rng.integers(18, 80, n),
+            rng.choice(["cook", "clerk"], n),
+            rng.choice(["a", "b"], n),
+        )
+        return [
+            {"age": int(a), "job": str(j), "y": str(y)} for a, j, y in zip(ages, jobs, labels, strict=True)
+        ]
+
+    pd.DataFrame(rows(200)).to_csv(tmp_path / "train.csv", index=False)
+    more = rows(40)
+    for name, found, count in (("same", more, 0), ("other", list(map(change, more)), 1)):
+        pd.DataFrame(found).to_csv(tmp_path / f"{name}.csv", index=False)
+        data = load("table", path=str(tmp_path / "train.csv"), test=str(tmp_path / f"{name}.csv"), label="y")
+        told = [
+            line
+            for line in data.notes
+            if line.startswith(str(tmp_path / f"{name}.csv")) and "copies" not in line
+        ]
+        assert len(told) == count
+        assert all(re.search(said, line) for line in told)

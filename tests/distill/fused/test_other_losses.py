@@ -13,11 +13,11 @@ from torch.nn import functional
 
 import kdtune
 from kdtune.distill.arrays import Arrays, DeviceData
-from kdtune.distill.cohort import CohortMember
+from kdtune.distill.cohorts.cohort import CohortMember
+from kdtune.distill.cohorts.open_cohort import open_cohort
 from kdtune.distill.config import Distillation, Job, TrainConfig
 from kdtune.distill.fused.loss import is_fusable
 from kdtune.distill.losses.registry import losses
-from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.training import Training
 from kdtune.models import build

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.distill.arrays import Arrays, DeviceData
-from kdtune.distill.evaluate import predict_logits
+from kdtune.distill.evaluation.forward import predict_logits
 from kdtune.distill.teachers.signal import FrozenTeacher, signal_of
 from kdtune.distill.training import Training
 from kdtune.models import build

@@ -73,7 +73,7 @@ from kdtune.runs.reader import open_run
 forbidden = [name for name in ("ray", "optuna", "textual", "matplotlib") if name in sys.modules]
 data = load_data(open_run(sys.argv[2]))
 counts = {}
-from kdtune.distill.evaluate import count_all
+from kdtune.distill.evaluation.counts import count_all
 for split in (validation_of(data), open_test(data)):
     predictions = student.logits(split.inputs).argmax(dim=1).numpy()
     counts[split.name] = {key: item.to_dict() for key, item in count_all(split.arrays, predictions).items()}

@@ -15,7 +15,8 @@ import torch
 
 from kdtune.data import load
 from kdtune.distill.arrays import Arrays, DeviceData
-from kdtune.distill.evaluate import count_all, predict_logits
+from kdtune.distill.evaluation.counts import count_all
+from kdtune.distill.evaluation.forward import predict_logits
 from kdtune.distill.teachers.signal import signal_of
 from kdtune.distill.training import Training
 from kdtune.report.evaluate.evaluation import SplitData, open_test, validation_of

@@ -49,6 +49,13 @@ def test_without_a_gpu_a_trial_gets_a_core() -> None:
     assert (allotment.workers, allotment.gpus, allotment.words) == (2, 0, "2 trials at once")
 
 
+def test_trials_that_wait_side_by_side_are_those_of_one_machine() -> None:
+    machines = [Node(2), Node(8), Node(8)]
+    assert allotted(Resources(), machines, "there is").side_by_side == 8
+    assert allotted(Resources(cpus_per_trial=2), machines, "there is").side_by_side == 4
+    assert allotted(Resources(), machines, "there is", trials=3).side_by_side == 3
+
+
 def test_machines_without_room_for_a_trial_do_not_count() -> None:
     head, small, large = Node(32), Node(1, 2), Node(8, 2)
     allotment = allotted(Resources(cpus_per_trial=2, gpus_per_trial=0.5), [head, small, large], "Ray has")

@@ -16,7 +16,7 @@ from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.runs import open_run
 from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
-from kdtune.runs.records import RunRecord
+from kdtune.runs.records import ALL, RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
@@ -26,7 +26,7 @@ from kdtune.sweep.trials.optuna_study import open_study
 from kdtune.sweep.trials.proposal import Proposal
 from kdtune.sweep.trials.trial_manager import TrialManager
 from kdtune.sweep.tune.trainable import CohortTrial
-from tests.sweep.trials.test_trial_manager import ALL, report
+from tests.sweep.trials.simulated_sweep import report
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

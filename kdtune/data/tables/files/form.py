@@ -7,6 +7,11 @@ from typing import Any, Literal
 from kdtune.data.tables.cells import MISSING_MARKERS, Missing, tidy_name
 from kdtune.errors import DataError
 
+DecimalSign = Literal[".", ","]
+
+Header = Literal["first", "none"] | bool | None
+"""Whether the first line names the columns: `first` or true if it does; `none`, false or nothing if not."""
+
 _SPELLED_OUT = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " ", "comma": ",", "semicolon": ";"}
 """Other ways to write a separator."""
 
@@ -27,7 +32,7 @@ class Form:
 
     separator: str | None = None
     encoding: str = "utf-8"
-    decimal: Literal[".", ","] = "."
+    decimal: DecimalSign = "."
     header: bool = True
     columns: tuple[str, ...] | None = None
     comment: str | None = None
@@ -39,8 +44,8 @@ class Form:
         *,
         separator: str | None,
         encoding: str,
-        decimal: Literal[".", ","],
-        header: str | bool | None,
+        decimal: DecimalSign,
+        header: Header,
         columns: Sequence[object] | None,
         comment: str | None,
         missing: Sequence[object],

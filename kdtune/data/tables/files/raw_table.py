@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kdtune.data.tables.cells import Cells, tidy, tidy_name
+from kdtune.data.tables.cells import Cells, Missing, tidy, tidy_name
 from kdtune.data.tables.numbers import canonical
 from kdtune.errors import DataError, did_you_mean
 
@@ -38,6 +38,7 @@ class RawTable:
         left_out: what else of the file is not used, each in a few words.
         doubt: what may be wrong with the header, to be said if a column is not found.
         marks: the marks of missing values that occur in the file.
+        origins: the tables whose rows these are, one after the other, if several were joined.
     """
 
     path: str
@@ -50,6 +51,7 @@ class RawTable:
     left_out: tuple[str, ...] = ()
     doubt: str = ""
     marks: frozenset[str] = frozenset()
+    origins: "tuple[RawTable, ...]" = ()
 
     def __len__(self) -> int:
         return next((len(cells) for cells in self.columns.values()), 0)
@@ -60,10 +62,15 @@ class RawTable:
     def take(self, rows: NDArray[np.int64]) -> "RawTable":
         """Return the table of these rows, in that order; their lines stay those of the file."""
         columns = {name: cells.take(rows) for name, cells in self.columns.items()}
-        return replace(self, columns=columns, lines=None if self.lines is None else self.lines[rows])
+        lines = None if self.lines is None else self.lines[rows]
+        return replace(self, columns=columns, lines=lines, origins=())
 
     def at(self, row: int) -> str:
         """Return the place of row number `row` (from 0) for messages, which count rows and lines from 1."""
+        for table in self.origins:
+            if row < len(table):
+                return table.at(row)
+            row -= len(table)
         place = f"row {row + 1}" if self.lines is None else f"line {self.lines[row]} (row {row + 1})"
         return f"{self.path}, {place}" if self.path else place
 
@@ -123,6 +130,23 @@ class RawTable:
         """Return the table with only these columns, in this order."""
         columns = {name: self.columns[name] for name in names}
         return replace(self, columns=columns, order=tuple(names), index={}, repeated={}, unreadable={})
+
+    @classmethod
+    def joined(cls, tables: "Sequence[RawTable]", missing: Missing) -> "RawTable":
+        """Return the rows of several tables as one; a column that one of them lacks is left out."""
+        if len(tables) == 1:
+            return tables[0]
+        names = [name for name in tables[0].columns if all(name in table.columns for table in tables)]
+        cells = [
+            Cells.of_texts([text for table in tables for text in table[name].texts()], missing)
+            for name in names
+        ]
+        return replace(cls.named_columns("", names, cells), origins=tuple(tables))
+
+    def contents(self, names: Sequence[str]) -> list[tuple[str | None, ...]]:
+        """Return what each row holds in some columns, equal numbers in one spelling."""
+        columns = (self.columns[name].renamed(lambda text: canonical(text) or text).texts() for name in names)
+        return list(zip(*columns, strict=True))
 
     @property
     def prefix(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from kdtune.data.dataset import Dataset
-from kdtune.distill.evaluate import count_all
+from kdtune.distill.evaluation.counts import count_all
 from kdtune.distill.weights.module import file_of
 from kdtune.distill.weights.state import saved_state
 from kdtune.errors import KdtuneError

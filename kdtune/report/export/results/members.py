@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from kdtune.distill.extras import answers_of
+from kdtune.distill.evaluation.extras import answers_of
 from kdtune.errors import RunError
 from kdtune.fairness import GAP_QUANTITIES, GAPS, Counts
 from kdtune.output import narrate

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kdtune.distill.evaluate import count_all
+from kdtune.distill.evaluation.counts import count_all
 from kdtune.report.export.results.members import EvaluatedModel, report_numbers
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.measures.objectives import Objective, References

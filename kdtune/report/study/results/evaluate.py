@@ -12,7 +12,8 @@ import torch
 
 from kdtune.data.groups import CROSS
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.evaluate import count_all, predict_logits
+from kdtune.distill.evaluation.counts import count_all
+from kdtune.distill.evaluation.forward import predict_logits
 from kdtune.errors import RunError
 from kdtune.fairness import ExamplePairs
 from kdtune.files import read_json, sha256_of, write_bytes, write_json

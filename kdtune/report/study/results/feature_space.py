@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kdtune.data.images.views import Views
-from kdtune.distill.evaluate import evaluation_batch
+from kdtune.distill.evaluation.forward import evaluation_batch
 from kdtune.distill.torch_file import read_torch
 from kdtune.errors import InputError
 from kdtune.models import penultimate

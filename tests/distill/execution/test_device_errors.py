@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from kdtune.distill.device_errors import OUT_OF_MEMORY, device_words, is_device_error
+from kdtune.distill.execution.device_errors import (
+    OUT_OF_MEMORY,
+    device_words,
+    is_device_error,
+    suppress_device_errors,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,3 +42,13 @@ def test_of_the_device(error: Exception) -> None:
 )
 def test_of_the_model(error: Exception) -> None:
     assert not is_device_error(error)
+
+
+def test_only_those_of_the_device_are_suppressed() -> None:
+    reached = []
+    with suppress_device_errors():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    reached.append("after an error of the device")
+    with pytest.raises(ValueError, match="of the model"), suppress_device_errors():
+        raise ValueError("of the model")
+    assert reached == ["after an error of the device"]

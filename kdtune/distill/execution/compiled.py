@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kdtune.distill.device_errors import is_device_error
+from kdtune.distill.execution.device_errors import is_device_error
 
 
 class Compiled:

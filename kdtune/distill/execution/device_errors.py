@@ -1,5 +1,8 @@
 """Errors of the device that computes: after one, a process can't compute any more, and another one can."""
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 
 OUT_OF_MEMORY = "out of memory on the GPU"
@@ -25,6 +28,16 @@ def is_device_error(error: BaseException) -> bool:
     return isinstance(error, _KINDS) or (
         isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
     )
+
+
+@contextlib.contextmanager
+def suppress_device_errors() -> Iterator[None]:
+    """Leave a block at an error of the device, and go on behind it; other errors are raised."""
+    try:
+        yield
+    except Exception as error:
+        if not is_device_error(error):
+            raise
 
 
 def device_words(error: BaseException) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from kdtune.distill import compiled
 from kdtune.distill.arrays import DeviceData
+from kdtune.distill.execution import compiled
 from kdtune.distill.fused.students import Students
 from kdtune.distill.steps import Step, fused_step, solo_step
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of

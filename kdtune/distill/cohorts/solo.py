@@ -2,7 +2,7 @@
 
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.checkpoint import CheckpointError
-from kdtune.distill.cohort import Cohort, CohortMember
+from kdtune.distill.cohorts.cohort import Cohort, CohortMember
 from kdtune.distill.training import DivergedError, Training
 
 

@@ -13,12 +13,12 @@ from torch import Tensor
 from kdtune.data.images.views import Views
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
-from kdtune.distill.cohort import Cohort, CohortMember
+from kdtune.distill.cohorts.cohort import Cohort, CohortMember
 from kdtune.distill.config import Job
 from kdtune.distill.epoch import batches, report_of, why_diverged
-from kdtune.distill.epoch_result import EpochResult, results_of
-from kdtune.distill.evaluate import evaluation_batch, gathered, outputs
-from kdtune.distill.extras import measure_extras, needs_logits, needs_model
+from kdtune.distill.evaluation.epoch_result import EpochResult, results_of
+from kdtune.distill.evaluation.extras import measure_extras, needs_logits, needs_model
+from kdtune.distill.evaluation.forward import evaluation_batch, gathered, outputs
 from kdtune.distill.fused.students import Students
 from kdtune.runs.records import Report
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from kdtune.distill.batch_counts import counted_on_host
+from kdtune.distill.execution.batch_counts import counted_on_host
 
 
 class OwnNorm(nn.BatchNorm1d):

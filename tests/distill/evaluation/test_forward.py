@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from kdtune.data.images.views import Views
-from kdtune.distill.evaluate import evaluation_batch, predict_classes, predict_logits
+from kdtune.distill.evaluation.forward import evaluation_batch, predict_classes, predict_logits
 from kdtune.models import build
 
 

@@ -5,11 +5,11 @@ import contextlib
 import torch
 from torch import nn
 
-from kdtune.distill.batch_counts import HostCounts, counted_on_host
-from kdtune.distill.compiled import Compiled
 from kdtune.distill.config import Execution
+from kdtune.distill.execution.batch_counts import HostCounts, counted_on_host
+from kdtune.distill.execution.compiled import Compiled
+from kdtune.distill.execution.step_graph import Differentiate, StepGraph
 from kdtune.distill.losses.registry import READY
-from kdtune.distill.step_graph import Differentiate, StepGraph
 
 
 class StepExecution:

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kdtune.distill.batch_counts import HostCounts
-from kdtune.distill.device_errors import is_device_error
+from kdtune.distill.execution.batch_counts import HostCounts
+from kdtune.distill.execution.device_errors import is_device_error
 
 Differentiate = Callable[..., tuple[Tensor, Sequence[Tensor | None]]]
 """From the tensors of a batch to the loss and the gradients."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdtune.distill.arrays import DeviceData
-from kdtune.distill.cohort import Cohort, CohortMember
-from kdtune.distill.solo import Solo
+from kdtune.distill.cohorts.cohort import Cohort, CohortMember
+from kdtune.distill.cohorts.solo import Solo
 
 
 def open_cohort(
@@ -23,7 +23,7 @@ def open_cohort(
         extras: measures in addition to the counts, computed after the last epoch and at `rungs`.
     """
     if state is not None:
-        from kdtune.distill.fused.training import Fused
+        from kdtune.distill.cohorts.fused import Fused
 
         return Fused(members, data, state, extras, rungs)
     [member] = members

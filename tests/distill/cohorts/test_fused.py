@@ -12,9 +12,9 @@ from torch import Tensor
 
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.checkpoint import read_checkpoint
-from kdtune.distill.cohort import Cohort, CohortMember
+from kdtune.distill.cohorts.cohort import Cohort, CohortMember
+from kdtune.distill.cohorts.open_cohort import open_cohort
 from kdtune.distill.config import Distillation, Job, TrainConfig
-from kdtune.distill.open_cohort import open_cohort
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.training import Training
 from kdtune.models import build

@@ -1,16 +1,13 @@
-"""One pass of a model over inputs, and the counts that a report keeps of it."""
+"""Passes of a model over inputs: at its precision, and with few enough examples at once."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kdtune.data.images.views import Views
-from kdtune.distill.arrays import Arrays
-from kdtune.fairness import Counts, count, disagreement
-from kdtune.runs.records import LARGEST_CELLS
 
 _BATCH, _LARGE, _SMALLEST = 500, 64, 16
 """Most examples per batch; most of large ones on a CPU; fewest."""
@@ -33,6 +30,11 @@ def evaluation_batch(views: Views) -> int:
         return _BATCH
     values = max(1, views.values)
     return max(_SMALLEST, min(_BATCH, max(_VALUES // values, min(_LARGE, _MOST_VALUES // values))))
+
+
+def is_small(views: Views) -> bool:
+    """Return whether the activations of a batch on a CPU stay in the processor's cache."""
+    return evaluation_batch(views) * views.values <= _VALUES
 
 
 @torch.inference_mode()
@@ -101,39 +103,3 @@ def gathered(parts: Iterable[Tensor], n: int, dim: int = 0) -> Tensor:
         found.narrow(dim, at, part.shape[dim]).copy_(part)
         at += part.shape[dim]
     return found
-
-
-def count_all(arrays: Arrays, predictions: np.ndarray) -> dict[str, Counts]:
-    """Return the validation counts of predictions (int [m]): of all examples, and by each sensitive attribute."""
-    return _count(arrays, arrays.validation_labels, arrays.validation_groups, predictions)
-
-
-def count_training(arrays: Arrays, predictions: np.ndarray) -> dict[str, Counts]:
-    """Return the same of the training examples, given the predictions (int [n]) on those."""
-    return _count(arrays, arrays.train_labels, arrays.train_groups, predictions)
-
-
-def _count(
-    arrays: Arrays, labels: np.ndarray, groups: Mapping[str, np.ndarray], predictions: np.ndarray
-) -> dict[str, Counts]:
-    counts = {"all": count(labels, predictions, n_classes=arrays.n_classes)}
-    for name, codes in groups.items():
-        counts[name] = count(
-            labels, predictions, codes, n_classes=arrays.n_classes, n_groups=arrays.n_groups[name]
-        )
-    return counts
-
-
-def largest_disagreements(
-    teacher: np.ndarray, student: np.ndarray, n_classes: int
-) -> tuple[tuple[int, int, int], ...]:
-    """Return (teacher's class, student's class, examples) for the largest cells off the diagonal."""
-    cells = disagreement(teacher, student, n_classes=n_classes)
-    rows, columns = np.nonzero(cells)
-    order = np.argsort(-cells[rows, columns], kind="stable")[:LARGEST_CELLS]
-    return tuple((int(rows[k]), int(columns[k]), int(cells[rows[k], columns[k]])) for k in order)
-
-
-def group_sizes(counts: Mapping[str, Counts]) -> dict[str, list[int]]:
-    """Return the number of examples in each group, by attribute."""
-    return {name: [int(n) for n in item.examples.sum(axis=1)] for name, item in counts.items()}
