@@ -4,6 +4,7 @@ pytest-xdist runs files side by side, one worker a core, and the slowest first.
 """
 
 import gc
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -145,6 +146,22 @@ def made_once(
                 folder.mkdir()
                 fill(folder)
                 filled.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Return a function that makes an empty folder, for tests of many examples.
+
+    `tmp_path_factory.mktemp` looks through all folders that it has made: thousands of them, milliseconds for each.
+    """
+    inside, numbers = tmp_path_factory.mktemp("folders"), itertools.count()
+
+    def make() -> Path:
+        folder = inside / str(next(numbers))
+        folder.mkdir()
         return folder
 
     return make
