@@ -1,4 +1,4 @@
-"""A process that has said so collects nothing at its end; exit code, files and what is done at exit stay as they are."""
+"""A process that has said so collects nothing at its end; its exit code, its files and atexit stay as they are."""
 
 import subprocess
 import sys
