@@ -28,6 +28,9 @@ keep_bytecode()
 compile_once()
 end_without_collecting()
 
+# While modules are imported there is nothing to collect, and the collector would look through all of them each time.
+gc.disable()
+
 # A busy machine is also slow at drawing examples; that says nothing about the code under test.
 settings.register_profile("kdtune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kdtune")
@@ -127,6 +130,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over the modules: a library that collects by itself took a second each time."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
