@@ -8,6 +8,8 @@ import errno
 import os
 from collections.abc import Iterable
 
+from kdtune.lookalikes import differing, nearest_alike
+
 
 class KdtuneError(Exception):
     """Root of every error that kdtune raises on purpose: the message says what is wrong, where, and what to do."""
@@ -92,5 +94,7 @@ def is_disk_error(error: OSError) -> bool:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `"; did you mean 'x'?"` for the nearest known name, or an empty string."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    names = list(known)
+    alike = nearest_alike(name, names)
+    near = [alike] if alike is not None else difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}{differing(name, near[0])}?" if near else ""

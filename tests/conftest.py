@@ -4,6 +4,7 @@ pytest-xdist runs files side by side, one worker a core, and the slowest first.
 """
 
 import gc
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from kdtune.bytecode import compile_once, keep_bytecode
+from kdtune.process_end import end_without_collecting
 from kdtune.sweep.remote.cluster import prepare_environment
 
 # Before a test's module imports Ray, which under `uv run` would rebuild the environment for every worker.
@@ -24,6 +26,10 @@ prepare_environment()
 # Before the cache is another one, and before what is tested is imported.
 keep_bytecode()
 compile_once()
+end_without_collecting()
+
+# While modules are imported there is nothing to collect, and the collector would look through all of them each time.
+gc.disable()
 
 # A busy machine is also slow at drawing examples; that says nothing about the code under test.
 settings.register_profile("kdtune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -124,6 +130,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over the modules: a library that collects by itself took a second each time."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
@@ -143,6 +150,22 @@ def made_once(
                 folder.mkdir()
                 fill(folder)
                 filled.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Return a function that makes an empty folder, for tests of many examples.
+
+    `tmp_path_factory.mktemp` looks through all folders that it has made: thousands of them, milliseconds for each.
+    """
+    inside, numbers = tmp_path_factory.mktemp("folders"), itertools.count()
+
+    def make() -> Path:
+        folder = inside / str(next(numbers))
+        folder.mkdir()
         return folder
 
     return make

@@ -274,7 +274,7 @@ def test_a_budget_that_is_none_changes_nothing_in_the_run_to_go_on_with(
 ) -> None:
     shutil.copytree(small_run.path, tmp_path / "copy")
     before = (tmp_path / "copy" / "events.jsonl").read_bytes()
-    with pytest.raises(InputError, match="must be a .*number above 0"):
+    with pytest.raises(InputError, match=r"must be a .*number above 0"):
         kdtune.search(resume=tmp_path / "copy", progress=False, **given)
     assert (tmp_path / "copy" / "events.jsonl").read_bytes() == before
 

@@ -30,7 +30,9 @@ def require_classes(source: str, classes: Sequence[str], **splits: Tensor) -> No
         DataError: there are fewer than two classes, or a class has no example in a split.
     """
     if len(classes) < 2:
-        raise DataError(f"{source}: there must be at least two classes, found {', '.join(classes) or 'none'}")
+        raise DataError(
+            f"{source}: there must be at least two classes, found {', '.join(map(repr, classes)) or 'none'}"
+        )
     for split, labels in splits.items():
         sizes = torch.bincount(labels, minlength=len(classes)).tolist()
         for name, size in zip(classes, sizes, strict=True):
@@ -39,6 +41,26 @@ def require_classes(source: str, classes: Sequence[str], **splits: Tensor) -> No
                     f"{source}: class {name!r} has no example in {split}: "
                     "give it more examples, leave it out, or make that split larger"
                 )
+
+
+def check_same_order(source: str, values: Mapping[str, Any]) -> None:
+    """Check that what pandas would match by its index is in one order, because here positions count.
+
+    Args:
+        source: name for messages.
+        values: what they are -> Series, DataFrames, or anything else, which is not looked at.
+
+    Raises:
+        DataError: two have as many rows, and not the same index.
+    """
+    indices = {what: column.index for what, column in values.items() if hasattr(column, "iloc")}
+    for what, index in indices.items():
+        first = next(iter(indices))
+        if len(index) == len(indices[first]) and not index.equals(indices[first]):
+            raise DataError(
+                f"{source}: {what} has another index than {first}, so it is not clear which values belong together: "
+                "bring them into one order, as by .loc[y.index], and give .to_numpy() of each"
+            )
 
 
 def check_dataset(name: str, dataset: object) -> Dataset:

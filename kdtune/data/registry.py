@@ -51,6 +51,10 @@ def load(name: str, **options: Any) -> Dataset:
         made = loader(**options)
     except KdtuneError:
         raise
+    except MemoryError as error:
+        raise DataError(
+            f"data set {name!r}: does not fit into memory ({told(error)}): ask for less of it"
+        ) from error
     except Exception as error:
         if _is_ours(loader):
             raise

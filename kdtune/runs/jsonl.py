@@ -150,7 +150,7 @@ class Tail:
                 file.seek(self.offset)
                 block = file.read(max_bytes)
                 if block and b"\n" not in block:
-                    block += file.readline(LONGEST_LINE)
+                    block += file.readline(max(0, LONGEST_LINE - len(block)))
         except OSError as error:
             return _nothing_of(error, self.path)
         if len(block) >= LONGEST_LINE and b"\n" not in block:

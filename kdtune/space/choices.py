@@ -3,9 +3,18 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from kdtune.distill.config import Distillation, TrainConfig, members_of
 from kdtune.errors import InputError
@@ -33,10 +42,26 @@ SEARCHABLE = (
 """What `search` may vary, beside the settings of a loss's own; all else of the protocol is one value for all trials."""
 
 
+def _kinds(annotation: Any) -> set[Any]:
+    """Return the plain types in an annotation, such as `int` in `list[int] | None`."""
+    parts = get_args(annotation)
+    return {annotation} if not parts else {kind for part in parts for kind in _kinds(part)}
+
+
 class Strict(BaseModel):
     """A section of a space: unknown keys are refused, and nothing changes it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse a truth value where a number belongs: pydantic would make 1 of it."""
+        values = value if isinstance(value, list) else [value]
+        kinds = _kinds(cls.model_fields[info.field_name or ""].annotation)
+        if any(isinstance(one, bool) for one in values) and kinds & {int, float} and bool not in kinds:
+            raise ValueError("a truth value is no number: YAML reads yes and on as true, no and off as false")
+        return value
 
 
 class Range(Strict):
@@ -185,8 +210,20 @@ def _check_value(where: str, name: str, value: Any) -> None:
 
 
 def _in_yaml(value: Any) -> str:
-    """Return the remedy for a number that YAML reads as text: `1e-3` wants a point and a sign, `1.0e-3`."""
+    plain = number_of(value)
+    return f": YAML reads it as text, write {plain}" if plain else ""
+
+
+def number_of(value: Any) -> str:
+    """Return how YAML wants a number that it reads as text: `1e-3` wants a point and a sign, `1.0e-3`; else ""."""
     try:
-        return f": YAML reads it as text, write {float(value):.1e}" if isinstance(value, str) else ""
+        number = float(value) if isinstance(value, str) else math.nan
     except ValueError:
         return ""
+    if not math.isfinite(number):
+        return ""
+    short = f"{number:.1e}"
+    if float(short) == number:
+        return short
+    digits, e, power = repr(number).partition("e")
+    return f"{digits if '.' in digits else digits + '.0'}{e}{power}"

@@ -1,16 +1,17 @@
 """Reads search spaces: what a person writes in YAML or behind `--set`, checked; each problem told with its remedy."""
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from kdtune.errors import InputError, SpaceError, did_you_mean
 from kdtune.files import LARGEST_JSON, read_regular
-from kdtune.space.choices import FORMS, SEARCHABLE, Choice, Pair, Range, extremes
+from kdtune.space.choices import FORMS, SEARCHABLE, Choice, Pair, Range, extremes, number_of
 from kdtune.space.files import FromFile, OwnNormalisation
 from kdtune.space.schema import Budget, EarlyStopping, Resources, Space
 from kdtune.space.study import IndividualSpec, StudySpec
@@ -28,6 +29,8 @@ __all__ = [
     "read_space",
     "ready_spaces",
 ]
+
+N = TypeVar("N", int, float)
 
 STANDARD_INPUT = "-"
 """What names it, instead of a file."""
@@ -82,6 +85,12 @@ def _readable(error: ValidationError) -> list[str]:
                 lines.append(f"unknown key {where!r}{near} (known: {', '.join(known)})")
             case "missing":
                 lines.append(f"{where}: missing")
+            case "int_parsing" | "float_parsing" if plain := number_of(problem["input"]):
+                if problem["type"] == "int_parsing" and float(plain).is_integer():
+                    plain = str(int(float(plain)))
+                lines.append(
+                    f"{where}: {problem['input']!r} is not a number: YAML reads it as text, write {plain}"
+                )
             case _:
                 text = problem["msg"].removeprefix("Value error, ")
                 lines.append(f"{where}: {text}" if where else text)
@@ -112,8 +121,28 @@ class _TwiceError(Exception):
         self.key, self.line = key, line
 
 
+class _MisreadError(Exception):
+    """YAML reads a number that no person would: `017` is 15 for it, and `1:30` is 90."""
+
+    def __init__(self, text: str, number: object, line: int) -> None:
+        super().__init__(f"YAML reads {text} as {number}: write that number, or quote {text} if it is a name")
+        self.line = line
+
+
+_MISREAD = re.compile(r"[-+]?0[0-7_]+|.*:.*")
+"""Numbers to the base 8 and 60, as YAML 1.1 has them."""
+
+
 class _Loader(yaml.SafeLoader):
-    """Reads plain YAML, and refuses a key that is written twice."""
+    """Reads plain YAML, and refuses a key that is written twice, and numbers to the base 8 and 60."""
+
+    def construct_yaml_int(self, node: Any) -> int:
+        """Return a whole number."""
+        return _as_meant(node, super().construct_yaml_int(node))
+
+    def construct_yaml_float(self, node: Any) -> float:
+        """Return a number."""
+        return _as_meant(node, super().construct_yaml_float(node))
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Compose a mapping; keys that a merge (`<<`) brings in come later, and may be replaced."""
@@ -124,6 +153,16 @@ class _Loader(yaml.SafeLoader):
                 raise _TwiceError(key.value, key.start_mark.line + 1)
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
         return node
+
+
+def _as_meant(node: Any, number: N) -> N:
+    if _MISREAD.fullmatch(node.value):
+        raise _MisreadError(node.value, number, node.start_mark.line + 1)
+    return number
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 
 
 def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space, str]:
@@ -159,6 +198,8 @@ def read_space(name_or_file: str, overrides: Sequence[str] = ()) -> tuple[Space,
         raise SpaceError(f"{source}: nested too deeply to be a search space") from None
     except _TwiceError as error:
         raise SpaceError(f"{source}: line {error.line}: {error.key!r} is written twice: keep one") from None
+    except _MisreadError as error:
+        raise SpaceError(f"{source}: line {error.line}: {error}") from None
     except Exception as error:  # beside its own errors, PyYAML lets through what dates and numbers raise
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}:" if mark is not None else ""
@@ -188,6 +229,8 @@ def _override(content: Any, override: str) -> None:
         value = yaml.load(text, _Loader)
     except _TwiceError as error:
         raise SpaceError(f"--set {override!r}: {error.key!r} is written twice: keep one") from None
+    except _MisreadError as error:
+        raise SpaceError(f"--set {override!r}: {error}") from None
     except Exception:  # see `read_space`
         raise SpaceError(f"--set {override!r}: {text!r} is not a YAML value") from None
     *parents, last = key.split(".")

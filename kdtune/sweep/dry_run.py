@@ -13,8 +13,8 @@ from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState, RunState
 from kdtune.space.reading import Space
 from kdtune.space.trials import combinations
-from kdtune.sweep.driver import check_files, load_data, take_known
 from kdtune.sweep.plan import Plan, make_plan
+from kdtune.sweep.preparation import check_files, load_data, take_known
 from kdtune.sweep.remote.cluster import allot_here
 from kdtune.sweep.trials.checkpoints import say_room
 from kdtune.text import duration

@@ -100,7 +100,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     # ---- classes
     "classes as a list": (lambda: dataset(classes=["cat", "dog"]), "classes must be a tuple of names"),
     "classes as a number": (lambda: dataset(classes=2), "classes must be a tuple of names, not 2"),
-    "one class": (lambda: dataset(classes=("cat",), train=split(labels=LABELS * 0), validation=split(20, labels=LABELS[:20] * 0)), "at least two classes, found cat"),
+    "one class": (lambda: dataset(classes=("cat",), train=split(labels=LABELS * 0), validation=split(20, labels=LABELS[:20] * 0)), "at least two classes, found 'cat'"),
     "a class twice": (lambda: dataset(classes=("cat", "cat")), "classes: 'cat' is named twice"),
     # ---- inputs
     "images from 0 to 1": (lambda: dataset(train=split(inputs=images() / 255)), r"images are float32 \[40, 3, 8, 8\] from 0 to 1, but must be uint8 from 0 to 255: \(images \* 255\)"),

@@ -50,6 +50,22 @@ def test_wrong_options_are_refused_before_anything_is_loaded(toy, options, messa
         check_options(toy, options)
 
 
+@pytest.mark.parametrize("name", sorted(own_data_sets() - {"saved"}))
+def test_a_seed_below_zero_is_refused(name) -> None:
+    needed = {
+        key: "x"
+        for key, p in inspect.signature(datasets.get(name)).parameters.items()
+        if p.default is inspect.Parameter.empty
+    }
+    with pytest.raises(DataError, match="option 'seed' = -1"):
+        check_options(name, {**needed, "seed": -1})
+
+
+def test_data_that_do_not_fit_into_memory_are_refused() -> None:
+    with pytest.raises(DataError, match=r"'trifeature': does not fit into memory"):
+        load("trifeature", n_train=10**12)
+
+
 SIZES = {"n_train", "n_validation", "limit_per_class"}
 
 

@@ -142,13 +142,12 @@ def test_shapes_are_known_before_memory_is_taken(name: str) -> None:
     module = models.build(name, input_shape=shape, n_classes=3)
     with torch.device("meta"):
         sketch = models.build(name, input_shape=shape, n_classes=3)
-    kept = {key: tensor.shape for key, tensor in module.state_dict().items()}
+    weights = module.state_dict()
+    kept = {key: tensor.shape for key, tensor in weights.items()}
     assert {key: tensor.shape for key, tensor in sketch.state_dict().items()} == kept
-    again = models.build_fitting(
-        lambda: models.build(name, input_shape=shape, n_classes=3), module.state_dict()
-    )
+    again = models.build_fitting(lambda: models.build(name, input_shape=shape, n_classes=3), weights)
     for key, tensor in again.state_dict().items():
-        assert torch.equal(tensor, module.state_dict()[key])
+        assert torch.equal(tensor, weights[key])
 
 
 def fits(name: str, shape: tuple[int, ...]) -> bool:

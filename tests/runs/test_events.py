@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,9 @@ def same(a: RunState, b: RunState) -> bool:
 
 @given(lines=st.lists(LINES, max_size=30), torn=st.binary(max_size=5))
 def test_it_equals_the_fold_of_single_events(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], torn: bytes
+    new_folder: Callable[[], Path], lines: list[bytes], torn: bytes
 ) -> None:
-    path = tmp_path_factory.mktemp("events") / "events.jsonl"
+    path = new_folder() / "events.jsonl"
     path.write_bytes(b"".join(line + b"\n" for line in lines) + torn.replace(b"\n", b""))
     expected = fold(read_records(path))
     reader = StateReader(path)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -87,10 +88,10 @@ def test_lines_that_are_no_objects_are_counted_and_passed_over(tmp_path: Path) -
     piece=st.integers(1, 50),
 )
 def test_a_growing_file_is_read_once_however_it_is_cut(
-    tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, str]], cuts: list[int], piece: int
+    new_folder: Callable[[], Path], records: list[dict[str, str]], cuts: list[int], piece: int
 ) -> None:
     """However writes and reads are divided into pieces, each record is seen once and in order."""
-    path = tmp_path_factory.mktemp("tail") / "x.jsonl"
+    path = new_folder() / "x.jsonl"
     content = b"".join(dumps(record).encode() + b"\n" for record in records)
     tail = Tail(path)
     seen = tail.read()

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ def test_a_record_without_a_schema_is_no_run(make_run: Any, schema: object) -> N
 
 @given(data=st.data())
 def test_a_damaged_record_is_a_run_error_and_nothing_else(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    new_folder: Callable[[], Path], data: st.DataObject
 ) -> None:
     good = {
         "name": "r", "kind": "sweep", "created": 1.0, "dataset": {}, "classes": ["a"], "attributes": {"s": ["f"]},
@@ -126,7 +127,7 @@ def test_a_damaged_record_is_a_run_error_and_nothing_else(
     }  # fmt: skip
     key = data.draw(st.sampled_from(sorted(good)))
     record = {**good, key: data.draw(junk)}
-    path: Path = tmp_path_factory.mktemp("record") / "run.json"
+    path = new_folder() / "run.json"
     path.write_text(json.dumps(record))
     with contextlib.suppress(RunError):
         RunRecord.read(path)

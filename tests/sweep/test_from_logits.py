@@ -18,10 +18,11 @@ from kdtune.report.export.run import ExportRequest, run_export
 from kdtune.runs import ALL
 from kdtune.space.questions import check_question
 from kdtune.space.reading import parse_space
-from kdtune.sweep.driver import SweepRequest, check_files, run_sweep
+from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.sweep.dry_run import dry_run
 from kdtune.sweep.from_logits import matched
 from kdtune.sweep.plan import Plan, check_names, make_plan
+from kdtune.sweep.preparation import check_files
 
 N = 400
 
@@ -109,7 +110,7 @@ def test_ids_may_be_numbers_of_numpy_and_paths_as_a_shell_writes_them(
     validation = replace(data.validation, ids=tuple(names[64:]))
     np.save(people / "images.npy", np.random.default_rng(0).normal(size=(128, 2)))
     (people / "files.txt").write_text(
-        "\n".join(f".\\{name}".replace("/", "\\") for name in names[::-1]) + "\n"
+        "\ufeff" + "\n".join(f".\\{name}".replace("/", "\\") for name in names[::-1]) + "\n"
     )
     from kdtune.distill.teachers.logits_file import LogitsFile
 
@@ -145,8 +146,9 @@ def spoil(folder: Path, what: str) -> None:
             logits = logits.astype(int)
         case "short":
             logits = logits[:-3]
-        case "probabilities":
-            logits = torch.from_numpy(logits).softmax(dim=1).numpy()
+        case "probabilities" | "percentages":
+            whole = 1 if what == "probabilities" else 100
+            logits = whole * torch.from_numpy(logits).softmax(dim=1).numpy()
         case "twice":
             lines[9] = lines[3]
         case "strangers":
@@ -171,6 +173,7 @@ def spoil(folder: Path, what: str) -> None:
         ("nan", "1 of 400 rows hold NaN or infinity; the first is row 8, '7'"),
         ("columns", "has 3 columns, and the data have 2 classes"),
         ("shape", "float32 [400], not logits"),
+        ("percentages", "holds probabilities, not logits"),
         ("whole", "int64 [400, 2], not logits"),
         ("short", "has 397 rows, and "),
         ("probabilities", "holds probabilities, not logits: save their logarithms"),

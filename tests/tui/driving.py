@@ -5,15 +5,19 @@ of the event loop can go on, and a frame is drawn when the test turns the clock.
 """
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import pytest
 from textual.pilot import Pilot
 
 from kdtune.runs import lock
 from tui.app import AWAY, Monitor
+from tui.background import intervals
+from tui.background.helper import Helper
+from tui.background.questions import Question
 from tui.screens.board import HEADER_EVERY
 from tui.sources import Live, live
 
@@ -85,6 +89,50 @@ def screen_text(app: Monitor) -> str:
     """Return what is on the screen, line by line."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+class SharedHelper:
+    """A helper process, as a monitor sees it: when the monitor ends, the process answers the next one."""
+
+    _idle: ClassVar[list[Helper]] = []
+
+    def __init__(self) -> None:
+        self._helper = self._idle.pop() if self._idle else Helper()
+        self._asking, self._closing = threading.Lock(), threading.Lock()
+        self._is_over = self._is_closed = False
+
+    def ask(self, question: Question, attributes: list[str]) -> Any:
+        with self._asking:
+            answer = None if self._is_over else self._helper.ask(question, attributes)
+        if self._is_over:
+            raise EOFError
+        return answer
+
+    def kill(self) -> None:
+        self._is_over = True  # a question that is being answered takes milliseconds
+
+    def close(self) -> None:
+        with self._closing, self._asking:
+            if not self._is_closed and self._helper.process.poll() is None:
+                self._idle.append(self._helper)
+            elif not self._is_closed:
+                end(self._helper)
+            self._is_closed = True
+
+
+def end(helper: Helper) -> None:
+    helper.kill()
+    helper.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_helper() -> Iterator[None]:
+    """Let the monitors of all tests ask one helper process, one after the other: each would import NumPy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervals, "Helper", SharedHelper)
+        yield
+    while SharedHelper._idle:
+        end(SharedHelper._idle.pop())
 
 
 @pytest.fixture(autouse=True)

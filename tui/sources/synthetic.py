@@ -190,12 +190,10 @@ class Synthetic:
         wrong = rng.multinomial(
             max(1, int((examples - hits).sum())), np.outer(weights[::-1], weights).ravel()
         )
-        order = np.argsort(-wrong, kind="stable")
-        cells = tuple(
-            (int(k) // classes, int(k) % classes, int(wrong[k]))
-            for k in order
-            if wrong[k] and int(k) // classes != int(k) % classes
-        )[:LARGEST_CELLS]
+        confused = np.flatnonzero(wrong)
+        confused = confused[confused // classes != confused % classes]
+        largest = confused[np.argsort(-wrong[confused], kind="stable")][:LARGEST_CELLS]
+        cells = tuple((int(k) // classes, int(k) % classes, int(wrong[k])) for k in largest)
         baseline = number < 0
         return Report(
             epoch=epoch,

@@ -18,7 +18,7 @@ from kdtune.data.examples.assemble import TEST, TRAIN, Cuts, assemble, split_nam
 from kdtune.data.examples.columns import column_inputs, one_of
 from kdtune.data.groups import Rare, attribute_names, columns_of
 from kdtune.data.images.pixels import SUFFIXES
-from kdtune.data.options import Count, Share
+from kdtune.data.options import Count, Seed, Share
 from kdtune.data.registry import register_dataset
 from kdtune.data.tables.files.foreign import SAMPLE_BYTES, foreign_format
 from kdtune.data.tables.files.form import Form
@@ -91,7 +91,7 @@ def load_hf(
     n_train: Count | None = None,
     n_validation: Count | None = None,
     limit_per_class: Count | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read a data set with a column of images or of texts, as the library `datasets` writes it.
 

@@ -18,6 +18,7 @@ from kdtune.data.groups import Rare, attribute_names, columns_of, cross_groups, 
 from kdtune.data.ids import row_ids
 from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
+from kdtune.data.tables.doubts import alike
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.targets import Targets
@@ -170,6 +171,9 @@ def assemble(
     train, validation = split(train_rows), split(validation_rows)
     described = inputs.described(train.inputs)
     copies = copies_notes(*(inputs.contents(at.numpy()) for at in (train_rows, validation_rows, cut[TEST])))
+    doubts = [
+        line for column in (cuts.label, *columns) for line in alike(column, _values(column, table, coding))
+    ]
     tally = f"{len(train_rows):,} examples in train, {len(validation_rows):,} in validation, {len(cut[TEST]):,} in test"
     return Dataset(
         name=name,
@@ -190,9 +194,13 @@ def assemble(
             tuple(ids[cut[TEST].numpy()]),
         ),
         vocabulary=described.vocabulary,
-        notes=(tally, *notes, *copies),
+        notes=(tally, *notes, *doubts, *copies),
         targets=Targets.of(coding, column_groups, tables, form or Form(), input_column).to_dict(),
     )
+
+
+def _values(column: str, table: RawTable, coding: Coding) -> Sequence[str]:
+    return coding.classes if column == coding.label else table[column].present
 
 
 def _ids(parts: Sequence[str | None] | None, n: int) -> list[str]:

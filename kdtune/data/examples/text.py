@@ -10,7 +10,7 @@ from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import TEST, TRAIN, Cuts, assemble
 from kdtune.data.examples.columns import texts_of
 from kdtune.data.groups import Rare, attribute_names, columns_of
-from kdtune.data.options import Count, Share, Written
+from kdtune.data.options import Count, Seed, Share, Written
 from kdtune.data.registry import register_dataset
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.columns import by_column
@@ -47,7 +47,7 @@ def load_text(
     n_train: Count | None = None,
     n_validation: Count | None = None,
     limit_per_class: Count | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read texts and their labels from a table. No text is printed, logged or put into a message.
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,7 +209,11 @@ def _read(path: Path, form: Form) -> RawTable:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_each_once)
+        except _TwiceError as error:
+            raise DataError(
+                f"{path}, line {number}: the key {error.args[0]!r} is written twice: keep one"
+            ) from None
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
@@ -219,6 +224,19 @@ def _read(path: Path, form: Form) -> RawTable:
         raise DataError(f"{path}: the table has no rows")
     table = table_of_frame(pd.DataFrame(rows, dtype=object), form)
     return replace(table, path=str(path), lines=np.array(lines))
+
+
+class _TwiceError(Exception):
+    """A key is written twice in one object, of which Python's reader takes the second without a word."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in row:
+            raise _TwiceError(key)
+        row[key] = value
+    return row
 
 
 def _lines(path: Path) -> list[str]:

@@ -16,7 +16,7 @@ from kdtune.data.images.attributes import ImageTable, find_metadata, read_attrib
 from kdtune.data.images.folder_scan import Splits, scan
 from kdtune.data.images.image_files import ImageFiles, image_dataset
 from kdtune.data.images.pixels import Decoding
-from kdtune.data.options import Count, Share, Written
+from kdtune.data.options import Count, Seed, Share, Written
 from kdtune.data.registry import register_dataset
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of
@@ -54,7 +54,7 @@ def load_folder(
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
     stream: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read an image folder; train and validation are decoded at once, test when it is opened.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from kdtune.data.images.tree import Tree, walk
+from kdtune.data.tables.doubts import alike
 from kdtune.errors import DataError, did_you_mean
 
 Splits = Literal["auto", "none"]
@@ -185,6 +186,14 @@ def _told(tree: Tree, listings: Mapping[str, Listing], folders: Mapping[str, str
     inner = [frozenset(tree.top_folders(f"{name}/")) for name in tree.top_folders()]
     if not folders and len(inner) > 1 and len(set(inner)) == 1 and len(inner[0]) > 1:
         said += f"; each class folder holds folders called {_quoted(sorted(inner[0])[:3])}: are these the classes?"
+    lines = [
+        said,
+        *alike(
+            "the folder", [*dict.fromkeys(name for listing in listings.values() for name in listing.classes)]
+        ),
+    ]
+    if "test" in listings and (absent := set(listings["train"].classes) - set(listings["test"].classes)):
+        lines.append(f"test has no image of {_quoted(sorted(absent))}")
     left_out = Counter(tree.system)
     for kind, paths in tree.others.items():
         left_out[kind] += sum(path.count("/") >= usual for path in paths)
@@ -197,7 +206,7 @@ def _told(tree: Tree, listings: Mapping[str, Listing], folders: Mapping[str, str
         [f"{n:,} {kind}" for kind, n in sorted(left_out.items()) if n]
         + [f"{n:,} {'image' if n == 1 else 'images'} {where}" for where, n in sorted(misplaced.items())]
     )
-    return (said, f"left out: {listed}") if listed else (said,)
+    return (*lines, f"left out: {listed}") if listed else tuple(lines)
 
 
 def _quoted(names: Iterable[str]) -> str:

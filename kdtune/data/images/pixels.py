@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +18,7 @@ from kdtune.data.images.scale import ImageError, scale_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageCms import ImageCmsTransform
 
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP")
 """The formats that are decoded, whatever the name of the file. Pillow knows more, and gives some (EPS) to other
@@ -132,6 +134,8 @@ def _reason(error: Exception) -> str:
         return f"it can't be read ({os.strerror(error.errno)})"
     if "truncated" in str(error):
         return "the file is cut short"
+    if type(error).__name__ == "DecompressionBombError":
+        return "it has more pixels than Pillow reads safely: make it smaller"
     return "it is no image, a damaged one, or of a kind that Pillow does not read"
 
 
@@ -163,9 +167,18 @@ def convert(image: "Image", decoding: Decoding) -> Decoded:
         turned = turned.convert("LA" if turned.mode == "La" else "RGBA")
         remarks |= Remark.TRANSPARENT if np.asarray(turned.getchannel("A")).min() < 255 else Remark.NONE
     elif turned.mode == "LAB":
-        turned = turned.convert("RGB")
+        turned = _lab_to_rgb().apply(turned)
     turned = _sized(turned.convert(_MODES[decoding.channels]), decoding.image_size)
     return Decoded(np.asarray(turned).reshape(turned.height, turned.width, decoding.channels), remarks, peak)
+
+
+@cache
+def _lab_to_rgb() -> "ImageCmsTransform":
+    """Return the conversion that Pillow itself would build anew for each image; all threads may use it."""
+    from PIL import ImageCms
+
+    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.buildTransform(lab, rgb, "LAB", "RGB")
 
 
 def _load(image: "Image") -> None:

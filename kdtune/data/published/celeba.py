@@ -14,7 +14,7 @@ from kdtune.data.dataset import Dataset
 from kdtune.data.groups import attribute_names, columns_of, cross_codes, cross_groups, settle_rare
 from kdtune.data.images.image_files import ImageFiles, image_dataset
 from kdtune.data.images.pixels import Decoding
-from kdtune.data.options import Count
+from kdtune.data.options import Count, Seed
 from kdtune.data.published.downloads import missing
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError, did_you_mean
@@ -41,7 +41,7 @@ def load_celeba(
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read CelebA in its published splits, with the classes of each split balanced by undersampling.
 

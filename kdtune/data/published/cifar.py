@@ -9,7 +9,7 @@ from pydantic import Field
 from kdtune.data.dataset import Augmentation, Dataset, Split
 from kdtune.data.ids import row_ids
 from kdtune.data.images.array_images import dataset_of_arrays
-from kdtune.data.options import Count, Share
+from kdtune.data.options import Count, Seed, Share
 from kdtune.data.published.cifar_files import CIFAR10, CIFAR100, HOME, CifarFiles, Form, find_files
 from kdtune.data.published.downloads import fetch
 from kdtune.data.registry import register_dataset
@@ -27,7 +27,7 @@ def load_cifar10(
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0, le=31)] = 4,
     flip: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read CIFAR-10 in its binary or its Python version. Validation is cut from the training images, test is its own.
 
@@ -63,7 +63,7 @@ def load_cifar100(
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0, le=31)] = 4,
     flip: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read CIFAR-100 in its binary or its Python version, with its 100 fine classes; errors as `cifar10`.
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from kdtune.data.checks import require_classes
 from kdtune.data.dataset import MISSING, Augmentation, Dataset, Split, fingerprint
 from kdtune.data.groups import Rare, attribute_names, columns_of, cross_codes, cross_groups, settle_rare
-from kdtune.data.options import Count
+from kdtune.data.options import Count, Seed
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import at_most_per_class, stratified_cut
 from kdtune.data.texts.tokens import encode_all, encoder_of, text_preparation, wordpiece
@@ -54,7 +54,7 @@ def load_hatexplain(
     n_train: Count | None = None,
     n_validation: Count | None = None,
     limit_per_class: Count | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read HateXplain in its published form and splits; posts whose annotators do not agree are left out.
 

@@ -11,7 +11,7 @@ from kdtune.data.dataset import Dataset, Normalisation
 from kdtune.data.images.folder_scan import list_classes
 from kdtune.data.images.image_files import ImageFiles, image_dataset
 from kdtune.data.images.pixels import Decoding
-from kdtune.data.options import Count, Share
+from kdtune.data.options import Count, Seed, Share
 from kdtune.data.published.downloads import missing
 from kdtune.data.published.wordnet import class_words
 from kdtune.data.registry import register_dataset
@@ -35,7 +35,7 @@ def load_imagenet(
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read ImageNet-1k from `train/<wnid>/*.JPEG` and `val/<wnid>/*.JPEG`, as torchvision unpacks it.
 
@@ -101,7 +101,7 @@ def load_tinyimagenet(
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0)] | None = None,
     flip: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read Tiny ImageNet as published: `train/<wnid>/images`, and `val/images` with `val/val_annotations.txt`.
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from kdtune.data.dataset import Augmentation, Dataset, Split
 from kdtune.data.ids import row_ids
 from kdtune.data.images.array_images import dataset_of_arrays
-from kdtune.data.options import Count, Share
+from kdtune.data.options import Count, Seed, Share
 from kdtune.data.published.downloads import fetch, image_folder_hint, missing
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes
@@ -37,7 +37,7 @@ def load_svhn(
     limit_per_class: Count | None = None,
     crop: Annotated[int, Field(ge=0, le=31)] = 4,
     flip: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read SVHN's cropped digits. Validation is cut from its training images, test is its own.
 

@@ -124,7 +124,11 @@ class Coding:
 def declared_groups(table: RawTable, column: str, values: Sequence[object], decimal: str) -> tuple[str, ...]:
     """Return the groups listed by an option, in the spelling of the column if they occur there."""
     known = table[column].by_value(decimal).present
-    return tuple(spelled(value, known, decimal) or as_written(value) for value in values)
+    groups = tuple(spelled(value, known, decimal) or as_written(value) for value in values)
+    twice = next((group for group in groups if groups.count(group) > 1), None)
+    if twice is not None:
+        raise DataError(f"groups of {column!r}: {twice!r} is named twice")
+    return groups
 
 
 def edges_of(bins: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]]:

@@ -12,6 +12,7 @@ from kdtune.data.tables.kinds import marks_with
 from kdtune.data.tables.numbers import canonical, number
 from kdtune.data.tables.preprocessing import Category, Number
 from kdtune.data.tables.summary import Coded
+from kdtune.lookalikes import differing, readings
 
 _TELLING = 0.9
 """A column almost predicts the label by itself if it avoids this share of the errors of a constant answer."""
@@ -37,6 +38,15 @@ _UNKNOWN = {mark.casefold() for mark in MISSING_MARKERS} | {
     "missing", "unknown", "not available", "not known", "not stated", "nil", "(null)", "\\n", "#value!", "#ref!",
 }  # fmt: skip
 """Names that often stand for a missing value, in lower case."""
+
+_MOST_SHOWN = 3
+"""A line shows no more pairs of names than this."""
+
+_EXACT_DIGITS = 15
+"""Numbers of so many digits are told apart as they are computed with; not all of more."""
+
+_HASH = re.compile(r"[0-9a-f]{8,}")
+"""Not a number, though some are written like one: `00000e10`."""
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _FEWEST_COPIES = 0.01
@@ -82,12 +92,12 @@ def doubts(
         if is_number:
             lines += _misread(column.name, cells, decimal)
         else:
-            lines += _alike(column.name, cells.by_value(decimal).present, decimal)
+            lines += alike(f"column {column.name!r}", cells.by_value(decimal).present, decimal)
     if hint := bins_hint(label, classes):
         lines.append(hint)
     values = {label: list(classes), **{name: table[name].present for name in sensitive}}
     for name, names in values.items():
-        lines += _alike(name, names)
+        lines += alike(f"column {name!r}", names)
         lines += _unknown(table, name, names, "class" if name == label else "group")
     return lines + _copies(table)
 
@@ -101,6 +111,15 @@ def _misread(name: str, cells: Cells, decimal: str) -> list[str]:
             f"column {name!r} is read as numbers, and some begin with a zero ({code}): if they are codes, name it "
             "under `categorical`"
         )
+    exact: dict[float, str] = {}
+    for value in (value for value in present if len(value) > _EXACT_DIGITS):
+        first = exact.setdefault(float(value.replace(decimal, ".")), value)
+        if canonical(first, decimal) != canonical(value, decimal):
+            lines.append(
+                f"column {name!r} is read as numbers, of which {first} and {value} become one: if they are codes, name "
+                "it under `categorical` or `drop`"
+            )
+            break
     pointed = [value for value in present if "." in value]
     if decimal == "." and 0 < len(pointed) < len(present) and all(map(_THREE_DIGITS.fullmatch, pointed)):
         lines.append(
@@ -198,14 +217,22 @@ def _is_id(cells: Cells, decimal: str | None) -> bool:
     return decimal is None or all((canonical(value, decimal) or value).isdigit() for value in cells.values)
 
 
-def _alike(column: str, names: Sequence[str], decimal: str | None = None) -> list[str]:
-    """Return a line for each pair of names that differ only in case or blanks; with `decimal`, of equal numbers too."""
+def alike(where: str, names: Sequence[str], decimal: str | None = None) -> list[str]:
+    """Return a line if names look alike; with `decimal`, also if they are equal numbers."""
     seen: dict[str, str] = {}
-    lines = []
+    pairs = []
     for name in names:
-        value = None if decimal is None else number(name, decimal)
-        folded = "".join(name.casefold().split()) if value is None else repr(value)
-        if folded in seen:
-            lines.append(f"{seen[folded]!r} and {name!r} in column {column!r} are different names here")
-        seen.setdefault(folded, name)
-    return lines
+        value = None if decimal is None or _HASH.fullmatch(name) else number(name, decimal)
+        keys = readings(name) if value is None else {repr(value)}
+        first = next((seen[key] for key in keys if key in seen), None)
+        if first is not None:
+            pairs.append((first, name))
+        for key in keys:
+            seen.setdefault(key, name)
+    if not pairs:
+        return []
+    shown = ", ".join(
+        f"{first!r} and {second!r}{differing(first, second)}" for first, second in pairs[:_MOST_SHOWN]
+    )
+    more = f" ({len(pairs) - _MOST_SHOWN:,} more such names)" if len(pairs) > _MOST_SHOWN else ""
+    return [f"{shown} in {where} are different names here{more}"]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _FAR = 10.0
 """Standard deviations of a column in train by which its median elsewhere may be another."""
 
+_LARGEST = 1e30
+"""Beyond this, float32 ends soon."""
+
 _MANY_UNKNOWN = 0.01
 """Share of rows with values that train has not, below which nothing is said."""
 
@@ -169,7 +172,14 @@ class TablePreprocessing:
             if isinstance(column, Number):
                 numbers = self._numbers(table, column.name)
                 filled = np.where(np.isnan(numbers), column.median, numbers)
-                features[:, start] = (filled - column.mean) / column.scale
+                scaled = (filled - column.mean) / column.scale
+                far = np.flatnonzero(np.abs(scaled) > _LARGEST)
+                if len(far):
+                    raise DataError(
+                        f"{table.at(int(far[0]))}: {filled[far[0]]:g} in column {column.name!r} is too large a number "
+                        "to compute with: if it stands for a missing value, write an empty cell"
+                    )
+                features[:, start] = scaled
             else:
                 positions = self._positions(table[column.name], column)
                 known = np.flatnonzero(positions < width)
@@ -255,6 +265,11 @@ def _fit_number(name: str, numbers: NDArray[np.float64]) -> Number:
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import StandardScaler
 
+    largest = float(np.nanmax(np.abs(numbers)))
+    if largest > _LARGEST:
+        raise DataError(
+            f"column {name!r} holds {largest:g}, too large a number to compute with: add it to `drop`"
+        )
     imputer, scaler = SimpleImputer(strategy="median"), StandardScaler()
     scaler.fit(imputer.fit_transform(numbers[:, None]))
     return Number(name, float(imputer.statistics_[0]), float(scaler.mean_[0]), float(scaler.scale_[0]))

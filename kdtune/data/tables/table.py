@@ -16,7 +16,7 @@ from kdtune.data.copies import copies_of
 from kdtune.data.dataset import Augmentation, Dataset, Split, fingerprint
 from kdtune.data.groups import Rare, cross_groups, settle_rare
 from kdtune.data.ids import row_ids
-from kdtune.data.options import Count, Share, Written
+from kdtune.data.options import Count, Seed, Share, Written
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.cells import MISSING_MARKERS
@@ -61,7 +61,7 @@ def load_table(
     n_validation: Count | None = None,
     limit_per_class: Count | None = None,
     limit: Count | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Read a table, cut it into train, validation and test, and make features of its columns.
 

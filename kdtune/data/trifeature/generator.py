@@ -18,6 +18,7 @@ from kdtune.data.cache import cached_tensors
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
 from kdtune.data.groups import attribute_names, columns_of, cross_codes, cross_groups
 from kdtune.data.ids import row_ids
+from kdtune.data.options import Seed
 from kdtune.data.preparation import image_preparation
 from kdtune.data.registry import register_dataset
 from kdtune.data.trifeature.drawing import (
@@ -70,7 +71,7 @@ def load_trifeature(
     n_test: Size = 2000,
     correlation: Annotated[float, Field(ge=0, le=1)] = 0.0,
     pixel_noise: Noise | Mapping[str, Noise] = 0.0,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Generate Trifeature images, or take them from the cache.
 

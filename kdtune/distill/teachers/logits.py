@@ -23,7 +23,7 @@ from kdtune.files import LARGEST_WEIGHTS, open_regular, read_text
 from kdtune.runs.records import Report
 
 _NEAR_ONE = 1e-3
-"""How far the sum of a row of probabilities may be from 1: half precision rounds."""
+"""How far sums of rows of probabilities, or of percentages, may be from each other: half precision rounds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,14 +151,16 @@ def _read(file: LogitsFile, n_classes: int) -> "tuple[np.ndarray[Any, np.dtype[n
         raise InputError(
             f"{file.path} has {len(logits):,} rows, and {file.order} names {len(ids):,} examples: one for each row"
         )
-    plain = logits.astype(np.float32)
+    with np.errstate(over="ignore"):  # infinity is refused next
+        plain = logits.astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(plain).all(axis=1))
     if len(bad):
         raise InputError(
             f"{file.path}: {len(bad):,} of {len(plain):,} rows hold NaN or infinity; the first is row {bad[0] + 1}, "
             f"{ids[bad[0]]!r}"
         )
-    if (plain >= 0).all() and (np.abs(plain.sum(axis=1) - 1) < _NEAR_ONE).all():
+    sums = plain.sum(axis=1)
+    if (plain >= 0).all() and sums[0] > 0 and (np.abs(sums / sums[0] - 1) < _NEAR_ONE).all():
         raise InputError(f"{file.path}: holds probabilities, not logits: save their logarithms, np.log(p)")
     return (plain if file.columns is None else plain[:, list(file.columns)]), ids
 
@@ -193,5 +195,5 @@ def _order(path: str) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """Return an id without what Windows, `find .` and editors put around a path."""
-    return name.strip().replace("\\", "/").removeprefix("./")
+    """Return an id without what Windows (a byte-order mark, too), `find .` and editors put around a path."""
+    return name.removeprefix("\ufeff").strip().replace("\\", "/").removeprefix("./")

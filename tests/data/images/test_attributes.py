@@ -182,6 +182,11 @@ def test_metadata_that_is_damaged(root: Path) -> None:
         (root / "metadata.jsonl").write_text("\n".join([*lines[:4], wrong, *lines[5:]]))
         with pytest.raises(DataError, match=r"metadata\.jsonl, line 5: is no JSON object"):
             loaded(root, None)
+    (root / "metadata.jsonl").write_text(
+        "\n".join([*lines[:4], '{"file_name": "x", "sex": "f", "sex": "m"}'])
+    )
+    with pytest.raises(DataError, match=r"metadata\.jsonl, line 5: the key 'sex' is written twice"):
+        loaded(root, None)
     (root / "metadata.jsonl").write_text("\n")
     with pytest.raises(DataError, match="the table has no rows"):
         loaded(root, None)

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +35,12 @@ def turned(pixels: Pixels, orientation: int) -> Pixels:
 @settings(max_examples=16)
 @given(seed=st.integers(0, 2**32), orientation=st.integers(1, 8))
 def test_every_mode_in_every_format(
-    tmp_path_factory: pytest.TempPathFactory, name: str, draw: Draw, seed: int, orientation: int
+    new_folder: Callable[[], Path], name: str, draw: Draw, seed: int, orientation: int
 ) -> None:
     image, expected = draw(np.random.default_rng(seed))
     if Path(name).suffix.lower() not in (".png", ".tif", ".webp"):
         orientation = 1  # the others hold no EXIF
-    path = saved(tmp_path_factory.mktemp("i"), name, image, orientation)
+    path = saved(new_folder(), name, image, orientation)
     for channels, pixels in zip((3, 1), expected, strict=True):
         wanted = turned(pixels, orientation)
         assert np.array_equal(read(path, channels), wanted)
@@ -53,7 +54,7 @@ def test_every_mode_in_every_format(
 
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.parametrize("mode", ["RGBa", "La", "PA", "HSV", "YCbCr", "LAB", "I;16N", "I;16L"])
-def test_modes_that_few_files_have(tmp_path_factory: pytest.TempPathFactory, mode: str, seed: int) -> None:
+def test_modes_that_few_files_have(new_folder: Callable[[], Path], mode: str, seed: int) -> None:
     """Given as open images; the reference is a formula, to the rounding of Pillow's tables. TIFFs hold two of them."""
     rng = np.random.default_rng(seed)
     image, expected, tolerance = RARE[mode](rng)
@@ -62,7 +63,7 @@ def test_modes_that_few_files_have(tmp_path_factory: pytest.TempPathFactory, mod
         assert np.abs(found - pixels).max() <= tolerance, mode
         # Pillow 12 does not read the YCbCr file that it has written.
         if mode == "LAB" or (mode == "YCbCr" and int(PIL.__version__.split(".")[0]) > 12):
-            path = saved(tmp_path_factory.mktemp("i"), "x.tif", image)
+            path = saved(new_folder(), "x.tif", image)
             assert np.array_equal(read(path, channels), found)
 
 
@@ -84,10 +85,10 @@ def png_of_16_bits(path: Path, values: NDArray[np.generic]) -> None:
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @given(seed=st.integers(0, 2**32))
-def test_png_of_16_bits(tmp_path_factory: pytest.TempPathFactory, channels: int, seed: int) -> None:
+def test_png_of_16_bits(new_folder: Callable[[], Path], channels: int, seed: int) -> None:
     """Grey is scaled exactly; colours, and grey with transparency, are read by their high byte."""
     values = drawn(np.random.default_rng(seed), channels, dtype=np.uint16)
-    path = tmp_path_factory.mktemp("i") / "x.png"
+    path = new_folder() / "x.png"
     png_of_16_bits(path, values)
     colours = values[..., :3] if channels > 2 else np.repeat(values[..., :1], 3, axis=2)
     exact = np.rint(colours.astype(np.float64) / 257)

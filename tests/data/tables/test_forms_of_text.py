@@ -161,6 +161,12 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "UTF-16": (lambda p: plain(p).encode("utf-16"), "set `encoding: utf-16`"),
     "UTF-16, the other way round": (lambda p: plain(p).encode("utf-16-be"), "set `encoding: utf-16-be`"),
     "UTF-32": (lambda p: plain(p).encode("utf-32"), "set `encoding: utf-32`"),
+    "Shift-JIS": (lambda p: plain(p.assign(job="料理人")).encode("shift-jis"), r"is not utf-8: set `encoding: latin-1` if"),
+    "a tar archive": (lambda p: b"people.csv".ljust(257, b"\0") + b"ustar\0" + bytes(300), "a tar archive: unpack it"),
+    "lz4": (lambda p: b"\x04\x22\x4d\x18" + b"x" * 40, "lz4: unpack it"),
+    "an old pickle": (lambda p: b"\x80\x02}q\x00" + bytes(40), "a Python pickle"),
+    "a table of a web page": (lambda p: p.to_html(), "a table of a web page"),
+    "a cell that is too long": (lambda p: lines(p, lambda k, line: line.replace("cook", "x" * 140_000)), r"line \d+: a cell is longer than 131,072 characters"),
     "tildes": (lambda p: plain(p, sep="~"), r'set `separator: "~"`'),
     "colons": (lambda p: plain(p, sep=":"), r'set `separator: ":"`'),
     "a control character between cells": (lambda p: plain(p.assign(job="x"), sep="\x01"), r"columns: age\x01.*name that character under `separator`"),
@@ -335,3 +341,23 @@ def test_what_was_left_out_is_told(people: pd.DataFrame, write: Write, load_peop
         left_out(plain(people), features=["age"])
         == "left out: hours (not under features), job (not under features)"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "asked", "offered"),
+    [
+        ("utf-16-le", "utf-16", "utf-16-le"),
+        ("utf-16-be", "utf-16", "utf-16-be"),
+    ],
+)
+def test_the_encoding_that_is_offered_is_the_file_s(
+    written: str, asked: str, offered: str, people: pd.DataFrame, write: Write, load_people: Load, right: str
+) -> None:
+    path = write(
+        people.assign(job=people["job"].str.replace("cook", "K\u00f6chin"))
+        .to_csv(index=False)
+        .encode(written)
+    )
+    with pytest.raises(DataError, match=f"`encoding: {offered}`"):
+        load_people(path, encoding=asked)
+    assert "job: 3" in load_people(path, encoding=offered).notes[0]

@@ -273,3 +273,17 @@ def test_a_group_or_class_that_may_stand_for_a_missing_value_is_named(
     notes = load_people(write(people.assign(**{column: values}).to_csv(index=False))).notes
     [said] = [note for note in notes if "if it stands for a missing value" in note]
     assert said.startswith(f"{name!r} in column {column!r} is a {'group' if column == 'sex' else 'class'}: ")
+
+
+def test_declared_groups_are_named_once(people: pd.DataFrame, write: Write, load_people: Load) -> None:
+    with pytest.raises(DataError, match="groups of 'sex': 'F' is named twice"):
+        load_people(write(people.to_csv(index=False)), groups={"sex": ["F", "M", "F"]})
+
+
+@pytest.mark.parametrize("key", [True, "true"])
+def test_a_key_that_yaml_reads_as_true_and_json_writes_as_text(
+    key: Any, people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    path = write(people.rename(columns={"sex": "on"}).to_csv(index=False))
+    data = load_people(path, sensitive=[True], groups={key: ["M", "F"]})
+    assert data.attributes == {"on": ("M", "F")}

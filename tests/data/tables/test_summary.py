@@ -1,9 +1,13 @@
 """The line of what was made of a table, and the lines of doubt."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from kdtune.data.tables.doubts import alike
+from kdtune.errors import DataError
 from tests.data.tables.conftest import Load, Write
 
 
@@ -77,11 +81,9 @@ def test_a_column_that_is_an_id(
 def test_names_that_differ_in_case_alone(people: pd.DataFrame, write: Write, load_people: Load) -> None:
     sex = people["sex"].where(people.index % 3 != 0, people["sex"].str.lower())
     notes = load_people(write(people.assign(sex=sex).to_csv(index=False))).notes
-    assert [
-        note
-        for note in notes
-        if "'F' and 'f' in column 'sex'" in note or "'f' and 'F' in column 'sex'" in note
-    ]
+    told = [note for note in notes if note.endswith("in column 'sex' are different names here")]
+    assert len(told) == 1
+    assert all(re.search(f"'{a}' and '{b}'|'{b}' and '{a}'", told[0]) for a, b in ("Ff", "Mm"))
 
 
 def test_a_text_that_is_an_id(people: pd.DataFrame, write: Write, load_people: Load) -> None:
@@ -129,3 +131,47 @@ def test_rows_that_are_copies(copies: int, people: pd.DataFrame, write: Write, l
     notes = load_people(write(twice.to_csv(index=False))).notes
     assert f"{copies} of {300 + copies} rows repeat another row in every column" in notes[-1]
     assert len(load_people(write(whole.to_csv(index=False))).notes) == 1
+
+
+def test_names_that_look_alike_are_told_by_their_codes(
+    people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    cyrillic = people["sex"].where((people["sex"] != "M") | (people.index % 2 == 0), "\u041c")
+    notes = load_people(write(people.assign(sex=cyrillic).to_csv(index=False))).notes
+    told = [note for note in notes if "different names" in note]
+    assert len(told) == 1
+    assert "(U+041C) in column 'sex' are different names here" in told[0]
+
+
+def test_many_names_that_look_alike_take_one_line(
+    people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    jobs = [["Cook", "cook", "COOK", "Clerk", "clerk", "Smith", "smith"][k % 7] for k in range(len(people))]
+    notes = load_people(write(people.assign(job=jobs).to_csv(index=False))).notes
+    told = [note for note in notes if "different names" in note]
+    assert told == [
+        "'Cook' and 'cook', 'Cook' and 'COOK', 'Clerk' and 'clerk' in column 'job' are different names here "
+        "(1 more such names)"
+    ]
+
+
+def test_hexadecimal_ids_are_no_numbers() -> None:
+    assert alike("column 'id'", ["00000e10", "00000e20", "12345678"], ".") == []
+    assert len(alike("column 'code'", ["7", "7.0", "x"], ".")) == 1
+
+
+def test_numbers_that_become_one_are_named(people: pd.DataFrame, write: Write, load_people: Load) -> None:
+    big = [10**18 + k for k in range(len(people))]
+    notes = load_people(write(people.assign(big=big).to_csv(index=False))).notes
+    assert any("column 'big' is read as numbers, of which" in note for note in notes)
+    exact = [10**15 + k for k in range(len(people))]
+    notes = load_people(write(people.assign(big=exact).to_csv(index=False))).notes
+    assert not any("become one" in note for note in notes)
+
+
+def test_numbers_too_large_to_compute_with_are_refused(
+    people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    big = [1e300 if k == 7 else float(k) for k in range(len(people))]
+    with pytest.raises(DataError, match=r"column 'big' holds 1e\+300, too large a number"):
+        load_people(write(people.assign(big=big).to_csv(index=False)))

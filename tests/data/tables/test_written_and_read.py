@@ -165,7 +165,8 @@ def check(data: Dataset, frame: pd.DataFrame) -> None:
     first, second = data.preprocessing["columns"]
     assert (first["name"], first["kind"]) == (tidy(number), "number")
     assert second["name"] == tidy(category)
-    rows = {float(value): k for k, value in enumerate(frame[number])}
+    cells = {name: list(frame[name]) for name in frame.columns}
+    rows = {float(value): k for k, value in enumerate(cells[number])}
     seen = []
     for split in (data.train, data.validation, data.open_test()):
         for inputs, target, of_group in zip(
@@ -173,11 +174,11 @@ def check(data: Dataset, frame: pd.DataFrame) -> None:
         ):
             row = rows[round(2 * (inputs[0].item() * first["scale"] + first["mean"])) / 2]
             seen.append(row)
-            assert same(data.classes[target], frame[label][row])
-            written = tidy(frame[group][row])
+            assert same(data.classes[target], cells[label][row])
+            written = tidy(cells[group][row])
             assert (of_group < 0) == (not written)
             assert of_group < 0 or same(data.attributes[tidy(group)][of_group], written)
-            written = tidy(frame[category][row])
+            written = tidy(cells[category][row])
             if second["kind"] == "number":
                 value = inputs[1].item() * second["scale"] + second["mean"]
                 expected = float(written.replace(",", ".")) if written else second["median"]

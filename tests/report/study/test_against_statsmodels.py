@@ -1,5 +1,6 @@
 """Counts of affected classes, from the counts of a study to the cells of a table, against statsmodels."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,13 @@ from kdtune.report.study.results.reading import ModelOnTest, Study
 from kdtune.report.study.statistics.significance import expected_floor, tally
 from kdtune.report.study.tables.classes import classes_table
 from kdtune.runs.records import ALL
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little_to_collect() -> None:
+    """Let the collector pass over what is there: statsmodels has it run in each of Holm's corrections."""
+    gc.collect()
+    gc.freeze()
 
 
 def quantity(models: Any, null: str) -> np.ndarray:

@@ -14,8 +14,8 @@ from kdtune.data import load
 from kdtune.errors import InputError
 from kdtune.runs.reader import Run
 from kdtune.space.reading import parse_space
-from kdtune.sweep.driver import take_known
 from kdtune.sweep.plan import Plan, make_plan
+from kdtune.sweep.preparation import take_known
 from kdtune.sweep.trials.known import Known, KnownTrial, known_of, with_known
 from kdtune.sweep.trials.optuna_study import ask, open_study
 from tests.conftest import SMALL_SPACE

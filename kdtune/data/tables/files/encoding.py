@@ -95,10 +95,32 @@ def undecodable(file: Path, encoding: str) -> str:
             except UnicodeDecodeError as error:
                 place = f"line {line}: the byte 0x{content[error.start]:02x} "
                 break
-    # cp1252 is a superset of Latin-1's letters.
-    guess = "cp1252" if is_utf_8(encoding) else "utf-8"
-    other = " (or latin-1)" if guess == "cp1252" else ""
-    return (
-        f"{file}: cannot be read as a table: {place}is not {encoding}: set `encoding: {guess}`{other} if the file "
-        "was written so, or save it as UTF-8"
+    guess, other = _other_encoding(file, encoding), ""
+    if guess == "cp1252":  # a superset of Latin-1's letters
+        other = " (or latin-1)"
+    remedy = (
+        f"set `encoding: {guess}`{other} if the file was written so" if guess else "set its own `encoding`"
     )
+    return f"{file}: cannot be read as a table: {place}is not {encoding}: {remedy}, or save it as UTF-8"
+
+
+def _other_encoding(file: Path, encoding: str) -> str | None:
+    """Return a usual encoding in which all of a file's bytes are letters; None if it is none of those."""
+    with open_regular(file) as binary:
+        sample = binary.read(_SAMPLE_BYTES)
+    if b"\0" in sample:
+        return _without_mark(file, sample)
+    usual = [name for name in ("utf-8", "cp1252", "latin-1") if _family(name) != _family(encoding)]
+    return next((name for name in usual if _decodes(file, name)), None)
+
+
+def _decodes(file: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with open_regular(file) as binary:
+        try:
+            while block := binary.read(_BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True

@@ -31,6 +31,9 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", f"a PDF: {_AS_CSV}"),
     (b"RDX", "an R data file: save it as CSV, as by write.csv(…, row.names = FALSE)"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the data: run 'git lfs pull'"),
+    (b"\x04\x22\x4d\x18", "compressed by lz4: unpack it first"),
+    (b"\x80\x02", f"a Python pickle: {_AS_CSV}"),
+    (b"\x80\x03", f"a Python pickle: {_AS_CSV}"),
     (b"\x80\x04", f"a Python pickle: {_AS_CSV}"),
     (b"\x80\x05", f"a Python pickle: {_AS_CSV}"),
 )
@@ -38,6 +41,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 _TEXT: tuple[tuple[bytes, str], ...] = (
     (b"@relation", f"an ARFF file (Weka, OpenML): {_AS_CSV}"),
     (b"<!doctype", "a web page, not the data: download it again"),
+    (
+        b"<table",
+        "a table of a web page: save it as CSV (UTF-8), as by pandas.read_html(…)[0].to_csv(…, index=False)",
+    ),
     (b"<html", "a web page, not the data: download it again"),
     (b"<?xml", f"XML: {_AS_CSV}"),
 )
@@ -57,6 +64,8 @@ def foreign_format(sample: bytes) -> str | None:
         if b"[Content_Types].xml" in sample or b"xl/" in sample:
             return f"an Excel workbook: {_AS_CSV}"
         return "a zip archive: unpack it first"
+    if sample[257:262] == b"ustar":
+        return "a tar archive: unpack it first"
     for magic, what in _MAGIC:
         if sample.startswith(magic):
             return what

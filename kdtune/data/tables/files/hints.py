@@ -21,7 +21,10 @@ def other_separator(sample: Sequence[str], separator: str) -> str:
     for other in _SEPARATORS:
         if other == separator or (other == " " and separator in sample[0]):
             continue  # because a blank often follows another separator
-        widths = {len(row) for row in csv.reader(sample, delimiter=other, skipinitialspace=True)}
+        try:
+            widths = {len(row) for row in csv.reader(sample, delimiter=other, skipinitialspace=True)}
+        except csv.Error:  # such as a cell that is too long
+            return ""
         if min(widths) > 1 and max(widths) - min(widths) <= 1:
             return (
                 f"; {quoted(other)} cuts the lines into {max(widths)} cells: if it is the separator, set "

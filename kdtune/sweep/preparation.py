@@ -1,0 +1,75 @@
+"""What was asked for, checked against the data before anything is trained: data, models from files, earlier runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kdtune.files import write_bytes
+from kdtune.runs.paths import RunFiles
+from kdtune.runs.predictions import digest_of, validation_file
+from kdtune.runs.reader import open_run
+from kdtune.space.reading import Space
+from kdtune.user_code import import_modules
+
+if TYPE_CHECKING:
+    from kdtune.data.dataset import Dataset
+    from kdtune.sweep.plan import Plan
+    from kdtune.sweep.trials.known import Known
+
+
+def load_data(space: Space, say: Callable[[str], object]) -> "Dataset":
+    """Import the user's modules, check all names that a space uses, and load its data.
+
+    Raises:
+        InputError: a name is unknown, or the data can't be used.
+    """
+    from kdtune.data import load
+    from kdtune.sweep.plan import check_names
+
+    import_modules(space.imports)
+    check_names(space)
+    say(f"data: {space.dataset.name}")
+    return load(space.dataset.name, **space.dataset.options)
+
+
+def check_files(plan: "Plan", say: Callable[[str], None]) -> None:
+    """Refuse models from files that do not know the data: seconds here save a sweep that learns from nonsense."""
+    from kdtune.sweep.from_files import check_knows
+    from kdtune.sweep.from_logits import check_logits
+
+    for teacher in dict.fromkeys(pair.teacher for pair in plan.space.pairs):
+        if (logits := plan.logits(teacher)) is not None:
+            check_logits(plan.space, teacher, logits, plan.dataset, say)
+    for role, architecture in plan.single:
+        file = plan.file(role, architecture)
+        if file is not None and file.lacks is None:  # a new classifier knows nothing yet
+            check_knows(plan.space, role, plan.baseline_job(role, architecture), plan.dataset, say)
+
+
+def take_known(source: Path, plan: "Plan", say: Callable[[str], None]) -> "Known":
+    """Return what the sampler is to know of another run's trials.
+
+    Raises:
+        InputError: they were made with other data or another protocol.
+    """
+    from kdtune.sweep.trials.known import known_of
+
+    known = known_of(open_run(source), plan, digest_of(_validation(plan)))
+    said = f"{len(known.trials)} trials of {known.run} are known to the sampler"
+    if known.left_out:
+        said += f"; {known.left_out} others are not of this search space, or lack a measure"
+    say(said)
+    return known
+
+
+def keep_validation(plan: "Plan", files: RunFiles) -> str:
+    """Write the labels and groups of the validation examples, and return the file's SHA-256."""
+    content = _validation(plan)
+    write_bytes(files.validation, content, durable=True)
+    return digest_of(content)
+
+
+def _validation(plan: "Plan") -> bytes:
+    split = plan.dataset.validation
+    groups = {name: codes.numpy() for name, codes in split.groups.items()}
+    return validation_file(split.labels.numpy(), groups)
