@@ -8,8 +8,9 @@ import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -98,8 +99,10 @@ class Student:
         They are read in blocks of whole batches, because all may not fit into memory, and because another division
         into batches may round otherwise.
         """
-        if batch_size is not None and batch_size < 1:
-            raise InputError(f"batch_size must be above 0, not {batch_size}")
+        if batch_size is not None and (not isinstance(batch_size, Integral) or batch_size < 1):
+            raise InputError(f"batch_size must be a whole number above 0, not {batch_size!r}")
+        if precision not in get_args(Precision):
+            raise InputError(f"precision must be one of {', '.join(get_args(Precision))}, not {precision!r}")
         block, start = max(_BLOCK, batch_size or 0), 0
         logits: list[Tensor] = []
         while start < n or not logits:
@@ -164,6 +167,8 @@ class Student:
             tables = (attributes,) if isinstance(attributes, str | Path) else tuple(attributes)
             wanted = Wanted(groups=not without_groups, label=label, column=column, attributes=tables)
             examples = read_examples(x, self.config, wanted)
+        elif groups is not None and not isinstance(groups, Mapping):
+            raise InputError("groups: give a mapping: sensitive attribute -> the group of each example")
         else:
             examples = labelled(x, y, groups, self.config)
         for note in examples.notes:

@@ -14,7 +14,7 @@ import torch
 import kdtune
 from kdtune.cli import main
 from kdtune.data.dataset import Dataset
-from kdtune.errors import DataError
+from kdtune.errors import DataError, InputError
 from kdtune.report.evaluate.evaluation import load_data, open_test
 from kdtune.report.export.run import ExportRequest, run_export
 from kdtune.runs.reader import Run
@@ -262,3 +262,19 @@ def test_groups_and_labels_that_do_not_fit(of_table: Exported) -> None:
         student.evaluate(frame, [2] * 50)
     with pytest.raises(DataError, match="'X'"):
         student.evaluate(frame, frame["income"], {"sex*race": ["X"] * 50})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"batch_size": 0}, "batch_size must be a whole number above 0, not 0"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number above 0, not 2.5"),
+        ({"precision": "float8"}, "precision must be one of float32, bfloat16, float16, not 'float8'"),
+        ({"groups": ["f", "m"]}, "groups: give a mapping"),
+    ],
+)
+def test_options_of_a_wrong_kind_are_refused(of_table: Exported, options: dict[str, Any], said: str) -> None:
+    student, _, _ = of_table
+    rows = people().head(2)
+    with pytest.raises(InputError, match=re.escape(said)):
+        student.evaluate(rows, rows["income"], **options)
