@@ -2,16 +2,18 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kdtune.errors import InputError, SweepError
 from kdtune.output import narrate, quieted
-from kdtune.runs.finding import create_run, find_run, runs_dir
+from kdtune.runs.finding import create_run, find_run
 from kdtune.runs.lock import check_idle
-from kdtune.runs.paths import RunFiles
+from kdtune.runs.paths import RunFiles, runs_dir
 from kdtune.runs.reader import Run
 from kdtune.runs.records import RunRecord
 from kdtune.space.reading import Space, parse_space, read_space
@@ -42,7 +44,7 @@ def search(
     gpus_per_trial: float | None = None,
     max_failures: int | None = None,
     keep: Literal["front", "all", "none"] | None = None,
-    imports: Sequence[str] = (),
+    imports: str | Sequence[str] = (),
     address: str | None = None,
     resume: RunLike | None = None,
     warm_start: RunLike | None = None,
@@ -80,8 +82,11 @@ def search(
             "space": space, "name": name, "seed": seed, "data": data, "workers": workers, "keep": keep,
             "gpus_per_trial": gpus_per_trial, "max_failures": max_failures, "warm_start": warm_start,
         }  # fmt: skip
+        _check_budget(trials, minutes)
         files = _resumed(resume, base, "sweep", given)
-        request = SweepRequest(files, None, address=address, imports=imports, trials=trials, minutes=minutes)
+        request = SweepRequest(
+            files, None, address=address, imports=_modules(imports), trials=trials, minutes=minutes
+        )
         return _followed(request, progress)
     changes = {
         "budget.trials": trials,
@@ -95,7 +100,7 @@ def search(
     known = None if warm_start is None else _files(warm_start, base).root.resolve()
 
     def make(files: RunFiles, asked: Space) -> SweepRequest:
-        return SweepRequest(files, asked, address=address, imports=imports, known_from=known)
+        return SweepRequest(files, asked, address=address, imports=_modules(imports), known_from=known)
 
     return _begun(space or "default", name, changes, data, base, make, progress)
 
@@ -108,7 +113,7 @@ def study(
     data: "Dataset | None" = None,
     null: Literal["ratio", "difference", "raw"] | None = None,
     workers: int | None = None,
-    imports: Sequence[str] = (),
+    imports: str | Sequence[str] = (),
     address: str | None = None,
     resume: RunLike | None = None,
     directory: str | Path | None = None,
@@ -137,17 +142,19 @@ def study(
             "study",
             {"space": space, "name": name, "seed": seed, "data": data, "workers": workers},
         )
-        request = SweepRequest(files, None, address=address, imports=imports, kind="study")
+        request = SweepRequest(files, None, address=address, imports=_modules(imports), kind="study")
         run = _followed(request, progress)
     else:
         changes = {"seed": seed, "resources.workers": workers}
 
         def make(files: RunFiles, asked: Space) -> SweepRequest:
-            return SweepRequest(files, asked.as_study(), address=address, imports=imports, kind="study")
+            return SweepRequest(
+                files, asked.as_study(), address=address, imports=_modules(imports), kind="study"
+            )
 
         run = _begun(space or "study", name, changes, data, base, make, progress)
     with quieted(not progress):
-        found, asked, out, _ = conclude_study(run.path, null=null, imports=imports)
+        found, asked, out, _ = conclude_study(run.path, null=null, imports=_modules(imports))
     return Studied(run, out, as_record(found, asked))
 
 
@@ -160,7 +167,7 @@ def export(
     raw: bool = False,
     onnx: bool = False,
     torch_export: bool = False,
-    imports: Sequence[str] = (),
+    imports: str | Sequence[str] = (),
     address: str | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
@@ -192,7 +199,7 @@ def export(
         pick=[pick] if isinstance(pick, str) else list(pick),
         replicates=replicates,
         address=address,
-        imports=imports,
+        imports=_modules(imports),
         torch_export=torch_export,
         onnx=onnx,
         raw=raw,
@@ -272,8 +279,10 @@ def _resolved(space: SpaceLike, changes: Mapping[str, Any], data: "Dataset | Non
         resolved, stem = read_space(str(space), [f"{key}={json.dumps(value)}" for key, value in kept.items()])
     elif isinstance(space, Space):
         resolved = space
-    else:
+    elif isinstance(space, Mapping):
         resolved = parse_space({**space, **kept}, "space")
+    else:
+        raise InputError(f"space: {type(space).__name__} is no space: give a name, a file or a mapping")
     content = resolved.to_dict()
     for key, value in changes.items():
         *sections, last = key.split(".")
@@ -286,10 +295,24 @@ def _followed(request: SweepRequest, progress: bool) -> Run:
     with followed(files) if progress else contextlib.nullcontext():
         run_sweep(request)
     if not files.record.exists():
-        raise SweepError(f"{files.root.name} was asked to stop before it began: nothing is kept")
+        raise SweepError(f"{files.name} was asked to stop before it began: nothing is kept")
     for line in lines_about(files):
         narrate(line)
     return Run(files)
+
+
+def _modules(imports: str | Sequence[str]) -> Sequence[str]:
+    return [imports] if isinstance(imports, str) else imports
+
+
+def _check_budget(trials: int | None, minutes: float | None) -> None:
+    """Refuse a budget that can't replace that of a run, before anything is written to the run."""
+    if trials is not None and (isinstance(trials, bool) or not isinstance(trials, Integral) or trials < 1):
+        raise InputError(f"trials must be a whole number above 0, not {trials!r}")
+    if minutes is not None and (
+        isinstance(minutes, bool) or not isinstance(minutes, Real) or not 0 < minutes < math.inf
+    ):
+        raise InputError(f"minutes must be a number above 0, not {minutes!r}")
 
 
 def _resumed(run: RunLike, base: Path | None, kind: str, given: Mapping[str, Any]) -> RunFiles:
@@ -305,7 +328,7 @@ def _resumed(run: RunLike, base: Path | None, kind: str, given: Mapping[str, Any
     found = RunRecord.read(files.record).kind
     if found != kind:
         call = "study" if found == "study" else "search"
-        raise InputError(f"run {files.root.name!r} is a {found}: kdtune.{call}(resume={files.root.name!r})")
+        raise InputError(f"run {files.name!r} is a {found}: kdtune.{call}(resume={files.name!r})")
     check_idle(files)
     files.stop_request.unlink(missing_ok=True)  # it was for an earlier driver
     return files

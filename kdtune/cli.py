@@ -13,12 +13,19 @@ from kdtune.options.runs import add_compare, add_log, add_runs, add_status, add_
 from kdtune.options.students import add_evaluate, add_export, add_predict
 from kdtune.options.sweeps import add_search, add_study
 from kdtune.output import STANDARD_OUTPUT, narrate, print_data, quieted, standard_streams
+from kdtune.process_end import end_without_collecting
 
 EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    """Run one command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted.
+
+    Args:
+        arguments: without the command's name; those of this process if left out.
+    """
+    if arguments is None:
+        end_without_collecting()
     with standard_streams(), contextlib.ExitStack() as stack:
         options = parser().parse_args(arguments)
         stack.enter_context(quieted(getattr(options, "quiet", False)))

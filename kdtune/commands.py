@@ -96,20 +96,19 @@ def stop(options: argparse.Namespace) -> int:
     files = find_run(options.target, options.runs_dir, recorded=False)
     is_prepared = not files.record.exists() and signer_lives(files)
     if not (is_prepared or driver_seems_alive(files)):
-        raise InputError(f"run {files.root.name!r} is not running: there is nothing to stop")
+        raise InputError(f"run {files.name!r} is not running: there is nothing to stop")
     request_stop(files, "now" if options.now else "clean")
     if not files.record.exists():
-        narrate(f"asked {files.root.name} to stop before it begins: nothing of it is kept")
+        narrate(f"asked {files.name} to stop before it begins: nothing of it is kept")
         return 0
     command = "study" if RunRecord.read(files.record).kind == "study" else "search"
-    name = files.root.name
-    narrate(f"asked {name} to stop; go on with: kdtune {command} --resume {name}")
+    narrate(f"asked {files.name} to stop; go on with: kdtune {command} --resume {files.argument}")
     return 0
 
 
 def runs(options: argparse.Namespace) -> int:
     """List the runs, or delete some; return the exit code."""
-    from kdtune.runs.finding import runs_dir
+    from kdtune.runs.paths import runs_dir
     from kdtune.terminal.console import print_runs
 
     if options.delete:

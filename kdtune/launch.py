@@ -20,10 +20,10 @@ from kdtune.errors import InputError
 from kdtune.files import open_regular
 from kdtune.output import narrate, print_data
 from kdtune.runs.events import StateReader, read_state
-from kdtune.runs.finding import create_run, find_run, runs_dir
+from kdtune.runs.finding import check_name, create_run, find_run
 from kdtune.runs.jsonl import open_to_append
 from kdtune.runs.lock import busy, check_idle, request_stop
-from kdtune.runs.paths import RunFiles, check_no_links
+from kdtune.runs.paths import RunFiles, check_no_links, runs_dir
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import FINAL, RunRecord
 from kdtune.runs.state import RunState
@@ -94,6 +94,8 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Conclude) -> int:
         check_named(space.imports, options.imports, options.space or stem)
         check_question(space, options.imports)
         if dry:
+            if options.name is not None:
+                check_name(runs_dir(options.runs_dir), options.name)
             return _print_dry_run(space, options, known)
         compile_once()  # it takes seconds: a Ctrl-C meanwhile leaves no run behind
         files = create_run(runs_dir(options.runs_dir), options.name, stem)
@@ -116,8 +118,8 @@ def _launch(options: argparse.Namespace, kind: str, conclude: Conclude) -> int:
 
         watch(files.root)
         if driver.poll() is None and read_state(files.events).state not in FINAL:
-            narrate(f"the {kind} goes on; watch it again: kdtune watch {files.root.name}")
-            narrate(f"stop it: kdtune stop {files.root.name}")
+            narrate(f"the {kind} goes on; watch it again: kdtune watch {files.argument}")
+            narrate(f"stop it: kdtune stop {files.argument}")
             return 0
         state = read_state(files.events)
     return _conclude(files, driver, state, kind, conclude)
@@ -169,7 +171,7 @@ def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
     found = RunRecord.read(files.record).kind
     if found != kind:
         raise InputError(
-            f"run {files.root.name!r} is a {found}: kdtune {_COMMANDS[found]} --resume {files.root.name}"
+            f"run {files.name!r} is a {found}: kdtune {_COMMANDS[found]} --resume {files.argument}"
         )
     fixed = (
         "space",
@@ -276,7 +278,7 @@ def _conclude(
             narrate("stopped before it began: nothing is kept")
             return EXIT_INTERRUPTED
         raise _RefusedError(message or f"the driver ended with code {code}", code)
-    name = files.root.name
+    name, resuming = files.name, f"{command} --resume {files.argument}"
     for line in lines_about(files):
         narrate(line)
     if code == InputError.exit_code and state.state != "failed":
@@ -286,13 +288,13 @@ def _conclude(
     if state.state not in FINAL:
         narrate(
             f"the driver of {name} died (code {code}); the end of {files.log}:\n{_log_tail(files.log)}\n"
-            f"nothing recorded is lost; go on with: {command} --resume {name}",
+            f"nothing recorded is lost; go on with: {resuming}",
             error=True,
         )
         return EXIT_FAILED
     if state.state == "failed":
         raise _RefusedError(
-            f"{name} failed: {state.message}\nlog: {files.log}; go on with: {command} --resume {name}",
+            f"{name} failed: {state.message}\nlog: {files.log}; go on with: {resuming}",
             code,
         )
     if say is None and kind == "sweep":
@@ -300,7 +302,7 @@ def _conclude(
     if say is not None:
         say()
     if state.state == "stopped":
-        narrate(f"stopped; go on with: {command} --resume {name}")
+        narrate(f"stopped; go on with: {resuming}")
         return EXIT_INTERRUPTED
     return 0
 

@@ -79,6 +79,11 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def without_middle(name: str, most: int) -> str:
+    """Return a name of `most` characters at most: an ellipsis stands for its middle, because names often end unlike."""
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
+
+
 def setting(value: object) -> str:
     """Return a hyperparameter: three significant digits; nothing where it has no value."""
     if value is None:

@@ -17,6 +17,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from kdtune.bytecode import compile_once, keep_bytecode
+from kdtune.process_end import end_without_collecting
 from kdtune.sweep.remote.cluster import prepare_environment
 
 # Before a test's module imports Ray, which under `uv run` would rebuild the environment for every worker.
@@ -25,6 +26,10 @@ prepare_environment()
 # Before the cache is another one, and before what is tested is imported.
 keep_bytecode()
 compile_once()
+end_without_collecting()
+
+# While modules are imported there is nothing to collect, and the collector would look through all of them each time.
+gc.disable()
 
 # A busy machine is also slow at drawing examples; that says nothing about the code under test.
 settings.register_profile("kdtune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -142,6 +147,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over the modules: a library that collects by itself took a second each time."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

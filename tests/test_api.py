@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import ray
 
 import kdtune
 from kdtune import errors as kdtune_errors
+from kdtune.errors import InputError
 from kdtune.files import read_json
 from kdtune.runs.events import read_state
 from kdtune.runs.lock import request_stop
@@ -53,7 +55,9 @@ def test_an_interrupt_stops_cleanly_and_is_raised(
 ) -> None:
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)]
     when_training(tmp_path, interrupt)
-    with pytest.raises(KeyboardInterrupt, match="stopped; go on with: kdtune search --resume r"):
+    with pytest.raises(
+        KeyboardInterrupt, match=f"stopped; go on with: kdtune search --resume {tmp_path / 'r'}"
+    ):
         kdtune.search(ENDLESS, name="r", directory=tmp_path)
     assert "stopping after the current epochs; interrupt again to stop at once" in capsys.readouterr().err
     run = kdtune.open_run(tmp_path / "r")
@@ -258,3 +262,26 @@ def test_an_export_from_python(small_run: Any, tmp_path: Path, capsys: pytest.Ca
     assert done.record["run"] == "small"
     with pytest.raises(kdtune_errors.InputError, match="is not empty"):
         kdtune.export(small_run, out=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"trials": "x"}, {"trials": 0}, {"trials": 2.5}, {"trials": True}, {"minutes": "1"}, {"minutes": -1.0},
+     {"minutes": float("nan")}],
+)  # fmt: skip
+def test_a_budget_that_is_none_changes_nothing_in_the_run_to_go_on_with(
+    given: dict[str, Any], small_run: Any, tmp_path: Path
+) -> None:
+    shutil.copytree(small_run.path, tmp_path / "copy")
+    before = (tmp_path / "copy" / "events.jsonl").read_bytes()
+    with pytest.raises(InputError, match=r"must be a .*number above 0"):
+        kdtune.search(resume=tmp_path / "copy", progress=False, **given)
+    assert (tmp_path / "copy" / "events.jsonl").read_bytes() == before
+
+
+def test_what_is_no_space_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="int is no space"):
+        kdtune.search(3, directory=tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="--import no_such_module"):
+        kdtune.search("default", imports="no_such_module", directory=tmp_path, progress=False)
+    assert list(tmp_path.iterdir()) == []

@@ -193,6 +193,7 @@ CASES: dict[str, Case] = {
     "--set of what is not YAML": Case("search --set seed=[", "--set 'seed=[': '[' is not a YAML value"),
     "--set of an unknown key": Case("search --set budgt.trials=3", "unknown key 'budgt'; did you mean 'budget'?"),
     "a name that leads elsewhere": Case("search --name ../up", "can't name a run"),
+    "a dry run's name that leads elsewhere": Case("search --name ../up --dry-run", "can't name a run"),
     "GPUs below zero": Case("search --gpus-per-trial -1", "resources.gpus_per_trial"),
     "a space that is not there": Case("search trifeatur", "no search space 'trifeatur'; did you mean 'trifeature'"),
     "a file that is not there": Case("search nowhere.yaml", "nowhere.yaml: not readable"),

@@ -88,6 +88,11 @@ class Session:
         self.intervals.stop()
 
     @property
+    def name(self) -> str:
+        """The run's name: that of its folder, which may be a copy of another run's."""
+        return self.store.record.name if self.files is None else self.files.name
+
+    @property
     def is_replay(self) -> bool:
         """Whether a run is played again."""
         return isinstance(self.source, Replay)

@@ -24,7 +24,8 @@ def state_name(session: Session) -> str:
 def resume_command(session: Session) -> str:
     """Return the command that continues the run."""
     record = session.store.record
-    return f"kdtune {'study' if record.kind == 'study' else 'search'} --resume {record.name}"
+    run = record.name if session.files is None else session.files.argument
+    return f"kdtune {'study' if record.kind == 'study' else 'search'} --resume {run}"
 
 
 def badges(session: Session) -> list[tuple[str, str]]:

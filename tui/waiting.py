@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TextIO
 
 from kdtune.runs.events import StateReader
-from kdtune.runs.finding import runs_dir
 from kdtune.runs.lock import is_driven
-from kdtune.runs.paths import RunFiles
+from kdtune.runs.paths import RunFiles, runs_dir
 from kdtune.runs.state import RunState
 from kdtune.terminal.progress import Progress
 from kdtune.text import plain

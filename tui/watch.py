@@ -61,7 +61,7 @@ def watch(
     driven = "TEXTUAL_DRIVER" in os.environ  # textual-serve: the browser is the terminal
     if not driven and not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise InputError(
-            f"the monitor needs a terminal: 'kdtune status {opened.name}' shows the same in plain text"
+            f"the monitor needs a terminal: 'kdtune status {opened.files.argument}' shows the same in plain text"
         )
     source: Source
     source = Replay(opened.files, opened.record, speed) if replay else Live(opened.files, opened.record)

@@ -5,6 +5,9 @@ from collections.abc import Hashable, Sequence
 _FEWEST = 0.01
 """Share of copies below which nothing is said."""
 
+_BY_NATURE = 0.5
+"""Where so many examples repeat each other, nothing tells copies from equal examples."""
+
 _MORE_OFTEN = 2
 """Where examples repeat by nature, copies count if a split has so many times the share that train has in itself."""
 
@@ -32,6 +35,6 @@ def copies_of(earlier: Sequence[Hashable], contents: Sequence[Hashable], what: s
     known = set(earlier)
     n = sum(content in known for content in contents)
     within = 1 - len(known) / max(1, len(earlier))
-    if not n or n < len(contents) * max(_FEWEST, min(_MORE_OFTEN * within, 1.0)):
+    if within >= _BY_NATURE or not n or n < len(contents) * max(_FEWEST, _MORE_OFTEN * within):
         return []
     return [f"{n:,} of {len(contents):,} {what}, and say nothing about new ones: remove them"]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from kdtune.data.mapped import file_hash
 from kdtune.errors import DataError
+from kdtune.runs.records import ALL
 
 MISSING = -1
 """The group of an example whose sensitive attribute is not known."""
@@ -180,6 +181,11 @@ class Dataset:
             if not isinstance(attribute, str):
                 raise DataError(
                     f"data set {self.name!r}: the sensitive attribute {attribute!r} is not a text"
+                )
+            if attribute == ALL:
+                raise DataError(
+                    f"data set {self.name!r}: a sensitive attribute can't be called {ALL!r}, which stands for all "
+                    "examples: rename the column"
                 )
             if not attribute.isprintable():
                 raise DataError(

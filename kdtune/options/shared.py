@@ -67,3 +67,6 @@ def natural(text: str) -> int:
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
     return value
+
+
+natural.__name__ = "int"  # argparse names it where a text is no number

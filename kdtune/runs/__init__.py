@@ -1,8 +1,8 @@
 """The run directory: its format, its writer, its readers. Uses neither torch nor Ray nor Textual."""
 
-from kdtune.runs.finding import create_run, find_run, list_runs, runs_dir
+from kdtune.runs.finding import create_run, find_run, list_runs
 from kdtune.runs.measures.objectives import MEASURES, Measure, Objective, References
-from kdtune.runs.paths import RunFiles
+from kdtune.runs.paths import RunFiles, runs_dir
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.state import ModelState, RunState

@@ -9,14 +9,9 @@ from pathlib import Path
 from kdtune.errors import DiskError, RunError, did_you_mean
 from kdtune.files import write_bytes
 from kdtune.runs.lock import driver_seems_alive, signer_lives, this_process
-from kdtune.runs.paths import RunFiles
+from kdtune.runs.paths import RunFiles, runs_dir
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def runs_dir(given: Path | None = None) -> Path:
-    """Return the folder that holds runs: the one given, `KDTUNE_RUNS`, or `./runs`."""
-    return given or Path(os.environ.get("KDTUNE_RUNS") or "runs")
 
 
 def create_run(base: Path, name: str | None, stem: str) -> RunFiles:
@@ -35,21 +30,38 @@ def create_run(base: Path, name: str | None, stem: str) -> RunFiles:
 
 def _create_run(base: Path, name: str | None, stem: str) -> RunFiles:
     if name is not None:
-        if not _NAME.fullmatch(name):
-            raise RunError(f"{name!r} can't name a run: use letters, digits, '.', '_' and '-'")
+        check_name(base, name)
         if never_began(base / name):
             shutil.rmtree(base / name)
         try:
             return _signed(base / name)
         except FileExistsError:
-            raise RunError(
-                f"run {str(base / name)!r} exists: choose another --name, or go on with it: --resume {name}"
-            ) from None
+            raise _taken(base / name) from None
     number = 1
     while True:
         with contextlib.suppress(FileExistsError):
             return _signed(base / f"{stem}-{number}")
         number += 1
+
+
+def check_name(base: Path, name: str) -> None:
+    """Refuse a name that no new run in a folder can have.
+
+    Raises:
+        RunError: the name is taken, or is not made of letters, digits, '.', '_' and '-'.
+    """
+    if not _NAME.fullmatch(name):
+        raise RunError(
+            f"{name!r} can't name a run: use up to 100 letters, digits, '.', '_' and '-', a letter or digit first"
+        )
+    if os.path.lexists(base / name) and not never_began(base / name):
+        raise _taken(base / name)
+
+
+def _taken(folder: Path) -> RunError:
+    return RunError(
+        f"run {str(folder)!r} exists: choose another --name, or go on with it: --resume {RunFiles(folder).argument}"
+    )
 
 
 def _signed(folder: Path) -> RunFiles:
@@ -77,7 +89,7 @@ def never_began(folder: Path) -> bool:
 def list_runs(base: Path) -> list[RunFiles]:
     """Return the runs in a folder, the oldest first."""
     found = [RunFiles(path.parent) for path in base.glob("*/run.json")]
-    return sorted(found, key=lambda files: (files.record.lstat().st_ctime, files.root.name))
+    return sorted(found, key=lambda files: (files.record.lstat().st_ctime, files.name))
 
 
 def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool = True) -> RunFiles:
@@ -114,6 +126,6 @@ def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool
             f"{folder / run}: no run.json there: the run is still being prepared (try again in a moment), "
             "or this is not a run"
         )
-    names = [files.root.name for files in known]
+    names = [files.name for files in known]
     listing = f" (there: {', '.join(names[-10:])})" if names else ""
     raise RunError(f"no run {str(run)!r} in {str(folder)!r}{did_you_mean(str(run), names)}{listing}")

@@ -93,7 +93,7 @@ def busy(files: RunFiles) -> RunError:
     """Return the error of a second driver; it names the first."""
     return RunError(
         f"{files.root}: driven by {owner_of(files) or 'another process'}: watch it with 'kdtune status "
-        f"{files.root.name}', end it with 'kdtune stop {files.root.name}'"
+        f"{files.argument}', end it with 'kdtune stop {files.argument}'"
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,31 @@ _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,80}")
 """Architectures that are part of an id as they are."""
 
 
+def runs_dir(given: Path | None = None) -> Path:
+    """Return the folder that holds runs: the one given, `KDTUNE_RUNS`, or `./runs`."""
+    return given or Path(os.environ.get("KDTUNE_RUNS") or "runs")
+
+
 @dataclass(frozen=True)
 class RunFiles:
     """Paths inside one run directory."""
 
     root: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name: that of its folder, which a path such as `.` leaves out."""
+        return self.root.name if self.root.name not in ("", "..") else self.root.resolve().name
+
+    @property
+    def argument(self) -> str:
+        """What names the run in a command that is typed here: its name where that suffices, its path elsewhere."""
+        found = runs_dir() / self.name
+        known = found.absolute() == self.root.absolute() or found.resolve() == self.root.resolve()
+        if known and not self.name.startswith("-"):
+            return shlex.quote(self.name)
+        path = str(self.root)
+        return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
     @property
     def record(self) -> Path:

@@ -87,12 +87,12 @@ class Run:
     @property
     def name(self) -> str:
         """The run's name."""
-        return self.files.root.name
+        return self.files.name
 
     @property
     def resuming(self) -> str:
         """The command that goes on with the run."""
-        return f"kdtune {'study' if self.record.kind == 'study' else 'search'} --resume {self.name}"
+        return f"kdtune {'study' if self.record.kind == 'study' else 'search'} --resume {self.files.argument}"
 
     @cached_property
     def record(self) -> RunRecord:

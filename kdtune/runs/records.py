@@ -252,7 +252,8 @@ _OF_DATA_WHERE_KNOWN = {
     "notes": (list,),
     "validation_sha256": _TEXT,
 }
-_LARGEST = 2**53
+LARGEST_WHOLE = 2**53
+"""Larger whole numbers are not exact in every reader of JSON."""
 
 
 def _check_kinds(record: Mapping[str, Any]) -> None:
@@ -274,5 +275,5 @@ def _check(where: str, values: Mapping[str, Any], kinds: Mapping[str, tuple[type
         value = values[name]
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ValueError(f"{where}{name} is {type(value).__name__}")
-        if isinstance(value, int | float) and not abs(value) <= _LARGEST:
+        if isinstance(value, int | float) and not abs(value) <= LARGEST_WHOLE:
             raise ValueError(f"{where}{name} is out of range")

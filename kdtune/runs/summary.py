@@ -20,6 +20,7 @@ from kdtune.fairness._intervals import Quantity
 from kdtune.runs.comparison.of_run import resolution
 from kdtune.runs.comparison.resolution import Resolution
 from kdtune.runs.comparison.verdict import conclusion
+from kdtune.runs.empty_front import why_empty
 from kdtune.runs.measures.objectives import Objective, References, why_trivial
 from kdtune.runs.places import by_gpu
 from kdtune.runs.reader import Run, Status
@@ -89,7 +90,8 @@ class Summary:
         undefined: rates without a denominator, a line each.
         trials: all of them, without doubts and class bias.
         resolution: what of the front is beyond noise.
-        conclusion: the last line of a sweep; empty while there is no front.
+        conclusion: the last line of a sweep: what its front shows beyond noise, or why it has none; empty before a
+            trial is done.
         raw_front: ids of the members of the front on validation alone.
         on_gpus: ids of the models in training by the name of their GPU; empty without one.
     """
@@ -142,10 +144,20 @@ def summarise(run: Run) -> Summary:
         front=tuple(_member(run, model, state) for model in front),
         trials=tuple(_plain_member(model, run.record.objectives) for model in state.trials.values()),
         resolution=found,
-        conclusion=conclusion(found, run.record.objectives) if front else "",
+        conclusion=_conclusion(run, state, front, found),
         raw_front=tuple(model.id for model in Run(run.files, raw=True).front_states(state)),
         on_gpus=by_gpu((*state.baselines.values(), *state.trials.values())) if at_work else {},
     )
+
+
+def _conclusion(run: Run, state: RunState, front: Sequence[ModelState], found: Resolution) -> str:
+    """Say what the front shows beyond noise, or why there is none of the trials that are done."""
+    if front:
+        return conclusion(found, run.record.objectives)
+    done, _ = run.front_of(state)
+    if run.record.kind == "study" or not done:
+        return ""
+    return f"No student is on the front: {why_empty(run.record, done)}."
 
 
 def doubt(report: Report, objective: Objective) -> Doubt:

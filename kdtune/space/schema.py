@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from kdtune.distill.config import TrainConfig
 from kdtune.errors import InputError, SpaceError, did_you_mean
+from kdtune.runs.records import LARGEST_WHOLE
 from kdtune.space.choices import Choice, Pair, Range, Scalar, Strict, check_search
 from kdtune.space.files import FromFile, TeacherSpec
 from kdtune.space.losses import check_settings
@@ -45,9 +46,9 @@ class Budget(Strict):
         minutes: time for the trials, at work: a machine's sleep costs none.
     """
 
-    trials: int | None = Field(default=40, ge=1)
-    epochs: int = Field(default=12, ge=1)
-    minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    trials: int | None = Field(default=40, ge=1, le=LARGEST_WHOLE)
+    epochs: int = Field(default=12, ge=1, le=LARGEST_WHOLE)
+    minutes: float | None = Field(default=None, gt=0, le=LARGEST_WHOLE, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _bounded(self) -> "Budget":
@@ -161,7 +162,7 @@ class Space(Strict):
     resources: Resources = Resources()
     keep: Literal["front", "all", "none"] = "front"
     study: StudySpec | None = None
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_WHOLE)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Space":

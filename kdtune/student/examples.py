@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kdtune.data.checks import check_same_order
 from kdtune.data.groups import encode
 from kdtune.data.tables.cells import tidy
 from kdtune.data.tables.files.form import Form
@@ -235,6 +236,7 @@ def labelled(x: Any, y: Any, groups: Mapping[str, Any] | None, config: Mapping[s
 
     inputs = inputs_of(x, config["preprocessing"], config["input_shape"])
     given = {LABEL: y, **{f"group of {name}": values for name, values in (groups or {}).items()}}
+    check_same_order("examples", {"x": x, **given})
     for what, values in given.items():
         if len(values) != len(inputs):
             raise DataError(f"x has {len(inputs)} examples, but the {what} has {len(values)}")

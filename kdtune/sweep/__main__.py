@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kdtune.errors import KdtuneError
 from kdtune.output import narrate
+from kdtune.process_end import end_without_collecting
 from kdtune.runs.paths import RunFiles
 from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
@@ -50,4 +51,5 @@ def _workers_forked(request: SweepRequest) -> contextlib.AbstractContextManager[
 
 
 if __name__ == "__main__":
+    end_without_collecting()
     sys.exit(main())

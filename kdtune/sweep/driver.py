@@ -104,7 +104,7 @@ def run_sweep(request: SweepRequest) -> None:
 def _interrupted(files: RunFiles) -> str:
     if not files.record.exists():
         return "stopped before it began: nothing is kept"
-    return f"stopped; go on with: kdtune search --resume {files.root.name}"
+    return f"stopped; go on with: kdtune search --resume {files.argument}"
 
 
 def _run(request: SweepRequest, liveness: Liveness, follow: Follow) -> None:
@@ -168,7 +168,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
         liveness.listen()  # Ray's own handler would end the process at SIGTERM
         allotment = allot(space.resources, trials=trials)
         allotment, place = settled(plan, allotment, say, trials=trials, local=request.address is None)
-        plan, recorded = calibrated(plan, allotment, record, say, place, name=files.root.name, kind=kind)
+        plan, recorded = calibrated(plan, allotment, record, say, place, name=files.name, kind=kind)
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.
         data = {**recorded.dataset, "validation_sha256": keep_validation(plan, files)}

@@ -56,7 +56,9 @@ def print_summary(run: Run, *, as_json: bool, summary: Summary | None = None) ->
     for line in [*_chosen_by(run, summary), *_known(run), *_notes(run, summary)]:
         console.print(plain(line), style="dim")
     if status.front:
-        narrate(f"next: {run.record.concluding} {status.name}    (or: kdtune watch {status.name})")
+        narrate(
+            f"next: {run.record.concluding} {run.files.argument}    (or: kdtune watch {run.files.argument})"
+        )
     if summary.conclusion:
         console.print(plain(summary.conclusion))
 
@@ -234,7 +236,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
                 }
             )
         except RunError as error:
-            rows.append({"name": files.root.name, "state": "unreadable", "message": str(error)})
+            rows.append({"name": files.name, "state": "unreadable", "message": str(error)})
     if as_json:
         print_json(rows)
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kdtune.errors import KdtuneError
 from kdtune.output import narrate
+from kdtune.process_end import end_without_collecting
 from kdtune.runs.paths import RunFiles
 from kdtune.trackers.live import follow_to_the_end
 
@@ -23,4 +24,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    end_without_collecting()
     sys.exit(main())

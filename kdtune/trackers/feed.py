@@ -146,7 +146,7 @@ def opened(files: RunFiles, name: str, *, again: bool = False) -> Iterator[Feed]
     try:
         lock.acquire()
     except Timeout:
-        raise RunError(f"{name}: another process logs {files.root.name} now; it goes on to the end") from None
+        raise RunError(f"{name}: another process logs {files.name} now; it goes on to the end") from None
     try:
         memory = Memory.of(files, name)
         if again:
@@ -176,11 +176,11 @@ def log_run(files: RunFiles, name: str, *, again: bool = False) -> str:
         memory = feed.memory
     if not new and not again:
         return (
-            f"{name}: nothing new: all {memory.reports} reports of {files.root.name} are in {memory.where} already "
+            f"{name}: nothing new: all {memory.reports} reports of {files.name} are in {memory.where} already "
             "(--again logs them a second time)"
         )
     what = f"{memory.reports - before} reports"
-    return f"{name}: logged {what} of {files.root.name} to {memory.where}"
+    return f"{name}: logged {what} of {files.name} to {memory.where}"
 
 
 def lines_about(files: RunFiles) -> list[str]:
@@ -193,7 +193,7 @@ def lines_about(files: RunFiles) -> list[str]:
 
 
 def _line_about(files: RunFiles, name: str) -> str:
-    remedy = f"what is missing: kdtune log {files.root.name} --to {name}"
+    remedy = f"what is missing: kdtune log {files.argument} --to {name}"
     try:
         memory = Memory.of(files, name)
     except KdtuneError as error:

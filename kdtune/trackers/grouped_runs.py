@@ -15,7 +15,7 @@ class GroupedRuns(ABC):
     """One run of the tracker's for each model, and one for the sweep; each is begun when something is logged to it."""
 
     def __init__(self, files: RunFiles, record: RunRecord, memory: Memory) -> None:
-        self._group = files.root.name
+        self._group = files.name
         self._record = record
         self._memory = memory
         self._open: dict[str, Any] = {}

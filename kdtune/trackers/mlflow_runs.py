@@ -24,7 +24,7 @@ class MlflowRuns:
     def __init__(self, files: RunFiles, record: RunRecord, memory: Memory) -> None:
         self._client = MlflowClient()
         self._experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or PROJECT
-        self._name = files.root.name
+        self._name = files.name
         self._record = record
         self._ids = memory.ids
         self._experiment_id = ""

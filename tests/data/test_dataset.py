@@ -111,3 +111,10 @@ def test_token_ids_need_their_vocabulary_and_nothing_else_has_one() -> None:
             make(split_, vocabulary)
     with pytest.raises(DataError, match="token ids are not negative"):
         Split(torch.tensor([[1, -4]]), torch.tensor([0]))
+
+
+def test_no_attribute_is_called_as_all_examples_are() -> None:
+    from kdtune.data import from_arrays
+
+    with pytest.raises(DataError, match="can't be called 'all'"):
+        from_arrays(torch.arange(200.0)[:, None], [0, 1] * 100, {"all": list("aabb") * 50}, min_group=2)

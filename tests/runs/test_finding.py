@@ -1,6 +1,7 @@
 """Creating and finding runs: names, and messages that say what is there."""
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -13,9 +14,9 @@ import pytest
 
 from kdtune.errors import RunError
 from kdtune.files import write_json
-from kdtune.runs.finding import create_run, find_run, list_runs, runs_dir
+from kdtune.runs.finding import create_run, find_run, list_runs
 from kdtune.runs.lock import beat
-from kdtune.runs.paths import RunFiles
+from kdtune.runs.paths import RunFiles, runs_dir
 
 
 def make(base: Path, name: str) -> RunFiles:
@@ -40,8 +41,42 @@ def test_invalid_run_names(tmp_path: Path, name: str) -> None:
 
 def test_a_taken_name_is_refused_with_both_ways_out(tmp_path: Path) -> None:
     create_run(tmp_path, "a", "x")
-    with pytest.raises(RunError, match=r"exists: choose another --name.*--resume a"):
+    with pytest.raises(RunError, match=r"exists: choose another --name.*--resume \S*a$"):
         create_run(tmp_path, "a", "x")
+
+
+@pytest.mark.parametrize("name", ["plain", "a b", "[red]x", "--json", "-x", "it's", "日本"])
+@pytest.mark.parametrize("place", ["runs", "elsewhere", "else where/-deep"])
+def test_what_a_command_is_told_to_name_a_run_by_finds_that_run(
+    name: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KDTUNE_RUNS", raising=False)
+    other, files = RunFiles(Path("runs") / "other"), RunFiles(Path(place) / name)
+    for one in (other, files):
+        one.root.mkdir(parents=True)
+        write_json(one.record, {})
+    assert other.argument == "other"
+    [typed] = shlex.split(files.argument)
+    assert not typed.startswith("-")
+    assert find_run(typed).root.resolve() == files.root.resolve()
+    monkeypatch.setenv("KDTUNE_RUNS", place)
+    [typed] = shlex.split(files.argument)
+    assert not typed.startswith("-")
+    assert find_run(typed).root.resolve() == files.root.resolve()
+
+
+def test_a_run_has_its_folders_name_whatever_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = make(tmp_path / "runs", "r").root / "trials"
+    inner.mkdir()
+    monkeypatch.chdir(inner.parent)
+    assert find_run(".").name == "r"
+    monkeypatch.chdir(inner)
+    assert find_run("..").name == "r"
+    [typed] = shlex.split(find_run("..").argument)
+    assert find_run(typed).name == "r"
 
 
 def test_without_a_name_the_first_free_number_is_taken(tmp_path: Path) -> None:

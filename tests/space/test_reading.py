@@ -388,6 +388,8 @@ def test_what_a_merge_brings_in_may_be_replaced(tmp_path: Path) -> None:
         ("study: {temperatures: [1, yes]}", "temperatures: a truth value is no number"),
         ("budget: {trials: 1e3}", "budget.trials: '1e3' is not a number: YAML reads it as text, write 1000"),
         ("search: {lr: 1.25e-03x}", "search.lr: '1.25e-03x' is not a number"),
+        ("seed: 99999999999999999999", "seed: Input should be less than or equal to 9007199254740992"),
+        ("budget: {epochs: 10000000000000000}", "epochs: Input should be less than or equal to"),
         ("budget: {trials: 017}", "line 3: YAML reads 017 as 15"),
         ("search: {lr: 1:30}", "line 3: YAML reads 1:30 as 90"),
         ("search: {lr: 1:30.5}", "line 3: YAML reads 1:30.5 as 90.5"),

@@ -1,6 +1,7 @@
 """A student on the test split of its run, given as the files that they came from: the numbers of its metrics.json."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,27 @@ def test_where_predictions_can_t_be_written(
     assert (tmp_path / "there.csv").read_text() == "kept"
 
 
+def test_what_is_unlike_the_training_data_is_said(
+    of_table: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    student, folder, _ = of_table
+    path = tmp_path / "later.csv"
+    frame = people(50)
+    numbers = [
+        column["name"] for column in student.config["preprocessing"]["columns"] if column["kind"] == "number"
+    ]
+    frame.assign(**{numbers[0]: 1e6}).to_csv(path, index=False)
+    said = f"column {numbers[0]!r} has a median of 1e+06, far from that in train"
+    for command in ("evaluate", "predict"):
+        code, _, err = run_command(capsys, command, folder, path)
+        assert code == 0
+        assert said in err
+    with pytest.warns(UserWarning, match=re.escape(said)):
+        student.evaluate(path)
+    frame.to_csv(path, index=False)
+    assert "far from" not in run_command(capsys, "evaluate", folder, path)[2]
+
+
 def test_groups_and_labels_that_do_not_fit(of_table: Exported) -> None:
     student, _, _ = of_table
     frame = people(50)
@@ -234,6 +256,8 @@ def test_groups_and_labels_that_do_not_fit(of_table: Exported) -> None:
         student.evaluate(frame, ["low"] * 3)
     with pytest.raises(DataError, match=r"'sexx' is no sensitive attribute.*did you mean 'sex'"):
         student.evaluate(frame, frame["income"], {"sexx": frame["sex"]})
+    with pytest.raises(DataError, match="label has another index than x"):
+        student.evaluate(frame, frame["income"].iloc[::-1])
     with pytest.raises(DataError, match="y holds 2"):
         student.evaluate(frame, [2] * 50)
     with pytest.raises(DataError, match="'X'"):

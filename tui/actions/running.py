@@ -1,6 +1,5 @@
 """The run and the monitor itself: export, screenshot, meter, palette, leaving, and stopping the sweep."""
 
-import shlex
 import time
 
 from kdtune.runs.lock import request_stop
@@ -13,9 +12,9 @@ from ..status import resume_command, state_name
 def export(host: Host) -> None:
     """Copy the command that exports the front or, of a study, draws its tables and figures again."""
     session = host.session
-    run = session.store.record.name if session.files is None else str(session.files.root)
+    run = session.store.record.name if session.files is None else session.files.argument
     raw = " --raw" if session.store.raw and session.store.record.kind == "sweep" else ""
-    command = f"{session.store.record.concluding} {shlex.quote(run)}{raw}"
+    command = f"{session.store.record.concluding} {run}{raw}"
     host.copy_to_clipboard(command)
     session.say(f"copied: {command}", "good")
     host.repaint()
@@ -24,7 +23,7 @@ def export(host: Host) -> None:
 def screenshot(host: Host) -> None:
     """Write the screen to an SVG file in the current folder."""
     session = host.session
-    name = f"kdtune-{session.store.record.name}-{host.current_mode}-{int(time.time())}.svg"
+    name = f"kdtune-{session.name}-{host.current_mode}-{int(time.time())}.svg"
     try:
         path = host.save_screenshot(filename=name)
     except OSError as error:
@@ -74,6 +73,6 @@ def stop_run(host: Host) -> None:
                     session.say(f"can't ask the sweep to stop: {error}", "bad")
             host.repaint()
 
-        host.push_screen(ConfirmStop(session.store.record.name, resume_command(session)), ended)
+        host.push_screen(ConfirmStop(session.name, resume_command(session)), ended)
         return
     host.repaint()

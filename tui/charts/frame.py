@@ -29,6 +29,14 @@ REFERENCES = {"teacher": "teacher", "nds": "NDS"}
 """What a trial is compared with -> its name in charts; its style has the name of the key."""
 
 
+_ENDED = {
+    "finished": "the run has finished",
+    "stopped": "the run was stopped",
+    "failed": "the run has failed",
+}
+"""State of a run -> what is said of it where something is missing."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """What a chart is drawn from: the store, the view, and a size.
@@ -192,9 +200,18 @@ class Frame:
             return message(canvas, self.glyphs, f"reading the run: {self.loading:.0%}")
         return message(canvas, self.glyphs, title, hint)
 
+    @property
+    def ended(self) -> str:
+        """How the run has ended, in words; empty while something may still come of it."""
+        return _ENDED.get(self.store.state.state, "")
+
+    def not_yet(self, what: str, hint: str) -> Canvas:
+        """Return the canvas of a pane that waits for something; a run that has ended brings no more."""
+        return self.no_trials(what, self.ended) if self.ended else self.no_trials(f"{what} yet", hint)
+
     def no_done(self, hint: str) -> Canvas:
         """Return the canvas of a chart of trials that are done, where there are none; it says why."""
-        counts = self.store.counts()
+        counts, hint = self.store.counts(), self.ended or hint
         if counts["done"] and not self.view.filter:
             return self.nothing("no trial to draw", hint)
         if not self.store.state.trials:

@@ -84,7 +84,6 @@ class Header(Drawn):
 
     def _state_row(self, canvas: Canvas) -> None:
         session, glyphs = self.session, self.session.glyphs
-        store = session.store
         state = state_name(session)
         glyph, style = STATE_SIGNS.get(state, ("running", "dim"))
         right = canvas.width - 1
@@ -92,12 +91,7 @@ class Header(Drawn):
             label = f" {glyphs.text(text)} "
             canvas.right(right, 0, label, badge)
             right -= width(label) + 1
-        x = (
-            canvas.text(
-                1, 0, fit(plain(store.record.name), min(width(plain(store.record.name)), 28)), "strong"
-            )
-            + 2
-        )
+        x = canvas.text(1, 0, fit(plain(session.name), min(width(plain(session.name)), 28)), "strong") + 2
         x = canvas.text(x, 0, f"{glyphs.glyph(glyph)} {state}", style) + 2
         x = self._progress(canvas, x, right)
         parts = _facts(session)

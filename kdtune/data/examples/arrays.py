@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kdtune.data.checks import check_same_order
 from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import TEST, TRAIN, VALIDATION, Cuts, Inputs, assemble
 from kdtune.data.examples.inputs import Numbers, Pixels, Texts, channels_first
@@ -19,6 +20,9 @@ from kdtune.data.texts.tokenizer import preparation_of
 from kdtune.errors import DataError
 
 LABEL = "label"
+
+_FEWEST_STEPS = 16
+"""A standard deviation of fewer steps of a 32-bit number is mostly lost to rounding."""
 
 
 def from_arrays(
@@ -67,10 +71,13 @@ def from_arrays(
     Raises:
         DataError: something does not fit together; the message names it and the remedy.
     """
-    given = {TRAIN: (x, y, groups or {})}
+    given = {TRAIN: _aligned(name, TRAIN, x, y, groups)}
+    x, y, groups = given[TRAIN]
     for part, asked in ((VALIDATION, validation), (TEST, test)):
-        if not isinstance(asked, float | int):
-            given[part] = _part(part, asked, bool(groups))
+        if isinstance(asked, float | int):
+            _check_share(name, part, asked)
+        else:
+            given[part] = _aligned(name, part, *_part(part, asked, bool(groups)))
     lengths = {part: len(labels) for part, (_, labels, _) in given.items()}
     for part, (inputs, labels, columns) in given.items():
         for what, values in {"x": inputs, **{f"groups[{key!r}]": v for key, v in columns.items()}}.items():
@@ -143,17 +150,28 @@ def from_torch(
     for part, asked in ((VALIDATION, validation), (TEST, test)):
         if isinstance(asked, float | int):
             parts[part] = asked
-        elif groups is not None:
+            continue
+        _check_classes(part, asked, dataset)
+        if groups is not None:
             raise DataError(
                 f"{part} is a data set of its own: let its items be (input, label, {{attribute: value}}), those of "
                 "`dataset` too, and leave `groups` out"
             )
-        else:
-            parts[part] = _read(part, asked)
+        parts[part] = _read(part, asked)
     if classes is None and isinstance(getattr(dataset, "classes", None), list | tuple):
         known = list(map(str, dataset.classes))
         classes = known if all(isinstance(label, int) and 0 <= label < len(known) for label in y) else None
     return from_arrays(x, y, found if groups is None else groups, classes=classes, **parts, **options)
+
+
+def _check_classes(part: str, other: Any, dataset: Any) -> None:
+    """Refuse another data set whose labels stand for other classes, as those of a folder that lacks one do."""
+    first, second = (getattr(data, "classes", None) for data in (dataset, other))
+    if first is not None and second is not None and list(first) != list(second):
+        raise DataError(
+            f"{part} has the classes {', '.join(map(str, second))}, and `dataset` {', '.join(map(str, first))}: the "
+            "same label would mean different classes"
+        )
 
 
 def _read(what: str, dataset: Any) -> tuple[Any, list[Any], dict[str, list[Any]]]:
@@ -221,6 +239,34 @@ def _one(where: str, item: Any) -> Any:
     )
 
 
+def _check_share(name: str, part: str, asked: float) -> None:
+    if not 0 < asked < 1:
+        raise DataError(f"{name}: {part} is {asked}: a share is between 0 and 1, such as 0.2")
+
+
+def _aligned(name: str, part: str, x: Any, y: Any, groups: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """Return x, y and groups as arrays, tensors or lists, which have positions only.
+
+    Raises:
+        DataError: what pandas would match by its index is in another order, or something has no plain values.
+    """
+    if hasattr(groups, "columns"):
+        groups = {column: groups[column] for column in groups.columns}
+    if not isinstance(groups, Mapping | None):
+        raise DataError(
+            f"{name}, {part}: groups are a {type(groups).__name__}: give a dict of attribute -> values"
+        )
+    if hasattr(x, "toarray"):
+        raise DataError(f"{name}, {part}: x is sparse: give x.toarray()")
+    if np.ma.is_masked(x):
+        raise DataError(f"{name}, {part}: x has masked values: fill them in, or leave the rows out")
+    named = {"x": x, "y": y, **{f"groups[{key!r}]": values for key, values in (groups or {}).items()}}
+    check_same_order(f"{name}, {part}", named)
+    if hasattr(x, "iloc"):
+        x = x.to_numpy() if hasattr(x, "columns") else x.tolist()
+    return x, y, {str(key): values for key, values in (groups or {}).items()}
+
+
 def _part(part: str, asked: Any, with_groups: bool) -> tuple[Any, Any, Mapping[str, Any]]:
     if not isinstance(asked, tuple | list) or len(asked) not in (2, 3):
         form = "(x, y, groups)" if with_groups else "(x, y)"
@@ -247,7 +293,9 @@ def _inputs(
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{name}: x is no array of numbers, and no list of texts ({error})") from None
     if joined.dim() == 2:
-        return Numbers(_finite(name, joined).float())
+        if not joined.shape[1]:
+            raise DataError(f"{name}: x has no features")
+        return Numbers(_single(name, _finite(name, joined)))
     if joined.dim() in (3, 4):
         return Pixels(channels_first(name, joined), crop, flip)
     raise DataError(
@@ -271,6 +319,26 @@ def _finite(name: str, rows: Tensor) -> Tensor:
             f"{name}: x[{row}, {column}] is {rows[row, column].item()}: fill it in, or leave the row out"
         )
     return rows
+
+
+def _single(name: str, rows: Tensor) -> Tensor:
+    """Return float32 numbers.
+
+    Raises:
+        DataError: those of a feature are so close together that they become equal.
+    """
+    single = rows.float()
+    exact = rows.double()
+    lost = (exact.std(dim=0, correction=0) > 0) & (
+        exact.std(dim=0, correction=0) < _FEWEST_STEPS * exact.abs().amax(dim=0) * 2.0**-24
+    )
+    if lost.any():
+        column = int(lost.nonzero()[0, 0])
+        raise DataError(
+            f"{name}: x[:, {column}] has values near {float(exact[:, column].mean()):g}, too close together for 32-bit "
+            "numbers: subtract a constant from them"
+        )
+    return single
 
 
 def _labels(name: str, y: Any, classes: Sequence[str] | None) -> "np.ndarray[Any, np.dtype[np.object_]]":

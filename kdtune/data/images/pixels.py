@@ -134,6 +134,8 @@ def _reason(error: Exception) -> str:
         return f"it can't be read ({os.strerror(error.errno)})"
     if "truncated" in str(error):
         return "the file is cut short"
+    if type(error).__name__ == "DecompressionBombError":
+        return "it has more pixels than Pillow reads safely: make it smaller"
     return "it is no image, a damaged one, or of a kind that Pillow does not read"
 
 

@@ -14,6 +14,9 @@ from kdtune.distill.evaluation.forward import evaluation_batch, is_small, predic
 _KNOWN = {"kdtune", "torch", "torchvision", "timm"}
 """Packages whose modules keep nothing of a forward pass but in themselves, and draw nothing at random in evaluation."""
 
+_MOST = 8
+"""Threads at most: each holds the activations of a batch."""
+
 
 def spread_logits(
     model: nn.Module,
@@ -36,7 +39,7 @@ def spread_logits(
     batches = -(-len(views) // batch)
     modules = [model]
     if device.type == "cpu" and is_small(views):
-        modules = _sharing_tensors(model, min(threads, batches))
+        modules = _sharing_tensors(model, min(threads, batches, _MOST))
     rows = np.arange(len(views))
     size = -(-batches // len(modules)) * batch
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]

@@ -11,6 +11,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from kdtune.text import without_middle
+
 # Okabe and Ito (2008), strongest contrast first; without yellow, because it fades on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
@@ -82,6 +84,11 @@ def look() -> Iterator[None]:
         for name, value in _RC.items():
             mpl.rcParams[name] = value
         yield
+
+
+def in_figure(name: str, width: float) -> str:
+    """Return the name of a class or group for a figure: a long one would leave no room for what is drawn."""
+    return without_middle(name, 24 if width >= WIDE else 18)
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from kdtune.errors import InputError, RunError
 from kdtune.report.export.pick import Choice
-from kdtune.runs.reader import Run, objective_values
+from kdtune.runs.empty_front import why_empty
+from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState, RunState
 
 
@@ -19,7 +18,7 @@ def refuse_study(run: Run) -> None:
     if run.record.kind == "study":
         raise InputError(
             f"run {run.name!r} is a study, whose models are judged over seeds: to make its tables and figures, run "
-            f"{run.record.concluding} {run.name}"
+            f"{run.record.concluding} {run.files.argument}"
         )
 
 
@@ -37,26 +36,8 @@ def front_states(run: Run, state: RunState) -> list[ModelState]:
         running = sum(trial.state == "running" for trial in state.trials.values())
         if running:
             raise RunError(f"{run.path}: no trial is done yet ({running} are training): wait for the first")
-        raise RunError(f"{run.path}: no trial is done: continue with 'kdtune search --resume {run.name}'")
-    undefined = np.isnan(objective_values(done, run.record.objectives)).any(axis=1)
-    reasons, asked = [], False
-    if undefined.any():
-        reasons.append(f"{int(undefined.sum())} have an undefined objective")
-    for constraint in run.record.constraints:
-        values = [trial.values.get(constraint.name, float("nan")) for trial in done]
-        failing = sum(constraint.violation(value) > 0 for value in values)
-        if failing:
-            best = min(values, key=constraint.violation)
-            reasons.append(f"{failing} break {constraint} (the nearest has {best:.4f})")
-            asked |= constraint.name in run.record.space.get("constraints", {})
-    remedy = (
-        "search longer, or with a weaker bound under 'constraints'"
-        if asked or undefined.any()
-        else "with more examples more may be resolved; 'trivial: keep' in a new search lets them onto the front"
-    )
-    raise RunError(
-        f"{run.path}: none of the {len(done)} trials done is feasible: {'; '.join(reasons)}: {remedy}"
-    )
+        raise RunError(f"{run.path}: no trial is done: continue with '{run.resuming}'")
+    raise RunError(f"{run.path}: {why_empty(run.record, done)}")
 
 
 def choices(run: Run, front: Sequence[ModelState]) -> list[Choice]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kdtune.errors import InputError
 from kdtune.runs.measures.objectives import Objective, front_hypervolume, front_mask, objective_of
 from kdtune.runs.reader import Run, objective_values
 from kdtune.runs.state import ModelState
@@ -88,8 +89,11 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
     Both hypervolumes have the same reference, because each measure has its own fixed scale.
 
     Raises:
+        InputError: both are the same run.
         RunError: a run is damaged.
     """
+    if first.path.resolve() == second.path.resolve():
+        raise InputError(f"{second.path}: is the same run as {first.path}: name two")
     differences = tuple(_differences(first, second))
     why = [d.key for d in differences if d.section == "data"]
     shared = [name for name in first.record.objectives if name in second.record.objectives]
@@ -101,7 +105,7 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
         reasons.append(f"{' and '.join(studies)}: a study has no front; compare its tables")
     if not shared:
         reasons.append("they have no objective in common")
-    names = (first.name, second.name)
+    names = _names(first, second)
     if reasons:
         return TwoRuns(names, differences, tuple(reasons), tuple(shared), (), (), math.nan)
     objectives = [objective_of(first.record, name) for name in shared]
@@ -116,7 +120,7 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
     splits = (on[: len(fronts[0])], on[len(fronts[0]) :])
     sides = tuple(
         Side(
-            run=run.name,
+            run=names[k],
             kind=run.record.kind,
             done=len(done[k]),
             front=tuple(m.id for m in fronts[k]),
@@ -128,6 +132,13 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
         for k, run in enumerate((first, second))
     )
     return TwoRuns(names, differences, (), tuple(shared), sides, twins, together)
+
+
+def _names(first: Run, second: Run) -> tuple[str, str]:
+    """Return what tells two runs apart: their names, or their paths where the names are equal."""
+    if first.name != second.name:
+        return first.name, second.name
+    return str(first.path), str(second.path)
 
 
 def _differences(first: Run, second: Run) -> list[Difference]:

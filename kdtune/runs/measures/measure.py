@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
@@ -53,6 +53,24 @@ class Answers:
             {name: groups[chosen] for name, groups in self.attributes.items()},
         )
 
+    def copied(self, names: Collection[str], attribute: str | None) -> dict[str, Any]:
+        """Return copies of what a function names; it may change them, and changes nobody else's.
+
+        Args:
+            names: of its parameters; those that are not of `ANSWERS` have defaults.
+            attribute: whose groups `groups` are.
+        """
+        given: dict[str, Any] = {
+            name: np.array(getattr(self, name))
+            for name in ("labels", "predictions", "probabilities")
+            if name in names
+        }
+        if "groups" in names and attribute is not None:
+            given["groups"] = np.array(self.attributes[attribute])
+        if "attributes" in names:
+            given["attributes"] = {name: np.array(groups) for name, groups in self.attributes.items()}
+        return given
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -99,12 +117,9 @@ class Measure:
         if self.need == "groups":
             assert attribute is not None
             answers = answers.only(answers.attributes[attribute] >= 0)
-        given: dict[str, Any] = {name: getattr(answers, name) for name in ANSWERS if name != "groups"}
-        if attribute is not None:
-            given["groups"] = answers.attributes[attribute]
         names = inspect.signature(self.of_answers).parameters
         try:
-            value = float(self.of_answers(**{name: given[name] for name in names if name in given}))
+            value = float(self.of_answers(**answers.copied(names, attribute)))
         except Exception as error:  # the user's code may raise anything
             raise InputError(f"measure {self.name!r} failed: {told(error)}") from error
         low, high = self.range

@@ -17,7 +17,6 @@ from kdtune.runs.measures.known import MEASURES
 from kdtune.runs.measures.measure import Answers, Direction, Measure, Need, References
 from kdtune.runs.measures.own import measures as registered
 from kdtune.runs.records import ALL, Report, RunRecord
-from kdtune.text import number
 
 __all__ = [
     "BEYOND_MAJORITY",
@@ -270,9 +269,8 @@ OF_EVERY_SEARCH = {
 
 
 def in_words(constraint: pareto.Constraint) -> str:
-    """Return a bound for readers: `accuracy >= 0.599`; those of every search as what they mean."""
-    name = constraint.name
-    return OF_EVERY_SEARCH.get(name) or f"{name} {constraint.direction} {number(constraint.bound)}"
+    """Return a bound for readers, not rounded: `accuracy >= 0.9999`; those of every search as what they mean."""
+    return OF_EVERY_SEARCH.get(constraint.name) or str(constraint)
 
 
 def front_hypervolume(values: np.ndarray, objectives: Sequence[Objective]) -> float:

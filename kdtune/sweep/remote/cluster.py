@@ -30,6 +30,9 @@ _ENVIRONMENT = {
     "RAY_health_check_period_ms": "1000",  # a dead raylet is noticed after 5 s, not 15
     "RAY_agent_register_timeout_ms": "600000",  # on a busy machine an agent imports for minutes
     "RAY_worker_register_timeout_seconds": "600",  # and so does a worker
+    # A raylet connects to its own store before that listens, more often than not, and would try again after a second.
+    "RAY_raylet_client_connect_timeout_milliseconds": "20",
+    "RAY_raylet_client_num_connect_attempts": "500",  # for ten seconds, as by default
     "RAY_memory_monitor_refresh_ms": "0",  # a kill by Ray's memory monitor ends the whole sweep
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a worker that was given no GPU sees none
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the run directory is the log

@@ -3,13 +3,15 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 from PIL import Image
 
 from kdtune.data import MISSING, from_arrays, from_torch
 from kdtune.errors import DataError
-from tests.data.examples.made import CUT, NUMBERS, PIXELS, SEX, TEXTS, Y, same
+from tests.data.examples.made import CUT, NUMBERS, PIXELS, SEX, TEXTS, N, Y, same
 
 
 def test_images_keep_their_pixels_labels_and_groups() -> None:
@@ -178,3 +180,58 @@ def test_normalised_images_and_streams_are_refused_with_the_remedy() -> None:
     sizes = [(torch.zeros(3, 8 + k % 2, 8, dtype=torch.uint8), 0) for k in range(4)]
     with pytest.raises(DataError, match="several shapes"):
         from_torch(Items(sizes))
+
+
+SERIES = pd.Series(Y)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"groups": {"sex": pd.Series(SEX, index=range(N, 0, -1))}},
+            r"groups\['sex'\] has another index than y",
+        ),
+        ({"x": pd.DataFrame(NUMBERS, index=range(N, 0, -1))}, "y has another index than x"),
+        ({"groups": list(SEX)}, "groups are a list: give a dict"),
+        ({"x": np.ma.masked_greater(NUMBERS, 4)}, "x has masked values"),
+        ({"x": scipy.sparse.csr_matrix(NUMBERS)}, "x is sparse"),
+        ({"x": np.ones((N, 0))}, "x has no features"),
+        ({"x": 1.6e9 + NUMBERS}, r"x\[:, 0\] has values near 1.6e\+09, too close together"),
+        ({"test": 30}, "test is 30: a share is between 0 and 1"),
+        ({"validation": 0}, "validation is 0: a share"),
+    ],
+)
+def test_what_would_be_read_wrongly_is_refused(change: dict[str, Any], said: str) -> None:
+    given: dict[str, Any] = {"x": NUMBERS, "y": SERIES, "groups": {"sex": pd.Series(SEX)}, **CUT, **change}
+    with pytest.raises(DataError, match=said):
+        from_arrays(given.pop("x"), given.pop("y"), given.pop("groups"), **given)
+
+
+def test_frames_and_series_are_read_by_position_whatever_their_index() -> None:
+    index = list(range(1000, 1000 + N))
+    plain = from_arrays(NUMBERS, Y, {"sex": SEX}, **CUT)
+    frame = pd.DataFrame(NUMBERS, index=index)
+    groups = pd.DataFrame({"sex": SEX}, index=index)
+    read = from_arrays(frame, pd.Series(Y, index=index), groups, **CUT)
+    assert read.fingerprint == plain.fingerprint
+    texts = from_arrays(pd.Series(TEXTS, index=index), Y, {"sex": SEX}, length=8, **CUT)
+    assert texts.fingerprint == from_arrays(TEXTS, Y, {"sex": SEX}, length=8, **CUT).fingerprint
+
+
+def test_another_data_set_must_have_the_same_classes() -> None:
+    class Items(torch.utils.data.Dataset[Any]):
+        def __init__(self, classes: list[str]) -> None:
+            self.classes = classes
+
+        def __len__(self) -> int:
+            return N
+
+        def __getitem__(self, k: int) -> Any:
+            return torch.from_numpy(PIXELS[k]).permute(2, 0, 1), k % 2
+
+    assert len(from_torch(Items(["a", "b"]), test=Items(["a", "b"]), **CUT).open_test()) == N
+    with pytest.raises(
+        DataError, match="test has the classes b, c, and `dataset` a, b: the same label would mean"
+    ):
+        from_torch(Items(["a", "b"]), test=Items(["b", "c"]), **CUT)

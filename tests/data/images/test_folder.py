@@ -342,3 +342,9 @@ def test_cifar10(shared_data) -> None:
     assert data.input_shape == (3, 32, 32)
     assert data.majority == pytest.approx(0.1)
     assert len(data.train) + len(data.validation) == 400
+
+
+def test_an_image_of_too_many_pixels_says_so(root) -> None:
+    Image.new("1", (30_000, 30_000)).save(root / "train/cat/cat00.png")
+    with pytest.raises(DataError, match="it has more pixels than Pillow reads safely"):
+        load("folder", path=str(root), image_size=8)

@@ -1,6 +1,8 @@
 """No text of a figure stands on another, on fronts of real sweeps, at the width of a page and of a phone."""
 
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -65,6 +67,40 @@ def test_no_text_stands_on_another(
             texts = drawn_texts(draw(width), monkeypatch)
             assert len(texts) > 5
             assert overlapping(texts) == []
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW], ids=["page", "phone"])
+@pytest.mark.parametrize("kind", ["class bias", "groups"])
+@pytest.mark.parametrize("name", NAMES)
+def test_long_names_of_classes_and_groups_leave_room_for_the_figure(
+    name: str, kind: str, width: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = read_front(name)
+    record = replace(
+        findings.record,
+        classes=tuple(
+            f"a class with a long name, {'x' * 100} of number {k}"
+            for k in range(len(findings.record.classes))
+        ),
+        attributes={
+            attribute: tuple(f"{'y' * 60} and its end {k}" for k in range(len(groups)))
+            for attribute, groups in findings.record.attributes.items()
+        },
+    )
+    with look(), warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib says so where names leave no room
+        for draw in FIGURES[kind](replace(findings, record=record)):
+            figure = draw(width)
+            texts = drawn_texts(figure, monkeypatch)
+            assert overlapping(texts) == []
+            for text, box in texts:
+                assert box.x1 <= figure.bbox.x1 + 1, text
+            for ax in figure.axes:
+                assert ax.get_position().width > 0.2
+            told = " ".join(text for text, _ in texts)
+            if kind == "groups" and record.attributes:
+                assert "end 0" in told
+                assert "end 1" in told
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW], ids=["page", "phone"])

@@ -313,7 +313,7 @@ def nudge_teacher(run: Run, trial: str) -> None:
 def test_one_weight_that_changed_a_little_is_noticed(run_copy: Run, tmp_path: Path, nudge: Any) -> None:
     """It would answer nearly as before, and teach replicates, under a hash that nobody recorded."""
     nudge(run_copy, run_copy.front().index[0])
-    with pytest.raises(RunError, match=r"not bit by bit .* kdtune search --resume copy"):
+    with pytest.raises(RunError, match=rf"not bit by bit .* kdtune search --resume {run_copy.path}"):
         run_export(ExportRequest(run=run_copy.path, out=tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 

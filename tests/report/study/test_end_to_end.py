@@ -73,7 +73,7 @@ def test_figures_again_from_the_counts(study: Path, tmp_path: Path) -> None:
     report_study(copy, evaluate=False)
     assert (copy / "study" / "trends.csv").read_bytes() == before
     (copy / "trials" / "t0000" / "test.json").unlink()
-    with pytest.raises(RunError, match="--resume tiny"):
+    with pytest.raises(RunError, match=f"--resume {copy}"):
         report_study(copy, evaluate=False)
 
 

@@ -1,6 +1,7 @@
 """Two runs beside each other."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from kdtune.cli import main
+from kdtune.errors import InputError
 from kdtune.pareto import hypervolume
 from kdtune.runs.comparison.two_runs import compare_runs
 from kdtune.runs.paths import RunFiles
@@ -111,7 +113,26 @@ def test_the_command(run_of: Callable[..., Run], capsys: pytest.CaptureFixture[s
     found = json.loads(capsys.readouterr().out)
     assert found["runs"] == ["first", "second"]
     assert found["sides"][0]["beaten"] == ["t0001"]
-    assert main(["compare", "first", "first", "--runs-dir", str(tmp_path)]) == 0
+    run_of("third", [(1, 0.9, 0.3)])
+    assert main(["compare", "first", "third", "--runs-dir", str(tmp_path)]) == 0
     assert "asked for the same" in capsys.readouterr().out
     assert main(["compare", "first", "secnod", "--runs-dir", str(tmp_path)]) == 2
     assert "did you mean 'second'" in capsys.readouterr().err
+
+
+def test_a_run_is_not_compared_with_itself(run_of: Callable[..., Run], tmp_path: Path) -> None:
+    run = run_of("one", [(1, 0.9, 0.3)])
+    (tmp_path / "link").symlink_to(run.path)
+    for other in (run, open_run(tmp_path / "link")):
+        with pytest.raises(InputError, match="is the same run"):
+            compare_runs(run, other)
+
+
+def test_a_copy_of_the_same_name_is_told_apart_by_its_path(
+    run_of: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = run_of("one", [(1, 0.9, 0.3)])
+    shutil.copytree(run.path, tmp_path / "copy" / "one")
+    found = compare_runs(run, open_run(tmp_path / "copy" / "one"))
+    assert found.runs == (str(run.path), str(tmp_path / "copy" / "one"))
+    assert tuple(side.run for side in found.sides) == found.runs

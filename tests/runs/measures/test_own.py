@@ -63,6 +63,28 @@ def test_over_groups_it_is_asked_for_by_attribute_and_leaves_out_the_unknown() -
         Objective.parse("sizes", {})
 
 
+def test_what_a_function_changes_is_its_own() -> None:
+    @kdtune.register_measure("careless", direction="max")
+    def careless(labels: Any, predictions: Any, probabilities: Any, groups: Any) -> float:
+        for array in (labels, predictions, probabilities, groups):
+            array[:] = 0
+        return 1.0
+
+    @kdtune.register_measure("heedless", direction="max")
+    def heedless(attributes: Any) -> float:
+        attributes["race"][:] = 0
+        attributes["sex"].sort()
+        return 1.0
+
+    for name in ("careless@sex", "heedless"):  # nobody has an unknown sex, so all examples are handed over
+        assert value(name) == 1
+    assert ANSWERS.labels.tolist() == [0, 1, 1, 0, 1]
+    assert ANSWERS.predictions.tolist() == [0, 1, 0, 0, 0]
+    assert ANSWERS.probabilities[0].tolist() == [0.9, 0.1]
+    assert ANSWERS.attributes["race"].tolist() == [0, 0, 1, 1, -1]
+    assert ANSWERS.attributes["sex"].tolist() == [0, 1, 0, 1, 0]
+
+
 def test_attributes_are_all_of_them() -> None:
     @kdtune.register_measure("all_of_them", direction="min", range=(0, 9))
     def all_of_them(attributes: Any) -> float:

@@ -120,6 +120,28 @@ def test_charts_bear_any_cursor_and_no_data(chart, cursor) -> None:
         assert chart(Frame(store, View(cursor=cursor), 60, 12, loading=loading, error=error)).lines()
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("finished", "the run has finished"),
+        ("stopped", "the run was stopped"),
+        ("failed", "the run has failed"),
+    ],
+)
+@pytest.mark.parametrize(
+    "chart", [curves, bias, front, hypervolume, gap_curve, timeline, parallel, slice_, front_table, machine]
+)
+def test_an_empty_pane_of_a_run_that_has_ended_promises_nothing(chart, state, said) -> None:
+    store = Store(EMPTY.record)
+    promised = "\n".join(chart(Frame(store, View(), 100, 12)).lines())
+    store.state.state = state
+    shown = "\n".join(chart(Frame(store, View(), 100, 12)).lines())
+    assert said in shown
+    assert said not in promised
+    for promise in (" yet", "starts with", "appears", "will be"):
+        assert promise not in shown
+
+
 @pytest.mark.parametrize("chart", CHARTS)
 def test_charts_bear_cross_hair_zoom_and_log(chart) -> None:
     from tui.state.view import EPOCH, Zoom

@@ -134,7 +134,7 @@ def _name_classes(canvas: Canvas, y: int, names: Sequence[str], plan: _Map) -> N
 def _reports(frame: Frame) -> tuple[list[Report], Canvas | None]:
     model = frame.cursor
     if model is None:
-        return [], frame.nothing("no trial yet", "choose one with j and k")
+        return [], frame.not_yet("no trial", "choose one with j and k")
     reports = list(frame.reports_of(model.id))
     if not reports:
         return [], frame.nothing(

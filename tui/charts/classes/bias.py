@@ -29,7 +29,7 @@ def no_bias(frame: Frame) -> Canvas | None:
     """Return a canvas that says why there is no class bias to draw, None if there may be."""
     model = frame.cursor
     if model is None:
-        return frame.nothing("no trial yet", "class bias appears with the first report")
+        return frame.not_yet("no trial", "class bias appears with the first report")
     if not frame.reports_of(model.id):
         waiting = "reading its reports" if model.epoch else "its first epoch is still running"
         return frame.nothing(f"{plain(model.id)}: no report yet", waiting)

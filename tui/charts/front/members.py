@@ -24,9 +24,10 @@ def front_table(frame: Frame) -> Canvas:
         if store.infeasible:
             told = ", ".join(plain(in_words(constraint)) for constraint in store.record.constraints)
             return frame.nothing(
-                f"no student is feasible: none meets {told}", "a front starts with one that does"
+                f"no student is feasible: none meets {told}",
+                frame.ended or "a front starts with one that does",
             )
-        return frame.nothing("no front yet", "it starts with the first trial that is done and feasible")
+        return frame.not_yet("no front", "it starts with the first trial that is done and feasible")
     canvas = frame.canvas()
     shown, made = front_columns(frame), made_by(frame)
     below: dict[str, str] = {}

@@ -77,7 +77,7 @@ def front(frame: Frame) -> Canvas:
     if not (np.isfinite(cloud.xs) & np.isfinite(cloud.ys))[shown].any():
         if np.isfinite(cloud.xs)[shown].any():
             return frame.no_trials(f"{short(name_y)} is undefined for all trials", "v shows another measure")
-        return frame.no_trials("no point yet", "the first point appears with the first trial's report")
+        return frame.not_yet("no point", "the first point appears with the first trial's report")
     canvas = frame.canvas()
     arrows = {"max": ("→ better", "↑ better"), "min": ("← better", "↓ better")}
     plot = Plot(

@@ -65,7 +65,7 @@ def no_gaps(frame: Frame) -> Canvas | None:
         )
     model = frame.cursor
     if model is None or not model.epoch:
-        return frame.nothing("no report yet", "gaps appear with the first report")
+        return frame.not_yet("no report", "gaps appear with the first report")
     return None
 
 

@@ -72,7 +72,9 @@ def _workers(frame: Frame, canvas: Canvas, y: int) -> None:
     if y >= canvas.height:
         return
     over = store.state.state not in ("preparing", "running")
-    title = "no worker: the run is " + store.state.state if over else f"{len(running)} models in training"
+    title = (
+        f"no worker: {frame.ended or 'the run has ended'}" if over else f"{len(running)} models in training"
+    )
     canvas.text(0, y, fit(title, canvas.width), "heading")
     if over:
         return

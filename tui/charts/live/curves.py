@@ -24,7 +24,7 @@ def curves(frame: Frame) -> Canvas:
     """Draw the view's measure over epochs, and the next objective below it where there is room."""
     store = frame.store
     if not store.reports:
-        return frame.nothing("no report yet", "curves start with the first epoch's report")
+        return frame.not_yet("no report", "curves start with the first epoch's report")
     canvas = frame.canvas()
     measures = store.measures
     first = measures[frame.view.measure % len(measures)]

@@ -17,9 +17,10 @@ def hypervolume(frame: Frame) -> Canvas:
     if not history:
         if store.counts()["done"]:
             return frame.nothing(
-                "no trial that is done meets the constraints", "the hypervolume starts with one"
+                "no trial that is done meets the constraints",
+                frame.ended or "the hypervolume starts with one",
             )
-        return frame.nothing("no hypervolume yet", "it starts with the first trial that is done")
+        return frame.not_yet("no hypervolume", "it starts with the first trial that is done")
     canvas = frame.canvas()
     done = np.array([float(n) for n, _ in history])
     volume = np.array([v for _, v in history])

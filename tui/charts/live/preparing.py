@@ -16,7 +16,7 @@ def preparing(frame: Frame) -> Canvas:
     store, glyphs = frame.store, frame.glyphs
     steps = store.state.preparation(max(frame.now, store.state.updated or 0.0))
     if not steps or frame.error or frame.loading is not None or store.state.state != "preparing":
-        return frame.nothing("no trial yet", store.state.message or "the first one is about to start")
+        return frame.not_yet("no trial", store.state.message or "the first one is about to start")
     canvas = frame.canvas()
     canvas.text(0, 0, "preparing", "heading")
     canvas.right(min(canvas.width, _CLOCK + 9), 0, duration(sum(took for _, took in steps)), "dim")
@@ -38,7 +38,10 @@ def baseline_progress(frame: Frame, canvas: Canvas, y: int) -> None:
     models = store.baselines
     label = min(max(map(width, (model.id for model in models)), default=0), canvas.width // 3)
     size = min(30, canvas.width - label - 24)
-    canvas.text(0, y, fit("the first trial starts after the baselines", canvas.width), "text")
+    said = "the first trial starts after the baselines"
+    if frame.ended:
+        said = f"no trial has started: {frame.ended}"
+    canvas.text(0, y, fit(said, canvas.width), "text")
     for k, model in enumerate(models, 1):
         canvas.text(0, y + k, fit(glyphs.text(plain(model.id)), label), model.kind)
         if size >= 4:

@@ -24,7 +24,7 @@ def timeline(frame: Frame) -> Canvas:
     trials = [t for t in map(store.model, started_order(store, frame.ids)) if t is not None]
     if not trials:
         return frame.no_trials(
-            "no trial has started", "each trial will be a bar here, from its start to its end"
+            "no trial has started", frame.ended or "each trial will be a bar here, from its start to its end"
         )
     canvas = frame.canvas()
     end = max(t.ended or frame.store.state.updated or t.started for t in trials)

@@ -1,5 +1,6 @@
 """Class bias: how the relative accuracy of each class changes from the teacher or NDS to each member."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from kdtune.report.drawing.style import COLOURS, MUTED, PAPER, WIDE, new_figure
+from kdtune.report.drawing.style import COLOURS, MUTED, PAPER, WIDE, in_figure, new_figure
 from kdtune.report.export.results.findings import Findings
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def caption() -> str:
 
 def draw(findings: Findings, width: float) -> Figure:
     """Draw one panel per reference."""
-    names, classes = references(findings), findings.record.classes
+    names = references(findings)
+    classes = [in_figure(name, width) for name in findings.record.classes]
     table = {name: _values(findings, name) for name in names}
     largest = max((np.nanmax(np.abs(v)) for v in table.values() if not np.isnan(v).all()), default=0.0) or 0.1
     if len(classes) > MOST_CELLS:
@@ -48,13 +50,16 @@ def draw(findings: Findings, width: float) -> Figure:
         figure = new_figure(width, len(names) * (0.9 + 0.27 * len(classes)))
         axes = figure.subplots(len(names), 1, squeeze=False).flat
         for ax, name in zip(axes, names, strict=True):
-            _heat(ax, table[name].T, largest, list(classes), [m.id for m in findings.members], _NAMES[name])
+            _heat(
+                ax, table[name].T, largest, classes, [m.id for m in findings.members], fill(_NAMES[name], 24)
+            )
         return figure
     rows = len(names) if stacked else 1
-    figure = new_figure(width, rows * (0.95 + 0.3 * members))
+    slanted = max(map(len, classes)) * 0.05 if _long(classes) else 0.0
+    figure = new_figure(width, rows * (0.95 + 0.3 * members + slanted))
     axes = figure.subplots(rows, 1 if stacked else len(names), squeeze=False, sharey=True).flat
     for ax, name in zip(axes, names, strict=True):
-        _heat(ax, table[name], largest, [m.id for m in findings.members], list(classes), _NAMES[name])
+        _heat(ax, table[name], largest, [m.id for m in findings.members], classes, _NAMES[name])
     return figure
 
 
@@ -63,6 +68,11 @@ def _values(findings: Findings, name: str) -> np.ndarray:
     return np.array(
         [m.splits["test"]["class_bias"].get(name) or unknown for m in findings.members], dtype=float
     )
+
+
+def _long(columns: list[str]) -> bool:
+    """Return whether names below columns need more room than there is side by side."""
+    return max(map(len, columns)) * len(columns) > 70
 
 
 def _heat(
@@ -83,7 +93,7 @@ def _heat(
         size = 7.5 if len(columns) <= 10 else 6
         text = "0.00" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
         ax.text(c, r, text, ha="center", va="center", fontsize=size, color="#fefefe" if dark else "#111111")
-    long = max(len(name) for name in columns) * len(columns) > 70
+    long = _long(columns)
     ax.set_xticks(range(len(columns)), columns, rotation=45 if long else 0, ha="right" if long else "center")
     ax.set_yticks(range(len(rows)), rows)
     ax.tick_params(length=0)
@@ -111,7 +121,7 @@ def _dots(findings: Findings, table: dict[str, np.ndarray], width: float) -> Fig
             order = np.argsort(biases)
             for k in (order[0], order[-1]):
                 ax.annotate(
-                    findings.record.classes[k],
+                    in_figure(findings.record.classes[k], width),
                     (biases[k], row),
                     xytext=(0, 9),
                     textcoords="offset points",

@@ -22,6 +22,7 @@ from kdtune.report.drawing.style import INK, MUTED, PAPER, STUDENT, WIDE, new_fi
 from kdtune.report.export.labels import chance_of, interval_of, short
 from kdtune.report.export.results.findings import Findings
 from kdtune.runs.measures.objectives import Objective
+from kdtune.text import without_middle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,7 +152,7 @@ def _labels(ax: "Axes", findings: Findings, x: Objective, y: Objective) -> None:
         now = (model.value(x.name), model.value(y.name))
         if not np.isnan(now).any():
             colour = mark_of(model.role)[0] if model.role != "student" else INK
-            at.setdefault((*now, colour), []).append(short(model))
+            at.setdefault((*now, colour), []).append(without_middle(short(model), 40))
         then = (model.searched.get(x.name, np.nan), model.searched.get(y.name, np.nan))
         if not np.isnan(then).any():
             avoid.append(then)
@@ -175,7 +176,7 @@ def _single(findings: Findings, width: float) -> Figure:
         then = model.searched.get(objective.name, np.nan)
         ax.plot(then, row, marker=marker, ms=5.5, mfc=PAPER, mec=colour, zorder=4)
         draw_model(ax, model.role, model.value(objective.name), row, x_interval=interval_of(model, objective))
-    name_rows(ax, objective, [short(model) for model in models])
+    name_rows(ax, objective, [without_middle(short(model), 40) for model in models])
     draw_chance(ax, objective, chance_of(findings.advised, objective))
     handles = _key(findings)[:2]
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles) if width >= WIDE else 1)

@@ -1,16 +1,18 @@
 """Rates by group: for every model, each group's rate with its interval, one panel per rate."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kdtune.report.drawing.style import WIDE, new_figure, percent_label, series_mark
+from kdtune.report.drawing.style import WIDE, in_figure, new_figure, percent_label, series_mark
 from kdtune.report.export.labels import short
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
+from kdtune.text import without_middle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +23,9 @@ MOST_CLASSES = 11
 
 MOST_GROUPS = 4
 """With more groups than this, a figure of every model fits on no page."""
+
+
+_LONGEST_MODEL = 40
 
 
 def caption(findings: Findings, attribute: str) -> str:
@@ -51,7 +56,7 @@ def _models(findings: Findings, attribute: str) -> Sequence[ModelFindings]:
 
 def draw(findings: Findings, attribute: str, width: float) -> Figure:
     """Draw one panel per rate, one row per model, one dot per group."""
-    panels = _panels(findings, attribute)
+    panels = _panels(findings, attribute, width)
     columns = min(2 if width >= WIDE else 1, len(panels))
     rows = -(-len(panels) // columns)
     groups = findings.record.attributes[attribute]
@@ -75,31 +80,38 @@ def draw(findings: Findings, attribute: str, width: float) -> Figure:
             marker=series_mark(k)[1],
             color=series_mark(k)[0],
             ms=5.5,
-            label=f"{name} (n = {n:,})",
+            label=f"{in_figure(name, width)} (n = {n:,})",
         )
         for k, (name, n) in enumerate(zip(groups, sizes, strict=True))
     ]
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=min(len(handles), 4 if width >= WIDE else 2)
-    )
+    fitting = int(width / (0.075 * max(len(str(handle.get_label())) for handle in handles) + 0.4))
+    most = 4 if width >= WIDE else 2
+    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), most, max(1, fitting)))
     return figure
 
 
-def _panels(findings: Findings, attribute: str) -> list[tuple[str, str, int | None]]:
+def _panels(findings: Findings, attribute: str, width: float) -> list[tuple[str, str, int | None]]:
     """Return (title, rate, class) of each panel."""
     classes = findings.record.classes
     if len(classes) == 2:
         titles = {"tpr": "TPR", "fpr": "FPR", "selection_rate": "selection rate"}
         return [
             ("accuracy", "accuracy", None),
-            *((f"{t} of {classes[1]!r}", rate, 1) for rate, t in titles.items()),
+            *((f"{t} of {_quoted(classes[1], width)}", rate, 1) for rate, t in titles.items()),
         ]
     shown = list(range(len(classes)))
     if len(shown) > MOST_CLASSES:
         by_class = [m.splits["test"]["attributes"][attribute]["eod"]["by_class"] for m in findings.members]
         gaps = np.nan_to_num(np.array(by_class, dtype=float)).max(axis=0)
         shown = sorted(np.argsort(-gaps)[:MOST_CLASSES].tolist())
-    return [("accuracy", "accuracy", None), *((f"TPR of {classes[c]!r}", "tpr", c) for c in shown)]
+    return [
+        ("accuracy", "accuracy", None),
+        *((f"TPR of {_quoted(classes[c], width)}", "tpr", c) for c in shown),
+    ]
+
+
+def _quoted(name: str, width: float) -> str:
+    return f"'{in_figure(name, width)}'"
 
 
 def _panel(ax: "Axes", findings: Findings, attribute: str, title: str, rate: str, c: int | None) -> None:
@@ -118,12 +130,12 @@ def _panel(ax: "Axes", findings: Findings, attribute: str, title: str, rate: str
             colour, marker = series_mark(g)
             ax.plot([low, high], [y, y], color=colour, linewidth=1.0, alpha=0.75, zorder=2)
             ax.plot(share["value"], y, marker, color=colour, ms=4.6, mec="none", zorder=3)
-    ax.set_yticks(range(len(models)), [short(model) for model in models])
+    ax.set_yticks(range(len(models)), [without_middle(short(model), _LONGEST_MODEL) for model in models])
     ax.set_ylim(-0.6, len(models) - 0.4)
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.set_title(title)
+    ax.set_title(fill(title, 30))
     ax.set_xlim(-0.03, 1.03)
     ax.xaxis.set_major_formatter(percent_label)
 

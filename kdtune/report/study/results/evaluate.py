@@ -183,6 +183,4 @@ def _digest(run: Run, model_id: str) -> str:
     try:
         return sha256_of(path)[:24]
     except OSError as error:
-        raise RunError(
-            f"{path}: not readable ({error.strerror}): continue with kdtune study --resume {run.name}"
-        ) from None
+        raise RunError(f"{path}: not readable ({error.strerror}): continue with {run.resuming}") from None

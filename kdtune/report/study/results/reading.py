@@ -145,9 +145,7 @@ def read_study(run: Run) -> Study:
     """
     spec = study_of(run)
     if left := not_evaluated(run):
-        raise RunError(
-            f"{run.path}: {len(left)} models were not evaluated on test yet: run kdtune study --resume {run.name}"
-        )
+        raise RunError(f"{run.path}: {len(left)} models were not evaluated on test yet: run {run.resuming}")
     state = run.state()
     done = {model_id: _tested(run, model_id) for model_id in trained_models(run)}
     series = []
@@ -170,7 +168,7 @@ def read_study(run: Run) -> Study:
             ]
             series.append(Series(teacher, student, scaled, of[0], of[1], students))
     if not any(s.teachers and s.nds and s.temperatures for s in series):
-        raise RunError(f"{run.path}: no student is done yet: continue with kdtune study --resume {run.name}")
+        raise RunError(f"{run.path}: no student is done yet: continue with {run.resuming}")
     n = len(spec.seed_list) * len(spec.temperatures) * len(spec.scalings) * len(run.record.pairs)
     missing = [
         f"{m.id} ({m.message or m.state})"

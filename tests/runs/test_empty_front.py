@@ -1,0 +1,33 @@
+"""Why no student is on the front, at the end of a sweep and in `kdtune status`."""
+
+from collections.abc import Callable
+
+from kdtune.pareto import Constraint
+from kdtune.runs.measures.objectives import in_words
+from kdtune.runs.paths import RunFiles
+from kdtune.runs.reader import open_run
+from kdtune.runs.summary import summarise
+from kdtune.runs.writer import RunWriter
+
+MakeRun = Callable[..., tuple[RunFiles, RunWriter]]
+
+
+def test_a_sweep_without_a_front_says_why_and_what_to_do(make_run: MakeRun) -> None:
+    bound = Constraint("accuracy", ">=", 0.9999)
+    files, writer = make_run(constraints=(bound,), space={"constraints": {"accuracy": ">= 0.9999"}})
+    assert summarise(open_run(files.root)).conclusion == ""
+    for number, accuracy in enumerate((0.5, 0.75)):
+        writer.model_started(f"t{number:04d}", "student", {}, 2)
+        writer.values(f"t{number:04d}", {"accuracy": accuracy, "eod": 0.1})
+        writer.model_state(f"t{number:04d}", "done")
+    writer.close()
+    assert summarise(open_run(files.root)).conclusion == (
+        "No student is on the front: none of the 2 trials done is feasible: 2 break accuracy >= 0.9999 (the nearest "
+        "has 0.7500): search longer, or with a weaker bound under 'constraints'."
+    )
+
+
+def test_a_bound_is_not_rounded() -> None:
+    """A bound of 0.9999 that reads 1.000 is another one: nothing but a perfect student would meet it."""
+    assert in_words(Constraint("accuracy", ">=", 0.9999)) == "accuracy >= 0.9999"
+    assert in_words(Constraint("eod", "<=", 0.0004)) == "eod <= 0.0004"
