@@ -194,9 +194,17 @@ import os, sys
 import kdtune.bytecode
 kdtune.bytecode.compile_once = list  # all of torch and Ray takes some seconds
 kdtune.bytecode._compiled = bool  # whatever this environment has beside its modules
+from pathlib import Path
+packages = kdtune.bytecode._sources()[0].parents[1]
+if kept := sys.argv[1]:  # the packages have the bytecode that the tests keep; Python's own modules have none
+    there = Path(f"{kdtune.bytecode._folder()}{packages}")
+    there.parent.mkdir(parents=True)
+    there.symlink_to(f"{kept}{packages}")
+    sys.pycache_prefix = kept
+import ray, torch
 from kdtune.sweep.remote.cluster import connected
+sys.pycache_prefix = None
 with connected(None):
-    import ray
     @ray.remote
     def of_worker():
         import xml.dom.minidom as module
@@ -205,7 +213,7 @@ with connected(None):
 variables = [os.environ.get(name) for name in ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")]
 print(sys.pycache_prefix, sys.dont_write_bytecode, *variables)
 """
-    said = python(code, PYTHONPATH="").splitlines()
+    said = python(code, sys.pycache_prefix or "", PYTHONPATH="").splitlines()
     prefix, dont_write, cached, exists = said[0].split()
     assert prefix == str(place(tmp_path))
     assert (dont_write, exists) == ("False", "True")

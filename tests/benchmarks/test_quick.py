@@ -1,5 +1,6 @@
 """The benchmarks' `--quick` form checks the equalities that their comparisons rest on; it measures no time."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_quick() -> None:
+def test_quick(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning", "-m", "benchmarks", "--quick"],
         cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
         check=False,
         capture_output=True,
         text=True,
