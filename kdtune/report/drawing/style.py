@@ -109,8 +109,9 @@ def svg(figure: Figure, name: str) -> str:
 
 def _settle(figure: Figure) -> None:
     """Lay the parts out once, because each file would do it again, and it is half the work of drawing."""
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
         figure.set_layout_engine(None)
 
 
