@@ -78,13 +78,31 @@ def read_examples(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Exa
         source = Path(source).expanduser()
         if not source.exists():
             raise DataError(f"{source}: there is no such file or folder")
-    match input_kind(config["preprocessing"], config["input_shape"]):
+    kind = input_kind(config["preprocessing"], config["input_shape"])
+    _check_options(kind, wanted)
+    match kind:
         case "image":
             return _of_folder(source, config, wanted)
         case "text":
             return _of_texts(source, config, wanted)
         case _:
             return _of_table(source, config, wanted)
+
+
+_READS = {
+    "image": "images: their folders name the classes",
+    "text": "texts",
+    "table": "the columns of a table",
+}
+_OPTIONS = {"label": ("text", "table"), "column": ("text",), "attributes": ("image",)}
+"""Options of `Wanted` -> the kinds of students for which they mean something."""
+
+
+def _check_options(kind: str, wanted: Wanted) -> None:
+    """Refuse an option that means nothing for a student of this kind: nobody may think that it was heeded."""
+    for option, kinds in _OPTIONS.items():
+        if getattr(wanted, option) and kind not in kinds:
+            raise DataError(f"{option}: this student reads {_READS[kind]}: leave it out")
 
 
 def targets_of(config: Mapping[str, Any]) -> Targets:

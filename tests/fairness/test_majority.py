@@ -1,6 +1,8 @@
+import math
+
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from kdtune.fairness import against_majority, changes, count
 
@@ -27,6 +29,31 @@ def test_a_constant_model_is_named_and_never_better(answer: int) -> None:
     assert found.constant
     assert found.difference == pytest.approx(0.0 if answer else -0.4)
     assert not found.beyond_noise()
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "z"),
+    [
+        (0, 0, 0.0),
+        (3, 3, 0.0),
+        (9, 2, -norm.ppf(binomtest(9, 11, alternative="greater").pvalue)),
+        (2, 9, norm.ppf(binomtest(9, 11, alternative="greater").pvalue)),
+        (0, 4, norm.ppf(0.5**4)),
+        (0, 1, 0.0),
+        (4000, 0, 37.0),
+        (0, 4000, -37.0),
+    ],
+)
+def test_standard_errors_of_what_is_better_and_of_what_is_worse(gained: int, lost: int, z: float) -> None:
+    """A model that is as often right as the majority answer is not worse than one that is wrong more often."""
+    rare, frequent = 4100, 4200
+    labels = np.array([0] * rare + [1] * frequent)
+    answers = np.ones(rare + frequent, int)
+    answers[:gained] = 0
+    answers[rare : rare + lost] = 0
+    found = against_majority(count(labels, answers, n_classes=2))
+    assert found.z == pytest.approx(z)
+    assert math.copysign(1, found.z) == (1 if z >= 0 else -1)
 
 
 def test_a_model_that_guesses_is_seldom_called_better() -> None:

@@ -93,6 +93,20 @@ def test_a_folder_is_read_as_the_test_split_was(photos: tuple[kdtune.Student, Pa
         student.evaluate(root / "test")
 
 
+def test_an_option_that_means_nothing_for_a_student_is_refused(
+    tmp_path: Path, photos: tuple[kdtune.Student, Path, Dataset]
+) -> None:
+    student, root, _ = photos
+    with pytest.raises(DataError, match="label: this student reads images: their folders name the classes"):
+        student.evaluate(root / "test", label="place")
+    with pytest.raises(DataError, match="column: this student reads images"):
+        student.evaluate(root / "test", column="text")
+    dataset = from_dataframe(texts(), "mood", sensitive="place", text="post", length=8, vocabulary=200)
+    reader = untrained(tmp_path / "student", dataset, "bert-tiny")
+    with pytest.raises(DataError, match="attributes: this student reads texts: leave it out"):
+        read_examples(texts(), reader.config, Wanted(attributes=["places.csv"]))
+
+
 def test_a_student_of_no_table_is_told_the_columns(tmp_path: Path) -> None:
     frame = texts()
     x, place = frame["post"].tolist(), frame["place"].map({0: "a", 1: "b"})
