@@ -120,7 +120,7 @@ def test_a_tracker_that_fails_does_not_fail_the_sweep(
     ]
     assert said[0] == f"tensorboard: logged 3 reports to {run.path.resolve()}/trackers/tensorboard"
     assert said[1].startswith("mlflow: not everything was logged: ")
-    assert said[1].endswith("what is missing: kdtune log tiny --to mlflow")
+    assert said[1].endswith(f"what is missing: kdtune log {run.path.resolve()} --to mlflow")
     assert len(said) == 2
     assert lines_about(run.files) == said
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{here}/mlflow.db")
