@@ -28,6 +28,9 @@ keep_bytecode()
 compile_once()
 end_without_collecting()
 
+# Two workers compute on the same cores. A thread of torch that waits for others must not keep a core busy meanwhile.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # While modules are imported there is nothing to collect, and the collector would look through all of them each time.
 gc.disable()
 
