@@ -329,9 +329,8 @@ def _single(name: str, rows: Tensor) -> Tensor:
     """
     single = rows.float()
     exact = rows.double()
-    lost = (exact.std(dim=0, correction=0) > 0) & (
-        exact.std(dim=0, correction=0) < _FEWEST_STEPS * exact.abs().amax(dim=0) * 2.0**-24
-    )
+    deviation, step = exact.std(dim=0, correction=0), exact.abs().amax(dim=0) * 2.0**-24
+    lost = (deviation > 0) & (deviation < _FEWEST_STEPS * step)
     if lost.any():
         column = int(lost.nonzero()[0, 0])
         raise DataError(

@@ -116,8 +116,7 @@ def _copies(parts: Mapping[str, ImageFiles]) -> list[str]:
     if sum(len(part.files) for part in parts.values()) > _MOST_FILES:
         return []
     paths = [
-        [part.root / file for file in part.files]
-        for part in map(parts.__getitem__, ("train", "validation", "test"))
+        [parts[name].root / file for file in parts[name].files] for name in ("train", "validation", "test")
     ]
     sizes = {path: path.stat().st_size for files in paths for path in files}
     count = Counter(sizes.values())
