@@ -19,7 +19,7 @@ from kdtune.files import LARGEST_WEIGHTS, read_regular, write_bytes
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
-from kdtune.runs.predictions import read_answers
+from kdtune.runs.predictions import Ints, read_answers
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.baseline_cache import Baseline, from_cache, to_cache
@@ -85,11 +85,10 @@ class RecordedModels:
         state = self._writer.state.model(model.id)
         if state is None or state.state != "done" or self._weights(model) is None:
             return False
-        if state.predictions:
-            try:
-                read_answers(self._files.predictions(model.id), state.predictions, state.epoch)
-            except KdtuneError:
-                return False
+        try:
+            self._predictions(model)
+        except KdtuneError:
+            return False
         last = next(read_backwards(self._files.reports(model.id)), None)
         return last is not None and last.get("epoch") == state.epoch
 
@@ -99,7 +98,7 @@ class RecordedModels:
         for model in models:
             weights = self._weights(model) if model.role == "teacher" else None
             if weights is not None:
-                found[model.job.architecture] = TrainedTeacher(model.job, weights)
+                found[model.job.architecture] = TrainedTeacher(model.job, weights, self._predictions(model))
         return found
 
     def last_counts(self, model: PlannedModel) -> Counts:
@@ -216,6 +215,17 @@ class RecordedModels:
         # Weights first: a model that is recorded as done must have them.
         write_bytes(self._files.weights(model.id), weights)
         self._writer.model_state(model.id, "done", weights=hashlib.sha256(weights).hexdigest())
+
+    def _predictions(self, model: PlannedModel) -> Ints | None:
+        """Return what a model answers on validation; None in a run that did not record it.
+
+        Raises:
+            RunError: it is missing or damaged.
+        """
+        state = self._writer.state.model(model.id)
+        if state is None or not state.predictions:
+            return None
+        return read_answers(self._files.predictions(model.id), state.predictions, state.epoch)
 
     def _weights(self, model: PlannedModel) -> bytes | None:
         """Return a model's weights; None if they are missing, damaged, or differ in any bit from those recorded."""

@@ -60,12 +60,19 @@ class TeacherSignal:
 
 
 def signal_of(
-    model: nn.Module, data: DeviceData, *, precision: str = "float32", threads: int = 1
+    model: nn.Module,
+    data: DeviceData,
+    *,
+    precision: str = "float32",
+    threads: int = 1,
+    validation_predictions: np.ndarray | None = None,
 ) -> TeacherSignal:
     """Return a teacher's signal; its logits are computed when asked for, and those of the latest view are kept.
 
     Args:
         threads: how many batches are computed at once, at most.
+        validation_predictions: the classes that the teacher gives the validation examples, int64 [m]; without them,
+            they are computed.
     """
     teacher = FrozenTeacher(model).to(data.device)
     predict = partial(spread_logits, teacher, device=data.device, precision=precision, threads=threads)
@@ -87,5 +94,6 @@ def signal_of(
             kept_features[view] = gathered(parts, len(data.train))
         return kept_features[view]
 
-    predictions = predict(views=data.validation).argmax(dim=1)
-    return TeacherSignal(logits, predictions.cpu().numpy(), features)
+    if validation_predictions is None:
+        validation_predictions = predict(views=data.validation).argmax(dim=1).cpu().numpy()
+    return TeacherSignal(logits, validation_predictions, features)

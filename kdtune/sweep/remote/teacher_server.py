@@ -29,10 +29,18 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class TrainedTeacher:
-    """A teacher's architecture, protocol and weights (safetensors), or its logits in their place."""
+    """A teacher.
+
+    Attributes:
+        job: its architecture and protocol.
+        weights: safetensors: its weights, or its logits in their place.
+        predictions: the classes that it gave the validation examples after its last epoch, int [m]; None where they
+            were not recorded.
+    """
 
     job: Job
     weights: bytes
+    predictions: np.ndarray | None = None
 
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
@@ -131,7 +139,13 @@ def _signal_of(teacher: TrainedTeacher, data: DeviceData, at_once: int) -> Teach
         return signal_of_logits(teacher.weights)
     model = module_of(teacher.job, input_shape=data.arrays.input_shape, n_classes=data.arrays.n_classes)
     model.load_state_dict(safetensors.torch.load(teacher.weights))
-    return signal_of(model.to(data.device), data, precision=teacher.job.train.precision, threads=at_once)
+    return signal_of(
+        model.to(data.device),
+        data,
+        precision=teacher.job.train.precision,
+        threads=at_once,
+        validation_predictions=teacher.predictions,
+    )
 
 
 class TeacherClient:

@@ -7,11 +7,13 @@ import torch
 
 from kdtune.sweep.remote.allotment import TEACHER_GPU
 from kdtune.sweep.remote.carried_code import UserCode
+from kdtune.sweep.remote.freed_memory import keep_freed_memory
 
 
 def prepare_process(threads: int, user_code: UserCode) -> torch.device:
     """Set up a worker's process and return the device that Ray gave it."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     # float32 means float32: by default a GPU's convolutions round their inputs to ten bits (TF32).
     torch.backends.cudnn.allow_tf32 = False
     user_code.register()
