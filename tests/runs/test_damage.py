@@ -1,4 +1,4 @@
-"""A run that was half copied, cut off, or filled with zeros by a power cut says what it has lost, and shows the rest."""
+"""A run that was half copied, cut off, or zeroed by a power cut says what it has lost, and shows the rest."""
 
 import json
 import shutil
@@ -124,9 +124,11 @@ def test_every_command_that_shows_numbers_says_it(
         asked = [str(finished.path) if part == "r" else part for part in command]
         assert main([*asked, *(["--runs-dir", str(tmp_path)] if command == ["runs"] else [])]) == 0
         said = capsys.readouterr().err
-        assert "damaged: " in said and "3 lines are no records" in said, command
+        assert "damaged: " in said, command
+        assert "3 lines are no records" in said, command
     assert main(["status", str(copy), "--json"]) == 0
     assert "3 lines are no records" in json.loads(capsys.readouterr().out)["status"]["damage"][0]
     assert main(["compare", str(finished.path), str(copy), "--json"]) == 0
     first, second = json.loads(capsys.readouterr().out)["damage"]
-    assert first == [] and len(second) == 2
+    assert first == []
+    assert len(second) == 2
