@@ -9,6 +9,7 @@ from torch import nn
 from kdtune.errors import InputError, UnknownNameError
 from kdtune.models import _mlp
 from kdtune.models._registry import Builder, image_only, models, text_only
+from kdtune.models._try_own import is_own, try_own
 from kdtune.models.families.find import is_of_library, library_model
 from kdtune.models.families.library_model import FAMILIES, LibraryModel, family_of
 
@@ -38,16 +39,25 @@ def build(name: str | LibraryModel, *, input_shape: Sequence[int], n_classes: in
     return builder(shape, n_classes)
 
 
-def check(name: str, *, input_shape: Sequence[int] | None = None, any_size: bool = False) -> None:
+def check(
+    name: str,
+    *,
+    input_shape: Sequence[int] | None = None,
+    any_size: bool = False,
+    n_classes: int | None = None,
+) -> None:
     """Raise what `build` would raise for this name, and this shape if there is one.
 
-    A library's model is tried without memory for its weights, unless its inputs are to be scaled to `any_size`.
+    A library's model is tried without memory for its weights, unless its inputs are to be scaled to `any_size`. A
+    user's model is built and tried on a few made-up examples if `n_classes` is given.
     """
     found = _find(name)
     if input_shape is not None:
         shape = _checked_shape(name, input_shape)
         if isinstance(found, LibraryModel) and not any_size:
             _try(name, shape)
+        elif n_classes is not None and not isinstance(found, LibraryModel) and is_own(found):
+            try_own(name, found, shape, n_classes)
 
 
 def _find(name: str) -> Builder:
