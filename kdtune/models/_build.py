@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from kdtune.errors import InputError, UnknownNameError
+from kdtune.memory import check_memory
 from kdtune.models import _mlp
+from kdtune.models._fitting import unfilled
 from kdtune.models._registry import Builder, image_only, models, text_only
 from kdtune.models.families.find import is_of_library, library_model
 from kdtune.models.families.library_model import FAMILIES, LibraryModel, family_of
@@ -42,12 +44,27 @@ def check(name: str, *, input_shape: Sequence[int] | None = None, any_size: bool
     """Raise what `build` would raise for this name, and this shape if there is one.
 
     A library's model is tried without memory for its weights, unless its inputs are to be scaled to `any_size`.
+
+    Raises:
+        InputError: see `build`; and its weights alone take more memory than there is.
     """
     found = _find(name)
     if input_shape is not None:
         shape = _checked_shape(name, input_shape)
         if isinstance(found, LibraryModel) and not any_size:
             _try(name, shape)
+        elif not isinstance(found, LibraryModel) and str(found.__module__).startswith("kdtune."):
+            n = _n_weights(name, shape)
+            check_memory(
+                4 * n, f"model {name!r}: its {n:,} weights", "choose a smaller model, or smaller data"
+            )
+
+
+@lru_cache(maxsize=256)
+def _n_weights(name: str, shape: tuple[int, ...]) -> int:
+    """Return the number of weights of a model of kdtune's own, which is built without memory for them."""
+    with unfilled():
+        return sum(weight.numel() for weight in _find(name)(shape, 2).parameters())
 
 
 def _find(name: str) -> Builder:

@@ -50,6 +50,8 @@ from kdtune.runs.state import ModelState, RunState
 from kdtune.student.student import CARD, FORM, digest
 from kdtune.user_code import check_named, import_modules
 
+_MOST_REPLICATES = 1000
+
 
 @dataclass(frozen=True)
 class ExportRequest:
@@ -100,6 +102,11 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     def choose(front: Sequence[ModelState]) -> list[str]:
         later = {f"{trial.id}-s{k + 1}" for trial in front for k in range(request.replicates)}
         return pick(choices(run, front), run.objectives, [text for text in request.pick if text not in later])
+
+    if not 0 <= request.replicates <= _MOST_REPLICATES:
+        raise InputError(
+            f"replicates: {request.replicates:,} further seeds, from 0 to {_MOST_REPLICATES:,} are possible"
+        )
 
     held = hold_front(run, choose, required=bool(request.pick))
     picked, notes = list(held.picked), held.notes
