@@ -251,11 +251,12 @@ def replace_folder(folder: Path, *, overwrite: bool = True) -> Iterator[Path]:
         InputError: a file is in the way, or a folder that may not be overwritten.
         DiskError: something can't be written.
     """
-    begin = f".{folder.name}-incomplete-{_short_host()}-"
-    aside = folder.parent / f"{begin}{os.getpid()}-{secrets.token_hex(4)}"
+    aside = _aside(folder)
     try:
+        if not overwrite and os.path.lexists(folder) and not (folder.is_dir() and not os.listdir(folder)):
+            raise _in_the_way(folder)  # before anything is computed for it
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(folder.parent, begin)
+        _remove_abandoned(folder.parent, _begin(folder.name))
         aside.mkdir()
         try:
             yield aside
@@ -268,6 +269,40 @@ def replace_folder(folder: Path, *, overwrite: bool = True) -> Iterator[Path]:
         raise
     except OSError as error:
         raise DiskError.of(error, folder) from error
+
+
+def check_place(path: Path, remedy: str) -> None:
+    """Refuse a path at which no file and no folder can be made, before anything is computed for it.
+
+    What is made to find it out is deleted at once; folders above that are missing stay so.
+
+    Args:
+        remedy: what to do, for the message.
+
+    Raises:
+        InputError: the message names the folder in which nothing can be made, and the system's reason.
+    """
+    whole = path.absolute()
+    missing, above = [whole.name], whole.parent
+    while not os.path.lexists(above) and above != above.parent:
+        missing.append(above.name)
+        above = above.parent
+    try:
+        for name in missing:
+            aside = _aside(above / name)
+            aside.mkdir()
+            aside.rmdir()
+    except (OSError, ValueError) as error:  # a ValueError, where no name of a file has such characters
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path}: can't be written (in {str(above)!r}: {reason}): {remedy}") from None
+
+
+def _begin(name: str) -> str:
+    return f".{name}-incomplete-{_short_host()}-"
+
+
+def _aside(folder: Path) -> Path:
+    return folder.parent / f"{_begin(folder.name)}{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _remove_abandoned(parent: Path, begin: str) -> None:
@@ -286,12 +321,16 @@ def _short_host() -> str:
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
+def _in_the_way(folder: Path) -> InputError:
+    return InputError(f"{folder}: is in the way: move it away, or name another folder")
+
+
 def _move_into_place(new: Path, folder: Path, *, overwrite: bool) -> None:
     try:
         new.rename(folder)  # fails if the folder exists and is not empty
     except OSError:
         if folder.exists() and not (overwrite and folder.is_dir()):
-            raise InputError(f"{folder}: is in the way: move it away, or name another folder") from None
+            raise _in_the_way(folder) from None
         if not folder.exists():
             raise
         old = new.with_name(f"{new.name}-old")

@@ -299,6 +299,7 @@ CASES: dict[str, Case] = {
     "an output that is a file": Case("export r --out x", "is a file", both(run(), write("", "x"))),
     "an export of a study": Case("export r", "is a study, whose models are judged over seeds", run(kind="study")),
     "the list of a study": Case("export r --list", "is a study", run(kind="study")),
+    "more replicates than anybody trains": Case("export r --replicates 9999999999", "from 0 to 1,000", run()),
     "replicates below zero": Case("export r --replicates -1", "-1 is below 0", run()),
 }  # fmt: skip
 

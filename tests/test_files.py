@@ -14,7 +14,16 @@ from pathlib import Path
 import pytest
 
 from kdtune.errors import DiskError, InputError, RunError
-from kdtune.files import open_regular, read_json, read_regular, replace_folder, sync, write_bytes, write_json
+from kdtune.files import (
+    check_place,
+    open_regular,
+    read_json,
+    read_regular,
+    replace_folder,
+    sync,
+    write_bytes,
+    write_json,
+)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +134,27 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(DiskError, match="kept: can't be written"):
         write()
+
+
+def test_a_place_is_tried_before_work_is_done_for_it_and_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for good in ("new", "deep/er/new", "file"):
+        check_place(tmp_path / good, "name another")
+    bad = ["file/new", "file/deep/new", "n" * 300, f"{'n' * 300}/new", "n" * 240, "a\0b"]
+    for path in [*(tmp_path / name for name in bad), Path("/proc/new"), Path("/proc/deep/new")]:
+        with pytest.raises(InputError, match=r"can't be written \(in '.+': .+\): name another$"):
+            check_place(path, "name another")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_in_the_way_is_noticed_before_the_new_one_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "a").write_text("old")
+    with (
+        pytest.raises(InputError, match="kept: is in the way"),
+        replace_folder(tmp_path / "kept", overwrite=False),
+    ):
+        raise AssertionError("the block was begun")
 
 
 _WRITE = """

@@ -1,7 +1,8 @@
 """Builds a module that given weights fit: it compares the shapes of both before it allocates memory."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ def build_fitting(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -
         RuntimeError: the weights do not fit, as `load_state_dict` says it.
     """
     try:
-        with torch.device("meta"), _Unfilled():
+        with unfilled():
             sketch = build()
     except (NotImplementedError, RuntimeError):
         sketch = None
@@ -30,6 +31,13 @@ def build_fitting(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -
     module = build()
     module.load_state_dict(dict(state))
     return module
+
+
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """Make modules whose weights have a shape and no memory, on torch's `meta` device, while the block runs."""
+    with torch.device("meta"), _Unfilled():
+        yield
 
 
 class _Unfilled(TorchFunctionMode):

@@ -41,6 +41,7 @@ class StateReader:
             before = self.tail.offset
             lines = self.tail.lines(max_bytes=_BLOCK)
             self._apply(lines)
+            self.state.damaged = self.tail.skipped
             if self.tail.offset == before:
                 return self.state
 

@@ -1,6 +1,7 @@
 """Reads a run: what was asked for, what is known, and the front. It never writes, so any number may read at once."""
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ import numpy as np
 from kdtune.errors import RunError
 from kdtune.pareto import Constraint
 from kdtune.runs.choosing import possible_values, values_to_choose_by
+from kdtune.runs.damage import damage_of
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import find_run
 from kdtune.runs.jsonl import read_backwards, read_records
@@ -47,6 +49,7 @@ class Status:
         added: how much of it lies beyond what teachers and non-distilled students dominate; NaN without any.
         front: ids of the trials on it.
         seconds_left: estimate from the trials so far; None if there is none.
+        damage: what is missing of the run's files, a line each, so that these numbers are of a part of it.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Status:
     hypervolume: float
     added: float
     seconds_left: float | None
+    damage: tuple[str, ...] = ()
 
     @property
     def tally(self) -> str:
@@ -177,7 +181,9 @@ class Run:
         Args:
             state: that was read earlier; the state now by default.
         """
-        return self._table(self.state() if state is None else state)
+        state = self.state() if state is None else state
+        self._warn_of_damage(state)
+        return self._table(state)
 
     def front(self) -> "Front":
         """Return the trials on the Pareto front, the best on the first objective first.
@@ -187,6 +193,7 @@ class Run:
         from kdtune.runs.front_frame import front_frame
 
         state = self.state()
+        self._warn_of_damage(state)
         trials = self._table(state)
         return front_frame(self, trials.loc[[trial.id for trial in self.front_states(state)]], trials)
 
@@ -227,7 +234,18 @@ class Run:
             hypervolume=front_hypervolume(values[on_front], self.objectives),
             added=self._added(state, values[on_front]),
             seconds_left=None if liveness == "lost" else seconds_left(state, self.record, time.time()),
+            damage=self.damage(state),
         )
+
+    def damage(self, state: RunState | None = None) -> tuple[str, ...]:
+        """Return what is missing of the run's files, a line each: then its numbers are those of a part of it."""
+        state = self.state() if state is None else state
+        shown = [*self.front_states(state), *state.baselines.values()]
+        return damage_of(self.files, state, shown, at_work=driver_seems_alive(self.files))
+
+    def _warn_of_damage(self, state: RunState) -> None:
+        if damage := self.damage(state):
+            warnings.warn("; ".join(damage), stacklevel=3)
 
     def _added(self, state: RunState, values: np.ndarray) -> float:
         baselines = [model for model in state.baselines.values() if model.state == "done"]

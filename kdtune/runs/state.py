@@ -60,6 +60,8 @@ class RunState:
         trials_started: when the current or last driver began with the trials; later by the time in which it slept.
         hypervolume: of the front over time: (number of trials done, hypervolume then).
         steps: what the current driver has prepared, in order: (when it began, what).
+        unknown: number of events that are not understood, or are about a model that no event began.
+        damaged: number of whole lines that are no records; `fold`, which reads records, knows of none.
     """
 
     state: str = "preparing"
@@ -72,6 +74,7 @@ class RunState:
     hypervolume: list[tuple[int, float]] = field(default_factory=list)
     steps: list[tuple[float, str]] = field(default_factory=list)
     unknown: int = 0
+    damaged: int = field(default=0, repr=False)
 
     @property
     def epochs_settled(self) -> int:

@@ -7,6 +7,8 @@ from pydantic import Field, field_validator, model_validator
 
 from kdtune.space.choices import Strict
 
+_MOST_SEEDS = 1000
+
 
 class IndividualSpec(Strict):
     """How individual fairness is measured: what the paper leaves open, each a setting.
@@ -73,6 +75,11 @@ class StudySpec(Strict):
         seeds = value if isinstance(value, list) else [value]
         if any(isinstance(seed, bool) or not isinstance(seed, int) for seed in seeds):
             raise ValueError(f"{value!r} is neither a number of seeds nor a list of seeds")
+        if len(seeds) > _MOST_SEEDS or (isinstance(value, int) and value > _MOST_SEEDS):
+            n = value if isinstance(value, int) else len(seeds)
+            raise ValueError(
+                f"{n:,} seeds, each with all its students, are too many: {_MOST_SEEDS:,} are the most"
+            )
         if not seeds or (isinstance(value, int) and value < 1):
             raise ValueError("no seeds: at least one, and five or more for a test")
         for seed in seeds:

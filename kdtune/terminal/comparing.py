@@ -8,7 +8,7 @@ from rich.table import Table
 from kdtune.output import narrate
 from kdtune.runs.comparison.two_runs import TwoRuns, compare_runs
 from kdtune.runs.reader import Run
-from kdtune.terminal.console import print_json, print_table, stdout_console
+from kdtune.terminal.console import print_damage, print_json, print_table, stdout_console
 from kdtune.text import number, plain, shortened
 
 _LONGEST = 60
@@ -18,6 +18,8 @@ _MOST = 12
 def print_comparison(first: Run, second: Run, *, as_json: bool) -> None:
     """Print what two runs have in common, and what not."""
     found = compare_runs(first, second)
+    for damage in found.damage:
+        print_damage(damage)
     if as_json:
         print_json(found.to_dict())
         return

@@ -61,6 +61,13 @@ def print_summary(run: Run, *, as_json: bool, summary: Summary | None = None) ->
         )
     if summary.conclusion:
         console.print(plain(summary.conclusion))
+    print_damage(status.damage)
+
+
+def print_damage(damage: Sequence[str]) -> None:
+    """Say on standard error what is missing of a run, if anything is."""
+    for line in damage:
+        narrate(f"damaged: {line}", error=True)
 
 
 def _front_table(summary: Summary, *, wide: bool) -> Table:
@@ -233,6 +240,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
                     "trials": status.budget,
                     "front": len(status.front),
                     "hypervolume": status.hypervolume,
+                    "damage": list(status.damage),
                 }
             )
         except RunError as error:
@@ -264,6 +272,8 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
             f"{row['hypervolume']:.4f}",
         )
     print_table(table)
+    for row in rows:
+        print_damage(row.get("damage", ()))
 
 
 def print_spaces(name: str | None, *, schema: bool, as_json: bool) -> None:

@@ -2,6 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from kdtune import models
+from kdtune.errors import InputError
 from kdtune.models import build, parameter_count
 from kdtune.models._mlp import parse
 
@@ -34,3 +36,13 @@ def test_layers_are_those_of_the_name() -> None:
     hidden = (x @ first.weight.T + first.bias).clamp(min=0)
     hidden = (hidden @ second.weight.T + second.bias).clamp(min=0)
     torch.testing.assert_close(model(x), hidden @ last.weight.T + last.bias)
+
+
+def test_a_model_that_does_not_fit_into_memory_is_refused_before_it_is_built() -> None:
+    models.check("mlp-999999", input_shape=(3,))
+    with pytest.raises(
+        InputError, match=r"'mlp-999999-999999': its 1,000,004,999,996 weights take 4,000.0 GB"
+    ):
+        models.check("mlp-999999-999999", input_shape=(3,))
+    with pytest.raises(InputError, match="choose a smaller model, or smaller data"):
+        models.check("bert-tiny", input_shape=(16, 10**12))

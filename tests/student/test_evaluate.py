@@ -214,7 +214,12 @@ def test_what_does_not_fit_is_refused_in_one_line(
 
 @pytest.mark.parametrize(
     ("out", "said"),
-    [("answers.txt", ".csv or .parquet"), ("there.csv", "is there already"), ("no/answers.csv", "no folder")],
+    [
+        ("answers.txt", ".csv or .parquet"),
+        ("there.csv", "is there already"),
+        ("no/answers.csv", "no folder"),
+        ("/proc/answers.csv", "can't be written (in '/proc'"),
+    ],
 )
 def test_where_predictions_can_t_be_written(
     of_table: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str, said: str

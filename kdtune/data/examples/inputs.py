@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kdtune.data.dataset import Augmentation, Normalisation
 from kdtune.data.examples.assemble import Described
-from kdtune.data.images.pixels import Decoding, decode
+from kdtune.data.images.pixels import Decoding, check_room, decode
 from kdtune.data.images.scale import ImageError
 from kdtune.data.preparation import image_preparation
 from kdtune.data.texts.tokenizer import encode_texts
@@ -108,6 +108,8 @@ class EncodedImages:
             DataError: one does not decode, or has another size than the others; the message names it.
         """
         pixels: Tensor | None = None
+        if self.decoding.shape is not None:
+            self._check_room(len(rows), self.decoding.shape)
         for position, row in enumerate(rows.tolist()):
             content = self.files[row]
             try:
@@ -118,6 +120,7 @@ class EncodedImages:
                 raise DataError(f"{self.where[row]}: {error}") from None
             if pixels is None:
                 height, width, channels = found.shape
+                self._check_room(len(rows), (channels, height, width))
                 pixels = torch.empty((len(rows), channels, height, width), dtype=torch.uint8)
             if found.shape[:2] != tuple(pixels.shape[2:]):
                 raise DataError(
@@ -128,6 +131,9 @@ class EncodedImages:
         if pixels is None:
             raise DataError("there is no image in a split")
         return pixels
+
+    def _check_room(self, n: int, shape: tuple[int, int, int]) -> None:
+        check_room(self.where[0], n, shape, "set a smaller `image_size`, or use fewer examples (`n_train`)")
 
     def contents(self, rows: NDArray[np.int64]) -> list[Hashable]:
         """Return the bytes or the paths of some rows' images."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kdtune.data.cache import cached_tensors
-from kdtune.data.images.pixels import Decoding, decode, size_of, without_warnings
+from kdtune.data.images.pixels import Decoding, check_room, decode, size_of, without_warnings
 from kdtune.data.images.remarks import Remarks
 from kdtune.data.images.scale import ImageError, RangeError
 from kdtune.data.mapped import fill_rows, mapped_file
@@ -22,6 +22,8 @@ _VERSION = 2
 
 _LISTED = 10
 """A message names at most this many of the images that can't be used."""
+
+_SMALLER = "set a smaller `image_size`"
 
 Failures = dict[str, ImageError]
 """Image file -> why it can't be used."""
@@ -79,7 +81,14 @@ def decode_images(root: Path, files: Sequence[str], decoding: Decoding) -> Tenso
 
 
 def _decoded(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[Tensor, "_Decoder"]:
+    remedy = (
+        f"{_SMALLER}, or keep the decoded images on disk where the data set has the option: `stream: true`"
+    )
+    cores = min(os.cpu_count() or 1, len(files))
+    if decoding.shape is not None:  # one image alone may be too large
+        check_room(str(root), len(files), decoding.shape, remedy, at_once=cores)
     decoder = _Decoder(root.resolve(), files, decoding)
+    check_room(str(root), len(files), decoder.shape, remedy, at_once=cores)
     pixels = np.empty((len(files), *decoder.shape), dtype=np.uint8)
     with without_warnings():
         fill_rows(pixels, decoder.planes)
@@ -93,6 +102,8 @@ def map_images(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[Pa
     Raises:
         ImagesError, DataError: as `read_images`, or the disk has no room for it.
     """
+    if decoding.shape is not None:
+        check_room(str(root), 0, decoding.shape, _SMALLER, at_once=min(os.cpu_count() or 1, len(files)))
     decoder = _Decoder(root.resolve(), files, decoding)
     key = _key(root, files, decoding)
     with without_warnings():
@@ -101,7 +112,7 @@ def map_images(root: Path, files: Sequence[str], decoding: Decoding) -> tuple[Pa
             (len(files), *decoder.shape),
             decoder.planes,
             check=decoder.check,
-            remedy="set a smaller `image_size`",
+            remedy=_SMALLER,
         )
         return file, _remarks(cached_tensors(f"{key}-remarks", decoder.facts))
 

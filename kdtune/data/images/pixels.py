@@ -1,9 +1,10 @@
 """Turns one image into pixels. Training and the `predict` of an exported student both use this module."""
 
 import io
+import math
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from kdtune.data.images.remarks import Remark
 from kdtune.data.images.scale import ImageError, scale_of
+from kdtune.errors import DataError
+from kdtune.memory import check_memory
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,6 +52,10 @@ _WITH_FRAMES = ("GIF", "PNG", "TIFF", "WEBP")
 _MODES = {1: "L", 3: "RGB"}
 
 
+_WHILE_DECODED = 6
+"""Times the memory of its pixels that an image takes while it is decoded: scaled, cut, and copied out of Pillow."""
+
+
 @dataclass(frozen=True)
 class Decoding:
     """The options by which images become pixels.
@@ -64,6 +71,11 @@ class Decoding:
     channels: int
     value_range: tuple[float, float] | None = None
 
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        """Shape that every image will have, (channels, height, width); None where an image keeps its size."""
+        return None if self.image_size is None else (self.channels, self.image_size, self.image_size)
+
     @classmethod
     def of_student(cls, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Self:
         """Return the options for a student that was trained on images of `shape`, (channels, height, width)."""
@@ -74,6 +86,22 @@ class Decoding:
             channels,
             None if value_range is None else (float(value_range[0]), float(value_range[1])),
         )
+
+
+def check_room(where: str, n: int, shape: Sequence[int], remedy: str, *, at_once: int = 1) -> None:
+    """Refuse to decode images that do not fit into memory.
+
+    Args:
+        where: begins the message.
+        n: number of images that are held.
+        shape: of each, (channels, height, width).
+        at_once: how many are decoded at the same time.
+
+    Raises:
+        DataError: their pixels alone take more memory than there is.
+    """
+    what = f"{where}: {n or at_once:,} images of {shape[2]}x{shape[1]} pixels"
+    check_memory((n + _WHILE_DECODED * at_once) * math.prod(shape), what, remedy, DataError)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.kinds import MOST_CATEGORIES, is_number_column
 from kdtune.data.tables.numbers import canonical
 from kdtune.errors import DataError
+from kdtune.memory import check_memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,6 +167,12 @@ class TablePreprocessing:
         table = _as_table(table, self.form)
         table.require([column.name for column in self.columns], "features")
         widths = [1 if isinstance(column, Number) else column.width for column in self.columns]
+        check_memory(
+            4 * len(table) * sum(widths),
+            f"{table.prefix}{len(table):,} rows of {sum(widths):,} features",
+            "leave out columns with many different values (`drop`)",
+            DataError,
+        )
         features = np.zeros((len(table), sum(widths)), dtype=np.float32)
         start = 0
         for column, width in zip(self.columns, widths, strict=True):

@@ -12,6 +12,7 @@ from torch import Tensor
 from kdtune.data.texts.tokens import PAD, encode_all, encoder_of, text_preparation
 from kdtune.errors import DataError
 from kdtune.files import read_regular
+from kdtune.memory import check_memory
 
 FILE = "tokenizer.json"
 _USUAL_PADDING = ("[PAD]", "<pad>", "<|padding|>", "<|endoftext|>", "</s>")
@@ -60,6 +61,12 @@ def encode_texts(texts: Sequence[str], preparation: Mapping[str, Any]) -> Tensor
         DataError: its package is missing, or the description is damaged.
     """
     length = int(preparation["length"])
+    check_memory(
+        8 * length * len(texts),
+        f"{len(texts):,} texts of {length:,} tokens",
+        "set a smaller `length`",
+        DataError,
+    )
     if preparation.get("tokenizer") is None:
         return encode_all([text.split() for text in texts], encoder_of(preparation), length)
     tokenizer, pad = _tokenizer(preparation["tokenizer"]), int(preparation["pad"])

@@ -30,6 +30,7 @@ from kdtune.data.trifeature.drawing import (
     render,
 )
 from kdtune.errors import DataError, did_you_mean
+from kdtune.memory import check_memory
 
 Feature = Literal["shape", "texture", "color"]
 Values = Annotated[int, Field(ge=1, le=10)] | Sequence[str]
@@ -125,6 +126,10 @@ def load_trifeature(
         if len(features[name]) < 2:
             raise DataError(f"trifeature: {name!r} is the label or sensitive, and needs at least two values")
     noise = _noise_levels(pixel_noise, features[balanced[0]] if balanced else ())
+    n = n_train + n_validation + n_test
+    remedy = "set a smaller `image_size`, `n_train`, `n_validation` or `n_test`"
+    pixels = f"trifeature: the pixels of {n:,} images of {image_size}x{image_size}"
+    check_memory(3 * n * image_size**2, pixels, remedy, DataError)
     recipe = _Recipe(image_size, label, features, balanced, float(correlation), noise, seed)
 
     def split(name: str, n: int) -> Split:

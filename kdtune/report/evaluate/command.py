@@ -10,7 +10,7 @@ from rich.table import Table
 
 from kdtune.errors import InputError
 from kdtune.fairness import GAPS
-from kdtune.files import write_bytes
+from kdtune.files import check_place, write_bytes
 from kdtune.output import narrate, print_data
 from kdtune.student.examples import Examples, Wanted, read_examples
 from kdtune.student.student import Student, load_student
@@ -93,6 +93,7 @@ def _writer(out: Path | None) -> Any:
         raise InputError(f"--out {out}: is there already, and nothing is overwritten: name another file")
     if not out.parent.is_dir():
         raise InputError(f"--out {out}: there is no folder {str(out.parent)!r}")
+    check_place(out, "name another file with --out")
 
     def write(table: "pandas.DataFrame") -> None:
         content = (

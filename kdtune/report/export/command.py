@@ -10,7 +10,7 @@ from kdtune.report.export.front_members import choices, front_states, refuse_stu
 from kdtune.report.export.labels import value_text
 from kdtune.report.export.pick import pick
 from kdtune.runs.reader import Run, open_run
-from kdtune.terminal.console import print_json, print_summary, print_table
+from kdtune.terminal.console import print_damage, print_json, print_summary, print_table
 from kdtune.text import listed, plain
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def export(options: argparse.Namespace) -> int:
     refuse_study(run)
     if options.list:
         return _list(run, options)
+    print_damage(run.damage())
     # These import torch, which takes seconds: a list, and a run that is refused, do without.
     from kdtune.report.export.page.sentences import opening
     from kdtune.report.export.run import ExportRequest, run_export

@@ -1,5 +1,6 @@
 """`kdtune export`: evaluates the front of a run on test, and writes its students and the report."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -9,7 +10,7 @@ from typing import Any
 from kdtune.data.dataset import Dataset
 from kdtune.distill.weights.state import saved_state
 from kdtune.errors import InputError
-from kdtune.files import replace_folder, write_bytes
+from kdtune.files import check_place, replace_folder, write_bytes
 from kdtune.output import narrate
 from kdtune.report.evaluate.cost import Cost, cost_of
 from kdtune.report.evaluate.evaluation import SplitData, described_data, load_data, open_test, validation_of
@@ -48,6 +49,8 @@ from kdtune.runs.reader import Run, open_run
 from kdtune.runs.state import ModelState, RunState
 from kdtune.student.student import CARD, FORM, digest
 from kdtune.user_code import check_named, import_modules
+
+_MOST_REPLICATES = 1000
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,11 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
         later = {f"{trial.id}-s{k + 1}" for trial in front for k in range(request.replicates)}
         return pick(choices(run, front), run.objectives, [text for text in request.pick if text not in later])
 
+    if not 0 <= request.replicates <= _MOST_REPLICATES:
+        raise InputError(
+            f"replicates: {request.replicates:,} further seeds, from 0 to {_MOST_REPLICATES:,} are possible"
+        )
+
     held = hold_front(run, choose, required=bool(request.pick))
     picked, notes = list(held.picked), held.notes
     baselines_read = load_baselines(run, held.members)
@@ -145,18 +153,34 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
 
 
 def checked_out(out: Path) -> Path:
-    """Return the folder to write, if nothing is in its place.
+    """Return the folder to write, if nothing is in its place and it can be made there.
 
     Raises:
-        InputError: something is.
+        InputError: something is, or it can't.
     """
-    if out.exists() and not out.is_dir():
+    if os.path.islink(out):
+        raise InputError(f"{out}: is a link: name the folder that it leads to, or another, with --out")
+    if os.path.lexists(out) and not os.path.isdir(out):
         raise InputError(f"{out}: is a file: name a folder with --out")
-    if out.is_dir() and any(out.iterdir()):
+    if os.path.isdir(out) and _entries(out):
         raise InputError(
             f"{out}: is not empty, and nothing is overwritten: move it away, or name another folder: --out DIR"
         )
+    if out.name in ("", ".."):
+        raise InputError(f"{out}: name the folder that is to be made: --out {out / 'export'}")
+    if os.path.ismount(out):
+        raise InputError(f"{out}: another disk begins there: name a folder inside it: --out {out / 'export'}")
+    check_place(out, "name another folder with --out")
     return out
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: not readable ({error.strerror or error}): name another folder with --out"
+        ) from None
 
 
 def _write(

@@ -6,7 +6,8 @@ from typing import Literal
 
 from rich.table import Table as RichTable
 
-from kdtune.files import write_bytes
+from kdtune.errors import InputError
+from kdtune.files import check_place, write_bytes
 from kdtune.output import narrate
 from kdtune.report.study.figures.all_figures import draw_all
 from kdtune.report.study.page import page, protocol
@@ -73,11 +74,16 @@ def conclude_study(
     check_no_links(run.files)
     check_named(run.record.space.get("imports") or (), imports, str(run.files.record))
     import_modules(imports)
+    out = root / FOLDER
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file, and tables and figures go into a folder there: move it away")
+    check_place(
+        out / "report.html" if out.exists() else out, "a study writes into its run's folder: make it writable"
+    )
     asked: Null = null or study_of(run).null_is
     if evaluate:
         evaluate_study(run, narrate)
     study = read_study(run)
-    out = root / FOLDER
     return study, asked, out, write_study(study, asked, out)
 
 

@@ -68,6 +68,7 @@ class TwoRuns:
         sides: the two runs; empty if they are not compared.
         twins: students with the same configuration; empty if they are not compared.
         hypervolume: of the front of both runs together; NaN if they are not compared.
+        damage: what is missing of each run's files, so that its numbers are those of a part of it.
     """
 
     runs: tuple[str, str]
@@ -77,6 +78,7 @@ class TwoRuns:
     sides: tuple[Side, ...]
     twins: tuple[Twin, ...]
     hypervolume: float
+    damage: tuple[tuple[str, ...], tuple[str, ...]]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; NaN stands for undefined."""
@@ -106,8 +108,9 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
     if not shared:
         reasons.append("they have no objective in common")
     names = _names(first, second)
+    damage = first.damage(), second.damage()
     if reasons:
-        return TwoRuns(names, differences, tuple(reasons), tuple(shared), (), (), math.nan)
+        return TwoRuns(names, differences, tuple(reasons), tuple(shared), (), (), math.nan, damage)
     objectives = [objective_of(first.record, name) for name in shared]
     done = [_done(run) for run in (first, second)]
     twins, only = _twins(*done)
@@ -131,7 +134,7 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
         )
         for k, run in enumerate((first, second))
     )
-    return TwoRuns(names, differences, (), tuple(shared), sides, twins, together)
+    return TwoRuns(names, differences, (), tuple(shared), sides, twins, together, damage)
 
 
 def _names(first: Run, second: Run) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from kdtune import memory
 from kdtune.data import from_arrays, from_dataframe, from_hf, load
 from kdtune.errors import DataError
 from tests.data.examples.made import CUT, NUMBERS, PIXELS, SEX, TEXTS, Y, same, save_tokenizer
@@ -260,3 +261,19 @@ def test_a_test_file_of_texts_is_checked_and_named(
     paths = {"path": str(tmp_path / "a.csv"), "test": str(tmp_path / "b.csv")}
     with pytest.raises(DataError, match=said):
         load("text", **{"text": "post", "label": "y", "length": 8, **paths, **options})
+
+
+def test_what_does_not_fit_into_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    contents = []
+    for pixels in PIXELS:
+        Image.fromarray(pixels).save(content := io.BytesIO(), format="png")
+        contents.append(content.getvalue())
+    frame = pd.DataFrame({"image": contents, "text": TEXTS, "y": Y})
+    with pytest.raises(
+        DataError, match=r"images of 1000000x1000000 pixels take .* GB of memory, .*`image_size`"
+    ):
+        from_dataframe(frame, "y", image="image", image_size=10**6, **CUT)
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    with pytest.raises(DataError, match=r"texts of 8,192 tokens take .* GB of memory, .*`length`"):
+        from_dataframe(frame, "y", text="text", length=8192, **CUT)

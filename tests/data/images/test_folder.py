@@ -5,7 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
+from kdtune import memory
 from kdtune.data import MISSING, load
+from kdtune.data.images import images
 from kdtune.errors import DataError
 
 
@@ -181,6 +183,26 @@ def deep(root, white):
             values = np.full((8, 8), (10 * c + k) * white // 30, dtype=np.uint16)
             Image.fromarray(values).save(root / name / f"{k}.png")
     return root
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_images_that_do_not_fit_into_memory_are_refused_before_one_is_decoded(
+    root, stream, monkeypatch
+) -> None:
+    def decode(*_):
+        raise AssertionError("an image was decoded")
+
+    monkeypatch.setattr(images, "decode", decode)
+    with pytest.raises(
+        DataError, match=r"images of 100000x100000 pixels take [\d,.]+ GB of memory, .*`image_size`"
+    ):
+        load("folder", path=str(root), image_size=100_000, stream=stream)
+
+
+def test_images_that_keep_a_size_that_does_not_fit_are_refused_after_the_first(root, monkeypatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: 5000)
+    with pytest.raises(DataError, match=r"pixels take .* GB of memory, .*`stream: true`"):
+        load("folder", path=str(root))
 
 
 def test_16_bits(tmp_path) -> None:

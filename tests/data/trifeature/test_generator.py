@@ -225,3 +225,11 @@ def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path, monkeypatch
 def test_what_cannot_be_drawn_is_refused(options, message) -> None:
     with pytest.raises(DataError, match=message):
         load("trifeature", **options)
+
+
+@pytest.mark.parametrize("option", [{"image_size": 10**6}, {"n_train": 10**12}, {"n_test": 10**12}])
+def test_images_that_do_not_fit_into_memory_are_refused_before_one_is_drawn(option) -> None:
+    with pytest.raises(
+        DataError, match=r"^trifeature: .* take [\d,.]+ GB of memory, .*: set a smaller `image_size`"
+    ):
+        load("trifeature", **{**SMALL, **option})

@@ -164,6 +164,40 @@ def test_nothing_is_overwritten(small_run: Run, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
 
+def test_a_folder_that_can_t_be_made_is_refused_before_anything_is_evaluated(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(*_: Any) -> Any:
+        raise AssertionError("data were loaded")
+
+    monkeypatch.setattr(exporting, "load_data", load)
+    monkeypatch.setattr(exporting, "hold_front", load)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    ends = {
+        "file": "is a file: name a folder",
+        "file/out": "can't be written",
+        "/proc/out": "can't be written",
+        "n" * 300: "File name too long",
+        "link": "is a link: name the folder",
+        "nowhere": "is a link: name the folder",
+        "empty/..": "is not empty",
+    }
+    for out, said in ends.items():
+        assert main(["export", str(small_run.path), "--out", out]) == 2
+        assert said in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path / "empty")
+    assert main(["export", str(small_run.path), "--out", "."]) == 2
+    assert "--out export" in capsys.readouterr().err
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path).name == "empty")
+    assert main(["export", str(small_run.path), "--out", str(tmp_path / "empty")]) == 2
+    assert f"--out {tmp_path / 'empty' / 'export'}" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == ["empty", "file", "link", "nowhere"]
+
+
 def test_what_fails_half_way_leaves_nothing(
     small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

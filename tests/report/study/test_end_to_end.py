@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import kdtune
-from kdtune.errors import RunError
+from kdtune.errors import InputError, RunError
+from kdtune.report.study import command
 from kdtune.report.study.command import report_study
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
@@ -75,6 +76,19 @@ def test_figures_again_from_the_counts(study: Path, tmp_path: Path) -> None:
     (copy / "trials" / "t0000" / "test.json").unlink()
     with pytest.raises(RunError, match=f"--resume {copy}"):
         report_study(copy, evaluate=False)
+
+
+def test_a_place_for_the_figures_is_looked_for_before_models_are_evaluated(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def evaluate(*_: object) -> None:
+        raise AssertionError("models were evaluated")
+
+    shutil.copytree(study, tmp_path / "tiny", ignore=shutil.ignore_patterns("study"))
+    (tmp_path / "tiny" / "study").write_text("mine")
+    monkeypatch.setattr(command, "evaluate_study", evaluate)
+    with pytest.raises(InputError, match=r"study: is a file, .*: move it away"):
+        report_study(tmp_path / "tiny")
 
 
 def test_gone_on_after_a_kill(study: Path, tmp_path: Path) -> None:

@@ -23,6 +23,10 @@ SPACE: dict[str, Any] = {"dataset": {"name": "trifeature"}, "pairs": ["resnet8->
         (["--set", "study.seeds=[3, 4, 3]"], "study.seeds: 3 is listed 2 times"),
         (["--set", "study.seeds=0"], "study.seeds: no seeds"),
         (["--set", "study.seeds=[-1, 2]"], "study.seeds: -1 is below 0"),
+        (
+            ["--set", "study.seeds=1000000000"],
+            "1,000,000,000 seeds, each with all its students, are too many",
+        ),
         (["--set", "study.seeds=[1.5]"], "study.seeds"),
         (["--set", "study.temperatures=[1, 0]"], "study.temperatures: 0 is not a temperature"),
         (["--set", "study.temperatures=[-3]"], "study.temperatures: -3 is not a temperature"),
