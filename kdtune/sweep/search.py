@@ -38,7 +38,7 @@ from kdtune.sweep.remote.worker_registry import RegistryClient
 from kdtune.sweep.trials.checkpoints import say_room
 
 _NODES_SECONDS = 1.0
-"""How long a cluster is taken to be as it was: Tune wants to know ten times a second, and each time Ray lists it all."""
+"""How long a cluster is taken to be as it was: Tune asks ten times a second, and each time Ray lists all machines."""
 
 _TIMES = re.compile(r" \(\d+ times\)$")
 
