@@ -86,7 +86,7 @@ def workloads(data: Path, folder: Path, *, small: bool = False) -> list[Workload
                 rates,
             ),
             _workload(
-                "Long: R56→R20, CIFAR-10", images, "resnet56->resnet20", (few, 1) if small else (16, 8), (None, None),
+                "Long: R56→R20, CIFAR-10", images, "resnet56->resnet20", (few, 1) if small else (16, 18), (None, None),
                 SGD, rates, by_hand=False,
             ),
             _workload("R56→R20, CIFAR-10", images, "resnet56->resnet20", (few, 1), (4.5, None), SGD, rates),
