@@ -245,6 +245,7 @@ def _follow(
     state, was_at_work = events.state, False
     try:
         with Progress(files, plain=plain) as progress:
+            _import_for_summary()
             while True:
                 ended = driver.poll() is not None
                 events.update()
@@ -258,6 +259,12 @@ def _follow(
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _import_for_summary() -> None:
+    """Import what the summary needs while the driver imports torch on another core: at its end, people wait for it."""
+    import safetensors.numpy  # noqa: F401
+    import scipy.special  # noqa: F401
 
 
 def _conclude(

@@ -11,7 +11,7 @@ _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that a process can still get here; a container's limit counts. Without psutil, any number."""
+    """Return the bytes of memory that a process can still get here, by a container's limit too; without psutil, any."""
     try:
         import psutil
     except ImportError:  # where a student is loaded, little need be installed

@@ -1,10 +1,12 @@
 """Strict JSON, and files replaced in one step."""
 
+import errno
 import os
 import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from kdtune.files import (
     read_json,
     read_regular,
     replace_folder,
+    sync,
     write_bytes,
     write_json,
 )
@@ -176,9 +179,9 @@ def test_the_umask_says_who_may_read(tmp_path: Path, umask: str, file: int, fold
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the names of what the disk was waited for, and `->` for each time that a file took its name."""
+    """Return the names of what the disk was waited for, and `->` for each time that something took its name."""
     done: list[str] = []
-    real_fsync, real_replace = os.fsync, os.replace
+    real_fsync, real_replace, real_rename = os.fsync, os.replace, os.rename
 
     def fsync(descriptor: int) -> None:
         done.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
@@ -188,7 +191,12 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append("->")
         real_replace(source, target)
 
+    def rename(source: Path, target: Path) -> None:
+        done.append("->")
+        real_rename(source, target)
+
     monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "rename", rename)
     monkeypatch.setattr(os, "replace", replace)
     return done
 
@@ -209,9 +217,28 @@ def test_a_folder_is_on_the_disk_with_all_that_is_in_it(tmp_path: Path, synced: 
         (new / "inner" / "a").write_text("x")
         (new / "b").write_text("x")
         assert synced == []
-    assert synced[:2] == ["a", "inner"]
-    assert synced[2] == "b"
-    assert synced[-1] == tmp_path.name
+    before, after = synced[: synced.index("->")], synced[synced.index("->") + 1 :]
+    [aside] = [name for name in before if name.startswith(".kept-incomplete")]
+    assert sorted(before) == sorted(["a", "inner", "b", aside, tmp_path.name])
+    assert after == [tmp_path.name]
+
+
+def test_the_disk_is_asked_for_many_files_at_a_time_and_an_error_of_one_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / f"{k}" for k in range(4)]
+    for file in files:
+        file.write_text("x")
+    together = threading.Barrier(len(files), timeout=30)  # one after the other, they would wait in vain
+
+    def fsync(descriptor: int) -> None:
+        together.wait()
+        if Path(os.readlink(f"/proc/self/fd/{descriptor}")).name == "2":
+            raise OSError(errno.EIO, "a bad sector")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(DiskError, match=r"2: can't be written \(a bad sector\)"):
+        sync(*files)
 
 
 def fifo(path: Path) -> None:

@@ -11,6 +11,7 @@ from kdtune.memory import check_memory
 from kdtune.models import _mlp
 from kdtune.models._fitting import unfilled
 from kdtune.models._registry import Builder, image_only, models, text_only
+from kdtune.models._try_own import is_own, try_own
 from kdtune.models.families.find import is_of_library, library_model
 from kdtune.models.families.library_model import FAMILIES, LibraryModel, family_of
 
@@ -40,20 +41,30 @@ def build(name: str | LibraryModel, *, input_shape: Sequence[int], n_classes: in
     return builder(shape, n_classes)
 
 
-def check(name: str, *, input_shape: Sequence[int] | None = None, any_size: bool = False) -> None:
+def check(
+    name: str,
+    *,
+    input_shape: Sequence[int] | None = None,
+    any_size: bool = False,
+    n_classes: int | None = None,
+) -> None:
     """Raise what `build` would raise for this name, and this shape if there is one.
 
-    A library's model is tried without memory for its weights, unless its inputs are to be scaled to `any_size`.
+    A library's model is tried without memory for its weights, unless its inputs are to be scaled to `any_size`. A
+    user's model is built and tried on a few made-up examples if `n_classes` is given.
 
     Raises:
-        InputError: see `build`; and its weights alone take more memory than there is.
+        InputError: see `build`; its weights alone take more memory than there is; or a user's model gives no logits.
     """
     found = _find(name)
     if input_shape is not None:
         shape = _checked_shape(name, input_shape)
         if isinstance(found, LibraryModel) and not any_size:
             _try(name, shape)
-        elif not isinstance(found, LibraryModel) and str(found.__module__).startswith("kdtune."):
+        elif not isinstance(found, LibraryModel) and is_own(found):
+            if n_classes is not None:
+                try_own(name, found, shape, n_classes)
+        elif not isinstance(found, LibraryModel):
             n = _n_weights(name, shape)
             check_memory(
                 4 * n, f"model {name!r}: its {n:,} weights", "choose a smaller model, or smaller data"

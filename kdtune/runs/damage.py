@@ -7,7 +7,8 @@ says so.
 import os
 from collections.abc import Iterable
 
-from kdtune.errors import UnreadableError
+from kdtune.errors import RunError, UnreadableError
+from kdtune.files import read_json
 from kdtune.runs.jsonl import read_backwards
 from kdtune.runs.paths import RunFiles, is_trial
 from kdtune.runs.state import ModelState, RunState
@@ -27,6 +28,10 @@ def damage_of(
         at_work: whether a driver is writing, so that a folder may come before its event.
     """
     found = []
+    try:
+        read_json(files.record)
+    except RunError as error:
+        found.append(f"{error}: what was asked for is read from the copy in {files.events.name}")
     if state.damaged:
         lines = "1 line is no record" if state.damaged == 1 else f"{state.damaged:,} lines are no records"
         found.append(f"{files.events}: {lines}: what they said is missing here")

@@ -93,6 +93,15 @@ def list_runs(base: Path) -> list[RunFiles]:
     return sorted(found, key=lambda files: (files.record.lstat().st_ctime, files.name))
 
 
+def _lost_its_record(files: RunFiles) -> bool:
+    """Return whether a folder is that of a run that trained models and has no `run.json` now: half copied, say.
+
+    Its record is then read from the events, which hold a copy.
+    """
+    trained = any((files.root / name).is_dir() for name in ("trials", "baselines"))
+    return trained and files.events.is_file() and not driver_seems_alive(files)
+
+
 def find_run(run: str | Path | None, base: str | Path | None = None, *, recorded: bool = True) -> RunFiles:
     """Return the run that a name or a path refers to; the newest one if `run` is None.
 
@@ -118,7 +127,11 @@ def find_run(run: str | Path | None, base: str | Path | None = None, *, recorded
         return readable[-1]
     for candidate in (folder / run, Path(run)):
         found = RunFiles(candidate)
-        if os.path.lexists(found.record) or (not recorded and found.lock.is_file()):
+        if (
+            os.path.lexists(found.record)
+            or (not recorded and found.lock.is_file())
+            or _lost_its_record(found)
+        ):
             return found
     if (folder / run).is_dir() and str(run):
         if never_began(folder / run):

@@ -45,7 +45,10 @@ class RunFiles:
     def argument(self) -> str:
         """What names the run in a command that is typed here: its name where that suffices, its path elsewhere."""
         found = runs_dir() / self.name
-        known = found.absolute() == self.root.absolute() or found.resolve() == self.root.resolve()
+        try:
+            known = found.absolute() == self.root.absolute() or found.resolve() == self.root.resolve()
+        except FileNotFoundError:  # the current folder was deleted meanwhile
+            known = False
         if known and not self.name.startswith("-"):
             return shlex.quote(self.name)
         path = str(self.root)

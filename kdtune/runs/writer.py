@@ -5,13 +5,13 @@ Before that, nothing waits for the disk: what is lost of a model in training is 
 """
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kdtune.errors import DiskError
-from kdtune.files import sync, sync_folder, write_bytes, write_json
+from kdtune.files import sync, sync_folders, write_bytes, write_json
 from kdtune.runs.choosing import training_values
 from kdtune.runs.events import read_state
 from kdtune.runs.jsonl import LineWriter, read_backwards
@@ -20,6 +20,22 @@ from kdtune.runs.paths import RunFiles, is_trial
 from kdtune.runs.predictions import answers_file, digest_of
 from kdtune.runs.records import Report, RunRecord
 from kdtune.runs.state import RunState
+
+
+@dataclass(frozen=True)
+class ModelEnd:
+    """How a model ended, or that it was interrupted.
+
+    Attributes:
+        weights: SHA-256 of its file of weights in the run.
+        failure: whether it was interrupted because its worker failed.
+    """
+
+    id: str
+    state: str
+    message: str = ""
+    weights: str = ""
+    failure: bool = False
 
 
 class RunWriter:
@@ -94,27 +110,33 @@ class RunWriter:
     def model_state(
         self, model_id: str, state: str, message: str = "", *, failure: bool = False, weights: str = ""
     ) -> None:
-        """Record how a model ended, or that it was interrupted.
+        """Record how one model ended, or that it was interrupted; see `ModelEnd`."""
+        self.model_ends([ModelEnd(model_id, state, message, weights, failure)])
 
-        Args:
-            failure: whether it was interrupted because its worker failed.
-            weights: SHA-256 of its file of weights in the run.
-        """
-        event: dict[str, Any] = {"kind": _event_kind(model_id), "id": model_id, "state": state}
-        if message:
-            event["message"] = message
-        if failure:
-            event["failure"] = True
-        if weights:
-            event["weights"] = weights
-        if reports := self._reports.pop(model_id, None):
-            reports.lines.close(durable=state != "done")
-        if state == "done":
-            if answers := self._answers.pop(model_id, ""):
-                event["predictions"] = answers
-            sync_folder(self.files.model(model_id))
+    def model_ends(self, ends: Sequence[ModelEnd]) -> None:
+        """Record how models ended, and wait for the disk once for all of them."""
+        events: list[dict[str, Any]] = []
+        folders = []
+        for end in ends:
+            event: dict[str, Any] = {"kind": _event_kind(end.id), "id": end.id, "state": end.state}
+            if end.message:
+                event["message"] = end.message
+            if end.failure:
+                event["failure"] = True
+            if end.weights:
+                event["weights"] = end.weights
+            if reports := self._reports.pop(end.id, None):
+                reports.lines.close(durable=end.state != "done")
+            if end.state == "done":
+                if answers := self._answers.pop(end.id, ""):
+                    event["predictions"] = answers
+                folders.append(self.files.model(end.id))
+            events.append(event)
+        if folders:
+            sync_folders(*folders)
             sync(self.files.root)
-        self._emit(event, durable=True)
+        for number, event in enumerate(events, start=1):
+            self._emit(event, durable=number == len(events))
 
     def report(self, model_id: str, report: Report, references: References) -> dict[str, float]:
         """Record one epoch's report and return its measures; a report is not written twice.

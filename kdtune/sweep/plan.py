@@ -235,7 +235,12 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
             (space.student, pair.student),
         ]
         for section, name in sections:
-            models.check(name, input_shape=dataset.input_shape, any_size=section.is_pretrained(name))
+            models.check(
+                name,
+                input_shape=dataset.input_shape,
+                any_size=section.is_pretrained(name),
+                n_classes=dataset.n_classes,
+            )
     attributes = dataset.attributes
     objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
     asked: dict[str, str] = {}

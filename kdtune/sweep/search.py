@@ -1,12 +1,14 @@
 """The search itself: baselines first, then trials that Ray Tune runs as Optuna proposes them."""
 
+import math
 import re
 import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -34,6 +36,9 @@ from kdtune.sweep.remote.tasks import TaskTrainer
 from kdtune.sweep.remote.teacher_server import TeacherClient
 from kdtune.sweep.remote.worker_registry import RegistryClient
 from kdtune.sweep.trials.checkpoints import say_room
+
+_NODES_SECONDS = 1.0
+"""How long a cluster is taken to be as it was: Tune asks ten times a second, and each time Ray lists all machines."""
 
 _TIMES = re.compile(r" \(\d+ times\)$")
 
@@ -162,7 +167,7 @@ def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
     )
     searcher = StudySearcher(
         manager,
-        workers=lambda: workers_now(allotment, plan.space.resources),
+        workers=_kept_for(_NODES_SECONDS, partial(workers_now, allotment, plan.space.resources)),
         why_lost=shared.registry.pop_failure,
     )
     scheduler = AskingScheduler(searcher.goes_on)
@@ -195,6 +200,19 @@ def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
         if usr1 is not None:  # Tune replaces it
             signal.signal(signal.SIGUSR1, usr1)
+
+
+def _kept_for(seconds: float, ask: Callable[[], int]) -> Callable[[], int]:
+    """Return a function that asks again only when so many seconds have passed since the last answer."""
+    answer, until = 0, -math.inf
+
+    def kept() -> int:
+        nonlocal answer, until
+        if time.monotonic() >= until:
+            answer, until = ask(), time.monotonic() + seconds
+        return answer
+
+    return kept
 
 
 def _handler(name: str) -> Any:

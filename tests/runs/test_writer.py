@@ -3,17 +3,19 @@
 import json
 import math
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kdtune.files import read_json
+from kdtune.runs.events import read_state
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run
 from kdtune.runs.state import fold
-from kdtune.runs.writer import RunWriter
+from kdtune.runs.writer import ModelEnd, RunWriter
 
 
 def epochs_written(files: RunFiles, model_id: str = "t0000") -> list[int]:
@@ -151,8 +153,34 @@ def test_what_is_done_is_on_the_disk_with_all_that_is_kept_of_it(
     assert synced == []
     writer.model_state("t0000", "done")
     writer.close()
-    kept = ["checkpoint.pt", "config.json", "reports.jsonl", "t0000", "trials", "r"]
-    assert synced == [*kept, "events.jsonl"]
+    kept = ["checkpoint.pt", "config.json", "reports.jsonl", "t0000", "trials"]
+    assert sorted(synced[:-2]) == kept
+    assert synced[-2:] == ["r", "events.jsonl"]
+
+
+def test_models_that_end_together_wait_for_the_disk_once_and_none_is_said_to_be_done_before(
+    make_run: Any, make_report: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, writer = make_run()
+    names = ["t0000", "t0001", "t0002"]
+    for name in names:
+        writer.model_started(name, "student", {}, 1)
+        writer.report(name, make_report(1), References())
+        files.checkpoint(name).write_bytes(b"x")
+    synced: list[str] = []
+
+    def note(descriptor: int) -> None:
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        said = files.events.read_text().count('"done"')
+        synced.append(f"{Path(path).parent.name}/{Path(path).name} {said}")
+
+    monkeypatch.setattr(os, "fsync", note)
+    writer.model_ends([ModelEnd(name, "done") for name in names])
+    writer.close()
+    assert [line for line in synced if "checkpoint.pt" in line or "events" in line][-1] == "r/events.jsonl 3"
+    assert sum("events.jsonl" in line for line in synced) == 1
+    assert {f"{name}/checkpoint.pt 0" for name in names} <= set(synced)
+    assert {model.state for model in read_state(files.events).trials.values()} == {"done"}
 
 
 def test_a_report_that_a_power_cut_took_is_written_again(make_run: Any, make_report: Any) -> None:

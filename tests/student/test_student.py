@@ -222,7 +222,8 @@ def test_a_key_that_was_edited_away_is_named_with_its_file(
     content = json.loads((folder / file).read_text())
     (folder / file).write_text(json.dumps({**content, **change}))
     with pytest.raises(
-        BundleError, match=f"{file}: damaged: {re.escape(key)}.*; copy the whole folder again, or export"
+        BundleError,
+        match=f"{file}: damaged: (preprocessing[.])?{re.escape(key)}.*; copy the whole folder again, or export",
     ):
         kdtune.load_student(folder)
 

@@ -71,6 +71,7 @@ def from_arrays(
     Raises:
         DataError: something does not fit together; the message names it and the remedy.
     """
+    classes = None if classes is None else [str(item).strip() for item in classes]  # as labels are read
     given = {TRAIN: _aligned(name, TRAIN, x, y, groups)}
     x, y, groups = given[TRAIN]
     for part, asked in ((VALIDATION, validation), (TEST, test)):
@@ -118,7 +119,7 @@ def from_arrays(
             seed=seed,
         ),
         parts=parts,
-        classes=None if classes is None else [str(item) for item in classes],
+        classes=classes,
     )
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from kdtune.errors import InputError
+from kdtune.runs.choosing import Chooser
 from kdtune.runs.measures.objectives import Objective, front_hypervolume, front_mask, objective_of
-from kdtune.runs.reader import Run, objective_values
+from kdtune.runs.reader import Run, is_feasible, objective_values
 from kdtune.runs.state import ModelState
 
 _NOT_OF_A_CONFIGURATION = ("job", "model")
@@ -32,7 +33,7 @@ class Side:
 
     Attributes:
         front: ids of its front, on these objectives.
-        beaten: those of them that a student of the other run dominates.
+        beaten: those of them that a member of the other front dominates, in the values that fronts are chosen by.
         hypervolume: of its front, as a share of the objectives' box.
         beyond: how much of it the other front does not dominate.
         only: ids of its students with a configuration that the other run does not have.
@@ -116,11 +117,10 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
     twins, only = _twins(*done)
     fronts = [_front(run, objectives) for run in (first, second)]
     values = [objective_values(front, shared) for front in fronts]
-    both = np.concatenate(values)
-    on = front_mask(both, objectives) if len(both) else np.zeros(0, dtype=bool)
     volumes = [front_hypervolume(rows, objectives) for rows in values]
-    together = front_hypervolume(both[on], objectives)
-    splits = (on[: len(fronts[0])], on[len(fronts[0]) :])
+    together = front_hypervolume(np.concatenate(values), objectives)
+    chosen_by = _chosen_by((first, second), fronts, shared)
+    splits = [_stays(chosen_by[k], chosen_by[1 - k], objectives) for k in range(2)]
     sides = tuple(
         Side(
             run=names[k],
@@ -194,6 +194,29 @@ def _front(run: Run, objectives: Sequence[Objective]) -> list[ModelState]:
         return members
     stays = front_mask(objective_values(members, names), objectives)
     return [member for member, stay in zip(members, stays, strict=True) if stay]
+
+
+def _chosen_by(
+    runs: Sequence[Run], fronts: Sequence[Sequence[ModelState]], names: Sequence[str]
+) -> list[np.ndarray]:
+    """Return the values that the members of each front are chosen by, as if both runs were one, [members, names].
+
+    A front may hold a student that another of the same front dominates on validation alone (`kdtune.runs.choosing`): it
+    would count as dominated by an equal front of the other run.
+    """
+    if any(run.raw for run in runs):
+        return [objective_values(front, names) for front in fronts]
+    chooser = Chooser(names)
+    for run in runs:
+        for trial in _done(run):
+            if is_feasible(trial, run.record.constraints):
+                chooser.add(trial)
+    return [chooser.values(front) for front in fronts]
+
+
+def _stays(own: np.ndarray, other: np.ndarray, objectives: Sequence[Objective]) -> list[bool]:
+    """Return for each member of a front, [members, objectives], whether no member of the other front dominates it."""
+    return [bool(front_mask(np.vstack([row, other]), objectives)[0]) for row in own]
 
 
 def _configuration(trial: ModelState) -> str:

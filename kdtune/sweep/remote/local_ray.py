@@ -70,7 +70,6 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
     end_servers()
     begun = time.monotonic()
     for pause in itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1])):
-        gc.collect()  # frees what is left of a failed start
         nodes: list[Any] = []
         try:
             folder = choose_folder(say)
@@ -99,6 +98,7 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
                 ) from error
             say(f"Ray did not start ({why}): {_load()}; it is tried again in {pause:.0f} s")
             time.sleep(pause)
+            gc.collect()  # frees what is left of a failed start
             say("starting Ray")
         except BaseException:  # an interrupt leaves as much behind
             _end_all(nodes)
@@ -241,7 +241,7 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
                 return found
             if time.monotonic() - begun > _REGISTER_SECONDS:
                 raise TimeoutError(f"its processes did not answer for {_REGISTER_SECONDS:.0f} s")
-            time.sleep(0.1)
+            time.sleep(0.02)
 
     changes: dict[tuple[Any, str], Any] = {
         **{(Node, name): _nothing for name in ("start_monitor", "start_log_monitor", "start_api_server")},

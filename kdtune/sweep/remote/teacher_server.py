@@ -14,6 +14,7 @@ import torch
 
 from kdtune.distill.arrays import Arrays, DeviceData, tensor_of
 from kdtune.distill.config import Job
+from kdtune.distill.epoch import is_channels_last
 from kdtune.distill.execution.device_errors import device_words, is_device_error
 from kdtune.distill.teachers.logits import signal_of_logits
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
@@ -139,8 +140,11 @@ def _signal_of(teacher: TrainedTeacher, data: DeviceData, at_once: int) -> Teach
         return signal_of_logits(teacher.weights)
     model = module_of(teacher.job, input_shape=data.arrays.input_shape, n_classes=data.arrays.n_classes)
     model.load_state_dict(safetensors.torch.load(teacher.weights))
+    model = model.to(data.device)
+    if is_channels_last(teacher.job, data):
+        model = model.to(memory_format=torch.channels_last)
     return signal_of(
-        model.to(data.device),
+        model,
         data,
         precision=teacher.job.train.precision,
         threads=at_once,

@@ -3,6 +3,7 @@
 The journal alone decides which trials exist: a resumed sweep reads from it what is left to do.
 """
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -82,6 +83,11 @@ def _opened(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
 
 
 _journals: WeakKeyDictionary[optuna.Study, Journal] = WeakKeyDictionary()
+
+
+def waiting_once(study: optuna.Study) -> contextlib.AbstractContextManager[None]:
+    """Let a study's journal wait for the disk once, at the end of the block."""
+    return _journals[study].waiting_once()
 
 
 def make_sampler(space: Space, number: int, seen: optuna.Study | None = None) -> BaseSampler:

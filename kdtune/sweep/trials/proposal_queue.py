@@ -104,14 +104,15 @@ class ProposalQueue:
             checkpoint = self._files.checkpoint(trial_id(trial.number)).resolve()
             students[trial.number] = ProposedStudent(trial.number, job, checkpoint)
 
-        # Each trial has its own sampler, so each is drawn before the next is asked for.
-        for number in [n for n in self._unfinished if n < end]:
-            draw(optuna_study.take_up(self._study, self._plan.space, number, self._seen))
-        self._unfinished = [n for n in self._unfinished if n >= end]
         budget = self._plan.space.budget.trials
-        while self._begun < (end if budget is None else min(end, budget)):
-            draw(optuna_study.ask(self._study, self._plan.space, self._begun, self._seen))
-            self._begun += 1
+        with optuna_study.waiting_once(self._study):
+            # Each trial has its own sampler, so each is drawn before the next is asked for.
+            for number in [n for n in self._unfinished if n < end]:
+                draw(optuna_study.take_up(self._study, self._plan.space, number, self._seen))
+            self._unfinished = [n for n in self._unfinished if n >= end]
+            while self._begun < (end if budget is None else min(end, budget)):
+                draw(optuna_study.ask(self._study, self._plan.space, self._begun, self._seen))
+                self._begun += 1
         proposals = []
         for signature, numbers in group((n, s.job) for n, s in students.items()):
             members = tuple(students[number] for number in numbers)

@@ -7,6 +7,7 @@ or of several that are trained as one.
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -20,7 +21,7 @@ from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles, trial_id, trial_number
 from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
-from kdtune.runs.writer import RunWriter
+from kdtune.runs.writer import ModelEnd, RunWriter
 from kdtune.sweep.clock import WorkClock
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.trials import optuna_study
@@ -30,6 +31,16 @@ from kdtune.sweep.trials.curves import ObjectiveCurves
 from kdtune.sweep.trials.halving import EarlyStopper
 from kdtune.sweep.trials.proposal import Proposal, ProposedStudent
 from kdtune.sweep.trials.proposal_queue import ProposalQueue
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a trial ended: `done`, `stopped` or `failed`."""
+
+    number: int
+    state: str
+    message: str = ""
+
 
 _LEAST_AWAY = 5.0
 """Seconds by which the wall clock departs from the work before that is recorded."""
@@ -130,6 +141,7 @@ class TrialManager:
         if (why := str(result.get("why_eager") or "")) and why not in self._why_eager:
             self._why_eager.add(why)
             self._writer.run_state("running", f"steps are executed eagerly: {why}")
+        ends = []
         for news in json.loads(result.get("students") or "[]"):
             number = int(news["number"])
             if self._ended(number):
@@ -137,9 +149,10 @@ class TrialManager:
             for record in news["reports"]:
                 self._report(number, Report.from_dict(record))
             if news["failed"]:
-                self._end(number, "failed", news["failed"])
+                ends.append(_End(number, "failed", news["failed"]))
             elif self._lags(number):
-                self._end(number, "stopped")
+                ends.append(_End(number, "stopped"))
+        self._end(ends)
         ended = [number for number in proposal.numbers if self._ended(number)]
         if proposal.ended is not None and ended:
             write_json(proposal.ended, {"ended": ended})
@@ -160,19 +173,21 @@ class TrialManager:
         if lost is not None:
             self._run_again(proposal, rest, lost)
             return
+        ends = []
         for student in rest:
             model = self._writer.state.trials[trial_id(student.number)]
             if model.epoch >= model.epochs and not (result or {}).get("failed"):
-                self._end(student.number, "done", self._undefined(student.number))
+                ends.append(_End(student.number, "done", self._undefined(student.number)))
             elif failure and proposal.state is not None:
                 # Any of them may be the cause: each is trained by itself, and fails by itself.
                 self._queue.put_last(Proposal((student,)))
             elif failure and not self.should_stop():
-                self._end(student.number, "failed", failure)
+                ends.append(_End(student.number, "failed", failure))
             elif self.should_stop():
                 self._writer.model_state(model.id, "interrupted")
             else:
-                self._end(student.number, "stopped")
+                ends.append(_End(student.number, "stopped"))
+        self._end(ends)
         if proposal.state is not None and all(self._ended(number) for number in proposal.numbers):
             proposal.state.unlink(missing_ok=True)
             proposal.state.with_suffix(".ended.json").unlink(missing_ok=True)
@@ -200,7 +215,7 @@ class TrialManager:
             self._queue.halve(proposal, rest)
         elif spent and proposal.state is None:
             times = f" ({failures + 1} times)" if failures else ""
-            self._end(rest[0].number, "failed", reason + times)
+            self._end([_End(rest[0].number, "failed", reason + times)])
         else:
             for model in models:
                 self._writer.model_state(model.id, "interrupted", f"{reason}; it is run again", failure=True)
@@ -235,18 +250,35 @@ class TrialManager:
         done = [trial for trial in trials if trial.state == "done"]
         return Candidates(self._plan.objectives, self._plan.constraints, done)
 
-    def _end(self, number: int, state: str, message: str = "") -> None:
-        model_id = trial_id(number)
-        # First the run's record, then the study: a driver killed in between finds the record and tells the study.
-        kept = checkpoint_digest(self._files, model_id) if state == "done" else ""
-        self._writer.model_state(model_id, state, message, weights=kept)
-        self._tell(number)
-        if state == "done":
-            self._candidates.add(self._writer.state.trials[model_id])
-            self._record_front()
-        if state == "failed":
+    def _end(self, ends: Sequence[_End]) -> None:
+        """Record how trials ended, and tell the study; workers wait meanwhile, so the disk is waited for twice in all.
+
+        First the run's record, then the study: a driver killed in between finds the record and tells the study.
+        """
+        if not ends:
+            return
+        ids = [trial_id(end.number) for end in ends]
+        self._writer.model_ends(
+            [
+                ModelEnd(
+                    model_id,
+                    end.state,
+                    end.message,
+                    weights=checkpoint_digest(self._files, model_id) if end.state == "done" else "",
+                )
+                for model_id, end in zip(ids, ends, strict=True)
+            ]
+        )
+        with optuna_study.waiting_once(self._study):
+            for end in ends:
+                self._tell(end.number)
+        for model_id, end in zip(ids, ends, strict=True):
+            if end.state == "done":
+                self._candidates.add(self._writer.state.trials[model_id])
+                self._record_front()
+        if any(end.state == "failed" for end in ends):
             self.hopeless = self._hopeless()
-        self._retention.delete_superseded(self._writer.state, [model_id], self._candidates.ids)
+        self._retention.delete_superseded(self._writer.state, ids, self._candidates.ids)
 
     def _hopeless(self) -> str:
         """Return why the sweep is not worth continuing: there are enough trials, and all of them failed."""
@@ -282,7 +314,7 @@ class TrialManager:
                 self._tell(number)
                 self._queue.drop(number)
             elif model is not None and self._lags(number):
-                self._end(number, "stopped")
+                self._end([_End(number, "stopped")])
                 self._queue.drop(number)
         recorded = self._writer.state.hypervolume[-1][0] if self._writer.state.hypervolume else 0
         if recorded < self._candidates.done:

@@ -235,3 +235,9 @@ def test_another_data_set_must_have_the_same_classes() -> None:
         DataError, match="test has the classes b, c, and `dataset` a, b: the same label would mean"
     ):
         from_torch(Items(["a", "b"]), test=Items(["b", "c"]), **CUT)
+
+
+def test_blanks_around_names_of_classes_are_no_part_of_them() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    data = from_arrays(x, np.arange(40) % 2, classes=["no ", " yes"])
+    assert data.classes == ("no", "yes")

@@ -136,3 +136,35 @@ def test_a_copy_of_the_same_name_is_told_apart_by_its_path(
     found = compare_runs(run, open_run(tmp_path / "copy" / "one"))
     assert found.runs == (str(run.path), str(tmp_path / "copy" / "one"))
     assert tuple(side.run for side in found.sides) == found.runs
+
+
+def test_a_copy_dominates_nobody_though_training_examples_keep_a_student_on_the_front(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    """On validation alone, t0000 dominates t0001; what training examples say puts both on the front."""
+    files, writer = make_run("kept", space=SPACE)
+    for number, (own, seen) in enumerate([((0.9, 0.2), (0.8, 0.3)), ((0.89, 0.2), (0.8, 0.2))]):
+        model = f"t{number:04d}"
+        writer.model_started(model, "student", {"seed": number}, 1)
+        told = [dict(zip(("accuracy", "eod"), values, strict=True)) for values in (own, seen)]
+        event = {
+            "t": 1.0,
+            "kind": "report",
+            "id": model,
+            "epoch": 1,
+            "values": told[0],
+            "seen": told[1],
+            "overfit": 0.0,
+        }
+        with open(files.events, "a") as file:
+            file.write(json.dumps(event) + "\n")
+        writer.model_state(model, "done")
+    writer.close()
+    copy = tmp_path / "copy"
+    shutil.copytree(files.root, copy)
+    found = compare_runs(open_run(files.root), open_run(copy))
+    assert [side.front for side in found.sides] == [("t0000", "t0001")] * 2
+    assert [side.beaten for side in found.sides] == [(), ()]
+    assert [side.beyond for side in found.sides] == [0, 0]
+    raw = compare_runs(open_run(files.root, raw=True), open_run(copy, raw=True))
+    assert [side.front for side in raw.sides] == [("t0000",)] * 2

@@ -16,10 +16,14 @@ import torch
 import kdtune
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job, TrainConfig
+from kdtune.distill.evaluation.forward import predict_logits
+from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.training import Training
+from kdtune.distill.weights.state import saved_state
 from kdtune.errors import SweepError
 from kdtune.models import models
 from kdtune.runs.paths import RunFiles
+from kdtune.sweep.remote import teacher_server
 from kdtune.sweep.remote.allotment import Allotment, Node
 from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.teacher_server import TeacherClient, TrainedTeacher, serve_teachers
@@ -142,3 +146,26 @@ def test_on_gpus_the_next_view_is_made_ahead(ray_session: None) -> None:
         assert ray.get(client._handle.views.remote()) == [("cnn8", view) for view in range(3)]
         ahead.logits(2)
         assert len(ray.get(client._handle.views.remote())) == 3, "there is no view after the last epoch's"
+
+
+def test_a_teacher_computes_as_it_did_when_it_was_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the same precision and memory layout: its logits are those of the model that its accuracy was measured of."""
+    data = DeviceData(arrays_of("images"), torch.device("cpu"), view_seed=0, augment=False)
+    train = TrainConfig(epochs=1, precision="bfloat16", channels_last=True)
+    training = Training(Job("resnet8", train, 0, 0), data)
+    report = training.step()
+    served: list[torch.nn.Module] = []
+
+    def keep(model: torch.nn.Module, *given: Any, **options: Any) -> TeacherSignal:
+        served.append(model)
+        return signal_of(model, *given, **options)
+
+    monkeypatch.setattr(teacher_server, "signal_of", keep)
+    teacher = TrainedTeacher(training.job, saved_state(training.model.state_dict()))
+    signal = teacher_server._signal_of(teacher, data, 1)
+    own = predict_logits(training.model.eval(), data.train, data.device, view=0, precision="bfloat16")
+    assert torch.equal(signal.logits(0), own)
+    assert report.predictions is not None
+    assert (signal.validation_predictions == report.predictions).all()
+    then = [value.stride() for value in training.model.parameters()]
+    assert [value.stride() for value in served[0].parameters()] == then

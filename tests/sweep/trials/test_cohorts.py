@@ -1,8 +1,12 @@
 """Trials that are trained as one, with simulated workers: which they are, and how they end."""
 
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from kdtune.distill.execution.device_errors import OUT_OF_MEMORY
 from kdtune.runs.records import Report
@@ -41,6 +45,46 @@ def test_a_block_of_trials_is_a_cohort(begin: Any) -> None:
     assert first.state != second.state
     sweep.train(first)
     assert sweep.told() == ["COMPLETE"] * 4 + ["RUNNING"] * 2
+
+
+def test_workers_wait_no_longer_for_the_end_of_a_larger_cohort(
+    begin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each end is a line of the events and several of the study's journal: the disk is waited for once for all."""
+    names: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: names.append(Path(os.readlink(f"/proc/self/fd/{fd}")).name))
+    waits = []
+    for size in (2, 6):
+        sweep = begin(cohort=size, folder=f"of {size}")
+        names.clear()
+        sweep.train(sweep.manager.next_proposal())
+        assert sweep.told() == ["COMPLETE"] * size
+        waits.append([name for name in names if name.startswith(("events", "study"))])
+    assert waits == [["study.journal", "events.jsonl", "study.journal"]] * 2
+
+
+def test_killed_while_the_study_is_told_of_a_cohort(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All ends are recorded, and the study knows the first: the next driver tells the others."""
+    before = begin(cohort=3)
+    tell = before.manager._tell
+
+    class Killed(BaseException):
+        pass
+
+    def die_at_the_second(number: int) -> None:
+        if number == 1:
+            raise Killed
+        tell(number)
+
+    monkeypatch.setattr(before.manager, "_tell", die_at_the_second)
+    with pytest.raises(Killed):
+        before.train(before.manager.next_proposal())
+    before.writer.close()
+    after = begin(cohort=3)
+    assert after.told() == ["COMPLETE"] * 3
+    assert [after.state(number) for number in range(3)] == ["done"] * 3
+    assert after.writer.state.hypervolume[-1][0] == 3
+    assert after.manager.next_proposal().numbers == (3, 4, 5)
 
 
 def test_only_what_is_alike_is_trained_as_one(begin: Any) -> None:

@@ -16,7 +16,7 @@ from werkzeug.test import Client
 
 from kdtune.pareto import Constraint
 from kdtune.runs.state import ModelState
-from kdtune.sweep.trials.optuna_study import ask, open_study, take_up, tell, unfinished
+from kdtune.sweep.trials.optuna_study import ask, open_study, take_up, tell, unfinished, waiting_once
 
 NAN = math.nan
 SEARCH = {"temperature": {"low": 1, "high": 40, "log": True}, "alpha": {"low": 0, "high": 1}}
@@ -108,6 +108,24 @@ def test_what_a_journal_writes_together_costs_one_wait_for_the_disk(
     bound = Constraint("accuracy", ">=", 0.9)
     tell(study, number, model("done", accuracy=0.8, eod=0.1, **many), plan.objectives, [bound])
     assert len(waits) == 3, "attributes, constraints, state"
+
+
+def test_trials_that_are_asked_for_and_told_in_a_block_cost_one_wait_and_are_known_within_it(
+    plan_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of()
+    study = open_study(tmp_path / "study.journal", plan.objectives)
+    waits: list[int] = []
+    monkeypatch.setattr(os, "fsync", waits.append)
+    with waiting_once(study):
+        for number in range(3):
+            assert ask(study, plan.space, number).number == number
+            tell(study, number, model("done", accuracy=0.8, eod=0.1), plan.objectives, ())
+            assert len(study.get_trials(states=[TrialState.COMPLETE])) == number + 1
+        assert waits == []
+    assert len(waits) == 1
+    others = optuna.load_study(study_name=None, storage=journal_of_others(tmp_path)).trials
+    assert [trial.values for trial in others] == [[0.8, 0.1]] * 3
 
 
 def test_an_undefined_constraint_is_no_result(plan_of: Any, tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""A model of the user's own that gives no logits is refused before anything is trained, with its name."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from kdtune import models
+from kdtune.errors import InputError
+from kdtune.models._registry import models as registered
+
+SHAPE, CLASSES = (6,), 3
+Forward = Callable[[nn.Module, Tensor], Any]
+
+
+@pytest.fixture
+def register() -> Iterator[Callable[[Any], str]]:
+    """Return a function that registers a builder as `own` until the test ends."""
+
+    def under_name(builder: Any) -> str:
+        models.register_model("own")(builder)
+        return "own"
+
+    yield under_name
+    registered._items.pop("own", None)
+
+
+class Answers(nn.Module):
+    """A linear layer, and what a function makes of it."""
+
+    def __init__(self, answer: Forward) -> None:
+        super().__init__()
+        self.linear = nn.Linear(*SHAPE, CLASSES)
+        self.answer = answer
+
+    def forward(self, x: Tensor) -> Any:
+        return self.answer(self, self.linear(x))
+
+
+def leaves(_model: nn.Module, _logits: Tensor) -> Any:
+    sys.exit(3)
+
+
+def raises(_model: nn.Module, _logits: Tensor) -> Any:
+    raise ValueError("not today\nand more")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda _m, y: (y, y), "'own' returns a tuple of 2 in training"),
+        (lambda _m, y: {"logits": y}, "'own' returns a dict of 1 in training"),
+        (
+            lambda _m, y: torch.cat([y, y], 1),
+            "returns float32 [4, 6] in training for 4 examples of shape [6]",
+        ),
+        (lambda _m, y: y.mean(0), "returns float32 [3] in training"),
+        (lambda m, y: y if m.training else y.argmax(1), "returns int64 [4] in evaluation"),
+        (lambda m, y: y if m.training else y[:, :1], "returns float32 [4, 1] in evaluation"),
+        (lambda _m, _y: None, "returns nothing in training"),
+        (leaves, "'own' fails on 4 examples of shape [6]: SystemExit: 3 (test_own.py, line "),
+        (raises, "ValueError: not today (test_own.py, line "),
+    ],
+)
+def test_what_is_no_logits_is_refused(register: Callable[[Any], str], answer: Forward, said: str) -> None:
+    name = register(lambda _shape, _n: Answers(answer))
+    with pytest.raises(InputError, match=re.escape(said)) as refused:
+        models.check(name, input_shape=SHAPE, n_classes=CLASSES)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_builder_that_returns_a_class_is_refused(register: Callable[[Any], str]) -> None:
+    name = register(lambda _shape, _n: Answers)
+    with pytest.raises(InputError, match="its builder returns a type, not"):
+        models.check(name, input_shape=SHAPE, n_classes=CLASSES)
+
+
+@pytest.mark.parametrize("answer", [lambda _m, y: y, lambda _m, y: y.half(), lambda _m, y: y * float("nan")])
+def test_logits_are_accepted_and_leave_the_generator_as_it_was(
+    register: Callable[[Any], str], answer: Forward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build(_shape: Any, _n: int) -> nn.Module:
+        print("built")
+        return Answers(answer)
+
+    name = register(build)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    models.check(name, input_shape=SHAPE, n_classes=CLASSES)
+    assert torch.rand(3).equal(expected)
+    assert capsys.readouterr() == ("", "built\n")
+
+
+def test_kdtune_own_models_are_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kdtune.models._build.try_own", lambda *_: pytest.fail("was tried"))
+    models.check("lenet5", input_shape=(1, 32, 32), n_classes=10)
+    models.check("mlp-4", input_shape=(3,), n_classes=2)
