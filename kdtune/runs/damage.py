@@ -53,11 +53,11 @@ def damage_of(
 
 
 def _without_events(files: RunFiles, state: RunState) -> list[str]:
-    """Return the trials that have a folder with content, and no event."""
+    """Return the trials that have reports and no event; a driver that was killed may leave a folder without any."""
     try:
         with os.scandir(files.root / "trials") as entries:
             names = sorted(entry.name for entry in entries if is_trial(entry.name) and entry.is_dir())
-        return [name for name in names if name not in state.trials and any(files.model(name).iterdir())]
+        return [name for name in names if name not in state.trials and files.reports(name).is_file()]
     except OSError:
         return []
 

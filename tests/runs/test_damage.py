@@ -87,7 +87,9 @@ def test_a_folder_without_event_is_no_damage_while_a_driver_writes(
     finished: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finished.files.model("t0003").mkdir()
-    (finished.files.model("t0003") / "config.json").write_text("{}")
+    finished.files.config("t0003").write_text("{}")
+    assert finished.damage() == (), "a driver was killed before it recorded more"
+    finished.files.reports("t0003").write_text("{}\n")
     assert "says nothing of t0003" in finished.damage()[0]
     monkeypatch.setattr("kdtune.runs.reader.driver_seems_alive", lambda files: True)
     assert finished.damage() == ()
