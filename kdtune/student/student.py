@@ -77,7 +77,7 @@ class Student:
             self.module.to(device)
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise InputError(f"device {str(device)!r}: can't be used here: {reason[0]}") from None
+            raise InputError(f"device {device}: can't be used here: {reason[0]}") from None
         return self
 
     @property
