@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kdtune.errors import InputError, SweepError
+from kdtune.errors import InputError, SweepError, expect, expect_texts
 from kdtune.output import narrate, quieted
 from kdtune.runs.finding import create_run, find_run
 from kdtune.runs.lock import check_idle
@@ -24,6 +24,8 @@ from kdtune.trackers.feed import lines_about
 if TYPE_CHECKING:
     from kdtune.data.dataset import Dataset
     from kdtune.student.student import Student
+
+_A_RUN = "a run, its name or its path"
 
 RunLike = str | Path | Run
 """A run: its name, its path, or itself."""
@@ -76,7 +78,8 @@ def search(
         InputError: something that was asked for can't be used; nothing was trained, and nothing is left behind.
         SweepError: the sweep could not go on; what was recorded is kept.
     """
-    base = None if directory is None else Path(directory)
+    base = _base(directory)
+    _check_address(address)
     if resume is not None:
         given = {
             "space": space, "name": name, "seed": seed, "data": data, "workers": workers, "keep": keep,
@@ -88,6 +91,12 @@ def search(
             files, None, address=address, imports=_modules(imports), trials=trials, minutes=minutes
         )
         return _followed(request, progress)
+    _check_budget(trials, minutes)
+    for key, number in {"seed": seed, "workers": workers, "max_failures": max_failures}.items():
+        if number is not None:
+            expect(key, number, Integral, "a whole number")
+    if gpus_per_trial is not None:
+        expect("gpus_per_trial", gpus_per_trial, Real, "a number")
     changes = {
         "budget.trials": trials,
         "budget.minutes": minutes,
@@ -102,7 +111,7 @@ def search(
     def make(files: RunFiles, asked: Space) -> SweepRequest:
         return SweepRequest(files, asked, address=address, imports=_modules(imports), known_from=known)
 
-    return _begun(space or "default", name, changes, data, base, make, progress)
+    return _begun("default" if space is None else space, name, changes, data, base, make, progress)
 
 
 def study(
@@ -134,7 +143,8 @@ def study(
     from kdtune.report.study.command import conclude_study
     from kdtune.report.study.record import as_record
 
-    base = None if directory is None else Path(directory)
+    base = _base(directory)
+    _check_address(address)
     if resume is not None:
         files = _resumed(
             resume,
@@ -152,7 +162,7 @@ def study(
                 files, asked.as_study(), address=address, imports=_modules(imports), kind="study"
             )
 
-        run = _begun(space or "study", name, changes, data, base, make, progress)
+        run = _begun("study" if space is None else space, name, changes, data, base, make, progress)
     with quieted(not progress):
         found, asked, out, _ = conclude_study(run.path, null=null, imports=_modules(imports))
     return Studied(run, out, as_record(found, asked))
@@ -191,12 +201,18 @@ def export(
     from kdtune.report.export.run import ExportRequest, run_export
     from kdtune.report.export.tables import findings_record
 
-    base = None if directory is None else Path(directory)
+    base = _base(directory)
+    _check_address(address)
+    if run is not None:
+        expect("run", run, (str, Path, Run), _A_RUN)
+    if out is not None:
+        expect("out", out, (str, Path), "the folder to write")
+    expect("replicates", replicates, int, "a whole number")
     request = ExportRequest(
         run=run.path if isinstance(run, Run) else run,
         runs_dir=base,
         out=None if out is None else Path(out),
-        pick=[pick] if isinstance(pick, str) else list(pick),
+        pick=expect_texts("pick", pick, "'knee', a bound, an id or a number, as a text or a list of texts,"),
         replicates=replicates,
         address=address,
         imports=_modules(imports),
@@ -229,6 +245,8 @@ class Exported:
         """Load a student; by default the one that the report speaks of first."""
         from kdtune.student.student import load_student
 
+        if student_id is not None:
+            expect("student_id", student_id, str, f"the id of a student ({', '.join(self.students)})")
         return load_student(self.path / (student_id or self.first))
 
 
@@ -275,6 +293,10 @@ def _resolved(space: SpaceLike, changes: Mapping[str, Any], data: "Dataset | Non
     """Return the space with what replaces its values, and its short name."""
     stem = "search"
     kept = {} if data is None else {"dataset": {"name": "saved", "path": "data"}}
+    if isinstance(space, Mapping) and not space:
+        raise InputError(
+            "space: the mapping is empty: leave space out for the default one, or say what to search"
+        )
     if isinstance(space, str | Path):
         resolved, stem = read_space(str(space), [f"{key}={json.dumps(value)}" for key, value in kept.items()])
     elif isinstance(space, Space):
@@ -302,7 +324,7 @@ def _followed(request: SweepRequest, progress: bool) -> Run:
 
 
 def _modules(imports: str | Sequence[str]) -> Sequence[str]:
-    return [imports] if isinstance(imports, str) else imports
+    return expect_texts("imports", imports, "the name of a module, or a list of names")
 
 
 def _check_budget(trials: int | None, minutes: float | None) -> None:
@@ -335,7 +357,20 @@ def _resumed(run: RunLike, base: Path | None, kind: str, given: Mapping[str, Any
 
 
 def _files(run: RunLike, base: Path | None) -> RunFiles:
+    expect("run", run, (str, Path, Run), _A_RUN)
     return run.files if isinstance(run, Run) else find_run(run, base)
+
+
+def _base(directory: str | Path | None) -> Path | None:
+    if directory is None:
+        return None
+    expect("directory", directory, (str, Path), "the folder that holds runs")
+    return Path(directory)
+
+
+def _check_address(address: str | None) -> None:
+    if address is not None:
+        expect("address", address, str, "the address of a Ray cluster, host:port,")
 
 
 def _discard(folder: Path) -> None:

@@ -2,12 +2,13 @@
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from kdtune.bytecode import keep_bytecode
-from kdtune.errors import KdtuneError, is_disk_error
+from kdtune.errors import InputError, KdtuneError, is_disk_error
 from kdtune.options.names import add_models, add_spaces
 from kdtune.options.runs import add_compare, add_log, add_runs, add_status, add_stop, add_watch
 from kdtune.options.students import add_evaluate, add_export, add_predict
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stack.enter_context(quieted(getattr(options, "quiet", False)))
         keep_bytecode()
         try:
+            _check_folder()
             return int(options.run(options) or 0)
         except KdtuneError as error:
             narrate(f"kdtune: {error}", error=True)
@@ -43,6 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             where = error.filename if error.filename is not None else "a file"
             narrate(f"kdtune: {where}: {error.strerror}", error=True)
             return 1
+
+
+def _check_folder() -> None:
+    """Refuse to start in a folder that was deleted: no relative path leads anywhere, and Ray does not start there.
+
+    Raises:
+        InputError: the current folder is gone.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise InputError(
+            "the current folder was deleted: change to one that exists (cd) and try again"
+        ) from None
 
 
 def parser() -> argparse.ArgumentParser:

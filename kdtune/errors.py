@@ -23,6 +23,38 @@ class InputError(KdtuneError):
     exit_code = 2
 
 
+def expect(name: str, value: object, kinds: type | tuple[type, ...], words: str) -> None:
+    """Refuse an argument of another type.
+
+    Args:
+        name: of the argument.
+        kinds: what it may be; `bool` counts as `int` only where it is named.
+        words: the same for people, with an article.
+
+    Raises:
+        InputError: it names the argument, what is expected, and what was given.
+    """
+    listed = kinds if isinstance(kinds, tuple) else (kinds,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and not {bool, object} & set(listed)):
+        shown = "None" if value is None else f"{repr(value)[:60]} ({type(value).__name__})"
+        raise InputError(f"{name}: {words} is expected, not {shown}")
+
+
+def expect_texts(name: str, value: object, words: str) -> list[str]:
+    """Return a text, or several, as a list.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if isinstance(value, str):
+        return [value]
+    expect(name, value, (list, tuple, set, frozenset), words)
+    assert isinstance(value, Iterable)
+    for item in value:
+        expect(name, item, str, words)
+    return list(value)
+
+
 class SpaceError(InputError):
     """A search space is not valid: the message names the file and the key."""
 

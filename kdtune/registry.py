@@ -6,7 +6,7 @@ from functools import lru_cache
 from importlib.metadata import EntryPoints, entry_points
 from typing import Generic, TypeVar
 
-from kdtune.errors import InputError, UnknownNameError
+from kdtune.errors import InputError, UnknownNameError, expect
 
 T = TypeVar("T")
 
@@ -26,8 +26,10 @@ class Registry(Generic[T]):
         """Return a decorator that registers its argument under `name`.
 
         Raises:
-            InputError: the name is taken by something else.
+            InputError: the name is taken by something else, or is no text.
         """
+
+        expect("name", name, str, f'the name of a {self.kind}, as in @register("name"),')
 
         def file_under_name(item: T) -> T:
             if name in self._items:

@@ -124,7 +124,9 @@ def bundle(name: str) -> Callable[[Path], Path]:
         }  # fmt: skip
         (folder / "model.safetensors").write_bytes(weights)
         (folder / "config.json").write_text(json.dumps(config))
-        (folder / "metrics.json").write_text(json.dumps({"form": 1, "test": {"values": {"accuracy": 0.5}}}))
+        share = {"value": 0.5, "interval": [0.1, 0.9]}
+        tested = {"n": 4, "values": {"accuracy": 0.5}, "accuracy": share, "by_class": [], "attributes": {}}
+        (folder / "metrics.json").write_text(json.dumps({"form": 1, "test": tested}))
         return folder / name
 
     return make

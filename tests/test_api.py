@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import ray
@@ -294,3 +294,65 @@ def test_what_is_no_space_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--import no_such_module"):
         kdtune.search("default", imports="no_such_module", directory=tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+_WRONG: dict[str, tuple[Callable[[], object], str]] = {
+    "a run to open": (
+        lambda: kdtune.open_run(cast(Any, 3)),
+        r"run: the name or the path of a run .*3 \(int\)",
+    ),
+    "a folder of runs": (
+        lambda: kdtune.open_run("r", runs_dir=cast(Any, 3)),
+        "folder of runs: a path is expected",
+    ),
+    "a student": (
+        lambda: kdtune.load_student(cast(Any, None)),
+        "path: the folder of an exported student .*None",
+    ),
+    "a pick": (
+        lambda: kdtune.export("r", pick=cast(Any, 3.5)),
+        r"pick: 'knee', .* is expected, not 3.5 \(float\)",
+    ),
+    "a pick of many": (lambda: kdtune.export("r", pick=cast(Any, [3])), r"pick: .* not 3 \(int\)"),
+    "replicates": (lambda: kdtune.export("r", replicates=cast(Any, "3")), "replicates: a whole number"),
+    "replicates, yes": (lambda: kdtune.export("r", replicates=True), r"replicates: .* not True \(bool\)"),
+    "an export's folder": (lambda: kdtune.export("r", out=cast(Any, 3)), "out: the folder to write"),
+    "a run to export": (lambda: kdtune.export(cast(Any, 3)), "run: a run, its name or its path"),
+    "imports": (lambda: kdtune.export("r", imports=cast(Any, 3)), "imports: the name of a module"),
+    "an address": (lambda: kdtune.export("r", address=cast(Any, 3)), "address: the address of a Ray cluster"),
+    "a directory": (
+        lambda: kdtune.export("r", directory=cast(Any, 3)),
+        "directory: the folder that holds runs",
+    ),
+    "an empty space": (
+        lambda: kdtune.search({}),
+        "space: the mapping is empty: leave space out for the default",
+    ),
+    "a space without a name": (lambda: kdtune.search(""), "no search space ''"),
+    "an empty study": (lambda: kdtune.study({}), "space: the mapping is empty"),
+    "trials": (
+        lambda: kdtune.search(trials=cast(Any, "3")),
+        "trials must be a whole number above 0, not '3'",
+    ),
+    "a seed": (
+        lambda: kdtune.search(seed=cast(Any, "x")),
+        r"seed: a whole number is expected, not 'x' \(str\)",
+    ),
+    "workers": (lambda: kdtune.search(workers=cast(Any, 1.5)), "workers: a whole number"),
+    "GPUs": (lambda: kdtune.search(gpus_per_trial=cast(Any, "1")), "gpus_per_trial: a number"),
+    "a run's name": (lambda: kdtune.search(name=cast(Any, 3)), "name: the name of a run"),
+    "a run to resume": (lambda: kdtune.search(resume=cast(Any, 3)), "run: a run, its name or its path"),
+    "a model's name": (lambda: kdtune.register_model(cast(Any, len)), "name: the name of a model"),
+    "a data set's name": (lambda: kdtune.register_dataset(cast(Any, 3)), "name: the name of a data set"),
+}
+
+
+@pytest.mark.parametrize("what", _WRONG)
+def test_an_argument_of_another_type_is_named_with_what_is_expected(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call, said = _WRONG[what]
+    with pytest.raises(InputError, match=said):
+        call()
+    assert not any((tmp_path / "runs").glob("*"))

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,13 +65,16 @@ def fresh(new_folder: Callable[[], Path]) -> Callable[[str], Path]:
 
 
 def tried(reader: Reader, path: Path) -> None:
-    """Read a file or be refused; any other exception fails the test."""
+    """Read a file, with a warning of what is lost if need be, or be refused; any other exception fails the test."""
     said = "read"
-    try:
-        reader.read(path)
-    except KdtuneError as error:
-        said = str(error)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.filterwarnings("always", category=UserWarning)
+        try:
+            reader.read(path)
+        except KdtuneError as error:
+            said = str(error)
     assert 1 <= len(said.splitlines()) <= 5
+    assert all(len(str(warning.message).splitlines()) == 1 for warning in warned)
 
 
 @st.composite

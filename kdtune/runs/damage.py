@@ -7,7 +7,8 @@ says so.
 import os
 from collections.abc import Iterable
 
-from kdtune.errors import UnreadableError
+from kdtune.errors import RunError, UnreadableError
+from kdtune.files import read_json
 from kdtune.runs.jsonl import read_backwards
 from kdtune.runs.paths import RunFiles, is_trial
 from kdtune.runs.state import ModelState, RunState
@@ -27,6 +28,10 @@ def damage_of(
         at_work: whether a driver is writing, so that a folder may come before its event.
     """
     found = []
+    try:
+        read_json(files.record)
+    except RunError as error:
+        found.append(f"{error}: what was asked for is read from the copy in {files.events.name}")
     if state.damaged:
         lines = "1 line is no record" if state.damaged == 1 else f"{state.damaged:,} lines are no records"
         found.append(f"{files.events}: {lines}: what they said is missing here")
@@ -48,11 +53,11 @@ def damage_of(
 
 
 def _without_events(files: RunFiles, state: RunState) -> list[str]:
-    """Return the trials that have a folder with content, and no event."""
+    """Return the trials that have reports and no event; a driver that was killed may leave a folder without any."""
     try:
         with os.scandir(files.root / "trials") as entries:
             names = sorted(entry.name for entry in entries if is_trial(entry.name) and entry.is_dir())
-        return [name for name in names if name not in state.trials and any(files.model(name).iterdir())]
+        return [name for name in names if name not in state.trials and files.reports(name).is_file()]
     except OSError:
         return []
 

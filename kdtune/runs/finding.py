@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from kdtune.errors import DiskError, RunError, did_you_mean
+from kdtune.errors import DiskError, RunError, did_you_mean, expect
 from kdtune.files import write_bytes
 from kdtune.runs.lock import driver_seems_alive, signer_lives, this_process
 from kdtune.runs.paths import RunFiles, runs_dir
@@ -50,6 +50,7 @@ def check_name(base: Path, name: str) -> None:
     Raises:
         RunError: the name is taken, or is not made of letters, digits, '.', '_' and '-'.
     """
+    expect("name", name, str, "the name of a run")
     if not _NAME.fullmatch(name):
         raise RunError(
             f"{name!r} can't name a run: use up to 100 letters, digits, '.', '_' and '-', a letter or digit first"
@@ -92,15 +93,27 @@ def list_runs(base: Path) -> list[RunFiles]:
     return sorted(found, key=lambda files: (files.record.lstat().st_ctime, files.name))
 
 
-def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool = True) -> RunFiles:
+def _lost_its_record(files: RunFiles) -> bool:
+    """Return whether a folder is that of a run that trained models and has no `run.json` now: half copied, say.
+
+    Its record is then read from the events, which hold a copy.
+    """
+    trained = any((files.root / name).is_dir() for name in ("trials", "baselines"))
+    return trained and files.events.is_file() and not driver_seems_alive(files)
+
+
+def find_run(run: str | Path | None, base: str | Path | None = None, *, recorded: bool = True) -> RunFiles:
     """Return the run that a name or a path refers to; the newest one if `run` is None.
 
     Args:
         recorded: whether the run must have its `run.json`: until its data are loaded, a run has only a lock file.
 
     Raises:
+        InputError: `run` is neither a name nor a path.
         RunError: there is no such run; the message says which folder was searched, and which runs are there.
     """
+    if run is not None:
+        expect("run", run, (str, Path), "the name or the path of a run")
     folder = runs_dir(base)
     known = list_runs(folder) if folder.is_dir() else []
     if run is None:
@@ -114,7 +127,11 @@ def find_run(run: str | Path | None, base: Path | None = None, *, recorded: bool
         return readable[-1]
     for candidate in (folder / run, Path(run)):
         found = RunFiles(candidate)
-        if os.path.lexists(found.record) or (not recorded and found.lock.is_file()):
+        if (
+            os.path.lexists(found.record)
+            or (not recorded and found.lock.is_file())
+            or _lost_its_record(found)
+        ):
             return found
     if (folder / run).is_dir() and str(run):
         if never_began(folder / run):

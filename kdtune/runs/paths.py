@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdtune.errors import RunError
+from kdtune.errors import RunError, expect
 
 SCHEMA = 1
 """Version of the run directory's format; a reader refuses a newer one."""
@@ -19,9 +19,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,80}")
 """Architectures that are part of an id as they are."""
 
 
-def runs_dir(given: Path | None = None) -> Path:
-    """Return the folder that holds runs: the one given, `KDTUNE_RUNS`, or `./runs`."""
-    return given or Path(os.environ.get("KDTUNE_RUNS") or "runs")
+def runs_dir(given: str | Path | None = None) -> Path:
+    """Return the folder that holds runs: the one given, `KDTUNE_RUNS`, or `./runs`.
+
+    Raises:
+        InputError: it is no path.
+    """
+    if given is not None:
+        expect("the folder of runs", given, (str, Path), "a path")
+    return Path(given) if given else Path(os.environ.get("KDTUNE_RUNS") or "runs")
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,10 @@ class RunFiles:
     def argument(self) -> str:
         """What names the run in a command that is typed here: its name where that suffices, its path elsewhere."""
         found = runs_dir() / self.name
-        known = found.absolute() == self.root.absolute() or found.resolve() == self.root.resolve()
+        try:
+            known = found.absolute() == self.root.absolute() or found.resolve() == self.root.resolve()
+        except FileNotFoundError:  # the current folder was deleted meanwhile
+            known = False
         if known and not self.name.startswith("-"):
             return shlex.quote(self.name)
         path = str(self.root)
@@ -111,6 +120,7 @@ class RunFiles:
 
     def model(self, model_id: str) -> Path:
         """Return the folder of a trial (`t0001`) or of a baseline (`teacher-resnet20`, `nds-lenet5`)."""
+        expect("the name of a trial or baseline", model_id, str, "a text such as 't0001'")
         if not _ID.fullmatch(model_id):
             raise RunError(f"{self.root}: {model_id!r} is not the name of a trial or baseline")
         return self.root / ("trials" if is_trial(model_id) else "baselines") / model_id

@@ -360,13 +360,14 @@ def _carriers(state: RunState, record: RunRecord) -> float:
     return sum(1 / size if trial.config.get("student") in fused else 1 for trial in running)
 
 
-def open_run(run: str | Path | None = None, *, runs_dir: Path | None = None, raw: bool = False) -> Run:
+def open_run(run: str | Path | None = None, *, runs_dir: str | Path | None = None, raw: bool = False) -> Run:
     """Open a run by name or path; the newest one where none is named.
 
     Args:
         raw: with the front of the values on validation alone.
 
     Raises:
+        InputError: `run` is neither a name nor a path.
         RunError: there is no such run, its record is damaged, or a newer kdtune wrote it.
     """
     opened = Run(find_run(run, runs_dir), raw=raw)

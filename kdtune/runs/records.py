@@ -14,7 +14,7 @@ from kdtune.files import read_json
 from kdtune.pareto import Constraint
 from kdtune.runs.jsonl import read_records
 from kdtune.runs.measures.measure import OwnMeasure
-from kdtune.runs.paths import SCHEMA
+from kdtune.runs.paths import SCHEMA, RunFiles
 from kdtune.runs.predictions import pack, unpack
 from kdtune.text import plain
 
@@ -217,6 +217,7 @@ class RunRecord:
         try:
             _check_kinds(record)
             values = dict(record)
+            values["name"] = RunFiles(path.parent).name  # a run is called as its folder is now, everywhere
             # Names come from data, and every screen, table and page shows them.
             values["classes"] = tuple(map(plain, record["classes"]))
             values["attributes"] = {str(k): tuple(map(plain, v)) for k, v in record["attributes"].items()}

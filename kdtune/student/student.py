@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from kdtune.data.images.views import Views
 from kdtune.distill.evaluation.forward import evaluation_batch, predict_logits
 from kdtune.distill.weights.module import assembled
-from kdtune.errors import InputError, RunError, UnknownNameError
+from kdtune.errors import InputError, RunError, UnknownNameError, expect
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular
 from kdtune.models import build_fitting
 from kdtune.models.families.library_model import LibraryModel
 from kdtune.runs.shown import html_of
 from kdtune.student.examples import Examples, Wanted, labelled, read_examples
+from kdtune.student.form import config_fault, metrics_fault
 from kdtune.student.raw_input import inputs_of
 
 FORM = 1
@@ -66,8 +67,17 @@ class Student:
         return tuple(self.config["classes"])
 
     def to(self, device: torch.device | str) -> "Student":
-        """Move the module and return self."""
-        self.module.to(device)
+        """Move the module and return self.
+
+        Raises:
+            InputError: there is no such device here.
+        """
+        expect("device", device, (str, torch.device), "a device such as 'cpu' or 'cuda'")
+        try:
+            self.module.to(device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise InputError(f"device {device}: can't be used here: {reason[0]}") from None
         return self
 
     @property
@@ -206,8 +216,11 @@ def load_student(path: str | Path, *, device: torch.device | str = "cpu") -> Stu
         BundleError: the folder is not an exported student, is damaged, was written by a newer kdtune, or has an
             architecture of your own that is not registered in this program.
     """
+    expect("path", path, (str, Path), "the folder of an exported student")
     folder = Path(path)
     config = read_config(folder)
+    metrics = read_json(folder / METRICS)
+    _refuse(folder / METRICS, metrics_fault(metrics))
     state = _weights(folder, config)
     try:
         module = build_fitting(partial(_module, config), state)
@@ -224,7 +237,7 @@ def load_student(path: str | Path, *, device: torch.device | str = "cpu") -> Stu
             f"{folder}: {WEIGHTS} does not fit {CONFIG} (architecture {config['architecture']!r}): "
             f"{_first_problem(error)}; export the student again"
         ) from None
-    return Student(module, config, read_json(folder / METRICS)).to(device)
+    return Student(module, config, metrics).to(device)
 
 
 def _module(config: Mapping[str, Any]) -> nn.Module:
@@ -270,7 +283,13 @@ def read_config(folder: Path) -> dict[str, Any]:
     wrong = [key for key, kind in kinds.items() if not isinstance(config.get(key), kind)]
     if wrong:
         raise BundleError(f"{folder / CONFIG}: damaged (lacks {', '.join(wrong)})")
+    _refuse(folder / CONFIG, config_fault(config))
     return config
+
+
+def _refuse(path: Path, fault: str | None) -> None:
+    if fault is not None:
+        raise BundleError(f"{path}: damaged: {fault}; copy the whole folder again, or export again")
 
 
 def _read_tokenizer(folder: Path, config: dict[str, Any]) -> None:

@@ -87,7 +87,9 @@ def test_a_folder_without_event_is_no_damage_while_a_driver_writes(
     finished: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finished.files.model("t0003").mkdir()
-    (finished.files.model("t0003") / "config.json").write_text("{}")
+    finished.files.config("t0003").write_text("{}")
+    assert finished.damage() == (), "a driver was killed before it recorded more"
+    finished.files.reports("t0003").write_text("{}\n")
     assert "says nothing of t0003" in finished.damage()[0]
     monkeypatch.setattr("kdtune.runs.reader.driver_seems_alive", lambda files: True)
     assert finished.damage() == ()
@@ -132,3 +134,24 @@ def test_every_command_that_shows_numbers_says_it(
     first, second = json.loads(capsys.readouterr().out)["damage"]
     assert first == []
     assert len(second) == 2
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, zeros])
+def test_a_record_that_is_lost_is_read_from_the_events_and_said(
+    finished: Run, damage: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(finished.files.record)
+    assert main(["status", str(finished.path)]) == 0
+    said = capsys.readouterr()
+    assert "trials" in said.out
+    assert f"damaged: {finished.files.record}: " in said.err
+    assert "is read from the copy in events.jsonl" in said.err
+
+
+def test_without_record_and_events_it_is_said_what_is_missing(
+    finished: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished.files.record.unlink()
+    zeros(finished.files.events)
+    assert main(["status", str(finished.path)]) == 2
+    assert "run.json: missing; the events hold no copy of it" in capsys.readouterr().err

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from PIL import Image
 import kdtune
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.preprocessing import TablePreprocessing
-from kdtune.errors import DataError
+from kdtune.errors import DataError, InputError
 from kdtune.student.raw_input import inputs_of
 from kdtune.student.student import BundleError, digest
 
@@ -152,3 +153,81 @@ def test_the_folder_above_names_the_students(exported: tuple[Path, Any]) -> None
     out, findings = exported
     with pytest.raises(BundleError, match=findings.members[0].id):
         kdtune.load_student(out)
+
+
+_TABLE: dict[str, Any] = {
+    "kind": "table",
+    "columns": [{"kind": "number", "name": "a", "median": 0, "mean": 0, "scale": 1}],
+    "missing": [],
+}
+_TESTED: dict[str, Any] = {
+    "n": 3, "values": {}, "accuracy": {"value": 0.5, "interval": [0.1, 0.9]}, "by_class": [],
+    "attributes": {"sex": {"groups": [{"group": "a", "n": 3, "accuracy": {"value": None, "interval": [None, None]}}]}},
+}  # fmt: skip
+
+
+def _without(content: Any, *keys: Any) -> Any:
+    """Return a copy of plain JSON that lacks a key."""
+    copy = json.loads(json.dumps(content))
+    above = copy
+    for key in keys[:-1]:
+        above = above[key]
+    del above[keys[-1]]
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "key"),
+    [
+        ("config.json", {"id": None}, "id: "),
+        ("config.json", {"classes": [1, 2]}, "classes.0: "),
+        ("config.json", {"input_shape": [0]}, "input_shape.0: "),
+        ("config.json", {"attributes": {"sex": []}}, "attributes.sex: "),
+        ("config.json", {"attributes": {}, "targets": {"label": 3}}, "targets.label: "),
+        ("config.json", {"normalisation": {"mean": "x"}}, "normalisation.mean"),
+        ("config.json", {"preprocessing": {"kind": "text", "length": "x"}}, "preprocessing.length: "),
+        ("config.json", {"preprocessing": _without(_TABLE, "columns")}, "preprocessing.columns: missing"),
+        ("config.json", {"preprocessing": _without(_TABLE, "missing")}, "preprocessing.missing: missing"),
+        *(
+            ("config.json", {"preprocessing": _without(_TABLE, "columns", 0, key)}, "preprocessing.columns.0")
+            for key in _TABLE["columns"][0]
+        ),
+        (
+            "config.json",
+            {"preprocessing": {**_TABLE, "reading": {"encoding": "x"}}},
+            "reading.encoding: ",
+        ),
+        (
+            "config.json",
+            {"preprocessing": {**_TABLE, "reading": {"separator": 7}}},
+            "reading.separator: ",
+        ),
+        *(("metrics.json", {"test": _without(_TESTED, key)}, f"test.{key}: missing") for key in _TESTED),
+        ("metrics.json", {"test": 7}, "test: "),
+        (
+            "metrics.json",
+            {"test": {**_TESTED, "accuracy": {"value": 1.0, "interval": [None, 1.0]}}},
+            "test.accuracy: ",
+        ),
+        (
+            "metrics.json",
+            {"test": _without(_TESTED, "attributes", "sex", "groups", 0, "accuracy")},
+            "test.attributes.sex.groups.0.accuracy: missing",
+        ),
+    ],
+)
+def test_a_key_that_was_edited_away_is_named_with_its_file(
+    folder: Path, file: str, change: dict[str, Any], key: str
+) -> None:
+    content = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps({**content, **change}))
+    with pytest.raises(
+        BundleError,
+        match=f"{file}: damaged: (preprocessing[.])?{re.escape(key)}.*; copy the whole folder again, or export",
+    ):
+        kdtune.load_student(folder)
+
+
+def test_a_device_that_is_none_is_named(folder: Path) -> None:
+    with pytest.raises(InputError, match="device abacus: can't be used here"):
+        kdtune.load_student(folder, device="abacus")

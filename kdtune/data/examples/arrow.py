@@ -4,6 +4,7 @@ On disk they are read with pyarrow alone; the package datasets (the extra `datas
 """
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ from kdtune.errors import DataError, did_you_mean
 from kdtune.files import open_regular
 
 _SUFFIXES = (".parquet", ".arrow")
+_OTHER_FILES = (".csv", ".tsv", ".json", ".jsonl", ".txt", ".zip", ".gz", ".tar")
+_HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
 _ARROW_FILE = b"ARROW1"
 _BESIDE = (
     "dataset_info.json",
@@ -290,8 +293,10 @@ def _parts(path: str | Path, config: str | None) -> tuple[list[_Part], list[str]
     if root.is_file():
         return [_Part(None, _read(root), str(root))], []
     if not root.is_dir():
-        if str(path).startswith((".", "/", "~")) or Path(path).suffix in _SUFFIXES:
-            raise DataError(f"{path}: there is no such file or folder")
+        if not _may_be_on_the_hub(str(path)):
+            raise DataError(
+                f"{path}: there is no such file or folder{_near(root)}; a name on the hub is NAME or OWNER/NAME"
+            )
         return _of_hub(str(path), config), []
     found = sorted(file for file in root.rglob("*") if file.is_file() and not _is_beside(file, root))
     files = [file for file in found if file.suffix.lower() in _SUFFIXES]
@@ -314,6 +319,24 @@ def _parts(path: str | Path, config: str | None) -> tuple[list[_Part], list[str]
     if others:
         notes.append("left out: " + ", ".join(f"{n} {kind}" for kind, n in sorted(others.items())))
     return parts, notes
+
+
+def _may_be_on_the_hub(path: str) -> bool:
+    """Tell whether a path that leads to nothing may be a name on the hub: asking there takes long."""
+    folder, _, name = path.rpartition("/")
+    return (
+        _HUB_NAME.fullmatch(path) is not None
+        and ".." not in path
+        and Path(name).suffix.lower() not in (*_SUFFIXES, *_OTHER_FILES)
+        and not (folder and Path(folder).exists())
+    )
+
+
+def _near(path: Path) -> str:
+    try:
+        return did_you_mean(path.name, os.listdir(path.parent))
+    except OSError:
+        return ""
 
 
 def _is_beside(file: Path, root: Path) -> bool:

@@ -72,6 +72,8 @@ def _student(options: argparse.Namespace) -> Student:
     try:
         student.to(options.device)
         torch.zeros(1, device=options.device)
+    except InputError as error:
+        raise InputError(f"--{error}") from None
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"--device {options.device}: can't be used here: {reason[0]}") from None

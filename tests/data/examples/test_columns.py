@@ -277,3 +277,40 @@ def test_what_does_not_fit_into_memory_is_refused(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(memory, "free_memory", lambda: 1000)
     with pytest.raises(DataError, match=r"texts of 8,192 tokens take .* GB of memory, .*`length`"):
         from_dataframe(frame, "y", text="text", length=8192, **CUT)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/no/data",
+        "./data",
+        "~/data",
+        "../data",
+        "a/b/c",
+        "folder/dta",
+        "data.parqet/x y",
+        "dta.csv",
+        "own\\data",
+        "x/",
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused_without_asking_the_hub(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_: object, **__: object) -> None:
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr(datasets, "load_dataset", ask)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder" / "data").mkdir(parents=True)
+    with pytest.raises(DataError, match="there is no such file or folder"):
+        load("hf", path=path, label="y", text="text")
+
+
+def test_a_path_that_is_mistyped_is_named_with_what_is_near(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder" / "data").mkdir(parents=True)
+    with pytest.raises(DataError, match="folder/dta: there is no such file or folder; did you mean 'data'"):
+        load("hf", path="folder/dta", label="y", text="text")

@@ -428,3 +428,10 @@ def test_bad_picks_cost_exit_code_2_before_any_work(
     assert main(["export", str(small_run.path), "--pick", "best"]) == 2
     assert "knee" in capsys.readouterr().err
     assert not small_run.files.export.exists()
+
+
+def test_a_run_is_called_as_its_folder_is_now(run_copy: Run) -> None:
+    renamed = run_copy.path.rename(run_copy.path.with_name("renamed"))
+    run = open_run(renamed)
+    assert json.loads(run.files.record.read_text())["name"] == "small"
+    assert {run.name, run.record.name, run.status().name} == {"renamed"}

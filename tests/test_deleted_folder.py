@@ -1,0 +1,34 @@
+"""A program whose current folder was deleted: commands say so; an absolute path still opens a run."""
+
+from pathlib import Path
+
+import pytest
+
+from kdtune.cli import main
+from kdtune.runs.paths import RunFiles
+
+
+@pytest.fixture
+def _in_a_deleted_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+
+
+@pytest.mark.usefixtures("_in_a_deleted_folder")
+@pytest.mark.parametrize("command", [["status", "/r"], ["runs"], ["search", "--headless"], ["models"]])
+def test_commands_say_that_the_folder_was_deleted(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 2
+    said = capsys.readouterr()
+    assert (
+        said.err == "kdtune: the current folder was deleted: change to one that exists (cd) and try again\n"
+    )
+    assert said.out == ""
+
+
+@pytest.mark.usefixtures("_in_a_deleted_folder")
+def test_a_run_is_named_by_its_path_there() -> None:
+    assert RunFiles(Path("/somewhere/r")).argument == "/somewhere/r"
