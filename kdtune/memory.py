@@ -16,13 +16,17 @@ def free_memory() -> int:
         import psutil
     except ImportError:  # where a student is loaded, little need be installed
         return sys.maxsize
-    free = int(psutil.virtual_memory().available)
+    return in_container(int(psutil.virtual_memory().available))
+
+
+def in_container(size: int) -> int:
+    """Return a number of bytes, or the limit of the container's memory if that is less."""
     for limit in _LIMITS:
         try:
-            free = min(free, int(Path(limit).read_text(encoding="ascii")))
+            size = min(size, int(Path(limit).read_text(encoding="ascii")))
         except (OSError, ValueError):  # there is no such limit, or it is "max"
             continue
-    return free
+    return size
 
 
 def check_memory(needed: int, what: str, remedy: str, kind: type[InputError] = InputError) -> None:

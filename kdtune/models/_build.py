@@ -64,7 +64,7 @@ def check(
         elif not isinstance(found, LibraryModel) and is_own(found):
             if n_classes is not None:
                 try_own(name, found, shape, n_classes)
-        elif not isinstance(found, LibraryModel):
+        elif _mlp.parse(name) is not None or len(shape) == 2:  # a person types how large these are
             n = _n_weights(name, shape)
             check_memory(
                 4 * n, f"model {name!r}: its {n:,} weights", "choose a smaller model, or smaller data"

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import sysconfig
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,7 +69,10 @@ def _kind(value: Any) -> str:
 
 
 def _told(error: BaseException) -> str:
-    """Return what an error says in one line, with the place where it was raised."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
+    """Return what an error says in one line, with the place in the user's code where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    installed = tuple(sysconfig.get_paths()[kind] for kind in ("purelib", "platlib", "stdlib"))
+    theirs = [frame for frame in frames[1:] if not frame.filename.startswith(installed)]
+    last = (theirs or frames)[-1]
     said = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {said} ({Path(last.filename).name}, line {last.lineno})"

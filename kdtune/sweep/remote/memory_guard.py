@@ -7,21 +7,16 @@ from pathlib import Path
 
 import psutil
 
+from kdtune.memory import GB, in_container
+
 _POLL_SECONDS = 0.2
 _SHARE = 0.9
 """Share of a machine's memory that all its trials may take together."""
 
-GB = 10**9
-
 
 def memory_share(workers: int) -> int:
     """Return the bytes that each of so many trials on this machine may take; a container's limit counts."""
-    total = psutil.virtual_memory().total
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            total = min(total, int(Path(limit).read_text()))
-        except (OSError, ValueError):  # there is no such limit, or it is "max"
-            continue
+    total = in_container(int(psutil.virtual_memory().total))
     return max(GB, int(total * _SHARE / max(1, workers)))
 
 
