@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from kdtune.errors import RunError
+from kdtune.memory import GB
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.state import ModelState, RunState
-from kdtune.memory import GB
 from kdtune.sweep.remote.memory_guard import memory_limit, memory_share, own_memory
 from kdtune.sweep.remote.run_folder import RunFolder
 from kdtune.sweep.remote.watchdog import Silences, usual_epoch
