@@ -44,7 +44,8 @@ The next table shows the last epoch's mean over the configurations, and kdtune m
 of the paired differences; if the section on streams has the workload, the standard deviation over streams of batches
 is added (see there). The next one divides kdtune's wall-clock: before the first trial, in epochs (including evaluation
 and checkpoint), between them, after the last; `floor` is the students' steps alone, on tensors in memory, on all
-cores. The last one divides kdtune's processor time by what its processes do; each process that trains or runs teachers
+cores, one by one; kdtune's processes keep the memory that a step frees, and those of the floor and of the others do
+not. The last one divides kdtune's processor time by what its processes do; each process that trains or runs teachers
 imports torch, which takes seconds."""
 PROCESSES = {
     "students": ("ray::CohortTrial", "ray::Resource"),
