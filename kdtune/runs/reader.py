@@ -182,7 +182,7 @@ class Run:
             state: that was read earlier; the state now by default.
         """
         state = self.state() if state is None else state
-        self._warn_of_damage(state)
+        self._warn_of_damage(state, self.front_states(state))
         return self._table(state)
 
     def front(self) -> "Front":
@@ -193,9 +193,10 @@ class Run:
         from kdtune.runs.front_frame import front_frame
 
         state = self.state()
-        self._warn_of_damage(state)
+        front = self.front_states(state)
+        self._warn_of_damage(state, front)
         trials = self._table(state)
-        return front_frame(self, trials.loc[[trial.id for trial in self.front_states(state)]], trials)
+        return front_frame(self, trials.loc[[trial.id for trial in front]], trials)
 
     @property
     def plot(self) -> RunPlots:
@@ -216,6 +217,7 @@ class Run:
         """Return the run's progress and front: now, or in a state that was read earlier."""
         state = self.state() if state is None else state
         done, on_front = self.front_of(state)
+        front = [trial for trial, on in zip(done, on_front, strict=True) if on]
         values = objective_values(done, self.record.objectives)
         liveness = self._liveness(state)
         counts = dict.fromkeys(("running", "done", "stopped", "failed", "interrupted"), 0)
@@ -230,21 +232,24 @@ class Run:
             updated=state.updated,
             trials=counts,
             budget=self.record.trials,
-            front=tuple(trial.id for trial, on in zip(done, on_front, strict=True) if on),
+            front=tuple(trial.id for trial in front),
             hypervolume=front_hypervolume(values[on_front], self.objectives),
             added=self._added(state, values[on_front]),
             seconds_left=None if liveness == "lost" else seconds_left(state, self.record, time.time()),
-            damage=self.damage(state),
+            damage=self._damage(state, self._best_first(front)),
         )
 
     def damage(self, state: RunState | None = None) -> tuple[str, ...]:
         """Return what is missing of the run's files, a line each: then its numbers are those of a part of it."""
         state = self.state() if state is None else state
-        shown = [*self.front_states(state), *state.baselines.values()]
+        return self._damage(state, self.front_states(state))
+
+    def _damage(self, state: RunState, front: Sequence[ModelState]) -> tuple[str, ...]:
+        shown = [*front, *state.baselines.values()]
         return damage_of(self.files, state, shown, at_work=driver_seems_alive(self.files))
 
-    def _warn_of_damage(self, state: RunState) -> None:
-        if damage := self.damage(state):
+    def _warn_of_damage(self, state: RunState, front: Sequence[ModelState]) -> None:
+        if damage := self._damage(state, front):
             warnings.warn("; ".join(damage), stacklevel=3)
 
     def _added(self, state: RunState, values: np.ndarray) -> float:
@@ -270,11 +275,11 @@ class Run:
     def front_states(self, state: RunState) -> list[ModelState]:
         """Return the members of the front in a state, the best in the first objective first."""
         done, on_front = self.front_of(state)
+        return self._best_first([trial for trial, on in zip(done, on_front, strict=True) if on])
+
+    def _best_first(self, front: Sequence[ModelState]) -> list[ModelState]:
         first = self.objectives[0]
-        return sorted(
-            (trial for trial, on in zip(done, on_front, strict=True) if on),
-            key=lambda trial: first.measure.badness(trial.values[first.name]),
-        )
+        return sorted(front, key=lambda trial: first.measure.badness(trial.values[first.name]))
 
     def _liveness(self, state: RunState) -> str:
         if state.state not in ("preparing", "running"):
