@@ -18,7 +18,7 @@ from kdtune.distill.steps import fused_step, solo_step
 from kdtune.errors import RunError
 from kdtune.sweep.calibration.cache import Measurement
 from kdtune.sweep.calibration.place import Place, Setting, here
-from kdtune.sweep.calibration.precision import machine_name
+from kdtune.sweep.calibration.precision import machine_name, may_be_one_of_several
 from kdtune.sweep.plan import Plan
 
 MARGIN = 1.15
@@ -49,11 +49,10 @@ class CohortChoice:
 def choose_cohorts(plan: Plan, workers: int, place: Place = here) -> CohortChoice:
     """Return what the space asks for, or what is fastest where trials run."""
     asked = plan.space.resources.cohort
-    # What stands before a model with another normalisation does not work side by side.
     names = tuple(
         name
         for name in dict.fromkeys(pair.student for pair in plan.space.pairs)
-        if (file := plan.file("nds", name)) is None or (file.mean is None and file.shape is None)
+        if may_be_one_of_several(plan.file("nds", name))
     )
     if asked == 1 or not names:
         return CohortChoice()

@@ -1,14 +1,14 @@
 """Which precision and memory layout runs a model fastest here: measured, and kept for the next sweep.
 
 The measurement is cached by machine, model, shapes and threads: two sweeps on one machine make the same choice, and so
-give the same numbers. A choice other than plain float32 must win by a margin, not by noise.
+give the same numbers. A choice other than plain float32 must win by a margin, not by noise. Students that may be
+trained as one are measured so: their pooling takes several times as long in the layout that suits one alone.
 """
 
 import contextlib
 import os
 import platform
 import time
-from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from torch import nn
 from kdtune.distill.config import Job
 from kdtune.distill.evaluation.forward import autocast
 from kdtune.distill.execution.device_errors import suppress_device_errors
+from kdtune.distill.fused.stack import is_stackable, stack
 from kdtune.distill.weights.module import module_of
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import RunError
@@ -29,6 +30,10 @@ _REPEATS = 3
 _SECONDS = 4.0
 _VARIANTS = (Speed("float32", False), Speed("float32", True), Speed("bfloat16", True))
 
+_TOGETHER = 4
+_LONGEST_STEP = 0.1
+"""Seconds of a step of so many students above which one alone is measured: convolutions decide, as they do in one."""
+
 
 def fastest(architecture: str, plan: Plan, place: Place = here) -> Speed:
     """Return how a model of this name trains fastest on images of these shapes; tables and text get the default."""
@@ -36,24 +41,33 @@ def fastest(architecture: str, plan: Plan, place: Place = here) -> Speed:
     if len(setting.shape) != 3:
         return Speed()
     role = "nds" if any(pair.student == architecture for pair in plan.space.pairs) else "teacher"
-    speed: Speed = place(
-        _fastest, plan.baseline_job(role, architecture), plan.file(role, architecture), setting
-    )
+    file = plan.file(role, architecture)
+    together = role == "nds" and plan.space.resources.cohort != 1 and may_be_one_of_several(file)
+    speed: Speed = place(_fastest, plan.baseline_job(role, architecture), file, setting, together)
     return speed
 
 
-def _fastest(job: Job, file: Weights | None, setting: Setting) -> Speed:
+def may_be_one_of_several(file: Weights | None) -> bool:
+    """Return whether a student that begins from a file may be trained as one with others.
+
+    What stands before a model with another normalisation, or another size of images, does not work side by side.
+    """
+    return file is None or (file.mean is None and file.shape is None)
+
+
+def _fastest(job: Job, file: Weights | None, setting: Setting, together: bool) -> Speed:
     threads = min(setting.threads, os.cpu_count() or 1)
-    shape, n_classes, batch = setting.shape, setting.n_classes, setting.batch_size
+    shape, n_classes = setting.shape, setting.n_classes
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     facts = [
         machine_name(device),
         torch.__version__,
         job.architecture,
         list(shape),
-        batch,
+        setting.batch_size,
         threads,
         n_classes,
+        together,
     ]
     if file is not None and file.shape is not None:
         facts.append(list(file.shape))
@@ -62,9 +76,17 @@ def _fastest(job: Job, file: Weights | None, setting: Setting) -> Speed:
         found = measured.recall()
         return Speed(found["precision"], found["channels_last"])
     with suppress_device_errors():
-        times = _measure(
-            lambda: module_of(job, input_shape=shape, n_classes=n_classes), shape, batch, device, threads
-        )
+
+        def model() -> nn.Module:
+            return module_of(job, input_shape=shape, n_classes=n_classes)
+
+        times = _measure(model(), 1, setting, device, threads)
+        if (
+            together
+            and _TOGETHER * min(times.values()) < _LONGEST_STEP
+            and is_stackable(job.architecture, shape, n_classes)
+        ):
+            times = _measure(stack([model() for _ in range(_TOGETHER)]), _TOGETHER, setting, device, threads)
         best = min(times, key=lambda speed: times[speed])
         chosen = best if times[best] * _MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
         seconds = {
@@ -91,19 +113,15 @@ def _cpu_name() -> str:
 
 
 def _measure(
-    build: Callable[[], nn.Module],
-    shape: tuple[int, ...],
-    batch: int,
-    device: torch.device,
-    threads: int,
+    model: nn.Module, students: int, setting: Setting, device: torch.device, threads: int
 ) -> dict[Speed, float]:
     """Return the fewest seconds per step of each variant, interleaved, measured for at most a few seconds in all."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        model = build().to(device).train()
-        inputs = torch.randn(batch, *shape, device=device)
-        labels = torch.zeros(batch, dtype=torch.int64, device=device)
+        model = model.to(device).train()
+        inputs = torch.randn(setting.batch_size, *setting.shape, device=device)
+        labels = torch.zeros(setting.batch_size * students, dtype=torch.int64, device=device)
         best = {speed: float("inf") for speed in _VARIANTS}
         deadline = time.perf_counter() + _SECONDS
         for repeat in range(1 + _REPEATS):  # the first warms up
@@ -127,8 +145,8 @@ def _steps(
     started = time.perf_counter()
     for _ in range(_STEPS):
         with autocast(device, speed.precision):
-            logits = model(batch)
-        nn.functional.cross_entropy(logits.float(), labels).backward()
+            logits = model(batch)  # of several students side by side
+        nn.functional.cross_entropy(logits.float().reshape(len(labels), -1), labels).backward()
     if device.type == "cuda":
         torch.cuda.synchronize()
     return (time.perf_counter() - started) / _STEPS
