@@ -14,6 +14,7 @@ from kdtune.data.ids import row_ids
 from kdtune.data.images.array_images import dataset_of_arrays
 from kdtune.data.options import Count, Seed, Share
 from kdtune.data.published.downloads import fetch, image_folder_hint, missing
+from kdtune.data.published.matlab_files import MatlabFileError, read_matlab
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes
 from kdtune.errors import DataError
@@ -96,22 +97,23 @@ def _require(root: Path, split: str) -> Path:
 
 def _read(root: Path, split: str) -> tuple[Tensor, Tensor]:
     """Return images uint8 [n, 3, 32, 32] and labels int64 [n]; in the files, the digit 0 is class 10."""
-    from scipy.io import loadmat
-
     path = _require(root, split)
     try:
-        content = loadmat(path, variable_names=["X", "y"])
-    except Exception as error:  # a damaged file makes the reader stumble in every way
-        raise DataError(f"{path}: cut short or damaged ({type(error).__name__}): copy it again") from None
+        content = read_matlab(path.read_bytes(), ("X", "y"))
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror}") from None
+    except MatlabFileError as error:
+        raise DataError(f"{path}: cut short or damaged ({error}): copy it again") from None
     x, y = content.get("X"), content.get("y")
     if x is None or y is None or x.dtype != np.uint8 or x.ndim != 4 or x.shape[:3] != (32, 32, 3):
         raise DataError(
             f"{path}: holds no X of 32x32x3 images and y of labels: take format 2, cropped digits"
         )
-    labels = y.reshape(-1).astype(np.int64)
+    labels = y.reshape(-1)
     if len(labels) != x.shape[3]:
         raise DataError(f"{path}: {x.shape[3]} images, but {len(labels)} labels: copy it again")
-    strange = np.flatnonzero((labels < 1) | (labels > 10))
+    strange = np.flatnonzero(~np.isin(labels, range(1, 11)))
     if len(strange):
         raise DataError(f"{path}: image {strange[0] + 1} has label {labels[strange[0]]}, not 1 to 10")
-    return torch.from_numpy(np.ascontiguousarray(x.transpose(3, 2, 0, 1))), torch.from_numpy(labels % 10)
+    images = torch.from_numpy(np.ascontiguousarray(x.transpose(3, 2, 0, 1)))
+    return images, torch.from_numpy(labels.astype(np.int64) % 10)

@@ -7,7 +7,7 @@ or of several that are trained as one.
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -31,16 +31,6 @@ from kdtune.sweep.trials.curves import ObjectiveCurves
 from kdtune.sweep.trials.halving import EarlyStopper
 from kdtune.sweep.trials.proposal import Proposal, ProposedStudent
 from kdtune.sweep.trials.proposal_queue import ProposalQueue
-
-
-@dataclass(frozen=True)
-class _End:
-    """How a trial ended: `done`, `stopped` or `failed`."""
-
-    number: int
-    state: str
-    message: str = ""
-
 
 _LEAST_AWAY = 5.0
 """Seconds by which the wall clock departs from the work before that is recorded."""
@@ -141,7 +131,7 @@ class TrialManager:
         if (why := str(result.get("why_eager") or "")) and why not in self._why_eager:
             self._why_eager.add(why)
             self._writer.run_state("running", f"steps are executed eagerly: {why}")
-        ends = []
+        ends: dict[int, ModelEnd] = {}
         for news in json.loads(result.get("students") or "[]"):
             number = int(news["number"])
             if self._ended(number):
@@ -149,9 +139,9 @@ class TrialManager:
             for record in news["reports"]:
                 self._report(number, Report.from_dict(record))
             if news["failed"]:
-                ends.append(_End(number, "failed", news["failed"]))
+                ends[number] = ModelEnd(trial_id(number), "failed", news["failed"])
             elif self._lags(number):
-                ends.append(_End(number, "stopped"))
+                ends[number] = ModelEnd(trial_id(number), "stopped")
         self._end(ends)
         ended = [number for number in proposal.numbers if self._ended(number)]
         if proposal.ended is not None and ended:
@@ -173,20 +163,20 @@ class TrialManager:
         if lost is not None:
             self._run_again(proposal, rest, lost)
             return
-        ends = []
+        ends: dict[int, ModelEnd] = {}
         for student in rest:
             model = self._writer.state.trials[trial_id(student.number)]
             if model.epoch >= model.epochs and not (result or {}).get("failed"):
-                ends.append(_End(student.number, "done", self._undefined(student.number)))
+                ends[student.number] = ModelEnd(model.id, "done", self._undefined(student.number))
             elif failure and proposal.state is not None:
                 # Any of them may be the cause: each is trained by itself, and fails by itself.
                 self._queue.put_last(Proposal((student,)))
             elif failure and not self.should_stop():
-                ends.append(_End(student.number, "failed", failure))
+                ends[student.number] = ModelEnd(model.id, "failed", failure)
             elif self.should_stop():
                 self._writer.model_state(model.id, "interrupted")
             else:
-                ends.append(_End(student.number, "stopped"))
+                ends[student.number] = ModelEnd(model.id, "stopped")
         self._end(ends)
         if proposal.state is not None and all(self._ended(number) for number in proposal.numbers):
             proposal.state.unlink(missing_ok=True)
@@ -215,7 +205,7 @@ class TrialManager:
             self._queue.halve(proposal, rest)
         elif spent and proposal.state is None:
             times = f" ({failures + 1} times)" if failures else ""
-            self._end([_End(rest[0].number, "failed", reason + times)])
+            self._end({rest[0].number: ModelEnd(models[0].id, "failed", reason + times)})
         else:
             for model in models:
                 self._writer.model_state(model.id, "interrupted", f"{reason}; it is run again", failure=True)
@@ -250,35 +240,34 @@ class TrialManager:
         done = [trial for trial in trials if trial.state == "done"]
         return Candidates(self._plan.objectives, self._plan.constraints, done)
 
-    def _end(self, ends: Sequence[_End]) -> None:
+    def _end(self, ends: Mapping[int, ModelEnd]) -> None:
         """Record how trials ended, and tell the study; workers wait meanwhile, so the disk is waited for twice in all.
 
         First the run's record, then the study: a driver killed in between finds the record and tells the study.
+
+        Args:
+            ends: by the trial's number, without the digests of their weights.
         """
         if not ends:
             return
-        ids = [trial_id(end.number) for end in ends]
+        done = [end.id for end in ends.values() if end.state == "done"]
         self._writer.model_ends(
             [
-                ModelEnd(
-                    model_id,
-                    end.state,
-                    end.message,
-                    weights=checkpoint_digest(self._files, model_id) if end.state == "done" else "",
-                )
-                for model_id, end in zip(ids, ends, strict=True)
+                replace(end, weights=checkpoint_digest(self._files, end.id)) if end.id in done else end
+                for end in ends.values()
             ]
         )
         with optuna_study.waiting_once(self._study):
-            for end in ends:
-                self._tell(end.number)
-        for model_id, end in zip(ids, ends, strict=True):
-            if end.state == "done":
-                self._candidates.add(self._writer.state.trials[model_id])
-                self._record_front()
-        if any(end.state == "failed" for end in ends):
+            for number in ends:
+                self._tell(number)
+        for model_id in done:
+            self._candidates.add(self._writer.state.trials[model_id])
+            self._record_front()
+        if any(end.state == "failed" for end in ends.values()):
             self.hopeless = self._hopeless()
-        self._retention.delete_superseded(self._writer.state, ids, self._candidates.ids)
+        self._retention.delete_superseded(
+            self._writer.state, [end.id for end in ends.values()], self._candidates.ids
+        )
 
     def _hopeless(self) -> str:
         """Return why the sweep is not worth continuing: there are enough trials, and all of them failed."""
@@ -314,7 +303,7 @@ class TrialManager:
                 self._tell(number)
                 self._queue.drop(number)
             elif model is not None and self._lags(number):
-                self._end([_End(number, "stopped")])
+                self._end({number: ModelEnd(model.id, "stopped")})
                 self._queue.drop(number)
         recorded = self._writer.state.hypervolume[-1][0] if self._writer.state.hypervolume else 0
         if recorded < self._candidates.done:

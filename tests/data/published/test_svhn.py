@@ -51,6 +51,9 @@ def test_what_is_wrong_with_a_file(root) -> None:
     savemat(path, {"X": x, "y": np.array([[1], [2], [12], [1]])})
     with pytest.raises(DataError, match="image 3 has label 12"):
         load("svhn", path=str(root))
+    savemat(path, {"X": x, "y": np.array([[1], [2.5], [np.nan], [1]])})
+    with pytest.raises(DataError, match=r"image 2 has label 2\.5"):
+        load("svhn", path=str(root))
     savemat(path, {"digits": x})
     with pytest.raises(DataError, match="holds no X"):
         load("svhn", path=str(root))
