@@ -24,6 +24,7 @@ from kdtune.runs.events import read_state
 from kdtune.runs.lock import request_stop
 from kdtune.runs.paths import RunFiles
 from tests.conftest import TINY_SPACE
+from tests.limits import PATIENCE
 
 SPACE: dict[str, Any] = {**TINY_SPACE, "resources": {"workers": 1, "cohort": 1}}
 ENDLESS = {**SPACE, "budget": {"trials": 10_000, "epochs": 200}}
@@ -135,7 +136,7 @@ def test_a_thread_may_search_and_is_stopped_from_outside(ray_session: None, tmp_
     when_training(tmp_path, lambda files: request_stop(files, "now"))
     thread = threading.Thread(target=search)
     thread.start()
-    thread.join(timeout=120)
+    thread.join(timeout=PATIENCE)
     assert ended == ["stopped"]
 
 
@@ -150,7 +151,7 @@ def test_of_two_threads_that_search_one_waits_for_the_other(ray_session: None, t
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(timeout=PATIENCE)
     assert sorted(ended) == ["finished", "stopped"]
 
 
@@ -176,7 +177,7 @@ def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
         [sys.executable, str(script), json.dumps(SPACE), str(tmp_path / "runs")],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
@@ -193,7 +194,7 @@ def test_a_notebook_shows_progress_and_survives_interrupts(tmp_path: Path) -> No
         f"kdtune.open_run({str(tmp_path / 'r')!r}).status().state",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    client = nbclient.NotebookClient(notebook, timeout=400, allow_errors=True, kernel_name="python3")
+    client = nbclient.NotebookClient(notebook, timeout=PATIENCE, allow_errors=True, kernel_name="python3")
 
     def press_stop(files: RunFiles) -> None:
         pid = read_json(files.heartbeat)["pid"]

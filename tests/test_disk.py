@@ -19,6 +19,7 @@ from kdtune.runs.jsonl import LineWriter, read_records
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from tests.conftest import SMALL_SPACE
+from tests.limits import PATIENCE
 
 Mount = Callable[[str], Path]
 
@@ -271,12 +272,12 @@ def test_a_sweep_whose_disk_fills_up_goes_on_when_there_is_room(
         first = []
         events = disk / "full" / "events.jsonl"
         before = reports(events)
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + PATIENCE
         while reports(events) < before + 1 and search.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         filler = fill(disk)
-        _, err = search.communicate(timeout=240)
+        _, err = search.communicate(timeout=PATIENCE)
         filler.unlink()
         for path in disk.rglob("*.jsonl"):
             for line in path.read_bytes().splitlines():
@@ -290,7 +291,7 @@ def test_a_sweep_whose_disk_fills_up_goes_on_when_there_is_room(
         said.append(err)
     assert said
     command = [sys.executable, "-m", "kdtune.cli", "search", "--resume", "full", "--runs-dir", str(disk)]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, timeout=400)
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     run = open_run(disk / "full")
     assert set(run.trials()["state"]) == {"done"}

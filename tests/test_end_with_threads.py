@@ -4,6 +4,8 @@ import subprocess
 import sys
 import time
 
+from tests.limits import PATIENCE
+
 PROGRAM = """
 import sys, threading
 from kdtune.process_end import end_in_spite_of_threads
@@ -19,7 +21,7 @@ def ended(*, thread: bool, patience: float) -> tuple[subprocess.CompletedProcess
     started = time.monotonic()
     program = PROGRAM.format(thread=thread, patience=patience)
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     return done, time.monotonic() - started
 

@@ -24,6 +24,7 @@ from kdtune.files import (
     write_bytes,
     write_json,
 )
+from tests.limits import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -302,5 +303,5 @@ def test_what_a_killed_process_left_aside_is_deleted_by_the_next_one(tmp_path: P
         (new / "a").write_text("whole")
     assert len(os.listdir(tmp_path)) == 2, "the result, and what the other process is filling"
     assert (folder / "a").read_text() == "whole"
-    half[1].communicate(timeout=60)
+    half[1].communicate(timeout=PATIENCE)
     assert os.listdir(tmp_path) == ["out"]

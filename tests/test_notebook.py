@@ -8,6 +8,8 @@ import nbclient
 import nbformat
 import pytest
 
+from tests.limits import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -17,7 +19,7 @@ def test_it_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.delenv("KDTUNE_RUNS", raising=False)
     notebook = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)
-    client = nbclient.NotebookClient(notebook, timeout=500, kernel_name="python3", record_timing=False)
+    client = nbclient.NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", record_timing=False)
     client.execute(cwd=str(tmp_path))
     shown = [cell.get("outputs", []) for cell in notebook.cells if cell.cell_type == "code"]
     front = shown[3][-1]["data"]

@@ -23,6 +23,7 @@ from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import ALL, Report, RunRecord
 from kdtune.runs.writer import RunWriter
+from tests.limits import PATIENCE
 
 NAME = "größe-λ"
 
@@ -133,7 +134,7 @@ def run(folder: Path, arguments: list[str], environment: dict[str, str], redirec
         cwd=folder,
         env={**kept, **environment, "KDTUNE_RUNS": str(folder)},
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -17,6 +17,7 @@ from kdtune.files import read_json, sha256_of
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run, open_run
 from tests.conftest import SMALL_SPACE
+from tests.limits import PATIENCE
 from tests.power import Disk
 from tests.sweep.chaos import Marked, cli, wait_for
 from tests.sweep.test_end_to_end import assert_same_numbers
@@ -143,14 +144,14 @@ def _cut_sweep(
         environment = {**marked.environment, "KDTUNE_CACHE": str(place / "cache")}
         search = cli("search", str(space), "--name", run, cwd=place, env=environment)
         try:
-            wait_for((place / "runs" / run).exists, 120, "the run")
+            wait_for((place / "runs" / run).exists, what="the run")
             while search.poll() is None and len(cuts) < most:
                 busy = (place / "runs" / run / "baselines").exists()
                 time.sleep(moments.uniform(0, 0.4 if busy else 2.5))
                 cuts.append(
                     (run, disk.cut(disk.image.with_name(f"{run}-{len(cuts):02d}.img"), marked.alive()))
                 )
-            _, err = search.communicate(timeout=600)
+            _, err = search.communicate(timeout=PATIENCE)
             assert search.returncode == 0, err
         finally:
             marked.kill_all()

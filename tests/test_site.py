@@ -10,6 +10,7 @@ import pytest
 from kdtune.cli import parser
 from kdtune.data.registry import datasets
 from kdtune.space.schema import Space
+from tests.limits import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "site"))
@@ -19,7 +20,7 @@ import reference  # noqa: E402
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500)
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert built.returncode == 0, built.stderr[-3000:]
     page = (tmp_path / "site" / "reference" / "python" / "index.html").read_text(encoding="utf-8")
     for name in ("search", "open_run", "load_student", "register_measure", "from_arrays"):

@@ -27,7 +27,7 @@ from kdtune.errors import KdtuneError
 from kdtune.runs import lock
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
-from tests.limits import at_most
+from tests.limits import PATIENCE, at_most
 from tests.readers import READERS, Reader, bundle, load_folder, picture
 from tests.test_bad_input import run as make_run
 
@@ -368,7 +368,7 @@ def test_architectures_that_fill_the_memory_are_refused_before_they_are_built(tm
         config.write_text(json.dumps({**json.loads(config.read_text()), "architecture": architecture}))
     paths = [str(tmp_path / name) for name in architectures]
     command = [sys.executable, "-c", _SMALL_MEMORY, *paths]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert ended.returncode == 0, ended.stderr
     refused = ended.stdout.splitlines()
     assert len(refused) == 2

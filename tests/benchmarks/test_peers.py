@@ -13,6 +13,7 @@ import torch
 
 from benchmarks import by_hand, peers
 from kdtune.models import build
+from tests.limits import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [{"temperature": 1.0 + k, "alpha": 0.2 + 0.1 * k, "lr": 0.01} for k in range(3)]
@@ -53,7 +54,7 @@ def test_a_peer_trains_what_by_hand_trains(task: Path, peer: str, monkeypatch: p
     monkeypatch.setenv("SYNETUNE_FOLDER", str(task.parent))
     result = task.with_name("found.json")
     subprocess.run(
-        [sys.executable, "-m", "benchmarks.peers", peer, str(task), str(result)], check=True, timeout=300
+        [sys.executable, "-m", "benchmarks.peers", peer, str(task), str(result)], check=True, timeout=PATIENCE
     )
     content = json.loads(task.read_text())
     expected = []

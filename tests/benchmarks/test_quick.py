@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.limits import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -16,7 +18,7 @@ def test_quick(tmp_path: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     lines = done.stdout.splitlines()

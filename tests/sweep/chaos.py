@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 
+from tests.limits import PATIENCE
+
 _MARK = "KDTUNE_TEST_MARK"
 
 
@@ -91,7 +93,7 @@ def cli(
     )
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 120, what: str = "it") -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE, what: str = "it") -> Any:
     """Return the condition's value once it is true."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -15,6 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.limits import PATIENCE
+
 CLUSTER = {
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     "RAY_AUTH_MODE": "token",
@@ -125,7 +127,7 @@ class Cluster:
         for machine in self._machines:
             machine.die()
         for process in self._started:
-            process.wait(timeout=30)
+            process.wait(timeout=PATIENCE)
         for machine in self._machines:
             _ip("netns", "delete", machine.namespace)
         _ip("netns", "delete", self._switch)

@@ -12,6 +12,7 @@ import yaml
 import kdtune
 from kdtune.runs import open_run
 from tests.conftest import SMALL_SPACE
+from tests.limits import PATIENCE
 from tests.sweep.test_end_to_end import assert_same_numbers, epochs_reported, kdtune_cli, wait_for
 
 SPACE: dict[str, Any] = {
@@ -59,12 +60,12 @@ def test_killed_and_resumed_equals_uninterrupted(uninterrupted: Any, tmp_path: P
     space.write_text(yaml.safe_dump(SPACE))
     search = kdtune_cli("search", str(space), "--name", "killed", cwd=tmp_path, start_new_session=True)
     files = tmp_path / "runs" / "killed"
-    wait_for(lambda: epochs_reported(files / "events.jsonl") >= 9, seconds=300)
+    wait_for(lambda: epochs_reported(files / "events.jsonl") >= 9)
     driver = json.loads((files / "heartbeat.json").read_text())["pid"]
     os.kill(driver, signal.SIGKILL)
-    search.communicate(timeout=120)
+    search.communicate(timeout=PATIENCE)
     assert search.returncode == 1
     resumed = kdtune_cli("search", "--resume", "killed", cwd=tmp_path)
-    _, err = resumed.communicate(timeout=400)
+    _, err = resumed.communicate(timeout=PATIENCE)
     assert resumed.returncode == 0, err
     assert_same_numbers(open_run(files), uninterrupted)

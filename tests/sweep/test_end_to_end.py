@@ -22,6 +22,7 @@ from kdtune.fairness import count, mean_class_bias
 from kdtune.files import dumps
 from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
+from tests.limits import PATIENCE
 from tests.sweep.blobs import blobs
 from tests.sweep.remote.test_carried_code import lay_traps
 
@@ -152,7 +153,7 @@ def kdtune_cli(*arguments: str, cwd: Path, **options: Any) -> "subprocess.Popen[
     )
 
 
-def wait_for(condition: Any, seconds: float = 120) -> None:
+def wait_for(condition: Any, seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -178,13 +179,13 @@ def test_killed_and_resumed_equals_uninterrupted(small_run: Any, space_file: Pat
     wait_for(lambda: epochs_reported(files / "events.jsonl") >= 3)
     driver = json.loads((files / "heartbeat.json").read_text())["pid"]
     os.kill(driver, signal.SIGKILL)
-    _, err = search.communicate(timeout=240)
+    _, err = search.communicate(timeout=PATIENCE)
     assert search.returncode == 1
     assert "--resume killed" in err
     for folder in (files, files / "trials", files / "trials" / "t0001"):
         lay_traps(folder, ran)
     resumed = kdtune_cli("search", "--resume", "killed", cwd=tmp_path)
-    _, err = resumed.communicate(timeout=240)
+    _, err = resumed.communicate(timeout=PATIENCE)
     assert resumed.returncode == 0, err
     run = open_run(files)
     assert_same_numbers(run, small_run)
@@ -203,24 +204,24 @@ def test_stopped_and_resumed_from_the_command_line(small_run: Any, space_file: P
     files = tmp_path / "runs" / "small-1"
     wait_for(lambda: epochs_reported(files / "events.jsonl") >= 2)
     search.send_signal(signal.SIGINT)
-    _, err = search.communicate(timeout=240)
+    _, err = search.communicate(timeout=PATIENCE)
     assert search.returncode == 130, err
     run = open_run(files)
     assert run.status().state == "stopped"
     assert len(run.trials()) < 5
     resumed = kdtune_cli("search", "--resume", "small-1", "--json", cwd=tmp_path)
-    out, err = resumed.communicate(timeout=240)
+    out, err = resumed.communicate(timeout=PATIENCE)
     assert resumed.returncode == 0, err
     assert "trials 4/4 done" in err
     assert_same_numbers(open_run(files), small_run)
     status = kdtune_cli("status", "--json", cwd=tmp_path)
     text = kdtune_cli("status", cwd=tmp_path)
     listed = kdtune_cli("runs", "--json", cwd=tmp_path)
-    assert json.loads(status.communicate(timeout=240)[0])["front"] == json.loads(out)["front"]
-    words = text.communicate(timeout=240)[0]
+    assert json.loads(status.communicate(timeout=PATIENCE)[0])["front"] == json.loads(out)["front"]
+    words = text.communicate(timeout=PATIENCE)[0]
     assert "teacher resnet8" in words
     assert "equal rates" in words
-    assert [run["name"] for run in json.loads(listed.communicate(timeout=240)[0])] == ["small-1"]
+    assert [run["name"] for run in json.loads(listed.communicate(timeout=PATIENCE)[0])] == ["small-1"]
 
 
 @pytest.fixture(scope="module")

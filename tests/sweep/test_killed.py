@@ -25,6 +25,7 @@ from optuna.storages.journal import JournalFileBackend
 from kdtune.runs import open_run
 from kdtune.runs.jsonl import read_records
 from tests.conftest import SMALL_SPACE
+from tests.limits import PATIENCE
 from tests.sweep.chaos import Marked, cli, kill, wait_for
 
 KILLS = 20
@@ -148,7 +149,7 @@ class Killer:
 
     def _begin_again(self, *, last: bool) -> None:
         """Check that everything is gone without help, and resume."""
-        self.search.communicate(timeout=600)
+        self.search.communicate(timeout=PATIENCE)
         left = self.marked.wait_until_gone(300)
         assert not left, f"a kill left processes behind: {left}"
         self.search = self._start(whole=last)

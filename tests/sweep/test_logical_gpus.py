@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.limits import PATIENCE
+
 OUT_OF_MEMORY = "CUDA out of memory. Tried to allocate 20.00 MiB"
 STICKY = "CUDA error: device-side assert triggered"
 
@@ -67,7 +69,7 @@ def run(
     }  # fmt: skip
     ended = subprocess.run(
         [sys.executable, "-m", "tests.sweep.on_counted_gpus", json.dumps(options)],
-        capture_output=True, text=True, check=False, timeout=280, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-3000:]
     events = [json.loads(line) for line in (folder / "run" / "events.jsonl").read_text().splitlines()]
@@ -79,7 +81,6 @@ def run(
     return Ended(built, said, ended.stdout, str(of_run[-1]["state"]), of_models, places)
 
 
-@pytest.mark.timeout(300)
 def test_four_trials_are_spread_over_four_gpus(tmp_path: Path) -> None:
     ended = run(tmp_path, together=4, resources={"cohort": 1})
     assert ended.state == "finished"
@@ -94,7 +95,6 @@ def test_four_trials_are_spread_over_four_gpus(tmp_path: Path) -> None:
     assert len(ended.places) == 6, "those of the teacher and of the student without one too"
 
 
-@pytest.mark.timeout(300)
 def test_cohorts_without_room_are_halved_and_a_broken_gpu_costs_one_retry(tmp_path: Path) -> None:
     ended = run(tmp_path, nodes=[(4, 2)], together=1, errors=[OUT_OF_MEMORY, STICKY], resources={"cohort": 2})
     assert ended.state == "finished"
@@ -107,7 +107,6 @@ def test_cohorts_without_room_are_halved_and_a_broken_gpu_costs_one_retry(tmp_pa
 
 
 @pytest.mark.slow  # half a minute
-@pytest.mark.timeout(300)
 def test_gpus_that_torch_can_t_use_are_not_waited_for(tmp_path: Path) -> None:
     ended = run(tmp_path, nodes=[(8, 2)], counted=True, together=4, replicates=True, resources={"cohort": 1})
     assert ended.state == "finished"
@@ -122,7 +121,6 @@ def test_gpus_that_torch_can_t_use_are_not_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow  # a cluster starts
-@pytest.mark.timeout(300)
 def test_machines_of_different_sizes_and_a_head_without_gpus(tmp_path: Path) -> None:
     ended = run(
         tmp_path,
@@ -140,7 +138,6 @@ def test_machines_of_different_sizes_and_a_head_without_gpus(tmp_path: Path) -> 
 
 
 @pytest.mark.slow  # a study and its replicates
-@pytest.mark.timeout(300)
 def test_a_study_s_models_and_replicates_use_gpus_and_survive_them(tmp_path: Path) -> None:
     ended = run(
         tmp_path, kind="study", errors=[OUT_OF_MEMORY, STICKY], budget={"epochs": 2},

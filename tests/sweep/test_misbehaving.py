@@ -171,7 +171,7 @@ def test_one_that_hangs_is_found_though_the_registry_dies(naughty: Any, tmp_path
     killed: list[int] = []
 
     def kill_the_registry() -> None:
-        wait_for((tmp_path / "turns").exists, 120, "the first student")
+        wait_for((tmp_path / "turns").exists, what="the first student")
         time.sleep(1)
         for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -13,6 +13,7 @@ import yaml
 
 from kdtune.runs import open_run
 from tests.conftest import SMALL_SPACE
+from tests.limits import PATIENCE
 
 SPACE: dict[str, Any] = {
     **SMALL_SPACE,
@@ -72,7 +73,8 @@ def search(
     ]
     command += ["--runs-dir", str(runs or folder / "runs")]
     ended = subprocess.run(
-        command, cwd=folder, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False, timeout=600
+        command, cwd=folder, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False,
+        timeout=PATIENCE,
     )  # fmt: skip
     assert "Traceback" not in ended.stderr, ended.stderr
     return ended.returncode, ended.stderr

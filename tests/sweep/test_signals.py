@@ -15,6 +15,7 @@ import yaml
 
 from kdtune.runs import open_run
 from tests.conftest import SMALL_SPACE
+from tests.limits import PATIENCE
 from tests.sweep.chaos import Marked, cli, kill, wait_for
 
 pytestmark = pytest.mark.slow
@@ -42,7 +43,7 @@ class Sweep:
         return cli("search", *arguments, "--headless", cwd=self.folder, env=self.marked.environment)
 
     def wait_for_trials(self, n: int = 2) -> None:
-        wait_for(lambda: self.search.poll() is not None or self.done() >= n, 300, f"{n} trials")
+        wait_for(lambda: self.search.poll() is not None or self.done() >= n, what=f"{n} trials")
         assert self.search.poll() is None, self.search.communicate()
 
     def done(self) -> int:
@@ -59,7 +60,7 @@ class Sweep:
         self.ends_well()
 
     def ends_well(self) -> None:
-        _, err = self.search.communicate(timeout=400)
+        _, err = self.search.communicate(timeout=PATIENCE)
         assert self.search.returncode == 0, err
         self.is_whole()
 
@@ -82,9 +83,9 @@ def test_the_command_line_may_die_and_the_sweep_goes_on(sweep: Sweep, number: si
     """A terminal that closes sends SIGHUP."""
     sweep.wait_for_trials()
     sweep.search.send_signal(number)
-    sweep.search.communicate(timeout=60)
-    wait_for(lambda: sweep.done() == SPACE["budget"]["trials"], 300, "the end of the sweep")
-    wait_for(lambda: open_run(sweep.root).status().state == "finished", 60, "the end of the driver")
+    sweep.search.communicate(timeout=PATIENCE)
+    wait_for(lambda: sweep.done() == SPACE["budget"]["trials"], what="the end of the sweep")
+    wait_for(lambda: open_run(sweep.root).status().state == "finished", what="the end of the driver")
     sweep.is_whole()
 
 
@@ -102,7 +103,7 @@ def test_asked_to_end_it_stops_cleanly_and_goes_on_later(sweep: Sweep, whom: str
         sweep.driver().send_signal(signal.SIGTERM)
     else:
         sweep.search.send_signal(signal.SIGTERM)
-    _, err = sweep.search.communicate(timeout=120)
+    _, err = sweep.search.communicate(timeout=PATIENCE)
     assert sweep.search.returncode == 130, err
     assert "go on with: kdtune search --resume r" in err
     assert open_run(sweep.root).status().state == "stopped"
@@ -115,7 +116,7 @@ def test_ctrl_c_twice_stops_at_once_and_goes_on_later(sweep: Sweep) -> None:
     sweep.search.send_signal(signal.SIGINT)
     sweep.search.send_signal(signal.SIGINT)
     begun = time.monotonic()
-    _, err = sweep.search.communicate(timeout=120)
+    _, err = sweep.search.communicate(timeout=PATIENCE)
     assert time.monotonic() - begun < 30
     assert sweep.search.returncode in (1, 130), err
     assert "--resume r" in err
@@ -127,9 +128,9 @@ def test_ctrl_z_stops_the_command_line_alone(sweep: Sweep) -> None:
     sweep.wait_for_trials()
     sweep.search.send_signal(signal.SIGTSTP)
     process = psutil.Process(sweep.search.pid)
-    wait_for(lambda: process.status() == psutil.STATUS_STOPPED, 30, "the command line to stop")
+    wait_for(lambda: process.status() == psutil.STATUS_STOPPED, what="the command line to stop")
     before = sweep.done()
-    wait_for(lambda: sweep.done() > before, 120, "another trial meanwhile")
+    wait_for(lambda: sweep.done() > before, what="another trial meanwhile")
     sweep.search.send_signal(signal.SIGCONT)
     sweep.ends_well()
 
@@ -143,10 +144,10 @@ def test_a_closed_window_of_tmux_ends_no_sweep(tmp_path: Path) -> None:
     subprocess.run([*server, "new-session", "-d", "-x", "120", "-y", "40", "-s", "s", command], check=True)
     try:
         root = tmp_path / "runs" / "r"
-        wait_for(lambda: (root / "trials").is_dir() and len(os.listdir(root / "trials")) > 2, 300, "trials")
+        wait_for(lambda: (root / "trials").is_dir() and len(os.listdir(root / "trials")) > 2, what="trials")
         assert open_run(root).status().state == "running"
         subprocess.run([*server, "kill-window", "-t", "s"], check=True)
-        wait_for(lambda: open_run(root).status().state == "finished", 300, "the end of the sweep")
+        wait_for(lambda: open_run(root).status().state == "finished", what="the end of the sweep")
         assert list(open_run(root).trials()["state"]) == ["done"] * SPACE["budget"]["trials"]
     finally:
         subprocess.run([*server, "kill-server"], check=False, capture_output=True)
@@ -156,7 +157,7 @@ def test_the_registry_of_the_workers_may_die(sweep: Sweep) -> None:
     """Twice in one sweep."""
     for n in (2, 6):
         sweep.wait_for_trials(n)
-        assert kill(wait_for(lambda: sweep.marked.named("ray::WorkerRegistry"), 60, "the registry")[0])
+        assert kill(wait_for(lambda: sweep.marked.named("ray::WorkerRegistry"), what="the registry")[0])
     sweep.ends_well()
 
 
@@ -169,7 +170,7 @@ def test_the_process_with_the_teachers_may_die(sweep: Sweep) -> None:
         return [process for process in sweep.marked.named("ray::TeacherServer") if process.pid not in killed]
 
     while len(killed) < 2:
-        process = wait_for(teachers, 300, "the teachers")[0]
+        process = wait_for(teachers, what="the teachers")[0]
         time.sleep(1.0)
         assert kill(process)
         killed.add(process.pid)
@@ -189,9 +190,9 @@ def test_two_sweeps_fill_one_cache_and_one_of_them_is_killed(tmp_path: Path) -> 
             os.environ["KDTUNE_CACHE"] = before
     victim, other = sweeps
     teacher = victim.root / "baselines"
-    wait_for(lambda: teacher.is_dir() and any(teacher.rglob("reports.jsonl")), 300, "a teacher in training")
+    wait_for(lambda: teacher.is_dir() and any(teacher.rglob("reports.jsonl")), what="a teacher in training")
     victim.marked.kill_all()
-    victim.search.communicate(timeout=60)
+    victim.search.communicate(timeout=PATIENCE)
     other.ends_well()
     victim.resume_and_check()
     ours, theirs = (open_run(s.root).trials().drop(columns=["seconds", "message"]) for s in sweeps)

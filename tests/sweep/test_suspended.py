@@ -11,6 +11,7 @@ import yaml
 from kdtune.runs import open_run
 from kdtune.runs.jsonl import read_records
 from tests.conftest import SMALL_SPACE
+from tests.limits import PATIENCE
 from tests.sweep.chaos import Marked, _send, cli, wait_for
 
 SPACE: dict[str, Any] = {
@@ -30,7 +31,7 @@ def test_a_sweep_that_stood_still_goes_on_as_if_nothing_had_been(tmp_path: Path)
     marked = Marked()
     search = cli("search", "s.yaml", "--name", "r", cwd=tmp_path, env=marked.environment)
     reports = tmp_path / "runs" / "r" / "trials"
-    wait_for(lambda: search.poll() is not None or reports.exists(), 240, "the first trial")
+    wait_for(lambda: search.poll() is not None or reports.exists(), what="the first trial")
     for _ in range(STOPS):
         time.sleep(1.0)
         assert search.poll() is None, search.communicate()
@@ -40,7 +41,7 @@ def test_a_sweep_that_stood_still_goes_on_as_if_nothing_had_been(tmp_path: Path)
         time.sleep(SECONDS)
         for process in processes:
             _send(process, signal.SIGCONT)
-    _, err = search.communicate(timeout=300)
+    _, err = search.communicate(timeout=PATIENCE)
     assert search.returncode == 0, err
     run = open_run(tmp_path / "runs" / "r")
     state = run.state()

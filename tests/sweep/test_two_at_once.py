@@ -11,6 +11,7 @@ import yaml
 
 from kdtune.runs import open_run
 from tests.conftest import SMALL_SPACE
+from tests.limits import PATIENCE
 from tests.sweep.chaos import cli, wait_for
 from tests.sweep.test_end_to_end import assert_same_numbers
 
@@ -55,17 +56,17 @@ def test_of_two_drivers_that_resume_one_run_at_once_one_is_refused(space_file: P
     """Both find the run without a driver; the lock decides, and the winner is not disturbed."""
     search = cli("search", str(space_file), "--name", "one", cwd=tmp_path)
     folder = tmp_path / "runs" / "one"
-    wait_for(lambda: record_of(folder).exists() and (folder / "trials").exists(), 240, "the first trial")
+    wait_for(lambda: record_of(folder).exists() and (folder / "trials").exists(), what="the first trial")
     third = cli("search", "--resume", "one", cwd=tmp_path)
-    refused = third.communicate(timeout=120)[1]
+    refused = third.communicate(timeout=PATIENCE)[1]
     assert third.returncode == 2
     assert "driven by process" in refused
     stop = cli("stop", "one", "--now", cwd=tmp_path)
-    said_stop = stop.communicate(timeout=60)
+    said_stop = stop.communicate(timeout=PATIENCE)
     assert stop.returncode == 0, said_stop
-    search.communicate(timeout=120)
+    search.communicate(timeout=PATIENCE)
     both = [cli("search", "--resume", "one", cwd=tmp_path) for _ in range(2)]
-    said = [process.communicate(timeout=400)[1] for process in both]
+    said = [process.communicate(timeout=PATIENCE)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], said
     loser = said[[process.returncode for process in both].index(2)]
     assert "driven by process" in loser
@@ -84,7 +85,7 @@ def test_two_sweeps_share_an_empty_cache_at_once_while_ten_read(
     monkeypatch.setenv("KDTUNE_CACHE", str(tmp_path / "cache"))
     sweeps = [cli("search", str(space_file), "--name", name, cwd=tmp_path) for name in ("left", "right")]
     folder = tmp_path / "runs" / "left"
-    wait_for(record_of(folder).exists, 240, "the run")
+    wait_for(record_of(folder).exists, what="the run")
     readers = [
         subprocess.Popen(
             [sys.executable, "-c", _READ, str(folder)],
@@ -95,17 +96,17 @@ def test_two_sweeps_share_an_empty_cache_at_once_while_ten_read(
         for _ in range(10)
     ]
     for sweep in sweeps:
-        said = sweep.communicate(timeout=500)
+        said = sweep.communicate(timeout=PATIENCE)
         assert sweep.returncode == 0, said
     for reader in readers:
-        out, err = reader.communicate(timeout=120)
+        out, err = reader.communicate(timeout=PATIENCE)
         assert reader.returncode == 0, err
         assert out.split()[1:] == ["4", "finished"]
     left, right = (open_run(tmp_path / "runs" / name) for name in ("left", "right"))
     assert_same_numbers(left, right)
     [weights] = {(run.files.weights("teacher-lenet5")).read_bytes() for run in (left, right)}
     again = cli("search", str(space_file), "--name", "third", "--trials", "1", cwd=tmp_path)
-    said = again.communicate(timeout=240)
+    said = again.communicate(timeout=PATIENCE)
     assert again.returncode == 0, said
     third = open_run(tmp_path / "runs" / "third")
     assert all(model.cached for model in third.state().baselines.values())
@@ -116,11 +117,11 @@ def test_a_run_that_is_being_prepared_is_stopped_by_name(space_file: Path, tmp_p
     """Before its data are loaded a run has no record: `kdtune stop` finds it all the same, and nothing is left."""
     search = cli("search", str(space_file), "--name", "early", cwd=tmp_path, env=None)
     folder = tmp_path / "runs" / "early"
-    wait_for((folder / "lock").exists, 120, "the lock")
+    wait_for((folder / "lock").exists, what="the lock")
     stop = cli("stop", "early", cwd=tmp_path)
-    out = stop.communicate(timeout=60)[1]
+    out = stop.communicate(timeout=PATIENCE)[1]
     assert stop.returncode == 0, out
-    _, err = search.communicate(timeout=120)
+    _, err = search.communicate(timeout=PATIENCE)
     assert search.returncode == 130, err
     if "before it began" in err:  # stopped in time, or after the record: both are clean
         assert not folder.exists()

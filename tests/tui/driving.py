@@ -14,6 +14,7 @@ import pytest
 from textual.pilot import Pilot
 
 from kdtune.runs import lock
+from tests.limits import PATIENCE
 from tui.app import AWAY, Monitor
 from tui.background import intervals
 from tui.background.helper import Helper
@@ -23,9 +24,6 @@ from tui.sources import Live, live
 
 TURNS = 2 * AWAY * HEADER_EVERY
 """So many turns of the clock draw every pane, also those that are drawn rarely and those of a monitor at rest."""
-
-LIMIT_SECONDS = 60.0
-"""A busy machine may take so long for what a thread or a process answers."""
 
 
 async def idle(*_: float) -> None:
@@ -49,7 +47,7 @@ async def turn(pilot: Pilot[Any], turns: int = TURNS) -> None:
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
     """Turn the clock until a condition holds; threads and processes work meanwhile."""
-    limit = time.monotonic() + LIMIT_SECONDS
+    limit = time.monotonic() + PATIENCE
     while True:
         await turn(pilot, 1)
         if condition():

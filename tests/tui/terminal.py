@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.limits import PATIENCE
+
 
 class Terminal:
     """A program in a pseudo-terminal, and what it has written."""
@@ -54,7 +56,7 @@ class Terminal:
                 except OSError:
                     return
 
-    def until(self, pattern: str, seconds: float = 30.0) -> None:
+    def until(self, pattern: str, seconds: float = PATIENCE) -> None:
         """Wait until it has written a text."""
         limit = time.monotonic() + seconds
         while not re.search(pattern, self.text()):

@@ -12,8 +12,6 @@ from kdtune.runs.paths import RunFiles
 from tests.tui.terminal import Terminal
 from tui.sources.synthetic import Synthetic
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as arrays
 from kdtune.data.published import pickles
 from kdtune.data.published.pickles import PickleError, read_published_pickle
 from tests.data.published.python_2 import as_python_2
+from tests.limits import PATIENCE
 
 NUMBERS = st.sampled_from(["u1", "i1", "<u2", ">i2", "<i4", ">u4", "<i8", ">f4", "<f8", "?"])
 PLAIN = st.one_of(
@@ -266,7 +267,7 @@ def test_nothing_is_run_imported_or_opened(tmp_path: Path) -> None:
     )
     ended = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "corpus")],
-        capture_output=True, text=True, timeout=300, cwd=tmp_path, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     read, _, events = ended.stdout.strip().partition(" ")

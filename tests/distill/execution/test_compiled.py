@@ -68,7 +68,6 @@ def stepped(step: Step, times: int = 4) -> dict[str, torch.Tensor]:
 @pytest.mark.skipif(
     shutil.which("c++") is None and shutil.which("g++") is None, reason="needs a C++ compiler"
 )
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("architecture", "students"), [("resnet8", 1), ("lenet5", 3)])
 def test_compiled_numbers_are_those_of_eager_steps_but_for_rounding(
     data: Any, make_job: Any, architecture: str, students: int

@@ -12,6 +12,7 @@ import pytest
 
 import kdtune
 from kdtune.runs.reader import Run
+from tests.limits import PATIENCE
 from tests.sweep.chaos import cli
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,7 @@ def test_an_export_that_is_killed_leaves_nothing_under_its_name(small_run: Run, 
     shutil.copytree(small_run.path, run)
     begun = time.monotonic()
     whole = cli("export", str(run), "--out", str(tmp_path / "whole"), cwd=tmp_path)
-    _, said = whole.communicate(timeout=300)
+    _, said = whole.communicate(timeout=PATIENCE)
     assert whole.returncode == 0, said
     took = time.monotonic() - begun
     out = tmp_path / "out"
@@ -47,7 +48,7 @@ def test_an_export_that_is_killed_leaves_nothing_under_its_name(small_run: Run, 
             is_whole(out)
             shutil.rmtree(out)
     last = cli("export", str(run), "--out", str(out), cwd=tmp_path)
-    _, said = last.communicate(timeout=300)
+    _, said = last.communicate(timeout=PATIENCE)
     assert last.returncode == 0, said
     is_whole(out)
     assert sorted(os.listdir(tmp_path)) == ["out", "small", "whole"]
@@ -58,7 +59,7 @@ def test_two_exports_at_once_into_one_folder(small_run: Run, tmp_path: Path) -> 
     both = [
         cli("export", str(small_run.path), "--out", str(tmp_path / "out"), cwd=tmp_path) for _ in range(2)
     ]
-    ended = [(process.communicate(timeout=300)[1], process.returncode) for process in both]
+    ended = [(process.communicate(timeout=PATIENCE)[1], process.returncode) for process in both]
     assert sorted(code for _, code in ended) in ([0, 2], [0, 0])
     for said, code in ended:
         assert "Traceback" not in said

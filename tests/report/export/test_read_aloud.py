@@ -20,6 +20,7 @@ from kdtune.report.export.page.sentences import front_in_words, opening
 from kdtune.report.export.page.tables import confusion_table, front_table
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.recommendation import Recommendation
+from tests.limits import PATIENCE
 from tests.report.export.real_fronts import NAMES, read_front, with_differences
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -237,7 +238,7 @@ def test_nothing_is_wider_than_a_phone(pages: dict[str, str], tmp_path: Path) ->
             ],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=True,
         )
         assert "<title>0 0</title>" in shown.stdout, name

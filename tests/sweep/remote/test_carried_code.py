@@ -16,6 +16,7 @@ from kdtune.runs import open_run
 from kdtune.runs.measures.own import measures
 from kdtune.sweep.remote.carried_code import UserCode
 from tests.conftest import SMALL_SPACE
+from tests.limits import PATIENCE
 
 MINE = """
 import kdtune, torch, helpers_of_mine
@@ -92,7 +93,7 @@ def test_a_sweep_with_the_user_s_model_imports_nothing_else_from_there(my_folder
         capture_output=True,
         text=True,
         check=False,
-        timeout=500,
+        timeout=PATIENCE,
     )
     assert ended.returncode == 0, ended.stderr
     assert set(open_run(my_folder / "runs" / "r").trials()["state"]) == {"done"}

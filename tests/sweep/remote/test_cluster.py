@@ -10,6 +10,7 @@ import yaml
 from kdtune.runs import open_run
 from kdtune.runs.jsonl import read_records
 from tests.conftest import SMALL_SPACE
+from tests.limits import PATIENCE
 from tests.sweep.chaos import wait_for
 from tests.sweep.nodes import cluster
 
@@ -53,9 +54,9 @@ def test_a_machine_is_added_and_one_is_lost(tmp_path: Path) -> None:
         until(lambda: all(_state(events, trial) == "done" for trial in lost), "the lost trials elsewhere")
         assert third.trials_at_work()
         stop = machines.kdtune("stop", "far")
-        said = stop.communicate(timeout=120)
+        said = stop.communicate(timeout=PATIENCE)
         assert stop.returncode == 0, said
-        _, err = search.communicate(timeout=600)
+        _, err = search.communicate(timeout=PATIENCE)
         assert search.returncode == 130, err
     assert not list(shared.glob("kdtune-run-*")), "a worker that sees the run copies nothing"
     run = open_run(tmp_path / "runs" / "far")

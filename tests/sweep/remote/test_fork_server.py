@@ -14,6 +14,7 @@ import ray
 
 from kdtune.sweep.remote import fork_server, local_ray, worker_start
 from kdtune.sweep.remote.fork_server import start_server
+from tests.limits import PATIENCE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 
@@ -73,7 +74,7 @@ with connected(None):
     [raylet] = ray._private.worker._global_node.all_processes["raylet"]
     raylet.process.send_signal(signal.SIGKILL)
     raylet.process.wait()
-    worker.wait(timeout=60)
+    worker.wait(timeout=600)
     os._exit(0)
 """
 
@@ -101,7 +102,7 @@ def test_a_driver_s_own_process_is_forked() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=PATIENCE,
         env={**os.environ, **fork_server.ALONE},
     )
     assert ended.returncode == 0, ended.stderr
@@ -112,7 +113,7 @@ def test_a_driver_s_own_process_is_forked() -> None:
 
 def test_a_worker_ends_with_its_raylet() -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", OF_A_RAYLET], capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-c", OF_A_RAYLET], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert ended.returncode == 0, ended.stderr
 
@@ -138,7 +139,7 @@ assert _ids_differ()
 WorkerID.from_random()
 assert not _ids_differ()
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE)
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.limits import PATIENCE
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is about glibc")
 
 STEPS = """
@@ -31,7 +33,7 @@ def faults(**environment: str) -> int:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     return int(done.stdout)
 

@@ -12,6 +12,7 @@ import ray
 from kdtune.errors import SweepError
 from kdtune.sweep.remote import ray_folder
 from kdtune.sweep.remote.ray_folder import LONGEST, choose_folder, object_store_bytes, unfit
+from tests.limits import PATIENCE
 
 FAILS_ONCE = """
 import sys, time
@@ -80,7 +81,7 @@ def test_a_start_that_fails_is_noticed_at_once_and_tried_again(
     killed: str, failed_once: dict[str, "subprocess.Popen[str]"]
 ) -> None:
     ended = failed_once[killed]
-    out, err = ended.communicate(timeout=300)
+    out, err = ended.communicate(timeout=PATIENCE)
     assert ended.returncode == 0, err
     failed, again, seconds = out.splitlines()
     assert failed.startswith("Ray did not start (its process raylet ended")

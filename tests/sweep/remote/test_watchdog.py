@@ -17,6 +17,7 @@ from kdtune.sweep.remote.memory_guard import memory_limit, memory_share, own_mem
 from kdtune.sweep.remote.run_folder import RunFolder
 from kdtune.sweep.remote.watchdog import Silences, usual_epoch
 from kdtune.sweep.remote.worker_registry import AtWork, RegistryClient, WorkerRegistry
+from tests.limits import PATIENCE
 
 
 def model(name: str, *, seconds: float = 0, epoch: int = 0, **config: str) -> ModelState:
@@ -188,7 +189,7 @@ while True:
 
 def test_a_process_that_takes_more_than_its_share_says_so_and_ends() -> None:
     ended: Any = subprocess.run(
-        [sys.executable, "-c", _GREEDY], check=False, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", _GREEDY], check=False, capture_output=True, text=True, timeout=PATIENCE
     )
     assert ended.returncode == 1
     assert "of memory" in ended.stdout

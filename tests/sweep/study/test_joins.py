@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.limits import PATIENCE
 from tests.sweep.chaos import Marked, cli
 from tests.sweep.nodes import CLUSTER
 from tests.sweep.study.test_killed import SPACE, ended, models
@@ -31,7 +32,7 @@ def head(tmp_path: Path) -> Iterator[tuple[Marked, dict[str, str], str]]:
         finally:
             marked.kill_all()
             for process in processes:
-                process.wait(timeout=30)
+                process.wait(timeout=PATIENCE)
 
 
 def _started(
@@ -88,7 +89,7 @@ def test_a_study_on_a_running_cluster(head: Any, tmp_path: Path) -> None:
     while study.poll() is None:
         clusters = max(clusters, _clusters(marked))
         time.sleep(1)
-    _, err = study.communicate(timeout=60)
+    _, err = study.communicate(timeout=PATIENCE)
     assert study.returncode == 0, err
     assert clusters == 1, "it started no Ray of its own"
     assert _clusters(marked) == 1, "the cluster is not the study's to end"

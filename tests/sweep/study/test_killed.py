@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from kdtune.runs.jsonl import read_records
+from tests.limits import PATIENCE
 from tests.sweep.chaos import Marked, cli, kill, wait_for
 
 SPACE: dict[str, Any] = {
@@ -84,13 +85,13 @@ def test_killed_and_resumed(
 ) -> None:
     files = tmp_path / "killed" / "runs" / "it"
     first = study(tmp_path / "killed", str(space), "--name", "it", marked=marked)
-    wait_for(lambda: sum(i.startswith("t0") for i in ended(files)) >= 2, 600, "two students")
+    wait_for(lambda: sum(i.startswith("t0") for i in ended(files)) >= 2, what="two students")
     if victim == "raylet":
         [raylet] = marked.named("raylet/raylet")
         kill(raylet)
     else:
         marked.kill_all()
-    _, err = first.communicate(timeout=120)
+    _, err = first.communicate(timeout=PATIENCE)
     if victim == "raylet":
         assert first.returncode == 1
         assert "--resume it" in err

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.limits import PATIENCE
 from tui.serve import free_port
 from tui.serve.door import Door, is_own
 from tui.sources.synthetic import Synthetic
@@ -39,7 +40,7 @@ async def heard(socket_, pattern):
     """Return what the terminal in the browser was sent up to a text."""
     data = b""
     while not re.search(pattern, data):
-        message = await socket_.receive(timeout=60)
+        message = await socket_.receive(timeout=PATIENCE)
         assert message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT), message
         data += message.data if isinstance(message.data, bytes) else message.data.encode()
     return data
@@ -67,7 +68,7 @@ async def test_the_page_and_the_monitor_behind_it(served) -> None:
             await terminal.send_json(["stdin", "1"])
             await heard(terminal, rb"t0005")
             await terminal.send_json(["stdin", "q"])
-            while (await terminal.receive(timeout=60)).type not in (
+            while (await terminal.receive(timeout=PATIENCE)).type not in (
                 aiohttp.WSMsgType.CLOSE,
                 aiohttp.WSMsgType.CLOSED,
                 aiohttp.WSMsgType.CLOSING,
