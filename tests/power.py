@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.limits import PATIENCE
+
 
 class Disk:
     """An ext4 file system in a file; skips where only root may mount one."""
@@ -48,7 +50,7 @@ def halted(processes: list[psutil.Process]) -> Iterator[None]:
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.suspend()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while any(map(_runs, processes)):
         assert time.monotonic() < deadline, "a process does not stop"
         time.sleep(0.002)

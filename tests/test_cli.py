@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,17 @@ import yaml
 from kdtune.cli import main
 from kdtune.space.reading import read_space
 from tests.conftest import TINY_SPACE
+from tests.limits import PATIENCE
 
 SPACE = TINY_SPACE
 
 
-def kdtune(cwd: Path, *arguments: str, timeout: float = 300) -> "subprocess.CompletedProcess[str]":
+def processor_seconds() -> float:
+    """Return the time that processors have spent on the processes that this one started and saw end."""
+    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+
+
+def kdtune(cwd: Path, *arguments: str, timeout: float = PATIENCE) -> "subprocess.CompletedProcess[str]":
     environment = {k: v for k, v in os.environ.items() if k not in ("KDTUNE_RUNS", "PYTHONWARNINGS")}
     return subprocess.run(
         [sys.executable, "-m", "kdtune.cli", *arguments],
@@ -71,18 +76,20 @@ def test_what_is_refused_by_the_command_and_by_its_driver(
 
 
 def test_weights_that_do_not_fit_are_refused_in_seconds(tmp_path: Path) -> None:
-    """The last that is checked before Ray starts; of processor time, because the machine may be busy."""
+    """The last that is checked before Ray starts; seconds of a processor, and of this machine, which may be busy."""
     import torch
 
     from kdtune import models
 
     model = models.build("lenet5", input_shape=(3, 32, 32), n_classes=7)
     torch.save(model.state_dict(), tmp_path / "t.pt")
-    kdtune(tmp_path, "--version")
-    before = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    began = processor_seconds()
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    to_import = processor_seconds() - began
+    began = processor_seconds()
     message = refused(tmp_path, "search", space_with(tmp_path, teacher={"weights": "t.pt"}))
     assert "t.pt" in message
-    assert sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - before < 5
+    assert processor_seconds() - began < 3 * to_import
 
 
 def test_a_taken_name_is_refused_and_kept(tmp_path: Path) -> None:
@@ -95,12 +102,12 @@ def test_a_taken_name_is_refused_and_kept(tmp_path: Path) -> None:
 
 
 def test_help_answers_at_once(tmp_path: Path) -> None:
-    """Best of several: the machine may be busy, the command is not."""
+    """Best of several, of processor time: the machine may be busy, the command is not."""
     times = []
     for _ in range(5):
-        started = time.perf_counter()
+        began = processor_seconds()
         ended = kdtune(tmp_path, "--help")
-        times.append(time.perf_counter() - started)
+        times.append(processor_seconds() - began)
         assert ended.returncode == 0
     assert min(times) < 0.3, f"{min(times):.2f} s"
     for command in ("search", "status", "stop", "spaces", "runs"):

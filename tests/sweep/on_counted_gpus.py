@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kdtune.sweep.remote.cluster import prepare_environment
+from tests.limits import PATIENCE
 
 prepare_environment()
 import ray  # noqa: E402  (Ray reads the environment when it is imported)
@@ -50,7 +51,7 @@ def builder(folder: Path, together: int, errors: list[str]) -> Callable[..., tor
             except FileExistsError:
                 continue
             raise torch.AcceleratorError(error)
-        until = time.monotonic() + 120
+        until = time.monotonic() + PATIENCE
         while is_trial and time.monotonic() < until:
             lines = [json.loads(line) for line in seen.read_text().splitlines()]
             if len({pid for is_trial, pid, *_ in lines if is_trial}) >= together:

@@ -74,7 +74,7 @@ class Terminal:
     def leave(self) -> int:
         """Press q; return the exit code."""
         self.press("q")
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + PATIENCE
         while self.process.poll() is None and time.monotonic() < limit:
             self.read(0.1)
         self.read(0.1)

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from kdtune.runs.reader import Run
+from tests.limits import PATIENCE
 from tui.background.helper import Helper
 from tui.background.questions import ResolutionOf
 
@@ -23,7 +24,7 @@ def test_it_imports_nothing_from_the_folder_where_it_starts(
     monkeypatch.chdir(tmp_path)
     helper = Helper()
     helper.questions.close()
-    assert helper.process.wait(60) == 0  # it came as far as to wait for a question
+    assert helper.process.wait(PATIENCE) == 0  # it came as far as to wait for a question
     helper.close()
     assert not ran.exists()
 
@@ -39,7 +40,7 @@ def test_it_ends_when_the_monitor_is_killed() -> None:
         helper = psutil.Process(int(monitor.stdout.readline()))
         monitor.send_signal(signal.SIGKILL)
         monitor.wait()
-        helper.wait(60)
+        helper.wait(PATIENCE)
 
 
 def test_it_says_what_of_a_front_is_beyond_noise_each_time_the_same(small_run: Run) -> None:

@@ -31,7 +31,7 @@ def served(tmp_path, request):
     assert found, line
     yield found[1], found[0], server
     server.send_signal(signal.SIGINT)
-    server.wait(20)
+    server.wait(PATIENCE)
     out, err = server.communicate()
     assert (server.returncode, out, err) == (0, "", "")
 

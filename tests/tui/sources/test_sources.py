@@ -13,6 +13,7 @@ from kdtune.runs.events import read_state
 from kdtune.runs.reader import open_run, seconds_left
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import fold
+from tests.limits import PATIENCE
 from tui.background import reading
 from tui.background.reading import Reader
 from tui.session import Session
@@ -27,7 +28,7 @@ def run(tmp_path):
     return world.write(tmp_path / "run"), world
 
 
-def until(condition, seconds=20.0) -> None:
+def until(condition, seconds=PATIENCE) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, "it took too long"
@@ -251,7 +252,7 @@ def test_a_record_that_is_written_again_is_read_again(tmp_path: Path) -> None:
     session.start()
     try:
         write_json(files.record, {**world.record.to_dict(), "trials": 22})
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + PATIENCE
         while session.store.record.trials != 22:
             assert time.monotonic() < limit
             session.update()
