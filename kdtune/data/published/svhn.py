@@ -14,10 +14,11 @@ from kdtune.data.ids import row_ids
 from kdtune.data.images.array_images import dataset_of_arrays
 from kdtune.data.options import Count, Seed, Share
 from kdtune.data.published.downloads import fetch, image_folder_hint, missing
-from kdtune.data.published.matlab_files import MatlabFileError, read_matlab
+from kdtune.data.published.matlab_files import LARGEST, MatlabFileError, read_matlab
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes
 from kdtune.errors import DataError
+from kdtune.files import read_regular
 
 CLASSES = tuple("0123456789")
 _HOME = "http://ufldl.stanford.edu/housenumbers"
@@ -99,9 +100,9 @@ def _read(root: Path, split: str) -> tuple[Tensor, Tensor]:
     """Return images uint8 [n, 3, 32, 32] and labels int64 [n]; in the files, the digit 0 is class 10."""
     path = _require(root, split)
     try:
-        content = read_matlab(path.read_bytes(), ("X", "y"))
+        content = read_matlab(read_regular(path, limit=LARGEST), ("X", "y"))
     except OSError as error:
-        raise DataError(f"{path}: can't be read: {error.strerror}") from None
+        raise DataError(f"{path}: can't be read: {error.strerror or error}") from None
     except MatlabFileError as error:
         raise DataError(f"{path}: cut short or damaged ({error}): copy it again") from None
     x, y = content.get("X"), content.get("y")
