@@ -13,7 +13,8 @@ import kdtune
 from kdtune.runs import open_run
 from tests.conftest import SMALL_SPACE
 from tests.limits import PATIENCE
-from tests.sweep.test_end_to_end import assert_same_numbers, epochs_reported, kdtune_cli, wait_for
+from tests.sweep.chaos import wait_for
+from tests.sweep.test_end_to_end import assert_same_numbers, epochs_reported, kdtune_cli
 
 SPACE: dict[str, Any] = {
     **SMALL_SPACE,

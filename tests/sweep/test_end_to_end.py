@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from kdtune.runs import ALL, open_run, summarise
 from tests.conftest import SMALL_SPACE
 from tests.limits import PATIENCE
 from tests.sweep.blobs import blobs
+from tests.sweep.chaos import wait_for
 from tests.sweep.remote.test_carried_code import lay_traps
 
 
@@ -151,13 +151,6 @@ def kdtune_cli(*arguments: str, cwd: Path, **options: Any) -> "subprocess.Popen[
         text=True,
         **options,
     )
-
-
-def wait_for(condition: Any, seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def epochs_reported(events: Path) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LARGEST = 2**30
-"""Most bytes of a file and of a variable; the images of SVHN's training file have 225 MB."""
+"""Most bytes of a variable; the images of SVHN's training file have 225 MB."""
 
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15

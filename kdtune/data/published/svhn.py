@@ -14,11 +14,11 @@ from kdtune.data.ids import row_ids
 from kdtune.data.images.array_images import dataset_of_arrays
 from kdtune.data.options import Count, Seed, Share
 from kdtune.data.published.downloads import fetch, image_folder_hint, missing
-from kdtune.data.published.matlab_files import LARGEST, MatlabFileError, read_matlab
+from kdtune.data.published.matlab_files import MatlabFileError, read_matlab
+from kdtune.data.published.source import Source
 from kdtune.data.registry import register_dataset
 from kdtune.data.split import Sizes
 from kdtune.errors import DataError
-from kdtune.files import read_regular
 
 CLASSES = tuple("0123456789")
 _HOME = "http://ufldl.stanford.edu/housenumbers"
@@ -100,9 +100,7 @@ def _read(root: Path, split: str) -> tuple[Tensor, Tensor]:
     """Return images uint8 [n, 3, 32, 32] and labels int64 [n]; in the files, the digit 0 is class 10."""
     path = _require(root, split)
     try:
-        content = read_matlab(read_regular(path, limit=LARGEST), ("X", "y"))
-    except OSError as error:
-        raise DataError(f"{path}: can't be read: {error.strerror or error}") from None
+        content = read_matlab(Source(root).read([path.name])[path.name], ("X", "y"))
     except MatlabFileError as error:
         raise DataError(f"{path}: cut short or damaged ({error}): copy it again") from None
     x, y = content.get("X"), content.get("y")
