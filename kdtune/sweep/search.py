@@ -130,7 +130,7 @@ def _run_trials(
         owner=owner_of(files),
         memory=memory_limit(resources.memory_per_trial, -(-trainer.allotment.workers // machines)),
     )
-    writer.run_state("running", trainer.allotment.words)
+    writer.run_state("running", trainer.allotment.words(plan.cohort))
     usual = partial(usual_epoch, writer.state)
     with clock.ticking(), watchdog(registry, usual, resources.stall_seconds, ready=teachers.ready()):
         _fit(plan, trainer.allotment, manager, shared)

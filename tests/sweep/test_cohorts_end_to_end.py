@@ -47,6 +47,7 @@ def test_students_are_trained_as_one_and_counted_one_by_one(uninterrupted: Any) 
         assert epochs == list(range(1, row["epoch"] + 1))
         assert (uninterrupted.files.checkpoint(trial)).exists()
     assert not any((uninterrupted.files.root / "cohorts").iterdir())
+    assert "1 cohort of up to 6 trials at once" in uninterrupted.files.events.read_text()
 
 
 def test_what_stopped_early_cost_no_further_epoch(uninterrupted: Any) -> None:

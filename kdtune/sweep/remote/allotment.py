@@ -66,10 +66,15 @@ class Allotment:
         gpus = min(1.0, sum(node.gpus for node in self.nodes) / models) * (1 - TEACHER_GPU)
         return max(1, int(min(cores / models, largest))), max(self.gpus, gpus) if self.gpus else 0.0
 
-    @property
-    def words(self) -> str:
-        """What runs at once, in a few words."""
-        at_once = f"{self.workers} trial{'s' if self.workers != 1 else ''} at once"
+    def words(self, cohort: int = 1) -> str:
+        """Return in a few words what runs at once.
+
+        Args:
+            cohort: most students that are trained as one.
+        """
+        what = "trial" if cohort == 1 else "cohort"
+        of = "" if cohort == 1 else f" of up to {cohort} trials"
+        at_once = f"{self.workers} {what}{'s' if self.workers != 1 else ''}{of} at once"
         if not self.gpus:
             return at_once
         per_gpu = int(1 / self.gpus + 1e-9)

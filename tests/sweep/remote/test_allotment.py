@@ -35,18 +35,18 @@ def test_all_gpus_are_used_before_one_is_shared(cpus: int, gpus: int, trials: in
 def test_four_trials_on_four_gpus_get_one_each() -> None:
     allotment = allotted(Resources(), [Node(16, 4)], "there is", trials=4)
     assert packed(allotment, Node(16, 4)) == [1, 1, 1, 1]
-    assert allotment.words == "4 trials at once, each on a GPU of its own"
+    assert allotment.words() == "4 trials at once, each on a GPU of its own"
 
 
 def test_forty_trials_fill_four_gpus_four_by_four() -> None:
     allotment = allotted(Resources(), [Node(64, 4)], "there is", trials=40)
     assert packed(allotment, Node(64, 4)) == [4, 4, 4, 4]
-    assert allotment.words == "16 trials at once, up to 4 on a GPU"
+    assert allotment.words() == "16 trials at once, up to 4 on a GPU"
 
 
 def test_without_a_gpu_a_trial_gets_a_core() -> None:
     allotment = allotted(Resources(), [Node(2)], "there is", trials=40)
-    assert (allotment.workers, allotment.gpus, allotment.words) == (2, 0, "2 trials at once")
+    assert (allotment.workers, allotment.gpus, allotment.words()) == (2, 0, "2 trials at once")
 
 
 def test_trials_that_wait_side_by_side_are_those_of_one_machine() -> None:
@@ -112,11 +112,19 @@ def test_a_cluster_that_shrinks_and_grows_runs_what_it_has_room_for() -> None:
     ],
 )
 def test_the_table_of_the_document(gpus: int, cores: int, trials: int, expected: str) -> None:
-    assert allotted(Resources(), [Node(cores, gpus)], "there is", trials=trials).words == expected
+    assert allotted(Resources(), [Node(cores, gpus)], "there is", trials=trials).words() == expected
 
 
 def test_a_tenth_of_a_gpu_is_ten_trials() -> None:
     assert (
-        allotted(Resources(gpus_per_trial=0.1), [Node(64, 1)], "there is").words
+        allotted(Resources(gpus_per_trial=0.1), [Node(64, 1)], "there is").words()
         == "10 trials at once, up to 10 on a GPU"
     )
+
+
+def test_students_that_are_trained_as_one_are_counted_in_cohorts() -> None:
+    two = allotted(Resources(), [Node(2)], "there is")
+    assert two.words(6) == "2 cohorts of up to 6 trials at once"
+    assert allotted(Resources(), [Node(1)], "there is").words(6) == "1 cohort of up to 6 trials at once"
+    shared = allotted(Resources(), [Node(16, 2)], "there is")
+    assert shared.words(8) == "8 cohorts of up to 8 trials at once, up to 4 on a GPU"
