@@ -1,17 +1,13 @@
 """Whether students of an architecture train faster as one here, and how many: measured, and kept for the next sweep."""
 
 import contextlib
-import functools
 import math
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import Job
 from kdtune.distill.execution.device_errors import suppress_device_errors
 from kdtune.distill.fused.stack import is_stackable
@@ -20,18 +16,14 @@ from kdtune.errors import RunError
 from kdtune.sweep.calibration.cache import Measurement
 from kdtune.sweep.calibration.place import Place, Setting, here
 from kdtune.sweep.calibration.precision import machine_name, may_be_one_of_several
+from kdtune.sweep.calibration.timing import MARGIN, made_up, seconds
 from kdtune.sweep.plan import Plan
 
-MARGIN = 1.15
-"""How many times faster students must be as one than one by one: less may be noise, and costs the sampler history."""
 SIZES = (4, 8, 16)
 LEAST_BLOCKS = 4
 """Fewest blocks to cut a budget into: the sampler learns from one block what to propose in the next."""
-_STEPS = 2
 _REPEATS = 5
 _SECONDS = 3.0
-_FINEST_STEP = 1e-4
-"""Seconds of the shortest steps, about."""
 _LONGEST_STEP = 0.3
 """Seconds per common step above which no size is tried: arithmetic dominates then, and cohorts save none of it."""
 
@@ -138,39 +130,3 @@ def _measure(job: Job, setting: Setting, device: torch.device, threads: int) -> 
         return {size: size * best[1] / best[size] for size in steps if size > 1}
     finally:
         torch.set_num_threads(before)
-
-
-def seconds(step: Callable[[], None], device: torch.device) -> float:
-    """Return how long a step takes: on a CPU the process's own time, where the system counts it finely enough."""
-    on_gpu = device.type == "cuda"
-    clock = time.perf_counter if on_gpu or _tick_of_process_time() > _FINEST_STEP else time.process_time
-    started = clock()
-    for _ in range(_STEPS):
-        step()
-    if on_gpu:
-        torch.cuda.synchronize()
-    return (clock() - started) / _STEPS
-
-
-def made_up(setting: Setting, n: int, device: torch.device) -> DeviceData:
-    """Return a batch of noise in the form of the data."""
-    shape, is_image = setting.shape, len(setting.shape) == 3
-    inputs = np.zeros((n, *shape), dtype=np.uint8 if is_image else np.float32)
-    channels = (0.5,) * shape[0] if is_image else None
-    labels = np.zeros(n, dtype=np.int64)
-    arrays = Arrays(
-        inputs, labels, inputs[:2], labels[:2], {}, {}, setting.n_classes, channels, channels, 0, False
-    )
-    return DeviceData(arrays, device, view_seed=0, augment=False)
-
-
-@functools.cache
-def _tick_of_process_time() -> float:
-    """Return by how many seconds process time advances: in some sandboxes and under some profilers, by 4 to 16 ms."""
-    ticks = []
-    for _ in range(3):
-        before = time.process_time()
-        while (now := time.process_time()) == before:
-            pass
-        ticks.append(now - before)
-    return min(ticks)

@@ -19,9 +19,9 @@ from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import Step, fused_step, solo_step
 from kdtune.errors import RunError
 from kdtune.sweep.calibration.cache import Measurement
-from kdtune.sweep.calibration.cohort_size import MARGIN, made_up, seconds
 from kdtune.sweep.calibration.place import Place, Setting, here
 from kdtune.sweep.calibration.precision import machine_name
+from kdtune.sweep.calibration.timing import MARGIN, made_up, seconds
 from kdtune.sweep.plan import Plan
 
 _COMPARED_STEPS = 4

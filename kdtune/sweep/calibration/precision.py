@@ -22,9 +22,9 @@ from kdtune.distill.weights.source import Weights
 from kdtune.errors import RunError
 from kdtune.sweep.calibration.cache import Measurement
 from kdtune.sweep.calibration.place import Place, Setting, here
+from kdtune.sweep.calibration.timing import MARGIN
 from kdtune.sweep.plan import Plan, Speed
 
-_MARGIN = 1.15
 _STEPS = 3
 _REPEATS = 3
 _SECONDS = 4.0
@@ -88,7 +88,7 @@ def _fastest(job: Job, file: Weights | None, setting: Setting, together: bool) -
         ):
             times = _measure(stack([model() for _ in range(_TOGETHER)]), _TOGETHER, setting, device, threads)
         best = min(times, key=lambda speed: times[speed])
-        chosen = best if times[best] * _MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
+        chosen = best if times[best] * MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
         seconds = {
             f"{speed.precision}{' channels_last' if speed.channels_last else ''}": t
             for speed, t in times.items()

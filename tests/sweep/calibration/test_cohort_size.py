@@ -1,8 +1,6 @@
 """How many students are trained as one: what the space asks for, what the budget allows, what was measured."""
 
-import math
 import pickle
-import time
 from pathlib import Path
 from typing import Any
 
@@ -70,24 +68,6 @@ def test_a_measurement_has_a_ratio_for_each_size(plan_of: Any) -> None:
     )
     assert set(gains) == set(cohort_size.SIZES)
     assert all(gain > 0 for gain in gains.values())
-
-
-def test_process_time_that_is_counted_in_ticks_is_not_used(
-    plan_of: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where a whole measurement takes less than a tick, steps would take no time at all."""
-    exact = time.process_time
-    monkeypatch.setattr(time, "process_time", lambda: exact() // 0.01 * 0.01)
-    cohort_size._tick_of_process_time.cache_clear()
-    try:
-        plan = plan_of(train={"batch_size": 38})
-        gains = cohort_size._measure(
-            plan.student_job("linear"), Setting.of(plan), cohort_size.torch.device("cpu"), 1
-        )
-    finally:
-        cohort_size._tick_of_process_time.cache_clear()
-    assert set(gains) == set(cohort_size.SIZES)
-    assert all(0 < gain < math.inf for gain in gains.values())
 
 
 def test_a_cache_that_can_not_be_written_costs_only_time(
