@@ -11,7 +11,7 @@ from kdtune.data.dataset import (
 )
 from kdtune.data.examples import text as _text  # noqa: F401
 from kdtune.data.examples.arrays import from_arrays, from_torch
-from kdtune.data.examples.arrow import from_hf
+from kdtune.data.examples.arrow.loading import from_hf
 from kdtune.data.examples.frames import from_dataframe
 from kdtune.data.examples.saved import save
 from kdtune.data.images import folder as _folder  # noqa: F401
