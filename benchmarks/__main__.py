@@ -130,7 +130,8 @@ def _kept(section: str) -> dict[str, Any]:
 
 
 def _results() -> str:
-    from benchmarks import epoch, front, memory, scale, start, streams, sweeps
+    from benchmarks import epoch, front, memory, scale, start, streams
+    from benchmarks import sweeps_section as sweeps
     from benchmarks.truth import levers_section as levers
     from benchmarks.truth import section as truth
     from benchmarks.truth import verdicts_section as verdicts

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kdtune_search import search
 from benchmarks.processes import Cost, cores, run
-from benchmarks.sweeps import search
 from benchmarks.tables import table
 from benchmarks.workloads import Workload
 from kdtune.runs.jsonl import read_records

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kdtune_search import VARIANTS, search
 from benchmarks.processes import cores
-from benchmarks.sweeps import VARIANTS, search
 from benchmarks.tables import table
 from benchmarks.workloads import workloads
 
