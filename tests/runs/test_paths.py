@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kdtune.errors import RunError
+from kdtune.errors import KdtuneError, RunError
 from kdtune.runs.paths import RunFiles, is_trial, trial_id
 
 
@@ -20,3 +20,9 @@ def test_trials_and_baselines_have_their_folders(tmp_path: Path) -> None:
     for name in ("../up", "", "a/b", "/etc", "t0001\n", ".."):
         with pytest.raises(RunError, match="not the name of a trial"):
             files.model(name)
+
+
+@pytest.mark.parametrize("model", ["../../x", "/etc", "t0000/../../..", "", ".", "a\x00b", "t" * 300])
+def test_a_model_s_name_leads_nowhere_else(model: str, tmp_path: Path) -> None:
+    with pytest.raises(KdtuneError, match="is not the name of a trial"):
+        RunFiles(tmp_path).model(model)
