@@ -9,7 +9,7 @@ import yaml
 
 from kdtune import models
 from kdtune.data import check_options
-from kdtune.space.reading import Space, parse_space, ready_spaces
+from kdtune.space.reading import Space, parse_space, read_space, ready_spaces
 
 SCHEMA = json.loads(resources.files("search_spaces").joinpath("schema.json").read_text(encoding="utf-8"))
 
@@ -44,3 +44,11 @@ def test_the_schema_refuses_what_the_code_refuses() -> None:
     content["serch"] = {}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content, SCHEMA)
+
+
+def test_ready_spaces_are_valid_and_say_what_they_are_for() -> None:
+    for name, text in ready_spaces().items():
+        space, stem = read_space(name)
+        assert stem == name
+        assert len(space.about) > 40, f"{name} should open with what it is for"
+        assert space == parse_space(yaml.safe_load(text), name)
