@@ -1,5 +1,6 @@
 """What a run shows: the front, the tables, liveness, the time left."""
 
+import json
 import math
 import time
 from dataclasses import replace
@@ -188,6 +189,13 @@ def test_open_run_reads_the_record_at_once(finished: Run, tmp_path: Path) -> Non
     finished.files.record.write_text("{}")
     with pytest.raises(RunError, match="no 'schema'"):
         open_run(finished.path)
+
+
+def test_a_run_is_called_as_its_folder_is_now(finished: Run) -> None:
+    renamed = finished.path.rename(finished.path.with_name("renamed"))
+    run = open_run(renamed)
+    assert json.loads(run.files.record.read_text())["name"] == "r"
+    assert {run.name, run.record.name, run.status().name} == {"renamed"}
 
 
 def test_liveness(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

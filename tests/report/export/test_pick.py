@@ -1,9 +1,13 @@
+import json
+
 import numpy as np
 import pytest
 
+from kdtune.cli import main
 from kdtune.errors import InputError
 from kdtune.report.export.pick import Choice, knee, pick, spread_out
 from kdtune.runs.measures.objectives import Objective
+from kdtune.runs.reader import Run
 
 OBJECTIVES = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex"])]
 FRONT = [
@@ -58,3 +62,20 @@ def test_the_members_taken_first_dominate_most() -> None:
     values = np.array([[m.values["accuracy"], m.values["eod"]] for m in FRONT])
     assert spread_out(values, OBJECTIVES, 3)[0] == 1  # 0.88 x 0.95 is more than 0.9 x 0.7 and 0.6 x 1
     assert sorted(spread_out(values, OBJECTIVES, 3)) == [0, 1, 2]
+
+
+def test_list_opens_nothing_and_writes_nothing(small_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(small_run.path.rglob("*"))
+    assert main(["export", str(small_run.path), "--list", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert [m["id"] for m in json.loads(out)["front"]] == list(small_run.front().index)
+    assert "knee" in err
+    assert sorted(small_run.path.rglob("*")) == before
+
+
+def test_bad_picks_cost_exit_code_2_before_any_work(
+    small_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(small_run.path), "--pick", "best"]) == 2
+    assert "knee" in capsys.readouterr().err
+    assert not small_run.files.export.exists()
