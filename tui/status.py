@@ -1,6 +1,6 @@
 """The status of the run in words: its state, and warnings."""
 
-from kdtune.runs.reader import seconds_left
+from kdtune.runs.time_left import seconds_left
 from kdtune.text import duration
 
 from .session import Session

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kdtune.runs.reader import objective_values
+from kdtune.runs.front import objective_values
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import ModelState
 

@@ -6,31 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kdtune.errors import RunError
-from kdtune.pareto import Constraint
-from kdtune.runs.choosing import possible_values, values_to_choose_by
+from kdtune.runs.choosing import values_to_choose_by
 from kdtune.runs.damage import damage_of
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import find_run
+from kdtune.runs.front import front_members, is_feasible, objective_values
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
 from kdtune.runs.measures.objectives import (
     Objective,
     front_hypervolume,
-    front_mask,
     hypervolume_added,
     objective_of,
 )
+from kdtune.runs.model_tables import row_of, table_of
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.plotting import RunPlots, plots_of
 from kdtune.runs.predictions import Validation, read_answers, read_validation
 from kdtune.runs.records import Report, RunRecord
 from kdtune.runs.shown import html_of
 from kdtune.runs.state import ModelState, RunState
+from kdtune.runs.time_left import seconds_left
 
 if TYPE_CHECKING:
     import pandas
@@ -211,7 +212,7 @@ class Run:
 
     def baselines(self) -> "pandas.DataFrame":
         """Return teachers and non-distilled students, one per row."""
-        return _table([_row(model) for model in self.state().baselines.values()], self.record.objectives)
+        return table_of([row_of(model) for model in self.state().baselines.values()], self.record.objectives)
 
     def status(self, state: RunState | None = None) -> Status:
         """Return the run's progress and front: now, or in a state that was read earlier."""
@@ -291,78 +292,14 @@ class Run:
         front = {trial.id for trial, on in zip(done, on_front, strict=True) if on}
         rows = []
         for trial in state.trials.values():
-            row = _row(trial)
+            row = row_of(trial)
             row["feasible"] = trial.state == "done" and is_feasible(trial, self.record.constraints)
             row["front"] = trial.id in front
             rows.append(row)
-        table = _table(rows, self.record.objectives)
+        table = table_of(rows, self.record.objectives)
         for flag in () if rows else ("feasible", "front"):
             table[flag] = table.index.astype(bool)
         return table
-
-
-def front_members(
-    state: RunState, objectives: Sequence[Objective], constraints: Sequence[Constraint], *, raw: bool = False
-) -> tuple[list[ModelState], np.ndarray]:
-    """Return the trials done, and which of them are feasible and non-dominated (bool [n]).
-
-    Args:
-        raw: by the values on validation alone (see `kdtune.runs.choosing`).
-    """
-    done = [trial for trial in state.trials.values() if trial.state == "done"]
-    names = [objective.name for objective in objectives]
-    feasible = np.array([is_feasible(trial, constraints) for trial in done], dtype=bool)
-    values = objective_values(done, names) if raw else values_to_choose_by(done, names, feasible)
-    return done, front_mask(values, objectives, feasible) if done else feasible
-
-
-def may_come_onto_the_front(
-    models: Sequence[ModelState], objectives: Sequence[Objective], feasible: np.ndarray
-) -> np.ndarray:
-    """Return which models are on the front, on that of validation alone, or may be so later, bool [n]."""
-    values = possible_values(models, [objective.name for objective in objectives])
-    kept = front_mask(values, [*objectives, *objectives], feasible)
-    kept |= front_mask(values[:, : len(objectives)], objectives, feasible)  # equals stay on a front together
-    return kept
-
-
-def is_feasible(model: ModelState, constraints: Sequence[Constraint]) -> bool:
-    """Return whether a model meets every constraint; an undefined value meets none."""
-    return all(c.violation(model.values.get(c.name, float("nan"))) <= 0 for c in constraints)
-
-
-def objective_values(models: Sequence[ModelState], names: Sequence[str]) -> np.ndarray:
-    """Return the last values of these measures, float [n, len(names)]; NaN where undefined."""
-    rows = [[model.values.get(name, float("nan")) for name in names] for model in models]
-    return np.array(rows, dtype=float).reshape(len(models), len(names))
-
-
-def seconds_left(state: RunState, record: RunRecord, now: float) -> float | None:
-    """Estimate the seconds until the trials end: epochs to go, times the mean epoch, over the trials at work.
-
-    It is None before the first epoch is trained. It counts epochs, not trials, so that the first estimate comes long
-    before the first trial is done.
-    """
-    if state.state != "running" or state.trials_started is None:
-        return None
-    limits = []
-    if record.minutes is not None:
-        limits.append(state.trials_started + 60.0 * record.minutes - now)
-    trained = sum(trial.epoch for trial in state.trials.values())
-    if record.trials is not None and trained > 0:
-        mean = sum(trial.seconds for trial in state.trials.values()) / trained
-        at_work = _carriers(state, record)
-        todo = record.trials * record.epochs - state.epochs_settled
-        limits.append(mean * todo / max(1, at_work))
-    return max(0.0, min(limits)) if limits else None
-
-
-def _carriers(state: RunState, record: RunRecord) -> float:
-    """Return how many trainings are at work: students that are trained as one count as one."""
-    cohort = record.machine.get("cohort") or {}
-    size, fused = max(1, cohort.get("size", 1)), cohort.get("architectures", ())
-    running = [trial for trial in state.trials.values() if trial.state == "running"]
-    return sum(1 / size if trial.config.get("student") in fused else 1 for trial in running)
 
 
 def open_run(run: str | Path | None = None, *, runs_dir: str | Path | None = None, raw: bool = False) -> Run:
@@ -378,27 +315,3 @@ def open_run(run: str | Path | None = None, *, runs_dir: str | Path | None = Non
     opened = Run(find_run(run, runs_dir), raw=raw)
     _ = opened.record
     return opened
-
-
-def _table(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> "pandas.DataFrame":
-    """Return rows by id; the usual columns exist even while there is nothing to fill them."""
-    import pandas
-
-    table = pandas.DataFrame(list(rows), columns=None if rows else list(_row(ModelState("", "", {}, 0))))
-    for name in measures:
-        if name not in table:
-            table[name] = pandas.Series(float("nan"), index=table.index, dtype=float)
-    return table.set_index("id")
-
-
-def _row(model: ModelState) -> dict[str, Any]:
-    return {
-        "id": model.id,
-        "model": model.kind,
-        "state": model.state,
-        "epoch": model.epoch,
-        **{key: value for key, value in model.config.items() if not isinstance(value, dict)},
-        **model.values,
-        "seconds": model.seconds,
-        "message": model.message,
-    }

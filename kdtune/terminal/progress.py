@@ -13,9 +13,9 @@ from rich.text import Text
 
 from kdtune.output import narrate, narration
 from kdtune.runs.paths import RunFiles
-from kdtune.runs.reader import seconds_left
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import ModelState, RunState
+from kdtune.runs.time_left import seconds_left
 from kdtune.text import duration, number, plain
 
 _PLAIN_SECONDS = 10.0

@@ -16,8 +16,9 @@ from kdtune.runs.choosing import (
     training_values,
     values_to_choose_by,
 )
+from kdtune.runs.front import front_members
 from kdtune.runs.measures.objectives import Objective
-from kdtune.runs.reader import Run, front_members
+from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.state import ModelState, RunState
 from kdtune.runs.summary import summarise

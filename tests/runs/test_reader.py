@@ -16,18 +16,13 @@ from kdtune.errors import RunError
 from kdtune.files import dumps, write_json
 from kdtune.pareto import Constraint
 from kdtune.runs import lock, summarise
+from kdtune.runs.front import front_members, is_feasible, objective_values
 from kdtune.runs.lock import beat, driver_lock
 from kdtune.runs.measures.objectives import MEASURES, Objective, References
-from kdtune.runs.reader import (
-    Run,
-    front_members,
-    is_feasible,
-    objective_values,
-    open_run,
-    seconds_left,
-)
+from kdtune.runs.reader import Run, open_run
 from kdtune.runs.records import ALL, RunRecord
 from kdtune.runs.state import ModelState, RunState, fold
+from kdtune.runs.time_left import seconds_left
 
 
 def trial(number: int, state: str = "done", **values: float) -> ModelState:

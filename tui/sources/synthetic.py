@@ -9,10 +9,10 @@ import numpy as np
 
 from kdtune.fairness import Counts
 from kdtune.files import dumps, write_json
+from kdtune.runs.front import front_members, objective_values
 from kdtune.runs.jsonl import Record
 from kdtune.runs.measures.objectives import References, front_hypervolume, objective_of, recorded_values
 from kdtune.runs.paths import RunFiles
-from kdtune.runs.reader import front_members, objective_values
 from kdtune.runs.records import ALL, LARGEST_CELLS, Report, RunRecord
 from kdtune.runs.state import RunState
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.errors import KdtuneError
+from kdtune.runs.front import front_members, is_feasible, objective_values
 from kdtune.runs.jsonl import Record
 from kdtune.runs.measures.objectives import MEASURES, Objective, front_hypervolume, objective_of, why_trivial
-from kdtune.runs.reader import front_members, is_feasible, objective_values
 from kdtune.runs.records import TRIAL_STATES, RunRecord
 from kdtune.runs.state import ModelState, RunState
 from kdtune.text import setting

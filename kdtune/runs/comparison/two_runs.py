@@ -9,8 +9,9 @@ import numpy as np
 
 from kdtune.errors import InputError
 from kdtune.runs.choosing import Chooser
+from kdtune.runs.front import is_feasible, objective_values
 from kdtune.runs.measures.objectives import Objective, front_hypervolume, front_mask, objective_of
-from kdtune.runs.reader import Run, is_feasible, objective_values
+from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState
 
 _NOT_OF_A_CONFIGURATION = ("job", "model")

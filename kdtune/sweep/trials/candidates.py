@@ -6,8 +6,8 @@ import numpy as np
 
 from kdtune.pareto import Constraint
 from kdtune.runs.choosing import Chooser
+from kdtune.runs.front import is_feasible, may_come_onto_the_front, objective_values
 from kdtune.runs.measures.objectives import Objective, front_hypervolume, front_mask
-from kdtune.runs.reader import is_feasible, may_come_onto_the_front, objective_values
 from kdtune.runs.state import ModelState
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kdtune.pareto import Constraint
+from kdtune.runs.front import front_members, is_feasible, may_come_onto_the_front, objective_values
 from kdtune.runs.measures.objectives import Objective, front_hypervolume
-from kdtune.runs.reader import front_members, is_feasible, may_come_onto_the_front, objective_values
 from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.trials.candidates import Candidates
 

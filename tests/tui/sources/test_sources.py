@@ -10,9 +10,10 @@ import pytest
 
 from kdtune.files import write_json
 from kdtune.runs.events import read_state
-from kdtune.runs.reader import open_run, seconds_left
+from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import fold
+from kdtune.runs.time_left import seconds_left
 from tests.limits import PATIENCE
 from tui.background import reading
 from tui.background.reading import Reader

@@ -18,8 +18,9 @@ from kdtune.report.evaluate.trained import Trained
 from kdtune.report.export.pick import Choice
 from kdtune.report.export.results.members import EvaluatedModel, checked, references_of
 from kdtune.runs.choosing import training_values, values_to_choose_by
+from kdtune.runs.front import is_feasible, objective_values
 from kdtune.runs.measures.objectives import Objective, front_mask, recorded_values
-from kdtune.runs.reader import Run, is_feasible, objective_values
+from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
 from kdtune.runs.state import ModelState, RunState
 
