@@ -139,6 +139,9 @@ SLOW_FILES = (
 MOST_WORKERS = 4
 """More would start as many Rays at once."""
 
+_LONGEST_ID = 100
+"""Characters of a parameter in a test's name."""
+
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return the number of workers: one a core; none where a single file is asked for, which they can't share."""
@@ -149,6 +152,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if len(files) == 1 and files.pop().endswith(".py"):
         return 0
     return min(psutil.cpu_count() or 1, MOST_WORKERS)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Call what is binary or long by its argument: files may hold the time, and workers must find the same tests."""
+    return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > _LONGEST_ID) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
