@@ -9,6 +9,7 @@ from typing import Any
 
 from kdtune.bytecode import keep_bytecode
 from kdtune.errors import InputError, KdtuneError, is_disk_error
+from kdtune.idle_threads import limit_spinning
 from kdtune.options.names import add_models, add_spaces
 from kdtune.options.runs import add_compare, add_log, add_runs, add_status, add_stop, add_watch
 from kdtune.options.students import add_evaluate, add_export, add_predict
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args(arguments)
         stack.enter_context(quieted(getattr(options, "quiet", False)))
         keep_bytecode()
+        limit_spinning()
         try:
             _check_folder()
             return int(options.run(options) or 0)

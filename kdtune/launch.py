@@ -18,6 +18,7 @@ from typing import Any
 from kdtune.bytecode import compile_once
 from kdtune.errors import InputError
 from kdtune.files import open_regular
+from kdtune.idle_threads import limit_spinning
 from kdtune.output import narrate, print_data
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import check_name, create_run, find_run
@@ -199,6 +200,7 @@ def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
 def _start(files: RunFiles, request: dict[str, Any]) -> "subprocess.Popen[bytes]":
     """Start the driver as the leader of its own session, so that neither Ctrl-C nor a closed terminal reaches it."""
     prepare_environment()
+    limit_spinning()
     files.stop_request.unlink(missing_ok=True)  # it was for an earlier driver
     with open_to_append(files.log) as log:
         driver = subprocess.Popen(
