@@ -156,19 +156,17 @@ def _judge(measure: str, paired: Paired, level: float, resamples: int, seed: int
     errors = paired.errors(np.random.default_rng(seed), resamples)
     tail = level / 2
     centres = [_centres(paired, model, errors) for model in (0, 1)]
-    as_measured = centres[0][0][1] - centres[1][0][1]
-    lows, highs = [_quantile(as_measured, tail)], [-_quantile(-as_measured, tail)]
-    p = [_two_sided(as_measured, 0.0)]
+    as_measured = _Draws.of(centres[0][0][1] - centres[1][0][1])
+    lows, highs = [as_measured.low(tail)], [as_measured.high(tail)]
+    p = [as_measured.two_sided(0.0)]
     for true_a, drawn_a in centres[0]:
         for true_b, drawn_b in centres[1]:
-            error = drawn_a - drawn_b - (true_a - true_b)
-            lows.append(difference + _quantile(-error, tail))
-            highs.append(difference - _quantile(error, tail))
-            p.append(_two_sided(error, difference))
+            error = _Draws.of(drawn_a - drawn_b - (true_a - true_b))
+            lows.append(difference - error.high(tail))
+            highs.append(difference - error.low(tail))
+            p.append(error.two_sided(difference))
     worst = max(p)
-    return Comparison(
-        measure, a, b, difference, float(min(lows)), float(max(highs)), worst, level, worst <= level
-    )
+    return Comparison(measure, a, b, difference, min(lows), max(highs), worst, level, worst <= level)
 
 
 def _centres(paired: Paired, model: int, errors: Sequence[Floats]) -> list[tuple[float, Floats]]:
@@ -183,32 +181,63 @@ def _centres(paired: Paired, model: int, errors: Sequence[Floats]) -> list[tuple
     return found
 
 
-def _two_sided(drawn: Floats, at: float) -> float:
-    """Return twice the smaller share of draws on one side of a value."""
-    # Sums of the same shares in another order differ by rounding, and must count as equal.
-    rounding = 1e-12
-    above, below = np.count_nonzero(drawn >= at - rounding), np.count_nonzero(drawn <= at + rounding)
-    fewer = min(above, below)
-    p = min(1.0, 2 * (fewer + 1) / (len(drawn) + 1))
-    if fewer >= _FEWEST:
-        return float(p)
-    far = drawn if below <= above else -drawn
-    scale = _tail_scale(far)
-    if scale <= rounding:
-        return float(p)
-    distance = (float(far.mean()) - (at if below <= above else -at)) / scale
-    return float(min(p, math.erfc(distance / math.sqrt(2))))
+@dataclass(frozen=True, eq=False)
+class _Draws:
+    """What noise makes of a value, in ascending order: one sort serves all quantiles."""
 
+    ascending: Floats
+    mean: float
+    deviation: float
 
-def _quantile(drawn: Floats, share: float) -> float:
-    """Return the value below which this share of draws lies, less than a half."""
-    if share * len(drawn) >= _FEWEST:
-        return float(np.quantile(drawn, share))
-    beyond = float(drawn.mean()) + NormalDist().inv_cdf(share) * _tail_scale(drawn)
-    return min(beyond, float(np.quantile(drawn, _FEWEST / len(drawn))))
+    @classmethod
+    def of(cls, drawn: Floats) -> "_Draws":
+        return cls(np.sort(drawn), float(drawn.mean()), float(drawn.std()))
 
+    def two_sided(self, at: float) -> float:
+        """Return twice the smaller share of draws on one side of a value."""
+        # Sums of the same shares in another order differ by rounding, and must count as equal.
+        rounding = 1e-12
+        n = len(self.ascending)
+        below = int(np.searchsorted(self.ascending, at + rounding, side="right"))
+        above = n - int(np.searchsorted(self.ascending, at - rounding, side="left"))
+        fewer = min(above, below)
+        p = min(1.0, 2 * (fewer + 1) / (n + 1))
+        if fewer >= _FEWEST:
+            return p
+        scale = self._scale_below() if below <= above else self._scale_above()
+        if scale <= rounding:
+            return p
+        distance = (self.mean - at if below <= above else at - self.mean) / scale
+        return min(p, math.erfc(distance / math.sqrt(2)))
 
-def _tail_scale(drawn: Floats) -> float:
-    """Return the standard deviation of a normal distribution whose lower tail is that of the draws, or wider."""
-    fitted = (drawn.mean() - np.quantile(drawn, _TAIL)) / -NormalDist().inv_cdf(_TAIL)
-    return float(max(drawn.std(), fitted))
+    def low(self, share: float) -> float:
+        """Return the value below which this share of draws lies, less than a half."""
+        n = len(self.ascending)
+        if share * n >= _FEWEST:
+            return self._quantile(share)
+        beyond = self.mean + NormalDist().inv_cdf(share) * self._scale_below()
+        return min(beyond, self._quantile(_FEWEST / n))
+
+    def high(self, share: float) -> float:
+        """Return the value above which this share of draws lies, less than a half."""
+        n = len(self.ascending)
+        if share * n >= _FEWEST:
+            return self._quantile(1 - share)
+        beyond = self.mean - NormalDist().inv_cdf(share) * self._scale_above()
+        return max(beyond, self._quantile(1 - _FEWEST / n))
+
+    def _scale_below(self) -> float:
+        """Return the standard deviation of a normal distribution whose lower tail is that of the draws, or wider."""
+        return max(self.deviation, (self.mean - self._quantile(_TAIL)) / -NormalDist().inv_cdf(_TAIL))
+
+    def _scale_above(self) -> float:
+        """Return the same for the upper tail."""
+        return max(self.deviation, (self._quantile(1 - _TAIL) - self.mean) / -NormalDist().inv_cdf(_TAIL))
+
+    def _quantile(self, share: float) -> float:
+        """Return what `numpy.quantile` does, of draws that are in order."""
+        at = share * (len(self.ascending) - 1)
+        before = int(at)
+        after = min(before + 1, len(self.ascending) - 1)
+        low, high = float(self.ascending[before]), float(self.ascending[after])
+        return low + (high - low) * (at - before)

@@ -22,6 +22,7 @@ from kdtune.fairness import (
     mean_class_bias,
     pairwise_level,
 )
+from kdtune.fairness._comparison import _Draws
 
 MEASURES = (
     "accuracy", "worst_class_accuracy", "class_gap", "worst_group_accuracy", "eod", "dpd", "eod_worst_class",
@@ -83,6 +84,18 @@ def test_the_models_may_change_places(measure: str) -> None:
     two = compare(labels, b, a, groups, measure=measure, n_classes=2, resamples=4000)
     assert two.difference == pytest.approx(-one.difference)
     assert [-two.high, -two.low, two.p] == pytest.approx([one.low, one.high, one.p], abs=0.02)
+
+
+@given(
+    st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=100, max_size=300),
+    st.floats(0.04, 0.49, allow_subnormal=False),
+)
+def test_quantiles_of_draws_are_numpy_s(values: list[float], share: float) -> None:
+    drawn = np.array(values)
+    found = _Draws.of(drawn)
+    share = max(share, 10 / len(drawn))
+    assert found.low(share) == pytest.approx(np.quantile(drawn, share), abs=1e-12)
+    assert found.high(share) == pytest.approx(-np.quantile(-drawn, share), abs=1e-12)
 
 
 def test_three_hits_of_three_are_no_certainty() -> None:

@@ -5,6 +5,7 @@ chosen among all students that were trained, and the best of many is partly the 
 a level at which, among that many equal models, any two are called different with a probability of 5 % at most.
 """
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -168,7 +169,7 @@ class Resolution:
 
 @dataclass
 class Comparer:
-    """Compares models on the same examples, each pair once.
+    """Compares models on the same examples, each pair once; models that give the same answers count as one.
 
     Attributes:
         examples: labels and groups.
@@ -185,6 +186,7 @@ class Comparer:
     models: int
     answers: Mapping[str, Ints]
     known: dict[tuple[str, ...], Comparison] = field(default_factory=dict)
+    _digests: dict[str, str] = field(default_factory=dict, init=False)
 
     @cached_property
     def level(self) -> float:
@@ -227,7 +229,8 @@ class Comparer:
             reference = student.references.get(role)
             if reference not in self.answers or reference in (a.id, b.id):
                 return None
-        key = (objective.name, a.id, b.id, reference or "", f"{self.level:.3g}")
+        named = (a.id, b.id) if reference is None else (a.id, b.id, reference)
+        key = (objective.name, f"{self.level:.3g}", *map(self._given, named))
         if key not in self.known:
             grouped = objective.measure.need == "groups"
             chosen: slice | npt.NDArray[np.bool_] = slice(None)
@@ -245,6 +248,12 @@ class Comparer:
                 level=self.level,
             )
         return self.known[key]
+
+    def _given(self, model_id: str) -> str:
+        """Return what stands for a model's answers: on few examples, many students of a front give the same ones."""
+        if model_id not in self._digests:
+            self._digests[model_id] = hashlib.sha256(self.answers[model_id].tobytes()).hexdigest()
+        return self._digests[model_id]
 
 
 def resolve(members: Sequence[Compared], baselines: Mapping[str, Compared], comparer: Comparer) -> Resolution:

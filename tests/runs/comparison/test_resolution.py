@@ -1,6 +1,7 @@
 """What a front shows beyond noise: its steps, what beats whom, and how often chance alone says so."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -269,3 +270,16 @@ def test_the_intervals_of_a_chosen_front_cover_the_true_differences() -> None:
 @pytest.mark.parametrize(("n", "students"), [(300, 40), (1000, 3), (1000, 40)])
 def test_in_all_an_interval_of_a_front_misses_in_one_of_twenty_sweeps(n: int, students: int) -> None:
     assert uncovered(n, students, 200) <= 0.05
+
+
+def test_students_that_answer_the_same_are_compared_once() -> None:
+    """On few examples, most of a front may be students that are right about all of them."""
+    sweep = with_baselines(0, 1, (0.8, 0.8))
+    for k in range(1, 150):
+        sweep.models[f"t{k:04d}"] = replace(sweep.models["t0000"], id=f"t{k:04d}")
+    comparer = sweep.comparer()
+    baselines = {model.id: model for model in sweep.models.values() if model.role != "student"}
+    found = resolve(sweep.front(), baselines, comparer)
+    assert [len(step) for step in found.steps] == [150]
+    assert len(found.against) == 149 + 2 * 150
+    assert len(comparer.known) == 3 * len(sweep.objectives), "with each other, with NDS and with the teacher"
