@@ -115,6 +115,29 @@ def test_every_model_of_a_real_front_has_its_name(
         assert (model.id if model.role == "student" else model.architecture) in texts
 
 
+@pytest.mark.parametrize("kind", ["class bias", "groups"])
+def test_a_front_of_many_students_fits_on_a_page_and_what_is_left_out_is_said(kind: str) -> None:
+    findings = read_front("adult")
+    most = findings.members[-1]
+    few = tuple(m for m in findings.members if m is not most)
+    many = tuple(replace(few[k % len(few)], id=f"t{k:04d}") for k in range(150))
+    bias = {name: [9.0, -9.0] for name in most.splits["test"]["class_bias"]}
+    splits = {**most.splits, "test": {**most.splits["test"], "class_bias": bias}}
+    findings = replace(findings, members=(*many, replace(most, splits=splits)))
+    with look():
+        for draw in FIGURES[kind](findings):
+            figure = draw(WIDE)
+            assert figure.get_size_inches()[1] < 12
+            rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+            if kind == "class bias":
+                assert rows[-1] == most.id, "the order is that of the front"
+                assert len(rows) == class_bias.MOST_MEMBERS
+    if kind == "class bias":
+        assert "the 24 of 151 members of which a class changes most" in class_bias.caption(findings)
+    else:
+        assert "by_group.csv has all other models" in group_rates.caption(findings, "sex")
+
+
 def test_names_without_room_are_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     with look():

@@ -27,7 +27,7 @@ def draw_all(findings: Findings) -> list[Picture]:
         )
     if class_bias.references(findings):
         title = "Which classes gain and lose"
-        jobs.append(("class-bias", title, class_bias.caption(), partial(class_bias.draw, findings)))
+        jobs.append(("class-bias", title, class_bias.caption(findings), partial(class_bias.draw, findings)))
     jobs += [
         (
             f"groups-{attribute}",

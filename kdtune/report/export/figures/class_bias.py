@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from kdtune.report.drawing.style import COLOURS, MUTED, PAPER, WIDE, in_figure, new_figure
 from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.model import ModelFindings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,19 +22,49 @@ _FULL_COLOUR = 1.0
 MOST_CELLS = 20
 """With more classes than this a table of colours can't be read: classes become dots, and the extreme ones are named."""
 
+MOST_MEMBERS = 24
+"""With more members than this, those are shown of which a class changes most: all would fit on no page."""
+
 
 def references(findings: Findings) -> list[str]:
     """Return what members can be compared with."""
     return [name for name in _NAMES if any(name in m.splits["test"]["class_bias"] for m in findings.members)]
 
 
-def caption() -> str:
+def caption(findings: Findings) -> str:
     """Say what the figure shows."""
+    shown, all_members = len(_members(findings)), len(findings.members)
+    some = (
+        ""
+        if shown == all_members
+        else f" Shown are the {shown} of {all_members} members of which a class changes most; by_class.csv has all."
+    )
     return (
         "Class accuracy divided by the model's accuracy, minus the same quotient of the reference, on test: +0.10 "
         "means that a class gained a tenth more than the model as a whole. Each model is one seed: 'kdtune study' "
-        "tests over several seeds which changes are beyond noise."
+        f"tests over several seeds which changes are beyond noise.{some}"
     )
+
+
+def _members(findings: Findings) -> list[ModelFindings]:
+    """Return the members to show, in the order of the front."""
+    members = list(findings.members)
+    if len(members) <= MOST_MEMBERS:
+        return members
+    largest = {
+        member.id: max(
+            (
+                abs(value)
+                for changes in member.splits["test"]["class_bias"].values()
+                for value in changes or ()
+                if not np.isnan(value)
+            ),
+            default=0.0,
+        )
+        for member in members
+    }
+    most = sorted(members, key=lambda member: -largest[member.id])[:MOST_MEMBERS]
+    return [member for member in members if member in most]
 
 
 def draw(findings: Findings, width: float) -> Figure:
@@ -45,28 +76,26 @@ def draw(findings: Findings, width: float) -> Figure:
     if len(classes) > MOST_CELLS:
         return _dots(findings, table, width)
     stacked = width < WIDE or len(classes) > 8
-    members = len(findings.members)
+    members = [member.id for member in _members(findings)]
     if width < WIDE:  # classes as rows, because there is room for few columns
         figure = new_figure(width, len(names) * (0.9 + 0.27 * len(classes)))
         axes = figure.subplots(len(names), 1, squeeze=False).flat
         for ax, name in zip(axes, names, strict=True):
-            _heat(
-                ax, table[name].T, largest, classes, [m.id for m in findings.members], fill(_NAMES[name], 24)
-            )
+            _heat(ax, table[name].T, largest, classes, members, fill(_NAMES[name], 24))
         return figure
     rows = len(names) if stacked else 1
     slanted = max(map(len, classes)) * 0.05 if _long(classes) else 0.0
-    figure = new_figure(width, rows * (0.95 + 0.3 * members + slanted))
+    figure = new_figure(width, rows * (0.95 + 0.3 * len(members) + slanted))
     axes = figure.subplots(rows, 1 if stacked else len(names), squeeze=False, sharey=True).flat
     for ax, name in zip(axes, names, strict=True):
-        _heat(ax, table[name], largest, [m.id for m in findings.members], classes, _NAMES[name])
+        _heat(ax, table[name], largest, members, classes, _NAMES[name])
     return figure
 
 
 def _values(findings: Findings, name: str) -> np.ndarray:
     unknown = [np.nan] * len(findings.record.classes)
     return np.array(
-        [m.splits["test"]["class_bias"].get(name) or unknown for m in findings.members], dtype=float
+        [m.splits["test"]["class_bias"].get(name) or unknown for m in _members(findings)], dtype=float
     )
 
 
@@ -103,7 +132,7 @@ def _heat(
 
 
 def _dots(findings: Findings, table: dict[str, np.ndarray], width: float) -> Figure:
-    members = findings.members
+    members = _members(findings)
     figure = new_figure(width, len(table) * (0.9 + 0.5 * len(members)))
     axes = figure.subplots(len(table), 1, squeeze=False, sharex=True).flat
     rng = np.random.default_rng(0)

@@ -21,9 +21,8 @@ MOST_CLASSES = 11
 """Panels for at most this many classes; with more, for the classes with the largest gaps."""
 
 
-MOST_GROUPS = 4
-"""With more groups than this, a figure of every model fits on no page."""
-
+MOST_GROUPS, MOST_MODELS = 4, 24
+"""With more groups or models than these, a figure of every model fits on no page."""
 
 _LONGEST_MODEL = 40
 
@@ -49,8 +48,8 @@ def caption(findings: Findings, attribute: str) -> str:
 
 
 def _models(findings: Findings, attribute: str) -> Sequence[ModelFindings]:
-    """Return the models to show: all, but of many groups only the advised model and those it is compared with."""
-    few = len(findings.record.attributes[attribute]) <= MOST_GROUPS
+    """Return the models to show: all; of many, or with many groups, the advised one and those it is compared with."""
+    few = len(findings.record.attributes[attribute]) <= MOST_GROUPS and len(findings.models) <= MOST_MODELS
     return findings.models if few else findings.in_focus
 
 
