@@ -1,10 +1,11 @@
 """Things by name, to which users can add: by a decorator in their own module, or by an entry point."""
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib.metadata import EntryPoints, entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from kdtune.errors import InputError, UnknownNameError, expect
 
@@ -17,8 +18,9 @@ class Registry(Generic[T]):
     An installed plug-in is imported only when it is asked for by name: otherwise it costs nothing.
     """
 
-    def __init__(self, kind: str, *, group: str | None = None) -> None:
+    def __init__(self, kind: str, *, group: str | None = None, of_functions: bool = False) -> None:
         self.kind = kind
+        self._of_functions = of_functions
         self._group = group
         self._items: dict[str, T] = {}
 
@@ -26,12 +28,14 @@ class Registry(Generic[T]):
         """Return a decorator that registers its argument under `name`.
 
         Raises:
-            InputError: the name is taken by something else, or is no text.
+            InputError: the name is taken by something else, or is no text; or what is registered is no function.
         """
 
         expect("name", name, str, f'the name of a {self.kind}, as in @register("name"),')
 
         def file_under_name(item: T) -> T:
+            if self._of_functions:
+                expect_function(self.kind, name, item)
             if name in self._items:
                 raise InputError(f"{self.kind} {name!r} is registered twice: choose another name")
             self._items[name] = item
@@ -61,6 +65,38 @@ class Registry(Generic[T]):
 
     def _entry_points(self) -> EntryPoints | tuple[()]:
         return () if self._group is None else _installed(self._group, tuple(sys.path))
+
+
+def expect_function(kind: str, name: str, function: object) -> Callable[..., Any]:
+    """Return what is registered if it can be called.
+
+    Raises:
+        InputError: it can't.
+    """
+    if not callable(function):
+        expect(f"{kind} {name!r}", function, (), "a function")
+    return cast(Callable[..., Any], function)
+
+
+def parameters_of(kind: str, name: str, function: object) -> list[inspect.Parameter]:
+    """Return the parameters of a function that a user registers, which is called with all of them by name.
+
+    Raises:
+        InputError: it is no function, or does not say what it takes.
+    """
+    try:
+        parameters = list(inspect.signature(expect_function(kind, name, function)).parameters.values())
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{kind} {name!r}: {function!r} does not say what it takes: write a function around it"
+        ) from None
+    for parameter in parameters:
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise InputError(
+                f"{kind} {name!r}: its function takes {parameter.name!r} only by position, and is given all by name: "
+                "leave out the /, or write a function around it"
+            )
+    return parameters
 
 
 @lru_cache

@@ -17,7 +17,7 @@ from kdtune.user_code import told
 
 Loader = Callable[..., Dataset]
 
-datasets: Registry[Loader] = Registry("data set", group="kdtune.datasets")
+datasets: Registry[Loader] = Registry("data set", group="kdtune.datasets", of_functions=True)
 """Loaders by name; installed packages add to it through the entry-point group `kdtune.datasets`."""
 
 register_dataset = datasets.register

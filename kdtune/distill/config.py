@@ -282,6 +282,12 @@ class Job:
         return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
+PROTOCOL = frozenset(
+    {item.name for kind in (TrainConfig, Distillation) for item in fields(kind)}
+    | {"architecture", "student", "pair", "seed", "view_seed"}
+)
+"""What a trial is described by, beside the settings of its loss's own: these may not be called so."""
+
 _LATER = ("label_smoothing", "class_weights", "group_weights", "group_weights_strength", "execution")
 """Settings that earlier versions did not have: a job that does not use them has the key that it had then."""
 

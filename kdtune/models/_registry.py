@@ -1,17 +1,20 @@
 """Names of architectures, and what kind of input each of them takes."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import nn
 
+from kdtune.errors import InputError, did_you_mean
 from kdtune.registry import Registry
 
 Builder = Callable[[tuple[int, ...], int], nn.Module]
 """Builds a module from (input_shape, n_classes): shape (channels, height, width), (features,), or for text
 (length, vocabulary)."""
 
-models: Registry[Builder] = Registry("model", group="kdtune.models")
+Inputs = Literal["any", "images", "text"]
+
+models: Registry[Builder] = Registry("model", group="kdtune.models", of_functions=True)
 
 image_only: set[str] = set()
 """Names of the models that take images [n, c, h, w] and nothing else."""
@@ -20,9 +23,7 @@ text_only: set[str] = set()
 """Names of the models that take token ids [n, length] and nothing else; no other model takes them."""
 
 
-def register_model(
-    name: str, *, inputs: Literal["any", "images", "text"] = "any"
-) -> Callable[[Builder], Builder]:
+def register_model(name: str, *, inputs: Inputs = "any") -> Callable[[Builder], Builder]:
     """Return a decorator that files a builder `(input_shape, n_classes) -> Module` under `name`.
 
     With `inputs="images"` or `"text"` anything else is refused by `kdtune.models.check`, before anything is
@@ -30,9 +31,13 @@ def register_model(
     [n, length], to logits [n, n_classes]; its penultimate features are the input of its last `Linear`.
 
     Raises:
-        InputError: the name is taken.
+        InputError: the name is taken, there are no such inputs, or it is no function that is registered.
     """
     file_under_name = models.register(name)
+    known = get_args(Inputs)
+    if inputs not in known:
+        near = did_you_mean(inputs, known) if isinstance(inputs, str) else ""
+        raise InputError(f"model {name!r}: inputs is {inputs!r}{near} (known: {', '.join(known)})")
 
     def register(builder: Builder) -> Builder:
         file_under_name(builder)

@@ -100,3 +100,21 @@ def test_kdtune_own_models_are_not_built(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("kdtune.models._build.try_own", lambda *_: pytest.fail("was tried"))
     models.check("lenet5", input_shape=(1, 32, 32), n_classes=10)
     models.check("mlp-4", input_shape=(3,), n_classes=2)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ("image", "model 'own': inputs is 'image'; did you mean 'images'? (known: any, images, text)"),
+        (None, "model 'own': inputs is None (known: any, images, text)"),
+    ],
+)
+def test_unknown_inputs_are_refused(inputs: Any, said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        models.register_model("own", inputs=inputs)
+
+
+def test_what_is_no_function_is_refused() -> None:
+    with pytest.raises(InputError, match="model 'own': a function is expected, not None"):
+        models.register_model("own")(None)  # type: ignore[arg-type]
+    assert "own" not in registered

@@ -1,13 +1,13 @@
 """Losses by name: what each takes, and which of its settings may be searched. Nothing here loads torch."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
 
+from kdtune.distill.config import PROTOCOL
 from kdtune.errors import InputError, UnknownNameError
-from kdtune.registry import Registry
+from kdtune.registry import Registry, parameters_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,7 +81,8 @@ def register_loss(name: str) -> Callable[[F], F]:
     `labels` (int64 [n]), `features` and `teacher_features` (the inputs of the last `Linear`, float32 [n, D] each), and
     `hints` (the student's features, mapped to the teacher's width by a linear layer that is trained with the student).
     Of the settings: `temperature`, `alpha`, `scale_by_t2`, `label_smoothing`. Each further parameter has a number as
-    its default, and may be searched by its name. It returns a loss for each example, [n], or their mean.
+    its default, and may be searched by its name, which no setting of the training has (`lr`, …). It returns a loss for
+    each example, [n], or their mean.
 
     Where it works under `torch.func.vmap`, students with this loss are trained as one where that is faster.
 
@@ -89,10 +90,12 @@ def register_loss(name: str) -> Callable[[F], F]:
         InputError: the name is taken, or the function takes something else.
     """
 
+    file_under_name = losses.register(name)
+    if name in READY:
+        raise InputError(f"loss {name!r} is one of kdtune's own: choose another name")
+
     def register(function: F) -> F:
-        if name in READY:
-            raise InputError(f"loss {name!r} is one of kdtune's own: choose another name")
-        losses.register(name)(_described(name, function))
+        file_under_name(_described(name, function))
         return function
 
     return register
@@ -100,10 +103,15 @@ def register_loss(name: str) -> Callable[[F], F]:
 
 def _described(name: str, function: Callable[..., Any]) -> Loss:
     takes, settings = set(), {}
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in parameters_of("loss", name, function):
         if parameter.name in INPUTS or parameter.name in COMMON:
             takes.add(parameter.name)
         elif isinstance(parameter.default, int | float) and not isinstance(parameter.default, bool):
+            if parameter.name in PROTOCOL:  # what is searched by this name would reach only one of the two
+                raise InputError(
+                    f"loss {name!r}: its function takes {parameter.name!r}, and a setting of the training is called "
+                    "so: rename it"
+                )
             settings[parameter.name] = float(parameter.default)
         else:
             raise InputError(

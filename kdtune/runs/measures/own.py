@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kdtune.errors import InputError
-from kdtune.registry import Registry
+from kdtune.registry import Registry, parameters_of
 from kdtune.runs.measures.known import MEASURES
 from kdtune.runs.measures.measure import ANSWERS, Direction, Measure, Need, scale_of
 
@@ -40,6 +40,7 @@ def register_measure(
     Raises:
         InputError: the name is taken or no name, the range is empty, or the function takes something else.
     """
+    file_under_name = measures.register(name)
     if not _NAME.fullmatch(name):
         raise InputError(
             f"measure {name!r}: a name has letters, digits and _, and begins with none of the digits"
@@ -48,7 +49,12 @@ def register_measure(
         raise InputError(f"measure {name!r} is one of kdtune's own: choose another name")
     if direction not in ("max", "min"):
         raise InputError(f"measure {name!r}: direction is {direction!r}: it must be 'max' or 'min'")
-    low, high = (float(end) for end in range)
+    try:
+        low, high = (float(end) for end in range)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"measure {name!r}: range is {range!r}: it must be two numbers, the smallest and the largest value"
+        ) from None
     if math.isnan(low) or math.isnan(high) or low >= high:
         raise InputError(f"measure {name!r}: range is {range!r}: the first end must be below the second")
 
@@ -56,7 +62,7 @@ def register_measure(
         need = _need(name, function)
         told = meaning or (inspect.getdoc(function) or name.replace("_", " ")).partition("\n")[0]
         scale = scale_of(direction, low, high)
-        measures.register(name)(
+        file_under_name(
             Measure(name, direction, told, None, scale, need, (low, high), of_answers=function, routine=False)
         )
         return function
@@ -65,7 +71,7 @@ def register_measure(
 
 
 def _need(name: str, function: Callable[..., float]) -> Need | None:
-    parameters = inspect.signature(function).parameters.values()
+    parameters = parameters_of("measure", name, function)
     for parameter in parameters:
         if parameter.name not in ANSWERS and parameter.default is parameter.empty:
             raise InputError(

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 import kdtune
+from kdtune.distill.config import Distillation, Job, TrainConfig
 from kdtune.distill.losses.registry import find_loss, losses
 from kdtune.errors import InputError, UnknownNameError
+from kdtune.space.choices import SEARCHABLE
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +42,38 @@ def test_what_a_function_takes_is_read_off_it() -> None:
         ("mine", lambda logits, student: 0, "takes 'student', which is none of logits, teacher_logits"),
         ("mine", lambda logits, flag=True: 0, "takes 'flag'"),
         ("mine", lambda labels: 0, "takes neither logits nor features of the student"),
+        (
+            "mine",
+            lambda logits, lr=3.0: 0,
+            "takes 'lr', and a setting of the training is called so: rename it",
+        ),
+        ("mine", lambda logits, /: 0, "takes 'logits' only by position"),
+        ("mine", max, "<built-in function max> does not say what it takes: write a function around it"),
+        ("mine", None, "loss 'mine': a function is expected, not None"),
+        ("mine", "kl_div", "loss 'mine': a function is expected, not 'kl_div' (str)"),
     ],
 )
 def test_what_can_t_be_a_loss_is_refused_at_once(name: str, function: Any, expected: str) -> None:
     with pytest.raises(InputError) as caught:
         kdtune.register_loss(name)(function)
     assert expected in str(caught.value)
+
+
+def test_what_a_trial_is_described_by_is_no_setting_of_a_loss_s_own() -> None:
+    described = Job("mlp-8", TrainConfig(1), 0, 0, Distillation("t", 4.0, 0.5)).flat()
+    named = {*SEARCHABLE, *described}
+    assert {"lr", "batch_size", "optimizer", "seed", "student"} <= named
+    shared = {"temperature", "alpha", "scale_by_t2", "label_smoothing"}
+    for name in named - shared:
+        function = eval(f"lambda logits, {name}=3.0: logits")
+        with pytest.raises(InputError, match=f"takes '{name}', and a setting of the training is called so"):
+            kdtune.register_loss("mine")(function)
+    assert "mine" not in losses
+
+
+def test_a_name_that_is_missing_is_asked_for_at_once() -> None:
+    with pytest.raises(InputError, match=r"the name of a loss, as in @register\(\"name\"\), is expected"):
+        kdtune.register_loss(lambda logits: logits)  # type: ignore[arg-type]
 
 
 def test_misspelt_names_get_the_nearest() -> None:
