@@ -213,6 +213,11 @@ CASES: dict[str, Case] = {
         f"{SEARCH} --import broken_module", "--import broken_module: ZeroDivisionError",
         both(space(), write("1 / 0\n", "broken_module.py")),
     ),
+    "a module that is a script": Case(
+        f"{SEARCH} --import broken_module",
+        "--import broken_module: it ends the process: SystemExit: 0 (broken_module.py, line 2): put what a script does",
+        both(space(), write("import sys\nsys.exit(0)\n", "broken_module.py")),
+    ),
     "a module that a space names": Case(SEARCH, "say --import theirs", space(imports=["theirs"])),
     # ---- the space
     "a key with a typo": Case(SEARCH, "my.yaml: unknown key 'serach'; did you mean 'search'?", space(serach={})),

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, get_type_hints
@@ -11,9 +12,9 @@ from pydantic.errors import PydanticUserError
 
 from kdtune.data.checks import Expected, check_dataset
 from kdtune.data.dataset import Dataset, Split
-from kdtune.errors import DataError, KdtuneError, did_you_mean
+from kdtune.errors import DataError, did_you_mean
 from kdtune.registry import Registry
-from kdtune.user_code import told
+from kdtune.user_code import own_code, told
 
 Loader = Callable[..., Dataset]
 
@@ -47,39 +48,29 @@ def load(name: str, **options: Any) -> Dataset:
     """
     check_options(name, options)
     loader = datasets.get(name)
-    try:
-        made = loader(**options)
-    except KdtuneError:
-        raise
-    except MemoryError as error:
-        raise DataError(
-            f"data set {name!r}: does not fit into memory ({told(error)}): ask for less of it"
-        ) from error
-    except Exception as error:
-        if _is_ours(loader):
-            raise
-        raise DataError(f"data set {name!r}: its loader failed: {told(error)}") from error
+    with _run(loader, f"data set {name!r}: its loader failed"):
+        try:
+            made = loader(**options)
+        except MemoryError as error:
+            raise DataError(
+                f"data set {name!r}: does not fit into memory ({told(error)}): ask for less of it"
+            ) from error
     dataset = check_dataset(name, made)
     form = Expected.of(f"data set {name!r}", dataset)
     return replace(dataset, open_test=partial(_checked_test, dataset.open_test, form))
 
 
 def _checked_test(open_test: Callable[[], Split], form: Expected) -> Split:
-    try:
+    with _run(open_test, f"{form.source}: opening its test split failed"):
         split = open_test()
-    except KdtuneError:
-        raise
-    except Exception as error:
-        if _is_ours(open_test):
-            raise
-        raise DataError(f"{form.source}: opening its test split failed: {told(error)}") from error
     return form.check("test", split)
 
 
-def _is_ours(function: Callable[..., Any]) -> bool:
-    """Tell whether a function is kdtune's own: what it raises is our fault, and not to be hidden."""
+def _run(function: Callable[..., Any], what: str) -> AbstractContextManager[None]:
+    """Return a block for calling a loader's function: what kdtune's own raises is our fault, and not to be hidden."""
     inner = function.func if isinstance(function, partial) else function
-    return str(getattr(inner, "__module__", "")).startswith("kdtune.")
+    ours = str(getattr(inner, "__module__", "")).startswith("kdtune.")
+    return nullcontext() if ours else own_code(what, DataError)
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:

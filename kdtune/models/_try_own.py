@@ -2,16 +2,13 @@
 
 import contextlib
 import sys
-import sysconfig
-import traceback
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from kdtune.errors import InputError, KdtuneError
+from kdtune.errors import InputError
 from kdtune.models._registry import Builder
+from kdtune.user_code import kind_of, own_code
 
 _EXAMPLES = 4
 
@@ -35,10 +32,12 @@ def try_own(name: str, builder: Builder, shape: tuple[int, ...], n_classes: int)
         inputs = (
             torch.zeros(_EXAMPLES, shape[0], dtype=torch.int64) if text else torch.randn(_EXAMPLES, *shape)
         )
-        try:
+        with own_code(f"model {name!r} fails on {_EXAMPLES} examples of shape {list(shape)}"):
             model = builder(shape, n_classes)
             if not isinstance(model, torch.nn.Module):
-                raise InputError(f"model {name!r}: its builder returns {_kind(model)}, not a torch.nn.Module")
+                raise InputError(
+                    f"model {name!r}: its builder returns {kind_of(model)}, not a torch.nn.Module"
+                )
             for mode in ("training", "evaluation"):
                 found: Any = model.train(mode == "training")(inputs.clone())
                 wanted = [_EXAMPLES, n_classes]
@@ -48,31 +47,6 @@ def try_own(name: str, builder: Builder, shape: tuple[int, ...], n_classes: int)
                     or list(found.shape) != wanted
                 ):
                     raise InputError(
-                        f"model {name!r} returns {_kind(found)} in {mode} for {_EXAMPLES} examples of shape "
+                        f"model {name!r} returns {kind_of(found)} in {mode} for {_EXAMPLES} examples of shape "
                         f"{list(shape)}, not logits, float {wanted}: return one number for each of {n_classes} classes"
                     )
-        except KdtuneError:
-            raise
-        except (Exception, SystemExit) as error:  # the user's code may raise anything
-            raise InputError(
-                f"model {name!r} fails on {_EXAMPLES} examples of shape {list(shape)}: {_told(error)}"
-            ) from None
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, torch.Tensor):
-        return f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
-    named = type(value).__name__
-    if isinstance(value, Sequence | dict):
-        return f"a {named} of {len(value)}"
-    return f"{'an' if named[:1] in 'aeiou' else 'a'} {named}" if value is not None else "nothing"
-
-
-def _told(error: BaseException) -> str:
-    """Return what an error says in one line, with the place in the user's code where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    installed = tuple(sysconfig.get_paths()[kind] for kind in ("purelib", "platlib", "stdlib"))
-    theirs = [frame for frame in frames[1:] if not frame.filename.startswith(installed)]
-    last = (theirs or frames)[-1]
-    said = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {said} ({Path(last.filename).name}, line {last.lineno})"

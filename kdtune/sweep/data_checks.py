@@ -1,6 +1,8 @@
 """Whether data define what a space asks of them: objectives, bounds, and weights by group."""
 
+import contextlib
 import math
+import sys
 from collections.abc import Iterable
 
 import numpy as np
@@ -51,7 +53,9 @@ def check_defined(objective: Objective, dataset: Dataset) -> None:
         _check_distances(objective.name, dataset)
     measure, attribute, labels = objective.measure, objective.attribute, dataset.validation.labels.numpy()
     if measure.of_answers is not None:
-        if math.isnan(objective.answered(_all_right(dataset))):
+        with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is no result of the search
+            value = objective.answered(_all_right(dataset))
+        if math.isnan(value):
             raise DataError(
                 f"objective {objective.name!r} is undefined for a model that is right about all of validation: "
                 "a class or a group that it needs has no examples there: leave it out, or use more examples"

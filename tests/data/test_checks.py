@@ -2,6 +2,7 @@
 
 import dataclasses
 import pickle
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -240,6 +241,26 @@ def test_a_loader_that_fails_is_told_with_its_line(register: Callable[..., None]
     ) as caught:
         load("mine")
     assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_a_loader_that_ends_the_process_is_told(register: Callable[..., None]) -> None:
+    def leaves() -> Any:
+        sys.exit()
+
+    register(leaves)
+    with pytest.raises(
+        DataError, match=r"'mine': its loader failed: SystemExit \(test_checks\.py, line \d+\)"
+    ):
+        load("mine")
+
+
+def test_a_test_split_that_ends_the_process_is_told(register: Callable[..., None]) -> None:
+    def leaves() -> Any:
+        sys.exit()
+
+    register(lambda: dataset(open_test=leaves))
+    with pytest.raises(DataError, match=r"'mine': opening its test split failed: SystemExit \(test_checks"):
+        load("mine").open_test()
 
 
 def test_annotations_that_name_nothing_are_no_obstacle(register: Callable[..., None]) -> None:

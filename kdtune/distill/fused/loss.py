@@ -1,5 +1,7 @@
 """The losses of several students at once: each has its own settings and weights."""
 
+import contextlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,7 +13,7 @@ from torch.nn import functional
 
 from kdtune.distill.arrays import DeviceData
 from kdtune.distill.config import Distillation, Job
-from kdtune.distill.losses.criterion import called, settings_of
+from kdtune.distill.losses.criterion import called, run_loss, settings_of
 from kdtune.distill.losses.example_weights import example_weights
 from kdtune.distill.losses.registry import Loss, find_loss
 
@@ -133,11 +135,7 @@ def _mapped(
     teacher = student.detach() if teacher is None else teacher.expand_as(student)
 
     def alone(logits: Tensor, teacher_logits: Tensor, values: dict[str, Tensor]) -> Tensor:
-        given = {"logits": logits, "teacher_logits": teacher_logits, "labels": labels}
-        each: Tensor = loss.function(
-            **{name: value for name, value in given.items() if name in loss.takes}, **values
-        )
-        return each
+        return run_loss(loss, {"logits": logits, "teacher_logits": teacher_logits, "labels": labels}, values)
 
     found: Tensor = torch.func.vmap(alone)(student, teacher, own)
     return found
@@ -147,7 +145,8 @@ def _mapped(
 def is_fusable(name: str, n_classes: int, *, weighted: bool = False) -> bool:
     """Return whether students with this loss can be trained as one: try it.
 
-    For three students at once it must give the losses and the gradients that it gives each alone.
+    For three students at once it must give the losses and the gradients that it gives each alone. What it prints goes
+    to standard error.
 
     Args:
         weighted: whether examples have weights: then a loss that gives means is none that can.
@@ -158,8 +157,9 @@ def is_fusable(name: str, n_classes: int, *, weighted: bool = False) -> bool:
     if loss.needs_features:
         return False
     try:
-        together, apart = _tried(loss, n_classes, as_one=True), _tried(loss, n_classes, as_one=False)
-    except Exception:  # the user's code may raise anything; alone it fails with its own message
+        with contextlib.redirect_stdout(sys.stderr):
+            together, apart = _tried(loss, n_classes, as_one=True), _tried(loss, n_classes, as_one=False)
+    except Exception:  # vmap and the gradient may fail in any way; alone it fails with its own message
         return False
     if weighted and apart[0].dim() == 1:
         return False

@@ -1,6 +1,6 @@
 """What one model minimises on a batch: the loss of its job, its example weights, and features where it needs them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from kdtune.distill.losses.registry import Loss, find_loss
 from kdtune.distill.teachers.signal import TeacherSignal
 from kdtune.errors import InputError
 from kdtune.models import watch_features
-from kdtune.user_code import told
+from kdtune.user_code import kind_of, own_code
 
 
 class Criterion:
@@ -140,17 +140,39 @@ def called(loss: Loss, inputs: dict[str, Any], soft: Distillation, label_smoothi
     Raises:
         InputError: the function failed, or returned something else.
     """
+    return run_loss(loss, inputs, settings_of(loss, soft, label_smoothing))
+
+
+def run_loss(loss: Loss, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Tensor:
+    """Return what a loss gives for a batch: [n], or a scalar.
+
+    Args:
+        inputs: of the batch, by name; `logits` and `labels` at least.
+        settings: those that it takes.
+
+    Raises:
+        InputError: the function failed, or returned something else.
+    """
     given = {name: value for name, value in inputs.items() if name in loss.takes}
-    try:
-        each = loss.function(**given, **settings_of(loss, soft, label_smoothing))
-    except (torch.OutOfMemoryError, MemoryError):
-        raise
-    except Exception as error:  # the user's code may raise anything
-        raise InputError(f"loss {loss.name!r} failed: {told(error)}") from error
-    if not isinstance(each, Tensor) or each.dim() > 1:
-        shape = tuple(each.shape) if isinstance(each, Tensor) else type(each).__name__
-        raise InputError(f"loss {loss.name!r} returned {shape}: it must be a tensor [n] or a scalar")
-    return each
+    with own_code(f"loss {loss.name!r} failed", passed=(torch.OutOfMemoryError, MemoryError)):
+        found = loss.function(**given, **settings)
+    return _checked(loss, found, inputs["logits"], len(inputs["labels"]))
+
+
+def _checked(loss: Loss, found: Any, logits: Tensor, n: int) -> Tensor:
+    """Return what a loss returned, if it is one. This looks at no values: a GPU need not be waited for."""
+    is_loss = isinstance(found, Tensor) and found.shape in ((), (n,)) and found.is_floating_point()
+    if is_loss and found.device == logits.device and (found.requires_grad or not logits.requires_grad):
+        return found
+    but = ""
+    if is_loss and found.device != logits.device:
+        but = f" on {found.device}, and the logits are on {logits.device}"
+    elif is_loss:
+        but = " without a gradient (no_grad, detach and item lose it, and so does argmax)"
+    raise InputError(
+        f"loss {loss.name!r} returned {kind_of(found)}{but}: it must be computed from what the function is given, one "
+        f"real number for each of {n} examples, float [{n}], or their mean, float []"
+    )
 
 
 def mean_of(each: Tensor, weights: Tensor | None, loss: Loss | None) -> Tensor:

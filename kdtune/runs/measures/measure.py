@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kdtune.errors import InputError
 from kdtune.fairness import Counts
-from kdtune.user_code import told
+from kdtune.user_code import own_code
 
 Direction = Literal["max", "min"]
 Need = Literal["groups", "attributes", "teacher", "nds"]
@@ -118,10 +118,8 @@ class Measure:
             assert attribute is not None
             answers = answers.only(answers.attributes[attribute] >= 0)
         names = inspect.signature(self.of_answers).parameters
-        try:
+        with own_code(f"measure {self.name!r} failed", passed=()):
             value = float(self.of_answers(**answers.copied(names, attribute)))
-        except Exception as error:  # the user's code may raise anything
-            raise InputError(f"measure {self.name!r} failed: {told(error)}") from error
         low, high = self.range
         if not (math.isnan(value) or low <= value <= high):
             raise InputError(

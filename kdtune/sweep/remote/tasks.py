@@ -23,6 +23,7 @@ from kdtune.sweep.remote.teacher_server import TeacherClient, TrainedTeacher, se
 from kdtune.sweep.remote.watchdog import watchdog
 from kdtune.sweep.remote.worker_registry import LOST, RegistryClient
 from kdtune.sweep.remote.worker_setup import place_here, prepare_process
+from kdtune.user_code import own_code
 
 RAY_ENDED = "Ray ended on this machine (its process raylet is gone); what was trained is kept"
 
@@ -64,7 +65,9 @@ def train_model(
         else:
             training = Training(job, data, teacher=signal, extras=extras, on_batch=on_batch)
         while not training.done:
-            yield "report", training.step().to_dict()
+            with own_code("a model or loss ended the process", passed=(Exception,)):
+                report = training.step()
+            yield "report", report.to_dict()
     except Exception as error:
         if not is_device_error(error):
             raise

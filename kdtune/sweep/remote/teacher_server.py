@@ -24,6 +24,7 @@ from kdtune.sweep.remote.allotment import TEACHER_GPU, Allotment
 from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.worker_registry import RegistryClient
 from kdtune.sweep.remote.worker_setup import prepare_process
+from kdtune.user_code import own_code
 
 _ATTEMPTS = 5
 
@@ -121,7 +122,8 @@ class TeacherServer:
         if self._broken:
             raise SweepError(self._broken)
         try:
-            yield
+            with own_code("a teacher ended the process", passed=(Exception,)):
+                yield
         except Exception as error:
             if not is_device_error(error):
                 raise

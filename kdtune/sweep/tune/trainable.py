@@ -26,6 +26,7 @@ from kdtune.sweep.remote.teacher_server import TeacherClient
 from kdtune.sweep.remote.worker_registry import RegistryClient
 from kdtune.sweep.remote.worker_setup import place_here, prepare_process
 from kdtune.sweep.trials.proposal import Proposal
+from kdtune.user_code import own_code
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ class CohortTrial(tune.Trainable):
             for number in ended:
                 cohort.drop(number)
             if not self._unsent(cohort) and cohort.live:
-                cohort.step()
+                with own_code("a model or loss ended the process", passed=(Exception,)):
+                    cohort.step()
             self._folder.send_changes()
             return self._news(cohort)
         except DiskError as error:

@@ -1,5 +1,6 @@
 """Losses of several students as one: each gets what it gets alone; what can't be mapped is trained one by one."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,14 @@ from torch.nn import functional
 import kdtune
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.cohorts.cohort import CohortMember
+from kdtune.distill.cohorts.fused import Fused
 from kdtune.distill.cohorts.open_cohort import open_cohort
 from kdtune.distill.config import Distillation, Job, TrainConfig
 from kdtune.distill.fused.loss import is_fusable
 from kdtune.distill.losses.registry import losses
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.training import Training
+from kdtune.errors import InputError
 from kdtune.models import build
 
 
@@ -101,6 +104,46 @@ def test_each_student_of_a_cohort_is_as_it_is_alone(
         kept = read_checkpoint(member.checkpoint)["model"]
         for name, value in alone.model.state_dict().items():
             torch.testing.assert_close(kept[name], value, rtol=1e-3, atol=1e-5)
+
+
+def test_trying_a_loss_ends_nothing_and_leaves_standard_output_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def ends(logits: Tensor) -> Tensor:
+        print("leaving")
+        sys.exit()
+
+    kdtune.register_loss("ends")(ends)
+    assert not is_fusable("ends", 4)
+    assert capsys.readouterr() == ("", "leaving\n")
+
+
+def test_a_loss_that_ends_the_process_among_others_is_named(
+    data: DeviceData, signals: list[TeacherSignal], tmp_path: Path
+) -> None:
+    """As one with others it is called by another way, and may do this after it was tried."""
+    calls: list[Any] = []
+
+    def later(logits: Tensor) -> Tensor:
+        calls.append(logits)
+        if len(calls) > 2:
+            sys.exit(3)
+        return logits.square().mean(dim=1)
+
+    kdtune.register_loss("later")(later)
+    members = [
+        CohortMember(
+            n,
+            Job("mlp-8", TrainConfig(2, 16), n, 3, Distillation("t0", 2.0, 0.5, True, "later")),
+            signals[0],
+            tmp_path / f"{n}.pt",
+        )
+        for n in range(2)
+    ]
+    cohort = open_cohort(members, data, state=tmp_path / "cohort.pt")
+    assert isinstance(cohort, Fused)
+    with pytest.raises(InputError, match=r"loss 'later' failed: SystemExit: 3 \(test_other_losses.py, line"):
+        cohort.step()
 
 
 def test_what_can_be_trained_as_one_is_found_by_trying() -> None:

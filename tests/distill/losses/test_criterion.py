@@ -1,5 +1,6 @@
 """What a student minimises in training: weights, features, the user's function; and a resume that changes nothing."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -134,12 +135,51 @@ def test_a_teacher_without_features_says_so(data: DeviceData, teacher: TeacherSi
         Training(job("hint"), data, teacher=blind)
 
 
+class SpeechlessError(ValueError):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def speechless(logits: Tensor) -> Tensor:
+    raise SpeechlessError
+
+
+def ends_a_generator(logits: Tensor) -> Tensor:
+    raise GeneratorExit
+
+
+def of_a_library(logits: Tensor) -> Tensor:
+    return functional.nll_loss(logits, logits[:3])
+
+
 @pytest.mark.parametrize(
     ("function", "train", "expected"),
     [
         (lambda logits: logits / 0 + [], {}, "loss 'mine' failed: TypeError"),
-        (lambda logits: logits, {}, "loss 'mine' returned (16, 3): it must be a tensor [n] or a scalar"),
-        (lambda logits: 1.0, {}, "loss 'mine' returned float: it must be"),
+        (lambda logits: logits, {}, "loss 'mine' returned float32 [16, 3]: it must be computed from what"),
+        (lambda logits: logits.mean(0), {}, "loss 'mine' returned float32 [3]: it must be"),
+        (lambda logits: logits[:5].mean(1), {}, "returned float32 [5]: it must be"),
+        (lambda logits: logits.mean(1).tolist(), {}, "returned a list of 16: it must be"),
+        (lambda logits: logits.detach().mean(1).numpy(), {}, "returned a ndarray, float32 [16]: it must be"),
+        (lambda logits: 1.0, {}, "loss 'mine' returned a float: it must be"),
+        (lambda logits: None, {}, "loss 'mine' returned nothing: it must be"),
+        (lambda logits: logits.argmax(1), {}, "loss 'mine' returned int64 [16]: it must be"),
+        (lambda logits: logits.mean() + 0j, {}, "loss 'mine' returned complex64 []: it must be"),
+        (lambda logits: logits.detach().mean(1), {}, "returned float32 [16] without a gradient"),
+        (torch.no_grad()(lambda logits: logits.mean(1)), {}, "returned float32 [16] without a gradient"),
+        (lambda logits: logits.mean(1).to("meta"), {}, "[16] on meta, and the logits are on cpu: it must be"),
+        (
+            lambda logits: sys.exit("enough"),
+            {},
+            "loss 'mine' failed: SystemExit: enough (test_criterion.py, line",
+        ),
+        (ends_a_generator, {}, "loss 'mine' failed: GeneratorExit (test_criterion.py, line"),
+        (
+            speechless,
+            {},
+            "loss 'mine' failed: SpeechlessError: its message can't be read (test_criterion.py, line",
+        ),
+        (of_a_library, {}, f"(test_criterion.py, line {of_a_library.__code__.co_firstlineno + 1})"),
         (lambda logits: logits.sum(), {"group_weights": "sex"}, "let it return a loss for each, [n]"),
     ],
 )

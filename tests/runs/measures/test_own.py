@@ -1,6 +1,7 @@
 """Measures of the user's own: registered by name, taken of all, over groups, of a group; read without their code."""
 
 import math
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -144,6 +145,9 @@ def failing(labels: Any) -> float:
     ("function", "expected"),
     [
         (failing, "measure 'mine' failed: ZeroDivisionError: no examples (test_own.py, line"),
+        (lambda labels: sys.exit("enough"), "measure 'mine' failed: SystemExit: enough (test_own.py, line"),
+        (lambda labels: np.linalg.inv(np.zeros((2, 2))), "Singular matrix (test_own.py, line"),
+        (lambda labels: 1j, "measure 'mine' failed: TypeError: "),
         (lambda labels: "many", "measure 'mine' failed: ValueError: could not convert"),
         (lambda labels: 1.5, "measure 'mine' returned 1.5, outside its range [0, 1]"),
     ],
@@ -153,6 +157,21 @@ def test_a_function_that_fails_is_named_with_its_line(function: Any, expected: s
     with pytest.raises(InputError) as caught:
         value("mine")
     assert expected in str(caught.value)
+
+
+def test_where_no_line_is_the_user_s_none_is_named() -> None:
+    kdtune.register_measure("mine", direction="min")(lambda labels: "many")
+    with pytest.raises(InputError, match=r"could not convert string to float: 'many'$"):
+        value("mine")
+
+
+def test_an_interrupt_stays_one() -> None:
+    def interrupted(labels: Any) -> float:
+        raise KeyboardInterrupt
+
+    kdtune.register_measure("mine", direction="min")(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        value("mine")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A worker and the trial manager together, without Ray between them: sweeps of cohorts, killed at any epoch."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 
 from kdtune.distill.arrays import Arrays
 from kdtune.distill.teachers.signal import TeacherSignal
+from kdtune.models import models, register_model
 from kdtune.runs import open_run
 from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
@@ -118,6 +120,27 @@ def play(plan_of: Any, tmp_path: Path) -> Iterator[Callable[..., Played]]:
 
 def table(played: Played) -> pandas.DataFrame:
     return open_run(played.files.root).trials().drop(columns=["seconds", "message"])
+
+
+class Leaving(torch.nn.Linear):
+    """A student that ends its process at the first batch, but not on the few examples on which it is tried."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > 10:
+            sys.exit(3)
+        return super().forward(x)
+
+
+def test_a_student_that_ends_its_process_is_named_and_no_lost_worker(play: Any) -> None:
+    register_model("leaving")(lambda shape, n: Leaving(*shape, n))
+    try:
+        played = play("a", 1, pairs=["mlp-16->leaving"], budget={"trials": 1, "epochs": 1})
+        played.run(10**6)
+    finally:
+        del models._items["leaving"]
+    said = "a model or loss ended the process: SystemExit: 3 (test_trainable.py, line "
+    (message,) = open_run(played.files.root).trials()["message"]
+    assert message.startswith(said)
 
 
 @pytest.mark.parametrize("cohort", [1, 4])
