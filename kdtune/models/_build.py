@@ -47,14 +47,17 @@ def check(
     input_shape: Sequence[int] | None = None,
     any_size: bool = False,
     n_classes: int | None = None,
+    trained: bool = True,
 ) -> None:
     """Raise what `build` would raise for this name, and this shape if there is one.
 
     A library's model is tried without memory for its weights, unless its inputs are to be scaled to `any_size`. A
-    user's model is built and tried on a few made-up examples if `n_classes` is given.
+    user's model is built and tried on a few made-up examples if `n_classes` is given; one that is to be `trained` needs
+    something to train.
 
     Raises:
-        InputError: see `build`; its weights alone take more memory than there is; or a user's model gives no logits.
+        InputError: see `build`; its weights alone take more memory than there is; or a user's model gives no logits, or
+            can't be trained.
     """
     found = _find(name)
     if input_shape is not None:
@@ -63,7 +66,7 @@ def check(
             _try(name, shape)
         elif not isinstance(found, LibraryModel) and is_own(found):
             if n_classes is not None:
-                try_own(name, found, shape, n_classes)
+                try_own(name, found, shape, n_classes, trained=trained)
         elif _mlp.parse(name) is not None or len(shape) == 2:  # a person types how large these are
             n = _n_weights(name, shape)
             check_memory(

@@ -18,16 +18,21 @@ def is_own(builder: Builder) -> bool:
     return not str(getattr(builder, "__module__", "")).startswith("kdtune.")
 
 
-def try_own(name: str, builder: Builder, shape: tuple[int, ...], n_classes: int) -> None:
+def try_own(
+    name: str, builder: Builder, shape: tuple[int, ...], n_classes: int, *, trained: bool = True
+) -> None:
     """Build a user's model and let it answer a few made-up examples, in training and in evaluation mode.
 
     What it prints goes to standard error. torch's global generator stays as it was.
 
+    Args:
+        trained: whether it is to be trained, and not only to answer with the weights of a file.
+
     Raises:
-        InputError: it raises, it ends the process, or what it returns are no logits [n, n_classes]; the message says
-            where or what.
+        InputError: it raises, it ends the process, what it returns are no logits [n, n_classes], or it has nothing to
+            train; the message says where or what.
     """
-    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(sys.stderr), torch.no_grad():
+    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(sys.stderr):
         text = len(shape) == 2
         inputs = (
             torch.zeros(_EXAMPLES, shape[0], dtype=torch.int64) if text else torch.randn(_EXAMPLES, *shape)
@@ -39,7 +44,8 @@ def try_own(name: str, builder: Builder, shape: tuple[int, ...], n_classes: int)
                     f"model {name!r}: its builder returns {kind_of(model)}, not a torch.nn.Module"
                 )
             for mode in ("training", "evaluation"):
-                found: Any = model.train(mode == "training")(inputs.clone())
+                with torch.set_grad_enabled(trained and mode == "training"):
+                    found: Any = model.train(mode == "training")(inputs.clone())
                 wanted = [_EXAMPLES, n_classes]
                 if (
                     not isinstance(found, torch.Tensor)
@@ -50,3 +56,24 @@ def try_own(name: str, builder: Builder, shape: tuple[int, ...], n_classes: int)
                         f"model {name!r} returns {kind_of(found)} in {mode} for {_EXAMPLES} examples of shape "
                         f"{list(shape)}, not logits, float {wanted}: return one number for each of {n_classes} classes"
                     )
+                if mode == "training":
+                    _check_trainable(name, model, found, trained)
+
+
+def _check_trainable(name: str, model: torch.nn.Module, logits: torch.Tensor, trained: bool) -> None:
+    """Refuse a model that no optimiser could change; one without parameters even if it is not to be trained."""
+    weights = list(model.parameters())
+    if not weights:
+        why = "it has no parameters"
+    elif not trained:
+        return
+    elif not any(weight.requires_grad for weight in weights):
+        why = "all of its parameters are frozen (requires_grad is False)"
+    elif not logits.requires_grad:
+        why = "its logits have no gradient (no_grad, detach and item lose it)"
+    else:
+        return
+    raise InputError(
+        f"model {name!r} has nothing that can be trained: {why}: let some weights learn, or, if it is a teacher that "
+        "is only to answer, give its weights as a file: teacher: {weights: FILE}"
+    )

@@ -13,7 +13,7 @@ from kdtune.distill.arrays import inputs_of
 from kdtune.errors import DataError, SpaceError, did_you_mean
 from kdtune.fairness import count, small_denominators
 from kdtune.runs.measures.measure import Answers
-from kdtune.runs.measures.objectives import Objective, References
+from kdtune.runs.measures.objectives import MEASURES, Objective, References
 from kdtune.runs.records import ALL
 from kdtune.space.reading import Range, Space, extremes
 from kdtune.space.schema import DatasetSpec
@@ -47,21 +47,33 @@ def check_size(dataset: Dataset) -> None:
         )
 
 
-def check_defined(objective: Objective, dataset: Dataset) -> None:
-    """Refuse a measure that validation leaves undefined, whatever a model answers."""
+def check_defined(objective: Objective, dataset: Dataset, role: str | None) -> None:
+    """Refuse to decide by a measure that validation leaves undefined, whatever a model answers.
+
+    What is only recorded may be undefined; a function of the user's own is called once all the same, so that one that
+    fails is named before anything is trained.
+
+    Args:
+        role: `objective` or `constraint` by which is decided; None where it is only recorded.
+    """
     if objective.measure.name == "individual_fairness":
         _check_distances(objective.name, dataset)
     measure, attribute, labels = objective.measure, objective.attribute, dataset.validation.labels.numpy()
     if measure.of_answers is not None:
         with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is no result of the search
             value = objective.answered(_all_right(dataset))
-        if math.isnan(value):
+        if not math.isnan(value) or role is None:
+            return
+        if measure.name in MEASURES:
             raise DataError(
-                f"objective {objective.name!r} is undefined for a model that is right about all of validation: "
+                f"{role} {objective.name!r} is undefined for a model that is right about all of validation: "
                 "a class or a group that it needs has no examples there: leave it out, or use more examples"
             )
-        return
-    if attribute == ALL or measure.of_counts is None:
+        raise DataError(
+            f"{role} {objective.name!r}: the measure gives NaN for a model that is right about all of validation: let "
+            "it return a number for such a model, or ask for it under measures, which only records it"
+        )
+    if role is None or attribute == ALL or measure.of_counts is None:
         return
     groups = dataset.attributes[attribute]
     counts = count(
@@ -74,7 +86,7 @@ def check_defined(objective: Objective, dataset: Dataset) -> None:
     if math.isnan(objective.of_counts(counts, References())):
         reasons = counts.undefined(groups, dataset.classes)
         raise DataError(
-            f"objective {objective.name!r} is undefined for every model: in validation, of {attribute!r}, "
+            f"{role} {objective.name!r} is undefined for every model: in validation, of {attribute!r}, "
             f"{'; '.join(reasons[:3])}{f'; and {len(reasons) - 3} more' if len(reasons) > 3 else ''}: "
             "merge groups that are too small or leave them out, or use more examples for validation"
         )

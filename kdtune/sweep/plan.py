@@ -240,6 +240,7 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
                 input_shape=dataset.input_shape,
                 any_size=section.is_pretrained(name),
                 n_classes=dataset.n_classes,
+                trained=section is space.student or section.file(name) is None,
             )
     attributes = dataset.attributes
     objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
@@ -262,10 +263,13 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     check_size(dataset)
     check_group_weights(space, dataset)
     plan = Plan(space, dataset, objectives, tuple(constraints), dict(speeds or {}))
+    roles = {
+        **{constraint.name: "constraint" for constraint in plan.constraints},
+        **{objective.name: "objective" for objective in plan.objectives},
+    }
     for objective in plan.asked:
-        check_defined(objective, dataset)
-    decisive = {*(o.name for o in plan.objectives), *(c.name for c in plan.constraints)}
-    check_denominators(space.dataset, dataset, (o for o in plan.asked if o.name in decisive))
+        check_defined(objective, dataset, roles.get(objective.name))
+    check_denominators(space.dataset, dataset, (o for o in plan.asked if o.name in roles))
     for role, name in plan.single:
         if (file := plan.file(role, name)) is not None:
             check_fit(name, file, dataset)

@@ -73,6 +73,38 @@ def test_what_is_no_logits_is_refused(register: Callable[[Any], str], answer: Fo
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: nn.Linear(*SHAPE, CLASSES).requires_grad_(False), "all of its parameters are frozen"),
+        (lambda: Answers(lambda _m, y: y.detach()), "its logits have no gradient"),
+    ],
+)
+def test_what_has_nothing_to_train_is_refused_only_where_it_is_trained(
+    register: Callable[[Any], str], build: Callable[[], nn.Module], said: str
+) -> None:
+    name = register(lambda _shape, _n: build())
+    models.check(name, input_shape=SHAPE, n_classes=CLASSES, trained=False)
+    with pytest.raises(InputError, match=re.escape(f"model 'own' has nothing that can be trained: {said}")):
+        models.check(name, input_shape=SHAPE, n_classes=CLASSES)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_model_without_parameters_is_refused(register: Callable[[Any], str], trained: bool) -> None:
+    name = register(lambda _shape, _n: nn.AdaptiveAvgPool1d(CLASSES))
+    with pytest.raises(
+        InputError, match="nothing that can be trained: it has no parameters: let some weights"
+    ):
+        models.check(name, input_shape=SHAPE, n_classes=CLASSES, trained=trained)
+
+
+def test_a_model_that_is_frozen_in_part_is_accepted(register: Callable[[Any], str]) -> None:
+    def build(_shape: Any, _n: int) -> nn.Module:
+        return nn.Sequential(nn.Linear(*SHAPE, 8).requires_grad_(False), nn.Linear(8, CLASSES))
+
+    models.check(register(build), input_shape=SHAPE, n_classes=CLASSES)
+
+
 def test_a_builder_that_returns_a_class_is_refused(register: Callable[[Any], str]) -> None:
     name = register(lambda _shape, _n: Answers)
     with pytest.raises(InputError, match="its builder returns a type, not"):

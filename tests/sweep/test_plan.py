@@ -1,5 +1,6 @@
 """What a space means on data: objectives, bounds, and the training that a configuration describes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ import torch
 
 from kdtune import models
 from kdtune.data import Split
+from kdtune.distill.arrays import Arrays, DeviceData
+from kdtune.distill.training import Training
 from kdtune.errors import DataError, InputError, SpaceError
+from kdtune.runs.measures.own import measures, register_measure
 from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Speed, make_plan
 
@@ -173,6 +177,55 @@ def test_a_measure_that_no_model_can_have_is_refused(plan_of: Any, make_dataset:
     assert "TPR of class 'high' in group 'm': no examples" in message
     assert plan_of(replace(dataset, validation=broken), objectives=["accuracy", "dpd"]).objectives
     assert plan_of(replace(dataset, validation=broken), objectives=["accuracy", "eod@age"]).objectives
+    with pytest.raises(InputError, match="constraint 'eod' is undefined for every model"):
+        plan_of(replace(dataset, validation=broken), objectives=["accuracy"], constraints={"eod": "<= 0.5"})
+    beside = plan_of(replace(dataset, validation=broken), objectives=["accuracy"], measures=["eod"])
+    assert [o.name for o in beside.asked if o.measure.name == "eod"] == ["eod"]
+
+
+@pytest.fixture
+def own_measures() -> Iterator[None]:
+    """Measures that are undefined, or fail, for a model that makes no mistakes."""
+
+    def of_mistakes(labels: Any, predictions: Any) -> float:
+        print("looked")
+        return float("nan") if (labels == predictions).all() else 0.5
+
+    def failing(labels: Any) -> float:
+        raise ZeroDivisionError("no mistakes")
+
+    register_measure("of_mistakes", direction="min")(of_mistakes)
+    register_measure("failing", direction="min")(failing)
+    yield
+    for name in ("of_mistakes", "failing"):
+        del measures._items[name]
+
+
+@pytest.mark.usefixtures("own_measures")
+def test_a_measure_that_only_is_recorded_may_be_undefined(plan_of: Any, capsys: Any) -> None:
+    assert plan_of(objectives=["accuracy"], measures=["of_mistakes"]).extras == ("of_mistakes",)
+    assert capsys.readouterr() == ("", "looked\n")
+    with pytest.raises(
+        InputError, match=r"measure 'failing' failed: ZeroDivisionError: no mistakes \(test_plan"
+    ):
+        plan_of(objectives=["accuracy"], measures=["failing"])
+
+
+@pytest.mark.usefixtures("own_measures")
+@pytest.mark.parametrize(
+    ("asked", "role"),
+    [
+        ({"objectives": ["accuracy", "of_mistakes"]}, "objective"),
+        ({"objectives": ["accuracy"], "constraints": {"of_mistakes": "<= 0.5"}}, "constraint"),
+    ],
+)
+def test_by_one_of_the_user_s_own_that_gives_nan_nothing_is_decided(
+    plan_of: Any, asked: Any, role: str
+) -> None:
+    with pytest.raises(
+        InputError, match=f"^{role} 'of_mistakes': the measure gives NaN for a model that is right"
+    ):
+        plan_of(**asked)
 
 
 @pytest.mark.parametrize("asked", [{"objectives": ["accuracy", "individual_fairness"]},
@@ -263,3 +316,28 @@ def test_a_gap_that_rests_on_a_handful_is_refused_by_name(plan_of: Any, make_dat
     assert plan_of(data, objectives=["accuracy", "dpd"], dataset=dataset)
     assert plan_of(data, objectives=["accuracy", "eod"], dataset={"name": "blobs", "min_group": 2})
     assert plan_of(data, objectives=["accuracy", "eod"]), "a loader without min_group sets no limit"
+
+
+@pytest.fixture
+def frozen() -> Iterator[None]:
+    """A model of the user's own, `frozen`, that nobody can train."""
+    models.register_model("frozen")(lambda shape, n: torch.nn.Linear(*shape, n).requires_grad_(False))
+    yield
+    del models.models._items["frozen"]
+
+
+def test_a_frozen_model_is_a_teacher_only_with_its_weights(
+    plan_of: Any, make_dataset: Any, frozen: None, tmp_path: Path
+) -> None:
+    data = make_dataset()
+    torch.save(torch.nn.Linear(*data.input_shape, 2).state_dict(), tmp_path / "frozen.pt")
+    from_file = {"weights": {"frozen": str(tmp_path / "frozen.pt")}}
+    for asked in ({"pairs": ["frozen->linear"]}, {"pairs": ["mlp-16->frozen"]},
+                  {"pairs": ["mlp-16->frozen"], "student": from_file}):  # fmt: skip
+        with pytest.raises(
+            InputError, match="'frozen' has nothing that can be trained: all of its parameters"
+        ):
+            plan_of(data, **asked)
+    plan = plan_of(data, pairs=["frozen->linear"], teacher=from_file)
+    device_data = DeviceData(Arrays.of(data), torch.device("cpu"), view_seed=0, augment=False)
+    assert Training(plan.baseline_job("teacher", "frozen"), device_data).step().epoch == 1
