@@ -161,14 +161,14 @@ def run_loss(loss: Loss, inputs: Mapping[str, Any], settings: Mapping[str, Any])
 
 def _checked(loss: Loss, found: Any, logits: Tensor, n: int) -> Tensor:
     """Return what a loss returned, if it is one. This looks at no values: a GPU need not be waited for."""
-    is_loss = isinstance(found, Tensor) and found.shape in ((), (n,)) and found.is_floating_point()
-    if is_loss and found.device == logits.device and (found.requires_grad or not logits.requires_grad):
-        return found
     but = ""
-    if is_loss and found.device != logits.device:
-        but = f" on {found.device}, and the logits are on {logits.device}"
-    elif is_loss:
-        but = " without a gradient (no_grad, detach and item lose it, and so does argmax)"
+    if isinstance(found, Tensor) and found.shape in ((), (n,)) and found.is_floating_point():
+        if found.device != logits.device:
+            but = f" on {found.device}, and the logits are on {logits.device}"
+        elif logits.requires_grad and not found.requires_grad:
+            but = " without a gradient (no_grad, detach and item lose it, and so does argmax)"
+        else:
+            return found
     raise InputError(
         f"loss {loss.name!r} returned {kind_of(found)}{but}: it must be computed from what the function is given, one "
         f"real number for each of {n} examples, float [{n}], or their mean, float []"
