@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoints, entry_points
 from typing import Any, Generic, TypeVar, cast
 
 from kdtune.errors import InputError, UnknownNameError, expect
+from kdtune.user_code import own_code
 
 T = TypeVar("T")
 
@@ -57,7 +58,11 @@ class Registry(Generic[T]):
         if name not in self._items:
             for point in self._entry_points():
                 if point.name == name and name not in self._items:
-                    self._items[point.name] = point.load()
+                    with own_code(
+                        f"{self.kind} {name!r}: the installed package that has it can't be imported"
+                    ):
+                        found = point.load()
+                    self._items.setdefault(point.name, found)  # its module may have registered it on the way
         return name in self._items
 
     def __iter__(self) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """Losses of the user's own: registered by name, described by what their function takes."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +76,35 @@ def test_what_a_trial_is_described_by_is_no_setting_of_a_loss_s_own() -> None:
 def test_a_name_that_is_missing_is_asked_for_at_once() -> None:
     with pytest.raises(InputError, match=r"the name of a loss, as in @register\(\"name\"\), is expected"):
         kdtune.register_loss(lambda logits: logits)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed package with two losses, of which one is in a module that is a script."""
+    (tmp_path / "their_losses.py").write_text(
+        "import kdtune\n@kdtune.register_loss('theirs')\ndef theirs(logits, margin=2.0):\n    return logits.mean()\n"
+    )
+    (tmp_path / "their_script.py").write_text("import sys\nsys.exit()\n")
+    about = tmp_path / "their_losses-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-losses\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(
+        "[kdtune.losses]\ntheirs = their_losses:theirs\nscript = their_script:script\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("package")
+def test_a_loss_of_an_installed_package_is_what_its_module_registers() -> None:
+    assert find_loss("theirs").settings == {"margin": 2.0}
+
+
+@pytest.mark.usefixtures("package")
+def test_an_installed_package_that_ends_the_process_is_named() -> None:
+    said = "loss 'script': the installed package that has it can't be imported: SystemExit (their_script.py, line 2)"
+    with pytest.raises(InputError, match=re.escape(said)):
+        find_loss("script")
 
 
 def test_misspelt_names_get_the_nearest() -> None:
