@@ -16,7 +16,7 @@ from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError, did_you_mean
-from kdtune.student.raw_input import input_kind, inputs_of
+from kdtune.student.raw_input import features_of, input_kind, inputs_of
 
 LABEL = "label"
 """The label's column where the student does not say another."""
@@ -124,9 +124,9 @@ def _of_table(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Example
 
     fitted = TablePreprocessing.from_dict(preprocessing)
     table = _open(source, fitted.form)
-    features = torch.from_numpy(fitted.transform(table))
+    features, notes = features_of(table, fitted)
     examples = _examples(table, lambda start, stop: features[start:stop], targets_of(config), wanted)
-    return replace(examples, notes=tuple(f"{table.prefix}{line}" for line in fitted.strange(table)))
+    return replace(examples, notes=notes)
 
 
 def _of_texts(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Examples:
@@ -252,7 +252,7 @@ def labelled(x: Any, y: Any, groups: Mapping[str, Any] | None, config: Mapping[s
 
     from kdtune.data.tables.files.frames import table_of_frame
 
-    inputs = inputs_of(x, config["preprocessing"], config["input_shape"])
+    inputs, notes = inputs_of(x, config["preprocessing"], config["input_shape"])
     given = {LABEL: y, **{f"group of {name}": values for name, values in (groups or {}).items()}}
     check_same_order("examples", {"x": x, **given})
     for what, values in given.items():
@@ -266,7 +266,7 @@ def labelled(x: Any, y: Any, groups: Mapping[str, Any] | None, config: Mapping[s
 
     labels = targets.of_columns(LABEL, ()).labels(table({LABEL: _named(y, config["classes"])}))
     found = _named_groups(groups or {}, targets, config.get("attributes") or {}, table)
-    return Examples(lambda start, stop: inputs[start:stop], range(len(inputs)), labels, found)
+    return Examples(lambda start, stop: inputs[start:stop], range(len(inputs)), labels, found, notes)
 
 
 def _named_groups(

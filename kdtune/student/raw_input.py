@@ -3,19 +3,30 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from kdtune.data.given import check_finite, listed_texts, tensor_of
 from kdtune.data.images.pixels import Decoding, convert, decode, without_warnings
 from kdtune.data.images.scale import ImageError, RangeError
 from kdtune.errors import DataError
 
+if TYPE_CHECKING:
+    from kdtune.data.tables.files.raw_table import RawTable
+    from kdtune.data.tables.preprocessing import TablePreprocessing
 
-def inputs_of(x: Any, preprocessing: Mapping[str, Any], input_shape: Sequence[int]) -> Tensor:
-    """Return raw input as uint8 [n, c, h, w], float32 [n, features] or token ids int64 [n, length].
+
+class Inputs(NamedTuple):
+    """Raw input as a tensor, and what is unlike the training data in it, though it can be read."""
+
+    tensor: Tensor
+    notes: tuple[str, ...] = ()
+
+
+def inputs_of(x: Any, preprocessing: Mapping[str, Any], input_shape: Sequence[int]) -> Inputs:
+    """Return raw input as uint8 [n, c, h, w], float32 [n, features] or token ids int64 [n, length], and notes.
 
     Args:
         x: see `Student.logits`.
@@ -26,13 +37,32 @@ def inputs_of(x: Any, preprocessing: Mapping[str, Any], input_shape: Sequence[in
         DataError: the input does not fit what the student was trained on.
     """
     shape = tuple(int(size) for size in input_shape)
-    match input_kind(preprocessing, shape):
+    kind = input_kind(preprocessing, shape)
+    if isinstance(x, list | tuple) and not x:
+        return Inputs(_nothing(kind, shape))
+    match kind:
         case "text":
-            return _text(x, preprocessing, shape)
+            return Inputs(_text(x, preprocessing, shape))
         case "table":
             return _table(x, preprocessing, shape)
         case "image":
-            return _images(x, Decoding.of_student(preprocessing, shape), shape)
+            return Inputs(_images(x, Decoding.of_student(preprocessing, shape), shape))
+
+
+def features_of(table: "RawTable", fitted: "TablePreprocessing") -> Inputs:
+    """Return the features of a table's rows, float32 [n, features], and what is unlike the training data in them."""
+    features = torch.from_numpy(fitted.transform(table))
+    return Inputs(features, tuple(f"{table.prefix}{line}" for line in fitted.strange(table)))
+
+
+def _nothing(kind: str, shape: tuple[int, ...]) -> Tensor:
+    match kind:
+        case "text":
+            return torch.empty((0, shape[0]), dtype=torch.int64)
+        case "table":
+            return torch.empty((0, *shape), dtype=torch.float32)
+        case _:
+            return torch.empty((0, *shape), dtype=torch.uint8)
 
 
 def input_kind(
@@ -50,46 +80,44 @@ def input_kind(
     return "table" if kind in ("table", "features") or len(input_shape) == 1 else "image"
 
 
-def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
-    of_table = preprocessing.get("kind") == "table"
-    if of_table and (isinstance(x, str | Path) or _is_a(x, "pandas", "DataFrame")):
-        from kdtune.data.tables.files.reading import open_table
-        from kdtune.data.tables.preprocessing import TablePreprocessing
-
-        fitted = TablePreprocessing.from_dict(preprocessing)
-        table = open_table(x, fitted.form) if isinstance(x, str | Path) else x
-        return torch.from_numpy(fitted.transform(table))
-    rows = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
+def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Inputs:
     if preprocessing.get("kind") == "features":
-        if rows.dim() != 2 or rows.shape[1] != shape[0] or rows.is_complex():
-            raise DataError(
-                f"this student reads numbers [n, {shape[0]}], as they were before; got {_described(rows)}"
-            )
-        return rows.to("cpu", torch.float32)
-    if not rows.is_floating_point() or rows.dim() != 2 or rows.shape[1] != shape[0]:
-        raise DataError(
+        reads = f"this student reads numbers [n, {shape[0]}], as they were before"
+        rows = tensor_of(x, reads)
+        fits = True
+    else:
+        reads = (
             "this student reads the path of a table, a DataFrame with the raw columns, or prepared features float32 "
-            f"[n, {shape[0]}]; got {_described(rows)}"
+            f"[n, {shape[0]}]"
         )
-    return rows.to("cpu", torch.float32)
+        is_frame = _is_a(x, "pandas", "DataFrame")
+        if preprocessing.get("kind") == "table" and (isinstance(x, str | Path) or is_frame):
+            from kdtune.data.tables.files.frames import table_of_frame
+            from kdtune.data.tables.files.reading import open_table
+            from kdtune.data.tables.preprocessing import TablePreprocessing
+
+            fitted = TablePreprocessing.from_dict(preprocessing)
+            table = table_of_frame(x, fitted.form) if is_frame else open_table(x, fitted.form)
+            return features_of(table, fitted)
+        rows = tensor_of(x, reads)
+        fits = rows.is_floating_point()
+    if not fits or rows.dim() != 2 or rows.shape[1] != shape[0]:
+        raise DataError(f"{reads}; got {_described(rows)}")
+    return Inputs(check_finite(rows).to(torch.float32))
 
 
 def _text(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
     from kdtune.data.texts.tokenizer import encode_texts
 
     length, vocabulary = shape
-    if isinstance(x, str):
-        x = [x]
-    if isinstance(x, list | tuple) and x and all(isinstance(text, str) for text in x):
-        return encode_texts(x, preprocessing)
-    ids = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
+    if (texts := listed_texts([x] if isinstance(x, str) else x)) is not None:
+        return encode_texts(texts, preprocessing)
+    reads = f"this student reads texts, or token ids int64 [n, {length}] from 0 to {vocabulary - 1}"
+    ids = tensor_of(x, reads)
     fits = ids.dtype == torch.int64 and ids.dim() == 2 and ids.shape[1] == length
     if not fits or (len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < vocabulary):
-        raise DataError(
-            f"this student reads texts, or token ids int64 [n, {length}] from 0 to "
-            f"{vocabulary - 1}; got {_described(ids)}"
-        )
-    return ids.cpu()
+        raise DataError(f"{reads}; got {_described(ids)}")
+    return ids
 
 
 def _images(x: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
@@ -97,19 +125,18 @@ def _images(x: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
     wanted = f"uint8 [n, {channels}, {height}, {width}] or [n, {height}, {width}, {channels}]"
     if _is_picture(x):
         x = [x]
-    if isinstance(x, list | tuple) and x and all(_is_picture(item) for item in x):
+    if isinstance(x, list | tuple) and all(_is_picture(item) for item in x):
         return torch.stack([_picture(item, decoding, shape) for item in x])
-    pixels = x if isinstance(x, Tensor) else torch.from_numpy(_numbers(x))
+    reads = f"this student reads images, or pixels {wanted} with values 0 to 255"
+    pixels = tensor_of(x, reads)
     if pixels.dtype != torch.uint8:
-        raise DataError(
-            f"this student reads images, or pixels {wanted} with values 0 to 255; got {_described(pixels)}"
-        )
+        raise DataError(f"{reads}; got {_described(pixels)}")
     if pixels.dim() == 3:
         pixels = pixels[None]
     if tuple(pixels.shape[1:]) == shape:
-        return pixels.cpu()
+        return pixels
     if tuple(pixels.shape[1:]) == (height, width, channels):
-        return pixels.permute(0, 3, 1, 2).contiguous().cpu()
+        return pixels.permute(0, 3, 1, 2).contiguous()
     raise DataError(f"this student reads pixels {wanted}; got {_described(pixels)}")
 
 
@@ -141,18 +168,6 @@ def _picture(item: Any, decoding: Decoding, shape: tuple[int, ...]) -> Tensor:
             f"an image has {pixels.shape[1]}x{pixels.shape[0]} pixels; this student reads {width}x{height}"
         )
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
-
-
-def _numbers(x: Any) -> np.ndarray:
-    try:
-        array = np.ascontiguousarray(x)
-        if array.dtype.kind not in "biuf":
-            raise TypeError
-    except (TypeError, ValueError):
-        raise DataError(
-            f"a student can't read {type(x).__name__}: give images, an array, or a DataFrame"
-        ) from None
-    return array
 
 
 def _described(x: Tensor) -> str:

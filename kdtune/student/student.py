@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from kdtune.data.images.views import Views
 from kdtune.distill.evaluation.forward import evaluation_batch, predict_logits
 from kdtune.distill.weights.module import assembled
-from kdtune.errors import InputError, RunError, UnknownNameError, expect
+from kdtune.errors import DataError, InputError, RunError, UnknownNameError, expect
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular
 from kdtune.models import build_fitting
 from kdtune.models.families.library_model import LibraryModel
@@ -96,9 +96,15 @@ class Student:
             precision: `bfloat16` and `float16` compute in half precision; weights stay float32.
 
         Raises:
-            DataError: this student was not trained on such input.
+            DataError: this student was not trained on such input, or a number is missing or infinite.
         """
-        inputs = inputs_of(x, self.config["preprocessing"], self.config["input_shape"])
+        return self._answered(x, batch_size, precision)
+
+    def _answered(self, x: Any, batch_size: int | None, precision: Precision) -> Tensor:
+        """Return the logits, and warn of what is unlike the training data, where the public method was called."""
+        inputs, notes = inputs_of(x, self.config["preprocessing"], self.config["input_shape"])
+        for note in notes:
+            warnings.warn(note, stacklevel=3)
         return self._logits(lambda start, stop: inputs[start:stop], len(inputs), batch_size, precision)
 
     def _logits(
@@ -109,8 +115,11 @@ class Student:
         They are read in blocks of whole batches, because all may not fit into memory, and because another division
         into batches may round otherwise.
         """
-        if batch_size is not None and (not isinstance(batch_size, Integral) or batch_size < 1):
-            raise InputError(f"batch_size must be a whole number above 0, not {batch_size!r}")
+        if batch_size is not None:
+            whole_number = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
+            if not whole_number or batch_size < 1:
+                raise InputError(f"batch_size must be a whole number above 0, not {batch_size!r}")
+            batch_size = int(batch_size)
         if precision not in get_args(Precision):
             raise InputError(f"precision must be one of {', '.join(get_args(Precision))}, not {precision!r}")
         block, start = max(_BLOCK, batch_size or 0), 0
@@ -126,16 +135,27 @@ class Student:
                 predict_logits(self.module, views, self.device, precision=precision, batch=batch).cpu()
             )
             start += max(whole, 1)
-        return torch.cat(logits)
+        found = torch.cat(logits)
+        strange = (~torch.isfinite(found)).any(dim=1).nonzero()
+        if len(strange):
+            raise DataError(
+                f"the student has no answer to example {int(strange[0, 0])}: its logits are no finite numbers in "
+                f"{precision}: is the example far from those in training, or needs it precision='float32'?"
+            )
+        return found
 
-    def probabilities(self, x: Any, **options: Any) -> NDArray[np.float32]:
+    def probabilities(
+        self, x: Any, *, batch_size: int | None = None, precision: Precision = "float32"
+    ) -> NDArray[np.float32]:
         """Return the softmax of the logits, float32 [n, classes]; `x` and options as for `logits`."""
-        return np.asarray(self.logits(x, **options).softmax(dim=1).numpy())
+        return np.asarray(self._answered(x, batch_size, precision).softmax(dim=1).numpy())
 
-    def predict(self, x: Any, **options: Any) -> NDArray[np.str_]:
+    def predict(
+        self, x: Any, *, batch_size: int | None = None, precision: Precision = "float32"
+    ) -> NDArray[np.str_]:
         """Return the name of the most likely class for each example, [n]; `x` and options as for `logits`."""
         names = np.array(self.classes)
-        return np.asarray(names[self.logits(x, **options).argmax(dim=1).numpy()])
+        return np.asarray(names[self._answered(x, batch_size, precision).argmax(dim=1).numpy()])
 
     def answers(
         self, examples: Examples, *, batch_size: int | None = None, precision: Precision = "float32"

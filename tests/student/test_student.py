@@ -51,9 +51,9 @@ def test_images_arrays_and_tensors_give_the_same_answers(folder: Path, tmp_path:
     [
         (np.zeros((2, 32, 32, 3), dtype=np.float32), "0 to 255"),
         (np.zeros((2, 16, 16, 3), dtype=np.uint8), r"\[2, 16, 16, 3\]"),
-        (pandas.DataFrame({"a": ["b"]}), "DataFrame"),
+        (pandas.DataFrame({"a": ["b"]}), r"x\[0, 0\] is a str: this student reads images"),
         ("no-such-file.png", "no-such-file"),
-        (object(), "can't read"),
+        (object(), "x is an object, no array of numbers: this student reads images"),
     ],
 )
 def test_other_input_is_refused_with_what_is_wanted(folder: Path, x: Any, said: str) -> None:
@@ -66,8 +66,8 @@ def test_a_table_is_taken_raw_or_prepared() -> None:
     preprocessing = TablePreprocessing.fit(frame)
     features = preprocessing.transform(frame)
     state = json.loads(json.dumps(preprocessing.to_dict()))
-    assert np.array_equal(inputs_of(frame, state, [3]).numpy(), features)
-    assert np.array_equal(inputs_of(features, state, [3]).numpy(), features)
+    assert np.array_equal(inputs_of(frame, state, [3]).tensor.numpy(), features)
+    assert np.array_equal(inputs_of(features, state, [3]).tensor.numpy(), features)
     with pytest.raises(DataError, match="float32"):
         inputs_of(features[:, :2], state, [3])
     with pytest.raises(DataError, match="'job'"):
@@ -93,7 +93,7 @@ def test_a_table_is_read_from_a_file_as_in_training(tmp_path: Path) -> None:
         as_text,
         as_read.rename(columns={"job": " job "}),
     ):
-        assert np.array_equal(inputs_of(same, state, [features.shape[1]]).numpy(), features)
+        assert np.array_equal(inputs_of(same, state, [features.shape[1]]).tensor.numpy(), features)
     path.write_text("age;job;code\n1,5;a;1\nold;a;1\n", encoding="utf-16")
     with pytest.raises(DataError, match=r"new\.csv, line 3 \(row 2\): 'old' in column 'age' is no number"):
         inputs_of(path, state, [features.shape[1]])
@@ -105,7 +105,7 @@ def test_a_table_of_an_older_bundle_is_read(tmp_path: Path) -> None:
     frame = pandas.DataFrame({"age": [20, 30, 50], "job": ["a", "b", "?"]})
     preprocessing = TablePreprocessing.fit(frame)
     state = {key: value for key, value in preprocessing.to_dict().items() if key != "reading"}
-    assert np.array_equal(inputs_of(frame, state, [4]).numpy(), preprocessing.transform(frame))
+    assert np.array_equal(inputs_of(frame, state, [4]).tensor.numpy(), preprocessing.transform(frame))
 
 
 def test_a_newer_bundle_is_refused(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Data sets of arrays, and of torch's map-style data sets, that a program holds in memory."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from kdtune.data.checks import check_same_order
 from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import TEST, TRAIN, VALIDATION, Cuts, Inputs, assemble
 from kdtune.data.examples.inputs import Numbers, Pixels, Texts, channels_first
+from kdtune.data.given import check_finite, is_missing, listed_texts, tensor_of, values_of
 from kdtune.data.groups import Rare
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
@@ -20,6 +20,8 @@ from kdtune.data.texts.tokenizer import preparation_of
 from kdtune.errors import DataError
 
 LABEL = "label"
+
+_INPUTS = "give numbers [n, features], images [n, h, w, c], or a list of texts"
 
 _FEWEST_STEPS = 16
 """A standard deviation of fewer steps of a 32-bit number is mostly lost to rounding."""
@@ -84,19 +86,17 @@ def from_arrays(
         for what, values in {"x": inputs, **{f"groups[{key!r}]": v for key, v in columns.items()}}.items():
             if len(values) != len(labels):
                 raise DataError(f"{name}, {part}: {what} has {len(values)} examples, but y has {len(labels)}")
-        if set(columns) != set(groups or {}):
+        if set(columns) != set(groups):
             raise DataError(
                 f"{name}, {part}: groups are of {', '.join(columns) or 'nothing'}, but those of x, y are of "
-                f"{', '.join(groups or {}) or 'nothing'}"
+                f"{', '.join(groups) or 'nothing'}"
             )
     preparation = None
-    if _is_text(x):
+    if isinstance(x, list):
         preparation = preparation_of(tokenizer, length, vocabulary)
     inputs = _inputs(name, [part[0] for part in given.values()], preparation, crop, flip)
     labels = np.concatenate([_labels(name, part[1], classes) for part in given.values()])
-    columns = {
-        key: [value for part in given.values() for value in _plain(part[2][key])] for key in groups or {}
-    }
+    columns = {key: [value for part in given.values() for value in part[2][key]] for key in groups}
     if LABEL in columns:
         raise DataError(f"{name}: groups have an attribute called {LABEL!r}: give it another name")
     parts = None
@@ -110,7 +110,7 @@ def from_arrays(
         Cuts(
             LABEL,
             positive=positive,
-            sensitive=list(groups or {}) if sensitive is None else sensitive,
+            sensitive=list(groups) if sensitive is None else sensitive,
             bins=bins or {},
             min_group=min_group,
             rare=rare,
@@ -224,7 +224,10 @@ def _one(where: str, item: Any) -> Any:
 
         channels = 1 if item.mode in ("1", "L") else 3
         return torch.from_numpy(convert(item, Decoding(None, channels)).pixels.transpose(2, 0, 1).copy())
-    tensor = item if isinstance(item, Tensor) else _tensor(item)
+    try:
+        tensor = tensor_of(item, "give a picture (PIL), numbers or a text")
+    except DataError as error:
+        raise DataError(f"{where}: its input {str(error).removeprefix('x ')}") from None
     if tensor.dim() < 2 or tensor.dtype == torch.uint8:
         return tensor
     bytes_of = (tensor * 255).round()
@@ -257,15 +260,21 @@ def _aligned(name: str, part: str, x: Any, y: Any, groups: Any) -> tuple[Any, An
         raise DataError(
             f"{name}, {part}: groups are a {type(groups).__name__}: give a dict of attribute -> values"
         )
-    if hasattr(x, "toarray"):
-        raise DataError(f"{name}, {part}: x is sparse: give x.toarray()")
-    if np.ma.is_masked(x):
-        raise DataError(f"{name}, {part}: x has masked values: fill them in, or leave the rows out")
-    named = {"x": x, "y": y, **{f"groups[{key!r}]": values for key, values in (groups or {}).items()}}
-    check_same_order(f"{name}, {part}", named)
-    if hasattr(x, "iloc"):
-        x = x.to_numpy() if hasattr(x, "columns") else x.tolist()
-    return x, y, {str(key): values for key, values in (groups or {}).items()}
+    columns = {f"groups[{key!r}]": values for key, values in (groups or {}).items()}
+    check_same_order(f"{name}, {part}", {"x": x, "y": y, **columns})
+    try:
+        inputs: list[str] | Tensor | None = listed_texts(x)
+        if inputs is None:
+            inputs = tensor_of(x, _INPUTS)
+            if inputs.dim() == 2:
+                check_finite(inputs)
+        labels = values_of("y", y)
+        listed = [values_of(what, values) for what, values in columns.items()]
+    except DataError as error:
+        raise DataError(f"{name}, {part}: {error}") from None
+    if not labels or not len(inputs):
+        raise DataError(f"{name}, {part}: there is no example in it")
+    return inputs, labels, dict(zip(map(str, groups or {}), listed, strict=True))
 
 
 def _part(part: str, asked: Any, with_groups: bool) -> tuple[Any, Any, Mapping[str, Any]]:
@@ -275,51 +284,26 @@ def _part(part: str, asked: Any, with_groups: bool) -> tuple[Any, Any, Mapping[s
     return asked[0], asked[1], asked[2] if len(asked) == 3 else {}
 
 
-def _is_text(x: Any) -> bool:
-    return len(x) > 0 and isinstance(x[0], str)
-
-
 def _inputs(
     name: str, parts: Sequence[Any], preparation: dict[str, Any] | None, crop: int | None, flip: bool
 ) -> Inputs:
+    if len({isinstance(part, list) for part in parts}) > 1:
+        raise DataError(f"{name}: x are texts in one part and numbers in another")
     if preparation is not None:
-        texts = [text for part in parts for text in part]
-        wrong = next((k for k, text in enumerate(texts) if not isinstance(text, str)), None)
-        if wrong is not None:
-            raise DataError(f"{name}: text {wrong} is a {type(texts[wrong]).__name__}")
-        return Texts([str(text) for text in texts], preparation)
+        return Texts([text for part in parts for text in part], preparation)
     try:
-        tensors = [part if isinstance(part, Tensor) else _tensor(part) for part in parts]
-        joined = torch.cat([tensor.detach().cpu() for tensor in tensors])
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(f"{name}: x is no array of numbers, and no list of texts ({error})") from None
+        joined = torch.cat(parts)
+    except (TypeError, RuntimeError) as error:
+        raise DataError(f"{name}: x of the parts do not fit together ({error})") from None
     if joined.dim() == 2:
         if not joined.shape[1]:
             raise DataError(f"{name}: x has no features")
-        return Numbers(_single(name, _finite(name, joined)))
+        return Numbers(_single(name, joined))
     if joined.dim() in (3, 4):
         return Pixels(channels_first(name, joined), crop, flip)
     raise DataError(
         f"{name}: x has shape {list(joined.shape)}: give [n, features], or images [n, h, w] or [n, c, h, w]"
     )
-
-
-def _tensor(values: Any) -> Tensor:
-    array = np.asarray(values)
-    # pandas hands out arrays that must not be written
-    return torch.as_tensor(array if array.flags.writeable else array.copy())
-
-
-def _finite(name: str, rows: Tensor) -> Tensor:
-    if rows.is_complex():
-        raise DataError(f"{name}: x are complex numbers")
-    bad = (~torch.isfinite(rows.float())).nonzero()
-    if len(bad):
-        row, column = bad[0].tolist()
-        raise DataError(
-            f"{name}: x[{row}, {column}] is {rows[row, column].item()}: fill it in, or leave the row out"
-        )
-    return rows
 
 
 def _single(name: str, rows: Tensor) -> Tensor:
@@ -341,12 +325,13 @@ def _single(name: str, rows: Tensor) -> Tensor:
     return single
 
 
-def _labels(name: str, y: Any, classes: Sequence[str] | None) -> "np.ndarray[Any, np.dtype[np.object_]]":
+def _labels(
+    name: str, y: Sequence[Any], classes: Sequence[str] | None
+) -> "np.ndarray[Any, np.dtype[np.object_]]":
     """Return each example's class as Python objects; numbers become names where `classes` says them."""
-    values = _plain(y)
-    out = np.empty(len(values), dtype=object)
-    for k, value in enumerate(values):
-        if value is None or (isinstance(value, float) and math.isnan(value)):
+    out = np.empty(len(y), dtype=object)
+    for k, value in enumerate(y):
+        if is_missing(value):
             raise DataError(f"{name}: y[{k}] is {value!r}: leave the example out")
         if classes is None or isinstance(value, str):
             out[k] = value
@@ -357,15 +342,6 @@ def _labels(name: str, y: Any, classes: Sequence[str] | None) -> "np.ndarray[Any
                 f"{name}: y[{k}] is {value!r}, and there are {len(classes)} classes, 0 to {len(classes) - 1}"
             )
     return out
-
-
-def _plain(values: Any) -> list[Any]:
-    """Return values as a list of Python objects."""
-    if isinstance(values, Tensor):
-        values = values.detach().cpu().numpy()
-    if hasattr(values, "tolist"):  # numpy, pandas
-        return list(values.tolist())
-    return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
 def _table(columns: Mapping[str, Sequence[Any]]) -> Any:

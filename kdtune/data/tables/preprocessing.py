@@ -135,8 +135,9 @@ class TablePreprocessing:
         Args:
             table: has the columns, with numbers where they belong: see `check`.
         """
-        lines, n = [], len(table)
-        for column in self.columns:
+        lines: list[str] = []
+        n = len(table)
+        for column in self.columns if n else ():
             cells = table[column.name]
             if cells.n_missing == n:
                 lines.append(f"column {column.name!r} is blank in every row")

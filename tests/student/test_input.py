@@ -1,0 +1,151 @@
+"""What a program hands to a student: read as data sets read it, and refused where it would be misread."""
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+import scipy.sparse
+import torch
+
+import kdtune
+from kdtune.data import from_arrays, from_dataframe
+from kdtune.data.dataset import Dataset
+from kdtune.errors import DataError, InputError
+from tests.student.made import people, texts, untrained
+
+ROWS = np.random.default_rng(0).normal(size=(120, 6)).astype(np.float32)
+NAMES = np.where(ROWS[:, 0] > 0, "high", "low")
+
+
+@pytest.fixture(scope="module")
+def of_numbers(tmp_path_factory: pytest.TempPathFactory) -> kdtune.Student:
+    dataset = from_arrays(ROWS, NAMES, {"color": np.where(ROWS[:, 1] > 0, "red", "blue")}, min_group=2)
+    return untrained(tmp_path_factory.mktemp("numbers") / "student", dataset, "mlp-4")
+
+
+@pytest.fixture(scope="module")
+def of_table(tmp_path_factory: pytest.TempPathFactory) -> kdtune.Student:
+    frame = people(300).assign(vip=lambda f: f["age"] > 40)
+    dataset = from_dataframe(frame, "income", sensitive="sex", min_group=2)
+    return untrained(tmp_path_factory.mktemp("table") / "student", dataset, "mlp-4")
+
+
+@pytest.fixture(scope="module")
+def of_texts(tmp_path_factory: pytest.TempPathFactory) -> kdtune.Student:
+    dataset = from_dataframe(texts(), "mood", sensitive="place", text="post", length=8, vocabulary=200)
+    return untrained(tmp_path_factory.mktemp("texts") / "student", dataset, "bert-tiny")
+
+
+def with_one(value: float, dtype: Any = np.float64) -> np.ndarray:
+    rows = ROWS[:20].astype(dtype)
+    rows[19, 3] = value
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (with_one(np.nan), "x[19, 3] is nan: fill it in"),
+        (with_one(-np.inf), "x[19, 3] is -inf: fill it in"),
+        (with_one(1e300), "x[19, 3] is 1e+300: fill it in"),
+        (torch.from_numpy(with_one(np.nan)), "x[19, 3] is nan"),
+        (pandas.DataFrame(with_one(np.nan)), "x[19, 3] is nan"),
+        (pandas.DataFrame(with_one(np.nan), dtype=object), "x[19, 3] is nan"),
+        (pandas.DataFrame(with_one(np.nan)).convert_dtypes(), "x[19, 3] is nan"),
+        (np.ma.masked_greater(ROWS, 1), "x has masked values"),
+        (list(np.ma.masked_greater(ROWS, 1)), "x has masked values"),
+        (with_one(1j, np.complex128), "x are complex numbers"),
+        (
+            np.where(ROWS > 1, "big", "small"),
+            "x is no array of numbers, but of <U5: this student reads numbers",
+        ),
+        (
+            pandas.DataFrame(ROWS, dtype=object).replace({5: 1}).assign(last="a"),
+            "x is no array of numbers: x[0, 6]",
+        ),
+        (scipy.sparse.csr_matrix(ROWS), "x is sparse: give x.toarray()"),
+        (torch.from_numpy(ROWS).to_sparse(), "x is sparse: give x.to_dense()"),
+        (torch.empty((3, 6), device="meta"), "x is a tensor on the device 'meta'"),
+        (None, "x is nothing, no array of numbers"),
+        ((row for row in ROWS), "x is a generator, no array of numbers"),
+    ],
+)
+def test_what_is_no_number_is_refused_by_students_and_data_sets_alike(
+    of_numbers: kdtune.Student, x: Any, said: str
+) -> None:
+    with pytest.raises(DataError, match=re.escape(said)):
+        of_numbers.predict(x)
+    # The name of the data set and the end of the message, which says what to give, differ.
+    said = said.partition(": this student")[0]
+    with pytest.raises(DataError, match=re.escape(said)):
+        from_arrays(x, NAMES, name="mine")
+
+
+def test_prepared_features_are_checked_likewise(of_table: kdtune.Student) -> None:
+    n = of_table.config["input_shape"][0]
+    with pytest.raises(DataError, match=re.escape(f"x[1, {n - 1}] is nan")):
+        of_table.probabilities(np.vstack([np.zeros(n), [*[0.0] * (n - 1), np.nan]]))
+
+
+def test_logits_that_are_no_numbers_are_no_answer(of_numbers: kdtune.Student) -> None:
+    rows = ROWS[:3].copy()
+    rows[2] = 3e38
+    assert len(of_numbers.predict(rows)) == 3
+    with pytest.raises(
+        DataError, match="no answer to example 2: its logits are no finite numbers in float16"
+    ):
+        of_numbers.predict(rows, precision="float16")
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", np.longdouble, object, np.float16])
+def test_numbers_of_any_kind_are_read(of_numbers: kdtune.Student, dtype: Any) -> None:
+    rows = np.round(ROWS[:9], 1).astype(np.float16)
+    assert torch.equal(of_numbers.logits(rows.astype(dtype)), of_numbers.logits(rows.astype(np.float32)))
+    assert torch.equal(of_numbers.logits(rows[::-1, ::-1]), of_numbers.logits(rows[::-1, ::-1].copy()))
+
+
+def test_no_example_has_no_answer(
+    of_numbers: kdtune.Student,
+    of_texts: kdtune.Student,
+    of_table: kdtune.Student,
+    photos: tuple[kdtune.Student, Path, Dataset],
+) -> None:
+    for student in (of_numbers, of_texts, of_table, photos[0]):
+        assert student.predict([]).shape == (0,)
+
+
+def test_texts_are_taken_from_arrays_and_series(of_texts: kdtune.Student) -> None:
+    told = texts(12)["post"]
+    expected = of_texts.logits(told.tolist())
+    for same in (told, told.to_numpy(), told.to_numpy(dtype=str), tuple(told), told.astype("string")):
+        assert torch.equal(of_texts.logits(same), expected)
+    with pytest.raises(DataError, match=r"x\[1\] is nothing, not a text"):
+        of_texts.predict(["tea", None])
+
+
+def test_cells_that_training_has_not_seen_are_warned_of_as_on_the_command_line(
+    of_table: kdtune.Student,
+) -> None:
+    frame = people(50).assign(vip=1)
+    said = "column 'vip' holds values that train has not, in 50 of 50 rows, such as '1'"
+    for answer in (of_table.logits, of_table.probabilities, of_table.predict):
+        with pytest.warns(UserWarning, match=said) as caught:
+            answer(frame)
+        assert [(warning.filename, str(warning.message)) for warning in caught] == [(__file__, said)]
+    with pytest.warns(UserWarning, match=said):
+        of_table.evaluate(frame, frame["income"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        of_table.predict(frame.assign(vip=frame["age"] > 40))
+        of_table.predict(frame.iloc[:0].assign(vip=False))
+
+
+@pytest.mark.parametrize("size", [True, 0, 2.0, "2"])
+def test_a_batch_size_is_a_whole_number(of_numbers: kdtune.Student, size: Any) -> None:
+    with pytest.raises(InputError, match="batch_size must be a whole number above 0"):
+        of_numbers.predict(ROWS, batch_size=size)
+    assert len(of_numbers.predict(ROWS, batch_size=np.int64(2))) == len(ROWS)
