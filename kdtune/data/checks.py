@@ -63,6 +63,19 @@ def check_same_order(source: str, values: Mapping[str, Any]) -> None:
             )
 
 
+def check_crop(source: str, crop: int, shape: Sequence[int]) -> None:
+    """Check the padding for random crops of images [n, c, h, w]: a wider one would show no pixel of some.
+
+    Raises:
+        DataError: it is as wide as the image.
+    """
+    side = min(shape[2:])
+    if crop >= side:
+        raise DataError(
+            f"{source}: crop is {crop}, but images have {shape[3]}x{shape[2]} pixels: it may be at most {side - 1}"
+        )
+
+
 def check_dataset(name: str, dataset: object) -> Dataset:
     """Check what a loader made and return it: each tensor by itself, and all of them together.
 
@@ -78,6 +91,8 @@ def check_dataset(name: str, dataset: object) -> Dataset:
     form = Expected.of(source, dataset)
     for what, split in (("train", dataset.train), ("validation", dataset.validation)):
         form.check(what, split)
+    if dataset.train.inputs.dim() == 4:
+        check_crop(source, dataset.augmentation.crop, dataset.train.inputs.shape)
     require_classes(source, dataset.classes, train=dataset.train.labels, validation=dataset.validation.labels)
     _check_groups(source, dataset)
     _check_normalisation(source, dataset)

@@ -139,6 +139,12 @@ class Augmentation:
     crop: int = 0
     flip: bool = False
 
+    @classmethod
+    def of(cls, side: int, crop: int | None, flip: bool) -> "Augmentation":
+        """Return that of images whose shorter side is known; without a crop, 4 pixels or a sixteenth of it."""
+        usual = min(4, side - 1) if side <= 64 else side // 16
+        return cls(usual if crop is None else crop, flip)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:

@@ -74,7 +74,7 @@ def listed_texts(x: Any) -> list[str] | None:
     Raises:
         DataError: some are texts, and one is not; the message names its position, and not the texts.
     """
-    if hasattr(x, "tolist") and getattr(x, "ndim", 0) == 1 and not isinstance(x, Tensor):
+    if hasattr(x, "tolist") and getattr(x, "ndim", None) == 1 and not isinstance(x, Tensor):
         x = x.tolist()
     if not isinstance(x, list | tuple) or not any(isinstance(text, str) for text in x):
         return None
@@ -98,7 +98,11 @@ def values_of(what: str, values: Any) -> list[Any]:
     if hasattr(values, "tolist") and getattr(values, "ndim", 1):
         return list(values.tolist())
     ordered = isinstance(values, Iterable) and hasattr(values, "__len__") and hasattr(values, "__getitem__")
-    if not ordered or isinstance(values, str | bytes | Mapping | Set | np.ndarray | Tensor):
+    if (
+        not ordered
+        or hasattr(values, "toarray")
+        or isinstance(values, str | bytes | Mapping | Set | np.ndarray | Tensor)
+    ):
         raise DataError(f"{what} is {kind_of(values)}: {wanted}")
     return [_value(value) for value in values]
 

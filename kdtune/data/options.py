@@ -1,9 +1,14 @@
 """Types of options that several loaders have: what a value may be, checked before anything is read."""
 
 import datetime
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from kdtune.data.groups import Rare
+from kdtune.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 """A part of the examples."""
@@ -14,5 +19,83 @@ Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 """Of whatever is drawn."""
 
+Length = Annotated[int, Field(ge=2, le=8192)]
+"""Tokens of a text."""
+
+Vocabulary = Annotated[int, Field(ge=100)]
+"""Ids to which words are hashed."""
+
+ImageSize = Annotated[int, Field(ge=4)]
+"""Pixels of an image's side."""
+
+Crop = Annotated[int, Field(ge=0)]
+"""Padding in pixels for random crops."""
+
 Written = str | int | float | bool | datetime.date
 """A name or value of a file; YAML may read what a person wrote as a number, a truth value or a date."""
+
+_OF_PROGRAMS: dict[str, Any] = {
+    "bins": Mapping[Written, Sequence[int | float]] | None,
+    "channels": Literal[1, 3],
+    "classes": Sequence[Written] | None,
+    "crop": Crop | None,
+    "flip": bool,
+    "groups": Mapping[Written, Sequence[Written]] | None,
+    "image_size": ImageSize | None,
+    "length": Length,
+    "limit_per_class": Count | None,
+    "min_group": Count,
+    "n_train": Count | None,
+    "n_validation": Count | None,
+    "name": str,
+    "rare": Rare,
+    "seed": Seed,
+    "sensitive": Written | Sequence[Written] | None,
+    "test": Share,
+    "tokenizer": str | Path | None,
+    "validation": Share,
+    "vocabulary": Vocabulary,
+}
+"""Options of data that a program holds: what the options of the same name may be in a space file."""
+
+
+def check_options_of_program(source: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a program gives with its data, arrays and numbers of numpy and pandas as Python's.
+
+    Types are checked strictly: `"3"` is no number, and 1.5 no whole one. Sets are refused, because their order may
+    differ from run to run, and a text or a dict where a list belongs.
+
+    Args:
+        source: name for messages.
+        options: those that have no rule are returned as they are.
+
+    Raises:
+        DataError: one is of another type, or too small or large; the message names it and what is expected.
+    """
+    plain = {option: _plain(value) for option, value in options.items()}
+    for option, value in plain.items():
+        if option not in _OF_PROGRAMS:
+            continue
+        adapter: TypeAdapter[Any] = TypeAdapter(_OF_PROGRAMS[option], config=ConfigDict(strict=True))
+        try:
+            adapter.validate_python(value)
+        except ValidationError as error:
+            reasons = dict.fromkeys(_reason(detail) for detail in error.errors())
+            raise DataError(
+                f"{source}: {option} is {repr(value)[:60]}: it {', or it '.join(reasons)}"
+            ) from None
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _reason(detail: Mapping[str, Any]) -> str:
+    if detail["type"] == "sequence_str" or detail.get("ctx", {}).get("class") == "Sequence":
+        return "should be a list, as in [a, b]"
+    return str(detail["msg"]).removeprefix("Input ")

@@ -144,6 +144,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a standard deviation of zero": (lambda: dataset(normalisation=Normalisation((0.5,) * 3, (0.5, 0, 0.5))), r"normalisation\[1\] has mean 0.5 and standard deviation 0"),
     "a mean that is none": (lambda: dataset(normalisation=Normalisation((0.5, 0.5, float("nan")), (0.5,) * 3)), r"normalisation\[2\] has mean nan"),
     "a normalisation as a tuple": (lambda: dataset(normalisation=(0.5, 0.5)), "normalisation is a tuple"),
+    "a crop as wide as the images": (lambda: dataset(augmentation=Augmentation(crop=8)), "crop is 8, but images have"),
     "an augmentation as a dict": (lambda: dataset(augmentation={"crop": 4}), "augmentation is a dict"),
     "a fingerprint of none": (lambda: dataset(fingerprint=None), "fingerprint is None"),
     "an empty fingerprint": (lambda: dataset(fingerprint=""), "fingerprint is ''"),

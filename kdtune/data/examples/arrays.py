@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdtune.data.checks import check_same_order
+from kdtune.data.checks import check_crop, check_same_order
 from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import TEST, TRAIN, VALIDATION, Cuts, Inputs, assemble
 from kdtune.data.examples.inputs import Numbers, Pixels, Texts, channels_first
 from kdtune.data.given import check_finite, is_missing, listed_texts, tensor_of, values_of
 from kdtune.data.groups import Rare
+from kdtune.data.options import check_options_of_program
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.data.texts.tokenizer import preparation_of
@@ -73,7 +74,27 @@ def from_arrays(
     Raises:
         DataError: something does not fit together; the message names it and the remedy.
     """
-    classes = None if classes is None else [str(item).strip() for item in classes]  # as labels are read
+    options = check_options_of_program(
+        name if isinstance(name, str) else "from_arrays",
+        {
+            "name": name,
+            "classes": classes,
+            "positive": positive,
+            "sensitive": sensitive,
+            "bins": bins,
+            "min_group": min_group,
+            "rare": rare,
+            "tokenizer": tokenizer,
+            "length": length,
+            "vocabulary": vocabulary,
+            "crop": crop,
+            "flip": flip,
+            "seed": seed,
+        },
+    )
+    classes = (
+        None if classes is None else [str(item).strip() for item in options["classes"]]
+    )  # as labels are read
     given = {TRAIN: _aligned(name, TRAIN, x, y, groups)}
     x, y, groups = given[TRAIN]
     for part, asked in ((VALIDATION, validation), (TEST, test)):
@@ -93,8 +114,10 @@ def from_arrays(
             )
     preparation = None
     if isinstance(x, list):
-        preparation = preparation_of(tokenizer, length, vocabulary)
-    inputs = _inputs(name, [part[0] for part in given.values()], preparation, crop, flip)
+        preparation = preparation_of(*(options[key] for key in ("tokenizer", "length", "vocabulary")))
+    inputs = _inputs(
+        name, [part[0] for part in given.values()], preparation, options["crop"], options["flip"]
+    )
     labels = np.concatenate([_labels(name, part[1], classes) for part in given.values()])
     columns = {key: [value for part in given.values() for value in part[2][key]] for key in groups}
     if LABEL in columns:
@@ -109,14 +132,11 @@ def from_arrays(
         inputs,
         Cuts(
             LABEL,
-            positive=positive,
-            sensitive=list(groups) if sensitive is None else sensitive,
-            bins=bins or {},
-            min_group=min_group,
-            rare=rare,
+            sensitive=list(groups) if sensitive is None else options["sensitive"],
+            bins=options["bins"] or {},
+            **{key: options[key] for key in ("positive", "min_group", "rare", "seed")},
             test=test if isinstance(test, float) else 0.2,
             validation=validation if isinstance(validation, float) else 0.2,
-            seed=seed,
         ),
         parts=parts,
         classes=classes,
@@ -292,7 +312,7 @@ def _inputs(
     if preparation is not None:
         return Texts([text for part in parts for text in part], preparation)
     try:
-        joined = torch.cat(parts)
+        joined = torch.cat(list(parts))
     except (TypeError, RuntimeError) as error:
         raise DataError(f"{name}: x of the parts do not fit together ({error})") from None
     if joined.dim() == 2:
@@ -300,7 +320,10 @@ def _inputs(
             raise DataError(f"{name}: x has no features")
         return Numbers(_single(name, joined))
     if joined.dim() in (3, 4):
-        return Pixels(channels_first(name, joined), crop, flip)
+        images = channels_first(name, joined)
+        if crop is not None:
+            check_crop(name, crop, images.shape)
+        return Pixels(images, crop, flip)
     raise DataError(
         f"{name}: x has shape {list(joined.shape)}: give [n, features], or images [n, h, w] or [n, c, h, w]"
     )

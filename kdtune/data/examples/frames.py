@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import Cuts, assemble
 from kdtune.data.examples.columns import column_inputs, one_of
+from kdtune.data.options import check_options_of_program
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.errors import DataError, did_you_mean
@@ -87,8 +88,12 @@ def cut_options(
             raise DataError(
                 f"{source}: there is no option {name!r}{did_you_mean(name, names)} (options: {', '.join(names)})"
             )
+    options = check_options_of_program(source, options)
+    sensitive = check_options_of_program(source, {"sensitive": sensitive})["sensitive"]
     of_inputs = {name: options.get(name, default) for name, default in INPUT_OPTIONS.items()}
-    return of_inputs, Cuts(label, sensitive=sensitive, **{k: v for k, v in options.items() if k in known})
+    return of_inputs, Cuts(
+        label, sensitive=sensitive, **{k: v for k, v in options.items() if k in known and v is not None}
+    )
 
 
 def _of_features(frame: "pd.DataFrame", **options: Any) -> Dataset:

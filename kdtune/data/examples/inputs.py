@@ -154,11 +154,10 @@ def _of_images(
 ) -> Described:
     normalisation = Normalisation.of(train)
     side = min(train.shape[2:])
-    usual = 4 if side <= 64 else side // 16
     return Described(
         image_preparation(train, normalisation, value_range),
         normalisation,
-        Augmentation(usual if crop is None else crop, flip),
+        Augmentation.of(side, crop, flip),
     )
 
 

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import TEST, TRAIN, Cuts, assemble
 from kdtune.data.examples.columns import texts_of
 from kdtune.data.groups import Rare, attribute_names, columns_of
-from kdtune.data.options import Count, Seed, Share, Written
+from kdtune.data.options import Count, Length, Seed, Share, Vocabulary, Written
 from kdtune.data.registry import register_dataset
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.columns import by_column
@@ -33,8 +30,8 @@ def load_text(
     min_group: Count = 10,
     rare: Rare = "error",
     tokenizer: str | Path | None = None,
-    length: Annotated[int, Field(ge=2, le=8192)] = 128,
-    vocabulary: Annotated[int, Field(ge=100)] = 30522,
+    length: Length = 128,
+    vocabulary: Vocabulary = 30522,
     separator: str | None = None,
     encoding: str = "utf-8",
     decimal: DecimalSign = ".",

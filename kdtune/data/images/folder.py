@@ -16,7 +16,7 @@ from kdtune.data.images.attributes import ImageTable, find_metadata, read_attrib
 from kdtune.data.images.folder_scan import Splits, scan
 from kdtune.data.images.image_files import ImageFiles, image_dataset
 from kdtune.data.images.pixels import Decoding
-from kdtune.data.options import Count, Seed, Share, Written
+from kdtune.data.options import Count, Crop, ImageSize, Seed, Share, Written
 from kdtune.data.registry import register_dataset
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of
@@ -30,7 +30,7 @@ def load_folder(
     *,
     path: str | Path,
     splits: Splits = "auto",
-    image_size: Annotated[int, Field(ge=4)] | None = None,
+    image_size: ImageSize | None = None,
     channels: Literal[1, 3] = 3,
     value_range: Annotated[Sequence[int | float], Field(min_length=2, max_length=2)] | None = None,
     sensitive: str | Sequence[str] | None = None,
@@ -51,7 +51,7 @@ def load_folder(
     n_train: Count | None = None,
     n_validation: Count | None = None,
     limit_per_class: Count | None = None,
-    crop: Annotated[int, Field(ge=0)] | None = None,
+    crop: Crop | None = None,
     flip: bool = True,
     stream: bool = False,
     seed: Seed = 0,

@@ -98,7 +98,7 @@ def image_dataset(
         train=train,
         validation=validation,
         normalisation=normalisation,
-        augmentation=Augmentation(crop if crop is not None else 4 if side <= 64 else side // 16, flip),
+        augmentation=Augmentation.of(side, crop, flip),
         preprocessing=image_preparation(train.inputs, normalisation, decoding.value_range),
         fingerprint=fingerprint(train, validation, classes, attributes),
         open_test=partial(_open_test, parts["test"], decoding, shape=shape, stream=stream),

@@ -9,7 +9,7 @@ import scipy.sparse
 import torch
 from PIL import Image
 
-from kdtune.data import MISSING, from_arrays, from_torch
+from kdtune.data import MISSING, from_arrays, from_dataframe, from_torch
 from kdtune.errors import DataError
 from tests.data.examples.made import CUT, NUMBERS, PIXELS, SEX, TEXTS, N, Y, same
 
@@ -241,3 +241,89 @@ def test_blanks_around_names_of_classes_are_no_part_of_them() -> None:
     x = np.random.default_rng(0).normal(size=(40, 2))
     data = from_arrays(x, np.arange(40) % 2, classes=["no ", " yes"])
     assert data.classes == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"rare": "x"}, "mine: rare is 'x': it should be 'error', 'missing' or 'other'"),
+        ({"rare": None}, "rare is None"),
+        ({"rare": "Error"}, "rare is 'Error'"),
+        ({"min_group": -1}, "min_group is -1: it should be greater than or equal to 1"),
+        ({"min_group": 1.5}, "min_group is 1.5: it should be a valid integer"),
+        ({"min_group": "3"}, "min_group is '3'"),
+        ({"classes": {"cat", "dog", "fox"}}, "it should be a list, as in [a, b]"),
+        ({"classes": {"cat": 0, "dog": 1, "fox": 2}}, "it should be a list"),
+        ({"classes": "ny"}, "classes is 'ny': it should be a list"),
+        ({"classes": 3}, "classes is 3"),
+        ({"flip": "no"}, "flip is 'no': it should be a valid boolean"),
+        ({"crop": -1}, "crop is -1"),
+        ({"crop": "1"}, "crop is '1'"),
+        ({"crop": 10**6, "x": PIXELS}, "crop is 1000000, but images have 8x8 pixels: it may be at most 7"),
+        ({"length": 0}, "length is 0"),
+        ({"length": -1}, "length is -1"),
+        ({"vocabulary": 0}, "vocabulary is 0"),
+        ({"vocabulary": 1}, "vocabulary is 1"),
+        ({"tokenizer": 3}, "tokenizer is 3"),
+        ({"sensitive": 3.5j}, "sensitive is 3.5j"),
+        ({"sensitive": {"sex"}}, "sensitive is {'sex'}"),
+        ({"bins": {"a": "0"}}, "bins is {'a': '0'}"),
+        ({"bins": 0}, "bins is 0"),
+        ({"seed": "a"}, "seed is 'a'"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"name": 3}, "from_arrays: name is 3"),
+        ({"y": None}, "mine, train: y is nothing: give a list"),
+        ({"y": 3}, "mine, train: y is an int: give a list"),
+        ({"y": (name for name in Y)}, "y is a generator"),
+        ({"y": "cat" * 30}, "y is a str"),
+        ({"y": dict.fromkeys(range(90), "cat")}, "y is a dict"),
+        ({"y": pd.DataFrame({"y": Y})}, "y is a DataFrame: give one column of it"),
+        ({"y": scipy.sparse.csr_array(np.eye(90))}, "y is a csr_array"),
+        ({"y": torch.zeros(90).to_sparse()}, "y is a tensor without plain values"),
+        ({"y": pd.array([0, 1, None] * 30, dtype="Int64")}, "mine: y[2] is <NA>: leave the example out"),
+        ({"groups": {"s": None}}, "groups['s'] is nothing: give a list"),
+        ({"x": [], "y": []}, "mine, train: there is no example in it"),
+        ({"x": np.zeros((0, 3)), "y": []}, "there is no example in it"),
+        ({"test": (TEXTS, Y)}, "mine: x are texts in one part and numbers in another"),
+        ({"test": (NUMBERS[:, :2], Y)}, "mine: x of the parts do not fit together"),
+        ({"test": (np.where(NUMBERS > 3, np.nan, NUMBERS), Y)}, "mine, test: x["),
+    ],
+)
+def test_options_and_values_that_make_no_sense_are_refused_by_name(option: dict[str, Any], said: str) -> None:
+    given: dict[str, Any] = {"x": NUMBERS, "y": Y, "name": "mine", **option}
+    with pytest.raises(DataError) as refused:
+        from_arrays(given.pop("x"), given.pop("y"), **given)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "option", [{"rare": "x"}, {"min_group": 1.5}, {"length": 0}, {"sensitive": {"place"}}]
+)
+def test_frames_have_the_same_rules(option: dict[str, Any]) -> None:
+    frame = pd.DataFrame({"post": TEXTS, "mood": Y})
+    with pytest.raises(DataError, match=f"data frame: {next(iter(option))} is"):
+        from_dataframe(frame, "mood", text="post", **option)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers() -> None:
+    codes = np.array([0, 1, 2] * 30)
+    plain = from_arrays(NUMBERS, codes, {"a": codes}, bins={"a": [1, 2]}, classes=list("xyz"), **CUT)
+    for y in (list(codes), list(torch.from_numpy(codes)), torch.from_numpy(codes).to(torch.bfloat16)):
+        same_classes = pd.Index(["x", "y", "z"])
+        whole = y if isinstance(y, list) else y.long()
+        found = from_arrays(
+            NUMBERS,
+            whole,
+            {"a": y},
+            bins={"a": np.array([1, 2])},
+            classes=same_classes,
+            min_group=np.int64(2),
+        )
+        assert found.fingerprint == plain.fingerprint
+    from_arrays(NUMBERS, torch.from_numpy(codes).to(torch.bfloat16), **CUT)
+
+
+def test_the_usual_crop_fits_into_tiny_images() -> None:
+    assert from_arrays(PIXELS[:, :3, :3, 0], Y, **CUT).augmentation.crop == 2
+    assert from_arrays(PIXELS, Y, **CUT).augmentation.crop == 4

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal
 
 from kdtune.data.dataset import Dataset
 from kdtune.data.examples.arrow.class_labels import class_names, named_values
@@ -15,7 +13,7 @@ from kdtune.data.examples.arrow.places import parts_at
 from kdtune.data.examples.assemble import Cuts, assemble
 from kdtune.data.examples.columns import column_inputs, one_of
 from kdtune.data.groups import Rare, attribute_names, columns_of
-from kdtune.data.options import Count, Seed, Share
+from kdtune.data.options import Count, Crop, ImageSize, Length, Seed, Share, Vocabulary
 from kdtune.data.registry import register_dataset
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
@@ -38,11 +36,11 @@ def load_hf(
     min_group: Count = 10,
     rare: Rare = "error",
     tokenizer: str | Path | None = None,
-    length: Annotated[int, Field(ge=2, le=8192)] = 128,
-    vocabulary: Annotated[int, Field(ge=100)] = 30522,
-    image_size: Annotated[int, Field(ge=4)] | None = None,
+    length: Length = 128,
+    vocabulary: Vocabulary = 30522,
+    image_size: ImageSize | None = None,
     channels: Literal[1, 3] = 3,
-    crop: Annotated[int, Field(ge=0)] | None = None,
+    crop: Crop | None = None,
     flip: bool = True,
     test: Share = 0.2,
     validation: Share = 0.2,
