@@ -95,7 +95,7 @@ def values_of(what: str, values: Any) -> list[Any]:
         raise DataError(f"{what} is a tensor without plain values (sparse, or on 'meta'): {wanted}")
     if hasattr(values, "columns"):
         raise DataError(f"{what} is {kind_of(values)}: give one column of it")
-    if hasattr(values, "tolist") and getattr(values, "ndim", 1):
+    if hasattr(values, "tolist") and getattr(values, "ndim", True):
         return list(values.tolist())
     ordered = isinstance(values, Iterable) and hasattr(values, "__len__") and hasattr(values, "__getitem__")
     if (
@@ -104,7 +104,33 @@ def values_of(what: str, values: Any) -> list[Any]:
         or isinstance(values, str | bytes | Mapping | Set | np.ndarray | Tensor)
     ):
         raise DataError(f"{what} is {kind_of(values)}: {wanted}")
-    return [_value(value) for value in values]
+    return [plain_value(value) for value in values]
+
+
+def class_names(y: Sequence[Any], classes: Sequence[str] | None) -> list[Any]:
+    """Return labels with positions replaced by names.
+
+    Args:
+        y: Python objects; what is no number is a name already.
+        classes: their names in order; None where numbers are names too.
+
+    Raises:
+        DataError: a label is missing, or no position; the message begins with `y` and its position.
+    """
+    missing = next((k for k, value in enumerate(y) if is_missing(value)), None)
+    if missing is not None:
+        raise DataError(f"y[{missing}] is {y[missing]!r}: leave the example out")
+    if classes is None:
+        return list(y)
+    return [_class_name(k, value, classes) for k, value in enumerate(y)]
+
+
+def _class_name(k: int, value: Any, classes: Sequence[str]) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if not isinstance(value, int) or not 0 <= value < len(classes):
+        raise DataError(f"y[{k}] is {value!r}, and there are {len(classes)} classes, 0 to {len(classes) - 1}")
+    return str(classes[value])
 
 
 def is_missing(value: Any) -> bool:
@@ -113,7 +139,8 @@ def is_missing(value: Any) -> bool:
     return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
 
 
-def _value(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """Return a single number or text of numpy or torch as a Python object, and anything else as it is."""
     single = isinstance(value, np.generic) or (isinstance(value, Tensor | np.ndarray) and not value.ndim)
     return value.item() if single else value
 
@@ -127,7 +154,7 @@ def _numbers(array: "np.ndarray[Any, Any]", wanted: str) -> "np.ndarray[Any, np.
     """Return an array of objects, as a DataFrame of mixed columns holds them, as floats; what is missing is NaN."""
     numbers = np.empty(array.size)
     for position, value in enumerate(array.ravel().tolist()):
-        plain = _value(value)
+        plain = plain_value(value)
         if is_missing(plain):
             plain = np.nan
         if not isinstance(plain, Real):

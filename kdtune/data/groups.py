@@ -50,6 +50,7 @@ def encode(
     declared: Sequence[str] | None = None,
     *,
     undeclared: Rare = "error",
+    is_closed: bool = False,
 ) -> tuple[Tensor, tuple[str, ...]]:
     """Turn a column of names into codes.
 
@@ -58,6 +59,7 @@ def encode(
         values: length n; None where it is not known.
         declared: all groups there may be, in order; None takes those that occur, sorted, numbers by value.
         undeclared: what becomes of a value that is no declared group: an `error`, `missing`, or `other`.
+        is_closed: whether the groups are settled, as a student's are; there is no option to change them then.
 
     Returns:
         int64 [n], `MISSING` where not known, and the groups that the codes stand for.
@@ -67,7 +69,8 @@ def encode(
     """
     occurring = _in_order({value for value in values if value is not None})
     if not occurring:
-        raise DataError(f"column {column!r} is sensitive but blank in every row: choose another column")
+        remedy = "evaluate without groups" if is_closed else "choose another column"
+        raise DataError(f"column {column!r} is sensitive but blank in every row: {remedy}")
     if declared is None:
         if len(occurring) > MOST_GROUPS:
             raise DataError(
@@ -82,14 +85,20 @@ def encode(
     if strangers and undeclared == "error":
         raise DataError(
             f"column {column!r} holds {strangers[0]!r}, which is none of its declared groups "
-            f"({', '.join(groups)}){did_you_mean(strangers[0], groups)}; "
-            "declare it, or set `rare: missing` or `rare: other`"
+            f"({', '.join(groups)}){did_you_mean(strangers[0], groups)}; {remedy_for_stranger(is_closed)}"
         )
     if undeclared == "other" and strangers:
         groups, other = with_other(groups)
         codes |= dict.fromkeys(strangers, other)
     coded = [MISSING if value is None else codes.get(value, MISSING) for value in values]
     return torch.tensor(coded, dtype=torch.int64), groups
+
+
+def remedy_for_stranger(is_closed: bool) -> str:
+    """Return what to do about a value that is no declared group; `is_closed` as for `encode`."""
+    if is_closed:
+        return "give one of them, or nothing where it is not known"
+    return "declare it, or set `rare: missing` or `rare: other`"
 
 
 def _in_order(values: set[str]) -> list[str]:

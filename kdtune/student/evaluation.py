@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from kdtune.errors import DataError, InputError
+from kdtune.errors import InputError
 from kdtune.fairness import GAP_QUANTITIES, GAPS, count
 from kdtune.files import dumps
 from kdtune.runs.measures.measure import Answers, References
 from kdtune.runs.measures.metrics import calibration_numbers, split_numbers
 from kdtune.runs.measures.objectives import MEASURES, Objective
 from kdtune.runs.records import ALL
-from kdtune.student.examples import Examples
+from kdtune.student.examples import Examples, require_any
 
 if TYPE_CHECKING:
     from kdtune.fairness import Counts
@@ -37,8 +37,7 @@ def numbers_of(
         DataError: there is no example.
     """
     assert examples.labels is not None
-    if not len(examples):
-        raise DataError("there is no example to evaluate")
+    require_any(len(examples))
     classes = tuple(config["classes"])
     declared = {name: tuple(groups) for name, groups in (config.get("attributes") or {}).items()}
     attributes = {name: declared[name] for name in examples.groups}

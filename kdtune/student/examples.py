@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kdtune.data.checks import check_same_order
+from kdtune.data.given import class_names, values_of
 from kdtune.data.groups import encode
 from kdtune.data.tables.cells import tidy
 from kdtune.data.tables.files.form import Form
@@ -105,6 +106,12 @@ def _check_options(kind: str, wanted: Wanted) -> None:
             raise DataError(f"{option}: this student reads {_READS[kind]}: leave it out")
 
 
+def require_any(n: int, prefix: str = "") -> None:
+    """Require an example to evaluate."""
+    if not n:
+        raise DataError(f"{prefix}there is no example to evaluate")
+
+
 def targets_of(config: Mapping[str, Any]) -> Targets:
     """Return how a table gives labels and groups, as far as the student says it."""
     state = config.get("targets")
@@ -146,6 +153,8 @@ def _examples(
 ) -> Examples:
     if wanted.label is not None or not targets.coding.label:
         targets = targets.of_columns(tidy(wanted.label or LABEL), targets.columns)
+    if wanted.labels:
+        require_any(len(table), table.prefix)
     labels = targets.labels(table) if wanted.labels else None
     groups = _groups(targets, table) if wanted.labels and wanted.groups else {}
     n = len(table)
@@ -255,25 +264,31 @@ def labelled(x: Any, y: Any, groups: Mapping[str, Any] | None, config: Mapping[s
     inputs, notes = inputs_of(x, config["preprocessing"], config["input_shape"])
     given = {LABEL: y, **{f"group of {name}": values for name, values in (groups or {}).items()}}
     check_same_order("examples", {"x": x, **given})
-    for what, values in given.items():
+    labels = values_of("y", y)
+    listed = {str(name): values_of(f"groups[{name!r}]", values) for name, values in (groups or {}).items()}
+    for what, values in zip(given, [labels, *listed.values()], strict=True):
         if len(values) != len(inputs):
             raise DataError(f"x has {len(inputs)} examples, but the {what} has {len(values)}")
+    require_any(len(inputs))
     targets = targets_of(config)
+    classes = config["classes"]
+    numeric = any(name.lstrip("+-").replace(".", "", 1).isdigit() for name in classes)
+    labels = class_names(labels, None if numeric else classes)
 
-    def table(columns: Mapping[str, Any]) -> RawTable:
-        series = {name: pd.Series(_listed(values), dtype=object) for name, values in columns.items()}
+    def table(columns: Mapping[str, Sequence[Any]]) -> RawTable:
+        series = {name: pd.Series(values, dtype=object) for name, values in columns.items()}
         return table_of_frame(pd.DataFrame(series), Form())
 
-    labels = targets.of_columns(LABEL, ()).labels(table({LABEL: _named(y, config["classes"])}))
-    found = _named_groups(groups or {}, targets, config.get("attributes") or {}, table)
-    return Examples(lambda start, stop: inputs[start:stop], range(len(inputs)), labels, found, notes)
+    codes = targets.of_columns(LABEL, ()).labels(table({LABEL: labels}))
+    found = _named_groups(listed, targets, config.get("attributes") or {}, table)
+    return Examples(lambda start, stop: inputs[start:stop], range(len(inputs)), codes, found, notes)
 
 
 def _named_groups(
-    groups: Mapping[str, Any],
+    groups: Mapping[str, Sequence[Any]],
     targets: Targets,
     attributes: Mapping[str, Sequence[str]],
-    table: Callable[[Mapping[str, Any]], RawTable],
+    table: Callable[[Mapping[str, Sequence[Any]]], RawTable],
 ) -> dict[str, Tensor]:
     """Return the codes of the attributes that are given, or that columns are given of."""
     columns = {name: values for name, values in groups.items() if name in targets.columns}
@@ -286,23 +301,6 @@ def _named_groups(
             )
     found = of_columns.groups(table(columns)) if columns else {}
     for name in groups.keys() - columns.keys():
-        found[name], _ = encode(name, table({name: groups[name]})[tidy(name)].texts(), attributes[name])
+        texts = table({name: groups[name]})[tidy(name)].texts()
+        found[name], _ = encode(name, texts, attributes[name], is_closed=True)
     return {name: found[name] for name in attributes if name in found}
-
-
-def _listed(values: Any) -> list[Any]:
-    if isinstance(values, Tensor):
-        values = values.detach().cpu().numpy()
-    return list(values.tolist() if hasattr(values, "tolist") else values)
-
-
-def _named(y: Any, classes: Sequence[str]) -> list[Any]:
-    """Return labels with positions replaced by names, where no class is called a number."""
-    values = _listed(y)
-    numeric = any(name.lstrip("+-").replace(".", "", 1).isdigit() for name in classes)
-    if numeric or not all(isinstance(v, int) and not isinstance(v, bool) for v in values):
-        return values
-    wrong = next((v for v in values if not 0 <= v < len(classes)), None)
-    if wrong is not None:
-        raise DataError(f"y holds {wrong}, and there are {len(classes)} classes, 0 to {len(classes) - 1}")
-    return [classes[v] for v in values]

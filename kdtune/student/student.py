@@ -193,6 +193,23 @@ class Student:
         Raises:
             DataError: the examples do not fit the student; the message names the column, row, class or group.
         """
+        for option, name in {"label": label, "column": column}.items():
+            expect(option, name, (str, type(None)), "the name of a column")
+        expect("attributes", attributes, (str, Path, list, tuple), "the path of a table, or a list of them,")
+        of_source = {
+            "label": label,
+            "column": column,
+            "attributes": attributes,
+            "without_groups": without_groups,
+        }
+        if y is not None:
+            # Nobody may think that they were heeded.
+            for option in (option for option, value in of_source.items() if value):
+                raise InputError(f"{option}: is for a file, a folder or a DataFrame without y: leave it out")
+        elif groups is not None:
+            raise InputError(
+                "groups: go with y; without it, they are read as those of the training data were"
+            )
         if y is None:
             tables = (attributes,) if isinstance(attributes, str | Path) else tuple(attributes)
             wanted = Wanted(groups=not without_groups, label=label, column=column, attributes=tables)

@@ -263,7 +263,7 @@ def test_groups_and_labels_that_do_not_fit(of_table: Exported) -> None:
         student.evaluate(frame, frame["income"], {"sexx": frame["sex"]})
     with pytest.raises(DataError, match="label has another index than x"):
         student.evaluate(frame, frame["income"].iloc[::-1])
-    with pytest.raises(DataError, match="y holds 2"):
+    with pytest.raises(DataError, match=r"y\[0\] is 2, and there are 2 classes"):
         student.evaluate(frame, [2] * 50)
     with pytest.raises(DataError, match="'X'"):
         student.evaluate(frame, frame["income"], {"sex*race": ["X"] * 50})

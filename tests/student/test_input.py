@@ -149,3 +149,72 @@ def test_a_batch_size_is_a_whole_number(of_numbers: kdtune.Student, size: Any) -
     with pytest.raises(InputError, match="batch_size must be a whole number above 0"):
         of_numbers.predict(ROWS, batch_size=size)
     assert len(of_numbers.predict(ROWS, batch_size=np.int64(2))) == len(ROWS)
+
+
+def evaluated(student: kdtune.Student, y: Any, groups: Any = None, **options: Any) -> dict[str, Any]:
+    return student.evaluate(ROWS[:6], y, groups, **options)
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        ([0, 1, 0, 0, None, 1], "y[4] is None: leave the example out"),
+        ([0, 1, 0, 0, float("nan"), 1], "y[4] is nan: leave the example out"),
+        (np.array([0, 1, 0, 0, np.nan, 1]), "y[4] is nan"),
+        (np.ma.masked_equal([0, 1, 0, 0, 5, 1], 5), "y[4] is None"),
+        (pandas.array([0, 1, 0, 0, None, 1], dtype="Int64"), "y[4] is <NA>"),
+        ([0, 1, 0, 0, 2, 1], "y[4] is 2, and there are 2 classes, 0 to 1"),
+        ([0, 1, 0, 0, 0.5, 1], "y[4] is 0.5, and there are 2 classes"),
+        (["low", "low", "hihg", "low", "low", "low"], "row 3: the label 'hihg'"),
+        (3, "y is an int: give a list"),
+        ((name for name in NAMES[:6]), "y is a generator: give a list"),
+        (["low"] * 5, "x has 6 examples, but the label has 5"),
+    ],
+)
+def test_the_label_that_is_wrong_is_named(of_numbers: kdtune.Student, y: Any, said: str) -> None:
+    with pytest.raises(DataError) as refused:
+        evaluated(of_numbers, y)
+    assert said in str(refused.value)
+
+
+def test_labels_are_names_or_positions_in_any_form(of_numbers: kdtune.Student) -> None:
+    codes = np.array([0, 1, 1, 0, 0, 0])
+    names = np.array(of_numbers.classes)[codes]
+    expected = evaluated(of_numbers, list(names))
+    mixed = [*codes[:3], *names[3:]]
+    for y in (codes, list(codes), list(torch.from_numpy(codes)), torch.from_numpy(codes), names, mixed):
+        assert evaluated(of_numbers, y) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"label": "a"}, "label: is for a file"),
+        ({"column": "a"}, "column: is for a file"),
+        ({"attributes": "a.csv"}, "attributes: is for a file"),
+        ({"without_groups": True}, "without_groups: is for a file"),
+        ({"label": 3}, "label: the name of a column is expected, not 3 (int)"),
+        ({"attributes": None}, "attributes: the path of a table, or a list of them, is expected, not None"),
+        ({"attributes": 3}, "attributes: the path of a table"),
+        ({"groups": {"color": None}}, "groups['color'] is nothing: give a list"),
+        ({"groups": {"color": 1}}, "groups['color'] is an int: give a list"),
+        ({"groups": {1: ["red"] * 6}}, "groups: '1' is no sensitive attribute"),
+        ({"groups": {"color": ["green"] * 6}}, "'green'"),
+        ({"groups": {"color": [None] * 6}}, "blank in every row: evaluate without groups"),
+        ({"y": None, "groups": {"color": ["red"] * 6}}, "groups: go with y"),
+    ],
+)
+def test_nothing_is_left_unheeded_in_silence(
+    of_numbers: kdtune.Student, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        evaluated(of_numbers, **{"y": ["low"] * 6, **options})
+    assert said in str(refused.value)
+    assert "rare" not in str(refused.value), "evaluate has no such option"
+
+
+def test_no_example_can_t_be_evaluated(of_table: kdtune.Student) -> None:
+    frame = people(9).assign(vip=True)
+    for given in ((frame[:0],), (frame[:0], [], {"sex": []})):
+        with pytest.raises(DataError, match="there is no example to evaluate"):
+            of_table.evaluate(*given)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,7 +11,7 @@ from kdtune.data.checks import check_crop, check_same_order
 from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import TEST, TRAIN, VALIDATION, Cuts, Inputs, assemble
 from kdtune.data.examples.inputs import Numbers, Pixels, Texts, channels_first
-from kdtune.data.given import check_finite, is_missing, listed_texts, tensor_of, values_of
+from kdtune.data.given import check_finite, class_names, listed_texts, plain_value, tensor_of, values_of
 from kdtune.data.groups import Rare
 from kdtune.data.options import check_options_of_program
 from kdtune.data.tables.files.form import Form
@@ -95,13 +94,13 @@ def from_arrays(
     classes = (
         None if classes is None else [str(item).strip() for item in options["classes"]]
     )  # as labels are read
-    given = {TRAIN: _aligned(name, TRAIN, x, y, groups)}
+    given = {TRAIN: _aligned(name, TRAIN, x, y, groups, classes)}
     x, y, groups = given[TRAIN]
     for part, asked in ((VALIDATION, validation), (TEST, test)):
         if isinstance(asked, float | int):
             _check_share(name, part, asked)
         else:
-            given[part] = _aligned(name, part, *_part(part, asked, bool(groups)))
+            given[part] = _aligned(name, part, *_part(part, asked, bool(groups)), classes)
     lengths = {part: len(labels) for part, (_, labels, _) in given.items()}
     for part, (inputs, labels, columns) in given.items():
         for what, values in {"x": inputs, **{f"groups[{key!r}]": v for key, v in columns.items()}}.items():
@@ -118,7 +117,7 @@ def from_arrays(
     inputs = _inputs(
         name, [part[0] for part in given.values()], preparation, options["crop"], options["flip"]
     )
-    labels = np.concatenate([_labels(name, part[1], classes) for part in given.values()])
+    labels = [label for part in given.values() for label in part[1]]
     columns = {key: [value for part in given.values() for value in part[2][key]] for key in groups}
     if LABEL in columns:
         raise DataError(f"{name}: groups have an attribute called {LABEL!r}: give it another name")
@@ -128,7 +127,7 @@ def from_arrays(
     return assemble(
         name,
         name,
-        _table({LABEL: list(labels), **columns}),
+        _table({LABEL: labels, **columns}),
         inputs,
         Cuts(
             LABEL,
@@ -214,16 +213,14 @@ def _read(what: str, dataset: Any) -> tuple[Any, list[Any], dict[str, list[Any]]
                 f"{what}[{k}] is a {type(item).__name__}: items are (input, label) or (input, label, groups)"
             )
         x.append(_one(f"{what}[{k}]", item[0]))
-        y.append(item[1].item() if isinstance(item[1], Tensor | np.generic) else item[1])
+        y.append(plain_value(item[1]))
         own = item[2] if len(item) == 3 else {}
         if not isinstance(own, Mapping) or (k and set(own) != set(groups)):
             raise DataError(
                 f"{what}[{k}]: its groups are {own!r}: every item has the same attributes, as a dict"
             )
         for attribute, value in own.items():
-            groups.setdefault(str(attribute), []).append(
-                value.item() if isinstance(value, Tensor | np.generic) else value
-            )
+            groups.setdefault(str(attribute), []).append(plain_value(value))
     if isinstance(x[0], str):
         return x, y, groups
     shapes = {tuple(item.shape) for item in x}
@@ -268,8 +265,10 @@ def _check_share(name: str, part: str, asked: float) -> None:
         raise DataError(f"{name}: {part} is {asked}: a share is between 0 and 1, such as 0.2")
 
 
-def _aligned(name: str, part: str, x: Any, y: Any, groups: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Return x, y and groups as arrays, tensors or lists, which have positions only.
+def _aligned(
+    name: str, part: str, x: Any, y: Any, groups: Any, classes: Sequence[str] | None
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Return x as a tensor or texts, and names of classes and groups as lists: they have positions only.
 
     Raises:
         DataError: what pandas would match by its index is in another order, or something has no plain values.
@@ -288,7 +287,7 @@ def _aligned(name: str, part: str, x: Any, y: Any, groups: Any) -> tuple[Any, An
             inputs = tensor_of(x, _INPUTS)
             if inputs.dim() == 2:
                 check_finite(inputs)
-        labels = values_of("y", y)
+        labels = class_names(values_of("y", y), classes)
         listed = [values_of(what, values) for what, values in columns.items()]
     except DataError as error:
         raise DataError(f"{name}, {part}: {error}") from None
@@ -346,25 +345,6 @@ def _single(name: str, rows: Tensor) -> Tensor:
             "numbers: subtract a constant from them"
         )
     return single
-
-
-def _labels(
-    name: str, y: Sequence[Any], classes: Sequence[str] | None
-) -> "np.ndarray[Any, np.dtype[np.object_]]":
-    """Return each example's class as Python objects; numbers become names where `classes` says them."""
-    out = np.empty(len(y), dtype=object)
-    for k, value in enumerate(y):
-        if is_missing(value):
-            raise DataError(f"{name}: y[{k}] is {value!r}: leave the example out")
-        if classes is None or isinstance(value, str):
-            out[k] = value
-        elif isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(classes):
-            out[k] = str(classes[value])
-        else:
-            raise DataError(
-                f"{name}: y[{k}] is {value!r}, and there are {len(classes)} classes, 0 to {len(classes) - 1}"
-            )
-    return out
 
 
 def _table(columns: Mapping[str, Sequence[Any]]) -> Any:

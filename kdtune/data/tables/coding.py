@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdtune.data.groups import OTHER, Rare, columns_of, cross_codes, encode
+from kdtune.data.groups import OTHER, Rare, columns_of, cross_codes, encode, remedy_for_stranger
 from kdtune.data.tables.cells import Cells
 from kdtune.data.tables.files.raw_table import RawTable, as_written, spelled
 from kdtune.data.tables.numbers import canonical, number
@@ -101,7 +101,9 @@ class Coding:
             if self.is_closed and undeclared == "other" and OTHER not in map(str.lower, declared or ()):
                 undeclared = "missing"
             try:
-                codes[column], groups[column] = encode(column, cells.texts(), declared, undeclared=undeclared)
+                codes[column], groups[column] = encode(
+                    column, cells.texts(), declared, undeclared=undeclared, is_closed=self.is_closed
+                )
             except DataError as error:
                 raise DataError(f"{table.prefix}{error}") from None
         return cross_codes(self.attributes, codes, groups), groups
@@ -115,8 +117,8 @@ class Coding:
             value = cells.values[cells.codes[row]]
             raise DataError(
                 f"{table.at(row)}: column {column!r} holds {value!r}, which is none of its declared groups "
-                f"({', '.join(declared)}){did_you_mean(value, declared)}; declare it, or set `rare: missing` or "
-                "`rare: other`"
+                f"({', '.join(declared)}){did_you_mean(value, declared)}; "
+                f"{remedy_for_stranger(self.is_closed)}"
             )
         return cells
 

@@ -281,7 +281,10 @@ def test_blanks_around_names_of_classes_are_no_part_of_them() -> None:
         ({"y": pd.DataFrame({"y": Y})}, "y is a DataFrame: give one column of it"),
         ({"y": scipy.sparse.csr_array(np.eye(90))}, "y is a csr_array"),
         ({"y": torch.zeros(90).to_sparse()}, "y is a tensor without plain values"),
-        ({"y": pd.array([0, 1, None] * 30, dtype="Int64")}, "mine: y[2] is <NA>: leave the example out"),
+        (
+            {"y": pd.array([0, 1, None] * 30, dtype="Int64")},
+            "mine, train: y[2] is <NA>: leave the example out",
+        ),
         ({"groups": {"s": None}}, "groups['s'] is nothing: give a list"),
         ({"x": [], "y": []}, "mine, train: there is no example in it"),
         ({"x": np.zeros((0, 3)), "y": []}, "there is no example in it"),
