@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os.path import exists
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdtune.data.checks import check_same_order
 from kdtune.data.given import class_names, values_of
 from kdtune.data.groups import encode
 from kdtune.data.tables.cells import tidy
@@ -17,6 +17,7 @@ from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError, did_you_mean
+from kdtune.order import check_same_order
 from kdtune.student.raw_input import features_of, input_kind, inputs_of
 
 LABEL = "label"
@@ -77,7 +78,7 @@ def read_examples(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Exa
     """
     if isinstance(source, str | Path):
         source = Path(source).expanduser()
-        if not source.exists():
+        if not exists(source):  # unlike Path's, it takes a name that is too long for one that is not there
             raise DataError(f"{source}: there is no such file or folder")
     kind = input_kind(config["preprocessing"], config["input_shape"])
     _check_options(kind, wanted)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from numbers import Integral
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -295,8 +296,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         BundleError: there is none, or this kdtune can't read its version.
     """
-    if not (folder / CONFIG).is_file():
-        there = sorted(item.parent.name for item in folder.glob(f"*/{CONFIG}")) if folder.is_dir() else []
+    if not isfile(
+        folder / CONFIG
+    ):  # unlike Path's, it takes a name that is too long for one that is not there
+        there = sorted(item.parent.name for item in folder.glob(f"*/{CONFIG}")) if isdir(folder) else []
         hint = f"; it holds the students {', '.join(there)}: name one of them" if there else ""
         raise BundleError(f"{folder}: no exported student here ({CONFIG} is missing){hint}")
     try:

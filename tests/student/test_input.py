@@ -1,5 +1,6 @@
 """What a program hands to a student: read as data sets read it, and refused where it would be misread."""
 
+import copy
 import re
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas
 import pytest
 import scipy.sparse
 import torch
+from PIL import Image
 
 import kdtune
 from kdtune.data import from_arrays, from_dataframe
@@ -92,13 +94,17 @@ def test_prepared_features_are_checked_likewise(of_table: kdtune.Student) -> Non
 
 
 def test_logits_that_are_no_numbers_are_no_answer(of_numbers: kdtune.Student) -> None:
+    student = copy.deepcopy(of_numbers)
+    with torch.no_grad():
+        for weights in student.module.parameters():
+            weights.fill_(1.0)
     rows = ROWS[:3].copy()
     rows[2] = 3e38
-    assert len(of_numbers.predict(rows)) == 3
     with pytest.raises(
-        DataError, match="no answer to example 2: its logits are no finite numbers in float16"
+        DataError, match="no answer to example 2: its logits are no finite numbers in float32"
     ):
-        of_numbers.predict(rows, precision="float16")
+        student.predict(rows)
+    assert len(student.predict(rows[:2])) == 2
 
 
 @pytest.mark.parametrize("dtype", [">f4", ">f8", np.longdouble, object, np.float16])
@@ -218,3 +224,19 @@ def test_no_example_can_t_be_evaluated(of_table: kdtune.Student) -> None:
     for given in ((frame[:0],), (frame[:0], [], {"sex": []})):
         with pytest.raises(DataError, match="there is no example to evaluate"):
             of_table.evaluate(*given)
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b"])
+def test_names_that_no_file_can_have_are_not_there(of_numbers: kdtune.Student, name: str) -> None:
+    with pytest.raises(InputError, match="no exported student here"):
+        kdtune.load_student(name)
+    with pytest.raises(DataError, match="no such file or folder"):
+        of_numbers.evaluate(name)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 5)])
+def test_pictures_without_pixels_are_refused(
+    photos: tuple[kdtune.Student, Path, Dataset], size: tuple[int, int]
+) -> None:
+    with pytest.raises(DataError, match="an image: does not decode: there is no pixel in it"):
+        photos[0].predict(Image.new("RGB", size))

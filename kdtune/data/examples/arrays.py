@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kdtune.data.checks import check_crop, check_same_order
+from kdtune.data.checks import check_crop
 from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import TEST, TRAIN, VALIDATION, Cuts, Inputs, assemble
 from kdtune.data.examples.inputs import Numbers, Pixels, Texts, channels_first
@@ -18,6 +18,7 @@ from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.data.texts.tokenizer import preparation_of
 from kdtune.errors import DataError
+from kdtune.order import check_same_order
 
 LABEL = "label"
 
@@ -238,9 +239,14 @@ def _one(where: str, item: Any) -> Any:
         return item
     if type(item).__module__.startswith("PIL."):
         from kdtune.data.images.pixels import Decoding, convert
+        from kdtune.data.images.scale import ImageError
 
         channels = 1 if item.mode in ("1", "L") else 3
-        return torch.from_numpy(convert(item, Decoding(None, channels)).pixels.transpose(2, 0, 1).copy())
+        try:
+            pixels = convert(item, Decoding(None, channels)).pixels
+        except (ImageError, OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"{where}: {error}") from None
+        return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
     try:
         tensor = tensor_of(item, "give a picture (PIL), numbers or a text")
     except DataError as error:

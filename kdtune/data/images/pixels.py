@@ -174,10 +174,12 @@ def convert(image: "Image", decoding: Decoding) -> Decoded:
     below it count. Images with more than 8 bits are scaled to 8 bits first.
 
     Raises:
-        ImageError: it is not known which of its values are black and white.
+        ImageError: it has no pixel, or it is not known which of its values are black and white.
     """
     from PIL import ExifTags, Image, ImageOps
 
+    if not all(image.size):
+        raise ImageError("does not decode", "there is no pixel in it")
     # Read before the image is loaded, because Pillow turns TIFFs while it loads them and then forgets the orientation.
     is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
     _load(image)

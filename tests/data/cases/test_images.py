@@ -48,7 +48,7 @@ def test_07_16_bit_greys_keep_their_order(tmp_path: Path, suffix: str, high: int
     }
     assert {image.numpy().tobytes() for image in data.train.inputs} <= expected
     file = tmp_path / "ill" / f"3{suffix}"
-    shown = inputs_of([str(file)], data.preprocessing, data.input_shape)
+    shown = inputs_of([str(file)], data.preprocessing, data.input_shape).tensor
     assert np.asarray(shown, dtype=np.uint8).tobytes() in expected
 
 

@@ -177,6 +177,10 @@ def test_normalised_images_and_streams_are_refused_with_the_remedy() -> None:
         from_torch(iter([]))
     with pytest.raises(DataError, match=r"\[0\] is a Tensor: items are"):
         from_torch(Items([torch.zeros(2)] * 5))
+    with pytest.raises(DataError, match=r"dataset\[0\]: does not decode: there is no pixel in it"):
+        from_torch(Items([(Image.new("RGB", (0, 3)), 0)]))
+    with pytest.raises(DataError, match=r"dataset\[0\]: its input is sparse: give x.to_dense"):
+        from_torch(Items([(torch.eye(3).to_sparse(), 0)]))
     sizes = [(torch.zeros(3, 8 + k % 2, 8, dtype=torch.uint8), 0) for k in range(4)]
     with pytest.raises(DataError, match="several shapes"):
         from_torch(Items(sizes))

@@ -45,10 +45,12 @@ def test_every_mode_in_every_format(
         wanted = turned(pixels, orientation)
         assert np.array_equal(read(path, channels), wanted)
         shape = (channels, *wanted.shape[:2])
-        assert np.array_equal(inputs_of(str(path), {}, shape)[0].numpy().transpose(1, 2, 0).squeeze(), wanted)
+        assert np.array_equal(
+            inputs_of(str(path), {}, shape).tensor[0].numpy().transpose(1, 2, 0).squeeze(), wanted
+        )
         with Image.open(path) as opened:
             assert np.array_equal(
-                inputs_of(opened, {}, shape)[0].numpy().transpose(1, 2, 0).squeeze(), wanted
+                inputs_of(opened, {}, shape).tensor[0].numpy().transpose(1, 2, 0).squeeze(), wanted
             )
 
 
@@ -152,7 +154,9 @@ def test_a_student_reads_what_training_read(tmp_path: Path) -> None:
         saved(tmp_path / "i" / "ab"[number % 2], f"{number:03}{suffix}", image, orientation)
     data = load("folder", path=tmp_path / "i", image_size=6, validation=0.3, test=0.1, flip=False)
     files = sorted((tmp_path / "i").rglob("*.*"))
-    predicted = {inputs_of(file, data.preprocessing, data.input_shape)[0].numpy().tobytes() for file in files}
+    predicted = {
+        inputs_of(file, data.preprocessing, data.input_shape).tensor[0].numpy().tobytes() for file in files
+    }
     for split in (data.train, data.validation, data.open_test()):
         for pixels in split.inputs:
             assert pixels.numpy().tobytes() in predicted
