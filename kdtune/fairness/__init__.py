@@ -7,7 +7,7 @@ from kdtune.fairness._classes import class_bias, disagreement, mean_class_bias
 from kdtune.fairness._comparison import Comparison, compare, corrected
 from kdtune.fairness._counting import count
 from kdtune.fairness._counts import Counts
-from kdtune.fairness._denominators import Denominator, small_denominators
+from kdtune.fairness._denominators import DENOMINATED, Denominator, small_denominators
 from kdtune.fairness._individual import ExamplePairs, individual_fairness
 from kdtune.fairness._intervals import (
     GAP_QUANTITIES,
@@ -46,6 +46,7 @@ from kdtune.fairness._scores import (
 from kdtune.fairness._significance import AffectedClasses, affected_classes
 
 __all__ = [
+    "DENOMINATED",
     "FOUR_FIFTHS",
     "GAPS",
     "GAP_QUANTITIES",

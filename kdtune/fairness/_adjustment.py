@@ -1,20 +1,31 @@
 """p-values adjusted for the number of tests."""
 
 import numpy as np
+import numpy.typing as npt
 
 from kdtune.errors import InputError
+from kdtune.fairness._arrays import check_level, floats, whole
 from kdtune.fairness._rates import Floats
 
 
-def holm(p: Floats) -> Floats:
+def holm(p: npt.ArrayLike) -> Floats:
     """Adjust p-values [m] so that the probability of any false alarm among them stays at the level (Holm 1979).
 
     The k-th smallest of m is multiplied by m - k + 1, and never falls below the one before it. NaN stays NaN and does
     not count.
+
+    Raises:
+        InputError: one is no number from 0 to 1.
     """
-    adjusted = p.copy()
-    tested = ~np.isnan(p)
-    values = p[tested]
+    adjusted = floats("p", p).copy()
+    if adjusted.ndim != 1:
+        raise InputError(f"p must have one dimension, got the shape {adjusted.shape}")
+    wrong = (adjusted < 0) | (adjusted > 1)
+    if wrong.any():
+        k = int(wrong.argmax())
+        raise InputError(f"p[{k}] is {adjusted[k]:g}, and p-values lie between 0 and 1")
+    tested = ~np.isnan(adjusted)
+    values = adjusted[tested]
     order = np.argsort(values)
     steps = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
     ordered = np.empty_like(values)
@@ -36,8 +47,9 @@ def pairwise_level(models: int, measures: int = 1, level: float = 0.05) -> float
     """
     from scipy.special import ndtr
 
-    if models < 2 or measures < 1 or not 0 < level < 1:
-        raise InputError(f"no comparison of {models} models in {measures} measures at level {level}")
+    whole("models", models, 2)
+    whole("measures", measures)
+    check_level(level)
     largest = np.linspace(-8.0, 8.0, 1601)
     weight = models * np.exp(-(largest**2) / 2) / np.sqrt(2 * np.pi) * (largest[1] - largest[0])
     low, high = 0.0, 16.0

@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kdtune.errors import InputError
-from kdtune.fairness._arrays import check_same_length, classes
+from kdtune.fairness._arrays import check_drawing, probabilities_of
 from kdtune.fairness._rates import Floats, Ints
 
 BINS = 15
@@ -52,13 +51,8 @@ def calibration(
     Raises:
         InputError: shapes do not agree, or rows are no probabilities.
     """
-    rows = np.asarray(probabilities, dtype=np.float64)
-    if rows.ndim != 2 or 0 in rows.shape[1:]:
-        raise InputError(f"probabilities must be [n, classes], got the shape {rows.shape}")
-    label = classes("labels", labels, rows.shape[1])
-    check_same_length("probabilities", np.zeros(len(rows), np.int64), "labels", label)
-    if rows.size and (np.abs(rows.sum(axis=1) - 1).max() > 1e-3 or rows.min() < 0):
-        raise InputError("probabilities must not be negative, and each row must sum to 1")
+    check_drawing(resamples, seed)
+    label, rows = probabilities_of(labels, probabilities)
     if not len(rows):
         return Calibration(0, *[float("nan")] * 5)
     confidence = np.minimum(rows.max(axis=1), 1.0)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kdtune.errors import InputError
-from kdtune.fairness._arrays import check_range, check_same_length, integers
+from kdtune.fairness._arrays import MOST_CELLS, check_range, check_same_length, integers, whole
 from kdtune.fairness._rates import Floats, Ints, ratio
+from kdtune.order import check_same_order
 
 
 class Changes(NamedTuple):
@@ -46,8 +46,8 @@ def changes(
     """
     from scipy.stats import binom  # takes seconds to load, and most commands do without
 
-    if n_parts < 1:
-        raise InputError(f"n_parts must be at least 1, got {n_parts}")
+    whole("n_parts", n_parts, most=MOST_CELLS)
+    check_same_order("fairness", {"labels": labels, "before": before, "after": after, "parts": parts})
     part, label = integers("parts", parts), integers("labels", labels)
     check_range("parts", part, -1, n_parts)
     right = []

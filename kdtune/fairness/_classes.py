@@ -4,9 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.errors import InputError
-from kdtune.fairness._arrays import check_same_length, classes
+from kdtune.fairness._arrays import MOST_CELLS, check_same_length, classes, whole
 from kdtune.fairness._counts import Counts
 from kdtune.fairness._rates import Floats, Ints, relative
+from kdtune.order import check_same_order
 
 
 def class_bias(student: Counts, reference: Counts) -> Floats:
@@ -50,6 +51,8 @@ def disagreement(teacher_pred: npt.ArrayLike, student_pred: npt.ArrayLike, *, n_
     Raises:
         InputError: lengths differ, an entry is no integer, or it is out of range.
     """
+    check_same_order("fairness", {"teacher_pred": teacher_pred, "student_pred": student_pred})
+    whole("n_classes", n_classes, most=int(MOST_CELLS**0.5))
     teacher = classes("teacher_pred", teacher_pred, n_classes)
     student = classes("student_pred", student_pred, n_classes)
     check_same_length("student_pred", student, "teacher_pred", teacher)

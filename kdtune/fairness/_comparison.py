@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from kdtune.errors import InputError, UnknownNameError
 from kdtune.fairness._adjustment import holm
-from kdtune.fairness._arrays import check_range, check_same_length, classes, integers
+from kdtune.fairness._arrays import check_drawing, check_level, check_same_length, classes, groups_of
 from kdtune.fairness._paired import PAIRED_MEASURES, Paired
 from kdtune.fairness._rates import Floats
+from kdtune.order import check_same_order
 
 _FEWEST = 10
 """Draws beyond a value that show how rare it is; with fewer, the tail is that of a normal distribution."""
@@ -106,10 +107,8 @@ def compare(
     """
     if measure not in PAIRED_MEASURES:
         raise UnknownNameError("measure", measure, PAIRED_MEASURES)
-    if not 0 < level < 1:
-        raise InputError(f"level must lie between 0 and 1, got {level}")
-    if resamples < 100:
-        raise InputError(f"resamples must be at least 100, got {resamples}")
+    check_level(level)
+    check_drawing(resamples, seed, least=100)
     label = classes("labels", labels, n_classes)
     spec = PAIRED_MEASURES[measure]
     named = {"predictions_a": predictions_a, "predictions_b": predictions_b}
@@ -117,6 +116,7 @@ def compare(
         if reference is None:
             raise InputError(f"{measure} is taken against a reference: give its predictions")
         named["reference"] = reference
+    check_same_order("fairness", {"labels": labels, **named, "groups": groups})
     answers = [classes(name, given, n_classes) for name, given in named.items()]
     for name, given in zip(named, answers, strict=True):
         check_same_length(name, given, "labels", label)
@@ -124,10 +124,8 @@ def compare(
     if spec.needs_groups:
         if groups is None:
             raise InputError(f"{measure} is taken over groups: give the group of each example")
-        group = integers("groups", groups)
+        group, n_groups = groups_of(groups, n_groups)
         check_same_length("groups", group, "labels", label)
-        n_groups = int(group.max(initial=0)) + 1 if n_groups is None else n_groups
-        check_range("groups", group, -1, n_groups)
         known = group >= 0
         label, group, answers = label[known], group[known], [given[known] for given in answers]
     paired = Paired.of(spec, label, group, answers, n_classes=n_classes, n_groups=n_groups or 1)

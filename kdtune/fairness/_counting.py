@@ -4,8 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.errors import InputError
-from kdtune.fairness._arrays import check_range, check_same_length, classes, integers
+from kdtune.fairness._arrays import MOST_CELLS, check_same_length, classes, groups_of, whole
 from kdtune.fairness._counts import Counts
+from kdtune.order import check_same_order
 
 
 def count(
@@ -30,6 +31,7 @@ def count(
     Raises:
         InputError: lengths differ, an entry is no integer, or it is out of range.
     """
+    check_same_order("fairness", {"y_true": y_true, "y_pred": y_pred, "groups": groups})
     true = classes("y_true", y_true, n_classes)
     guess = classes("y_pred", y_pred, n_classes)
     check_same_length("y_pred", guess, "y_true", true)
@@ -41,19 +43,15 @@ def count(
             raise InputError(f"n_groups is {n_groups}, but no groups were given")
         true_cell, guess_cell = true, guess
     else:
-        group = integers("groups", groups)
+        group, n_groups = groups_of(groups, n_groups)
         check_same_length("groups", group, "y_true", true)
-        if n_groups is None:
-            n_groups = int(group.max(initial=0)) + 1
-        if n_groups < 1:
-            raise InputError(f"n_groups must be at least 1, got {n_groups}")
-        check_range("groups", group, -1, n_groups)
         known = group >= 0
         n_missing = int(group.size - np.count_nonzero(known))
         if n_missing:
             true, guess, group = true[known], guess[known], group[known]
         true_cell, guess_cell = group * n_classes + true, group * n_classes + guess
 
+    whole("n_groups * n_classes", n_groups * n_classes, most=MOST_CELLS)
     shape = (n_groups, n_classes)
     cells = n_groups * n_classes
     return Counts(

@@ -4,11 +4,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kdtune.errors import UnknownNameError
 from kdtune.fairness._counts import Counts
 from kdtune.fairness._rates import Ints
 
 _BOTH = ("eod", "eod_worst_class", "equalized_odds_ratio")
 _POSITIVES = ("equal_opportunity_difference", "equal_opportunity_ratio")
+_WHOLE_GROUPS = (
+    "dpd", "dpd_worst_class", "worst_group_accuracy", "accuracy_difference", "predictive_parity_difference",
+    "demographic_parity_ratio", "auc_difference", "ece_difference",
+)  # fmt: skip
+DENOMINATED = (*_BOTH, *_POSITIVES, *_WHOLE_GROUPS)
+"""Measures over groups whose denominators are known."""
 
 
 class Denominator(NamedTuple):
@@ -27,14 +34,24 @@ class Denominator(NamedTuple):
     n: int
 
 
-def small_denominators(counts: Counts, measure: str, fewest: int) -> list[Denominator]:
+def small_denominators(counts: Counts, measure: str | None, fewest: int) -> list[Denominator]:
     """Return the denominators of a measure over groups that are smaller than `fewest`, but not empty.
 
     True positive rates are out of the examples of a class in a group, false positive rates out of the others in it;
     selection rates and accuracies are out of the whole group. Rates without any example are undefined, and take part
     in no gap.
+
+    Args:
+        counts: by group and class.
+        measure: its name; None for another one, whose denominators are taken to be the whole groups.
+        fewest: see above.
+
+    Raises:
+        UnknownNameError: no such measure.
     """
-    if measure not in (*_BOTH, *_POSITIVES):
+    if measure is not None and measure not in DENOMINATED:
+        raise UnknownNameError("measure over groups", measure, DENOMINATED)
+    if measure is None or measure in _WHOLE_GROUPS:
         return [
             Denominator(g, None, False, int(n)) for g, n in enumerate(counts.group_sizes) if 0 < n < fewest
         ]

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.errors import InputError
+from kdtune.fairness._arrays import MOST_CELLS, check_distance, floats, plain_array, whole
 from kdtune.fairness._rates import Floats
 
 # Numbers in one temporary table, of 32 MB.
@@ -42,7 +43,7 @@ def individual_fairness(
         The mean; NaN if no pair is left.
 
     Raises:
-        InputError: shapes do not agree, something is not finite, or `pairs` < 1.
+        InputError: shapes do not agree, something is not finite, `pairs` < 1 or `epsilon` < 0.
     """
     return ExamplePairs(features, pairs=pairs, seed=seed, epsilon=epsilon).individual_fairness(outputs)
 
@@ -62,18 +63,20 @@ class ExamplePairs:
         seed: int = 0,
         epsilon: float = 1e-8,
     ) -> None:
-        x = np.asarray(features)
+        x = plain_array("features", features)
         if x.ndim != 2:
             raise InputError(f"features must be [n, D], got the shape {x.shape}")
-        if pairs is not None and pairs < 1:
-            raise InputError(f"pairs must be at least 1, got {pairs}: leave it out to take all pairs")
+        if pairs is not None:
+            whole("pairs", pairs, most=MOST_CELLS)
+        whole("seed", seed, 0)
+        check_distance("epsilon", epsilon)
         self._x, self._epsilon = x, epsilon
         self._length = _lengths(x)
         self._drawn = None if pairs is None or len(x) < 2 else self._draw(pairs, seed)
 
     def individual_fairness(self, outputs: npt.ArrayLike) -> float:
         """Return the mean over the pairs for a model's outputs, [n] or [n, C]; NaN if no pair is left."""
-        f = np.asarray(outputs, dtype=np.float64)
+        f = floats("outputs", outputs)
         f = f[:, None] if f.ndim == 1 else f / 2
         if f.ndim != 2 or len(f) != len(self._x):
             raise InputError(

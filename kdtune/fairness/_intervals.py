@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.errors import InputError
+from kdtune.fairness._arrays import check_drawing, check_level, floats
 from kdtune.fairness._classes import mean_class_bias
 from kdtune.fairness._counts import Counts
 from kdtune.fairness._rate_measures import (
@@ -62,8 +63,8 @@ def wilson(hits: npt.ArrayLike, n: npt.ArrayLike, level: float = 0.95) -> tuple[
     Raises:
         InputError: hits are not between 0 and n, or the level is not between 0 and 1.
     """
-    _check_numbers(level)
-    k, size = np.broadcast_arrays(np.asarray(hits, np.float64), np.asarray(n, np.float64))
+    check_level(level)
+    k, size = np.broadcast_arrays(floats("hits", hits), floats("n", n))
     if not ((k >= 0) & (k <= size)).all():
         raise InputError("an interval of a share needs 0 <= hits <= n everywhere")
     z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
@@ -102,7 +103,8 @@ def gap_interval(
         InputError: an unknown quantity, a level not between 0 and 1, or no resamples.
     """
     _check(quantity)
-    _check_numbers(level, resamples)
+    check_level(level)
+    check_drawing(resamples, seed)
     measured = measured_gap(counts, quantity)
     if np.isnan(measured):
         return Interval(float("nan"), float("nan"))
@@ -145,7 +147,7 @@ def chance_floor(
         InputError: an unknown quantity, or no resamples.
     """
     _check(quantity)
-    _check_numbers(0.95, resamples)
+    check_drawing(resamples, seed)
     if np.isnan(measured_gap(counts, quantity)):
         return ChanceFloor(float("nan"), float("nan"))
     values = _by_chance(counts, quantity, resamples, np.random.default_rng(seed))
@@ -205,7 +207,8 @@ def class_bias_interval(
     Raises:
         InputError: numbers of classes differ, a level not between 0 and 1, or no resamples.
     """
-    _check_numbers(level, resamples)
+    check_level(level)
+    check_drawing(resamples, seed)
     measured = mean_class_bias(student, reference)
     if np.isnan(measured):
         return Interval(float("nan"), float("nan"))
@@ -231,7 +234,7 @@ def class_bias_chance(
     Raises:
         InputError: numbers of classes differ, or no resamples.
     """
-    _check_numbers(0.95, resamples)
+    check_drawing(resamples, seed)
     if np.isnan(mean_class_bias(student, reference)):
         return ChanceFloor(float("nan"), float("nan"))
     rng = np.random.default_rng(seed)
@@ -276,10 +279,3 @@ def _errors(rng: "np.random.Generator", k: Ints, n: Ints, resamples: int) -> Flo
 def _check(quantity: str) -> None:
     if quantity not in GAP_QUANTITIES:
         raise InputError(f"quantity must be one of {', '.join(GAP_QUANTITIES)}, got {quantity!r}")
-
-
-def _check_numbers(level: float, resamples: int = 1) -> None:
-    if not 0 < level < 1:
-        raise InputError(f"level must lie between 0 and 1, got {level}")
-    if resamples < 1:
-        raise InputError(f"resamples must be at least 1, got {resamples}")

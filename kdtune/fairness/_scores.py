@@ -6,10 +6,11 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
-from kdtune.errors import InputError
-from kdtune.fairness._arrays import check_same_length, classes, integers
+from kdtune.errors import expect
+from kdtune.fairness._arrays import check_same_length, groups_of, integers, probabilities_of, scores_of
 from kdtune.fairness._calibration import calibration_error
-from kdtune.fairness._rates import Floats, Ints, gap, over_classes
+from kdtune.fairness._rates import Floats, gap, over_classes
+from kdtune.order import check_same_order
 
 ByScores = Callable[[npt.ArrayLike, npt.ArrayLike], float]
 """A measure of labels [n] and probabilities [n, C]."""
@@ -23,12 +24,12 @@ def auc(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
 
     Args:
         labels: integer classes [n].
-        probabilities: [n, C].
+        probabilities: [n, C], or other scores.
 
     Raises:
-        InputError: shapes do not agree.
+        InputError: shapes do not agree, or a score is NaN.
     """
-    label, scores = _checked(labels, probabilities)
+    label, scores = scores_of(labels, probabilities)
     return float(over_classes(np.array([_area(label == c, scores[:, c]) for c in range(scores.shape[1])])))
 
 
@@ -36,9 +37,9 @@ def expected_calibration_error(labels: npt.ArrayLike, probabilities: npt.ArrayLi
     """Return the expected calibration error of the most likely class (see `calibration`); NaN without examples.
 
     Raises:
-        InputError: shapes do not agree.
+        InputError: shapes do not agree, or rows are no probabilities.
     """
-    label, scores = _checked(labels, probabilities)
+    label, scores = probabilities_of(labels, probabilities)
     return calibration_error(label, scores)
 
 
@@ -53,9 +54,13 @@ def difference_over_groups(
 
     Returns:
         NaN where fewer than two groups have a value.
+
+    Raises:
+        InputError: shapes do not agree, a score is NaN, or a group is below -1.
     """
-    label, scores = _checked(labels, probabilities)
-    group = integers("groups", groups)
+    check_same_order("fairness", {"labels": labels, "probabilities": probabilities, "groups": groups})
+    label, scores = scores_of(labels, probabilities)
+    group, _ = groups_of(groups, None)
     check_same_length("groups", group, "labels", label)
     values = [measure(label[group == g], scores[group == g]) for g in np.unique(group[group >= 0])]
     return float(gap(np.array(values, dtype=np.float64), axis=0)) if values else float("nan")
@@ -74,10 +79,17 @@ def worst_subgroup_accuracy(
 
     Returns:
         NaN without attributes, or if no example has all of them.
+
+    Raises:
+        InputError: lengths differ, an entry is no integer, or a group is below -1.
     """
+    expect("attributes", attributes, Mapping, "a mapping of attribute -> groups")
+    check_same_order("fairness", {"labels": labels, "predictions": predictions, **attributes})
     label, guess = integers("labels", labels), integers("predictions", predictions)
     check_same_length("predictions", guess, "labels", label)
-    codes = [integers(name, values) for name, values in attributes.items()]
+    codes = [groups_of(values, None, str(name))[0] for name, values in attributes.items()]
+    for name, code in zip(attributes, codes, strict=True):
+        check_same_length(str(name), code, "labels", label)
     if not codes:
         return float("nan")
     known = reduce(np.logical_and, [code >= 0 for code in codes])
@@ -87,15 +99,6 @@ def worst_subgroup_accuracy(
         return float("nan")
     hits = np.bincount(cells, weights=(label == guess)[known])
     return float((hits / np.bincount(cells)).min())
-
-
-def _checked(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Ints, Floats]:
-    scores = np.asarray(probabilities, dtype=np.float64)
-    if scores.ndim != 2 or not scores.shape[1]:
-        raise InputError(f"probabilities must be [n, classes], got the shape {scores.shape}")
-    label = classes("labels", labels, scores.shape[1])
-    check_same_length("probabilities", np.zeros(len(scores), np.int64), "labels", label)
-    return label, scores
 
 
 def _area(positive: npt.NDArray[np.bool_], scores: Floats) -> float:

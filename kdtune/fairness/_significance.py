@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from kdtune.errors import InputError
 from kdtune.fairness._adjustment import benjamini_hochberg, holm
+from kdtune.fairness._arrays import check_level, floats
 from kdtune.fairness._rates import Floats, ratio
 
 Bools = npt.NDArray[np.bool_]
@@ -87,8 +88,7 @@ def affected_classes(
         raise InputError(f'null must be "ratio", "difference" or "raw", got {null!r}')
     if correction not in (None, "holm", "bh"):
         raise InputError(f'correction must be None, "holm" or "bh", got {correction!r}')
-    if not 0 < level < 1:
-        raise InputError(f"level must lie between 0 and 1, got {level}")
+    check_level(level)
     accuracies = _seeds_by_class("a", a), _seeds_by_class("b", b)
     if accuracies[0].shape[1] != accuracies[1].shape[1]:
         raise InputError(f"a has {accuracies[0].shape[1]} classes, b has {accuracies[1].shape[1]}")
@@ -103,7 +103,7 @@ def affected_classes(
     tested = [_tested(x, total, null) for x, total in zip(accuracies, totals, strict=True)]
     least = np.zeros((2, accuracies[0].shape[1]))
     if class_sizes is not None:
-        sizes = np.asarray(class_sizes, dtype=np.float64)
+        sizes = floats("class_sizes", class_sizes)
         if sizes.shape != least.shape[1:]:
             raise InputError(
                 f"class_sizes must be [{least.shape[1]}], one a class, got the shape {sizes.shape}"
@@ -137,7 +137,7 @@ def affected_classes(
 
 
 def _seeds_by_class(name: str, values: npt.ArrayLike) -> Floats:
-    array = np.asarray(values, dtype=np.float64)
+    array = floats(name, values)
     if array.ndim != 2 or 0 in array.shape:
         raise InputError(f"{name} must be class accuracies [seeds, classes], got the shape {array.shape}")
     return array
@@ -149,7 +149,7 @@ def _mean_over_classes(accuracies: Floats) -> Floats:
 
 
 def _per_seed(name: str, values: npt.ArrayLike, accuracies: Floats) -> Floats:
-    array = np.asarray(values, dtype=np.float64)
+    array = floats(f"model_accuracy of {name}", values)
     if array.shape != accuracies.shape[:1]:
         raise InputError(
             f"model_accuracy of {name} must be [{len(accuracies)}], one a seed, got the shape {array.shape}"

@@ -11,7 +11,7 @@ from kdtune.data.dataset import Dataset
 from kdtune.data.registry import default_option
 from kdtune.distill.arrays import inputs_of
 from kdtune.errors import DataError, SpaceError, did_you_mean
-from kdtune.fairness import count, small_denominators
+from kdtune.fairness import DENOMINATED, count, small_denominators
 from kdtune.runs.measures.measure import Answers
 from kdtune.runs.measures.objectives import MEASURES, Objective, References
 from kdtune.runs.records import ALL
@@ -108,7 +108,8 @@ def check_denominators(spec: DatasetSpec, dataset: Dataset, decisive: Iterable[O
         groups = dataset.attributes[objective.attribute]
         codes = dataset.validation.groups[objective.attribute].numpy()
         counts = count(labels, labels, codes, n_classes=len(classes), n_groups=len(groups))
-        small = small_denominators(counts, objective.measure.name, fewest)
+        name = objective.measure.name
+        small = small_denominators(counts, name if name in DENOMINATED else None, fewest)
         if not small:
             continue
         told = [

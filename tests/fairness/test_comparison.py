@@ -165,7 +165,7 @@ def test_a_rare_difference_has_a_small_p_value_and_a_wide_interval() -> None:
     assert 1e-6 < many.p < 1e-3
     assert 0.1 < many.p / (2 * stats.norm.sf(z)) < 10
     assert (strict.high - strict.low) / (many.high - many.low) == pytest.approx(4.417 / 1.96, rel=0.15)
-    with pytest.raises(InputError, match="no comparison of 1 models"):
+    with pytest.raises(InputError, match="models must be at least 2, got 1"):
         pairwise_level(1)
 
 
