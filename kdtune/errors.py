@@ -68,7 +68,8 @@ class UnknownNameError(InputError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, names)} (known: {', '.join(names)})")
+        near = did_you_mean(name, names) if isinstance(name, str) else ""  # a program may have given anything
+        super().__init__(f"unknown {kind} {name!r}{near} (known: {', '.join(names)})")
         self.kind = kind
         self.name = name
 

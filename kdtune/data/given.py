@@ -95,14 +95,12 @@ def values_of(what: str, values: Any) -> list[Any]:
         raise DataError(f"{what} is a tensor without plain values (sparse, or on 'meta'): {wanted}")
     if hasattr(values, "columns"):
         raise DataError(f"{what} is {kind_of(values)}: give one column of it")
-    if hasattr(values, "tolist") and getattr(values, "ndim", True):
+    if getattr(values, "ndim", 1) != 1 and hasattr(values, "shape"):
+        raise DataError(f"{what} has the shape {list(values.shape)}: {wanted}")
+    if hasattr(values, "tolist"):
         return list(values.tolist())
     ordered = isinstance(values, Iterable) and hasattr(values, "__len__") and hasattr(values, "__getitem__")
-    if (
-        not ordered
-        or hasattr(values, "toarray")
-        or isinstance(values, str | bytes | Mapping | Set | np.ndarray | Tensor)
-    ):
+    if not ordered or hasattr(values, "toarray") or isinstance(values, str | bytes | Mapping | Set):
         raise DataError(f"{what} is {kind_of(values)}: {wanted}")
     return [plain_value(value) for value in values]
 

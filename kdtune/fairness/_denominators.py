@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kdtune.errors import UnknownNameError
+from kdtune.errors import UnknownNameError, expect
+from kdtune.fairness._arrays import whole
 from kdtune.fairness._counts import Counts
 from kdtune.fairness._rates import Ints
 
@@ -51,6 +52,8 @@ def small_denominators(counts: Counts, measure: str | None, fewest: int) -> list
     """
     if measure is not None and measure not in DENOMINATED:
         raise UnknownNameError("measure over groups", measure, DENOMINATED)
+    expect("counts", counts, Counts, "what kdtune.fairness.count returns")
+    whole("fewest", fewest, 0)
     if measure is None or measure in _WHOLE_GROUPS:
         return [
             Denominator(g, None, False, int(n)) for g, n in enumerate(counts.group_sizes) if 0 < n < fewest

@@ -64,7 +64,12 @@ def wilson(hits: npt.ArrayLike, n: npt.ArrayLike, level: float = 0.95) -> tuple[
         InputError: hits are not between 0 and n, or the level is not between 0 and 1.
     """
     check_level(level)
-    k, size = np.broadcast_arrays(floats("hits", hits), floats("n", n))
+    given = floats("hits", hits), floats("n", n)
+    try:
+        k, size = np.broadcast_arrays(*given)
+    except ValueError:
+        shapes = " and ".join(str(array.shape) for array in given)
+        raise InputError(f"hits and n have the shapes {shapes}, which do not fit together") from None
     if not ((k >= 0) & (k <= size)).all():
         raise InputError("an interval of a share needs 0 <= hits <= n everywhere")
     z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2

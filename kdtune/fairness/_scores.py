@@ -6,7 +6,7 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
-from kdtune.errors import expect
+from kdtune.errors import InputError, expect
 from kdtune.fairness._arrays import check_same_length, groups_of, integers, probabilities_of, scores_of
 from kdtune.fairness._calibration import calibration_error
 from kdtune.fairness._rates import Floats, gap, over_classes
@@ -58,6 +58,8 @@ def difference_over_groups(
     Raises:
         InputError: shapes do not agree, a score is NaN, or a group is below -1.
     """
+    if not callable(measure):
+        raise InputError(f"measure must be a function of labels and probabilities, got {measure!r}")
     check_same_order("fairness", {"labels": labels, "probabilities": probabilities, "groups": groups})
     label, scores = scores_of(labels, probabilities)
     group, _ = groups_of(groups, None)

@@ -38,7 +38,7 @@ def inputs_of(x: Any, preprocessing: Mapping[str, Any], input_shape: Sequence[in
     """
     shape = tuple(int(size) for size in input_shape)
     kind = input_kind(preprocessing, shape)
-    if isinstance(x, list | tuple) and not x:
+    if (isinstance(x, list | tuple) and not x) or getattr(x, "shape", None) == (0,):
         return Inputs(_nothing(kind, shape))
     match kind:
         case "text":

@@ -76,6 +76,11 @@ def compare(a: Any = GUESS, groups: Any = GROUPS, **options: Any) -> Any:
             "sex has 3 entries, labels has 6",
         ),
         (lambda: fairness.worst_subgroup_accuracy(Y, GUESS, [GROUPS]), "attributes: a mapping"),  # type: ignore[arg-type]
+        (lambda: fairness.small_denominators(COUNTS, 3, 5), "unknown measure over groups 3"),  # type: ignore[arg-type]
+        (lambda: fairness.small_denominators(COUNTS, "eod", "5"), "fewest must be a whole number"),  # type: ignore[arg-type]
+        (lambda: fairness.small_denominators(3, "eod", 5), "counts: what kdtune.fairness.count returns"),  # type: ignore[arg-type]
+        (lambda: fairness.difference_over_groups("auc", Y, P, GROUPS), "measure must be a function"),  # type: ignore[arg-type]
+        (lambda: fairness.wilson([1, 2], [1, 2, 3]), "the shapes (2,) and (3,), which do not fit together"),
         (lambda: fairness.small_denominators(COUNTS, "eodd", 5), "did you mean 'eod'"),
         (
             lambda: fairness.individual_fairness(P, P, epsilon=-1),

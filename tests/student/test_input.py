@@ -122,6 +122,7 @@ def test_no_example_has_no_answer(
 ) -> None:
     for student in (of_numbers, of_texts, of_table, photos[0]):
         assert student.predict([]).shape == (0,)
+    assert of_texts.predict(pandas.Series([], dtype=str)).shape == (0,)
 
 
 def test_texts_are_taken_from_arrays_and_series(of_texts: kdtune.Student) -> None:

@@ -97,6 +97,7 @@ def from_arrays(
     )  # as labels are read
     given = {TRAIN: _aligned(name, TRAIN, x, y, groups, classes)}
     x, y, groups = given[TRAIN]
+    validation, test = plain_value(validation), plain_value(test)
     for part, asked in ((VALIDATION, validation), (TEST, test)):
         if isinstance(asked, float | int):
             _check_share(name, part, asked)
@@ -168,6 +169,7 @@ def from_torch(
     """
     x, y, found = _read("dataset", dataset)
     parts: dict[str, Any] = {}
+    validation, test = plain_value(validation), plain_value(test)
     for part, asked in ((VALIDATION, validation), (TEST, test)):
         if isinstance(asked, float | int):
             parts[part] = asked

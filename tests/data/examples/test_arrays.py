@@ -280,10 +280,12 @@ def test_blanks_around_names_of_classes_are_no_part_of_them() -> None:
         ({"y": None}, "mine, train: y is nothing: give a list"),
         ({"y": 3}, "mine, train: y is an int: give a list"),
         ({"y": (name for name in Y)}, "y is a generator"),
+        ({"y": np.zeros((90, 2))}, "y has the shape [90, 2]: give a list"),
+        ({"y": np.array(3)}, "y has the shape []"),
         ({"y": "cat" * 30}, "y is a str"),
         ({"y": dict.fromkeys(range(90), "cat")}, "y is a dict"),
         ({"y": pd.DataFrame({"y": Y})}, "y is a DataFrame: give one column of it"),
-        ({"y": scipy.sparse.csr_array(np.eye(90))}, "y is a csr_array"),
+        ({"y": scipy.sparse.csr_array(np.eye(90))}, "y has the shape [90, 90]"),
         ({"y": torch.zeros(90).to_sparse()}, "y is a tensor without plain values"),
         (
             {"y": pd.array([0, 1, None] * 30, dtype="Int64")},
@@ -329,6 +331,8 @@ def test_numbers_of_numpy_and_torch_are_numbers() -> None:
         )
         assert found.fingerprint == plain.fingerprint
     from_arrays(NUMBERS, torch.from_numpy(codes).to(torch.bfloat16), **CUT)
+    shares = from_arrays(NUMBERS, codes, validation=np.float32(0.25), test=np.float32(0.25), **CUT)
+    assert shares.fingerprint == from_arrays(NUMBERS, codes, validation=0.25, test=0.25, **CUT).fingerprint
 
 
 def test_the_usual_crop_fits_into_tiny_images() -> None:
