@@ -30,7 +30,7 @@ def save_bert(folder: Path, **options: Any) -> Path:
 
 
 def plan(teacher: Path, pupil: Path, tokenizer: Path | None, **sections: Any) -> None:
-    data = from_arrays(TEXTS, Y, {"sex": SEX}, tokenizer=tokenizer, length=8, vocabulary=12, **CUT)
+    data = from_arrays(TEXTS, Y, {"sex": SEX}, tokenizer=tokenizer, length=8, vocabulary=100, **CUT)
     space = {
         "dataset": {"name": "arrays"},
         "pairs": [f"hf:{teacher}->hf:{pupil}"],
