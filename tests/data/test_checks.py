@@ -246,21 +246,23 @@ def test_a_loader_that_fails_is_told_with_its_line(register: Callable[..., None]
 
 def test_a_loader_that_ends_the_process_is_told(register: Callable[..., None]) -> None:
     def leaves() -> Any:
-        sys.exit()
+        sys.exit(3)
 
     register(leaves)
     with pytest.raises(
-        DataError, match=r"'mine': its loader failed: SystemExit \(test_checks\.py, line \d+\)"
+        DataError, match=r"'mine': its loader failed: SystemExit: 3 \(test_checks\.py, line \d+\)"
     ):
         load("mine")
 
 
 def test_a_test_split_that_ends_the_process_is_told(register: Callable[..., None]) -> None:
     def leaves() -> Any:
-        sys.exit()
+        sys.exit(3)
 
     register(lambda: dataset(open_test=leaves))
-    with pytest.raises(DataError, match=r"'mine': opening its test split failed: SystemExit \(test_checks"):
+    with pytest.raises(
+        DataError, match=r"'mine': opening its test split failed: SystemExit: 3 \(test_checks"
+    ):
         load("mine").open_test()
 
 

@@ -84,7 +84,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "their_losses.py").write_text(
         "import kdtune\n@kdtune.register_loss('theirs')\ndef theirs(logits, margin=2.0):\n    return logits.mean()\n"
     )
-    (tmp_path / "their_script.py").write_text("import sys\nsys.exit()\n")
+    (tmp_path / "their_script.py").write_text("import sys\nsys.exit(3)\n")
     about = tmp_path / "their_losses-1.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-losses\nVersion: 1\n")
@@ -102,7 +102,7 @@ def test_a_loss_of_an_installed_package_is_what_its_module_registers() -> None:
 
 @pytest.mark.usefixtures("package")
 def test_an_installed_package_that_ends_the_process_is_named() -> None:
-    said = "loss 'script': the installed package that has it can't be imported: SystemExit (their_script.py, line 2)"
+    said = "loss 'script': the installed package that has it can't be imported: SystemExit: 3 (their_script.py, line 2)"
     with pytest.raises(InputError, match=re.escape(said)):
         find_loss("script")
 
