@@ -76,15 +76,25 @@ def check_options_of_program(source: str, options: Mapping[str, Any]) -> dict[st
     for option, value in plain.items():
         if option not in _OF_PROGRAMS:
             continue
-        adapter: TypeAdapter[Any] = TypeAdapter(_OF_PROGRAMS[option], config=ConfigDict(strict=True))
-        try:
-            adapter.validate_python(value)
-        except ValidationError as error:
-            reasons = dict.fromkeys(_reason(detail) for detail in error.errors())
-            raise DataError(
-                f"{source}: {option} is {repr(value)[:60]}: it {', or it '.join(reasons)}"
-            ) from None
+        if reasons := against(value, _OF_PROGRAMS[option]):
+            raise DataError(f"{source}: {option} is {repr(value)[:60]}: it {', or it '.join(reasons)}")
     return plain
+
+
+def against(value: object, hint: Any) -> list[str]:
+    """Return what speaks against a value of an annotated type, strictly: `should be greater than 0`; [] if nothing.
+
+    Raises:
+        PydanticUserError: a type of the user's own that pydantic can't check.
+    """
+    adapter: TypeAdapter[Any] = TypeAdapter(
+        hint, config=ConfigDict(strict=True, arbitrary_types_allowed=True)
+    )
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        return list(dict.fromkeys(_reason(detail) for detail in error.errors()))
+    return []
 
 
 def _plain(value: Any) -> Any:

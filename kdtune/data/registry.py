@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from kdtune.data.checks import Expected, check_dataset
 from kdtune.data.dataset import Dataset, Split
+from kdtune.data.options import against
 from kdtune.errors import DataError, did_you_mean
 from kdtune.registry import Registry
 from kdtune.user_code import own_code, told
@@ -109,15 +109,8 @@ def _hints(loader: Loader) -> dict[str, Any]:
 
 def _check_type(name: str, key: str, value: object, hint: Any) -> None:
     try:
-        TypeAdapter(hint, config=ConfigDict(strict=True, arbitrary_types_allowed=True)).validate_python(value)
+        reasons = against(value, hint)
     except PydanticUserError:  # a type of the user's own that pydantic can't check
         return
-    except ValidationError as error:
-        reasons = dict.fromkeys(_reason(detail) for detail in error.errors())
-        raise DataError(f"data set {name!r}, option {key!r} = {value!r}: {', or '.join(reasons)}") from None
-
-
-def _reason(detail: Mapping[str, Any]) -> str:
-    if detail["type"] == "sequence_str" or detail.get("ctx", {}).get("class") == "Sequence":
-        return "should be a list, as in [a, b]"
-    return str(detail["msg"]).removeprefix("Input ")
+    if reasons:
+        raise DataError(f"data set {name!r}, option {key!r} = {value!r}: {', or '.join(reasons)}")
