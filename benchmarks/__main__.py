@@ -39,7 +39,8 @@ def main() -> int:
     )
     parser.add_argument("--small", action="store_true", help="smaller sweeps, for when an hour is too long")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each of kdtune's sweeps")
-    parser.add_argument("--others", type=int, default=1, help="runs of each sweep by hand and by its peers")
+    parser.add_argument("--others", type=int, default=1, help="runs of each sweep by hand")
+    parser.add_argument("--peers", type=int, default=1, help="runs of each sweep by its peers")
     parser.add_argument("--quick", action="store_true", help="check the equalities, time nothing")
     options = parser.parse_args()
     keep_bytecode()  # for both sides of a comparison
@@ -106,6 +107,7 @@ def _measure(section: str, options: argparse.Namespace) -> None:
                 small=options.small,
                 repeats=options.repeats,
                 others=options.others,
+                peers_runs=options.peers,
             ),
         }
         for measured in ways[section]():

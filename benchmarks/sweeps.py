@@ -2,10 +2,11 @@
 
 import math
 import os
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,37 +22,50 @@ from kdtune.runs.reader import Run
 
 
 def measure(
-    data: Path, names: Sequence[str] = (), *, small: bool = False, repeats: int = 3, others: int = 1
+    data: Path,
+    names: Sequence[str] = (),
+    *,
+    small: bool = False,
+    repeats: int = 3,
+    others: int = 1,
+    peers_runs: int = 1,
 ) -> Iterator[dict[str, Any]]:
-    """Run workloads by hand and by kdtune, interleaved, and yield what each took, as JSON.
+    """Run workloads by hand and by kdtune, interleaved; yield what each took so far, as JSON, after every round.
 
     Args:
         small: smaller workloads (see `workloads`).
         repeats: runs of each of kdtune's sweeps.
-        others: runs of each sweep by hand, and of the peers where the workload has them.
+        others: runs of each sweep by hand.
+        peers_runs: runs of each sweep by the peers, where the workload has them.
         names: how the names of the workloads to run begin; all if there are none.
     """
     with tempfile.TemporaryDirectory(prefix="kdtune-sweeps-") as folder:
         for k, workload in enumerate(workloads(data, Path(folder), small=small)):
             if not names or workload.name.startswith(tuple(names)):
-                yield _measure(workload, Path(folder) / str(k), repeats, others)
+                yield from _measure(
+                    workload,
+                    Path(folder) / str(k),
+                    {"kdtune": repeats, "by hand": others, "peers": peers_runs},
+                )
 
 
-def _measure(workload: Workload, folder: Path, repeats: int, others: int) -> dict[str, Any]:
+def _measure(workload: Workload, folder: Path, runs_of: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     folder.mkdir(parents=True)
     began, load = time.time(), os.getloadavg()[0]
     print(f"  {workload.name}", file=sys.stderr, flush=True)
     # Baselines are trained now, and counted for neither side.
     prepared, _ = search(workload, folder, "prepare", {}, trials=1)
-    ways = {"by hand": ["benchmarks.by_hand"]} if workload.by_hand else {}
-    repeats = repeats if workload.by_hand else 1
+    repeats = runs_of["kdtune"] if workload.by_hand else 1
+    ways = {"by hand": (["benchmarks.by_hand"], runs_of["by hand"])} if workload.by_hand else {}
     if workload.peers:
-        ways |= {name: ["benchmarks.peers", name] for name in peers.installed()}
+        ways |= {name: (["benchmarks.peers", name], runs_of["peers"]) for name in peers.installed()}
     costs: dict[str, list[Cost]] = {}
     parts: dict[str, list[dict[str, float]]] = {}
     runs: dict[str, Run] = {}
     rows: list[dict[str, float]] = []
-    for k in range(max(repeats, others)):
+    floors: list[float] = []
+    steps = _steps(prepared) * workload.space["budget"]["trials"]
+    for k in range(max([repeats, *(n for _, n in ways.values())])):
         for variant, changes in VARIANTS.items() if k < repeats else ():
             if variant != "solo" and workload.goal[1] is None:
                 continue
@@ -60,26 +74,29 @@ def _measure(workload: Workload, folder: Path, repeats: int, others: int) -> dic
             parts.setdefault(variant, []).append(_parts(runs[variant], cost))
         if k == 0 and ways:
             task = write_task(workload, folder, prepared, _configs(next(iter(runs.values()))))
-        for way, module in ways.items() if k < others else ():
+        for way, (module, n) in ways.items():
+            if k >= n:
+                continue
             found, cost = other_way(module, task)
             costs.setdefault(way, []).append(cost)
             if way == "by hand":
                 rows = found
-    floor = step_seconds(prepared)
-    steps = _steps(prepared) * workload.space["budget"]["trials"]
-    return {
-        "name": workload.name,
-        "began": began,
-        "load": load,
-        "size": workload.size,
-        "images": _examples(prepared),
-        "goal": workload.goal,
-        "costs": {name: [asdict(cost) for cost in found] for name, found in costs.items()},
-        "parts": parts,
-        "floor": floor * steps / cores(),
-        "agreement": {variant: agreement(metrics(r), rows) for variant, r in runs.items()} if rows else {},
-        "speeds": prepared.record.machine["speeds"],
-    }
+        floors.append(step_seconds(prepared) * steps / cores())
+        yield {
+            "name": workload.name,
+            "began": began,
+            "load": load,
+            "size": workload.size,
+            "images": _examples(prepared),
+            "goal": workload.goal,
+            "costs": {name: [asdict(cost) for cost in found] for name, found in costs.items()},
+            "parts": parts,
+            "floor": statistics.median(floors),
+            "agreement": {variant: agreement(metrics(r), rows) for variant, r in runs.items()}
+            if rows
+            else {},
+            "speeds": prepared.record.machine["speeds"],
+        }
 
 
 def _configs(run: Run) -> list[dict[str, float]]:
