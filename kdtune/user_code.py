@@ -89,7 +89,7 @@ def told(error: BaseException) -> str:
 
 
 def kind_of(value: object) -> str:
-    """Return what a function of the user's own returned, in words: `float32 [4, 2]`, `a tuple of 2`, `nothing`."""
+    """Return in words what the user gave or a function of the user's returned: `float32 [4, 2]`, `a tuple of 2`."""
     named = type(value).__name__
     article = "an" if named[:1].lower() in "aeiou" else "a"
     dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
@@ -97,7 +97,7 @@ def kind_of(value: object) -> str:
         kind = str(dtype)
         told = f"{kind.removeprefix('torch.')} {list(shape)}"
         return told if kind.startswith("torch.") else f"{article} {named}, {told}"
-    if isinstance(value, Sequence | dict):
+    if isinstance(value, Sequence | dict) and not isinstance(value, str | bytes):
         return f"{article} {named} of {len(value)}"
     return "nothing" if value is None else f"{article} {named}"
 

@@ -1,5 +1,6 @@
 """Threads of torch that wait for each other soon sleep, unless the environment says otherwise."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -12,41 +13,48 @@ import pytest
 from kdtune import launch
 from kdtune.runs.paths import RunFiles
 
-SCRIPT = """
-from kdtune.idle_threads import limit_spinning
-limit_spinning()
-import torch
-"""
+LIMITED = "from kdtune.idle_threads import limit_spinning; limit_spinning()"
 
 
-def spins(script: str, **environment: str) -> str:
-    """Return for how many rounds a thread of torch waits in a process, as its own OpenMP says."""
+@pytest.fixture(scope="module")
+def openmp() -> Path:
+    """Return torch's own OpenMP: it reads the environment when it is loaded, and torch takes seconds to import."""
+    spec = importlib.util.find_spec("torch")
+    assert spec is not None
+    [package] = spec.submodule_search_locations or []
+    found = [*Path(package, "lib").glob("libgomp*"), *Path(f"{package}.libs").glob("libgomp*")]
+    if not found:
+        pytest.skip("torch's OpenMP is not GNU's here")
+    return found[0]
+
+
+def spins(openmp: Path, script: str = "", **environment: str) -> str:
+    """Return for how many rounds a thread waits in a process that has run a script, as OpenMP itself says."""
     ours = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", f"{script}\nimport ctypes; ctypes.CDLL({str(openmp)!r})"],
         env={**ours, "OMP_DISPLAY_ENV": "verbose", **environment},
         capture_output=True,
         text=True,
         check=True,
     )
-    found = re.findall(r"GOMP_SPINCOUNT = '(\d+)'", done.stderr)
-    if not found:
-        pytest.skip("torch's OpenMP is not GNU's here")
-    return str(found[0])
+    [found] = re.findall(r"GOMP_SPINCOUNT = '(\d+)'", done.stderr)
+    return str(found)
 
 
-def test_they_wait_for_a_moment() -> None:
-    assert spins(SCRIPT) == "5000"
-    assert int(spins("import torch")) > 100_000, "what it would be"
+def test_they_wait_for_a_moment(openmp: Path) -> None:
+    assert spins(openmp, LIMITED) == "5000"
+    assert int(spins(openmp)) > 100_000, "what it would be"
 
 
-def test_the_environment_decides() -> None:
-    assert spins(SCRIPT, GOMP_SPINCOUNT="77") == "77"
-    assert spins(SCRIPT, OMP_WAIT_POLICY="passive") == "0"
+def test_the_environment_decides(openmp: Path) -> None:
+    assert spins(openmp, LIMITED, GOMP_SPINCOUNT="77") == "77"
+    assert spins(openmp, LIMITED, OMP_WAIT_POLICY="passive") == "0"
 
 
-def test_a_command_limits_it() -> None:
-    assert spins("from kdtune import cli; cli.main(['models']); import torch") == "5000"
+def test_a_command_limits_it(openmp: Path) -> None:
+    before_torch = "import sys; assert 'torch' not in sys.modules"
+    assert spins(openmp, f"from kdtune import cli; cli.main(['spaces']); {before_torch}") == "5000"
 
 
 def test_a_driver_is_started_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

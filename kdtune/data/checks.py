@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kdtune.data.dataset import MISSING, Augmentation, Dataset, Normalisation, Split, kind_of
+from kdtune.data.dataset import MISSING, Augmentation, Dataset, Normalisation, Split
 from kdtune.data.groups import few_groups
 from kdtune.errors import DataError
+from kdtune.user_code import kind_of
 
 _MOST_CHANNELS = 4
 """A last dimension of up to this size holds channels, if the second one is larger."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from kdtune.data.mapped import file_hash
 from kdtune.errors import DataError
 from kdtune.runs.records import ALL
+from kdtune.user_code import kind_of
 
 MISSING = -1
 """The group of an example whose sensitive attribute is not known."""
@@ -96,12 +97,6 @@ def _check_tensor(what: str, tensor: object) -> None:
         raise DataError(f"{what} must be a torch.Tensor, not {kind_of(tensor)}: take torch.as_tensor(…)")
     if tensor.device.type != "cpu" or tensor.layout != torch.strided or tensor.requires_grad:
         raise DataError(f"{what} must be a plain tensor in memory: take .detach().cpu() (and .to_dense())")
-
-
-def kind_of(thing: object) -> str:
-    """Return the type of something, for messages."""
-    name = type(thing).__name__
-    return "nothing" if thing is None else f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdtune.data.dataset import kind_of
 from kdtune.errors import DataError
+from kdtune.user_code import kind_of
 
 
 def tensor_of(x: Any, wanted: str) -> Tensor:
