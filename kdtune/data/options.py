@@ -59,6 +59,36 @@ _OF_PROGRAMS: dict[str, Any] = {
 """Options of data that a program holds: what the options of the same name may be in a space file."""
 
 
+OPTIONS_OF_INPUTS: Mapping[str, Mapping[str, Any]] = {
+    "texts": {"tokenizer": None, "length": 128, "vocabulary": 30522},
+    "images": {"image_size": None, "channels": 3, "crop": None, "flip": True},
+}
+"""Kind of inputs -> the options that are for it alone, and what they are where they are left out."""
+
+
+def check_options_of_inputs(
+    source: str,
+    kind: str,
+    given: Mapping[str, Any],
+    known: Mapping[str, Mapping[str, Any]] = OPTIONS_OF_INPUTS,
+) -> None:
+    """Refuse an option that means nothing for inputs of this kind: nobody may think that it was heeded.
+
+    Args:
+        source: name for messages.
+        kind: `texts`, `images` or `numbers`.
+        given: the options, complete.
+        known: as `OPTIONS_OF_INPUTS`.
+
+    Raises:
+        DataError: it is another value than where it is left out; the message names it.
+    """
+    for of, options in known.items():
+        for option, usual in options.items():
+            if of != kind and given[option] != usual:
+                raise DataError(f"{source}: {option} is for {of}, and the inputs are {kind}: leave it out")
+
+
 def check_options_of_program(source: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that a program gives with its data, arrays and numbers of numpy and pandas as Python's.
 

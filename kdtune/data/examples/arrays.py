@@ -13,7 +13,7 @@ from kdtune.data.examples.assemble import TEST, TRAIN, VALIDATION, Cuts, Inputs,
 from kdtune.data.examples.inputs import Numbers, Pixels, Texts, channels_first
 from kdtune.data.given import check_finite, class_names, listed_texts, plain_value, tensor_of, values_of
 from kdtune.data.groups import Rare
-from kdtune.data.options import check_options_of_program
+from kdtune.data.options import OPTIONS_OF_INPUTS, check_options_of_inputs, check_options_of_program
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.data.texts.tokenizer import preparation_of
@@ -23,6 +23,11 @@ from kdtune.order import check_same_order
 LABEL = "label"
 
 _INPUTS = "give numbers [n, features], images [n, h, w, c], or a list of texts"
+
+_OPTIONS_OF_INPUTS: Mapping[str, Mapping[str, Any]] = {
+    **OPTIONS_OF_INPUTS,
+    "images": {"crop": None, "flip": False},
+}
 
 _FEWEST_STEPS = 16
 """A standard deviation of fewer steps of a 32-bit number is mostly lost to rounding."""
@@ -113,6 +118,8 @@ def from_arrays(
                 f"{name}, {part}: groups are of {', '.join(columns) or 'nothing'}, but those of x, y are of "
                 f"{', '.join(groups) or 'nothing'}"
             )
+    kind = "texts" if isinstance(x, list) else "numbers" if x.dim() == 2 else "images"
+    check_options_of_inputs(name, kind, options, _OPTIONS_OF_INPUTS)
     preparation = None
     if isinstance(x, list):
         preparation = preparation_of(*(options[key] for key in ("tokenizer", "length", "vocabulary")))

@@ -7,6 +7,7 @@ from typing import Any
 from kdtune.data.examples.assemble import Inputs
 from kdtune.data.examples.inputs import EncodedImages, Texts
 from kdtune.data.images.pixels import Decoding
+from kdtune.data.options import check_options_of_inputs
 from kdtune.data.texts.tokenizer import preparation_of
 from kdtune.errors import DataError
 
@@ -55,6 +56,7 @@ def images_of(
 
 
 def column_inputs(
+    source: str,
     values: Sequence[Any],
     at: Callable[[int], str],
     *,
@@ -63,7 +65,12 @@ def column_inputs(
     root: Path,
     options: Mapping[str, Any],
 ) -> Inputs:
-    """Return the inputs of the one column that is named; see `texts_of` and `images_of`."""
+    """Return the inputs of the one column that is named; see `texts_of` and `images_of`.
+
+    Raises:
+        DataError: a value can't be used, or an option is for other inputs.
+    """
+    check_options_of_inputs(source, "images" if text is None else "texts", options)
     if text is not None:
         preparation = preparation_of(options["tokenizer"], options["length"], options["vocabulary"])
         return texts_of(values, at, text, preparation)

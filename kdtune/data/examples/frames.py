@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdtune.data.dataset import Dataset
+from kdtune.data.dataset import Dataset, kind_of
 from kdtune.data.examples.assemble import Cuts, assemble
 from kdtune.data.examples.columns import column_inputs, one_of
-from kdtune.data.options import check_options_of_program
+from kdtune.data.options import OPTIONS_OF_INPUTS, check_options_of_program
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.errors import DataError, did_you_mean
@@ -19,15 +19,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INPUT_OPTIONS: dict[str, Any] = {
-    "tokenizer": None,
-    "length": 128,
-    "vocabulary": 30522,
-    "image_size": None,
-    "channels": 3,
-    "crop": None,
-    "flip": True,
+    option: usual for options in OPTIONS_OF_INPUTS.values() for option, usual in options.items()
 }
 """Options of a column of texts or images, and what they are where they are left out."""
+
+_OF_FILES = ("path", "separator", "encoding", "decimal", "header", "columns", "comment")
+"""Options of `table` that say where a file is and how it is written."""
 
 
 def from_dataframe(
@@ -58,6 +55,10 @@ def from_dataframe(
     Raises:
         DataError: a column or an option can't be used; the message names it and the remedy.
     """
+    if not hasattr(frame, "to_parquet") or not hasattr(frame, "columns"):
+        raise DataError(f"data frame: a pandas DataFrame is expected, not {kind_of(frame)}")
+    if image is None and Path(root) != Path():
+        raise DataError("data frame: root is for images, and no column of images is named: leave it out")
     if text is None and image is None:
         return _of_features(frame, label=label, sensitive=sensitive, **options)
     column = one_of("data frame", text, image)
@@ -69,7 +70,7 @@ def from_dataframe(
     of_inputs, cuts = cut_options("data frame", label, sensitive, options)
     table = table_of_frame(frame.drop(columns=[column]), Form())
     values = frame[column].tolist()
-    inputs = column_inputs(values, table.at, text=text, image=image, root=Path(root), options=of_inputs)
+    inputs = column_inputs("data frame", values, table.at, text=text, image=image, root=Path(root), options=of_inputs)
     return assemble("frame", "data frame", table, inputs, cuts, input_column=column)
 
 
@@ -100,6 +101,9 @@ def _of_features(frame: "pd.DataFrame", **options: Any) -> Dataset:
     """Read a frame as the file that it would be: one way from columns to features, not two."""
     from kdtune.data.registry import load
 
+    for name in _OF_FILES:
+        if name in options:
+            raise DataError(f"data frame: {name} is for a table in a file: leave it out")
     content = io.BytesIO()
     try:
         frame.to_parquet(content, index=False)

@@ -315,6 +315,42 @@ def test_frames_have_the_same_rules(option: dict[str, Any]) -> None:
         from_dataframe(frame, "mood", text="post", **option)
 
 
+_FOR_OTHERS: list[tuple[Any, dict[str, Any], str]] = [
+    (NUMBERS, {"flip": True}, "mine: flip is for images, and the inputs are numbers: leave it out"),
+    (NUMBERS, {"length": 8}, "length is for texts, and the inputs are numbers"),
+    (PIXELS, {"tokenizer": "bert"}, "tokenizer is for texts, and the inputs are images"),
+    (TEXTS, {"crop": 2}, "crop is for images, and the inputs are texts"),
+]
+
+
+@pytest.mark.parametrize(("x", "option", "said"), _FOR_OTHERS)
+def test_an_option_for_other_inputs_is_refused(x: Any, option: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        from_arrays(x, Y, name="mine", **CUT, **option)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"text": "post", "image_size": 8}, "data frame: image_size is for images, and the inputs are texts"),
+        ({"text": "post", "root": "pictures"}, "data frame: root is for images"),
+        ({"image": "post", "vocabulary": 300}, "vocabulary is for texts, and the inputs are images"),
+        ({"root": "pictures"}, "root is for images"),
+        ({"separator": ";"}, "separator is for a table in a file"),
+        ({"path": "x.csv"}, "path is for a table in a file"),
+    ],
+)
+def test_an_option_of_a_frame_for_other_inputs_is_refused(option: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        from_dataframe(pd.DataFrame({"post": TEXTS, "mood": Y}), "mood", **option)
+
+
+@pytest.mark.parametrize("frame", [{"mood": list(Y)}, pd.Series(Y), NUMBERS])
+def test_what_is_no_frame_is_named(frame: Any) -> None:
+    with pytest.raises(DataError, match="a pandas DataFrame is expected, not a"):
+        from_dataframe(frame, "mood")
+
+
 def test_numbers_of_numpy_and_torch_are_numbers() -> None:
     codes = np.array([0, 1, 2] * 30)
     plain = from_arrays(NUMBERS, codes, {"a": codes}, bins={"a": [1, 2]}, classes=list("xyz"), **CUT)

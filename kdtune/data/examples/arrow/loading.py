@@ -178,7 +178,7 @@ def _of_parts(
         "hf",
         source,
         table,
-        column_inputs(values, table.at, text=text, image=image, root=root, options=inputs),
+        column_inputs(source, values, table.at, text=text, image=image, root=root, options=inputs),
         cuts,
         parts=splits if any(split is not None for split in splits) else None,
         classes=named[cuts.label],
