@@ -4,7 +4,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from importlib.metadata import EntryPoints, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, Generic, TypeVar, cast
 
 from kdtune.errors import InputError, UnknownNameError, expect
@@ -17,11 +17,19 @@ class Registry(Generic[T]):
     """A mapping from names to things, filled by `register` and by the entry points of `group`.
 
     An installed plug-in is imported only when it is asked for by name: otherwise it costs nothing.
+
+    Args:
+        of_functions: whether its things are functions.
+        holds: the class of its things, where a decorator makes one of each function: an entry point may name a function
+            that it has not seen.
     """
 
-    def __init__(self, kind: str, *, group: str | None = None, of_functions: bool = False) -> None:
+    def __init__(
+        self, kind: str, *, group: str | None = None, of_functions: bool = False, holds: type | None = None
+    ) -> None:
         self.kind = kind
         self._of_functions = of_functions
+        self._holds = holds
         self._group = group
         self._items: dict[str, T] = {}
 
@@ -62,11 +70,27 @@ class Registry(Generic[T]):
                         f"{self.kind} {name!r}: the installed package that has it can't be imported"
                     ):
                         found = point.load()
-                    self._items.setdefault(point.name, found)  # its module may have registered it on the way
+                    if name not in self._items:  # its module may have registered it on the way
+                        self._items[point.name] = self._checked(point, found)
         return name in self._items
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({*self._items, *(point.name for point in self._entry_points())}))
+
+    def _checked(self, point: EntryPoint, found: Any) -> T:
+        """Return what an entry point names.
+
+        Raises:
+            InputError: it is nothing of this kind.
+        """
+        if self._of_functions:
+            expect_function(self.kind, point.name, found)
+        if self._holds is not None and not isinstance(found, self._holds):
+            raise InputError(
+                f"{self.kind} {point.name!r}: its entry point names {point.value}, and no {self.kind} of this name is "
+                f'registered there: decorate the function with @kdtune.register_{self.kind}("{point.name}", …)'
+            )
+        return cast(T, found)
 
     def _entry_points(self) -> EntryPoints | tuple[()]:
         return () if self._group is None else _installed(self._group, tuple(sys.path))

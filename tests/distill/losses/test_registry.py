@@ -80,16 +80,17 @@ def test_a_name_that_is_missing_is_asked_for_at_once() -> None:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installed package with two losses, of which one is in a module that is a script."""
+    """An installed package with three losses, of which one is in a module that is a script, and one is not decorated."""
     (tmp_path / "their_losses.py").write_text(
         "import kdtune\n@kdtune.register_loss('theirs')\ndef theirs(logits, margin=2.0):\n    return logits.mean()\n"
+        "def plain(logits):\n    return logits.mean()\n"
     )
     (tmp_path / "their_script.py").write_text("import sys\nsys.exit(3)\n")
     about = tmp_path / "their_losses-1.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-losses\nVersion: 1\n")
     (about / "entry_points.txt").write_text(
-        "[kdtune.losses]\ntheirs = their_losses:theirs\nscript = their_script:script\n"
+        "[kdtune.losses]\ntheirs = their_losses:theirs\nscript = their_script:script\nplain = their_losses:plain\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
@@ -105,6 +106,14 @@ def test_an_installed_package_that_ends_the_process_is_named() -> None:
     said = "loss 'script': the installed package that has it can't be imported: SystemExit: 3 (their_script.py, line 2)"
     with pytest.raises(InputError, match=re.escape(said)):
         find_loss("script")
+
+
+@pytest.mark.usefixtures("package")
+def test_a_function_of_an_installed_package_that_is_not_decorated_is_named() -> None:
+    said = "loss 'plain': its entry point names their_losses:plain, and no loss of this name is registered there: decor"
+    with pytest.raises(InputError, match=re.escape(said)):
+        find_loss("plain")
+    assert find_loss("theirs").settings == {"margin": 2.0}
 
 
 def test_misspelt_names_get_the_nearest() -> None:
