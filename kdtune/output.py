@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any, TextIO, cast
 
 from kdtune.text import plain_lines
@@ -161,18 +162,18 @@ def standard_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-_quiet = False
+_quiet = ContextVar("quiet", default=False)
+"""Of each thread by itself: one may be quiet while another is not."""
 
 
 @contextlib.contextmanager
 def quieted(quiet: bool) -> Iterator[None]:
     """Print no messages but errors while the block runs, if that is asked for."""
-    global _quiet  # noqa: PLW0603
-    before, _quiet = _quiet, quiet
+    before = _quiet.set(quiet)
     try:
         yield
     finally:
-        _quiet = before
+        _quiet.reset(before)
 
 
 def narrate(text: object, *, error: bool = False) -> None:
@@ -181,7 +182,7 @@ def narrate(text: object, *, error: bool = False) -> None:
     Args:
         error: whether it says that something went wrong: then it is printed under `--quiet` too.
     """
-    if _quiet and not error:
+    if _quiet.get() and not error:
         return
     stream = _tolerant(sys.stderr, None)
     stream.write(f"{plain_lines(text)}\n")

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -257,3 +258,24 @@ def test_standard_streams_are_given_back() -> None:
     with pytest.raises(SystemExit):
         main(["--version"])
     assert (sys.stdout, sys.stderr) == before
+
+
+def test_of_two_threads_one_may_be_quiet_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def quiet() -> None:
+        with output.quieted(True):
+            begun.set()
+            ended.wait(PATIENCE)
+            output.narrate("not said")
+
+    thread = threading.Thread(target=quiet)
+    with contextlib.ExitStack() as stack:
+        thread.start()
+        begun.wait(PATIENCE)
+        stack.enter_context(output.quieted(False))
+        ended.set()
+        thread.join()
+        output.narrate("said")
+    output.narrate("said later")
+    assert capsys.readouterr().err == "said\nsaid later\n"
