@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kdtune.errors import InputError, SweepError, expect, expect_texts
+from kdtune.files import current_folder
 from kdtune.output import narrate, quieted
-from kdtune.runs.finding import create_run, find_run
+from kdtune.runs.finding import create_run
 from kdtune.runs.lock import check_idle
 from kdtune.runs.paths import RunFiles, runs_dir
-from kdtune.runs.reader import Run
+from kdtune.runs.reader import Run, open_run
 from kdtune.runs.records import RunRecord
 from kdtune.space.reading import Space, parse_space, read_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
@@ -207,13 +209,13 @@ def export(
         expect("run", run, (str, Path, Run), _A_RUN)
     if out is not None:
         expect("out", out, (str, Path), "the folder to write")
-    expect("replicates", replicates, int, "a whole number")
+    expect("replicates", replicates, Integral, "a whole number")
     request = ExportRequest(
         run=run.path if isinstance(run, Run) else run,
         runs_dir=base,
-        out=None if out is None else Path(out),
+        out=None if out is None else Path(os.path.expanduser(out)).absolute(),
         pick=expect_texts("pick", pick, "'knee', a bound, an id or a number, as a text or a list of texts,"),
-        replicates=replicates,
+        replicates=int(replicates),
         address=address,
         imports=_modules(imports),
         torch_export=torch_export,
@@ -270,13 +272,13 @@ def _begun(
     name: str | None,
     changes: Mapping[str, Any],
     data: "Dataset | None",
-    base: Path | None,
+    base: Path,
     make: Callable[[RunFiles, Space], SweepRequest],
     progress: bool,
 ) -> Run:
     """Begin a run with what is asked for, wait for its end, and return it."""
     resolved, stem = _resolved(space, {key: v for key, v in changes.items() if v is not None}, data)
-    files = create_run(runs_dir(base), name, stem)
+    files = create_run(base, name, stem)
     try:
         if data is not None:
             from kdtune.data import save
@@ -337,7 +339,7 @@ def _check_budget(trials: int | None, minutes: float | None) -> None:
         raise InputError(f"minutes must be a number above 0, not {minutes!r}")
 
 
-def _resumed(run: RunLike, base: Path | None, kind: str, given: Mapping[str, Any]) -> RunFiles:
+def _resumed(run: RunLike, base: Path, kind: str, given: Mapping[str, Any]) -> RunFiles:
     """Return a run to go on with.
 
     Raises:
@@ -356,16 +358,16 @@ def _resumed(run: RunLike, base: Path | None, kind: str, given: Mapping[str, Any
     return files
 
 
-def _files(run: RunLike, base: Path | None) -> RunFiles:
+def _files(run: RunLike, base: Path) -> RunFiles:
     expect("run", run, (str, Path, Run), _A_RUN)
-    return run.files if isinstance(run, Run) else find_run(run, base)
+    return run.files if isinstance(run, Run) else open_run(run, runs_dir=base).files
 
 
-def _base(directory: str | Path | None) -> Path | None:
-    if directory is None:
-        return None
-    expect("directory", directory, (str, Path), "the folder that holds runs")
-    return Path(directory)
+def _base(directory: str | Path | None) -> Path:
+    """Return the folder that holds runs, as an absolute path: the program may change its current one."""
+    if directory is not None:
+        expect("directory", directory, (str, Path), "the folder that holds runs")
+    return current_folder() / runs_dir(directory)
 
 
 def _check_address(address: str | None) -> None:

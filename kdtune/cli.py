@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from kdtune.bytecode import keep_bytecode
-from kdtune.errors import InputError, KdtuneError, is_disk_error
+from kdtune.errors import KdtuneError, is_disk_error
+from kdtune.files import current_folder
 from kdtune.idle_threads import limit_spinning
 from kdtune.options.names import add_models, add_spaces
 from kdtune.options.runs import add_compare, add_log, add_runs, add_status, add_stop, add_watch
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         keep_bytecode()
         limit_spinning()
         try:
-            _check_folder()
+            current_folder()  # where it was deleted, this says so
             return int(options.run(options) or 0)
         except KdtuneError as error:
             narrate(f"kdtune: {error}", error=True)
@@ -47,20 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             where = error.filename if error.filename is not None else "a file"
             narrate(f"kdtune: {where}: {error.strerror}", error=True)
             return 1
-
-
-def _check_folder() -> None:
-    """Refuse to start in a folder that was deleted: no relative path leads anywhere, and Ray does not start there.
-
-    Raises:
-        InputError: the current folder is gone.
-    """
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        raise InputError(
-            "the current folder was deleted: change to one that exists (cd) and try again"
-        ) from None
 
 
 def parser() -> argparse.ArgumentParser:

@@ -96,6 +96,20 @@ def read_text(path: str | Path, *, encoding: str = "utf-8") -> str:
     return read_regular(path, limit=_LARGEST_TEXT).decode(encoding)
 
 
+def current_folder() -> Path:
+    """Return this process's current folder, as an absolute path.
+
+    Raises:
+        InputError: it was deleted: no relative path leads anywhere, and Ray does not start there.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise InputError(
+            "the current folder was deleted: change to one that exists (cd) and try again"
+        ) from None
+
+
 def cache_dir() -> Path:
     """Return the folder for things that can be made again: `KDTUNE_CACHE`, or the user's cache folder."""
     asked = os.environ.get("KDTUNE_CACHE")

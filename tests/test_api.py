@@ -215,6 +215,33 @@ def test_a_notebook_shows_progress_and_survives_interrupts(tmp_path: Path) -> No
     assert notebook.cells[2].outputs[-1]["data"]["text/plain"] == "'stopped'", "the kernel lives"
 
 
+def test_a_program_may_change_its_folder_while_it_searches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    @kdtune.register_dataset("elsewhere")
+    def load() -> Any:
+        monkeypatch.chdir(other)
+        raise InputError("not today")
+
+    with pytest.raises(InputError, match="not today"):
+        kdtune.search({**SPACE, "dataset": {"name": "elsewhere"}}, directory="runs", progress=False)
+    assert list(other.iterdir()) == []
+    assert list((tmp_path / "runs").iterdir()) == [], "a refused sweep leaves nothing"
+
+
+def test_a_run_is_the_same_from_another_folder(
+    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small_run.path.parent)
+    run = kdtune.open_run(small_run.name, runs_dir=".")
+    monkeypatch.chdir(tmp_path)
+    assert run.status().front == small_run.status().front
+
+
 def test_options_are_those_of_the_command_and_a_run_is_resumed(
     ray_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,6 +345,10 @@ _WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "replicates": (lambda: kdtune.export("r", replicates=cast(Any, "3")), "replicates: a whole number"),
     "replicates, yes": (lambda: kdtune.export("r", replicates=True), r"replicates: .* not True \(bool\)"),
     "an export's folder": (lambda: kdtune.export("r", out=cast(Any, 3)), "out: the folder to write"),
+    "replicates, in part": (
+        lambda: kdtune.export("r", replicates=cast(Any, 2.5)),
+        r"replicates: a whole .* not 2.5",
+    ),
     "a run to export": (lambda: kdtune.export(cast(Any, 3)), "run: a run, its name or its path"),
     "imports": (lambda: kdtune.export("r", imports=cast(Any, 3)), "imports: the name of a module"),
     "an address": (lambda: kdtune.export("r", address=cast(Any, 3)), "address: the address of a Ray cluster"),

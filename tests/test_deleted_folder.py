@@ -1,10 +1,13 @@
-"""A program whose current folder was deleted: commands say so; an absolute path still opens a run."""
+"""A program whose current folder was deleted: commands and calls say so; an absolute path still opens a run."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import kdtune
 from kdtune.cli import main
+from kdtune.errors import InputError
 from kdtune.runs.paths import RunFiles
 
 
@@ -32,3 +35,11 @@ def test_commands_say_that_the_folder_was_deleted(
 @pytest.mark.usefixtures("_in_a_deleted_folder")
 def test_a_run_is_named_by_its_path_there() -> None:
     assert RunFiles(Path("/somewhere/r")).argument == "/somewhere/r"
+
+
+@pytest.mark.usefixtures("_in_a_deleted_folder")
+@pytest.mark.parametrize("call", [kdtune.search, kdtune.study, kdtune.export])
+def test_so_do_calls(call: Callable[..., object], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the current folder was deleted"):
+        call(directory=tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -125,7 +125,7 @@ def find_run(run: str | Path | None, base: str | Path | None = None, *, recorded
                 f"no run in {str(folder)!r}: start one with 'kdtune search', or name another --runs-dir"
             )
         return readable[-1]
-    for candidate in (folder / run, Path(run)):
+    for candidate in (folder / run, Path(os.path.expanduser(run))):
         found = RunFiles(candidate)
         if (
             os.path.lexists(found.record)

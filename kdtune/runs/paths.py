@@ -27,7 +27,7 @@ def runs_dir(given: str | Path | None = None) -> Path:
     """
     if given is not None:
         expect("the folder of runs", given, (str, Path), "a path")
-    return Path(given) if given else Path(os.environ.get("KDTUNE_RUNS") or "runs")
+    return Path(os.path.expanduser(given or os.environ.get("KDTUNE_RUNS") or "runs"))
 
 
 @dataclass(frozen=True)

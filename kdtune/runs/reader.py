@@ -312,6 +312,7 @@ def open_run(run: str | Path | None = None, *, runs_dir: str | Path | None = Non
         InputError: `run` is neither a name nor a path.
         RunError: there is no such run, its record is damaged, or a newer kdtune wrote it.
     """
-    opened = Run(find_run(run, runs_dir), raw=raw)
+    found = find_run(run, runs_dir)
+    opened = Run(RunFiles(found.root.absolute()), raw=raw)  # a program may change its folder
     _ = opened.record
     return opened

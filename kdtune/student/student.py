@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from numbers import Integral
-from os.path import isdir, isfile
+from os.path import expanduser, isdir, isfile
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -255,7 +255,7 @@ def load_student(path: str | Path, *, device: torch.device | str = "cpu") -> Stu
             architecture of your own that is not registered in this program.
     """
     expect("path", path, (str, Path), "the folder of an exported student")
-    folder = Path(path)
+    folder = Path(expanduser(path))
     config = read_config(folder)
     metrics = read_json(folder / METRICS)
     _refuse(folder / METRICS, metrics_fault(metrics))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kdtune.errors import KdtuneError, RunError
-from kdtune.runs.paths import RunFiles, is_trial, trial_id
+from kdtune.runs.paths import RunFiles, is_trial, runs_dir, trial_id
 
 
 def test_trials_and_baselines_have_their_folders(tmp_path: Path) -> None:
@@ -26,3 +26,10 @@ def test_trials_and_baselines_have_their_folders(tmp_path: Path) -> None:
 def test_a_model_s_name_leads_nowhere_else(model: str, tmp_path: Path) -> None:
     with pytest.raises(KdtuneError, match="is not the name of a trial"):
         RunFiles(tmp_path).model(model)
+
+
+def test_a_tilde_is_the_user_s_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("KDTUNE_RUNS", "~/runs")
+    assert runs_dir() == Path("/home/me/runs")
+    assert runs_dir("~/others") == runs_dir(Path("~/others")) == Path("/home/me/others")
