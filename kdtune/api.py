@@ -21,6 +21,7 @@ from kdtune.runs.records import RunRecord
 from kdtune.space.reading import Space, parse_space, read_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.terminal.following import followed
+from kdtune.torch_defaults import torch_defaults
 from kdtune.trackers.feed import lines_about
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def study(
             )
 
         run = _begun("study" if space is None else space, name, changes, data, base, make, progress)
-    with quieted(not progress):
+    with quieted(not progress), torch_defaults():
         found, asked, out, _ = conclude_study(run.path, null=null, imports=_modules(imports))
     return Studied(run, out, as_record(found, asked))
 
@@ -222,7 +223,7 @@ def export(
         onnx=onnx,
         raw=raw,
     )
-    with quieted(not progress):
+    with quieted(not progress), torch_defaults():
         folder, findings = run_export(request)
     return Exported(folder, findings.exported, findings.first_exported, findings_record(findings))
 

@@ -14,6 +14,7 @@ from kdtune.data.dataset import Dataset, Split
 from kdtune.data.options import against
 from kdtune.errors import DataError, did_you_mean
 from kdtune.registry import Registry
+from kdtune.torch_defaults import torch_defaults
 from kdtune.user_code import own_code, told
 
 Loader = Callable[..., Dataset]
@@ -37,6 +38,7 @@ def default_option(name: str, option: str) -> Any:
     return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
 
+@torch_defaults()
 def load(name: str, **options: Any) -> Dataset:
     """Load the data set `name` with the options of its loader.
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from kdtune.torch_defaults import torch_defaults
+
 
 def build_fitting(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Module:
     """Build a module and load weights into it.
@@ -19,18 +21,19 @@ def build_fitting(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -
     Raises:
         RuntimeError: the weights do not fit, as `load_state_dict` says it.
     """
-    try:
-        with unfilled():
-            sketch = build()
-    except (NotImplementedError, RuntimeError):
-        sketch = None
-    if sketch is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that nothing is copied to `meta`
-            sketch.load_state_dict(dict(state))
-    module = build()
-    module.load_state_dict(dict(state))
-    return module
+    with torch_defaults(draws=True):
+        try:
+            with unfilled():
+                sketch = build()
+        except (NotImplementedError, RuntimeError):
+            sketch = None
+        if sketch is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that nothing is copied to `meta`
+                sketch.load_state_dict(dict(state))
+        module = build()
+        module.load_state_dict(dict(state))
+        return module
 
 
 @contextmanager

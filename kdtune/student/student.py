@@ -29,6 +29,7 @@ from kdtune.runs.shown import html_of
 from kdtune.student.examples import Examples, Wanted, labelled, read_examples
 from kdtune.student.form import config_fault, metrics_fault
 from kdtune.student.raw_input import inputs_of
+from kdtune.torch_defaults import torch_defaults
 
 FORM = 1
 """Version of a bundle's format; newer ones are refused."""
@@ -103,10 +104,11 @@ class Student:
 
     def _answered(self, x: Any, batch_size: int | None, precision: Precision) -> Tensor:
         """Return the logits, and warn of what is unlike the training data, where the public method was called."""
-        inputs, notes = inputs_of(x, self.config["preprocessing"], self.config["input_shape"])
-        for note in notes:
-            warnings.warn(note, stacklevel=3)
-        return self._logits(lambda start, stop: inputs[start:stop], len(inputs), batch_size, precision)
+        with torch_defaults():
+            inputs, notes = inputs_of(x, self.config["preprocessing"], self.config["input_shape"])
+            for note in notes:
+                warnings.warn(note, stacklevel=3)
+            return self._logits(lambda start, stop: inputs[start:stop], len(inputs), batch_size, precision)
 
     def _logits(
         self, take: Callable[[int, int], Tensor], n: int, batch_size: int | None, precision: Precision
@@ -162,7 +164,8 @@ class Student:
         self, examples: Examples, *, batch_size: int | None = None, precision: Precision = "float32"
     ) -> Tensor:
         """Return the logits of examples that were read from a file or a folder, float32 [n, classes] on the CPU."""
-        return self._logits(examples.take, len(examples), batch_size, precision)
+        with torch_defaults():
+            return self._logits(examples.take, len(examples), batch_size, precision)
 
     def evaluate(
         self,
@@ -211,14 +214,15 @@ class Student:
             raise InputError(
                 "groups: go with y; without it, they are read as those of the training data were"
             )
-        if y is None:
-            tables = (attributes,) if isinstance(attributes, str | Path) else tuple(attributes)
-            wanted = Wanted(groups=not without_groups, label=label, column=column, attributes=tables)
-            examples = read_examples(x, self.config, wanted)
-        elif groups is not None and not isinstance(groups, Mapping):
+        if groups is not None and not isinstance(groups, Mapping):
             raise InputError("groups: give a mapping: sensitive attribute -> the group of each example")
-        else:
-            examples = labelled(x, y, groups, self.config)
+        with torch_defaults():
+            if y is None:
+                tables = (attributes,) if isinstance(attributes, str | Path) else tuple(attributes)
+                wanted = Wanted(groups=not without_groups, label=label, column=column, attributes=tables)
+                examples = read_examples(x, self.config, wanted)
+            else:
+                examples = labelled(x, y, groups, self.config)
         for note in examples.notes:
             warnings.warn(note, stacklevel=2)
         return self.judge(examples, batch_size=batch_size, precision=precision)
@@ -230,7 +234,8 @@ class Student:
         from kdtune.student.evaluation import numbers_of
 
         logits = self.answers(examples, batch_size=batch_size, precision=precision)
-        return numbers_of(self.module, self.config, self.metrics, examples, logits)
+        with torch_defaults():
+            return numbers_of(self.module, self.config, self.metrics, examples, logits)
 
     def _repr_html_(self) -> str:
         return html_of("student", self)

@@ -21,6 +21,7 @@ from kdtune.sweep.machine import calibrated, recorded_speeds, settled
 from kdtune.sweep.preparation import check_files, keep_validation, load_data, take_known
 from kdtune.sweep.remote.allotment import Allotment
 from kdtune.sweep.remote.cluster import allot, allot_here, connected
+from kdtune.torch_defaults import torch_defaults
 from kdtune.trackers import check_installed
 from kdtune.trackers.live import Follow, followed_by_trackers
 from kdtune.user_code import check_named
@@ -153,13 +154,14 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
     kind = request.kind if record is None else record.kind
     if kind == "study":
         space = space.as_study()
-    plan = _planned(space, record, say, files)
-    _heed(liveness)
     known = None
-    if record is None:
-        if request.known_from is not None:
-            known = take_known(request.known_from, plan, say)
-        check_files(plan, say)
+    with torch_defaults(draws=True):
+        plan = _planned(space, record, say, files)
+        _heed(liveness)
+        if record is None:
+            if request.known_from is not None:
+                known = take_known(request.known_from, plan, say)
+            check_files(plan, say)
     trials = space.budget.trials if kind == "sweep" else None
     if request.address is None:
         allot_here(space.resources, trials=trials)  # what this machine lacks is said before Ray starts
@@ -167,8 +169,9 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
     with connected(request.address, say):
         liveness.listen()  # Ray's own handler would end the process at SIGTERM
         allotment = allot(space.resources, trials=trials)
-        allotment, place = settled(plan, allotment, say, trials=trials, local=request.address is None)
-        plan, recorded = calibrated(plan, allotment, record, say, place, name=files.name, kind=kind)
+        with torch_defaults(draws=True):
+            allotment, place = settled(plan, allotment, say, trials=trials, local=request.address is None)
+            plan, recorded = calibrated(plan, allotment, record, say, place, name=files.name, kind=kind)
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.
         data = {**recorded.dataset, "validation_sha256": keep_validation(plan, files)}

@@ -19,6 +19,7 @@ from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.data.texts.tokenizer import preparation_of
 from kdtune.errors import DataError
 from kdtune.order import check_same_order
+from kdtune.torch_defaults import torch_defaults
 
 LABEL = "label"
 
@@ -33,6 +34,7 @@ _FEWEST_STEPS = 16
 """A standard deviation of fewer steps of a 32-bit number is mostly lost to rounding."""
 
 
+@torch_defaults()
 def from_arrays(
     x: Any,
     y: Any,
@@ -151,6 +153,7 @@ def from_arrays(
     )
 
 
+@torch_defaults()
 def from_torch(
     dataset: Any,
     groups: Mapping[str, Any] | None = None,

@@ -14,6 +14,7 @@ from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.errors import DataError, did_you_mean
 from kdtune.files import cache_dir, write_bytes
+from kdtune.torch_defaults import torch_defaults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ _OF_FILES = ("path", "separator", "encoding", "decimal", "header", "columns", "c
 """Options of `table` that say where a file is and how it is written."""
 
 
+@torch_defaults()
 def from_dataframe(
     frame: "pd.DataFrame",
     label: str,

@@ -17,12 +17,14 @@ from kdtune.data.ids import ids_of_tensor, tensor_of_ids
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError, RunError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular, replace_folder, write_json
+from kdtune.torch_defaults import torch_defaults
 
 FORM = 1
 DESCRIPTION = "data.json"
 _GROUPS = "groups of "
 
 
+@torch_defaults()
 def save(dataset: Dataset, folder: str | Path) -> Path:
     """Write a data set into a new folder, from which the data set `saved` reads it; return the folder.
 

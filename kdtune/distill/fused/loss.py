@@ -16,6 +16,7 @@ from kdtune.distill.config import Distillation, Job
 from kdtune.distill.losses.criterion import called, run_loss, settings_of
 from kdtune.distill.losses.example_weights import example_weights
 from kdtune.distill.losses.registry import Loss, find_loss
+from kdtune.torch_defaults import torch_defaults
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def is_fusable(name: str, n_classes: int, *, weighted: bool = False) -> bool:
     if loss.needs_features:
         return False
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), torch_defaults():
             together, apart = _tried(loss, n_classes, as_one=True), _tried(loss, n_classes, as_one=False)
     except Exception:  # vmap and the gradient may fail in any way; alone it fails with its own message
         return False

@@ -131,7 +131,8 @@ def say_room(plan: Plan, workers: int, root: Path) -> str:
 
 
 def _weights(architecture: str, plan: Plan) -> int:
-    model = plan.module("nds", architecture)
+    with torch_defaults(draws=True):
+        model = plan.module("nds", architecture)
     return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
 
 

@@ -19,6 +19,7 @@ from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.errors import DataError, did_you_mean
+from kdtune.torch_defaults import torch_defaults
 
 
 @register_dataset("hf")
@@ -105,6 +106,7 @@ def load_hf(
     )
 
 
+@torch_defaults()
 def from_hf(
     data: Any,
     label: str,

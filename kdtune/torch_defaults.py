@@ -1,0 +1,34 @@
+"""torch as kdtune's own code expects it, in a program that may have set it otherwise."""
+
+import contextlib
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def torch_defaults(*, draws: bool = False) -> Iterator[None]:
+    """Run a block with torch's own defaults; the settings of the program are back afterwards.
+
+    A program may compute in float64, on a GPU by default, or without gradients. The data and models of kdtune are
+    float32 and on the processor unless it says otherwise, here as in its workers.
+
+    Args:
+        draws: whether the block draws random numbers or sets seeds: those of the program go on as if it had not.
+    """
+    import torch
+
+    dtype = torch.get_default_dtype()
+    with contextlib.ExitStack() as stack:
+        if draws:
+            gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+            stack.enter_context(torch.random.fork_rng(devices=gpus))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        if dtype != torch.float32:
+            torch.set_default_dtype(torch.float32)
+            stack.callback(torch.set_default_dtype, dtype)
+        yield
