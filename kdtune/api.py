@@ -18,7 +18,7 @@ from kdtune.runs.lock import check_idle
 from kdtune.runs.paths import RunFiles, runs_dir
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.records import RunRecord
-from kdtune.space.reading import Space, parse_space, read_space
+from kdtune.space.reading import Space, parse_space, plain_values, read_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.terminal.following import followed
 from kdtune.torch_defaults import torch_defaults
@@ -305,11 +305,11 @@ def _resolved(space: SpaceLike, changes: Mapping[str, Any], data: "Dataset | Non
     elif isinstance(space, Space):
         resolved = space
     elif isinstance(space, Mapping):
-        resolved = parse_space({**space, **kept}, "space")
+        resolved = parse_space(plain_values({**space, **kept}), "space")
     else:
         raise InputError(f"space: {type(space).__name__} is no space: give a name, a file or a mapping")
     content = resolved.to_dict()
-    for key, value in changes.items():
+    for key, value in plain_values(changes).items():
         *sections, last = key.split(".")
         (content[sections[0]] if sections else content)[last] = value
     return parse_space(content, stem).with_absolute_paths(), stem

@@ -1,8 +1,10 @@
 """Reads search spaces: what a person writes in YAML or behind `--set`, checked; each problem told with its remedy."""
 
+import datetime
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +28,7 @@ __all__ = [
     "Space",
     "extremes",
     "parse_space",
+    "plain_values",
     "read_space",
     "ready_spaces",
 ]
@@ -66,6 +69,31 @@ def parse_space(content: Any, source: str) -> Space:
     except (InputError, TypeError, ValueError) as error:
         raise SpaceError(f"{source}: {error}") from None
     return space
+
+
+def plain_values(content: Any, where: str = "space") -> Any:
+    """Return what a program gives as YAML would hold it: arrays and tuples as lists, paths as texts.
+
+    Args:
+        where: name for messages.
+
+    Raises:
+        SpaceError: YAML has no form for something in it, and so the run's record has none.
+    """
+    if isinstance(content, Mapping):
+        return {plain_values(key, where): plain_values(v, f"{where}.{key}") for key, v in content.items()}
+    if isinstance(content, list | tuple | range):
+        return [plain_values(value, where) for value in content]
+    if isinstance(content, os.PathLike):
+        return os.fspath(content)
+    if hasattr(content, "tolist"):
+        return content.tolist()
+    if content is None or isinstance(content, str | int | float | datetime.date | BaseModel):
+        return content
+    raise SpaceError(
+        f"{where}: a run can't keep {type(content).__name__}: give texts, numbers, lists and mappings; data in memory are "
+        "handed over by themselves, kdtune.search(space, data=…)"
+    )
 
 
 def _kind(content: Any) -> str:

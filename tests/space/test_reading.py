@@ -1,10 +1,15 @@
 """Good search spaces: what is read of them."""
 
 import json
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pytest
 import yaml
 
-from kdtune.space.reading import Range, extremes, parse_space, ready_spaces
+from kdtune.errors import SpaceError
+from kdtune.space.reading import Range, extremes, parse_space, plain_values, ready_spaces
 from tests.space.made import GOOD, with_value
 
 
@@ -40,3 +45,27 @@ def test_extremes() -> None:
     assert list(extremes(Range(low=1, high=2))) == [1, 2]
     assert list(extremes([3, 4])) == [3, 4]
     assert list(extremes("sgd")) == ["sgd"]
+
+
+def test_what_a_program_gives_is_what_yaml_would_hold() -> None:
+    given = {
+        "dataset": {"name": "table", "path": Path("people.csv"), "bins": {"age": np.array([25, 45])}},
+        "pairs": ("mlp-16->mlp-8",),
+        "search": {
+            "temperature": {"low": np.float32(1), "high": np.int64(40), "log": np.bool_(True)},
+            "batch_size": range(16, 64, 16),
+        },
+    }
+    plain = {
+        "dataset": {"name": "table", "path": "people.csv", "bins": {"age": [25, 45]}},
+        "pairs": ["mlp-16->mlp-8"],
+        "search": {"temperature": {"low": 1.0, "high": 40, "log": True}, "batch_size": [16, 32, 48]},
+    }
+    assert plain_values(given) == plain
+    assert parse_space(plain_values(given), "x").to_dict() == parse_space(plain, "x").to_dict()
+
+
+@pytest.mark.parametrize("thing", [pd.DataFrame({"a": [1]}), len, {"a", "b"}, b"people.csv", iter([1])])
+def test_what_no_run_can_keep_is_refused_with_its_place(thing: object) -> None:
+    with pytest.raises(SpaceError, match=r"^space\.dataset\.frame: a run can't keep \w+: give texts"):
+        plain_values({"dataset": {"name": "mine", "frame": thing}})
