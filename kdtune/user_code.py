@@ -19,6 +19,11 @@ def added_folders() -> tuple[str, ...]:
     return tuple(_added)
 
 
+def module_folders() -> tuple[str, ...]:
+    """Return the folders in which this process finds modules; the current one only where the path names it."""
+    return tuple(os.path.abspath(folder) for folder in sys.path if folder)
+
+
 def import_modules(names: Sequence[str]) -> None:
     """Import the modules that `--import` names; the current folder is searched too.
 

@@ -28,6 +28,7 @@ from kdtune.user_code import check_named
 
 if TYPE_CHECKING:
     from kdtune.sweep.plan import Plan
+    from kdtune.sweep.remote.carried_code import UserCode
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
         with torch_defaults(draws=True):
             allotment, place = settled(plan, allotment, say, trials=trials, local=request.address is None)
             plan, recorded = calibrated(plan, allotment, record, say, place, name=files.name, kind=kind)
+        user_code = _user_code(plan)
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.
         data = {**recorded.dataset, "validation_sha256": keep_validation(plan, files)}
@@ -185,7 +187,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
             )
         )
         follow(space.log)
-        _train(plan, allotment, files, writer, liveness, kind)
+        _train(plan, allotment, user_code, files, writer, liveness, kind)
 
 
 def _planned(space: Space, record: RunRecord | None, say: Callable[[str], object], files: RunFiles) -> "Plan":
@@ -209,9 +211,22 @@ def _heed(liveness: Liveness) -> None:
         raise SweepError("on request, before it began")
 
 
+def _user_code(plan: "Plan") -> "UserCode":
+    """Return what workers need of what the user registered.
+
+    Raises:
+        InputError: something of it can't be sent to them.
+    """
+    from kdtune.sweep.remote.carried_code import UserCode
+
+    losses = (name for searched in plan.space.searches for name in losses_of(searched))
+    return UserCode.of(plan.space.architectures, plan.extras, losses)
+
+
 def _train(
     plan: "Plan",
     allotment: Allotment,
+    user_code: "UserCode",
     files: RunFiles,
     writer: RunWriter,
     liveness: Liveness,
@@ -222,7 +237,6 @@ def _train(
 
     from kdtune.distill.arrays import Arrays
     from kdtune.sweep.recorded_models import RecordedModels
-    from kdtune.sweep.remote.carried_code import UserCode
     from kdtune.sweep.remote.tasks import TaskTrainer
     from kdtune.sweep.remote.worker_registry import open_registry
     from kdtune.sweep.search import run_search
@@ -234,11 +248,7 @@ def _train(
         trainer = TaskTrainer(
             ray.put(Arrays.of(plan.dataset)),
             allotment,
-            UserCode.of(
-                space.architectures,
-                plan.extras,
-                (name for searched in space.searches for name in losses_of(searched)),
-            ),
+            user_code,
             plan.extras,
             space.resources,
             registry,

@@ -12,7 +12,7 @@ from kdtune.models.families.library_model import LibraryModel
 from kdtune.registry import Registry
 from kdtune.runs.measures.measure import Measure
 from kdtune.runs.measures.own import measures
-from kdtune.user_code import added_folders
+from kdtune.user_code import module_folders, own_code
 
 
 class _Folders:
@@ -30,14 +30,14 @@ class _Folders:
 class UserCode:
     """What the user registered and a run needs, by name.
 
-    Unpickling it first lets the process find the modules of `--import`. Ray itself would put the driver's folder before
-    all others, so that a file called torch.py would become torch.
+    Unpickling it first lets the process find the modules that this one finds, after its own. Ray itself would put the
+    driver's folder before all others, so that a file called torch.py would become torch.
     """
 
     models: Mapping[str, Builder] = field(default_factory=dict)
     measures: Mapping[str, Measure] = field(default_factory=dict)
     losses: Mapping[str, Loss] = field(default_factory=dict)
-    folders: _Folders = field(default_factory=lambda: _Folders(added_folders()))
+    folders: _Folders = field(default_factory=lambda: _Folders(module_folders()))
 
     @classmethod
     def of(
@@ -52,6 +52,9 @@ class UserCode:
             measure_names: also with attribute and group, as in `mine@race`.
 
         A library's model may have been found in a folder that a worker does not see.
+
+        Raises:
+            InputError: something of it can't be sent to another process; the message says what.
         """
         names = list(architectures)
         return cls(
@@ -82,9 +85,18 @@ def _unpickled(folders: _Folders, models: Any, measures: Any, losses: Any) -> Us
 
 
 def _own(registry: Registry[Any], names: Iterable[str], code: Callable[[Any], Any]) -> dict[str, Any]:
+    from ray import cloudpickle
+
     found = {name: registry.get(name) for name in names if name in registry}
-    return {
+    own = {
         name: item
         for name, item in found.items()
         if not (getattr(code(item), "__module__", "") or "").startswith("kdtune.")
     }
+    for name, item in own.items():
+        with own_code(
+            f"{registry.kind} {name!r} can't be sent to the processes that train: it holds what can't be copied, such as "
+            "a lock, an open file or a connection; let it make that when it is called"
+        ):
+            cloudpickle.dumps(item)
+    return own

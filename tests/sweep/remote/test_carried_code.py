@@ -1,8 +1,9 @@
-"""Where workers look for modules: the user's own, named by `--import`, last of all; the folder they start in, never."""
+"""Where workers look for modules: the user's own last of all; the folder they start in, never. And what can be sent."""
 
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 import yaml
 from ray import cloudpickle
 
+import kdtune
 from kdtune import user_code
+from kdtune.errors import InputError
 from kdtune.models import models
 from kdtune.runs import open_run
 from kdtune.runs.measures.own import measures
@@ -78,6 +81,34 @@ def test_the_user_s_code_brings_the_folder_of_its_module_and_puts_it_last(
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.decode().split() == ["['mine',", "'my_measure']", str(my_folder), "48", "3"]
     assert not (my_folder / "ran").exists()
+
+
+def test_a_folder_that_a_program_added_is_found_too(my_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (my_folder / "late").mkdir()
+    monkeypatch.syspath_prepend(my_folder / "late")
+    program = "import pickle, sys; pickle.loads(sys.stdin.buffer.read()); print(sys.path)"
+    sent = cloudpickle.dumps(UserCode.of(()))
+    ended: Any = subprocess.run(
+        [sys.executable, "-P", "-c", program], input=sent, cwd="/", capture_output=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert repr(str(my_folder / "late")) in ended.stdout.decode()
+
+
+def test_what_can_t_be_sent_is_named_before_anything_is_trained() -> None:
+    lock = threading.Lock()
+
+    @kdtune.register_measure("locked", direction="min")
+    def locked(labels: Any) -> float:
+        with lock:
+            return 0.0
+
+    said = "measure 'locked' can't be sent to the processes that train: it holds .* a lock.*: TypeError: cannot pickle"
+    try:
+        with pytest.raises(InputError, match=said):
+            UserCode.of((), ["locked"])
+    finally:
+        measures._items.pop("locked")
 
 
 @pytest.mark.slow
