@@ -47,17 +47,19 @@ _ENVIRONMENT = {
 _TOKEN = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser()
 
 
-def prepare_environment() -> None:
-    """Set what Ray reads from the environment; must be called before Ray is imported."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+def prepare_environment() -> list[str]:
+    """Set what Ray reads from the environment, and return what was not set; call it before Ray is imported."""
+    added = [name for name in _ENVIRONMENT if name not in os.environ]
+    os.environ.update({name: _ENVIRONMENT[name] for name in added})
+    return added
 
 
 @contextlib.contextmanager
 def connected(address: str | None, say: Callable[[str], object] = narrate) -> Iterator[None]:
     """Hold a connection to Ray: one started on this machine, or the cluster at `address` (host:port).
 
-    If the process is already connected to Ray, that connection is used and left open.
+    If the process is already connected to Ray, that connection is used and left open. A Ray that the program starts
+    afterwards finds the environment as it was.
 
     Args:
         say: called with what keeps Ray from starting, while it is tried again.
@@ -66,11 +68,11 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
         InputError: nobody answers at the address.
         SweepError: Ray did not start on this machine.
     """
-    prepare_environment()
     if address not in (None, "auto"):
         _probe(address)
     global _connections, _own  # noqa: PLW0603
     with _connecting:
+        _added.extend(prepare_environment())
         if not _connections or _is_closed():
             _own = _connect(address, say)
         _connections += 1
@@ -81,8 +83,11 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
     finally:
         with _connecting:
             _connections -= 1
-            if not _connections and _own is not None:
-                _own.close(in_peace=in_peace)
+            if not _connections:
+                if _own is not None:
+                    _own.close(in_peace=in_peace)
+                while _added:
+                    os.environ.pop(_added.pop(), None)
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,9 @@ class _Own:
 
 
 _connecting = threading.Lock()
+_added: list[str] = []
+"""Names in the environment that are only there while a connection is held."""
+
 _connections = 0
 _own: _Own | None = None
 """Sweeps in threads of one process share a connection; the last one closes it, unless the user's code opened it."""

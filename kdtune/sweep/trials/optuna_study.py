@@ -42,6 +42,7 @@ def open_study(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
         RunError: the journal is damaged.
         DiskError: it can't be written.
     """
+    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         # A driver that was killed while writing leaves its lock; the run's own lock ensures that nobody else writes.
@@ -59,6 +60,8 @@ def open_study(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:
             f"{journal}: damaged ({type(error).__name__}): what was recorded can be read and exported, but the "
             "search can't go on: start a new run"
         ) from error
+    finally:
+        optuna.logging.set_verbosity(verbosity)  # the program may have studies of its own
 
 
 def _opened(journal: Path, objectives: Sequence[Objective]) -> optuna.Study:

@@ -89,6 +89,19 @@ def test_a_single_objective_has_intermediate_values(plan_of: Any, tmp_path: Path
     assert frozen.intermediate_values == {1: 0.5, 2: 0.8}
 
 
+def test_what_optuna_says_of_the_program_s_own_studies_stays(
+    plan_of: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    try:
+        open_study(tmp_path / "study.journal", plan_of().objectives)
+        assert optuna.logging.get_verbosity() == optuna.logging.INFO
+    finally:
+        optuna.logging.set_verbosity(before)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_study_keeps_the_name_that_its_journal_has(plan_of: Any, tmp_path: Path) -> None:
     (tmp_path / "before").mkdir()
     open_study(tmp_path / "before" / "study.journal", plan_of().objectives)

@@ -1,0 +1,26 @@
+"""What a connection to Ray leaves behind in a program: nothing."""
+
+import os
+
+import pytest
+
+from kdtune.sweep.remote import cluster
+
+
+def test_the_environment_is_as_it_was_once_the_last_connection_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in cluster._ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_DEDUP_LOGS", "1")  # the user's own
+    for name, value in {"_connections": 0, "_own": None, "_added": []}.items():
+        monkeypatch.setattr(cluster, name, value)
+    monkeypatch.setattr(cluster, "_connect", lambda address, say: None)
+    monkeypatch.setattr(cluster, "_is_closed", lambda: False)
+    before = dict(os.environ)
+    with cluster.connected(None):
+        with cluster.connected(None):
+            pass
+        assert os.environ["RAY_memory_monitor_refresh_ms"] == "0"
+        assert os.environ["RAY_DEDUP_LOGS"] == "1"
+    assert dict(os.environ) == before
