@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from kdtune.errors import InputError, SweepError, expect, expect_texts
 from kdtune.files import current_folder
@@ -83,18 +83,17 @@ def search(
     """
     base = _base(directory)
     _check_address(address)
+    trials, minutes = _budget(trials, minutes)
     if resume is not None:
         given = {
             "space": space, "name": name, "seed": seed, "data": data, "workers": workers, "keep": keep,
             "gpus_per_trial": gpus_per_trial, "max_failures": max_failures, "warm_start": warm_start,
         }  # fmt: skip
-        _check_budget(trials, minutes)
         files = _resumed(resume, base, "sweep", given)
         request = SweepRequest(
             files, None, address=address, imports=_modules(imports), trials=trials, minutes=minutes
         )
         return _followed(request, progress)
-    _check_budget(trials, minutes)
     for key, number in {"seed": seed, "workers": workers, "max_failures": max_failures}.items():
         if number is not None:
             expect(key, number, Integral, "a whole number")
@@ -145,9 +144,12 @@ def study(
     """
     from kdtune.report.study.command import conclude_study
     from kdtune.report.study.record import as_record
+    from kdtune.report.study.statistics.significance import Null
 
     base = _base(directory)
     _check_address(address)
+    if null is not None and null not in get_args(Null):
+        raise InputError(f"null: {null!r} is none of {', '.join(get_args(Null))}")
     if resume is not None:
         files = _resumed(
             resume,
@@ -330,14 +332,15 @@ def _modules(imports: str | Sequence[str]) -> Sequence[str]:
     return expect_texts("imports", imports, "the name of a module, or a list of names")
 
 
-def _check_budget(trials: int | None, minutes: float | None) -> None:
-    """Refuse a budget that can't replace that of a run, before anything is written to the run."""
+def _budget(trials: int | None, minutes: float | None) -> tuple[int | None, float | None]:
+    """Return a budget as Python's numbers; one that can't replace that of a run is refused before it is written."""
     if trials is not None and (isinstance(trials, bool) or not isinstance(trials, Integral) or trials < 1):
         raise InputError(f"trials must be a whole number above 0, not {trials!r}")
     if minutes is not None and (
         isinstance(minutes, bool) or not isinstance(minutes, Real) or not 0 < minutes < math.inf
     ):
         raise InputError(f"minutes must be a number above 0, not {minutes!r}")
+    return None if trials is None else int(trials), None if minutes is None else float(minutes)
 
 
 def _resumed(run: RunLike, base: Path, kind: str, given: Mapping[str, Any]) -> RunFiles:

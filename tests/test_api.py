@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import ray
 
@@ -261,7 +262,7 @@ def test_options_are_those_of_the_command_and_a_run_is_resumed(
     space = run.record.space
     assert (space["resources"]["workers"], space["resources"]["max_failures"]) == (1, 1)
     assert (space["keep"], space["seed"], space["imports"]) == ("all", 3, ["my_models"])
-    resumed = kdtune.search(resume=run, trials=2, imports=["my_models"], progress=False)
+    resumed = kdtune.search(resume=run, trials=np.int64(2), imports=["my_models"], progress=False)
     assert resumed.path == run.path
     assert resumed.trials()["state"].tolist() == ["done", "done"]
 
@@ -362,6 +363,10 @@ _WRONG: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a space without a name": (lambda: kdtune.search(""), "no search space ''"),
     "an empty study": (lambda: kdtune.study({}), "space: the mapping is empty"),
+    "a null hypothesis": (
+        lambda: kdtune.study(null=cast(Any, "rato")),
+        "null: 'rato' is none of ratio, difference, raw",
+    ),
     "trials": (
         lambda: kdtune.search(trials=cast(Any, "3")),
         "trials must be a whole number above 0, not '3'",
