@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kdtune.data.checks import check_dataset
-from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
+from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint, kind_of
 from kdtune.data.ids import ids_of_tensor, tensor_of_ids
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError, RunError
@@ -33,7 +33,12 @@ def save(dataset: Dataset, folder: str | Path) -> Path:
     Raises:
         DataError: it is not a data set, or something in it is wrong.
     """
-    checked = check_dataset(getattr(dataset, "name", "data"), dataset)
+    if not isinstance(dataset, Dataset):
+        raise DataError(
+            f"data: {kind_of(dataset)} is not a kdtune.data.Dataset: make one of it with kdtune.data.from_arrays, "
+            "from_dataframe, from_torch or from_hf"
+        )
+    checked = check_dataset(dataset.name, dataset)
     target = Path(folder).expanduser().absolute()
     normalisation = checked.normalisation
     with replace_folder(target, overwrite=False) as aside:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from kdtune.data import from_arrays, load, save
@@ -57,6 +58,15 @@ def test_a_change_is_refused(tmp_path: Path) -> None:
         load("saved", path=str(folder))
     with pytest.raises(DataError, match="kdtune saved"):
         load("saved", path=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "nothing", [(NUMBERS, Y), pd.DataFrame({"name": Y}), {"x": NUMBERS}], ids=["a tuple", "a frame", "a dict"]
+)
+def test_what_a_data_set_can_be_made_of_is_told_how(nothing: Any, tmp_path: Path) -> None:
+    said = r"^data: a \w+ is not a kdtune.data.Dataset: make one of it with kdtune.data.from_arrays, from_dataframe"
+    with pytest.raises(DataError, match=said):
+        save(nothing, tmp_path / "data")
 
 
 def test_what_is_no_data_set_is_not_saved(tmp_path: Path) -> None:
