@@ -292,11 +292,15 @@ def _aligned(
         DataError: what pandas would match by its index is in another order, or something has no plain values.
     """
     if hasattr(groups, "columns"):
-        groups = {column: groups[column] for column in groups.columns}
+        names = getattr(groups, "column_names", groups.columns)  # pyarrow calls them so
+        groups = {column: groups[column] for column in names}
     if not isinstance(groups, Mapping | None):
         raise DataError(
             f"{name}, {part}: groups are a {type(groups).__name__}: give a dict of attribute -> values"
         )
+    for key in groups or {}:
+        if not isinstance(plain_value(key), str | int | float):
+            raise DataError(f"{name}, {part}: groups have an attribute called {key!r}: give it a text as its name")
     columns = {f"groups[{key!r}]": values for key, values in (groups or {}).items()}
     check_same_order(f"{name}, {part}", {"x": x, "y": y, **columns})
     try:

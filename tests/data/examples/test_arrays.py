@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import scipy.sparse
 import torch
@@ -292,6 +293,8 @@ def test_blanks_around_names_of_classes_are_no_part_of_them() -> None:
             "mine, train: y[2] is <NA>: leave the example out",
         ),
         ({"groups": {"s": None}}, "groups['s'] is nothing: give a list"),
+        ({"groups": {b"sex": SEX}}, "mine, train: groups have an attribute called b'sex': give it a text"),
+        ({"groups": {("a", "b"): SEX}}, "groups have an attribute called ('a', 'b')"),
         ({"x": [], "y": []}, "mine, train: there is no example in it"),
         ({"x": np.zeros((0, 3)), "y": []}, "there is no example in it"),
         ({"test": (TEXTS, Y)}, "mine: x are texts in one part and numbers in another"),
@@ -349,6 +352,12 @@ def test_an_option_of_a_frame_for_other_inputs_is_refused(option: dict[str, Any]
 def test_what_is_no_frame_is_named(frame: Any) -> None:
     with pytest.raises(DataError, match="a pandas DataFrame is expected, not a"):
         from_dataframe(frame, "mood")
+
+
+def test_groups_may_be_the_columns_of_any_table() -> None:
+    expected = from_arrays(NUMBERS, Y, {"sex": SEX}, **CUT).fingerprint
+    for table in (pd.DataFrame({"sex": SEX}), pa.table({"sex": SEX})):
+        assert from_arrays(NUMBERS, Y, table, **CUT).fingerprint == expected
 
 
 def test_numbers_of_numpy_and_torch_are_numbers() -> None:
