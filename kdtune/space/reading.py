@@ -91,8 +91,8 @@ def plain_values(content: Any, where: str = "space") -> Any:
     if content is None or isinstance(content, str | int | float | datetime.date | BaseModel):
         return content
     raise SpaceError(
-        f"{where}: a run can't keep {type(content).__name__}: give texts, numbers, lists and mappings; data in memory are "
-        "handed over by themselves, kdtune.search(space, data=…)"
+        f"{where}: a run can't keep {type(content).__name__}: give texts, numbers, lists and mappings; data in "
+        "memory are handed over by themselves, kdtune.search(space, data=…)"
     )
 
 

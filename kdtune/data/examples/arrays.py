@@ -300,7 +300,9 @@ def _aligned(
         )
     for key in groups or {}:
         if not isinstance(plain_value(key), str | int | float):
-            raise DataError(f"{name}, {part}: groups have an attribute called {key!r}: give it a text as its name")
+            raise DataError(
+                f"{name}, {part}: groups have an attribute called {key!r}: give it a text as its name"
+            )
     columns = {f"groups[{key!r}]": values for key, values in (groups or {}).items()}
     check_same_order(f"{name}, {part}", {"x": x, "y": y, **columns})
     try:

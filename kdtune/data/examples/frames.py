@@ -72,7 +72,9 @@ def from_dataframe(
     of_inputs, cuts = cut_options("data frame", label, sensitive, options)
     table = table_of_frame(frame.drop(columns=[column]), Form())
     values = frame[column].tolist()
-    inputs = column_inputs("data frame", values, table.at, text=text, image=image, root=Path(root), options=of_inputs)
+    inputs = column_inputs(
+        "data frame", values, table.at, text=text, image=image, root=Path(root), options=of_inputs
+    )
     return assemble("frame", "data frame", table, inputs, cuts, input_column=column)
 
 

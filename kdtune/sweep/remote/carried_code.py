@@ -95,8 +95,8 @@ def _own(registry: Registry[Any], names: Iterable[str], code: Callable[[Any], An
     }
     for name, item in own.items():
         with own_code(
-            f"{registry.kind} {name!r} can't be sent to the processes that train: it holds what can't be copied, such as "
-            "a lock, an open file or a connection; let it make that when it is called"
+            f"{registry.kind} {name!r} can't be sent to the processes that train: it holds what can't be copied, such "
+            "as a lock, an open file or a connection; let it make that when it is called"
         ):
             cloudpickle.dumps(item)
     return own

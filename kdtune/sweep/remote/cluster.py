@@ -137,12 +137,13 @@ def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
         return None
     with warnings.catch_warnings(), _own_handlers(), _nowhere():
         warnings.simplefilter("ignore")
-        if address is None:
-            from kdtune.sweep.remote.local_ray import start_ray
+        from kdtune.sweep.remote.local_ray import quiet_core, start_ray
 
+        if address is None:
             return _Own(start_ray(cores_here(), usable_gpus(), say))
         try:
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+            with quiet_core():
+                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
         except (ConnectionError, RuntimeError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise InputError(

@@ -20,6 +20,7 @@ from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.plan import Plan
 from kdtune.text import byte_size
+from kdtune.torch_defaults import torch_defaults
 
 Keep = Literal["all", "front", "none"]
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from kdtune.sweep.remote import cluster
+from kdtune.sweep.remote.local_ray import quiet_core
 
 
 def test_the_environment_is_as_it_was_once_the_last_connection_is_closed(
@@ -21,6 +22,16 @@ def test_the_environment_is_as_it_was_once_the_last_connection_is_closed(
     with cluster.connected(None):
         with cluster.connected(None):
             pass
-        assert os.environ["RAY_memory_monitor_refresh_ms"] == "0"
+        assert os.environ["TUNE_DISABLE_SIGINT_HANDLER"] == "1"
         assert os.environ["RAY_DEDUP_LOGS"] == "1"
     assert dict(os.environ) == before
+
+
+def test_ray_s_core_prints_nothing_unless_the_user_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_BACKEND_LOG_LEVEL", raising=False)
+    with quiet_core():
+        assert os.environ["RAY_BACKEND_LOG_LEVEL"] == "fatal"
+    assert "RAY_BACKEND_LOG_LEVEL" not in os.environ
+    monkeypatch.setenv("RAY_BACKEND_LOG_LEVEL", "debug")
+    with quiet_core():
+        assert os.environ["RAY_BACKEND_LOG_LEVEL"] == "debug"
