@@ -276,9 +276,13 @@ class Job:
             }
         )
 
-    def key(self, fingerprint: str) -> str:
-        """Return the content address of the trained model: same key, same data, same protocol, same weights."""
-        content = json.dumps([_RECIPE, fingerprint, self.to_dict()], sort_keys=True)
+    def key(self, fingerprint: str, *code: str) -> str:
+        """Return the content address of the trained model: same key, same data, same protocol, same weights.
+
+        Args:
+            code: what tells models of the user's own from others of the same name.
+        """
+        content = json.dumps([_RECIPE, fingerprint, self.to_dict(), *code], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 

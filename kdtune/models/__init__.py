@@ -14,7 +14,7 @@ from kdtune.models import (  # noqa: F401  (they register)
     _transformers,
     _vit,
 )
-from kdtune.models._build import build, check, names
+from kdtune.models._build import behaviour, build, check, names
 from kdtune.models._ensemble import Ensemble
 from kdtune.models._fitting import build_fitting
 from kdtune.models._probe import parameter_count, penultimate, watch_features
@@ -23,6 +23,7 @@ from kdtune.models._registry import Builder, models, register_model
 __all__ = [
     "Builder",
     "Ensemble",
+    "behaviour",
     "build",
     "build_fitting",
     "check",

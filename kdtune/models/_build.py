@@ -11,7 +11,7 @@ from kdtune.memory import check_memory
 from kdtune.models import _mlp
 from kdtune.models._fitting import unfilled
 from kdtune.models._registry import Builder, image_only, models, text_only
-from kdtune.models._try_own import is_own, try_own
+from kdtune.models._try_own import behaviour_of, is_own, try_own
 from kdtune.models.families.find import is_of_library, library_model
 from kdtune.models.families.library_model import FAMILIES, LibraryModel, family_of
 
@@ -72,6 +72,17 @@ def check(
             check_memory(
                 4 * n, f"model {name!r}: its {n:,} weights", "choose a smaller model, or smaller data"
             )
+
+
+def behaviour(name: str, *, input_shape: Sequence[int], n_classes: int) -> str:
+    """Return a digest of what a model of the user's own computes; empty for others, whose code is that of a release.
+
+    Of a model that fails it is another one each time.
+    """
+    found = models.get(name) if name in models else None
+    if found is None or not is_own(found):
+        return ""
+    return behaviour_of(found, _checked_shape(name, input_shape), n_classes)
 
 
 @lru_cache(maxsize=256)

@@ -1,13 +1,17 @@
-"""Whether a user's model gives logits at all: tried on made-up inputs, before a sweep begins with it."""
+"""What a user's model does on made-up inputs: whether it gives logits at all, and whether it is the one it was."""
 
 import contextlib
+import hashlib
+import secrets
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from kdtune.errors import InputError
 from kdtune.models._registry import Builder
+from kdtune.torch_defaults import torch_defaults
 from kdtune.user_code import kind_of, own_code
 
 _EXAMPLES = 4
@@ -33,10 +37,7 @@ def try_own(
             train; the message says where or what.
     """
     with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(sys.stderr):
-        text = len(shape) == 2
-        inputs = (
-            torch.zeros(_EXAMPLES, shape[0], dtype=torch.int64) if text else torch.randn(_EXAMPLES, *shape)
-        )
+        inputs = _made_up(shape)
         with own_code(f"model {name!r} fails on {_EXAMPLES} examples of shape {list(shape)}"):
             model = builder(shape, n_classes)
             if not isinstance(model, torch.nn.Module):
@@ -58,6 +59,50 @@ def try_own(
                     )
                 if mode == "training":
                     _check_trainable(name, model, found, trained)
+
+
+def behaviour_of(builder: Builder, shape: tuple[int, ...], n_classes: int) -> str:
+    """Return a digest of what a user's model computes: where its code has changed, wherever that is, it is another one.
+
+    It is that of its initial weights, its logits and its gradients, for one seed and on one thread. Of a model that
+    fails it is another one each time.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # with others, sums are rounded otherwise
+    try:
+        with (
+            torch_defaults(draws=True),
+            contextlib.redirect_stdout(sys.stderr),
+            own_code("its training says it better"),
+        ):
+            torch.manual_seed(0)
+            model = builder(shape, n_classes).train()
+            found = {key: value.clone() for key, value in model.state_dict().items()}
+            found["logits"] = model(_made_up(shape))
+            if found["logits"].requires_grad:
+                found["logits"].square().sum().backward()
+            for key, weight in model.named_parameters():
+                if weight.grad is not None:
+                    found[f"gradient of {key}"] = weight.grad
+            return _digest(found)
+    except InputError:
+        return secrets.token_hex(8)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for key, tensor in tensors.items():
+        digest.update(f"{key} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.detach().flatten().contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16]
+
+
+def _made_up(shape: tuple[int, ...]) -> torch.Tensor:
+    """Return examples of noise, or texts of nothing but padding."""
+    text = len(shape) == 2
+    return torch.zeros(_EXAMPLES, shape[0], dtype=torch.int64) if text else torch.randn(_EXAMPLES, *shape)
 
 
 def _check_trainable(name: str, model: torch.nn.Module, logits: torch.Tensor, trained: bool) -> None:

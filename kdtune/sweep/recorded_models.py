@@ -22,7 +22,7 @@ from kdtune.runs.paths import RunFiles
 from kdtune.runs.predictions import Ints, read_answers
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.writer import RunWriter
-from kdtune.sweep.baseline_cache import Baseline, from_cache, to_cache
+from kdtune.sweep.baseline_cache import Baseline, from_cache, key_of, to_cache
 from kdtune.sweep.from_logits import matched
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.remote.tasks import TaskTrainer
@@ -56,6 +56,7 @@ class RecordedModels:
         self._files = files
         self._writer = writer
         self._trainer = trainer
+        self._keys: dict[str, str] = {}
 
     def make(
         self,
@@ -136,7 +137,7 @@ class RecordedModels:
         if model.role == "student":
             return False
         job = model.job
-        key = job.key(self._plan.dataset.fingerprint)
+        key = self._keys[model.id] = key_of(job, self._plan.dataset)
         cached = from_cache(model.role, job.architecture, job, key, self._plan.extras)
         if cached is None:
             return False
@@ -196,7 +197,7 @@ class RecordedModels:
                 if model.role != "student":
                     to_cache(
                         Baseline(model.id, model.role, model.job, outcome.reports, outcome.weights),
-                        model.job.key(self._plan.dataset.fingerprint),
+                        self._keys[model.id],
                     )
                 self._keep(model, outcome.weights)
         return failed

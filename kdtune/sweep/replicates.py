@@ -97,7 +97,7 @@ def replicate(
     jobs = {(s.id, k): replicated_job(s, k, seed) for k in range(1, n + 1) for s in trained}
     kept = {key: _read(files, *key, job) for key, job in jobs.items()}
     found = {key: item for key, item in kept.items() if item is not None}
-    cache = _Cache(dataset.fingerprint, extras, {source.id: source.role for source in sources})
+    cache = _Cache(dataset, extras, {source.id: source.role for source in sources})
     for key, job in jobs.items():
         cached = None if key in found else cache.read(*key, job)
         if cached is not None:
@@ -126,25 +126,25 @@ def replicate(
 class _Cache:
     """The cache of baselines, for those sources that are baselines."""
 
-    fingerprint: str
+    dataset: Dataset
     extras: tuple[str, ...]
     roles: Mapping[str, str]
 
     def read(self, source: str, number: int, job: Job) -> Replicate | None:
-        from kdtune.sweep.baseline_cache import from_cache
+        from kdtune.sweep.baseline_cache import from_cache, key_of
 
         if self.roles[source] == "student":
             return None
-        kept = from_cache(self.roles[source], job.architecture, job, job.key(self.fingerprint), self.extras)
+        kept = from_cache(self.roles[source], job.architecture, job, key_of(job, self.dataset), self.extras)
         return None if kept is None else Replicate(source, number, job, kept.reports, kept.weights)
 
     def write(self, item: Replicate) -> None:
-        from kdtune.sweep.baseline_cache import Baseline, to_cache
+        from kdtune.sweep.baseline_cache import Baseline, key_of, to_cache
 
         role = self.roles[item.source]
         if role != "student" and item.weights is not None:
             baseline = Baseline(item.source, role, item.job, item.reports, item.weights)
-            to_cache(baseline, item.job.key(self.fingerprint))
+            to_cache(baseline, key_of(item.job, self.dataset))
 
 
 def _user_code(sources: Sequence[Source], extras: tuple[str, ...]) -> "UserCode":

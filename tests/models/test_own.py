@@ -150,3 +150,26 @@ def test_what_is_no_function_is_refused() -> None:
     with pytest.raises(InputError, match="model 'own': a function is expected, not None"):
         models.register_model("own")(None)  # type: ignore[arg-type]
     assert "own" not in registered
+
+
+def test_what_a_model_computes_is_told_from_what_it_computed_before() -> None:
+    def behaviour(answer: Forward) -> str:
+        models.register_model("own")(lambda shape, n_classes: Answers(answer))
+        try:
+            return models.behaviour("own", input_shape=SHAPE, n_classes=CLASSES)
+        finally:
+            registered._items.pop("own")
+
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    assert behaviour(lambda _m, y: y.relu()) == behaviour(lambda _m, y: y.relu())
+    others: list[Forward] = [
+        lambda _m, y: y,
+        lambda _m, y: y.relu(),
+        lambda _m, y: y.detach(),
+        raises,
+        raises,
+    ]
+    assert len({behaviour(answer) for answer in others}) == len(others)
+    assert models.behaviour("mlp-8", input_shape=SHAPE, n_classes=CLASSES) == ""
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads

@@ -1,5 +1,6 @@
 """The cache of baselines: intact ones are found again, damaged ones are trained again."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from torch import nn
 
+from kdtune import models
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.training import Training
 from kdtune.sweep import baseline_cache
@@ -77,3 +80,24 @@ def test_keeping_twice_leaves_one(kept: Kept) -> None:
     baseline_cache.to_cache(kept[0], "key")
     assert found(kept[0]) == kept[0]
     assert [path.name for path in kept[1].parent.iterdir()] == ["key"]
+
+
+def test_a_model_of_one_s_own_that_was_changed_is_trained_anew(plan_of: Any) -> None:
+    plan = plan_of()
+    job = replace(plan.baseline_job("nds", "linear"), architecture="own")
+
+    def key(hidden: int, activation: type[nn.Module]) -> str:
+        @models.register_model("own")
+        def own(shape: tuple[int, ...], n_classes: int) -> nn.Module:
+            first = nn.Linear(math.prod(shape), hidden)
+            return nn.Sequential(nn.Flatten(), first, activation(), nn.Linear(hidden, n_classes))
+
+        try:
+            return baseline_cache.key_of(job, plan.dataset)
+        finally:
+            models.models._items.pop("own")
+
+    assert key(8, nn.ReLU) == key(8, nn.ReLU)
+    assert len({key(8, nn.ReLU), key(8, nn.GELU), key(16, nn.ReLU)}) == 3
+    known = plan.baseline_job("nds", "linear")
+    assert baseline_cache.key_of(known, plan.dataset) == known.key(plan.dataset.fingerprint)

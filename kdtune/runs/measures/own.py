@@ -6,7 +6,8 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from types import CodeType
+from typing import Any, TypeVar
 
 from kdtune.errors import InputError
 from kdtune.registry import Registry, parameters_of
@@ -93,6 +94,24 @@ def code_digest(name: str) -> str:
     function = measures.get(name).of_answers
     try:
         code = Path(inspect.getsourcefile(function) or "").read_bytes()  # type: ignore[arg-type]
-    except (OSError, TypeError):  # typed at a prompt
-        code = getattr(getattr(function, "__code__", None), "co_code", b"")
+    except (OSError, TypeError):  # typed at a prompt, or no function
+        code = _typed(function).encode()
     return hashlib.sha256(code).hexdigest()[:16]
+
+
+def _typed(function: Any) -> str:
+    """Return what tells a function that is in no file from others: its code, and the values that it finds around it.
+
+    Where one of these is shown by its address in memory, no other process has the same.
+    """
+    if not inspect.isfunction(function):
+        return repr(function)
+    around = inspect.getclosurevars(function)
+    defaults = function.__defaults__, function.__kwdefaults__
+    return repr((_content(function.__code__), defaults, around.nonlocals, around.globals))
+
+
+def _content(code: CodeType) -> Any:
+    """Return what compiled code does, without where it stands."""
+    constants = [_content(value) if inspect.iscode(value) else value for value in code.co_consts]
+    return code.co_code, code.co_names, constants

@@ -225,3 +225,36 @@ def test_a_kept_value_is_tied_to_the_code_it_came_from() -> None:
     kdtune.register_measure("mine", direction="min")(failing)
     assert len(code_digest("mine")) == 16
     assert code_digest("auc") == code_digest("nobody") == ""
+
+
+_TYPED = """
+LIMIT = {limit}
+def measure(labels):
+    return float((labels > {constant}).mean() > LIMIT)
+def made(bound):
+    return lambda labels: bound
+class Bound:
+    def __call__(self, labels):
+        return 0.0
+"""
+
+
+def test_functions_that_are_typed_are_told_apart_by_all_that_they_compute_with() -> None:
+    def digest(limit: float = 0.5, constant: int = 0, what: str = "measure") -> str:
+        module: dict[str, Any] = {"__name__": "__main__"}
+        exec(_TYPED.format(limit=limit, constant=constant), module)
+        measures._items.pop("mine", None)
+        kdtune.register_measure("mine", direction="min")(eval(what, module))
+        return code_digest("mine")
+
+    assert digest() == digest()
+    assert digest(what="made(1)") == digest(what="made(1)")
+    different = [
+        digest(),
+        digest(limit=0.7),
+        digest(constant=1),
+        digest(what="made(1)"),
+        digest(what="made(2)"),
+    ]
+    different += [digest(what="Bound()")]
+    assert len(set(different)) == len(different)
