@@ -9,10 +9,9 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 
-from kdtune import models
 from kdtune.data.dataset import Dataset
 from kdtune.distill.config import Job
-from kdtune.distill.weights.module import file_of
+from kdtune.distill.weights.module import code_of
 from kdtune.errors import DiskError, KdtuneError
 from kdtune.files import LARGEST_WEIGHTS, cache_dir, dumps, read_regular, replace_folder, sha256_of
 from kdtune.runs.jsonl import read_records
@@ -34,12 +33,8 @@ class Baseline:
 
 def key_of(job: Job, dataset: Dataset) -> str:
     """Return the key of a baseline in the cache: a model of the user's own whose code has changed has another one."""
-    code = []
-    for part in () if job.logits is not None else job.members or (job,):
-        file = file_of(part)
-        shape = dataset.input_shape if file is None or file.shape is None else file.shape
-        code.append(models.behaviour(part.architecture, input_shape=shape, n_classes=dataset.n_classes))
-    return job.key(dataset.fingerprint, *filter(None, code))
+    code = code_of(job, input_shape=dataset.input_shape, n_classes=dataset.n_classes)
+    return job.key(dataset.fingerprint, *code)
 
 
 def _folder(key: str) -> Path:

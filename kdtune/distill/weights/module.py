@@ -9,7 +9,7 @@ from torch.nn import functional
 from kdtune.distill.arrays import Arrays
 from kdtune.distill.config import Job
 from kdtune.distill.weights.source import Weights
-from kdtune.models import Ensemble, build
+from kdtune.models import Ensemble, behaviour, build
 from kdtune.models.families.library_model import LibraryModel
 
 
@@ -32,6 +32,16 @@ def module_of(job: Job, *, input_shape: Sequence[int], n_classes: int) -> nn.Mod
 def file_of(job: Job) -> Weights | None:
     """Return the file that a job's model is taken from, or begins from; None where there is none."""
     return job.weights or job.initial
+
+
+def code_of(job: Job, *, input_shape: Sequence[int], n_classes: int) -> list[str]:
+    """Return what tells a job's models of the user's own from others of the same name: one text for each of them."""
+    code = []
+    for part in () if job.logits is not None else job.members or (job,):
+        file = file_of(part)
+        shape = input_shape if file is None or file.shape is None else file.shape
+        code.append(behaviour(part.architecture, input_shape=shape, n_classes=n_classes))
+    return list(filter(None, code))
 
 
 def assembled(

@@ -12,6 +12,7 @@ from kdtune.distill.config import Job
 from kdtune.distill.execution.device_errors import suppress_device_errors
 from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import fused_step, solo_step
+from kdtune.distill.weights.module import code_of
 from kdtune.errors import RunError
 from kdtune.sweep.calibration.cache import Measurement
 from kdtune.sweep.calibration.place import Place, Setting, here
@@ -83,6 +84,7 @@ def _best_size(job: Job, setting: Setting) -> int:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     settings = {key: value for key, value in job.to_dict()["train"].items() if key not in ("epochs", "lr")}
     facts = [machine_name(device), torch.__version__, architecture, list(shape), n_classes, threads, settings]
+    facts += code_of(job, input_shape=shape, n_classes=n_classes)
     measured = Measurement("fusing", facts)
     with contextlib.suppress(RunError, KeyError, TypeError, ValueError):
         return int(measured.recall()["size"])

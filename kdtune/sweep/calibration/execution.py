@@ -17,6 +17,7 @@ from kdtune.distill.config import Execution, Job
 from kdtune.distill.execution.device_errors import device_words, is_device_error
 from kdtune.distill.fused.stack import is_stackable
 from kdtune.distill.steps import Step, fused_step, solo_step
+from kdtune.distill.weights.module import code_of
 from kdtune.errors import RunError
 from kdtune.sweep.calibration.cache import Measurement
 from kdtune.sweep.calibration.place import Place, Setting, here
@@ -80,6 +81,7 @@ def _best_execution(job: Job, setting: Setting, device: torch.device) -> Executi
         machine_name(device), torch.__version__, job.architecture, list(setting.shape), setting.n_classes,
         setting.steps, {key: value for key, value in job.to_dict()["train"].items() if key not in ("epochs", "lr")},
     ]  # fmt: skip
+    facts += code_of(job, input_shape=setting.shape, n_classes=setting.n_classes)
     kept = Measurement("execution", facts)
     with contextlib.suppress(RunError, KeyError, TypeError):
         found = kept.recall()

@@ -17,7 +17,7 @@ from kdtune.distill.config import Job
 from kdtune.distill.evaluation.forward import autocast
 from kdtune.distill.execution.device_errors import suppress_device_errors
 from kdtune.distill.fused.stack import is_stackable, stack
-from kdtune.distill.weights.module import module_of
+from kdtune.distill.weights.module import code_of, module_of
 from kdtune.distill.weights.source import Weights
 from kdtune.errors import RunError
 from kdtune.sweep.calibration.cache import Measurement
@@ -71,6 +71,7 @@ def _fastest(job: Job, file: Weights | None, setting: Setting, together: bool) -
     ]
     if file is not None and file.shape is not None:
         facts.append(list(file.shape))
+    facts += code_of(job, input_shape=shape, n_classes=n_classes)
     measured = Measurement("speed", facts)
     with contextlib.suppress(RunError, KeyError, TypeError):
         found = measured.recall()

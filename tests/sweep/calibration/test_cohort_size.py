@@ -1,11 +1,15 @@
 """How many students are trained as one: what the space asks for, what the budget allows, what was measured."""
 
+import math
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
+from kdtune import models
 from kdtune.sweep.calibration import cohort_size
 from kdtune.sweep.calibration.cohort_size import CohortChoice, best_size, block_size, choose_cohorts
 from kdtune.sweep.calibration.place import Setting
@@ -58,6 +62,26 @@ def test_a_measurement_is_kept(plan_of: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert best_size("linear", plan) == 8
     monkeypatch.setattr(cohort_size, "_measure", lambda *_: {4: 1.0})
     assert best_size("linear", plan_of(train={"batch_size": 36})) == 1
+
+
+def test_a_model_of_one_s_own_that_was_changed_is_measured_again(
+    plan_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(train={"batch_size": 39})
+    job = replace(plan.student_job("linear"), architecture="own")
+    monkeypatch.setattr(cohort_size, "_measure", lambda *_: {4: 1.5})
+
+    def best(*layers: nn.Module) -> int:
+        @models.register_model("own")
+        def own(shape: tuple[int, ...], n_classes: int) -> nn.Module:
+            return nn.Sequential(nn.Flatten(), *layers, nn.Linear(math.prod(shape), n_classes))
+
+        try:
+            return cohort_size._best_size(job, Setting.of(plan))
+        finally:
+            models.models._items.pop("own")
+
+    assert [best(), best(nn.Dropout()), best()] == [4, 1, 4], "none with dropout is trained side by side"
 
 
 def test_a_measurement_has_a_ratio_for_each_size(plan_of: Any) -> None:
