@@ -19,6 +19,8 @@ NAMES = [
     ("ray._private.node", "Node.start_raylet"),
     ("ray._private.node", "Node.dead_processes"),
     ("ray._private.services", "get_node"),
+    ("ray._private.services", "start_ray_process"),
+    ("ray.job_config", "JobConfig._serialize"),
     ("ray._private.services", "_build_python_executable_command_memory_profileable"),
     ("ray._private.ray_constants", "PROCESS_TYPE_RAYLET"),
     ("ray._common.utils", "get_default_ray_temp_dir"),
@@ -56,6 +58,14 @@ def test_ray_starts_workers_by_two_scripts_of_one_folder() -> None:
     assert (folder / "default_worker.py").is_file()
     setup = (folder / "setup_worker.py").read_text()
     assert all(f'"--{option}"' in setup for option in ("serialized-runtime-env-context", "language"))
+
+
+def test_ray_tells_workers_of_folders_by_its_job() -> None:
+    from ray._private import services
+    from ray.job_config import JobConfig
+
+    assert JobConfig()._py_driver_sys_path == []
+    assert "cwd" in inspect.signature(services.start_ray_process).parameters
 
 
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.AdamW])

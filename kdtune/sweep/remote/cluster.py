@@ -1,14 +1,10 @@
 """Starts Ray on this machine, or joins a running cluster, and decides how many trials run at once, on what."""
 
-import atexit
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import socket
-import sys
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,7 +15,6 @@ from kdtune.errors import InputError
 from kdtune.output import narrate
 from kdtune.space.reading import Resources
 from kdtune.sweep.remote.allotment import Allotment, Node, allotted, cores_here, workers_on
-from kdtune.user_code import added_folders
 
 # Each of these is needed (see the comments). A driver must set them before it imports Ray.
 _ENVIRONMENT = {
@@ -135,15 +130,20 @@ def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
 
     if ray.is_initialized():
         return None
-    with warnings.catch_warnings(), _own_handlers(), _nowhere():
+    with warnings.catch_warnings(), _own_handlers():
         warnings.simplefilter("ignore")
-        from kdtune.sweep.remote.local_ray import quiet_core, start_ray
+        from kdtune.sweep.remote.local_ray import job_of_this_process, quiet_core, start_ray
 
         if address is None:
             return _Own(start_ray(cores_here(), usable_gpus(), say))
         try:
             with quiet_core():
-                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+                ray.init(
+                    address=address,
+                    job_config=job_of_this_process(),
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                )
         except (ConnectionError, RuntimeError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise InputError(
@@ -170,27 +170,6 @@ def _own_handlers() -> Iterator[None]:
         yield
     finally:
         worker.logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _nowhere() -> Iterator[None]:
-    """Start Ray from an empty folder, unless this process imports from the current one itself.
-
-    Otherwise its workers would look for every module in the folder where the driver started, and a folder of data may
-    contain a file called torch.py.
-    """
-    here = os.getcwd()
-    if "" in sys.path or (here in sys.path and here not in added_folders()):
-        yield
-        return
-    empty = tempfile.mkdtemp(prefix="kdtune-")
-    # The folder stays until this process ends: torch can't load its own libraries in a folder that is gone.
-    atexit.register(shutil.rmtree, empty, ignore_errors=True)
-    os.chdir(empty)
-    try:
-        yield
-    finally:
-        os.chdir(here)
 
 
 def allot(resources: Resources, *, trials: int | None = None) -> Allotment:

@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from kdtune.errors import KdtuneError, SweepError
 from kdtune.sweep.remote import worker_start
 from kdtune.sweep.remote.fork_server import ForkServer, start_server
 from kdtune.sweep.remote.ray_folder import choose_folder, object_store_bytes
+from kdtune.user_code import added_folders
 
 PATIENCE = 300.0
 """Seconds after which no further start is tried."""
@@ -77,6 +79,7 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
             with bytecode_for_children(), _loopback_only(), _bare(nodes):
                 ray.init(
                     address="local",
+                    job_config=job_of_this_process(),
                     num_cpus=cores,
                     num_gpus=gpus,
                     include_dashboard=False,
@@ -174,6 +177,28 @@ def _provide_token() -> None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
+def job_of_this_process() -> Any:
+    """Return how Ray describes this process to workers: they import from the current folder only if it does itself.
+
+    Otherwise they would look for every module there first, and a folder of data may contain a file called torch.py.
+    """
+    from ray.job_config import JobConfig
+
+    class Job(JobConfig):  # type: ignore[misc]
+        def _serialize(self) -> Any:
+            if not _imports_from_here():
+                here = os.getcwd()
+                self._py_driver_sys_path = [place for place in self._py_driver_sys_path if place != here]
+            return super()._serialize()
+
+    return Job()
+
+
+def _imports_from_here() -> bool:
+    here = os.getcwd()
+    return "" in sys.path or (here in sys.path and here not in added_folders())
+
+
 @contextlib.contextmanager
 def quiet_core() -> Iterator[None]:
     """Let the part of Ray that connects in this block print nothing on this process's standard error but its own end.
@@ -224,7 +249,8 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
 
     get_node, begun = services.get_node, time.monotonic()
     build = services._build_python_executable_command_memory_profileable
-    begin, start_raylet = Node.start_head_processes, Node.start_raylet
+    begin, start_raylet, start = Node.start_head_processes, Node.start_raylet, services.start_ray_process
+    elsewhere = not _imports_from_here()
     connecting = contextlib.ExitStack()
 
     def start_head_processes(node: Any) -> None:
@@ -243,6 +269,10 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
         if server is not None:
             [raylet] = node.all_processes[ray_constants.PROCESS_TYPE_RAYLET]
             server.import_ray(raylet.process.pid)
+
+    def start_in_session(*args: Any, **options: Any) -> Any:
+        # Not in the current folder, which may be deleted while the sweep goes on.
+        return start(*args, **{"cwd": nodes[-1]._session_dir if elsewhere else None, **options})
 
     def command_of(component: str, *args: Any, **options: Any) -> list[str]:
         return list(_STAND_IN) if component == _AGENT else list(build(component, *args, **options))
@@ -267,6 +297,7 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
         (Node, "start_head_processes"): start_head_processes,
         (Node, "start_raylet"): start_raylet_at_once,
         (services, "get_node"): get_node_or_die,
+        (services, "start_ray_process"): start_in_session,
         (services, "_build_python_executable_command_memory_profileable"): command_of,
     }
     before = {(owner, name): getattr(owner, name) for owner, name in changes}

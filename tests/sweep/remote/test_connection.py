@@ -1,11 +1,13 @@
 """What a connection to Ray leaves behind in a program: nothing."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
 from kdtune.sweep.remote import cluster
-from kdtune.sweep.remote.local_ray import quiet_core
+from kdtune.sweep.remote.local_ray import job_of_this_process, quiet_core
 
 
 def test_the_environment_is_as_it_was_once_the_last_connection_is_closed(
@@ -35,3 +37,20 @@ def test_ray_s_core_prints_nothing_unless_the_user_asks_for_it(monkeypatch: pyte
     monkeypatch.setenv("RAY_BACKEND_LOG_LEVEL", "debug")
     with quiet_core():
         assert os.environ["RAY_BACKEND_LOG_LEVEL"] == "debug"
+
+
+def test_workers_are_told_of_the_current_folder_only_if_the_program_imports_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    others = [entry for entry in sys.path if entry not in ("", str(tmp_path))]
+
+    def told(*path: str) -> list[str]:
+        monkeypatch.setattr(sys, "path", [*path, *others])
+        job = job_of_this_process()
+        job._py_driver_sys_path = ["/of/the/script", str(tmp_path)]
+        job._serialize()
+        return list(job._py_driver_sys_path)
+
+    assert told() == ["/of/the/script"]
+    assert told("") == told(str(tmp_path)) == ["/of/the/script", str(tmp_path)]
