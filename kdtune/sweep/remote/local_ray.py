@@ -184,7 +184,7 @@ def job_of_this_process() -> Any:
     """
     from ray.job_config import JobConfig
 
-    class Job(JobConfig):  # type: ignore[misc]
+    class Job(JobConfig):
         def _serialize(self) -> Any:
             if not _imports_from_here():
                 here = os.getcwd()
