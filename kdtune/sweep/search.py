@@ -1,5 +1,6 @@
 """The search itself: baselines first, then trials that Ray Tune runs as Optuna proposes them."""
 
+import logging
 import math
 import re
 import shutil
@@ -191,12 +192,16 @@ def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
         ),
     )
     usr1 = _handler("SIGUSR1")
+    tune_log = logging.getLogger("ray.tune")
+    level = tune_log.level
+    tune_log.setLevel(logging.ERROR)  # it warns of records that are not kept, where Ray is the program's own
     try:
         tuner.fit()
     except KeyboardInterrupt:
         scheduler.end_workers()
         raise
     finally:
+        tune_log.setLevel(level)
         shutil.rmtree(scratch, ignore_errors=True)
         if usr1 is not None:  # Tune replaces it
             signal.signal(signal.SIGUSR1, usr1)

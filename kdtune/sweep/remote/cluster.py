@@ -3,8 +3,10 @@
 import contextlib
 import logging
 import os
+import random
 import signal
 import socket
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -42,19 +44,18 @@ _ENVIRONMENT = {
 _TOKEN = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser()
 
 
-def prepare_environment() -> list[str]:
-    """Set what Ray reads from the environment, and return what was not set; call it before Ray is imported."""
-    added = [name for name in _ENVIRONMENT if name not in os.environ]
-    os.environ.update({name: _ENVIRONMENT[name] for name in added})
-    return added
+def prepare_environment() -> None:
+    """Set what Ray reads from the environment; must be called before Ray is imported."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
 
 
 @contextlib.contextmanager
 def connected(address: str | None, say: Callable[[str], object] = narrate) -> Iterator[None]:
     """Hold a connection to Ray: one started on this machine, or the cluster at `address` (host:port).
 
-    If the process is already connected to Ray, that connection is used and left open. A Ray that the program starts
-    afterwards finds the environment as it was.
+    If the process is already connected to Ray, that connection is used and left open. Afterwards the environment is
+    as it was: Ray sets variables too, one of which would take over `breakpoint()`.
 
     Args:
         say: called with what keeps Ray from starting, while it is tried again.
@@ -67,9 +68,15 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
         _probe(address)
     global _connections, _own  # noqa: PLW0603
     with _connecting:
-        _added.extend(prepare_environment())
-        if not _connections or _is_closed():
-            _own = _connect(address, say)
+        before = dict(os.environ)
+        try:
+            prepare_environment()
+            if not _connections or _is_closed():
+                _own = _connect(address, say)
+        finally:
+            for name in os.environ:
+                if os.environ[name] != before.get(name):
+                    _replaced.setdefault(name, before.get(name))
         _connections += 1
     in_peace = False
     try:
@@ -81,8 +88,7 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
             if not _connections:
                 if _own is not None:
                     _own.close(in_peace=in_peace)
-                while _added:
-                    os.environ.pop(_added.pop(), None)
+                _restore_environment()
 
 
 @dataclass(frozen=True)
@@ -106,12 +112,21 @@ class _Own:
 
 
 _connecting = threading.Lock()
-_added: list[str] = []
-"""Names in the environment that are only there while a connection is held."""
+_replaced: dict[str, str | None] = {}
+"""Variables of the environment that are set while a connection is held, and what they were before."""
 
 _connections = 0
 _own: _Own | None = None
 """Sweeps in threads of one process share a connection; the last one closes it, unless the user's code opened it."""
+
+
+def _restore_environment() -> None:
+    while _replaced:
+        name, value = _replaced.popitem()
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _is_closed() -> bool:
@@ -130,20 +145,19 @@ def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
 
     if ray.is_initialized():
         return None
-    with warnings.catch_warnings(), _own_handlers():
+    with warnings.catch_warnings(), _own_handlers(), _own_random_numbers():
         warnings.simplefilter("ignore")
-        from kdtune.sweep.remote.local_ray import job_of_this_process, quiet_core, start_ray
+        from kdtune.sweep.remote.local_ray import job_of_this_process, start_ray
 
         if address is None:
             return _Own(start_ray(cores_here(), usable_gpus(), say))
         try:
-            with quiet_core():
-                ray.init(
-                    address=address,
-                    job_config=job_of_this_process(),
-                    logging_level=logging.ERROR,
-                    log_to_driver=False,
-                )
+            ray.init(
+                address=address,
+                job_config=job_of_this_process(),
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+            )
         except (ConnectionError, RuntimeError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise InputError(
@@ -153,8 +167,31 @@ def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
 
 
 @contextlib.contextmanager
+def _own_random_numbers() -> Iterator[None]:
+    """Let Python's random numbers go on as they would have: Ray draws its ports from them."""
+    before = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
+@contextlib.contextmanager
 def _own_handlers() -> Iterator[None]:
-    """Let SIGTERM mean what it meant before: Ray sets a handler of its own, and warns where it can't."""
+    """Let SIGTERM, and an error that nobody catches, mean what they meant before.
+
+    Ray sets handlers of its own, and warns where it can't.
+    """
+    hook = sys.excepthook
+    try:
+        with _own_handler_of_sigterm():
+            yield
+    finally:
+        sys.excepthook = hook
+
+
+@contextlib.contextmanager
+def _own_handler_of_sigterm() -> Iterator[None]:
     if threading.current_thread() is threading.main_thread():
         before = signal.getsignal(signal.SIGTERM)
         try:

@@ -200,23 +200,6 @@ def _imports_from_here() -> bool:
 
 
 @contextlib.contextmanager
-def quiet_core() -> Iterator[None]:
-    """Let the part of Ray that connects in this block print nothing on this process's standard error but its own end.
-
-    It would warn of the actor with the teachers, whose arguments are held (`TeacherClient`).
-    """
-    name = "RAY_BACKEND_LOG_LEVEL"
-    if name in os.environ:
-        yield
-        return
-    os.environ[name] = "fatal"
-    try:
-        yield
-    finally:
-        del os.environ[name]
-
-
-@contextlib.contextmanager
 def _loopback_only() -> Iterator[None]:
     """Let a starting Ray bind to the loopback, as it does on macOS and Windows: else it listens everywhere.
 
@@ -251,7 +234,6 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
     build = services._build_python_executable_command_memory_profileable
     begin, start_raylet, start = Node.start_head_processes, Node.start_raylet, services.start_ray_process
     elsewhere = not _imports_from_here()
-    connecting = contextlib.ExitStack()
 
     def start_head_processes(node: Any) -> None:
         nodes.append(node)
@@ -286,7 +268,6 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
             for name, process in nodes[-1].dead_processes() if nodes else ():
                 raise _DiedError(f"its process {name} ended{_how(process.returncode)}")
             if found is not None:
-                connecting.enter_context(quiet_core())  # all other processes have begun, and log as they do
                 return found
             if time.monotonic() - begun > _REGISTER_SECONDS:
                 raise TimeoutError(f"its processes did not answer for {_REGISTER_SECONDS:.0f} s")
@@ -306,7 +287,6 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        connecting.close()
         for (owner, name), old in before.items():
             setattr(owner, name, old)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,8 @@ from kdtune.sweep.remote.worker_setup import prepare_process
 from kdtune.user_code import own_code
 
 _ATTEMPTS = 5
+
+_WARNING = b"has constructor arguments in the object store"
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,29 @@ def _answer(reference: Any) -> Any:
 
 
 @contextlib.contextmanager
+def unwarned() -> Iterator[None]:
+    """Leave out that Ray's core warns of references among an actor's arguments, which `TeacherClient` holds.
+
+    The core writes to the descriptor of standard error itself; all other lines are written when the block ends.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    with open(kept, "wb", buffering=0) as errors, tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(errors.fileno(), 2)
+            aside.seek(0)
+            for line in aside:
+                if _WARNING not in line:
+                    errors.write(line)
+
+
+@contextlib.contextmanager
 def serve_teachers(
     arrays: Any,
     teachers: Mapping[str, TrainedTeacher],
@@ -247,17 +273,18 @@ def serve_teachers(
     """
     actor: Any = TeacherServer  # Ray's decorator adds `options`
     references = [arrays, ray.put(dict(teachers))]
-    handle = actor.options(num_gpus=TEACHER_GPU if allotment.gpus else 0).remote(
-        references,
-        user_code,
-        allotment.threads,
-        allotment.side_by_side,
-        view_seed,
-        augment,
-        registry,
-        max_failures,
-        epochs,
-    )
+    with unwarned():
+        handle = actor.options(num_gpus=TEACHER_GPU if allotment.gpus else 0).remote(
+            references,
+            user_code,
+            allotment.threads,
+            allotment.side_by_side,
+            view_seed,
+            augment,
+            registry,
+            max_failures,
+            epochs,
+        )
     try:
         yield TeacherClient(handle, references, ahead=allotment.gpus > 0)
     finally:

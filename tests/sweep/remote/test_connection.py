@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kdtune.sweep.remote import cluster
-from kdtune.sweep.remote.local_ray import job_of_this_process, quiet_core
+from kdtune.sweep.remote.local_ray import job_of_this_process
+from kdtune.sweep.remote.teacher_server import unwarned
 
 
 def test_the_environment_is_as_it_was_once_the_last_connection_is_closed(
@@ -16,27 +17,37 @@ def test_the_environment_is_as_it_was_once_the_last_connection_is_closed(
     for name in cluster._ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RAY_DEDUP_LOGS", "1")  # the user's own
-    for name, value in {"_connections": 0, "_own": None, "_added": []}.items():
+    for name, value in {"_connections": 0, "_own": None, "_replaced": {}}.items():
         monkeypatch.setattr(cluster, name, value)
-    monkeypatch.setattr(cluster, "_connect", lambda address, say: None)
+
+    def connect(address: object, say: object) -> None:
+        os.environ.update(
+            RAY_DEDUP_LOGS="0", PYTHONBREAKPOINT="ray.util.rpdb._driver_set_trace"
+        )  # as Ray does
+
+    monkeypatch.delenv("PYTHONBREAKPOINT", raising=False)
+    monkeypatch.setattr(cluster, "_connect", connect)
     monkeypatch.setattr(cluster, "_is_closed", lambda: False)
     before = dict(os.environ)
     with cluster.connected(None):
         with cluster.connected(None):
             pass
         assert os.environ["TUNE_DISABLE_SIGINT_HANDLER"] == "1"
-        assert os.environ["RAY_DEDUP_LOGS"] == "1"
+        assert os.environ["RAY_DEDUP_LOGS"] == "0"
     assert dict(os.environ) == before
 
 
-def test_ray_s_core_prints_nothing_unless_the_user_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_BACKEND_LOG_LEVEL", raising=False)
-    with quiet_core():
-        assert os.environ["RAY_BACKEND_LOG_LEVEL"] == "fatal"
-    assert "RAY_BACKEND_LOG_LEVEL" not in os.environ
-    monkeypatch.setenv("RAY_BACKEND_LOG_LEVEL", "debug")
-    with quiet_core():
-        assert os.environ["RAY_BACKEND_LOG_LEVEL"] == "debug"
+def test_ray_s_warning_of_arguments_that_are_held_is_left_out_and_nothing_else(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with unwarned():
+        os.write(2, b"before\n")
+        os.write(
+            2, b"E core_worker.cc: Actor has constructor arguments in the object store and max_restarts > 0\n"
+        )
+        os.write(2, b"after, without an end")
+    os.write(2, b": the end\n")
+    assert capfd.readouterr().err == "before\nafter, without an end: the end\n"
 
 
 def test_workers_are_told_of_the_current_folder_only_if_the_program_imports_from_it(
