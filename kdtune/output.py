@@ -95,7 +95,7 @@ class _Tolerant:
         """Write what is kept back."""
         if self._error is not None:  # argparse ignores it
             raise self._error
-        if not self._gone:
+        if not self._gone and hasattr(self._stream, "flush"):  # a program's own may do without
             try:
                 self._stream.flush()
             except (OSError, ValueError) as error:

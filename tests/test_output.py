@@ -260,6 +260,18 @@ def test_standard_streams_are_given_back() -> None:
     assert (sys.stdout, sys.stderr) == before
 
 
+def test_a_program_s_own_stream_needs_no_more_than_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream:
+        said = ""
+
+        def write(self, text: str) -> None:
+            self.said += text
+
+    monkeypatch.setattr(sys, "stderr", Stream())
+    output.narrate("hello")
+    assert sys.stderr.said == "hello\n"  # type: ignore[attr-defined]
+
+
 def test_of_two_threads_one_may_be_quiet_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
     begun, ended = threading.Event(), threading.Event()
 

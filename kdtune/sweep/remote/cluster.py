@@ -1,6 +1,7 @@
 """Starts Ray on this machine, or joins a running cluster, and decides how many trials run at once, on what."""
 
 import contextlib
+import faulthandler
 import logging
 import os
 import random
@@ -54,8 +55,9 @@ def prepare_environment() -> None:
 def connected(address: str | None, say: Callable[[str], object] = narrate) -> Iterator[None]:
     """Hold a connection to Ray: one started on this machine, or the cluster at `address` (host:port).
 
-    If the process is already connected to Ray, that connection is used and left open. Afterwards the environment is
-    as it was: Ray sets variables too, one of which would take over `breakpoint()`.
+    If the process is already connected to Ray, that connection is used and left open. Afterwards the environment and
+    Python's random numbers are as they were: Ray sets variables too, one of which would take over `breakpoint()`, and
+    Tune shuffles its workers.
 
     Args:
         say: called with what keeps Ray from starting, while it is tried again.
@@ -67,6 +69,7 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
     if address not in (None, "auto"):
         _probe(address)
     global _connections, _own  # noqa: PLW0603
+    in_peace, drawn = False, random.getstate()
     with _connecting:
         before = dict(os.environ)
         try:
@@ -78,7 +81,6 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
                 if os.environ[name] != before.get(name):
                     _replaced.setdefault(name, before.get(name))
         _connections += 1
-    in_peace = False
     try:
         yield
         in_peace = True
@@ -89,6 +91,7 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
                 if _own is not None:
                     _own.close(in_peace=in_peace)
                 _restore_environment()
+                random.setstate(drawn)
 
 
 @dataclass(frozen=True)
@@ -141,12 +144,12 @@ def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
     if address is not None and _TOKEN.exists():
         # 'ray start --head' requires the token; a driver that joins does not send it by default.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
-    import ray
-
-    if ray.is_initialized():
-        return None
-    with warnings.catch_warnings(), _own_handlers(), _own_random_numbers():
+    with warnings.catch_warnings(), _own_handlers(), _standard_error():
         warnings.simplefilter("ignore")
+        import ray
+
+        if ray.is_initialized():
+            return None
         from kdtune.sweep.remote.local_ray import job_of_this_process, start_ray
 
         if address is None:
@@ -167,13 +170,20 @@ def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
 
 
 @contextlib.contextmanager
-def _own_random_numbers() -> Iterator[None]:
-    """Let Python's random numbers go on as they would have: Ray draws its ports from them."""
-    before = random.getstate()
+def _standard_error() -> Iterator[None]:
+    """Give Ray, which asks standard error for its descriptor, another where the program's has none."""
     try:
-        yield
-    finally:
-        random.setstate(before)
+        sys.stderr.fileno()
+    except Exception:  # it is None, or a program's own, of which nothing is known
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
+            enabled = faulthandler.is_enabled()
+            try:
+                yield
+            finally:
+                if not enabled:
+                    faulthandler.disable()  # Ray lets it write there
+        return
+    yield
 
 
 @contextlib.contextmanager

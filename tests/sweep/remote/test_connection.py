@@ -1,8 +1,12 @@
 """What a connection to Ray leaves behind in a program: nothing."""
 
+import faulthandler
+import io
 import os
+import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +15,7 @@ from kdtune.sweep.remote.local_ray import job_of_this_process
 from kdtune.sweep.remote.teacher_server import unwarned
 
 
-def test_the_environment_is_as_it_was_once_the_last_connection_is_closed(
+def test_the_environment_and_random_numbers_are_as_they_were_once_the_last_connection_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in cluster._ENVIRONMENT:
@@ -28,13 +32,14 @@ def test_the_environment_is_as_it_was_once_the_last_connection_is_closed(
     monkeypatch.delenv("PYTHONBREAKPOINT", raising=False)
     monkeypatch.setattr(cluster, "_connect", connect)
     monkeypatch.setattr(cluster, "_is_closed", lambda: False)
-    before = dict(os.environ)
+    before, drawn = dict(os.environ), random.getstate()
     with cluster.connected(None):
         with cluster.connected(None):
             pass
         assert os.environ["TUNE_DISABLE_SIGINT_HANDLER"] == "1"
         assert os.environ["RAY_DEDUP_LOGS"] == "0"
     assert dict(os.environ) == before
+    assert random.getstate() == drawn
 
 
 def test_ray_s_warning_of_arguments_that_are_held_is_left_out_and_nothing_else(
@@ -65,3 +70,15 @@ def test_workers_are_told_of_the_current_folder_only_if_the_program_imports_from
 
     assert told() == ["/of/the/script"]
     assert told("") == told(str(tmp_path)) == ["/of/the/script", str(tmp_path)]
+
+
+@pytest.mark.parametrize("stream", [None, object(), io.StringIO()])
+def test_ray_finds_a_standard_error_where_the_program_has_none(
+    stream: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    enabled = faulthandler.is_enabled()
+    with cluster._standard_error():
+        assert sys.stderr.fileno() > 0
+    assert sys.stderr is stream
+    assert faulthandler.is_enabled() is enabled
