@@ -63,9 +63,14 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
         say: called with what keeps Ray from starting, while it is tried again.
 
     Raises:
-        InputError: nobody answers at the address.
+        InputError: nobody answers at the address, or this process is a fork of one that has used Ray.
         SweepError: Ray did not start on this machine.
     """
+    if _used_by not in (None, os.getpid()):
+        raise InputError(
+            "this process is a fork of one that has searched, and what Ray keeps in memory does not survive that: "
+            "start it otherwise, as with multiprocessing.get_context('spawn')"
+        )
     if address not in (None, "auto"):
         _probe(address)
     global _connections, _own  # noqa: PLW0603
@@ -118,6 +123,9 @@ _connecting = threading.Lock()
 _replaced: dict[str, str | None] = {}
 """Variables of the environment that are set while a connection is held, and what they were before."""
 
+_used_by: int | None = None
+"""The process that has connected to Ray; in a fork of it, Ray would end the process with a segmentation fault."""
+
 _connections = 0
 _own: _Own | None = None
 """Sweeps in threads of one process share a connection; the last one closes it, unless the user's code opened it."""
@@ -148,6 +156,8 @@ def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
         warnings.simplefilter("ignore")
         import ray
 
+        global _used_by  # noqa: PLW0603
+        _used_by = os.getpid()
         if ray.is_initialized():
             return None
         from kdtune.sweep.remote.local_ray import job_of_this_process, start_ray

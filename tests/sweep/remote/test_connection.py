@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kdtune.errors import InputError
 from kdtune.sweep.remote import cluster
 from kdtune.sweep.remote.local_ray import job_of_this_process
 from kdtune.sweep.remote.teacher_server import unwarned
@@ -82,3 +83,9 @@ def test_ray_finds_a_standard_error_where_the_program_has_none(
         assert sys.stderr.fileno() > 0
     assert sys.stderr is stream
     assert faulthandler.is_enabled() is enabled
+
+
+def test_a_fork_of_a_process_that_has_used_ray_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_used_by", os.getppid())
+    with pytest.raises(InputError, match="is a fork of one that has searched"), cluster.connected(None):
+        pytest.fail("connected")
