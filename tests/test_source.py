@@ -59,6 +59,8 @@ def test_files_are_opened_by_one_door() -> None:
             "Path(session, 'logs', 'fork_server.err').open",
         ): "to write, in the folder that Ray has just made",
         ("sweep/remote/fork_server.py", "os.open"): "of the null device",
+        ("sweep/remote/cluster.py", "open"): "of the null device",
+        ("sweep/remote/teacher_server.py", "open"): "of the descriptor of standard error",
         ("space/reading.py", "path.read_text"): "spaces that are part of the package",
         ("sweep/calibration/precision.py", "open"): "of the system",
         ("sweep/remote/memory_guard.py", "Path('/proc/self/status').read_text"): "of the system",
