@@ -12,6 +12,7 @@ from kdtune.runs.choosing import Chooser
 from kdtune.runs.front import is_feasible, objective_values
 from kdtune.runs.measures.objectives import Objective, front_hypervolume, front_mask, objective_of
 from kdtune.runs.reader import Run
+from kdtune.runs.records import RunRecord
 from kdtune.runs.state import ModelState
 
 _NOT_OF_A_CONFIGURATION = ("job", "model")
@@ -100,10 +101,14 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
         raise InputError(f"{second.path}: is the same run as {first.path}: name two")
     differences = tuple(_differences(first, second))
     why = [d.key for d in differences if d.section == "data"]
-    shared = [name for name in first.record.objectives if name in second.record.objectives]
+    shared = [
+        name
+        for name in first.record.objectives
+        if name in second.record.objectives and _is_same_measure(name, first.record, second.record)
+    ]
     reasons = []
     if why:
-        reasons.append(f"their data differ in {', '.join(why)}: values are of other examples")
+        reasons.append(f"their data differ in {', '.join(why)}: values are of other examples or groups")
     studies = [run.name for run in (first, second) if run.record.kind == "study"]
     if studies:
         reasons.append(f"{' and '.join(studies)}: a study has no front; compare its tables")
@@ -130,7 +135,7 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
             front=tuple(m.id for m in fronts[k]),
             beaten=tuple(m.id for m, stays in zip(fronts[k], splits[k], strict=True) if not stays),
             hypervolume=volumes[k],
-            beyond=together - volumes[1 - k],
+            beyond=max(0.0, together - volumes[1 - k]),
             only=tuple(only[k]),
         )
         for k, run in enumerate((first, second))
@@ -163,14 +168,26 @@ def _differences(first: Run, second: Run) -> list[Difference]:
     sections: dict[str, list[Mapping[str, Any]]] = {
         "data": data,
         "space": [_flat(a.space), _flat(b.space)],
+        "measures": [{name: asdict(own) for name, own in record.measures.items()} for record in (a, b)],
         "versions": [a.versions, b.versions],
     }
     return [
         Difference(section, key, one.get(key), other.get(key))
         for section, (one, other) in sections.items()
         for key in dict.fromkeys([*one, *other])
-        if key not in _NOT_ASKED and one.get(key) != other.get(key)
+        if key not in _NOT_ASKED and _differ(key, one.get(key), other.get(key))
     ]
+
+
+def _differ(key: str, one: Any, other: Any) -> bool:
+    """Return whether two values differ; of attributes the order counts too, because `eod` is over the first one."""
+    return one != other or (key == "attributes" and list(one) != list(other))
+
+
+def _is_same_measure(name: str, one: RunRecord, other: RunRecord) -> bool:
+    """Return whether a name means the same in two runs: one of kdtune's measures, or one of the user's own in both."""
+    own = [record.measures.get(name.partition("@")[0]) for record in (one, other)]
+    return own[0] == own[1]
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -151,7 +151,8 @@ def _check_same(record: RunRecord, plan: Plan, validation_sha256: str) -> None:
         ("data (fingerprint)", record.dataset["fingerprint"][:12], dataset.fingerprint[:12]),
         ("validation split", record.dataset.get("validation_sha256", validation_sha256), validation_sha256),
         ("classes", list(record.classes), list(dataset.classes)),
-        ("groups", {k: list(v) for k, v in record.attributes.items()}, _listed(dataset.attributes)),
+        # In order: `eod` is over the first attribute.
+        ("groups", _listed(record.attributes), _listed(dataset.attributes)),
         ("budget.epochs", record.epochs, space.budget.epochs),
         *((key, there.get(key), here.get(key)) for key in dict.fromkeys([*there, *here])),
     ]
@@ -184,8 +185,8 @@ def _protocol(content: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _listed(groups: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
-    return {name: list(names) for name, names in groups.items()}
+def _listed(groups: Mapping[str, Iterable[str]]) -> list[tuple[str, list[str]]]:
+    return [(name, list(names)) for name, names in groups.items()]
 
 
 def _params(model: ModelState, plan: Plan) -> dict[str, Any] | None:

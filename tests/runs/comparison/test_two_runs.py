@@ -12,6 +12,7 @@ from kdtune.cli import main
 from kdtune.errors import InputError
 from kdtune.pareto import hypervolume
 from kdtune.runs.comparison.two_runs import compare_runs
+from kdtune.runs.measures.measure import OwnMeasure
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.writer import RunWriter
@@ -98,6 +99,29 @@ def test_only_common_objectives_count(run_of: Callable[..., Run]) -> None:
     assert found.objectives == ("accuracy",)
     assert found.sides[0].front == ("t0000",)
     assert found.sides[1].front == ()  # its student has no dpd, so it is not on its front
+
+
+def test_attributes_in_another_order_are_other_objectives(run_of: Callable[..., Run]) -> None:
+    groups = {"sex": ("f", "m"), "race": ("x", "y")}
+    first = run_of("first", [(1, 0.9, 0.3)], attributes=groups)
+    second = run_of("second", [(1, 0.9, 0.3)], attributes=dict(reversed(groups.items())))
+    found = compare_runs(first, second)
+    assert "data differ in attributes" in found.incomparable[0]
+    assert found.differences[0].first == {"sex": ["f", "m"], "race": ["x", "y"]}
+
+
+def test_measures_of_the_same_name_are_compared_only_if_they_are_the_same(
+    run_of: Callable[..., Run],
+) -> None:
+    def own(direction: str) -> dict[str, Any]:
+        measure = OwnMeasure(direction, "mine", None, 0.0, 1.0)  # type: ignore[arg-type]
+        return {"objectives": ("accuracy", "mine"), "measures": {"mine": measure}}
+
+    first, second = run_of("first", [], **own("max")), run_of("second", [], **own("min"))
+    found = compare_runs(first, second)
+    assert found.objectives == ("accuracy",)
+    assert [(d.section, d.key) for d in found.differences] == [("measures", "mine")]
+    assert compare_runs(first, run_of("third", [], **own("max"))).objectives == ("accuracy", "mine")
 
 
 def test_the_command(run_of: Callable[..., Run], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -90,6 +90,18 @@ def test_another_protocol_is_refused_with_what_differs(
         known(small_run, plan(**changes))
 
 
+def test_attributes_in_another_order_are_other_objectives(small_run: Run) -> None:
+    here = plan(dataset={**SMALL_SPACE["dataset"], "sensitive": ["color", "texture"]})
+    groups = {name: tuple(names) for name, names in here.dataset.attributes.items()}
+    for order, refused in ((list(groups), False), (list(groups)[::-1], True)):
+        there = Run(small_run.files)
+        attributes = {name: groups[name] for name in order}
+        there.__dict__["record"] = replace(small_run.record, attributes=attributes)
+        with pytest.raises(InputError) as error:  # the fingerprint differs in any case
+            known_of(there, here, "")
+        assert ("groups (" in str(error.value)) == refused
+
+
 def test_a_run_of_an_earlier_kdtune_lacks_keys_that_there_are_now(small_run: Run) -> None:
     space = dict(small_run.record.space)
     teacher = {key: value for key, value in space["teacher"].items() if key != "finetune"}
