@@ -5,9 +5,11 @@ import argparse
 from kdtune.space.reading import ready_spaces
 
 _RUNS = {
+    # Not `compgen -W`, which would run what the name of a folder holds in $( ).
     "bash": (
-        "_kdtune_runs() { "
-        'compgen -W "$(cd "${KDTUNE_RUNS:-runs}" 2>/dev/null && ls -d */ 2>/dev/null | tr -d /)" -- "$1"; }'
+        "_kdtune_runs() { local run; "
+        'for run in "${KDTUNE_RUNS:-runs}"/*/; do run="${run%/}"; run="${run##*/}"; '
+        """[[ "$run" != "*" && "$run" == "$1"* ]] && printf '%q\\n' "$run"; done; }"""
     ),
     "zsh": "_kdtune_runs() { local -a found; found=(${KDTUNE_RUNS:-runs}/*(N/:t)); compadd -a found }",
     "tcsh": "",

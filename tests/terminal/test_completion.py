@@ -53,6 +53,22 @@ def test_commands_options_runs_and_spaces_are_completed(
     assert ended.stdout.split() == [expected], ended.stderr
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_the_name_of_a_folder_is_not_run(written: Path, tmp_path: Path) -> None:
+    for name in ("$(touch made)", "`touch made`", "two words"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    ended = subprocess.run(
+        ["bash", "-c", TRY, "bash", str(written), "kdtune", "status", ""],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not (tmp_path / "made").exists()
+    assert set(ended.stdout.splitlines()) == {r"\$\(touch\ made\)", r"\`touch\ made\`", r"two\ words"}
+
+
 @pytest.mark.parametrize("shell", ["zsh", "tcsh"])
 def test_other_shells_get_a_script_with_every_command(shell: str) -> None:
     text = script(parser(), shell)
