@@ -57,7 +57,18 @@ def number(value: float, digits: int = 3, *, undefined: str = "undefined") -> st
         return undefined
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
+    value = round(value, digits) + 0.0  # a small loss is 0.000, not -0.000
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}f}"
+
+
+def digits_of(measure: str) -> int:
+    """Return how many digits a measure has after the point: numbers of things have none."""
+    return 0 if measure.partition("@")[0] in ("parameters", "answered_classes") else 3
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number of things: `1 trial`, `2 trials`."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def signed(value: float, digits: int = 3) -> str:

@@ -9,7 +9,7 @@ from kdtune.output import narrate
 from kdtune.runs.comparison.two_runs import TwoRuns, compare_runs
 from kdtune.runs.reader import Run
 from kdtune.terminal.console import print_damage, print_json, print_table, stdout_console
-from kdtune.text import number, plain, shortened
+from kdtune.text import digits_of, number, plain, shortened
 
 _LONGEST = 60
 _MOST = 12
@@ -94,12 +94,13 @@ def _told(found: TwoRuns) -> list[str]:
     unequal = [twin for twin in found.twins if twin.differences]
     alone = ", ".join(f"{len(side.only)} of {side.run}" for side in found.sides)
     lines.append(
-        f"students with the same configuration in both: {len(found.twins)}, of which {len(unequal)} have other values; "
+        f"students with the same configuration in both: {len(found.twins)}, of which {len(unequal)} "
+        f"{'has' if len(unequal) == 1 else 'have'} other values; "
         f"in one run only: {alone}"
     )
     for twin in unequal[:_MOST]:
         shown = [
-            f"{name} {number(a)} and {number(b)}"
+            f"{name} {number(a, digits_of(name))} and {number(b, digits_of(name))}"
             for name, (a, b) in twin.differences.items()
             if name in found.objectives
         ] or [f"other measures: {', '.join(twin.differences)}"]

@@ -21,7 +21,7 @@ from kdtune.runs.finding import list_runs
 from kdtune.runs.measures.objectives import in_words
 from kdtune.runs.reader import Run
 from kdtune.runs.summary import Doubt, Member, Summary, summarise, telling_settings
-from kdtune.text import byte_size, duration, number, plain, setting
+from kdtune.text import byte_size, counted, digits_of, duration, number, plain, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140
 _ANY_WIDTH = 10_000
@@ -48,7 +48,7 @@ def print_summary(run: Run, *, as_json: bool, summary: Summary | None = None) ->
     console.print(Text.assemble((plain(status.name), "bold"), f"  {plain(status.state)}{message}"))
     budget = f" of {status.budget}" if status.budget else ""
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
-    beyond = "" if math.isnan(status.added) else f" ({status.added:.4f} of it beyond the baselines)"
+    beyond = "" if math.isnan(status.added) else f" ({number(status.added, 4)} of it beyond the baselines)"
     console.print(f"trials{budget}: {status.tally}; hypervolume {status.hypervolume:.4f}{beyond}{left}")
     for name, models in summary.on_gpus.items():
         console.print(plain(f"{name}: {', '.join(models)}"))
@@ -72,7 +72,7 @@ def print_damage(damage: Sequence[str]) -> None:
 
 def _front_table(summary: Summary, *, wide: bool) -> Table:
     table = Table(
-        title=f"Pareto front: {len(summary.front)} student{'' if len(summary.front) == 1 else 's'} (validation)",
+        title=f"Pareto front: {counted(len(summary.front), 'student')} (validation)",
         title_justify="left",
         pad_edge=False,
     )
@@ -124,8 +124,10 @@ def _cells(member: Member, measures: Sequence[str], doubtful: Collection[str]) -
     """Return the cells of a model: its measures, and after those in `doubtful` what a model without a gap shows."""
     cells = []
     for name in measures:
-        text = number(member.values[name]) if name in member.values else "–"
+        text = number(member.values[name], digits_of(name)) if name in member.values else "–"
         doubt = member.doubts.get(name)
+        if doubt is not None and math.isnan(doubt.low):
+            doubt = None
         cells.append(text if doubt is None else f"{text} [{number(doubt.low)}, {number(doubt.high)}]")
         if name in doubtful:
             cells.append("" if doubt is None else f"{number(doubt.chance)}, {number(doubt.chance_high)}")
@@ -141,13 +143,15 @@ def _chosen_by(run: Run, summary: Summary) -> list[str]:
     rest = f"{missing} of them not shown here" if missing else "all of them shown here"
     return [
         "chosen by validation, corrected by training examples; validation alone chooses "
-        f"{len(summary.raw_front)} students, {rest} (--raw)"
+        f"{counted(len(summary.raw_front), 'student')}, {rest} (--raw)"
     ]
 
 
 def _known(run: Run) -> list[str]:
     known = run.record.known
-    return [f"the sampler knows {known.get('trials')} trials of {known.get('run')}"] if known else []
+    trials = known.get("trials")
+    told = counted(trials, "trial") if isinstance(trials, int) else f"{trials} trials"
+    return [f"the sampler knows {told} of {known.get('run')}"] if known else []
 
 
 def _notes(run: Run, summary: Summary) -> list[str]:
@@ -159,9 +163,11 @@ def _notes(run: Run, summary: Summary) -> list[str]:
         doubts = [m.doubts[name] for m in (*summary.front, *summary.baselines) if name in m.doubts]
         if not doubts:
             continue
-        notes.append(f"{name}, {_unbiased(name)}: {_at_these_sizes(name, doubts[0])}")
-        gaps = [doubt.base_rate_gap for doubt in doubts if doubt.base_rate_gap is not None]
-        if gaps:
+        known = [doubt for doubt in doubts if not math.isnan(doubt.chance)]
+        if known:
+            notes.append(f"{name}, {_unbiased(name)}: {_at_these_sizes(name, known[0])}")
+        gaps = [gap for gap in (doubt.base_rate_gap for doubt in doubts) if gap is not None]
+        if gaps and not math.isnan(gaps[0]):
             notes.append(
                 f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value requires wrong answers"
             )
@@ -206,7 +212,8 @@ def _trivial(summary: Summary) -> list[str]:
     notes = [f"{member.id} {member.trivial}" for member in shown if member.trivial]
     front = {member.id for member in summary.front}
     off = Counter(m.trivial for m in summary.trials if m.state == "done" and m.trivial and m.id not in front)
-    notes += [f"not on the front: {n} of {len(summary.trials)} trials; each {why}" for why, n in off.items()]
+    of = counted(len(summary.trials), "trial")
+    notes += [f"not on the front: {n} of {of}; each {why}" for why, n in off.items()]
     return notes
 
 

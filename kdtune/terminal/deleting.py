@@ -11,7 +11,7 @@ from kdtune.runs.finding import find_run
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run
 from kdtune.terminal.console import print_json
-from kdtune.text import byte_size, plain
+from kdtune.text import byte_size, counted, plain
 
 
 def delete_runs(names: Sequence[str], base: Path | None, *, yes: bool, as_json: bool) -> int:
@@ -39,7 +39,7 @@ def delete_runs(names: Sequence[str], base: Path | None, *, yes: bool, as_json: 
 
 def _agreed(files: RunFiles) -> bool:
     try:
-        trials = f", {len(Run(files).state().trials)} trials"
+        trials = f", {counted(len(Run(files).state().trials), 'trial')}"
     except RunError:  # a damaged run may be deleted too
         trials = ""
     exported = ", its export too" if files.export.exists() else ""

@@ -69,9 +69,7 @@ def short(name: str) -> str:
 number = partial(text.number, undefined="–")
 """Return a measure with a fixed number of digits; an undefined one is a dash, because tables have room for no more."""
 
-_WHOLE = ("parameters", "answered_classes")
-
 
 def measured(name: str, value: float) -> str:
-    """Return a measure with the digits that it has: numbers of things have none after the point."""
-    return number(value, 0 if name in _WHOLE else 3)
+    """Return a measure with the digits that it has."""
+    return number(value, text.digits_of(name))

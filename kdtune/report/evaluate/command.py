@@ -15,7 +15,7 @@ from kdtune.output import narrate, print_data
 from kdtune.student.examples import Examples, Wanted, read_examples
 from kdtune.student.student import Student, load_student
 from kdtune.terminal.console import print_json, print_table
-from kdtune.text import number, plain
+from kdtune.text import digits_of, number, plain
 from kdtune.user_code import import_modules
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _table(student: Student, found: dict[str, Any]) -> Table:
     for heading in ("here", "95 %", "when exported (test)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, value in found["values"].items():
-        table.add_row(plain(name), _number(value), _interval(found, name), _number(tested.get(name)))
+        table.add_row(plain(name), _number(value, name), _interval(found, name), _number(tested.get(name), name))
     for attribute, numbers in found["attributes"].items():
         table.add_section()
         for group in numbers["groups"]:
@@ -156,5 +156,5 @@ def _between(interval: Any) -> str:
     return "" if interval[0] is None else f"{number(interval[0])} to {number(interval[1])}"
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else number(value)
+def _number(value: float | None, measure: str = "") -> str:
+    return "–" if value is None else number(value, digits_of(measure))

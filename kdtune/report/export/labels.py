@@ -10,7 +10,7 @@ from kdtune.fairness import GAP_QUANTITIES
 from kdtune.pareto import Constraint
 from kdtune.runs.measures.objectives import OF_EVERY_SEARCH, Objective, objective_of
 from kdtune.runs.records import RunRecord
-from kdtune.text import number, signed
+from kdtune.text import digits_of, number, signed
 
 if TYPE_CHECKING:
     from kdtune.report.export.results.model import ModelFindings
@@ -106,23 +106,26 @@ def value_text(model: "ModelFindings", objective: Objective, *, searched: bool =
     """Return an objective's value on test, or as searched; a dash if there is nothing to compare a model with."""
     if objective.measure.need in ("teacher", "nds") and model.role != "student":
         return "–"
-    return number(model.searched.get(objective.name, math.nan) if searched else model.value(objective.name))
+    value = model.searched.get(objective.name, math.nan) if searched else model.value(objective.name)
+    return number(value, digits_of(objective.name))
 
 
 def bare(value: float, objective: Objective) -> str:
     """Return a value without its unit, as in a column that states it."""
-    return number(100 * value, 1, undefined="–") if is_share(objective) else number(value, undefined="–")
+    if is_share(objective):
+        return number(100 * value, 1, undefined="–")
+    return number(value, digits_of(objective.name), undefined="–")
 
 
 def bare_change(value: float, objective: Objective) -> str:
     """Return a difference with its sign and without its unit."""
-    return signed(100 * value, 1) if is_share(objective) else signed(value)
+    return signed(100 * value, 1) if is_share(objective) else signed(value, digits_of(objective.name))
 
 
 def with_unit(value: float, objective: Objective) -> str:
     """Return a value as in a sentence: `67.4 %`, `15.1 points`, `0.213`."""
     if not is_share(objective) or math.isnan(value):
-        return number(value)
+        return number(value, digits_of(objective.name))
     return percent(value) if unit_of(objective).startswith("%") else points(value)
 
 

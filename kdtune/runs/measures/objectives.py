@@ -290,7 +290,8 @@ def front_hypervolume(values: np.ndarray, objectives: Sequence[Objective]) -> fl
 def hypervolume_added(values: np.ndarray, others: np.ndarray, objectives: Sequence[Objective]) -> float:
     """Return how much hypervolume rows of `values` add to that of `others`, [n, objectives] and [m, objectives]."""
     both = np.concatenate([np.reshape(rows, (-1, len(objectives))) for rows in (values, others)])
-    return front_hypervolume(both, objectives) - front_hypervolume(others, objectives)
+    # Not below 0, as the difference of two sums may be by its rounding.
+    return max(0.0, front_hypervolume(both, objectives) - front_hypervolume(others, objectives))
 
 
 def badness_of(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray:

@@ -131,7 +131,7 @@ def test_the_command(run_of: Callable[..., Run], capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert "sampler" in out
     assert "front of both, from first: t0000" in out
-    assert "in both: 2, of which 1 have other values" in out
+    assert "in both: 2, of which 1 has other values" in out
     assert "t0001 and t0001: accuracy 0.800 and 0.850" in out
     assert main(["compare", "first", "second", "--runs-dir", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

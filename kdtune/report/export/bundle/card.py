@@ -13,7 +13,7 @@ from kdtune.report.export.page.report import NOT_MEASURED
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.student.raw_input import input_kind
-from kdtune.text import number, plain, setting
+from kdtune.text import counted, digits_of, number, plain, setting
 
 
 def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -> str:
@@ -88,7 +88,7 @@ def _what(member: ModelFindings, config: Mapping[str, Any], findings: Findings) 
     chosen = (
         "The distilled students of the run are compared with it; it was not chosen among several"
         if soft is None
-        else f"It was chosen on validation, by {front}, among {len(findings.trials)} students{seeds}"
+        else f"It was chosen on validation, by {front}, among {counted(findings.done, 'student')}{seeds}"
     )
     return (
         f"A {markdown(config['architecture'])} with {config['parameters']:,} weights, {taught} on "
@@ -116,9 +116,8 @@ def _measured(member: ModelFindings, findings: Findings) -> str:
             between = tuple(member.splits["test"]["accuracy"]["interval"])
         interval = "" if between is None else f"{number(between[0])} to {number(between[1])}"
         mark = " (objective)" if name in objectives else ""
-        rows.append(
-            [name + mark, number(member.value(name, "validation")), number(member.value(name)), interval]
-        )
+        values = (number(member.value(name, split), digits_of(name)) for split in ("validation", "test"))
+        rows.append([name + mark, *values, interval])
     n = findings.n
     chosen = "The student was chosen by its values on validation; t" if member.role == "student" else "T"
     text = _table(

@@ -181,7 +181,7 @@ def _gains_and_losses(sure: Any, part: str) -> str:
             for _, row in ordered.head(_MOST).iterrows()
         ]
         more = len(ordered) - _MOST
-        said += [f"{more} more {word.removesuffix('s')} some"] if more > 0 else []
+        said += [f"{more} more {word if more == 1 else word.removesuffix('s')} some"] if more > 0 else []
     return "; ".join(said)
 
 

@@ -210,7 +210,7 @@ def gap_objective(findings: Findings) -> Objective | None:
 
 def front_in_words(findings: Findings) -> str:
     """Say what the front is, and how many students it was chosen from."""
-    done = int((findings.trials["state"] == "done").sum())
+    done = findings.done
     names = " and ".join(measure_name(o) for o in findings.objectives)
     n = len(findings.members)
     bounds = " and ".join(

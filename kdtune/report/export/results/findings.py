@@ -121,6 +121,11 @@ class Findings:
         return tuple(o for o in self.objectives if o.name in tested)
 
     @property
+    def done(self) -> int:
+        """Number of students that the search trained to the end, among which it chose."""
+        return int((self.trials["state"] == "done").sum())
+
+    @property
     def n(self) -> dict[str, int]:
         """Number of examples by split."""
         return {name: int(split["n"]) for name, split in self.models[0].splits.items()}
