@@ -285,6 +285,11 @@ def test_escapes_of_a_log_are_taken_out_whole() -> None:
 def test_numbers_and_durations() -> None:
     assert text.number(math.nan) == "undefined"
     assert text.number(12345.0) == "12,345"
+    assert text.number(-0.0004) == text.number(-0.0) == "0.000"
+    assert text.number(999.9996) == "1,000"
+    assert text.number(842.0, text.digits_of("parameters")) == "842"
+    assert text.number(0.5, text.digits_of("accuracy")) == "0.500"
+    assert (text.counted(1, "trial"), text.counted(1200, "trial")) == ("1 trial", "1,200 trials")
     assert text.signed(-0.004, 2) == "0.00"
     assert text.signed(-0.5, 2) == "−0.50"
     assert text.signed(math.nan) == "–"

@@ -17,6 +17,9 @@ _GRAMMAR = re.compile(
     re.ASCII,
 )
 
+_MOST_DIGITS = 18
+"""So many digits after the point tell any two shares apart."""
+
 
 @dataclass(frozen=True)
 class Constraint:
@@ -37,6 +40,14 @@ class Constraint:
         if math.isnan(value):
             return math.inf
         return self.bound - value if self.direction == ">=" else value - self.bound
+
+    def beside(self, value: float) -> str:
+        """Return a value with four digits, or with as many as show whether it meets the bound."""
+        if math.isnan(value):
+            return "no value"
+        breaks = self.violation(value) > 0
+        rounded = (f"{value:.{digits}f}" for digits in range(4, _MOST_DIGITS))
+        return next((text for text in rounded if (self.violation(float(text)) > 0) == breaks), repr(value))
 
     def __str__(self) -> str:
         return f"{self.name} {self.direction} {self.bound:g}"

@@ -127,7 +127,7 @@ class RunState:
                 model = self.model(event["id"])
                 if model is None:
                     raise KeyError(event["id"])
-                model.values.update({str(name): float(value) for name, value in event["values"].items()})
+                model.values.update(_numbers(event["values"]))
             case "place":
                 model = self.model(event["id"])
                 if model is None:

@@ -87,5 +87,11 @@ def test_undefined_is_infeasible() -> None:
     assert Constraint("eod", ">=", 0.1).violation(math.nan) == math.inf
 
 
+def test_a_value_is_not_rounded_to_the_other_side_of_the_bound() -> None:
+    bound = Constraint("accuracy", ">=", 0.5)
+    assert [bound.beside(value) for value in (0.75, 0.5, 0.49998)] == ["0.7500", "0.5000", "0.49998"]
+    assert bound.beside(math.nan) == "no value"
+
+
 def test_reads_as_it_was_written() -> None:
     assert str(parse_constraint("accuracy", ">= majority + 0.05", SYMBOLS)) == "accuracy >= 0.25"

@@ -27,6 +27,18 @@ def test_a_sweep_without_a_front_says_why_and_what_to_do(make_run: MakeRun) -> N
     )
 
 
+def test_an_objective_that_is_never_defined_is_named(make_run: MakeRun) -> None:
+    files, writer = make_run()
+    writer.model_started("t0000", "student", {}, 2)
+    writer.values("t0000", {"accuracy": 0.5, "eod": float("nan")})
+    writer.model_state("t0000", "done")
+    writer.close()
+    assert summarise(open_run(files.root)).conclusion == (
+        "No student is on the front: the only trial done is not feasible: 1 has an undefined objective, eod: begin a "
+        "new search without eod, or with data where it is defined."
+    )
+
+
 def test_a_bound_is_not_rounded() -> None:
     """A bound of 0.9999 that reads 1.000 is another one: nothing but a perfect student would meet it."""
     assert in_words(Constraint("accuracy", ">=", 0.9999)) == "accuracy >= 0.9999"

@@ -57,6 +57,10 @@ def test_a_trial_from_begin_to_end() -> None:
 def test_null_is_undefined() -> None:
     state = fold([started(1), report(2, 1, eod=None)])
     assert math.isnan(state.trials["t0000"].values["eod"])
+    later = {"t": 3, "kind": "values", "id": "t0000", "values": {"class_bias_teacher": None, "dpd": 0.5}}
+    state = fold([started(1), report(2, 1), later])
+    assert math.isnan(state.trials["t0000"].values["class_bias_teacher"])
+    assert (state.trials["t0000"].values["dpd"], state.unknown) == (0.5, 0)
 
 
 def test_baselines_and_trials_are_kept_apart() -> None:

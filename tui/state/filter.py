@@ -23,8 +23,10 @@ ALIASES = {
 }
 FLAGS = ("front", "feasible", "selected", "pinned")
 
-_COMPARISON = re.compile(r"([^\s<>=!:]+)(<=|>=|!=|<|>|=|:)(.*)", re.DOTALL)
-_SPACED = re.compile(r"\s*(<=|>=|!=|<|>|=|:)\s*")
+_SIGN = r"(<=|>=|!=|<|>|=|:)"
+_COMPARISON = re.compile(rf"([^\s<>=!:]+){_SIGN}(.*)", re.DOTALL)
+_COMPARED = re.compile(rf"{_SIGN}(.*)", re.DOTALL)
+_SPACED = re.compile(rf"\s*{_SIGN}\s*")
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
@@ -80,10 +82,10 @@ def _term(term: str, store: Store, view: View) -> Test:
     if term[0] in "!-" and len(term) > 1:
         inner = _term(term[1:], store, view)
         return lambda model: not inner(model)
-    found = _COMPARISON.fullmatch(term)
+    found = _comparison(term, names(store))
     if found is None:
         return _word(term, store, view)
-    raw, operator, wanted = found.groups()
+    raw, operator, wanted = found
     name = raw if raw in names(store) else ALIASES.get(raw, raw)
     if name not in names(store) and store.state.trials:
         known = [*names(store), *ALIASES]
@@ -99,6 +101,15 @@ def _term(term: str, store: Store, view: View) -> Test:
         raise FilterError(f"{term!r}: {wanted!r} is not a number (for text write {raw}:{wanted})")
     compare = _OPERATORS[operator]
     return lambda model: compare(value(model, name), number)
+
+
+def _comparison(term: str, known: Sequence[str]) -> tuple[str, str, str] | None:
+    """Return name, operator and value of a term; the name may hold signs itself, as `accuracy@race=Caucasian` does."""
+    for name in sorted(known, key=len, reverse=True):
+        if term.startswith(name) and (found := _COMPARED.fullmatch(term, len(name))):
+            return name, found[1], found[2]
+    found = _COMPARISON.fullmatch(term)
+    return None if found is None else (found[1], found[2], found[3])
 
 
 def _word(word: str, store: Store, view: View) -> Test:

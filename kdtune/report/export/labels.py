@@ -135,7 +135,11 @@ def bound(record: RunRecord, constraint: Constraint) -> str:
         return OF_EVERY_SEARCH[constraint.name]
     sign = "≥" if constraint.direction == ">=" else "≤"
     objective = objective_of(record, constraint.name)
-    return f"{measure_name(objective)} {sign} {with_unit(constraint.bound, objective)}"
+    shown = with_unit(constraint.bound, objective)
+    rounded, exact = f"{100 * constraint.bound:.1f}", f"{100 * constraint.bound:.6g}"
+    if is_share(objective) and rounded in ("0.0", "100.0") and float(exact) != float(rounded):
+        shown = shown.replace(rounded, exact)  # a bound of 0.9999 that reads 100.0 % is another one
+    return f"{measure_name(objective)} {sign} {shown}"
 
 
 def percent(share: float) -> str:

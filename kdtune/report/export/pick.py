@@ -15,7 +15,8 @@ from kdtune.runs.measures.objectives import Objective, badness_of, front_hypervo
 from kdtune.runs.paths import is_trial
 
 GRAMMAR = "'knee', a bound such as 'accuracy>=0.9' or 'eod<=0.05', an id such as 't0003', or a number"
-_BOUND = re.compile(r"\s*(?P<name>[a-z_]+(?:@[^<>=]+)?)\s*(?P<sign><=|>=)\s*(?P<bound>[-+0-9.eE]+)\s*")
+# Names of measures may hold signs: accuracy@age=<=25>=0.9.
+_BOUND = re.compile(r"\s*(?P<name>\S.*?)\s*(?P<sign><=|>=)\s*(?P<bound>[-+0-9.eE]+)\s*")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ def _constraint(text: str, match: "re.Match[str]", members: Sequence[Choice]) ->
 def _nearest(members: Sequence[Choice], constraint: Constraint) -> str:
     name = constraint.name
     nearest = min(members, key=lambda member: constraint.violation(member.values.get(name, float("nan"))))
-    return f"the nearest in {name} is {nearest.id} with {nearest.values.get(name, float('nan')):.4f}"
+    value = nearest.values.get(name, float("nan"))
+    return f"the nearest in {name} is {nearest.id} with {constraint.beside(value)}"
 
 
 def _values(members: Sequence[Choice], objectives: Sequence[Objective]) -> np.ndarray:

@@ -1,3 +1,5 @@
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,16 @@ def test_the_card_has_front_matter_and_sizes(exported: tuple[Path, Any]) -> None
     assert "test (n = 300)" in body
     assert "| red | 150 |" in body
     assert "What was not measured" in body
+
+
+def test_the_card_counts_the_students_that_the_report_counts(exported: tuple[Path, Any]) -> None:
+    out, findings = exported
+    member = findings.members[0]
+    config = kdtune.load_student(out / member.id).config
+    trials = findings.trials.copy()
+    trials.iloc[1:, trials.columns.get_loc("state")] = "failed"
+    text = card(member, config, replace(findings, trials=trials))
+    assert re.search(r"It was chosen on validation, by .+, among 1 student\.", text)
 
 
 @pytest.mark.parametrize(

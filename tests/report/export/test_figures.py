@@ -1,5 +1,6 @@
 """No text of a figure stands on another, on fronts of real sweeps, at the width of a page and of a phone."""
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -136,6 +137,25 @@ def test_a_front_of_many_students_fits_on_a_page_and_what_is_left_out_is_said(ki
         assert "the 24 of 151 members of which a class changes most" in class_bias.caption(findings)
     else:
         assert "by_group.csv has all other models" in group_rates.caption(findings, "sex")
+
+
+def test_of_many_classes_the_extreme_ones_are_named_even_if_others_have_no_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    findings = read_front("compas")
+    classes = tuple(f"c{k:02d}" for k in range(class_bias.MOST_CELLS + 3))
+    changes = [math.nan, 0.5, *([0.1] * (len(classes) - 4)), -0.5, math.nan]
+    members = [
+        replace(m, splits={**m.splits, "test": {**m.splits["test"], "class_bias": {"teacher": changes}}})
+        for m in findings.members
+    ]
+    many = replace(
+        findings, record=replace(findings.record, classes=classes), members=tuple(members), baselines=()
+    )
+    with look():
+        named = [text for text, _ in drawn_texts(class_bias.draw(many, WIDE), monkeypatch)]
+    assert named.count("c01") == named.count(classes[-2]) == len(members)
+    assert classes[-1] not in named
 
 
 def test_names_without_room_are_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from kdtune.runs.reader import Run
 
 OBJECTIVES = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex"])]
 FRONT = [
-    Choice("t0000", {"accuracy": 0.9, "eod": 0.30, "dpd": 0.2}),
+    Choice("t0000", {"accuracy": 0.9, "eod": 0.30, "dpd": 0.2, "f1": 0.5, "accuracy@age=<=25": 0.7}),
     Choice("t0001", {"accuracy": 0.88, "eod": 0.05, "dpd": float("nan")}),
     Choice("t0002", {"accuracy": 0.6, "eod": 0.0, "dpd": 0.0}),
 ]
@@ -27,6 +27,8 @@ FRONT = [
         (["eod<=0.05,accuracy>=0.7"], ["t0001"]),
         (["dpd<=1"], ["t0000", "t0002"]),
         (["t0002", "knee"], ["t0001", "t0002"]),
+        (["f1>=0.5"], ["t0000"]),
+        (["accuracy@age=<=25 >= 0.7,f1>=0.1"], ["t0000"]),
         (["1"], ["t0001"]),
         (["9"], ["t0000", "t0001", "t0002"]),
     ],

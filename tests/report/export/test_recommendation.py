@@ -92,6 +92,12 @@ def test_a_bound_is_written_for_readers_as_shares_are() -> None:
     assert set(found.unusable.values()) == {"breaks accuracy ≥ 99.0\N{NO-BREAK SPACE}% on test"}
 
 
+def test_a_bound_is_not_rounded_to_all() -> None:
+    record = read_front("compas").record
+    written = [labels.bound(record, Constraint("accuracy", ">=", bound)) for bound in (0.9999, 1.0)]
+    assert written == [f"accuracy ≥ {share}\N{NO-BREAK SPACE}%" for share in ("99.99", "100.0")]
+
+
 def judged(findings: Findings, objective: str, difference: float, beyond_noise: bool) -> Findings:
     """Return a real front whose first student alone differs from its NDS, in one objective."""
     first = findings.members[0].id

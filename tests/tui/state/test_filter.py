@@ -54,6 +54,16 @@ def test_what_is_written_as_in_speech(store) -> None:
     assert passing(store, "T>=4 !front and !failed") == passing(store, "T>=4 !front !failed")
 
 
+def test_a_measure_of_one_group_is_compared_by_its_whole_name() -> None:
+    store = Store(Synthetic(trials=4, epochs=1, classes=2).record)
+    store.apply(list(Synthetic(trials=4, epochs=1, classes=2).events()))
+    for k, trial in enumerate(store.trials):
+        store.apply([{"t": 1.0, "kind": "values", "id": trial.id, "values": {"accuracy@color=red": k / 10}}])
+        trial.values["accuracy@color=red"] = k / 10
+    assert passing(store, "accuracy@color=red>=0.2") == {store.trials[2].id, store.trials[3].id}
+    assert passing(store, "!accuracy@color=red>=0.2") == {store.trials[0].id, store.trials[1].id}
+
+
 def test_an_undefined_value_passes_no_comparison(store) -> None:
     waiting = of(store, lambda t: not t.values)
     assert not passing(store, "eod>=0") & waiting

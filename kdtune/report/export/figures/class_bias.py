@@ -147,8 +147,9 @@ def _dots(findings: Findings, table: dict[str, np.ndarray], width: float) -> Fig
                 alpha=0.45,
                 mew=0,
             )
-            order = np.argsort(biases)
-            for k in (order[0], order[-1]):
+            known = np.flatnonzero(~np.isnan(biases))
+            order = known[np.argsort(biases[known])]
+            for k in dict.fromkeys([*order[:1], *order[-1:]]):
                 ax.annotate(
                     in_figure(findings.record.classes[k], width),
                     (biases[k], row),
