@@ -133,7 +133,9 @@ def _table(student: Student, found: dict[str, Any]) -> Table:
     for heading in ("here", "95 %", "when exported (test)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, value in found["values"].items():
-        table.add_row(plain(name), _number(value, name), _interval(found, name), _number(tested.get(name), name))
+        table.add_row(
+            plain(name), _number(value, name), _interval(found, name), _number(tested.get(name), name)
+        )
     for attribute, numbers in found["attributes"].items():
         table.add_section()
         for group in numbers["groups"]:

@@ -140,6 +140,35 @@ def test_without_groups_the_class_that_loses_is_named(pages: dict[str, str]) -> 
     assert "The data have no groups" in text_of(pages["no groups"])
 
 
+def test_where_all_groups_or_classes_are_alike_none_of_them_is_the_worst() -> None:
+    findings = read_front("compas")
+    member = findings.focus
+    test = member.splits["test"]
+    numbers = test["attributes"]["race"]
+    alike = replace(
+        member,
+        splits={
+            **member.splits,
+            "test": {
+                **test,
+                "by_class": [{**item, "value": 1.0} for item in test["by_class"]],
+                "attributes": {"race": {**numbers, "groups": [numbers["groups"][0]] * 2}},
+            },
+        },
+    )
+    said = f"{losses(findings, alike)} {ratios_in_words(findings, alike, 'race')[0]}"
+    for words in (
+        "equally often in every group of race: ",
+        ", in every group of race.",
+        "Its accuracy is the same in every group of race, ",
+        "of every group of race.",
+    ):
+        assert words in said
+    assert not re.search("least often|most often|is lowest|a ratio of", said)
+    said = losses(replace(findings, record=replace(findings.record, attributes={})), alike)
+    assert "recognises every class equally often: 100.0" in said
+
+
 def test_a_gap_within_noise_is_called_so() -> None:
     findings = read_front("compas")
     member = findings.focus
@@ -307,6 +336,23 @@ def test_of_dpd_the_first_paragraphs_say_whom_a_class_is_given_to() -> None:
     findings = read_front("adult")
     assert "It gives class '>50K' to " in opening(findings)[2]
     assert "It gives class" not in opening(read_front("compas"))[2]
+
+
+def test_the_caption_of_the_front_says_what_the_figure_has() -> None:
+    findings = read_front("compas")
+    assert "The line joins" in front.caption(findings)
+    three = replace(findings, objectives=(*findings.objectives, findings.objectives[0]))
+    assert "The line joins" not in front.caption(three)
+    assert "Grey dots" in front.caption(three)
+    one = front.caption(replace(findings, objectives=findings.objectives[:1]))
+    assert not re.search("The line joins|Grey dots|room for its name", one)
+
+
+def test_the_hypervolume_of_a_front_without_values_on_test_is_undefined() -> None:
+    findings = read_front("compas")
+    nowhere = findings.optimistic & False
+    written = page(replace(findings, optimistic=nowhere, pessimistic=nowhere), [picture_of(findings)], GROUPS)
+    assert "On test it is undefined, because no student" in text_of(written)
 
 
 def test_the_hypervolume_of_one_student_says_nothing(pages: dict[str, str]) -> None:

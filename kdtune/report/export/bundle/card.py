@@ -141,6 +141,9 @@ def _by_group(member: ModelFindings, classes: Sequence[str]) -> list[str]:
         lines = [f"## By {markdown(attribute)}, on test", _table([attribute, "n", "accuracy", "95 %"], rows)]
         for gap in GAPS:
             values = numbers[gap]
+            if math.isnan(values["value"]):
+                lines.append(f"- {gap.upper()} is undefined on test.")
+                continue
             base = ""
             if gap == "dpd":
                 base = f"; the labels themselves differ by {number(values['base_rate_gap'])}"

@@ -35,11 +35,14 @@ def caption(findings: Findings) -> str:
         if findings.seeds
         else ""
     )
+    n = len(findings.objectives)
+    line = " The line joins the members that no other dominates on test." if n == 2 else ""
+    plane = " Grey dots: the other trials, on validation." if n > 1 else ""
+    unnamed = " A model that has no room for its name stands in the table below." if n > 1 else ""
     return (
         f"Hollow: values on the {findings.n['validation']:,} validation examples, where the search chose the members. "
-        f"Filled: the same students on {findings.n['test']:,} test examples, with 95 % intervals{reseeded}. The line "
-        "joins the members that no other dominates on test. Grey dots: the other trials, on validation."
-        f"{_shaded(findings)} A model that has no room for its name stands in the table below."
+        f"Filled: the same students on {findings.n['test']:,} test examples, with 95 % intervals"
+        f"{reseeded if n > 1 else ''}.{line}{plane}{_shaded(findings)}{unnamed}"
     )
 
 

@@ -20,6 +20,11 @@ class Extremes(NamedTuple):
     high_value: float
     high_n: int
 
+    @property
+    def differ(self) -> bool:
+        """Whether there is a lowest and a highest one: not if all shares are the same."""
+        return self.low_value < self.high_value
+
 
 def losses(findings: Findings, model: ModelFindings) -> str:
     """Say in a paragraph which group or class a model fails most, by how much, and what distillation changed there."""
@@ -47,21 +52,32 @@ def of_groups(findings: Findings, model: ModelFindings, attribute: str) -> list[
     c = _widest_class(findings, numbers)
     found = _extremes(groups, lambda g: (g["by_class"][c]["tpr"], g["by_class"][c]["n"]))
     name = findings.record.classes[c]
-    if found is not None:
+    if found is not None and not found.differ:
+        lines.append(
+            f"{_subject(model)} recognises {_examples_of(findings, name)} equally often in every group of {attribute}: "
+            f"{percent(found.low_value)} of them."
+        )
+    elif found is not None:
         lines.append(
             f"{_subject(model)} recognises {_examples_of(findings, name)} least often in the group {found.low}: "
             f"{percent(found.low_value)} of {found.low_n:,}, against {percent(found.high_value)} of {found.high_n:,} "
             f"in {found.high}, {points(found.high_value - found.low_value)} more."
         )
     found = _extremes(groups, lambda g: (g["by_class"][c]["fpr"], g["n"] - g["by_class"][c]["n"]))
-    if found is not None:
+    if found is not None and not found.differ:
+        lines.append(
+            f"It takes {percent(found.low_value)} of other examples for '{name}', in every group of {attribute}."
+        )
+    elif found is not None:
         lines.append(
             f"It takes other examples for '{name}' most often in the group {found.high}: {percent(found.high_value)} "
             f"of {found.high_n:,}, against {percent(found.low_value)} of {found.low_n:,} in {found.low}."
         )
     lines += _beyond_equal_rates(numbers, attribute)
     found = _extremes(groups, lambda g: (g["accuracy"], g["n"]))
-    if found is not None:
+    if found is not None and not found.differ:
+        lines.append(f"Its accuracy is the same in every group of {attribute}, {percent(found.low_value)}.")
+    elif found is not None:
         lines.append(
             f"Its accuracy is lowest in the group {found.low}, {percent(found.low_value)} of {found.low_n:,}, and "
             f"highest in {found.high}, {percent(found.high_value)} of {found.high_n:,}."
@@ -112,6 +128,8 @@ def ratios_in_words(findings: Findings, model: ModelFindings, attribute: str) ->
     found = _extremes(numbers["groups"], lambda g: (g["by_class"][c]["selection_rate"], g["n"]))
     if found is None:
         return []
+    if not found.differ:
+        return [f"It gives class '{classes[c]}' to {percent(found.low_value)} of every group of {attribute}."]
     side = "below" if known[c] < FOUR_FIFTHS else "not below"
     return [
         f"It gives class '{classes[c]}' to {percent(found.low_value)} of the group {found.low} and to "
@@ -196,6 +214,10 @@ def _of_classes(model: ModelFindings) -> list[str]:
         return []
     worst = min(classes, key=lambda c: c["value"])
     best = max(classes, key=lambda c: c["value"])
+    if worst["value"] == best["value"]:
+        return [
+            f"{_subject(model)} recognises every class equally often: {percent(best['value'])} of its examples."
+        ]
     return [
         f"{_subject(model)} recognises class '{worst['class']}' least often: {percent(worst['value'])} of "
         f"{worst['n']:,} examples, against {percent(best['value'])} of {best['n']:,} of '{best['class']}'."

@@ -150,7 +150,11 @@ def _volumes(findings: Findings) -> list[str]:
     if n < 2:
         return []
     best, worst = int(findings.optimistic.sum()), int(findings.pessimistic.sum())
-    if best == worst == n:
+    if not best:
+        on_test = (
+            "On test it is undefined, because no student of the front has a value in every objective there."
+        )
+    elif best == worst == n:
         on_test = f"On test it is {volumes['test_optimistic']:.4f}, because no student of the front dominates another."
     else:
         on_test = (

@@ -203,11 +203,16 @@ def sizes_table(findings: Findings, attribute: str) -> Rows:
         row.append("–" if c is None else (f"{known[c]:.2f}", f"class {classes[c]}"))
         rows.append(row)
     sizes = ", ".join(f"{group['group']} {group['n']:,}" for group in numbers["groups"])
+    of_labels = numbers["dpd"]["base_rate_gap"]
+    labels = (
+        ""
+        if math.isnan(of_labels)
+        else f"The labels themselves differ by {_share(of_labels)} points (the DPD of a student that is always right). "
+    )
     caption = (
         f"{attribute} on test: {sizes}. With equal rates: what a model with equal true and false positive rates in all "
-        "groups shows on average, and up to which value in 95 of 100 data sets of these sizes. The labels "
-        f"themselves differ by {_share(numbers['dpd']['base_rate_gap'])} points (the DPD of a student that is always "
-        "right). Audits take a ratio of selection rates below 0.80 (four fifths) as a sign of adverse impact."
+        "groups shows on average, and up to which value in 95 of 100 data sets of these sizes. "
+        f"{labels}Audits take a ratio of selection rates below 0.80 (four fifths) as a sign of adverse impact."
     )
     return Rows(heads, rows, caption)
 
