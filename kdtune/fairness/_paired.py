@@ -138,15 +138,15 @@ class Paired:
         """Draw errors of the rates of all models together: each [resamples, *rates.shape]."""
         smooth = self._smoothed()
         denominator = smooth.cells[:, 0]
-        drawn = np.empty((resamples, len(denominator)))
-        starts = np.flatnonzero(np.diff(denominator, prepend=-1))
+        drawn = np.empty((resamples + 1, len(denominator)))
+        starts = _starts(denominator)
         for start, end in zip(starts, [*starts[1:], len(denominator)], strict=True):
             weights = smooth.counts[start:end]
             n = int(self.sizes[denominator[start]])
-            drawn[:, start:end] = rng.multinomial(n, weights / weights.sum(), size=resamples)
-        expected = smooth.counts * (self.sizes / (self.sizes + 1))[denominator]
-        models = range(len(self.rates))
-        return [smooth._rates(drawn, model) - smooth._rates(expected, model) for model in models]
+            drawn[:-1, start:end] = rng.multinomial(n, weights / weights.sum(), size=resamples)
+        drawn[-1] = smooth.counts * (self.sizes / (self.sizes + 1))[denominator]  # what is expected
+        rates = [smooth._rates(drawn, model) for model in range(len(self.rates))]
+        return [of_model[:-1] - of_model[-1] for of_model in rates]
 
     def levelled(self, model: int) -> Floats | None:
         """Return a model's rates as if there were nothing to measure; None for a plain rate.
@@ -215,7 +215,14 @@ def _summed(counts: Floats, key: Ints, chosen: np.ndarray, n: int) -> Floats:
     found = np.zeros((len(counts), n))
     columns = np.flatnonzero(chosen)
     order = columns[np.argsort(key[columns], kind="stable")]
-    starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+    starts = _starts(key[order])
     if len(starts):
         found[:, key[order][starts]] = np.add.reduceat(counts[:, order], starts, axis=1)
     return found
+
+
+def _starts(ordered: Ints) -> Ints:
+    """Return where each run of equal numbers begins: [n] -> [runs]."""
+    begins = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
