@@ -186,6 +186,7 @@ CASES: dict[str, Case] = {
     "no trials": Case("search --trials 0", "0 is not above 0"),
     "trials in words": Case("search --trials many", "invalid int value"),
     "not a number of minutes": Case("search --minutes nan", "not above 0"),
+    "an endless speed": Case("watch --speed inf", "inf is not finite"),
     "a seed below zero": Case("search --seed -1", "-1 is below 0"),
     "stop what": Case("stop", "required: RUN"),
     "--set without a value": Case("search --set budget.trials", "--set 'budget.trials': write KEY=VALUE"),

@@ -1,5 +1,6 @@
 """Opens the monitor on a run: in this terminal, or in a browser."""
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -44,8 +45,8 @@ def watch(
         RunError: there is no such run, its record is damaged, or a newer kdtune wrote it.
         InputError: the theme is unknown, the speed is not above 0, or there is no terminal.
     """
-    if not speed > 0:
-        raise InputError(f"speed {speed:g}: must be above 0")
+    if not 0 < speed < math.inf:
+        raise InputError(f"speed {speed:g}: must be above 0, and finite")
     themes = [*BUILTIN_THEMES, *(found.name for found in THEMES)]
     if theme is not None and theme not in themes:
         raise InputError(

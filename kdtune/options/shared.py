@@ -1,6 +1,7 @@
 """Options that several commands have, and how their values are read."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,8 @@ def positive(kind: type) -> Any:
 
     def parse(text: str) -> Any:
         value = kind(text)
-        if not value > 0:
-            raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError(f"{text} is not {'finite' if value > 0 else 'above 0'}")
         return value
 
     parse.__name__ = kind.__name__

@@ -7,7 +7,7 @@ from typing import cast
 
 from textual import events
 
-from kdtune.text import duration, plain
+from kdtune.text import counted, duration, plain
 
 from ..drawing import raster
 from ..drawing.canvas import Canvas
@@ -164,8 +164,8 @@ def _facts(session: Session) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if state.message and state_name(session) == "preparing":
         found.append((plain(state.message), "dim"))
-    budget = f"/{store.record.trials}" if store.record.trials else ""
-    found.append((f"{_ended(store)}{budget} trials", "text"))
+    ended, budget = _ended(store), store.record.trials
+    found.append((f"{ended}/{counted(budget, 'trial')}" if budget else counted(ended, "trial"), "text"))
     if counts["running"]:
         found.append((f"{counts['running']} running", "accent"))
     if counts["failed"]:

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from kdtune.pareto import Constraint
+from kdtune.runs.empty_front import why_empty
 from kdtune.text import setting
 from tests.tui.charts.test_charts import WORLDS, frame_of
 from tests.tui.charts.test_doubt import text_of, with_resolution
@@ -15,8 +17,10 @@ from tui.charts.live.columns import columns, name_room
 from tui.charts.live.curves import curves
 from tui.charts.live.table import table
 from tui.charts.search.timeline import timeline
-from tui.sources.synthetic import NDS, TEACHER
+from tui.sources.synthetic import NDS, TEACHER, Synthetic
 from tui.state.journal import Entry
+from tui.state.store import Store
+from tui.state.view import View
 
 
 @pytest.mark.parametrize("width", [56, 76, 116, 156])
@@ -30,6 +34,16 @@ def test_the_table_of_the_front_says_what_made_each_member_at_any_width(width: i
         assert config["pair"] in said
         for name in ("temperature", "alpha", "lr"):
             assert setting(config[name]) in said
+
+
+def test_why_there_is_no_front_is_said_as_status_says_it() -> None:
+    world = Synthetic(trials=3, epochs=1, classes=2)
+    bound = Constraint("accuracy", ">=", 1.5)
+    store = Store(replace(world.record, constraints=(bound,), space={"constraints": {"accuracy": ">= 1.5"}}))
+    store.apply(list(world.events()))
+    done = [trial for trial in store.trials if trial.state == "done"]
+    shown = " ".join(text_of(Frame(store, View(), 200, 20), front_table).split())
+    assert why_empty(store.record, done) in shown
 
 
 def test_a_row_below_a_member_is_the_members_too() -> None:

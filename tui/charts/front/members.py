@@ -1,8 +1,8 @@
 """The table of the front: what made each member, what it reaches, and what of that is beyond noise."""
 
 from kdtune.runs.comparison.verdict import conclusion, dominated
-from kdtune.runs.measures.objectives import in_words
-from kdtune.text import plain, setting
+from kdtune.runs.empty_front import why_empty
+from kdtune.text import counted, plain, setting
 
 from ...drawing.canvas import Canvas
 from ...drawing.text import short, wrapped
@@ -21,12 +21,9 @@ def front_table(frame: Frame) -> Canvas:
     """
     store = frame.store
     if not store.front:
-        if store.infeasible:
-            told = ", ".join(plain(in_words(constraint)) for constraint in store.record.constraints)
-            return frame.nothing(
-                f"no student is feasible: none meets {told}",
-                frame.ended or "a front starts with one that does",
-            )
+        done = [trial for trial in store.trials if trial.state == "done"]
+        if done:
+            return frame.nothing("no student is on the front", plain(why_empty(store.record, done)))
         return frame.not_yet("no front", "it starts with the first trial that is done and feasible")
     canvas = frame.canvas()
     shown, made = front_columns(frame), made_by(frame)
@@ -85,5 +82,5 @@ def _remarks(frame: Frame) -> list[str]:
         which = (
             "validation and training examples together choose" if store.raw else "validation alone chooses"
         )
-        found.append(f"R: {which} {len(others)} students, {rest}")
+        found.append(f"R: {which} {counted(len(others), 'student')}, {rest}")
     return found
