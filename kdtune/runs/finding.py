@@ -10,6 +10,7 @@ from kdtune.errors import DiskError, RunError, did_you_mean, expect
 from kdtune.files import write_bytes
 from kdtune.runs.lock import driver_seems_alive, signer_lives, this_process
 from kdtune.runs.paths import RunFiles, runs_dir
+from kdtune.text import plain
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -144,5 +145,5 @@ def find_run(run: str | Path | None, base: str | Path | None = None, *, recorded
             "or this is not a run"
         )
     names = [files.name for files in known]
-    listing = f" (there: {', '.join(names[-10:])})" if names else ""
+    listing = f" (there: {', '.join(map(plain, names[-10:]))})" if names else ""
     raise RunError(f"no run {str(run)!r} in {str(folder)!r}{did_you_mean(str(run), names)}{listing}")

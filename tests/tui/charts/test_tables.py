@@ -15,6 +15,7 @@ from tui.charts.front.scatter import front
 from tui.charts.journal.events import journal
 from tui.charts.live.columns import columns, name_room
 from tui.charts.live.curves import curves
+from tui.charts.live.hypervolume import hypervolume
 from tui.charts.live.table import table
 from tui.charts.search.timeline import timeline
 from tui.sources.synthetic import NDS, TEACHER, Synthetic
@@ -43,6 +44,8 @@ def test_why_there_is_no_front_is_said_as_status_says_it() -> None:
     store.apply(list(world.events()))
     done = [trial for trial in store.trials if trial.state == "done"]
     shown = " ".join(text_of(Frame(store, View(), 200, 20), front_table).split())
+    assert why_empty(store.record, done) in shown
+    shown = " ".join(text_of(Frame(store, View(), 200, 20), hypervolume).split())
     assert why_empty(store.record, done) in shown
 
 

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from kdtune.runs.empty_front import why_empty
+from kdtune.text import plain
+
 from ...drawing.canvas import Canvas
 from ...drawing.plot import Plot
 from ...drawing.raster import Scale
@@ -15,11 +18,11 @@ def hypervolume(frame: Frame) -> Canvas:
     store = frame.store
     history = store.state.hypervolume
     if not history:
-        if store.counts()["done"]:
-            return frame.nothing(
-                "no trial that is done meets the constraints",
-                frame.ended or "the hypervolume starts with one",
-            )
+        done = [trial for trial in store.trials if trial.state == "done"]
+        if store.front:
+            return frame.nothing(f"hypervolume {store.hypervolume:.4f}", "how it grew is not recorded")
+        if done:
+            return frame.nothing("no hypervolume without a front", plain(why_empty(store.record, done)))
         return frame.not_yet("no hypervolume", "it starts with the first trial that is done")
     canvas = frame.canvas()
     done = np.array([float(n) for n, _ in history])
