@@ -1,7 +1,7 @@
 """The records of a run as frozen dataclasses, and their JSON format."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -216,7 +216,8 @@ class RunRecord:
             )
         try:
             _check_kinds(record)
-            values = dict(record)
+            # What a later kdtune adds to the same form does not change what the rest means.
+            values = {name: record[name] for name in (f.name for f in fields(cls)) if name in record}
             values["name"] = RunFiles(path.parent).name  # a run is called as its folder is now, everywhere
             # Names come from data, and every screen, table and page shows them.
             values["classes"] = tuple(map(plain, record["classes"]))

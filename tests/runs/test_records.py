@@ -97,6 +97,14 @@ def test_run_record_round_trip(make_run: Any) -> None:
     assert RunRecord.read(files.record) == record
 
 
+def test_what_a_later_kdtune_adds_to_the_form_is_left_out(make_run: Any) -> None:
+    files, writer = make_run()
+    writer.close()
+    record = RunRecord.read(files.record)
+    files.record.write_text(json.dumps({**json.loads(files.record.read_text()), "of_later": [1]}))
+    assert RunRecord.read(files.record) == record
+
+
 def test_a_newer_schema_is_refused_with_the_remedy(make_run: Any) -> None:
     files, writer = make_run()
     writer.close()

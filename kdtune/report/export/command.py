@@ -60,7 +60,8 @@ def _list(run: Run, options: argparse.Namespace) -> int:
         narrate(f"picked: {', '.join(pick(front, run.objectives, options.pick))}")
     else:
         knee = pick(front, run.objectives, ["knee"])[0]
-        narrate(f"--pick knee is {knee}; without --pick, all {len(front)} are exported")
+        rest = f"all {len(front)} are exported" if len(front) > 1 else "it is exported too"
+        narrate(f"--pick knee is {knee}; without --pick, {rest}")
     return 0
 
 
