@@ -12,12 +12,12 @@ import pandas
 import pytest
 
 from kdtune.report.drawing.picture import Picture, picture
-from kdtune.report.export.figures import front
+from kdtune.report.export.figures import front, group_rates
 from kdtune.report.export.labels import short
 from kdtune.report.export.page.losses import class_changes_in_words, losses, ratios_in_words
 from kdtune.report.export.page.report import page
 from kdtune.report.export.page.sentences import front_in_words, opening
-from kdtune.report.export.page.tables import confusion_table, front_table
+from kdtune.report.export.page.tables import confusion_table, front_table, groups_table
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.recommendation import Recommendation
 from tests.limits import PATIENCE
@@ -336,6 +336,15 @@ def test_of_dpd_the_first_paragraphs_say_whom_a_class_is_given_to() -> None:
     findings = read_front("adult")
     assert "It gives class '>50K' to " in opening(findings)[2]
     assert "It gives class" not in opening(read_front("compas"))[2]
+
+
+def test_groups_of_two_attributes_are_told_apart() -> None:
+    table = pandas.DataFrame(
+        {"id": "t0000", "attribute": ["young", "male"], "group": "yes", "n": 9, "accuracy": [0.5, 0.75]}
+    )
+    assert [row[1] for row in groups_table(table).rows] == ["young: yes", "male: yes"]
+    assert [row[1] for row in groups_table(table[:1]).rows] == ["yes"]
+    assert len(set(group_rates.names_of(["age<25", "age>25", "age*25"]).values())) == 3
 
 
 def test_the_caption_of_the_front_says_what_the_figure_has() -> None:

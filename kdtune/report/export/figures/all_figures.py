@@ -30,11 +30,11 @@ def draw_all(findings: Findings) -> list[Picture]:
         jobs.append(("class-bias", title, class_bias.caption(findings), partial(class_bias.draw, findings)))
     jobs += [
         (
-            f"groups-{attribute}",
+            name,
             f"Rates by {attribute}",
             group_rates.caption(findings, attribute),
             partial(group_rates.draw, findings, attribute),
         )
-        for attribute in findings.record.attributes
+        for attribute, name in group_rates.names_of(findings.record.attributes).items()
     ]
     return [picture(*job) for job in jobs]

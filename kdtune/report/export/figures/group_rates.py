@@ -1,6 +1,6 @@
 """Rates by group: for every model, each group's rate with its interval, one panel per rate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kdtune.report.drawing.slugs import slugs
 from kdtune.report.drawing.style import WIDE, in_figure, new_figure, percent_label, series_mark
 from kdtune.report.export.labels import short
 from kdtune.report.export.results.findings import Findings
@@ -25,6 +26,11 @@ MOST_GROUPS, MOST_MODELS = 4, 24
 """With more groups or models than these, a figure of every model fits on no page."""
 
 _LONGEST_MODEL = 40
+
+
+def names_of(attributes: Iterable[str]) -> dict[str, str]:
+    """Return the name of each attribute's figure; no two have the same."""
+    return {attribute: f"groups-{part}" for attribute, part in slugs(attributes).items()}
 
 
 def caption(findings: Findings, attribute: str) -> str:

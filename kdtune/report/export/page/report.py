@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kdtune.report.drawing.html import Rows, render
 from kdtune.report.drawing.picture import Picture
+from kdtune.report.export.figures.group_rates import names_of
 from kdtune.report.export.labels import bound, measure_name, short
 from kdtune.report.export.page import tables
 from kdtune.report.export.page.losses import (
@@ -19,7 +20,6 @@ from kdtune.report.export.page.losses import (
 from kdtune.report.export.page.sentences import front_in_words, opening, points_in_words
 from kdtune.report.export.results.findings import Findings
 from kdtune.runs.records import RunRecord
-from kdtune.text import file_name
 
 if TYPE_CHECKING:
     import pandas
@@ -115,7 +115,7 @@ def _attribute(findings: Findings, pictures: Sequence[Picture], attribute: str) 
             *ratios_in_words(findings, advised, attribute),
             *group_changes_in_words(findings, advised, attribute),
         ],
-        "pictures": [p for p in pictures if p.name == file_name(f"groups-{attribute}")],
+        "pictures": [p for p in pictures if p.name == names_of(findings.record.attributes)[attribute]],
         "sizes": tables.sizes_table(findings, attribute),
         "calibration": tables.calibration_table(findings, attribute),
     }

@@ -374,10 +374,11 @@ def groups_table(groups: "pandas.DataFrame") -> Rows:
     """Return all rates by group, of every model."""
     left = ("id", "attribute", "group", "n")
     rates = [name for name in groups.columns if name not in left]
+    several = len(set(groups["attribute"])) > 1
     rows: list[list[Cell]] = [
         [
             str(row["id"]),
-            str(row["group"]),
+            f"{row['attribute']}: {row['group']}" if several else str(row["group"]),
             f"{int(row['n']):,}",
             *(_share(float(row[name])) for name in rates),
         ]
