@@ -46,11 +46,15 @@ def delete_run(files: RunFiles) -> None:
         DiskError: a file can't be deleted.
     """
     check_deletable(files)
-    root = files.root
+    root = files.root.resolve()  # it may be named as `.`
     try:
         with driver_lock(files):  # nobody resumes it meanwhile
             aside = Path(tempfile.mkdtemp(prefix=f".{root.name}.", suffix=".deleted", dir=root.parent))
-            os.rename(root, aside / root.name)
+            try:
+                os.rename(root, aside / root.name)
+            except OSError:
+                aside.rmdir()
+                raise
         shutil.rmtree(aside)
     except OSError as error:
         raise DiskError.of(error, error.filename or root) from error

@@ -1,5 +1,6 @@
 """Deleting a run: asked for, complete, and nothing beyond its folder."""
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from kdtune.cli import main
-from kdtune.errors import RunError
+from kdtune.errors import DiskError, RunError
 from kdtune.runs.deleting import delete_run
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.paths import RunFiles
@@ -113,3 +114,28 @@ def test_what_is_refused(
     assert said in capsys.readouterr().err
     assert files.record.exists()
     assert (tmp_path / "folder" / "thesis.txt").exists()
+
+
+def test_the_run_of_the_current_folder_is_deleted_whole(
+    made: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, other = made("mine"), made("other")
+    monkeypatch.chdir(files.root)
+    assert main(["runs", "--delete", ".", "--yes"]) == 0
+    assert [item.name for item in tmp_path.iterdir()] == ["other"]
+    assert other.record.exists()
+
+
+def test_a_run_that_can_t_be_moved_is_kept_and_nothing_is_left_beside_it(
+    made: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = made("mine")
+
+    def busy(*_: object) -> None:
+        raise OSError(errno.EBUSY, "busy")
+
+    monkeypatch.setattr("os.rename", busy)
+    with pytest.raises(DiskError):
+        delete_run(files)
+    assert [item.name for item in tmp_path.iterdir()] == ["mine"]
+    assert files.record.exists()
