@@ -67,8 +67,8 @@ def digits_of(measure: str) -> int:
 
 
 def counted(n: int, noun: str) -> str:
-    """Return a number of things: `1 trial`, `2 trials`."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+    """Return a number of things: `1 trial`, `2 trials`, `2 classes`."""
+    return f"{n:,} {noun}{'' if n == 1 else 'es' if noun.endswith('s') else 's'}"
 
 
 def signed(value: float, digits: int = 3) -> str:

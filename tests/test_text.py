@@ -290,6 +290,7 @@ def test_numbers_and_durations() -> None:
     assert text.number(842.0, text.digits_of("parameters")) == "842"
     assert text.number(0.5, text.digits_of("accuracy")) == "0.500"
     assert (text.counted(1, "trial"), text.counted(1200, "trial")) == ("1 trial", "1,200 trials")
+    assert (text.counted(1, "class"), text.counted(2, "class")) == ("1 class", "2 classes")
     assert text.signed(-0.004, 2) == "0.00"
     assert text.signed(-0.5, 2) == "−0.50"
     assert text.signed(math.nan) == "–"

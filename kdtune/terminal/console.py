@@ -191,7 +191,7 @@ def _sizes(summary: Summary) -> list[str]:
         notes.append(line)
     more = len(summary.undefined) - _MOST_UNDEFINED
     notes += [f"undefined: {line}" for line in summary.undefined[:_MOST_UNDEFINED]]
-    return [*notes, f"undefined: {more:,} more rates"] if more > 0 else notes
+    return [*notes, f"undefined: {counted(more, 'more rate')}"] if more > 0 else notes
 
 
 def _weights(summary: Summary) -> list[str]:

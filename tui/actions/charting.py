@@ -2,7 +2,7 @@
 
 import time
 
-from kdtune.text import plain
+from kdtune.text import counted, plain
 
 from ..charts.groups.rates import RATES
 from ..charts.search.settings import sliced
@@ -139,7 +139,7 @@ def copy(host: Host) -> None:
     pane = host.board.pane
     text = "\n".join(line.rstrip() for line in pane.draw(*pane.size).lines()).strip("\n")
     host.copy_to_clipboard(text + "\n")
-    host.session.say(f"copied {pane.title.lower()}, {len(text.splitlines())} lines")
+    host.session.say(f"copied {pane.title.lower()}, {counted(len(text.splitlines()), 'line')}")
 
 
 def smooth(host: Host) -> None:

@@ -48,6 +48,7 @@ from kdtune.runs.measures.objectives import check_own_measures
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.state import ModelState, RunState
 from kdtune.student.student import CARD, FORM, digest
+from kdtune.text import counted
 from kdtune.user_code import check_named, import_modules
 
 _MOST_REPLICATES = 1000
@@ -124,7 +125,9 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
         students, picked = _among_all_seeds(run, held.state, students, others, request.pick, notes)
     test = open_test(dataset)
     for split in (validation, test):
-        narrate(f"{split.name}: {len(models) + len(others)} models on {len(split):,} examples")
+        narrate(
+            f"{split.name}: {counted(len(models) + len(others), 'model')} on {counted(len(split), 'example')}"
+        )
         evaluate_models([*models, *others], split, run)
     seeds = seed_numbers(run, [*models, *others], replicates)
     models = with_answers(models, test, notes)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.runs.records import ALL, LARGEST_CELLS, Report
-from kdtune.text import plain
+from kdtune.text import counted, plain
 
 from ...drawing import raster
 from ...drawing.canvas import Canvas
@@ -97,7 +97,7 @@ def class_map(frame: Frame) -> Canvas:
     for k, place in enumerate(visible):
         y = 1 + k * tall
         if place < 0:
-            said = f"{glyphs.glyph('more')} {hidden * per_row} classes between"
+            said = f"{glyphs.glyph('more')} {counted(hidden * per_row, 'class')} between"
             canvas.text(0, y, fit(glyphs.text(said), canvas.width), "dim")
             continue
         classes = [int(c) for c in order[place * per_row : (place + 1) * per_row]]

@@ -7,7 +7,7 @@ from kdtune.errors import KdtuneError
 from kdtune.fairness import Counts, class_bias
 from kdtune.runs.records import ALL
 from kdtune.runs.state import ModelState
-from kdtune.text import number, plain, signed
+from kdtune.text import counted, number, plain, signed
 
 from ...drawing import raster
 from ...drawing.canvas import Canvas
@@ -67,7 +67,7 @@ def bias(frame: Frame) -> Canvas:
     for k, place in enumerate(visible):
         y = head + k * tall
         if place < 0:
-            hidden = f"{frame.glyphs.glyph('more')} {more} classes between"
+            hidden = f"{frame.glyphs.glyph('more')} {counted(more, 'class')} between"
             canvas.text(0, y, fit(frame.glyphs.text(hidden), canvas.width), "dim")
             continue
         index = int(order[place])

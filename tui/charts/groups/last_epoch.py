@@ -10,7 +10,7 @@ import numpy as np
 from kdtune.fairness import wilson
 from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState
-from kdtune.text import plain
+from kdtune.text import counted, plain
 
 from ...drawing import raster
 from ...drawing.canvas import Canvas
@@ -184,7 +184,7 @@ def _group_rows(
     if counts is None or y >= canvas.height:
         return y
     glyphs = frame.glyphs
-    undefined = f"  {counts.n_undefined} rates undefined" if counts.n_undefined else ""
+    undefined = f"  {counted(counts.n_undefined, 'rate')} undefined" if counts.n_undefined else ""
     missing = f"  {counts.n_missing:,} without a group" if counts.n_missing else ""
     canvas.text(
         0, y, fit(glyphs.text(f"accuracy by {plain(attribute)}{undefined}{missing}"), canvas.width), "dim"

@@ -4,7 +4,7 @@ from collections import Counter
 
 from kdtune.runs.places import gpu_names
 from kdtune.runs.state import ModelState
-from kdtune.text import duration, plain, setting
+from kdtune.text import counted, duration, plain, setting
 
 from ...drawing import raster
 from ...drawing.canvas import Canvas
@@ -73,7 +73,9 @@ def _workers(frame: Frame, canvas: Canvas, y: int) -> None:
         return
     over = store.state.state not in ("preparing", "running")
     title = (
-        f"no worker: {frame.ended or 'the run has ended'}" if over else f"{len(running)} models in training"
+        f"no worker: {frame.ended or 'the run has ended'}"
+        if over
+        else f"{counted(len(running), 'model')} in training"
     )
     canvas.text(0, y, fit(title, canvas.width), "heading")
     if over:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kdtune.runs.empty_front import why_empty
-from kdtune.text import plain
+from kdtune.text import counted, plain
 
 from ...drawing.canvas import Canvas
 from ...drawing.plot import Plot
@@ -54,7 +54,7 @@ def hypervolume(frame: Frame) -> Canvas:
             plot.vertical(float(ids.index(frame.view.cursor) + 1), "series0", frame.named(frame.view.cursor))
         at, _ = plot.cross(frame.view.cross.get("hypervolume", CENTRE))
         before = volume[done <= round(at)]
-        text = f"{round(at)} trials  hv {number(float(before[-1]), 4) if len(before) else '–'}"
+        text = f"{counted(round(at), 'trial')}  hv {number(float(before[-1]), 4) if len(before) else '–'}"
         canvas.nearest = ids[max(1, min(len(ids), round(at))) - 1] if ids else None
         canvas.right(canvas.width, 0, frame.glyphs.text(text), "accent")
     return canvas

@@ -163,7 +163,7 @@ def _by_group(member: ModelFindings, classes: Sequence[str]) -> list[str]:
                 "fifths)."
             )
         if numbers["n_missing"]:
-            lines.append(f"- {numbers['n_missing']:,} examples of unknown group are left out.")
+            lines.append(f"- Left out: {counted(numbers['n_missing'], 'example')} of unknown group.")
         if numbers["undefined"]:
             lines.append(
                 f"- Undefined and left out of the gaps: {markdown('; '.join(numbers['undefined']))}."

@@ -13,7 +13,7 @@ from kdtune.report.drawing.style import WIDE, in_figure, new_figure, percent_lab
 from kdtune.report.export.labels import short
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
-from kdtune.text import without_middle
+from kdtune.text import counted, without_middle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def names_of(attributes: Iterable[str]) -> dict[str, str]:
 def caption(findings: Findings, attribute: str) -> str:
     """Say what the figure shows."""
     left_out = findings.models[0].splits["test"]["attributes"][attribute]["n_missing"]
-    missing = f" {left_out:,} examples of unknown group are left out." if left_out else ""
+    missing = f" Left out: {counted(left_out, 'example')} of unknown group." if left_out else ""
     rates = (
         "TPR: share of the class's examples that are recognised. FPR: share of the other examples that are mistaken "
         "for it. Selection rate: share of all examples that are given this class."

@@ -20,6 +20,7 @@ from kdtune.report.export.page.losses import (
 from kdtune.report.export.page.sentences import front_in_words, opening, points_in_words
 from kdtune.report.export.results.findings import Findings
 from kdtune.runs.records import RunRecord
+from kdtune.text import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -213,7 +214,8 @@ def _made(findings: Findings) -> list[str]:
     bounds = "; ".join(bound(record, constraint) for constraint in record.constraints) or "none"
     return [
         f"Objectives: {', '.join(measure_name(o) for o in findings.objectives)}; bounds: {bounds}; "
-        f"pairs: {', '.join(record.pairs).replace('->', ' → ')}; {record.epochs} epochs per trial; seed {record.seed}.",
+        f"pairs: {', '.join(record.pairs).replace('->', ' → ')}; {counted(record.epochs, 'epoch')} per trial; "
+        f"seed {record.seed}.",
         "Students were chosen by their values on validation, which the search corrects by what they answer on training "
         "examples (but not with --raw). The export opened the test split once, afterwards.",
         "Validation values are the search's own; test values are those of the exported float32 weights.",
