@@ -11,7 +11,7 @@ from kdtune.report.drawing.marks import draw_model, name_rows
 from kdtune.report.drawing.style import look, new_figure, png
 from kdtune.report.plots import Plots
 from kdtune.runs.measures.objectives import Objective
-from kdtune.text import number, plain, setting
+from kdtune.text import digits_of, number, plain, setting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,9 @@ def run_html(run: "Run") -> str:
         return f"<div>{head}</div>"
     front = run.front()
     names = [*run.record.objectives, *(n for n in ("pair", "temperature", "alpha") if n in front.columns)]
-    rows = [[index, *(_cell(front.at[index, name]) for name in names)] for index in front.index[:_MOST_ROWS]]
+    rows = [
+        [index, *(_cell(front.at[index, name], name) for name in names)] for index in front.index[:_MOST_ROWS]
+    ]
     more = f"<p>and {len(front) - _MOST_ROWS} more: run.front()</p>" if len(front) > _MOST_ROWS else ""
     return f"<div>{head}{_front_picture(run)}{_table(['', *names], rows)}{more}</div>"
 
@@ -56,7 +58,7 @@ def student_html(student: "Student") -> str:
     )
     if not tested:
         return f"<div>{head}</div>"
-    values = [[name, _cell(value)] for name, value in tested["values"].items()]
+    values = [[name, _cell(value, name)] for name, value in tested["values"].items()]
     picture = _picture(lambda ax: _rates(ax, tested), height=_rates_height(tested))
     table = _table([f"test (n = {tested['n']:,})", ""], values)
     return f"<div>{head}{picture}{table}</div>"
@@ -111,10 +113,10 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return f"<table><thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table>"
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, name: str) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
-    return number(float(value)) if isinstance(value, float) else setting(value)
+    return number(float(value), digits_of(name)) if isinstance(value, float) else setting(value)
 
 
 def _text(value: object) -> str:

@@ -94,7 +94,8 @@ class Plots:
         draw_others(ax, [_value(m, x) for m in others], [_value(m, y) for m in others])
         models = [*summary.front, *summary.baselines]
         draw_chance(ax, x, self._chance(summary, x))
-        draw_staircase(ax, x, [(_value(m, x), _value(m, y)) for m in summary.front])
+        if {x.name, y.name} == set(summary.objectives):  # elsewhere the front has no staircase
+            draw_staircase(ax, x, [(_value(m, x), _value(m, y)) for m in summary.front])
         for model in models:
             draw_model(
                 ax,

@@ -110,6 +110,17 @@ def test_the_front_is_drawn_with_its_intervals(small_run: Run) -> None:
     assert given.get_xlabel().startswith("DPD over color")
 
 
+def test_only_the_plane_of_the_objectives_has_a_staircase(
+    small_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    monkeypatch.setattr("kdtune.report.plots.draw_staircase", lambda *_: drawn.append(1))
+    small_run.plot.front("dpd", "accuracy")
+    assert not drawn
+    small_run.plot.front("eod", "accuracy")
+    assert drawn
+
+
 def test_gaps_are_rows_of_the_front_and_its_baselines(small_run: Run) -> None:
     ax = small_run.plot.gaps("eod")
     summary = summarise(small_run)
