@@ -158,6 +158,14 @@ def test_of_many_classes_the_extreme_ones_are_named_even_if_others_have_no_examp
     assert classes[-1] not in named
 
 
+def test_that_only_some_classes_are_shown_is_said() -> None:
+    findings = read_front("compas")
+    assert "classes with the largest gaps" not in group_rates.caption(findings, "race")
+    many = replace(findings.record, classes=tuple(map(str, range(group_rates.MOST_CLASSES + 1))))
+    said = group_rates.caption(replace(findings, record=many), "race")
+    assert "Shown are the 11 of 12 classes with the largest gaps." in said
+
+
 def test_names_without_room_are_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     with look():

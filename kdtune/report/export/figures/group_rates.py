@@ -48,8 +48,13 @@ def caption(findings: Findings, attribute: str) -> str:
         if len(_models(findings, attribute)) < len(findings.models)
         else ""
     )
+    n = len(findings.record.classes)
+    largest = (
+        f" Shown are the {MOST_CLASSES} of {n} classes with the largest gaps." if n > MOST_CLASSES else ""
+    )
     return (
-        f"On test, with 95 % Wilson intervals; the sizes of the groups are in the key. {rates}{missing}{some}"
+        "On test, with 95 % Wilson intervals; the sizes of the groups are in the key. "
+        f"{rates}{largest}{missing}{some}"
     )
 
 
