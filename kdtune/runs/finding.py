@@ -90,8 +90,11 @@ def never_began(folder: Path) -> bool:
 
 def list_runs(base: Path) -> list[RunFiles]:
     """Return the runs in a folder, the oldest first."""
-    found = [RunFiles(path.parent) for path in base.glob("*/run.json")]
-    return sorted(found, key=lambda files: (files.record.lstat().st_ctime, files.name))
+    found = []
+    for record in base.glob("*/run.json"):
+        with contextlib.suppress(OSError):  # it is deleted meanwhile
+            found.append((record.lstat().st_ctime, record.parent.name, record.parent))
+    return [RunFiles(folder) for *_, folder in sorted(found)]
 
 
 def _lost_its_record(files: RunFiles) -> bool:

@@ -111,6 +111,23 @@ def test_a_name_counts_before_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert find_run("same").root.resolve() == inside.root.resolve()
 
 
+def test_a_run_that_is_deleted_meanwhile_hides_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "run.json").write_text("{}")
+    found = [tmp_path / "gone" / "run.json", tmp_path / "here" / "run.json"]
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(found))
+    assert [files.name for files in list_runs(tmp_path)] == ["here"]
+
+
+def test_names_of_folders_begin_no_line_of_a_message(tmp_path: Path) -> None:
+    (tmp_path / "two\nlines").mkdir()
+    (tmp_path / "two\nlines" / "run.json").write_text("{}")
+    with pytest.raises(RunError, match=r"there: two\\nlines"):
+        find_run("none", tmp_path)
+
+
 def test_an_unknown_run_says_what_is_there(tmp_path: Path) -> None:
     make(tmp_path, "default-1")
     with pytest.raises(RunError) as caught:
