@@ -7,6 +7,9 @@ from typing import Any
 
 from kdtune.runs.jsonl import Record
 
+STUDY_SEED = "study_seed"
+"""What the configuration of a study's model calls the seed of the study that it belongs to."""
+
 FIRST_STEP = "data:"
 """How the message of a driver's first step begins; a driver that was killed leaves no other trace of its end."""
 
@@ -92,9 +95,13 @@ class RunState:
         return self.trials.get(model_id) or self.baselines.get(model_id)
 
     def reference(self, model: ModelState, kind: str) -> ModelState | None:
-        """Return the teacher (`teacher`) or non-distilled twin (`nds`) that a trial is compared with."""
+        """Return the teacher (`teacher`) or non-distilled twin (`nds`) that a trial is compared with.
+
+        In a study, which has baselines for each of its seeds, it is the one of the trial's own seed.
+        """
         wanted = model.config.get("teacher" if kind == "teacher" else "student")
-        of_kind = [item for item in self.baselines.values() if item.kind == kind]
+        seed = model.config.get(STUDY_SEED)
+        of_kind = [i for i in self.baselines.values() if i.kind == kind and i.config.get(STUDY_SEED) == seed]
         for item in of_kind:
             if item.config.get("architecture") == wanted:
                 return item

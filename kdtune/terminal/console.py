@@ -20,6 +20,7 @@ from kdtune.runs.comparison.verdict import remarks
 from kdtune.runs.finding import list_runs
 from kdtune.runs.measures.objectives import in_words
 from kdtune.runs.reader import Run
+from kdtune.runs.state import STUDY_SEED
 from kdtune.runs.summary import Doubt, Member, Summary, summarise, telling_settings
 from kdtune.text import byte_size, counted, digits_of, duration, number, plain, setting
 
@@ -100,7 +101,7 @@ def _front_table(summary: Summary, *, wide: bool) -> Table:
         )
     table.add_section()
     for member in summary.baselines:
-        seed = f" seed {member.config['study_seed']}" if "study_seed" in member.config else ""
+        seed = f" seed {member.config[STUDY_SEED]}" if STUDY_SEED in member.config else ""
         label = plain(f"{member.role} {member.config.get('architecture', member.id)}{seed}")
         table.add_row(
             label,

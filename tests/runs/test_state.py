@@ -71,6 +71,25 @@ def test_baselines_and_trials_are_kept_apart() -> None:
     assert not state.trials["t0000"].cached
 
 
+def test_in_a_study_a_student_is_compared_with_the_baselines_of_its_own_seed() -> None:
+    baselines = [
+        started(
+            1, f"{role}-{network}-s{seed}", model=role, config={"architecture": network, "study_seed": seed}
+        )
+        for seed in (0, 1)
+        for role, network in (("teacher", "a"), ("nds", "b"))
+    ]
+    config = {"teacher": "a", "student": "b", "study_seed": 1}
+    state = fold(
+        [*baselines, started(2, config=config), started(2, "t0001", config={**config, "study_seed": 2})]
+    )
+    student, early = state.trials.values()
+    baselines_of_it = [state.reference(student, kind) for kind in ("teacher", "nds")]
+    assert baselines_of_it == [state.baselines["teacher-a-s1"], state.baselines["nds-b-s1"]]
+    assert state.reference(early, "teacher") is None
+    assert state.reference(state.baselines["nds-b-s0"], "teacher") == state.baselines["teacher-a-s0"]
+
+
 def test_a_resumed_trial_goes_on_where_it_was() -> None:
     state = fold(
         [

@@ -14,8 +14,13 @@ def conclusion(found: Resolution, objectives: Sequence[str]) -> str:
         return f"What of this front is beyond noise is not known: {found.unknown}"
     beaten = found.beats_a_baseline
     members = sum(map(len, found.steps))
+    there = [name for role, name in _ROLES.items() if any(v.role == role for v in found.against)]
+    if not there:
+        line = f"There is neither NDS nor a teacher to hold the students against ({_basis(found)})."
+        return f"{line} {_resolved_otherwise(found, members)}".rstrip()
     if not beaten:
-        line = f"No student beats NDS or the teacher in {listed(objectives, 'or')} beyond noise ({_basis(found)})."
+        who = listed(there, "or")
+        line = f"No student beats {who} in {listed(objectives, 'or')} beyond noise ({_basis(found)})."
         return f"{line} {_resolved_otherwise(found, members)}".rstrip()
     nds, teacher = ([versus for versus in beaten if versus.role == role] for role in _ROLES)
     if members == 1:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.config import Distillation
 from kdtune.runs.paths import baseline_id, trial_id
+from kdtune.runs.state import STUDY_SEED
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.recorded_models import PlannedModel
 
@@ -36,7 +37,7 @@ def study_models(plan: Plan) -> tuple[StudyModel, ...]:
             job = plan.baseline_job(role, architecture).with_seeds(
                 _seed(plan, model_id), _seed(plan, f"views of {model_id}")
             )
-            config = {**job.flat(), "study_seed": seed}
+            config = {**job.flat(), STUDY_SEED: seed}
             models.append(StudyModel(model_id, role, job, config, seed))
     number = 0
     for seed in study.seed_list:
@@ -48,7 +49,7 @@ def study_models(plan: Plan) -> tuple[StudyModel, ...]:
                     soft = Distillation(pair.teacher, float(temperature), float(study.alpha), scaled)
                     key = f"{pair.teacher}->{pair.student} T={temperature:g} scaled={scaled} s{seed}"
                     job = replace(student, seed=_seed(plan, key), view_seed=view_seed, distillation=soft)
-                    config = {"pair": pair.pair, **job.flat(), "study_seed": seed}
+                    config = {"pair": pair.pair, **job.flat(), STUDY_SEED: seed}
                     models.append(StudyModel(trial_id(number), "student", job, config, seed))
                     number += 1
     return tuple(models)

@@ -1,5 +1,7 @@
 """The last line of a sweep and the remarks beside a front."""
 
+from dataclasses import replace
+
 import pytest
 
 from kdtune.runs.comparison.resolution import Resolution
@@ -16,6 +18,14 @@ def test_a_sweep_without_a_finding_says_so() -> None:
         "No student beats NDS or the teacher in accuracy or eod beyond noise (400 validation examples"
     )
     assert f"about {found.needed:,} validation examples, or folds, would resolve" in line
+
+
+def test_without_baselines_nothing_is_said_of_them() -> None:
+    found = with_baselines(2, 6, [0.7, 0.8], n=400).resolve()
+    alone = replace(found, against=tuple(v for v in found.against if v.role == "neighbour"))
+    assert conclusion(alone, OBJECTIVES).startswith("There is neither NDS nor a teacher")
+    nds = replace(found, against=tuple(v for v in found.against if v.role == "nds"))
+    assert conclusion(nds, OBJECTIVES).startswith("No student beats NDS in accuracy or eod beyond noise")
 
 
 def test_a_sweep_with_a_finding_names_it() -> None:

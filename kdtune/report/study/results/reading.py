@@ -23,6 +23,7 @@ from kdtune.report.study.results.evaluate import (
 )
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL, RunRecord
+from kdtune.runs.state import STUDY_SEED
 from kdtune.space.study import StudySpec
 
 
@@ -204,7 +205,7 @@ def _tested(run: Run, model_id: str) -> ModelOnTest:
                 if n == of
                 else f"{n:,} of {of:,} test examples, drawn to fit memory"
             )
-        seed = int(read_json(run.files.config(model_id))["study_seed"])
+        seed = int(read_json(run.files.config(model_id))[STUDY_SEED])
     except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
         raise RunError(f"{path}: damaged ({error!r}): {_REMEDY}") from None
     return ModelOnTest(model_id, seed, counts, values, note, folder)
