@@ -139,6 +139,28 @@ def test_a_front_of_many_students_fits_on_a_page_and_what_is_left_out_is_said(ki
         assert "by_group.csv has all other models" in group_rates.caption(findings, "sex")
 
 
+@pytest.mark.parametrize("longest", [8, 16])
+def test_names_of_several_classes_fit_below_their_columns(
+    longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = read_front("compas")
+    classes = tuple(f"{k}{'x' * (longest - 1)}" for k in range(7))
+    changes = dict.fromkeys(("teacher", "nds"), [0.1] * len(classes))
+    members = [
+        replace(m, id=f"{m.id}-s12", splits={**m.splits, "test": {**m.splits["test"], "class_bias": changes}})
+        for m in findings.members
+    ]
+    several = replace(
+        findings, record=replace(findings.record, classes=classes), members=tuple(members), baselines=()
+    )
+    with look():
+        figure = class_bias.draw(several, WIDE)
+        texts = drawn_texts(figure, monkeypatch)
+    assert overlapping(texts) == []
+    for text, box in texts:
+        assert box.x1 <= figure.bbox.x1 + 1, text
+
+
 def test_of_many_classes_the_extreme_ones_are_named_even_if_others_have_no_examples(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -22,6 +22,9 @@ _FULL_COLOUR = 1.0
 MOST_CELLS = 20
 """With more classes than this a table of colours can't be read: classes become dots, and the extreme ones are named."""
 
+_MOST_SIGNS = 70
+"""So many signs fit below a panel that is as wide as the page."""
+
 MOST_MEMBERS = 24
 """With more members than this, those are shown of which a class changes most: all would fit on no page."""
 
@@ -75,7 +78,7 @@ def draw(findings: Findings, width: float) -> Figure:
     largest = max((np.nanmax(np.abs(v)) for v in table.values() if not np.isnan(v).all()), default=0.0) or 0.1
     if len(classes) > MOST_CELLS:
         return _dots(findings, table, width)
-    stacked = width < WIDE or len(classes) > 8
+    stacked = width < WIDE or len(classes) > 8 or _signs(classes) > _MOST_SIGNS // 2
     members = [member.id for member in _members(findings)]
     if width < WIDE:  # classes as rows, because there is room for few columns
         figure = new_figure(width, len(names) * (0.9 + 0.27 * len(classes)))
@@ -88,7 +91,8 @@ def draw(findings: Findings, width: float) -> Figure:
     figure = new_figure(width, rows * (0.95 + 0.3 * len(members) + slanted))
     axes = figure.subplots(rows, 1 if stacked else len(names), squeeze=False, sharey=True).flat
     for ax, name in zip(axes, names, strict=True):
-        _heat(ax, table[name], largest, members, classes, _NAMES[name])
+        title = _NAMES[name] if stacked else fill(_NAMES[name], 36)
+        _heat(ax, table[name], largest, members, classes, title)
     return figure
 
 
@@ -99,9 +103,14 @@ def _values(findings: Findings, name: str) -> np.ndarray:
     )
 
 
+def _signs(columns: list[str]) -> int:
+    """Return how many signs fit side by side if each of these names does, below its column."""
+    return max(map(len, columns)) * len(columns)
+
+
 def _long(columns: list[str]) -> bool:
     """Return whether names below columns need more room than there is side by side."""
-    return max(map(len, columns)) * len(columns) > 70
+    return _signs(columns) > _MOST_SIGNS
 
 
 def _heat(
