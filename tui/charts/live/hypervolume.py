@@ -18,11 +18,11 @@ def hypervolume(frame: Frame) -> Canvas:
     store = frame.store
     history = store.state.hypervolume
     if not history:
-        done = [trial for trial in store.trials if trial.state == "done"]
+        trials = [trial for trial in store.trials if trial.state == "done"]
         if store.front:
             return frame.nothing(f"hypervolume {store.hypervolume:.4f}", "how it grew is not recorded")
-        if done:
-            return frame.nothing("no hypervolume without a front", plain(why_empty(store.record, done)))
+        if trials:
+            return frame.nothing("no hypervolume without a front", plain(why_empty(store.record, trials)))
         return frame.not_yet("no hypervolume", "it starts with the first trial that is done")
     canvas = frame.canvas()
     done = np.array([float(n) for n, _ in history])
