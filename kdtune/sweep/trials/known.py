@@ -15,6 +15,8 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from kdtune.errors import InputError, RunError
 from kdtune.files import read_json, write_json
+from kdtune.runs.measures.measure import OwnMeasure
+from kdtune.runs.measures.objectives import find_measure
 from kdtune.runs.reader import Run
 from kdtune.runs.records import RunRecord
 from kdtune.runs.state import ModelState
@@ -147,6 +149,8 @@ def _check_same(record: RunRecord, plan: Plan, validation_sha256: str) -> None:
     if record.kind != "sweep":
         raise InputError(f"--from {record.name}: it is a {record.kind}, which searched nothing")
     there, here = (_protocol(content) for content in (_with_defaults(record.space), space.to_dict()))
+    asked = {objective.measure.name for objective in plan.asked}
+    known_measures = {name: own for name, own in record.measures.items() if name in asked}
     pairs: list[tuple[str, Any, Any]] = [
         ("data (fingerprint)", record.dataset["fingerprint"][:12], dataset.fingerprint[:12]),
         ("validation split", record.dataset.get("validation_sha256", validation_sha256), validation_sha256),
@@ -154,6 +158,10 @@ def _check_same(record: RunRecord, plan: Plan, validation_sha256: str) -> None:
         # In order: `eod` is over the first attribute.
         ("groups", _listed(record.attributes), _listed(dataset.attributes)),
         ("budget.epochs", record.epochs, space.budget.epochs),
+        *(
+            (f"measure {name!r}", own, OwnMeasure.of(find_measure(name)))
+            for name, own in known_measures.items()
+        ),
         *((key, there.get(key), here.get(key)) for key in dict.fromkeys([*there, *here])),
     ]
     differ = [

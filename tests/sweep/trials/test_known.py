@@ -12,6 +12,9 @@ import pytest
 
 from kdtune.data import load
 from kdtune.errors import InputError
+from kdtune.runs.measures.measure import OwnMeasure
+from kdtune.runs.measures.objectives import find_measure
+from kdtune.runs.measures.own import measures, register_measure
 from kdtune.runs.reader import Run
 from kdtune.space.reading import parse_space
 from kdtune.sweep.plan import Plan, make_plan
@@ -100,6 +103,28 @@ def test_attributes_in_another_order_are_other_objectives(small_run: Run) -> Non
         with pytest.raises(InputError) as error:  # the fingerprint differs in any case
             known_of(there, here, "")
         assert ("groups (" in str(error.value)) == refused
+
+
+def test_measures_of_the_same_name_are_known_only_if_they_are_the_same(
+    small_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measures, "_items", dict(measures._items))
+
+    @register_measure("of_test_known", direction="max")
+    def of_test_known(labels: Any) -> float:
+        return 0.5
+
+    here = plan(measures=["of_test_known"])
+    same = OwnMeasure.of(find_measure("of_test_known"))
+    digest = str(small_run.record.dataset["validation_sha256"])
+    for own, refused in ((same, False), (replace(same, direction="min"), True)):
+        there = Run(small_run.files)
+        there.__dict__["record"] = replace(small_run.record, measures={"of_test_known": own})
+        if refused:
+            with pytest.raises(InputError, match="measure 'of_test_known'"):
+                known_of(there, here, digest)
+        else:
+            assert len(known_of(there, here, digest).trials) == 4
 
 
 def test_a_run_of_an_earlier_kdtune_lacks_keys_that_there_are_now(small_run: Run) -> None:
