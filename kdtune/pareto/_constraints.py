@@ -47,7 +47,9 @@ class Constraint:
             return "no value"
         breaks = self.violation(value) > 0
         rounded = (f"{value:.{digits}f}" for digits in range(4, _MOST_DIGITS))
-        return next((text for text in rounded if (self.violation(float(text)) > 0) == breaks), repr(value))
+        return next(
+            (text for text in rounded if (self.violation(float(text)) > 0) == breaks), repr(float(value))
+        )
 
     def __str__(self) -> str:
         return f"{self.name} {self.direction} {self.bound:g}"

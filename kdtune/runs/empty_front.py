@@ -13,18 +13,18 @@ from kdtune.text import listed
 def why_empty(record: RunRecord, done: Sequence[ModelState]) -> str:
     """Return why none of the trials done is on the front, and what would put one there; at least one is done."""
     undefined = np.isnan(objective_values(done, record.objectives))
-    reasons, remedies = [], []
+    reasons, asked = [], False
+    never = [name for name, column in zip(record.objectives, undefined.T, strict=True) if column.all()]
+    remedy = (
+        "with more examples more may be resolved; 'trivial: keep' in a new search lets them onto the front"
+    )
     if undefined.any():
         n = int(undefined.any(axis=1).sum())
         names = [name for name, column in zip(record.objectives, undefined.T, strict=True) if column.any()]
-        never = [name for name, column in zip(record.objectives, undefined.T, strict=True) if column.all()]
         reasons.append(f"{n} {'has' if n == 1 else 'have'} an undefined objective, {listed(names)}")
-        remedies.append(
-            f"begin a new search without {listed(never)}, or with data where it is defined"
-            if never
-            else "search longer"
-        )
-    asked = False
+        remedy = "search longer"
+        if never:
+            remedy += f" or, if the data never define {listed(never)}, begin a new search without it"
     for constraint in record.constraints:
         values = [trial.values.get(constraint.name, float("nan")) for trial in done]
         failing = sum(constraint.violation(value) > 0 for value in values)
@@ -33,11 +33,7 @@ def why_empty(record: RunRecord, done: Sequence[ModelState]) -> str:
             verb = "breaks" if failing == 1 else "break"
             reasons.append(f"{failing} {verb} {constraint} (the nearest has {constraint.beside(best)})")
             asked |= constraint.name in record.space.get("constraints", {})
-    if asked:
-        remedies.append("search longer, or with a weaker bound under 'constraints'")
-    elif not remedies:
-        remedies.append(
-            "with more examples more may be resolved; 'trivial: keep' in a new search lets them onto the front"
-        )
+    if asked and not never:
+        remedy = "search longer, or with a weaker bound under 'constraints'"
     who = "the only trial done is not" if len(done) == 1 else f"none of the {len(done)} trials done is"
-    return f"{who} feasible: {'; '.join(reasons)}: {remedies[0]}"
+    return f"{who} feasible: {'; '.join(reasons)}: {remedy}"

@@ -34,8 +34,8 @@ def test_an_objective_that_is_never_defined_is_named(make_run: MakeRun) -> None:
     writer.model_state("t0000", "done")
     writer.close()
     assert summarise(open_run(files.root)).conclusion == (
-        "No student is on the front: the only trial done is not feasible: 1 has an undefined objective, eod: begin a "
-        "new search without eod, or with data where it is defined."
+        "No student is on the front: the only trial done is not feasible: 1 has an undefined objective, eod: search "
+        "longer or, if the data never define eod, begin a new search without it."
     )
 
 
