@@ -7,7 +7,7 @@ from typing import cast
 
 from textual import events
 
-from kdtune.text import counted, duration, plain
+from kdtune.text import duration, plain
 
 from ..drawing import raster
 from ..drawing.canvas import Canvas
@@ -165,7 +165,8 @@ def _facts(session: Session) -> list[tuple[str, str]]:
     if state.message and state_name(session) == "preparing":
         found.append((plain(state.message), "dim"))
     ended, budget = _ended(store), store.record.trials
-    found.append((f"{ended}/{counted(budget, 'trial')}" if budget else counted(ended, "trial"), "text"))
+    said = f"{ended}/{budget}" if budget else f"{ended}"
+    found.append((f"{said} trial{'' if (budget or ended) == 1 else 's'}", "text"))
     if counts["running"]:
         found.append((f"{counts['running']} running", "accent"))
     if counts["failed"]:

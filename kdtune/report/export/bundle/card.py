@@ -13,7 +13,7 @@ from kdtune.report.export.page.report import NOT_MEASURED
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.student.raw_input import input_kind
-from kdtune.text import counted, digits_of, number, plain, setting
+from kdtune.text import counted, digits_of, listed, number, plain, setting
 
 
 def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -> str:
@@ -82,7 +82,7 @@ def _metadata(member: ModelFindings, config: Mapping[str, Any], task: str) -> di
 def _what(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -> str:
     soft = config["distillation"]
     taught = "trained without a teacher" if soft is None else f"distilled from a {markdown(soft['teacher'])}"
-    front = markdown(" and ".join(measure_name(o) for o in findings.objectives))
+    front = markdown(listed(measure_name(o) for o in findings.objectives))
     useless = findings.recommendation.unusable.get(member.id, "")
     seeds = f", each with up to {findings.seeds + 1} seeds" if findings.seeds else ""
     chosen = (

@@ -211,7 +211,7 @@ def gap_objective(findings: Findings) -> Objective | None:
 def front_in_words(findings: Findings) -> str:
     """Say what the front is, and how many students it was chosen from."""
     done = findings.done
-    names = " and ".join(measure_name(o) for o in findings.objectives)
+    names = listed(measure_name(o) for o in findings.objectives)
     n = len(findings.members)
     bounds = " and ".join(
         bound(findings.record, c) for c in findings.record.constraints if c.name not in OF_EVERY_SEARCH
