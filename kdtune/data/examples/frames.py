@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdtune.data.dataset import Dataset, kind_of
+from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import Cuts, assemble
 from kdtune.data.examples.columns import column_inputs, one_of
 from kdtune.data.options import OPTIONS_OF_INPUTS, check_options_of_program
@@ -15,6 +15,7 @@ from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.errors import DataError, did_you_mean
 from kdtune.files import cache_dir, write_bytes
 from kdtune.torch_defaults import torch_defaults
+from kdtune.user_code import kind_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from kdtune.data.checks import check_dataset
-from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint, kind_of
+from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
 from kdtune.data.ids import ids_of_tensor, tensor_of_ids
 from kdtune.data.registry import register_dataset
 from kdtune.errors import DataError, RunError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular, replace_folder, write_json
 from kdtune.torch_defaults import torch_defaults
+from kdtune.user_code import kind_of
 
 FORM = 1
 DESCRIPTION = "data.json"
