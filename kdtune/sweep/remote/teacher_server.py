@@ -234,21 +234,23 @@ def unwarned() -> Iterator[None]:
 
     The core writes to the descriptor of standard error itself; all other lines are written when the block ends.
     """
-    try:
-        kept = os.dup(2)
-    except OSError:  # it is closed
-        yield
-        return
-    with open(kept, "wb", buffering=0) as errors, tempfile.TemporaryFile() as aside:
+    with contextlib.ExitStack() as stack:
+        try:
+            errors = stack.enter_context(open(os.dup(2), "wb", buffering=0))
+            aside = stack.enter_context(tempfile.TemporaryFile())
+        except OSError:  # standard error is closed, or there is no room for a file
+            yield
+            return
         os.dup2(aside.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(errors.fileno(), 2)
-            aside.seek(0)
-            for line in aside:
-                if _WARNING not in line:
-                    errors.write(line)
+            with contextlib.suppress(OSError):  # nobody reads it any more
+                aside.seek(0)
+                for line in aside:
+                    if _WARNING not in line:
+                        errors.write(line)
 
 
 @contextlib.contextmanager

@@ -64,7 +64,8 @@ def test_a_change_is_refused(tmp_path: Path) -> None:
     "nothing", [(NUMBERS, Y), pd.DataFrame({"name": Y}), {"x": NUMBERS}], ids=["a tuple", "a frame", "a dict"]
 )
 def test_what_a_data_set_can_be_made_of_is_told_how(nothing: Any, tmp_path: Path) -> None:
-    said = r"^data: a \w+( of \d)? is not a kdtune.data.Dataset: make one of it with kdtune.data.from_arrays"
+    what = r"^data: a \w+( of \d)? is not a kdtune.data.Dataset"
+    said = what + ": make one of it with kdtune.data.from_arrays, from_dataframe"
     with pytest.raises(DataError, match=said):
         save(nothing, tmp_path / "data")
 
