@@ -66,6 +66,11 @@ def digits_of(measure: str) -> int:
     return 0 if measure.partition("@")[0] in ("parameters", "answered_classes") else 3
 
 
+def measured(name: str, value: float, *, undefined: str = "undefined") -> str:
+    """Return a measure with the digits that it has."""
+    return number(value, digits_of(name), undefined=undefined)
+
+
 def counted(n: int, noun: str) -> str:
     """Return a number of things: `1 trial`, `2 trials`, `2 classes`."""
     return f"{n:,} {noun}{'' if n == 1 else 'es' if noun.endswith('s') else 's'}"

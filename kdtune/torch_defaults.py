@@ -19,7 +19,9 @@ def torch_defaults(*, draws: bool = False) -> Iterator[None]:
     dtype = torch.get_default_dtype()
     with contextlib.ExitStack() as stack:
         if draws:
-            gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
+            # torch declares no types for this function.
+            used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+            gpus = range(torch.cuda.device_count()) if used else ()
             stack.enter_context(torch.random.fork_rng(devices=gpus))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())

@@ -267,9 +267,10 @@ def test_a_program_s_own_stream_needs_no_more_than_write(monkeypatch: pytest.Mon
         def write(self, text: str) -> None:
             self.said += text
 
-    monkeypatch.setattr(sys, "stderr", Stream())
+    stream = Stream()
+    monkeypatch.setattr(sys, "stderr", stream)
     output.narrate("hello")
-    assert sys.stderr.said == "hello\n"  # type: ignore[attr-defined]
+    assert stream.said == "hello\n"
 
 
 def test_of_two_threads_one_may_be_quiet_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from kdtune.report.drawing.marks import draw_model, name_rows
 from kdtune.report.drawing.style import look, new_figure, png
 from kdtune.report.plots import Plots
 from kdtune.runs.measures.objectives import Objective
-from kdtune.text import digits_of, number, plain, setting
+from kdtune.text import measured, plain, setting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,7 +116,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 def _cell(value: Any, name: str) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
-    return number(float(value), digits_of(name)) if isinstance(value, float) else setting(value)
+    return measured(name, float(value)) if isinstance(value, float) else setting(value)
 
 
 def _text(value: object) -> str:

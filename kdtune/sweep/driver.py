@@ -170,10 +170,11 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
     with connected(request.address, say):
         liveness.listen()  # Ray's own handler would end the process at SIGTERM
         allotment = allot(space.resources, trials=trials)
-        with torch_defaults(draws=True):
-            allotment, place = settled(plan, allotment, say, trials=trials, local=request.address is None)
-            plan, recorded = calibrated(plan, allotment, record, say, place, name=files.name, kind=kind)
         user_code = _user_code(plan)
+        with torch_defaults(draws=True):
+            local = request.address is None
+            allotment, place = settled(plan, allotment, user_code, say, trials=trials, local=local)
+            plan, recorded = calibrated(plan, allotment, record, say, place, name=files.name, kind=kind)
         _heed(liveness)
         # From here on nothing can refuse the request. A run that is refused must have no record.
         data = {**recorded.dataset, "validation_sha256": keep_validation(plan, files)}

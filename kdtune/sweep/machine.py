@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from kdtune.sweep.calibration.cohort_size import CohortChoice
     from kdtune.sweep.calibration.place import Place
     from kdtune.sweep.plan import Plan, Speed
+    from kdtune.sweep.remote.carried_code import UserCode
 
 Say = Callable[[str], object]
 """Tells a person what is being done."""
 
 
 def settled(
-    plan: "Plan", allotment: Allotment, say: Say, *, trials: int | None, local: bool
+    plan: "Plan", allotment: Allotment, user_code: "UserCode", say: Say, *, trials: int | None, local: bool
 ) -> "tuple[Allotment, Place]":
     """Return the allotment, without GPUs if torch can't use them where trials run, and where to measure.
 
     Args:
+        user_code: what the user registered and trials need.
         local: whether trials run on this machine alone.
     """
     from kdtune.sweep.calibration.place import here
-    from kdtune.sweep.remote.carried_code import UserCode
     from kdtune.sweep.remote.trial_place import TrialPlace, on_usable_gpus
 
     if not allotment.gpus and local:
         return allotment, here
-    user_code = UserCode.of(plan.space.architectures, plan.extras)
     allotment = on_usable_gpus(allotment, plan.space.resources, user_code, say, trials=trials)
     return allotment, TrialPlace(allotment, user_code)
 

@@ -9,7 +9,7 @@ from kdtune.output import narrate
 from kdtune.runs.comparison.two_runs import TwoRuns, compare_runs
 from kdtune.runs.reader import Run
 from kdtune.terminal.console import print_damage, print_json, print_table, stdout_console
-from kdtune.text import digits_of, number, plain, shortened
+from kdtune.text import measured, plain, shortened
 
 _LONGEST = 60
 _MOST = 12
@@ -100,7 +100,7 @@ def _told(found: TwoRuns) -> list[str]:
     )
     for twin in unequal[:_MOST]:
         shown = [
-            f"{name} {number(a, digits_of(name))} and {number(b, digits_of(name))}"
+            f"{name} {measured(name, a)} and {measured(name, b)}"
             for name, (a, b) in twin.differences.items()
             if name in found.objectives
         ] or [f"other measures: {', '.join(twin.differences)}"]

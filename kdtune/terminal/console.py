@@ -22,7 +22,7 @@ from kdtune.runs.measures.objectives import in_words
 from kdtune.runs.reader import Run
 from kdtune.runs.state import STUDY_SEED
 from kdtune.runs.summary import Doubt, Member, Summary, summarise, telling_settings
-from kdtune.text import byte_size, counted, digits_of, duration, number, plain, setting
+from kdtune.text import byte_size, counted, duration, measured, number, plain, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140
 _ANY_WIDTH = 10_000
@@ -125,7 +125,7 @@ def _cells(member: Member, measures: Sequence[str], doubtful: Collection[str]) -
     """Return the cells of a model: its measures, and after those in `doubtful` what a model without a gap shows."""
     cells = []
     for name in measures:
-        text = number(member.values[name], digits_of(name)) if name in member.values else "–"
+        text = measured(name, member.values[name]) if name in member.values else "–"
         doubt = member.doubts.get(name)
         if doubt is not None and math.isnan(doubt.low):
             doubt = None

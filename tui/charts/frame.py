@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kdtune.runs.comparison.resolution import Resolution
+from kdtune.runs.empty_front import why_empty
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.state import ModelState
 from kdtune.runs.summary import Doubt
@@ -204,6 +205,11 @@ class Frame:
     def ended(self) -> str:
         """How the run has ended, in words; empty while something may still come of it."""
         return _ENDED.get(self.store.state.state, "")
+
+    def why_no_front(self) -> str:
+        """Return why none of the trials done is on the front; empty while none is done."""
+        done = [trial for trial in self.store.trials if trial.state == "done"]
+        return plain(why_empty(self.store.record, done)) if done else ""
 
     def not_yet(self, what: str, hint: str) -> Canvas:
         """Return the canvas of a pane that waits for something; a run that has ended brings no more."""

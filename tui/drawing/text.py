@@ -69,7 +69,5 @@ def short(name: str) -> str:
 number = partial(text.number, undefined="–")
 """Return a measure with a fixed number of digits; an undefined one is a dash, because tables have room for no more."""
 
-
-def measured(name: str, value: float) -> str:
-    """Return a measure with the digits that it has."""
-    return number(value, text.digits_of(name))
+measured = partial(text.measured, undefined="–")
+"""Return a measure with the digits that it has."""

@@ -15,7 +15,7 @@ from kdtune.output import narrate, print_data
 from kdtune.student.examples import Examples, Wanted, read_examples
 from kdtune.student.student import Student, load_student
 from kdtune.terminal.console import print_json, print_table
-from kdtune.text import digits_of, number, plain
+from kdtune.text import measured, number, plain
 from kdtune.user_code import import_modules
 
 if TYPE_CHECKING:
@@ -159,4 +159,4 @@ def _between(interval: Any) -> str:
 
 
 def _number(value: float | None, measure: str = "") -> str:
-    return "–" if value is None else number(value, digits_of(measure))
+    return "–" if value is None else measured(measure, value)

@@ -10,7 +10,7 @@ from kdtune.fairness import GAP_QUANTITIES
 from kdtune.pareto import Constraint
 from kdtune.runs.measures.objectives import OF_EVERY_SEARCH, Objective, objective_of
 from kdtune.runs.records import RunRecord
-from kdtune.text import digits_of, number, signed
+from kdtune.text import digits_of, measured, number, signed
 
 if TYPE_CHECKING:
     from kdtune.report.export.results.model import ModelFindings
@@ -107,14 +107,14 @@ def value_text(model: "ModelFindings", objective: Objective, *, searched: bool =
     if objective.measure.need in ("teacher", "nds") and model.role != "student":
         return "–"
     value = model.searched.get(objective.name, math.nan) if searched else model.value(objective.name)
-    return number(value, digits_of(objective.name))
+    return measured(objective.name, value)
 
 
 def bare(value: float, objective: Objective) -> str:
     """Return a value without its unit, as in a column that states it."""
     if is_share(objective):
         return number(100 * value, 1, undefined="–")
-    return number(value, digits_of(objective.name), undefined="–")
+    return measured(objective.name, value, undefined="–")
 
 
 def bare_change(value: float, objective: Objective) -> str:
@@ -125,7 +125,7 @@ def bare_change(value: float, objective: Objective) -> str:
 def with_unit(value: float, objective: Objective) -> str:
     """Return a value as in a sentence: `67.4 %`, `15.1 points`, `0.213`."""
     if not is_share(objective) or math.isnan(value):
-        return number(value, digits_of(objective.name))
+        return measured(objective.name, value)
     return percent(value) if unit_of(objective).startswith("%") else points(value)
 
 

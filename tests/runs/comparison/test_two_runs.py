@@ -12,7 +12,7 @@ from kdtune.cli import main
 from kdtune.errors import InputError
 from kdtune.pareto import hypervolume
 from kdtune.runs.comparison.two_runs import compare_runs
-from kdtune.runs.measures.measure import OwnMeasure
+from kdtune.runs.measures.measure import Direction, OwnMeasure
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.writer import RunWriter
@@ -113,8 +113,8 @@ def test_attributes_in_another_order_are_other_objectives(run_of: Callable[..., 
 def test_measures_of_the_same_name_are_compared_only_if_they_are_the_same(
     run_of: Callable[..., Run],
 ) -> None:
-    def own(direction: str) -> dict[str, Any]:
-        measure = OwnMeasure(direction, "mine", None, 0.0, 1.0)  # type: ignore[arg-type]
+    def own(direction: Direction) -> dict[str, Any]:
+        measure = OwnMeasure(direction, "mine", None, 0.0, 1.0)
         return {"objectives": ("accuracy", "mine"), "measures": {"mine": measure}}
 
     first, second = run_of("first", [], **own("max")), run_of("second", [], **own("min"))

@@ -1,7 +1,6 @@
 """The table of the front: what made each member, what it reaches, and what of that is beyond noise."""
 
 from kdtune.runs.comparison.verdict import conclusion, dominated
-from kdtune.runs.empty_front import why_empty
 from kdtune.text import counted, plain, setting
 
 from ...drawing.canvas import Canvas
@@ -21,9 +20,8 @@ def front_table(frame: Frame) -> Canvas:
     """
     store = frame.store
     if not store.front:
-        done = [trial for trial in store.trials if trial.state == "done"]
-        if done:
-            return frame.nothing("no student is on the front", plain(why_empty(store.record, done)))
+        if why := frame.why_no_front():
+            return frame.nothing("no student is on the front", why)
         return frame.not_yet("no front", "it starts with the first trial that is done and feasible")
     canvas = frame.canvas()
     shown, made = front_columns(frame), made_by(frame)

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from kdtune.runs.empty_front import why_empty
-from kdtune.text import counted, plain
+from kdtune.text import counted
 
 from ...drawing.canvas import Canvas
 from ...drawing.plot import Plot
@@ -18,11 +17,10 @@ def hypervolume(frame: Frame) -> Canvas:
     store = frame.store
     history = store.state.hypervolume
     if not history:
-        trials = [trial for trial in store.trials if trial.state == "done"]
         if store.front:
             return frame.nothing(f"hypervolume {store.hypervolume:.4f}", "how it grew is not recorded")
-        if trials:
-            return frame.nothing("no hypervolume without a front", plain(why_empty(store.record, trials)))
+        if why := frame.why_no_front():
+            return frame.nothing("no hypervolume without a front", why)
         return frame.not_yet("no hypervolume", "it starts with the first trial that is done")
     canvas = frame.canvas()
     done = np.array([float(n) for n, _ in history])

@@ -13,7 +13,7 @@ from kdtune.report.export.page.report import NOT_MEASURED
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
 from kdtune.student.raw_input import input_kind
-from kdtune.text import counted, digits_of, listed, number, plain, setting
+from kdtune.text import counted, listed, measured, number, plain, setting
 
 
 def card(member: ModelFindings, config: Mapping[str, Any], findings: Findings) -> str:
@@ -116,7 +116,7 @@ def _measured(member: ModelFindings, findings: Findings) -> str:
             between = tuple(member.splits["test"]["accuracy"]["interval"])
         interval = "" if between is None else f"{number(between[0])} to {number(between[1])}"
         mark = " (objective)" if name in objectives else ""
-        values = (number(member.value(name, split), digits_of(name)) for split in ("validation", "test"))
+        values = (measured(name, member.value(name, split)) for split in ("validation", "test"))
         rows.append([name + mark, *values, interval])
     n = findings.n
     chosen = "The student was chosen by its values on validation; t" if member.role == "student" else "T"
