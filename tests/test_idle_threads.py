@@ -12,6 +12,7 @@ import pytest
 
 from kdtune import launch
 from kdtune.runs.paths import RunFiles
+from tests.sweep.chaos import wait_for
 
 LIMITED = "from kdtune.idle_threads import limit_spinning; limit_spinning()"
 
@@ -62,7 +63,8 @@ def test_a_driver_is_started_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GOMP_SPINCOUNT", "what was there before is there afterwards")
     monkeypatch.delenv("GOMP_SPINCOUNT")
     driver = launch._start(RunFiles(tmp_path), {})
-    environment = psutil.Process(driver.pid).environ()
+    # While a program is being put in place, it has no environment yet.
+    environment = wait_for(psutil.Process(driver.pid).environ, what="the environment of the driver")
     driver.kill()
     driver.wait()
     assert environment["GOMP_SPINCOUNT"] == "5000"
