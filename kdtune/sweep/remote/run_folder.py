@@ -22,10 +22,12 @@ class RunFolder:
     def __init__(self, root: Path, owner: str, registry: RegistryClient) -> None:
         self._root = root
         self._registry = registry
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._copies: Path | None = None
         self._known: dict[Path, tuple[int, int] | None] = {}
         if owner_of(RunFiles(root)) != owner:
-            self._copies = Path(tempfile.mkdtemp(prefix="kdtune-run-"))
+            self._temporary = tempfile.TemporaryDirectory(prefix="kdtune-run-", ignore_cleanup_errors=True)
+            self._copies = Path(self._temporary.name)
 
     def fetch(self, path: Path) -> Path:
         """Return where to read and write a file of the run on this machine, with its current content."""
@@ -56,6 +58,11 @@ class RunFolder:
         if self._copies is not None:
             for path in self._copies.iterdir():
                 shutil.rmtree(path, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Delete the copies, if this machine has any: no trial follows."""
+        if self._temporary is not None:
+            self._temporary.cleanup()
 
 
 def _version(path: Path) -> tuple[int, int] | None:

@@ -98,6 +98,10 @@ class CohortTrial(tune.Trainable):
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Load nothing."""
 
+    def cleanup(self) -> None:
+        """Leave nothing on this machine: no trial follows in this process."""
+        self._folder.remove()
+
     def _train(self) -> dict[str, Any]:
         """Train one epoch and return what is new for each student.
 

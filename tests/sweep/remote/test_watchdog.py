@@ -174,6 +174,10 @@ def test_a_worker_without_the_run_s_disk_has_a_copy(ray_session: None, tmp_path:
     assert far.fetch(path).read_bytes() == b"epoch 2"
     path.unlink()
     assert not far.fetch(path).exists()
+    far.remove()
+    assert not copy.parents[2].exists()
+    near.remove()
+    assert files.root.is_dir()
     ray.kill(registry)
 
 
