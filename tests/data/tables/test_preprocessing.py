@@ -3,12 +3,14 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from kdtune.data.tables.preprocessing import TablePreprocessing
+from kdtune.data.tables.preprocessing import Category, Number, TablePreprocessing
 from kdtune.errors import DataError
 
 
@@ -46,6 +48,33 @@ def test_equals_scikit_learn(frame, min_frequency) -> None:
         assert ours.dtype == np.float32
         assert ours.shape == (len(part), len(fitted.feature_names))
         np.testing.assert_array_equal(ours, theirs)
+
+
+@given(
+    st.lists(st.none() | st.floats(-1e6, 1e6, width=32), min_size=1, max_size=300).filter(any),
+    st.sampled_from([0.0, 1e9]),
+    st.sampled_from([1.0, 1e-9, 1e-40, 1e23]),
+)
+def test_numbers_are_fitted_to_scikit_learn_s_bits(values, shift, factor) -> None:
+    column = np.array([np.nan if value is None else value * factor + shift for value in values])
+    imputer, scaler = SimpleImputer(strategy="median"), StandardScaler()
+    scaler.fit(imputer.fit_transform(column[:, None]))
+    (number,) = TablePreprocessing.fit(pd.DataFrame({"x": column})).columns
+    assert number == Number(
+        "x", float(imputer.statistics_[0]), float(scaler.mean_[0]), float(scaler.scale_[0])
+    )
+
+
+@given(st.lists(st.sampled_from(["a", "b", "Ä", "z", None]), min_size=1).filter(any), st.integers(1, 12))
+def test_categories_are_those_of_scikit_learn(values, min_frequency) -> None:
+    texts = np.array([value or "" for value in values], dtype=object)[:, None]
+    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=min_frequency).fit(texts)
+    infrequent = encoder.infrequent_categories_[0]
+    rest = [] if infrequent is None else list(infrequent)
+    (column,) = TablePreprocessing.fit(pd.DataFrame({"x": values}), min_frequency=min_frequency).columns
+    assert column == Category(
+        "x", tuple(value for value in encoder.categories_[0] if value not in rest), rest=bool(rest)
+    )
 
 
 @pytest.mark.parametrize("min_frequency", [None, 10])
