@@ -2,9 +2,8 @@
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from kdtune.bytecode import keep_bytecode
 from kdtune.errors import KdtuneError, is_disk_error
@@ -15,9 +14,14 @@ from kdtune.options.runs import add_compare, add_log, add_runs, add_status, add_
 from kdtune.options.students import add_evaluate, add_export, add_predict
 from kdtune.options.sweeps import add_search, add_study
 from kdtune.output import STANDARD_OUTPUT, narrate, print_data, quieted, standard_streams
-from kdtune.process_end import end_without_collecting
+from kdtune.process_end import end_process
 
 EXIT_INTERRUPTED = 130
+
+
+def command() -> NoReturn:
+    """Run the command that this process was started for, and end the process."""
+    end_process(main())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,8 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the command's name; those of this process if left out.
     """
-    if arguments is None:
-        end_without_collecting()
     with standard_streams(), contextlib.ExitStack() as stack:
         options = parser().parse_args(arguments)
         stack.enter_context(quieted(getattr(options, "quiet", False)))
@@ -101,4 +103,4 @@ def _completion(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -11,6 +11,8 @@ import pytest
 import torch
 
 NAMES = [
+    ("threading", "_shutdown"),
+    ("atexit", "_run_exitfuncs"),
     ("ray._private.ray_constants", "ENABLE_RAY_CLUSTER"),
     ("ray._private.node", "Node.start_monitor"),
     ("ray._private.node", "Node.start_log_monitor"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kdtune.errors import KdtuneError
 from kdtune.output import narrate
-from kdtune.process_end import end_in_spite_of_threads, end_without_collecting
+from kdtune.process_end import end_process
 from kdtune.runs.paths import RunFiles
 from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
@@ -51,7 +51,4 @@ def _workers_forked(request: SweepRequest) -> contextlib.AbstractContextManager[
 
 
 if __name__ == "__main__":
-    end_without_collecting()
-    code = main()
-    end_in_spite_of_threads(code)  # a model of the user's own may have started some
-    sys.exit(code)
+    end_process(main())

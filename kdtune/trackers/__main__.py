@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdtune.errors import KdtuneError
 from kdtune.output import narrate
-from kdtune.process_end import end_without_collecting
+from kdtune.process_end import end_process
 from kdtune.runs.paths import RunFiles
 from kdtune.trackers.live import follow_to_the_end
 
@@ -24,5 +24,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    end_without_collecting()
-    sys.exit(main())
+    end_process(main())
