@@ -1,4 +1,4 @@
-"""How a process of ours ends: without taking apart what it has imported, and without waiting for user threads for ever."""
+"""How a process of ours ends: what it has imported is not taken apart, and user threads are waited for only so long."""
 
 import atexit
 import contextlib

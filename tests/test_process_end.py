@@ -1,4 +1,4 @@
-"""A process of ours takes nothing apart at its end, whatever user code has started in it; all else is as Python has it."""
+"""A process of ours takes nothing apart at its end, and ends in spite of user threads; all else is Python's way."""
 
 import os
 import subprocess

@@ -270,7 +270,7 @@ def _as_table(table: "RawTable | pd.DataFrame", form: Form) -> RawTable:
 
 
 def _fit_number(name: str, numbers: NDArray[np.float64]) -> Number:
-    """Fit a column to the same bits as scikit-learn's `SimpleImputer` and `StandardScaler`, which take a second to load.
+    """Fit a column to the bits of scikit-learn's `SimpleImputer` and `StandardScaler`, which take a second to load.
 
     The variance is that of the corrected two-pass algorithm (Chan, Golub, LeVeque 1983). A column whose variance is
     within that algorithm's rounding is constant: it is not scaled.

@@ -63,7 +63,7 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
         say: called with what goes wrong and what is done about it.
 
     Raises:
-        SweepError: it did not start for minutes; the message says why, and how to do without.
+        SweepError: it did not start for minutes, or can't; the message says why, and how to do without.
     """
     import ray
 
@@ -94,7 +94,9 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
         except Exception as error:  # Ray has no exception class for this
             why = _cause(error, nodes)
             _end_all(nodes)
-            if not _may_pass(error) or time.monotonic() - begun + pause > PATIENCE:
+            if not _may_pass(error):
+                raise SweepError(f"Ray {ray.__version__} did not start: {why}") from error
+            if time.monotonic() - begun + pause > PATIENCE:
                 raise SweepError(
                     f"Ray did not start: {why}: {_load()}; start it yourself when the machine is less busy, with "
                     "'ray start --head', and join it: --address HOST:PORT"
@@ -110,8 +112,9 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Return whether trying again may help: not if the disk or a setting is the reason."""
-    return isinstance(error, ConnectionError | TimeoutError) or not isinstance(error, OSError | ValueError)
+    """Return whether trying again may help: not if the disk, a setting or the version of Ray is the reason."""
+    lasting = OSError | ValueError | ImportError
+    return isinstance(error, ConnectionError | TimeoutError) or not isinstance(error, lasting)
 
 
 def _load() -> str:
