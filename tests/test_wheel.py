@@ -39,6 +39,18 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "python"
 
 
+@pytest.fixture(scope="module")
+def oldest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the interpreter of an environment that has the wheel, and of each library the oldest that it allows."""
+    folder = tmp_path_factory.mktemp("oldest")
+    found = folder / "bin" / "python"
+    wanted = ["--resolution", "lowest-direct", f"{wheel}[datasets,hf,onnx,timm]"]
+    for command in (["venv", "--allow-existing", folder], ["pip", "install", "--python", found, *wanted]):
+        done = run(["uv", *command], folder)
+        assert done.returncode == 0, done.stderr[-3000:]
+    return found
+
+
 @pytest.fixture
 def strangers(tmp_path: Path) -> Path:
     """Return a folder with a package and a folder of the names that we use in a clone."""
@@ -94,10 +106,12 @@ def test_how_tos_work_in_an_empty_folder(python: Path, guide: str, tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("environment", ["python", "oldest"])
 def test_data_of_every_kind_and_students_of_every_library_are_trained_exported_and_loaded(
-    python: Path, tmp_path: Path
+    environment: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     """Run tests/from_a_wheel as a user's own programs: nothing of this clone is on their path."""
+    python = request.getfixturevalue(environment)
     for program in sorted((ROOT / "tests" / "from_a_wheel").glob("*.py")):
         (tmp_path / program.name).write_bytes(program.read_bytes())
     made = run([python, "make.py"], tmp_path)
