@@ -17,6 +17,7 @@ from kdtune.models import (  # noqa: F401  (they register)
 from kdtune.models._build import behaviour, build, check, names
 from kdtune.models._ensemble import Ensemble
 from kdtune.models._fitting import build_fitting
+from kdtune.models._libraries import libraries_of
 from kdtune.models._probe import parameter_count, penultimate, watch_features
 from kdtune.models._registry import Builder, models, register_model
 
@@ -27,6 +28,7 @@ __all__ = [
     "build",
     "build_fitting",
     "check",
+    "libraries_of",
     "models",
     "names",
     "parameter_count",

@@ -33,7 +33,7 @@ def build(name: str | LibraryModel, *, input_shape: Sequence[int], n_classes: in
         UnknownNameError: no such model.
         InputError: the model does not take such inputs, or there are fewer than two classes.
     """
-    builder = name if isinstance(name, LibraryModel) else _find(name)
+    builder = name if isinstance(name, LibraryModel) else find(name)
     name = name.full_name if isinstance(name, LibraryModel) else name
     shape = _checked_shape(name, input_shape)
     if n_classes < 2:
@@ -59,7 +59,7 @@ def check(
         InputError: see `build`; its weights alone take more memory than there is; or a user's model gives no logits, or
             can't be trained.
     """
-    found = _find(name)
+    found = find(name)
     if input_shape is not None:
         shape = _checked_shape(name, input_shape)
         if isinstance(found, LibraryModel) and not any_size:
@@ -89,10 +89,15 @@ def behaviour(name: str, *, input_shape: Sequence[int], n_classes: int) -> str:
 def _n_weights(name: str, shape: tuple[int, ...]) -> int:
     """Return the number of weights of a model of kdtune's own, which is built without memory for them."""
     with unfilled():
-        return sum(weight.numel() for weight in _find(name)(shape, 2).parameters())
+        return sum(weight.numel() for weight in find(name)(shape, 2).parameters())
 
 
-def _find(name: str) -> Builder:
+def find(name: str) -> Builder:
+    """Return what builds the models of a name.
+
+    Raises:
+        UnknownNameError: no such model.
+    """
     if name in models:
         return models.get(name)
     if is_of_library(name):

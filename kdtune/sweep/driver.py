@@ -167,7 +167,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
     if request.address is None:
         allot_here(space.resources, trials=trials)  # what this machine lacks is said before Ray starts
     say("starting Ray")
-    with connected(request.address, say):
+    with connected(request.address, say, plan.libraries):
         liveness.listen()  # Ray's own handler would end the process at SIGTERM
         allotment = allot(space.resources, trials=trials)
         user_code = _user_code(plan)

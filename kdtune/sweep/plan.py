@@ -95,6 +95,11 @@ class Plan:
         )
         return tuple(m for m in models if m[0] != "teacher" or self.space.teacher.logits_of(m[1]) is None)
 
+    @property
+    def libraries(self) -> frozenset[str]:
+        """The modules of other libraries that each process that trains a model of the plan imports."""
+        return models.libraries_of((name for _, name in self.single), self.dataset.input_shape)
+
     def baseline_job(self, role: str, architecture: str) -> Job:
         """Return the training of a teacher or a non-distilled student: hard labels, the same protocol.
 

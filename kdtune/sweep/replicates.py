@@ -104,7 +104,7 @@ def replicate(
             found[key] = cached
             _write(files, cached)
     if len(found) < len(jobs):
-        with connected(address, say):
+        with connected(address, say, _libraries(sources, dataset)):
             user_code = _user_code(sources, extras)
             allotment = _allotment(resources, user_code, say)
             for k in range(1, n + 1):
@@ -155,6 +155,13 @@ def _user_code(sources: Sequence[Source], extras: tuple[str, ...]) -> "UserCode"
         extras,
         (source.job.distillation.loss for source in sources if source.job.distillation is not None),
     )
+
+
+def _libraries(sources: Sequence[Source], dataset: Dataset) -> frozenset[str]:
+    from kdtune.models import libraries_of
+
+    names = (name for source in sources for name in source.job.architectures)
+    return libraries_of(names, dataset.input_shape)
 
 
 def _allotment(resources: Resources, user_code: "UserCode", say: Callable[[str], None]) -> Allotment:

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +52,9 @@ def prepare_environment() -> None:
 
 
 @contextlib.contextmanager
-def connected(address: str | None, say: Callable[[str], object] = narrate) -> Iterator[None]:
+def connected(
+    address: str | None, say: Callable[[str], object] = narrate, libraries: Collection[str] = ()
+) -> Iterator[None]:
     """Hold a connection to Ray: one started on this machine, or the cluster at `address` (host:port).
 
     If the process is already connected to Ray, that connection is used and left open. Afterwards the environment and
@@ -61,6 +63,7 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
 
     Args:
         say: called with what keeps Ray from starting, while it is tried again.
+        libraries: modules that all workers will import; those of a Ray on this machine are forked with them in memory.
 
     Raises:
         InputError: nobody answers at the address, or this process is a fork of one that has used Ray.
@@ -80,7 +83,7 @@ def connected(address: str | None, say: Callable[[str], object] = narrate) -> It
         try:
             prepare_environment()
             if not _connections or _is_closed():
-                _own = _connect(address, say)
+                _own = _connect(address, say, libraries)
         finally:
             for name in os.environ:
                 if os.environ[name] != before.get(name):
@@ -147,7 +150,7 @@ def _is_closed() -> bool:
     return not ray.is_initialized()
 
 
-def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
+def _connect(address: str | None, say: Callable[[str], object], libraries: Collection[str]) -> _Own | None:
     """Connect this process to Ray; return None if it already was."""
     if address is not None and _TOKEN.exists():
         # 'ray start --head' requires the token; a driver that joins does not send it by default.
@@ -163,7 +166,7 @@ def _connect(address: str | None, say: Callable[[str], object]) -> _Own | None:
         from kdtune.sweep.remote.local_ray import job_of_this_process, start_ray
 
         if address is None:
-            return _Own(start_ray(cores_here(), usable_gpus(), say))
+            return _Own(start_ray(cores_here(), usable_gpus(), say, libraries))
         try:
             ray.init(
                 address=address,

@@ -4,7 +4,8 @@ Ray starts a worker with a command. Here this is `worker_start.py`, which asks t
 starts it as Ray does where no server answers. The server is itself a fork of the driver, which has imported torch for
 its own use; in a process of the user's, which may have threads, it is started with a command and imports torch itself.
 It imports Ray when the raylet has started: what Ray's core reads from the environment, it reads when it is imported,
-as the raylet's process id, with which a worker ends.
+as the raylet's process id, with which a worker ends. With Ray it imports the other libraries whose models are
+trained.
 """
 
 import contextlib
@@ -19,9 +20,10 @@ import struct
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +75,15 @@ class ForkServer:
             listener.listen(64)
             socket.send_fds(self._control, [b"\n"], [listener.fileno(), log.fileno()])
 
-    def import_ray(self, raylet: int) -> None:
-        """Let the server import Ray, with this environment, for workers of the raylet with this process id."""
+    def import_ray(self, raylet: int, libraries: Iterable[str] = ()) -> None:
+        """Let the server import Ray, with this environment, for workers of the raylet with this process id.
+
+        Args:
+            libraries: modules that workers will import too.
+        """
+        environment = {**os.environ, "RAY_RAYLET_PID": str(raylet)}
         with contextlib.suppress(OSError):  # the server is gone: workers can do without
-            self._control.send(json.dumps({**os.environ, "RAY_RAYLET_PID": str(raylet)}).encode())
+            self._control.send(json.dumps([environment, sorted(libraries)]).encode())
 
     def end(self) -> None:
         """End the server; the workers live on."""
@@ -170,15 +177,19 @@ def serve(control: socket.socket, import_ray: Callable[[], object]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets workers that end
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # as Ray does: Ctrl-C is for the driver
     _, descriptors, _, _ = socket.recv_fds(control, 1, 2)
-    environment = control.recv(_BYTES)
-    if not environment:
+    message = control.recv(_BYTES)
+    if not message:
         return
+    environment, libraries = json.loads(message)
     listening, log = descriptors
     for target in (1, 2):
         os.dup2(log, target)
     os.close(log)
-    os.environ.update(json.loads(environment), RAY_JOB_ID=_NO_JOB)
+    os.environ.update(environment, RAY_JOB_ID=_NO_JOB)
     import_ray()
+    for name in libraries:
+        with contextlib.suppress(ImportError):  # a worker that needs it says so
+            import_module(name)
     from ray import _raylet
 
     core: Any = _raylet  # which does not say what it has

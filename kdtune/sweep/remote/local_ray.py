@@ -16,7 +16,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,13 @@ class _DiedError(Exception):
     """A process of Ray ended while Ray started."""
 
 
-def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
+def start_ray(cores: int, gpus: int, say: Callable[[str], object], libraries: Collection[str] = ()) -> Path:
     """Start Ray on this machine, bound to the loopback, and return the folder of its session.
 
     Args:
         cores, gpus: what Ray may hand out; left to itself, it also counts GPUs that torch can not use.
         say: called with what goes wrong and what is done about it.
+        libraries: modules that all workers will import.
 
     Raises:
         SweepError: it did not start for minutes, or can't; the message says why, and how to do without.
@@ -76,7 +77,7 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object]) -> Path:
         try:
             folder = choose_folder(say)
             memory = object_store_bytes(folder, say)
-            with bytecode_for_children(), _loopback_only(), _bare(nodes):
+            with bytecode_for_children(), _loopback_only(), _bare(nodes, libraries):
                 ray.init(
                     address="local",
                     job_config=job_of_this_process(),
@@ -219,7 +220,7 @@ def _loopback_only() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bare(nodes: list[Any]) -> Iterator[None]:
+def _bare(nodes: list[Any], libraries: Collection[str]) -> Iterator[None]:
     """Start Ray without parts that nobody uses here, and notice at once if one of its processes dies.
 
     These are the monitor of the autoscaler, which has only one machine to scale, the monitor of the logs, which nobody
@@ -229,6 +230,7 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
 
     Args:
         nodes: gets the node that is started.
+        libraries: modules that all workers will import.
     """
     from ray._private import ray_constants, services
     from ray._private.node import Node
@@ -253,7 +255,7 @@ def _bare(nodes: list[Any]) -> Iterator[None]:
         start_raylet(node, *args, **options)
         if server is not None:
             [raylet] = node.all_processes[ray_constants.PROCESS_TYPE_RAYLET]
-            server.import_ray(raylet.process.pid)
+            server.import_ray(raylet.process.pid, libraries)
 
     def start_in_session(*args: Any, **options: Any) -> Any:
         # Not in the current folder, which may be deleted while the sweep goes on.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ from kdtune.sweep.remote.fork_server import forked_server
 prepare_environment()
 fork_server._started = None  # none is started with a command
 import json
-with forked_server(import_ray), connected(None):
+with forked_server(import_ray), connected(None, libraries=["torchvision.models"]):
     import ray
     from kdtune.sweep.remote import local_ray
     [server] = local_ray._servers
@@ -79,11 +80,11 @@ with connected(None):
 """
 
 
-def check(seen: list[tuple[Any, ...]], server: int) -> None:
+def check(seen: list[tuple[Any, ...]], server: int, heavy: Collection[str] = HEAVY) -> None:
     """Check that workers are forks of a server, with all in memory, and share neither numbers nor ids."""
     pids, parents, numbers, more, ids, has, jobs = zip(*seen, strict=True)
     assert set(parents) == {server}
-    assert all(set(modules) == HEAVY for modules in has)
+    assert all(set(modules) == set(heavy) for modules in has)
     assert len(set(pids)) == len(set(numbers)) == len(set(more)) == len(set(ids)) == 3
     assert set(jobs) == {"01000000"}
 
@@ -96,7 +97,8 @@ def test_workers_of_ray_are_forks_that_share_no_random_numbers(ray_session: None
 
 
 def test_a_driver_s_own_process_is_forked() -> None:
-    script = f"HEAVY = {HEAVY}\n{LOOK}\n{OF_A_DRIVER}"
+    heavy = {*HEAVY, "torchvision.models"}
+    script = f"HEAVY = {heavy | {'transformers'}}\n{LOOK}\n{OF_A_DRIVER}"
     ended = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
@@ -107,7 +109,7 @@ def test_a_driver_s_own_process_is_forked() -> None:
     )
     assert ended.returncode == 0, ended.stderr
     seen, server, command = json.loads(ended.stdout)
-    check(seen, server)
+    check(seen, server, heavy)
     assert command.strip() == fork_server.TITLE
 
 

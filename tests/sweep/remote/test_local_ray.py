@@ -115,7 +115,9 @@ def test_what_can_t_be_mended_is_not_tried_again(monkeypatch: pytest.MonkeyPatch
         from ray import what_another_version_had  # type: ignore[attr-defined]  # noqa: F401
 
     monkeypatch.setattr(local_ray, "choose_folder", import_what_is_gone)
-    with pytest.raises(SweepError, match=rf"^Ray {ray.__version__} did not start: cannot import name 'what_an"):
+    with pytest.raises(
+        SweepError, match=rf"^Ray {ray.__version__} did not start: cannot import name 'what_an"
+    ):
         local_ray.start_ray(1, 0, said.append)
     assert len(said) == 2
 
