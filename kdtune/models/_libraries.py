@@ -1,4 +1,4 @@
-"""The other libraries whose classes models are made of: they take a second or more to import, and few sweeps need any."""
+"""The other libraries whose classes models are made of: importing one takes a second or more; few sweeps need any."""
 
 import contextlib
 from collections.abc import Iterable, Sequence
