@@ -20,7 +20,8 @@ from kdtune.sweep.liveness import Liveness, StopNow
 from kdtune.sweep.machine import calibrated, recorded_speeds, settled
 from kdtune.sweep.preparation import check_files, keep_validation, load_data, take_known
 from kdtune.sweep.remote.allotment import Allotment
-from kdtune.sweep.remote.cluster import allot, allot_here, connected
+from kdtune.sweep.remote.cluster import allot, allot_here, connected, is_connected
+from kdtune.sweep.remote.fork_server import server_ahead
 from kdtune.torch_defaults import torch_defaults
 from kdtune.trackers import check_installed
 from kdtune.trackers.live import Follow, followed_by_trackers
@@ -88,7 +89,12 @@ def run_sweep(request: SweepRequest) -> None:
     try:
         request.files.root.mkdir(parents=True, exist_ok=True)
         check_no_links(request.files)
-        with driver_lock(request.files), _alone(), followed_by_trackers(request.files) as follow:
+        with (
+            driver_lock(request.files),
+            _alone(),
+            followed_by_trackers(request.files) as follow,
+            _server_ahead(request),
+        ):
             _run(request, liveness, follow)
     except DiskError:
         raise
@@ -101,6 +107,16 @@ def run_sweep(request: SweepRequest) -> None:
             signal.raise_signal(signal.SIGTERM)  # what the process does about it is not ours to decide
     if not request.own_process and signal.SIGINT in liveness.signals:
         raise KeyboardInterrupt(_interrupted(request.files))
+
+
+def _server_ahead(request: SweepRequest) -> contextlib.AbstractContextManager[None]:
+    """Let the process from which workers are forked import torch while this one reads the data."""
+    forked_already = request.own_process
+    return (
+        contextlib.nullcontext()
+        if forked_already or request.address is not None or is_connected()
+        else server_ahead()
+    )
 
 
 def _interrupted(files: RunFiles) -> str:

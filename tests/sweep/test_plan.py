@@ -1,7 +1,6 @@
 """What a space means on data: objectives, bounds, and the training that a configuration describes."""
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,9 @@ from kdtune import models
 from kdtune.data import Split
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.training import Training
-from kdtune.errors import DataError, InputError, SpaceError, SweepError
+from kdtune.errors import DataError, InputError, SpaceError
 from kdtune.runs.measures.own import measures, register_measure
-from kdtune.runs.paths import RunFiles
 from kdtune.space.reading import parse_space
-from kdtune.sweep import driver
 from kdtune.sweep.plan import Speed, make_plan
 
 
@@ -344,27 +341,3 @@ def test_a_frozen_model_is_a_teacher_only_with_its_weights(
     plan = plan_of(data, pairs=["frozen->linear"], teacher=from_file)
     device_data = DeviceData(Arrays.of(data), torch.device("cpu"), view_seed=0, augment=False)
     assert Training(plan.baseline_job("teacher", "frozen"), device_data).step().epoch == 1
-
-
-def test_workers_begin_with_the_libraries_that_their_models_are_made_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[set[str]] = []
-
-    @contextlib.contextmanager
-    def connected(_address: object, _say: object, libraries: Iterable[str]) -> Iterator[None]:
-        asked.append(set(libraries))
-        raise SweepError("no further")
-        yield
-
-    monkeypatch.setattr(driver, "connected", connected)
-    space = parse_space(
-        {
-            "dataset": {"name": "trifeature", "n_train": 60, "n_validation": 60, "n_test": 20},
-            "pairs": ["timm:mobilenetv3_small_050->lenet5"],
-        },
-        "space",
-    )
-    with pytest.raises(SweepError, match="no further"):
-        driver.run_sweep(driver.SweepRequest(RunFiles(tmp_path / "run"), space))
-    assert asked == [{"timm"}]

@@ -143,6 +143,11 @@ def _restore_environment() -> None:
             os.environ[name] = value
 
 
+def is_connected() -> bool:
+    """Return whether this process uses a Ray already, ours or the user's."""
+    return "ray" in sys.modules and not _is_closed()
+
+
 def _is_closed() -> bool:
     """Return whether somebody else closed the connection: `ray.shutdown()` in a notebook does."""
     import ray

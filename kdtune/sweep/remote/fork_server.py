@@ -2,10 +2,10 @@
 
 Ray starts a worker with a command. Here this is `worker_start.py`, which asks the fork server for the worker, and
 starts it as Ray does where no server answers. The server is itself a fork of the driver, which has imported torch for
-its own use; in a process of the user's, which may have threads, it is started with a command and imports torch itself.
-It imports Ray when the raylet has started: what Ray's core reads from the environment, it reads when it is imported,
-as the raylet's process id, with which a worker ends. With Ray it imports the other libraries whose models are
-trained.
+its own use; in a process of the user's, which may have threads, it is started with a command, before the data are read,
+and imports torch itself. It imports Ray when the raylet has started: what Ray's core reads from the environment, it
+reads when it is imported, as the raylet's process id, with which a worker ends. With Ray it imports the other libraries
+whose models are trained.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from kdtune.bytecode import bytecode_for_children
 from kdtune.sweep.remote.allotment import cores_here
 from kdtune.sweep.remote.worker_start import READY, SOCKET
 
@@ -94,8 +95,8 @@ class ForkServer:
             self._wait()
 
 
-_forked: list[ForkServer] = []
-"""The fork of this process, until a Ray is started."""
+_waiting: list[ForkServer] = []
+"""The server for the Ray that is started next, if there is one already."""
 
 
 def start_server(session: Path) -> ForkServer | None:
@@ -108,7 +109,7 @@ def start_server(session: Path) -> ForkServer | None:
         return None
     server = None
     try:
-        server = _forked.pop() if _forked else _started()
+        server = _waiting.pop() if _waiting else _started()
         server.listen(session)
         return server
     except OSError:  # no more open files, processes or room: workers can do without
@@ -126,7 +127,7 @@ def forked_server(import_ray: Callable[[], object]) -> Iterator[None]:
     """
     if sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1:
         with contextlib.suppress(OSError):
-            _forked.append(_fork(import_ray))
+            _waiting.append(_fork(import_ray))
     if os.environ.pop("OPENBLAS_DEFAULT_NUM_THREADS", None) and not _ASKED_OF_BLAS & os.environ.keys():
         from threadpoolctl import threadpool_limits
 
@@ -134,8 +135,27 @@ def forked_server(import_ray: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        while _forked:
-            _forked.pop().end()
+        _end_waiting()
+
+
+@contextlib.contextmanager
+def server_ahead() -> Iterator[None]:
+    """Start a server with a command for the Ray that is started in the block: meanwhile it imports torch.
+
+    It does nothing where processes are not forked.
+    """
+    if sys.platform == "linux" and not _waiting:
+        with contextlib.suppress(OSError), bytecode_for_children():
+            _waiting.append(_started())
+    try:
+        yield
+    finally:
+        _end_waiting()
+
+
+def _end_waiting() -> None:
+    while _waiting:
+        _waiting.pop().end()
 
 
 def _fork(import_ray: Callable[[], object]) -> ForkServer:

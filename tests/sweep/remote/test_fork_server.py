@@ -10,6 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import ray
 
@@ -126,10 +127,28 @@ def test_a_process_with_threads_is_not_forked() -> None:
     thread.start()
     try:
         with fork_server.forked_server(lambda: None):
-            assert fork_server._forked == []
+            assert fork_server._waiting == []
     finally:
         release.set()
         thread.join()
+
+
+def test_a_server_that_was_started_ahead_is_that_of_the_next_session(session: Path) -> None:
+    with fork_server.server_ahead():
+        [ahead] = fork_server._waiting
+        server = start_server(session)
+        assert server is ahead
+    assert psutil.pid_exists(server.pid)
+    server.end()
+    assert not psutil.pid_exists(server.pid)
+
+
+def test_a_server_that_nobody_asks_for_ends() -> None:
+    with fork_server.server_ahead():
+        [ahead] = fork_server._waiting
+        assert psutil.pid_exists(ahead.pid)
+    assert fork_server._waiting == []
+    assert not psutil.pid_exists(ahead.pid)
 
 
 def test_forks_that_would_draw_the_same_ids_are_not_made() -> None:
