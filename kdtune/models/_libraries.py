@@ -17,7 +17,7 @@ _IMPORTED = {"torchvision": "torchvision.models", "timm": "timm", "transformers"
 def libraries_of(names: Iterable[str], input_shape: Sequence[int]) -> frozenset[str]:
     """Return the modules of other libraries that are imported where models of these names are built for such inputs.
 
-    Of a user's own model nothing is known, and of one that can't be built there is nothing to import.
+    Of a user's own model nothing is known, nor of one that can't be built, or only with memory for its weights.
     """
     return frozenset().union(*(_libraries_of(name, tuple(input_shape)) for name in names))
 
@@ -29,6 +29,6 @@ def _libraries_of(name: str, input_shape: tuple[int, ...]) -> frozenset[str]:
         return frozenset({_IMPORTED[family_of(builder.family).package]})
     packages = set()
     if not is_own(builder):
-        with contextlib.suppress(InputError), unfilled():
+        with contextlib.suppress(InputError, NotImplementedError, RuntimeError), unfilled():
             packages = {type(part).__module__.partition(".")[0] for part in builder(input_shape, 2).modules()}
     return frozenset(_IMPORTED[package] for package in packages & _IMPORTED.keys())

@@ -25,7 +25,7 @@ def test_the_environment_and_random_numbers_are_as_they_were_once_the_last_conne
     for name, value in {"_connections": 0, "_own": None, "_replaced": {}}.items():
         monkeypatch.setattr(cluster, name, value)
 
-    def connect(address: object, say: object) -> None:
+    def connect(address: object, say: object, libraries: object) -> None:
         os.environ.update(
             RAY_DEDUP_LOGS="0", PYTHONBREAKPOINT="ray.util.rpdb._driver_set_trace"
         )  # as Ray does
