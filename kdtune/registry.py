@@ -22,15 +22,23 @@ class Registry(Generic[T]):
         of_functions: whether its things are functions.
         holds: the class of its things, where a decorator makes one of each function: an entry point may name a function
             that it has not seen.
+        code: from one of its things to the user's function in it.
     """
 
     def __init__(
-        self, kind: str, *, group: str | None = None, of_functions: bool = False, holds: type | None = None
+        self,
+        kind: str,
+        *,
+        group: str | None = None,
+        of_functions: bool = False,
+        holds: type | None = None,
+        code: Callable[[T], object] = lambda thing: thing,
     ) -> None:
         self.kind = kind
         self._of_functions = of_functions
         self._holds = holds
         self._group = group
+        self._code = code
         self._items: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -61,6 +69,10 @@ class Registry(Generic[T]):
         if name not in self:
             raise UnknownNameError(self.kind, name, self)
         return self._items[name]
+
+    def is_own(self, name: str) -> bool:
+        """Tell whether `name` stands for something of a user's own, and not for nothing or for one of kdtune's."""
+        return name in self and not module_of(self._code(self._items[name])).startswith("kdtune.")
 
     def __contains__(self, name: object) -> bool:
         if name not in self._items:
@@ -94,6 +106,11 @@ class Registry(Generic[T]):
 
     def _entry_points(self) -> EntryPoints | tuple[()]:
         return () if self._group is None else _installed(self._group, tuple(sys.path))
+
+
+def module_of(code: object) -> str:
+    """Return the name of the module that a function or a class comes from; empty where it has none."""
+    return str(getattr(code, "__module__", None) or "")
 
 
 def expect_function(kind: str, name: str, function: object) -> Callable[..., Any]:

@@ -19,15 +19,17 @@ from kdtune.models._ensemble import Ensemble
 from kdtune.models._fitting import build_fitting
 from kdtune.models._libraries import libraries_of
 from kdtune.models._probe import parameter_count, penultimate, watch_features
-from kdtune.models._registry import Builder, models, register_model
+from kdtune.models._registry import Builder, Inputs, inputs_of, models, register_model
 
 __all__ = [
     "Builder",
     "Ensemble",
+    "Inputs",
     "behaviour",
     "build",
     "build_fitting",
     "check",
+    "inputs_of",
     "libraries_of",
     "models",
     "names",

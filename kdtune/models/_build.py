@@ -10,7 +10,7 @@ from kdtune.errors import InputError, UnknownNameError
 from kdtune.memory import check_memory
 from kdtune.models import _mlp
 from kdtune.models._fitting import unfilled
-from kdtune.models._registry import Builder, image_only, models, text_only
+from kdtune.models._registry import Builder, inputs_of, models
 from kdtune.models._try_own import behaviour_of, is_own, try_own
 from kdtune.models.families.find import is_of_library, library_model
 from kdtune.models.families.library_model import FAMILIES, LibraryModel, family_of
@@ -156,4 +156,5 @@ def _takes(name: str, kind: str) -> bool:
 def _kinds(name: str) -> str:
     if name not in models and is_of_library(name):
         return family_of(name.partition(":")[0]).inputs
-    return "images" if name in image_only else "text" if name in text_only else "images or tables"
+    inputs = inputs_of.get(name, "any")
+    return "images or tables" if inputs == "any" else inputs

@@ -16,11 +16,8 @@ Inputs = Literal["any", "images", "text"]
 
 models: Registry[Builder] = Registry("model", group="kdtune.models", of_functions=True)
 
-image_only: set[str] = set()
-"""Names of the models that take images [n, c, h, w] and nothing else."""
-
-text_only: set[str] = set()
-"""Names of the models that take token ids [n, length] and nothing else; no other model takes them."""
+inputs_of: dict[str, Inputs] = {}
+"""What each model takes, by name. One of which nothing was said takes `any`: images or tables."""
 
 
 def register_model(name: str, *, inputs: Inputs = "any") -> Callable[[Builder], Builder]:
@@ -41,10 +38,7 @@ def register_model(name: str, *, inputs: Inputs = "any") -> Callable[[Builder], 
 
     def register(builder: Builder) -> Builder:
         file_under_name(builder)
-        if inputs == "images":
-            image_only.add(name)
-        if inputs == "text":
-            text_only.add(name)
+        inputs_of[name] = inputs
         return builder
 
     return register

@@ -13,11 +13,12 @@ IMAGE_MODELS = ["cnn8", "lenet5", "resnet8", "resnet18"]
 
 @pytest.fixture
 def _clean_registry() -> Iterator[None]:
-    items, image_only = dict(models.models._items), set(_registry.image_only)
+    items, inputs = dict(models.models._items), dict(_registry.inputs_of)
     yield
     models.models._items.clear()
     models.models._items.update(items)
-    _registry.image_only.intersection_update(image_only)
+    _registry.inputs_of.clear()
+    _registry.inputs_of.update(inputs)
 
 
 def test_names_are_readable_and_complete() -> None:

@@ -70,7 +70,7 @@ READY: Mapping[str, Loss] = {
 }
 """Hinton's; decoupled KD; and Hinton's with a hint on features."""
 
-losses: Registry[Loss] = Registry("loss", group="kdtune.losses", holds=Loss)
+losses: Registry[Loss] = Registry("loss", group="kdtune.losses", holds=Loss, code=lambda loss: loss.code)
 """Losses that users have registered, or that installed packages add through the entry points `kdtune.losses`."""
 
 

@@ -16,7 +16,9 @@ from kdtune.runs.measures.measure import ANSWERS, Direction, Measure, Need, scal
 
 F = TypeVar("F", bound=Callable[..., float])
 
-measures: Registry[Measure] = Registry("measure", group="kdtune.measures", holds=Measure)
+measures: Registry[Measure] = Registry(
+    "measure", group="kdtune.measures", holds=Measure, code=lambda measure: measure.of_answers
+)
 """Measures that users have registered, or that installed packages add through the entry points `kdtune.measures`."""
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)

@@ -83,6 +83,32 @@ def test_the_user_s_code_brings_the_folder_of_its_module_and_puts_it_last(
     assert not (my_folder / "ran").exists()
 
 
+TYPED = """
+import kdtune, torch
+@kdtune.register_model("typed", inputs="text")
+def typed(input_shape, n_classes):
+    return torch.nn.Sequential(torch.nn.Embedding(input_shape[1], n_classes), torch.nn.Flatten())
+"""
+
+
+def test_a_model_that_was_typed_at_a_prompt_takes_in_a_worker_what_it_takes_here() -> None:
+    exec(
+        TYPED, {"__name__": "__main__"}
+    )  # as in a cell of a notebook: a worker has no module to import it from
+    try:
+        sent = cloudpickle.dumps(UserCode.of(["typed"]))
+    finally:
+        models._items.pop("typed")
+    program = (
+        "import pickle, sys; pickle.loads(sys.stdin.buffer.read()).register();"
+        "from kdtune.models import build; print(build('typed', input_shape=(7, 30), n_classes=2)[0].weight.shape[0])"
+    )
+    ended: Any = subprocess.run(
+        [sys.executable, "-P", "-c", program], input=sent, cwd="/", capture_output=True, check=False
+    )
+    assert (ended.stdout, ended.returncode) == (b"30\n", 0), ended.stderr
+
+
 def test_a_folder_that_a_program_added_is_found_too(my_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (my_folder / "late").mkdir()
     monkeypatch.syspath_prepend(my_folder / "late")
