@@ -3,7 +3,8 @@
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, Generic, TypeVar, cast
 
@@ -11,6 +12,37 @@ from kdtune.errors import InputError, UnknownNameError, expect
 from kdtune.user_code import own_code
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where code stands: in which module, and in which loading of it, as told by its spec."""
+
+    module: str
+    loading: object
+
+    @classmethod
+    def of(cls, code: object) -> "_Origin":
+        while isinstance(code, partial):
+            code = code.func
+        module = module_of(code)
+        return cls(module, getattr(sys.modules.get(module), "__spec__", None))
+
+    def supersedes(self, before: "_Origin") -> bool:
+        """Tell whether this is what a person made of the code that stood there before.
+
+        Such is a cell of a notebook that is run again, and a module that is loaded again. Twice in one file is a slip.
+        """
+        if self.module != before.module:
+            return False
+        at_a_prompt = self.module == "__main__" and hasattr(sys, "ps1")
+        return at_a_prompt or self.loading is not before.loading
+
+
+@dataclass(frozen=True)
+class _Item(Generic[T]):
+    thing: T
+    origin: _Origin
 
 
 class Registry(Generic[T]):
@@ -39,10 +71,13 @@ class Registry(Generic[T]):
         self._holds = holds
         self._group = group
         self._code = code
-        self._items: dict[str, T] = {}
+        self._items: dict[str, _Item[T]] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that registers its argument under `name`.
+
+        What is registered again at a prompt or in a notebook, or by a module that is loaded again, takes the place of
+        what came from there before.
 
         Raises:
             InputError: the name is taken by something else, or is no text; or what is registered is no function.
@@ -53,9 +88,10 @@ class Registry(Generic[T]):
         def file_under_name(item: T) -> T:
             if self._of_functions:
                 expect_function(self.kind, name, item)
-            if name in self._items:
+            new = self._item(item)
+            if name in self._items and not new.origin.supersedes(self._items[name].origin):
                 raise InputError(f"{self.kind} {name!r} is registered twice: choose another name")
-            self._items[name] = item
+            self._items[name] = new
             return item
 
         return file_under_name
@@ -68,11 +104,11 @@ class Registry(Generic[T]):
         """
         if name not in self:
             raise UnknownNameError(self.kind, name, self)
-        return self._items[name]
+        return self._items[name].thing
 
     def is_own(self, name: str) -> bool:
         """Tell whether `name` stands for something of a user's own, and not for nothing or for one of kdtune's."""
-        return name in self and not module_of(self._code(self._items[name])).startswith("kdtune.")
+        return name in self and not module_of(self._code(self._items[name].thing)).startswith("kdtune.")
 
     def __contains__(self, name: object) -> bool:
         if name not in self._items:
@@ -83,11 +119,14 @@ class Registry(Generic[T]):
                     ):
                         found = point.load()
                     if name not in self._items:  # its module may have registered it on the way
-                        self._items[point.name] = self._checked(point, found)
+                        self._items[point.name] = self._item(self._checked(point, found))
         return name in self._items
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({*self._items, *(point.name for point in self._entry_points())}))
+
+    def _item(self, thing: T) -> _Item[T]:
+        return _Item(thing, _Origin.of(self._code(thing)))
 
     def _checked(self, point: EntryPoint, found: Any) -> T:
         """Return what an entry point names.

@@ -4,7 +4,6 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -142,12 +141,11 @@ def _mapped(
     return found
 
 
-@lru_cache(maxsize=64)
 def is_fusable(name: str, n_classes: int, *, weighted: bool = False) -> bool:
     """Return whether students with this loss can be trained as one: try it.
 
     For three students at once it must give the losses and the gradients that it gives each alone. What it prints goes
-    to standard error.
+    to standard error. It is tried each time, because in a notebook a name may mean another function than before.
 
     Args:
         weighted: whether examples have weights: then a loss that gives means is none that can.
