@@ -13,7 +13,7 @@ from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.columns import by_column
 from kdtune.data.tables.files.form import DecimalSign, Form, Header
 from kdtune.data.tables.files.raw_table import RawTable
-from kdtune.data.tables.files.reading import open_table
+from kdtune.data.tables.files.reading import check_form, open_table
 from kdtune.data.texts.tokenizer import preparation_of
 
 
@@ -73,6 +73,7 @@ def load_text(
         comment=comment,
         missing=missing,
     )
+    check_form(form, [path, *([test] if isinstance(test, str) else [])])
     preparation = preparation_of(tokenizer, length, vocabulary)
     tables = {TRAIN: open_table(path, form)}
     if isinstance(test, str):

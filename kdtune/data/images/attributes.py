@@ -16,7 +16,7 @@ from kdtune.data.tables.cells import Cells, Missing
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.data.tables.files.raw_table import RawTable
-from kdtune.data.tables.files.reading import open_table
+from kdtune.data.tables.files.reading import LINES_OF_JSON, open_table
 from kdtune.errors import DataError, did_you_mean
 from kdtune.files import read_text
 
@@ -200,7 +200,7 @@ def _base(path: Path, root: Path) -> str:
 
 
 def _read(path: Path, form: Form) -> RawTable:
-    if path.suffix.lower() != ".jsonl":
+    if path.suffix.lower() != LINES_OF_JSON:
         return open_table(path, form)
     import pandas as pd
 

@@ -21,6 +21,7 @@ from kdtune.data.registry import register_dataset
 from kdtune.data.tables.cells import MISSING_MARKERS
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of
 from kdtune.data.tables.files.form import DecimalSign, Form, Header
+from kdtune.data.tables.files.reading import check_form
 from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError, did_you_mean
 
@@ -202,6 +203,7 @@ def _read_table(
         raise DataError(
             f"sensitive: {', '.join(columns)} must come from a CSV: give its path as `attributes`"
         )
+    check_form(form, paths)
     table = read_attributes(paths, columns, files, root, form)
     told = [] if attributes is not None else [f"attributes from {table.path}"]
     if table.unused:

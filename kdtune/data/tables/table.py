@@ -25,7 +25,7 @@ from kdtune.data.tables.columns import assign_roles, by_column
 from kdtune.data.tables.doubts import bins_hint, doubts
 from kdtune.data.tables.files.form import DecimalSign, Form, Header
 from kdtune.data.tables.files.raw_table import RawTable
-from kdtune.data.tables.files.reading import file_digest, open_table
+from kdtune.data.tables.files.reading import check_form, file_digest, open_table
 from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.data.tables.summary import summary_line
 from kdtune.data.tables.targets import Targets
@@ -114,6 +114,7 @@ def load_table(
         comment=comment,
         missing=missing,
     )
+    check_form(form, [path, *([test] if isinstance(test, str) else [])])
     table = open_table(path, form)
     roles = assign_roles(
         table, label=label, sensitive=sensitive, features=features, drop=drop, use_sensitive=use_sensitive

@@ -287,6 +287,18 @@ def test_a_table_in_another_form(root: Path) -> None:
     assert data.train.groups["age"].tolist() == codes.tolist()
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_an_option_of_delimited_text_is_refused_for_another_table(root: Path, suffix: str) -> None:
+    path = root.parent / f"people.{suffix}"
+    frame = pd.read_csv(table(root, lambda path: path))
+    frame.to_json(path, orient="records", lines=True) if suffix == "jsonl" else frame.to_parquet(path)
+    check(loaded(root, path))
+    with pytest.raises(
+        DataError, match=rf"people\.{suffix}: separator is for delimited text, and this is none"
+    ):
+        loaded(root, path, separator=";")
+
+
 @pytest.mark.parametrize("written", [["0", "1"], [0, 1], [1.0, 0.0]])
 def test_groups_match_by_number(root: Path, written: list[object]) -> None:
     path = table(root, lambda path: path)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kdtune.data import load
 from kdtune.errors import DataError
 from tests.data.tables.conftest import Load
 
@@ -190,3 +191,44 @@ def test_a_named_index_is_a_feature_where_it_is_asked_for(
     with pytest.raises(DataError, match="column 'Unnamed: 0' has no name in the file"):
         load_people(path, features=["Unnamed: 0", "age"])
     assert load_people(path, drop=["Unnamed: 0"]).fingerprint == right
+
+
+OF_TEXT: list[tuple[str, dict[str, Any]]] = [
+    ("separator", {"separator": ";"}),
+    ("encoding", {"encoding": "latin-1"}),
+    ("header", {"header": "none", "columns": ["age", "hours", "job", "sex", "income"]}),
+    ("comment", {"comment": "#"}),
+]
+
+
+@pytest.mark.parametrize(("option", "options"), OF_TEXT)
+def test_an_option_of_delimited_text_is_refused(
+    option: str, options: dict[str, Any], people: pd.DataFrame, tmp_path: Path, load_people: Load
+) -> None:
+    path = save(tmp_path, people)
+    said = rf"people\.parquet: {option} is for delimited text, and this is none: leave it out"
+    with pytest.raises(DataError, match=said):
+        load_people(path, **options)
+    with pytest.raises(DataError, match=said):
+        load("text", path=str(path), text="job", label="income", **options)
+
+
+def test_an_option_of_delimited_text_counts_where_one_of_the_files_is_that(
+    people: pd.DataFrame, tmp_path: Path, load_people: Load
+) -> None:
+    path, later = save(tmp_path, people), tmp_path / "later.csv"
+    people.iloc[::-1].to_csv(later, index=False, sep=";")
+    assert len(load_people(path, test=str(later), separator=";").open_test()) == len(people)
+    other = path.rename(tmp_path / "other.parquet")
+    save(tmp_path, people.iloc[::-1])
+    with pytest.raises(
+        DataError, match=r"people\.parquet, .*other\.parquet: separator is .* and these are none"
+    ):
+        load_people(path, test=str(other), separator=";")
+
+
+def test_decimal_commas_and_marks_of_missing_values_may_be_in_cells_of_text(
+    people: pd.DataFrame, tmp_path: Path, load_people: Load, right: str
+) -> None:
+    hours = pa.array([str(value).replace(".", ",") for value in people["hours"]])
+    assert load_people(save(tmp_path, people, hours=hours), decimal=",", missing=["-"]).fingerprint == right

@@ -16,6 +16,10 @@ _SPELLED_OUT = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " ", "comma": "
 """Other ways to write a separator."""
 
 
+OF_TEXT = ("separator", "encoding", "header", "columns", "comment")
+"""What says how delimited text is written, and nothing of other files: those too may hold text with decimal commas."""
+
+
 @dataclass(frozen=True)
 class Form:
     """How to read a table's cells.
