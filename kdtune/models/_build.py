@@ -6,12 +6,13 @@ from functools import lru_cache
 import torch
 from torch import nn
 
+from kdtune.behaviour import behaviour_of
 from kdtune.errors import InputError, UnknownNameError
 from kdtune.memory import check_memory
 from kdtune.models import _mlp
 from kdtune.models._fitting import unfilled
 from kdtune.models._registry import Builder, inputs_of, models
-from kdtune.models._try_own import behaviour_of, is_own, try_own
+from kdtune.models._try_own import computed, is_own, try_own
 from kdtune.models.families.find import is_of_library, library_model
 from kdtune.models.families.library_model import FAMILIES, LibraryModel, family_of
 
@@ -79,10 +80,10 @@ def behaviour(name: str, *, input_shape: Sequence[int], n_classes: int) -> str:
 
     Of a model that fails it is another one each time.
     """
-    found = models.get(name) if name in models else None
-    if found is None or not is_own(found):
+    if not models.is_own(name):
         return ""
-    return behaviour_of(found, _checked_shape(name, input_shape), n_classes)
+    builder, shape = models.get(name), _checked_shape(name, input_shape)
+    return behaviour_of(lambda: computed(builder, shape, n_classes))
 
 
 @lru_cache(maxsize=256)

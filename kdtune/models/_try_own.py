@@ -1,8 +1,6 @@
 """What a user's model does on made-up inputs: whether it gives logits at all, and whether it is the one it was."""
 
 import contextlib
-import hashlib
-import secrets
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +9,6 @@ import torch
 
 from kdtune.errors import InputError
 from kdtune.models._registry import Builder
-from kdtune.torch_defaults import torch_defaults
 from kdtune.user_code import kind_of, own_code
 
 _EXAMPLES = 4
@@ -61,42 +58,17 @@ def try_own(
                     _check_trainable(name, model, found, trained)
 
 
-def behaviour_of(builder: Builder, shape: tuple[int, ...], n_classes: int) -> str:
-    """Return a digest of what a user's model computes: where its code has changed, wherever that is, it is another one.
-
-    It is that of its initial weights, its logits and its gradients, for one seed and on one thread. Of a model that
-    fails it is another one each time.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # with others, sums are rounded otherwise
-    try:
-        with (
-            torch_defaults(draws=True),
-            contextlib.redirect_stdout(sys.stderr),
-            own_code("its training says it better"),
-        ):
-            torch.manual_seed(0)
-            model = builder(shape, n_classes).train()
-            found = {key: value.clone() for key, value in model.state_dict().items()}
-            found["logits"] = model(_made_up(shape))
-            if found["logits"].requires_grad:
-                found["logits"].square().sum().backward()
-            for key, weight in model.named_parameters():
-                if weight.grad is not None:
-                    found[f"gradient of {key}"] = weight.grad
-            return _digest(found)
-    except InputError:
-        return secrets.token_hex(8)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for key, tensor in tensors.items():
-        digest.update(f"{key} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.detach().flatten().contiguous().view(torch.uint8).numpy().data)
-    return digest.hexdigest()[:16]
+def computed(builder: Builder, shape: tuple[int, ...], n_classes: int) -> Mapping[str, torch.Tensor]:
+    """Return what tells a user's model from others: its initial weights, its logits and its gradients."""
+    model = builder(shape, n_classes).train()
+    found = {key: value.clone() for key, value in model.state_dict().items()}
+    found["logits"] = model(_made_up(shape))
+    if found["logits"].requires_grad:
+        found["logits"].square().sum().backward()
+    for key, weight in model.named_parameters():
+        if weight.grad is not None:
+            found[f"gradient of {key}"] = weight.grad
+    return found
 
 
 def _made_up(shape: tuple[int, ...]) -> torch.Tensor:

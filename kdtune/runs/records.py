@@ -138,7 +138,8 @@ class RunRecord:
         minutes: time to spend, or None for no limit.
         space: the resolved search space; `kdtune search` accepts it as it is.
         measures: measures of the user's own that the run was asked for, by name.
-        versions: of Python and packages: those with which the run began, and after `, then ` those of later drivers.
+        versions: of Python, packages and the user's own code, which has digests: those with which the run began, and
+            after `, then ` those of later drivers.
         models: models of other libraries, by name: what builds them again, as plain JSON.
         known: from which run the sampler knows trials, and how many; empty if it knows none.
     """

@@ -67,7 +67,7 @@ def calibrated(
             say("train.execution: graphs takes a GPU: steps are eager")
         record = record_of(plan, name, kind)
     else:
-        record, changes = with_versions_now(record)
+        record, changes = with_versions_now(record, plan)
         if changes:
             said = f"not the versions that the run had: {', '.join(changes)}: numbers may differ from what they were"
             say(said)

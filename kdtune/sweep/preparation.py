@@ -52,13 +52,19 @@ def take_known(source: Path, plan: "Plan", say: Callable[[str], None]) -> "Known
     Raises:
         InputError: they were made with other data or another protocol.
     """
+    from kdtune.sweep.run_record import with_versions_now
     from kdtune.sweep.trials.known import known_of
 
-    known = known_of(open_run(source), plan, digest_of(_validation(plan)))
+    run = open_run(source)
+    known = known_of(run, plan, digest_of(_validation(plan)))
     said = f"{len(known.trials)} trials of {known.run} are known to the sampler"
     if known.left_out:
         said += f"; {known.left_out} others are not of this search space, or lack a measure"
     say(said)
+    if changes := with_versions_now(run.record, plan)[1]:
+        say(
+            f"not the versions that {known.run} had: {', '.join(changes)}: its numbers may be others than here"
+        )
     return known
 
 

@@ -6,10 +6,14 @@ import platform
 import time
 from dataclasses import replace
 
+from kdtune.distill.losses.behaviour import loss_behaviour
+from kdtune.distill.weights.module import code_of
 from kdtune.models.families.find import adopted
 from kdtune.runs.measures.known import MEASURES
 from kdtune.runs.measures.measure import OwnMeasure
+from kdtune.runs.measures.own import code_digest
 from kdtune.runs.records import RunRecord
+from kdtune.space.losses import losses_of
 from kdtune.sweep.plan import Plan
 
 _PACKAGES = ("kdtune", "torch", "ray", "optuna", "numpy", "fairlearn")
@@ -19,16 +23,34 @@ _THEN = ", then "
 """Between the version with which a run began and those with which it was resumed."""
 
 
-def versions_now() -> dict[str, str]:
-    """Return the versions of Python and of the packages that numbers depend on."""
+def versions_now(plan: Plan) -> dict[str, str]:
+    """Return the versions of what numbers depend on: Python, packages, and digests of the user's own code."""
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return versions | {"python": platform.python_version()}
+    return {**versions, "python": platform.python_version(), **_own_code(plan)}
 
 
-def with_versions_now(record: RunRecord) -> tuple[RunRecord, list[str]]:
+def _own_code(plan: Plan) -> dict[str, str]:
+    """Return the digests of the user's own models, losses and measures that a plan uses: `model 'mine'` -> digest."""
+    data = plan.dataset
+    models: dict[str, list[str]] = {}
+    for role, name in plan.single:  # a teacher and a student of one name may be built for images of two sizes
+        job = plan.baseline_job(role, name)
+        models.setdefault(name, []).extend(
+            code_of(job, input_shape=data.input_shape, n_classes=data.n_classes)
+        )
+    losses = dict.fromkeys(name for searched in plan.space.searches for name in losses_of(searched))
+    digests = {
+        **{f"model {name!r}": " ".join(dict.fromkeys(found)) for name, found in models.items()},
+        **{f"loss {name!r}": loss_behaviour(name, data.n_classes) for name in losses},
+        **{f"measure {o.measure.name!r}": code_digest(o.measure.name) for o in plan.asked},
+    }
+    return {name: digest for name, digest in digests.items() if digest}
+
+
+def with_versions_now(record: RunRecord, plan: Plan) -> tuple[RunRecord, list[str]]:
     """Return the record of a run that is resumed with the versions of now, and what has changed, a line each."""
     versions, changes = dict(record.versions), []
-    for name, now in versions_now().items():
+    for name, now in versions_now(plan).items():
         before = str(versions.get(name, ""))
         last = before.rpartition(_THEN)[2]
         if last != now:
@@ -59,7 +81,7 @@ def record_of(plan: Plan, name: str, kind: str) -> RunRecord:
         measures={
             o.measure.name: OwnMeasure.of(o.measure) for o in plan.asked if o.measure.name not in MEASURES
         },
-        versions=versions_now(),
+        versions=versions_now(plan),
         machine={
             "platform": platform.platform(terse=True),
             "cores": os.cpu_count(),
