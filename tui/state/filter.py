@@ -1,4 +1,7 @@
-"""The filter's language. All terms must hold, as in `state:running pair:lenet5 T>=4 eod<0.05 front !failed t001`."""
+"""The filter's language. All terms must hold, as in `state:running pair:lenet5 T>=4 eod<0.05 front !failed t001`.
+
+Blanks end a term, but not between double quotes: `"accuracy@city=New York">=0.8`, `pair:"my model"`.
+"""
 
 import math
 import re
@@ -26,7 +29,10 @@ FLAGS = ("front", "feasible", "selected", "pinned")
 _SIGN = r"(<=|>=|!=|<|>|=|:)"
 _COMPARISON = re.compile(rf"([^\s<>=!:]+){_SIGN}(.*)", re.DOTALL)
 _COMPARED = re.compile(rf"{_SIGN}(.*)", re.DOTALL)
-_SPACED = re.compile(rf"\s*{_SIGN}\s*")
+_QUOTED = r'"[^"]*"'
+_SPACED = re.compile(rf"({_QUOTED})|\s*{_SIGN}\s*")
+_TERM = re.compile(rf"(?:{_QUOTED}|\S)+")
+_TYPED = re.compile(rf'(?:{_QUOTED}|"[^"]*$|\S)+')  # the last term may lack its second quote
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
@@ -61,15 +67,21 @@ def parse(text: str, store: Store, view: View) -> Filter:
     Raises:
         FilterError: a term names something that no trial has, or compares with something that is not a number.
     """
-    terms = split(text)
+    terms = [_unquoted(term) for term in split(text)]
     if any(term.lower() == "or" for term in terms):
         raise FilterError("there is no 'or': a trial is shown if all terms hold")
     return Filter(text, tuple(_term(term, store, view) for term in terms if term.lower() != "and"))
 
 
 def split(text: str) -> list[str]:
-    """Return the terms of a filter."""
-    return _SPACED.sub(r"\1", text).split()
+    """Return the terms of a filter as they are written, without blanks around their signs."""
+    close = _SPACED.sub(lambda found: found[1] or found[2], text)
+    return [found[0] for found in _TERM.finditer(close)]
+
+
+def _unquoted(term: str) -> str:
+    """Return a term without the quotes around parts of it; a single quote is a character as others are."""
+    return re.sub(_QUOTED, lambda found: found[0][1:-1], term)
 
 
 def names(store: Store) -> list[str]:
@@ -159,9 +171,16 @@ def _number(text: str) -> float | None:
 
 def complete(text: str, store: Store) -> str | None:
     """Return the text with its last name completed, None unless exactly one name begins like that."""
-    last = text.rpartition(" ")[2].lstrip("!-")
+    typed = list(_TYPED.finditer(text))
+    written = typed[-1][0].lstrip("!-") if typed and typed[-1].end() == len(text) else ""
+    last = written.replace('"', "")
     if not last or _COMPARISON.fullmatch(last):
         return None
     known: Sequence[str] = [*FLAGS, *TRIAL_STATES, *names(store)]
     fits = [name for name in known if name.startswith(last) and name != last]
-    return text + fits[0][len(last) :] if len(fits) == 1 else None
+    if len(fits) != 1:
+        return None
+    rest = fits[0][len(last) :]
+    if written.count('"') % 2:
+        return f'{text}{rest}"'
+    return f'{text}"{rest}"' if re.search(r"\s", rest) else text + rest

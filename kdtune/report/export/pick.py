@@ -15,8 +15,11 @@ from kdtune.runs.measures.objectives import Objective, badness_of, front_hypervo
 from kdtune.runs.paths import is_trial
 
 GRAMMAR = "'knee', a bound such as 'accuracy>=0.9' or 'eod<=0.05', an id such as 't0003', or a number"
-# Names of measures may hold signs: accuracy@age=<=25>=0.9.
-_BOUND = re.compile(r"\s*(?P<name>\S.*?)\s*(?P<sign><=|>=)\s*(?P<bound>[-+0-9.eE]+)\s*")
+# Names of measures may hold signs and commas: accuracy@age=<=25>=0.9, accuracy@city=Paris, Texas>=0.9. So a bound ends
+# with its number, and a comma separates it from the next one only there.
+_BOUND = re.compile(
+    r"\s*(?P<name>\S.*?)\s*(?P<sign><=|>=)\s*(?P<bound>[-+0-9.eE]+)\s*(?:,(?=.)|\Z)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,7 @@ def _named(members: Sequence[Choice], objectives: Sequence[Objective], text: str
         return {text}
     if is_trial(text.partition("-s")[0]):
         raise InputError(f"--pick {text}: not on the front (members: {', '.join(ids)})")
-    bounds = [_BOUND.fullmatch(part) for part in text.split(",")]
-    if not all(bounds):
-        raise InputError(f"--pick {text!r}: write {GRAMMAR}")
-    constraints = [_constraint(text, match, members) for match in bounds if match]
+    constraints = [_constraint(text, match, members) for match in _bounds(text)]
     meet = {
         m.id
         for m in members
@@ -74,6 +74,21 @@ def _named(members: Sequence[Choice], objectives: Sequence[Objective], text: str
         best = [_nearest(members, constraint) for constraint in constraints]
         raise InputError(f"--pick {text!r}: no member of the front meets it ({'; '.join(best)})")
     return meet
+
+
+def _bounds(text: str) -> "list[re.Match[str]]":
+    """Return the bounds of a pick, one after the other.
+
+    Raises:
+        InputError: it is empty, or some of it is no bound.
+    """
+    found: list[re.Match[str]] = []
+    while not found or found[-1].end() < len(text):
+        match = _BOUND.match(text, found[-1].end() if found else 0)
+        if match is None:
+            raise InputError(f"--pick {text!r}: write {GRAMMAR}")
+        found.append(match)
+    return found
 
 
 def _constraint(text: str, match: "re.Match[str]", members: Sequence[Choice]) -> Constraint:

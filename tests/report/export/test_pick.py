@@ -10,8 +10,11 @@ from kdtune.runs.measures.objectives import Objective
 from kdtune.runs.reader import Run
 
 OBJECTIVES = [Objective.parse("accuracy", ["sex"]), Objective.parse("eod", ["sex"])]
+CITY = "accuracy@city=Paris, Texas"
 FRONT = [
-    Choice("t0000", {"accuracy": 0.9, "eod": 0.30, "dpd": 0.2, "f1": 0.5, "accuracy@age=<=25": 0.7}),
+    Choice(
+        "t0000", {"accuracy": 0.9, "eod": 0.30, "dpd": 0.2, "f1": 0.5, "accuracy@age=<=25": 0.7, CITY: 0.8}
+    ),
     Choice("t0001", {"accuracy": 0.88, "eod": 0.05, "dpd": float("nan")}),
     Choice("t0002", {"accuracy": 0.6, "eod": 0.0, "dpd": 0.0}),
 ]
@@ -29,6 +32,8 @@ FRONT = [
         (["t0002", "knee"], ["t0001", "t0002"]),
         (["f1>=0.5"], ["t0000"]),
         (["accuracy@age=<=25 >= 0.7,f1>=0.1"], ["t0000"]),
+        ([f"{CITY}>=0.8"], ["t0000"]),
+        ([f"eod<=0.3, {CITY} >= 0.8 ,accuracy>=0.5"], ["t0000"]),
         (["1"], ["t0001"]),
         (["9"], ["t0000", "t0001", "t0002"]),
     ],
@@ -46,6 +51,12 @@ def test_picks_in_the_front_s_order(asked: list[str], picked: list[str]) -> None
         ("acuracy>=0.5", "did you mean 'accuracy'"),
         ("accuracy>=0.95", r"the nearest in accuracy is t0000 with 0\.9000"),
         ("accuracy>=1e", "not a number"),
+        (f"{CITY.replace('Texas', 'Texs')}>=0.5", f"did you mean '{CITY}'"),
+        ("", "knee"),
+        ("eod<=0.05,", "knee"),
+        (",eod<=0.05", "',eod' was not measured"),
+        ("eod<=0.05,,accuracy>=0.7", "',accuracy' was not measured"),
+        ("eod<=0.05 accuracy>=0.7", "'eod<=0.05 accuracy' was not measured"),
     ],
 )
 def test_what_names_nothing_is_an_error(asked: str, said: str) -> None:

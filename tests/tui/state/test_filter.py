@@ -64,6 +64,59 @@ def test_a_measure_of_one_group_is_compared_by_its_whole_name() -> None:
     assert passing(store, "!accuracy@color=red>=0.2") == {store.trials[0].id, store.trials[1].id}
 
 
+CITY = "accuracy@city=New York"
+
+
+@pytest.fixture
+def in_cities():
+    world = Synthetic(trials=4, epochs=1, classes=2)
+    store = Store(world.record)
+    store.apply(list(world.events()))
+    for k, trial in enumerate(store.trials):
+        store.apply([{"t": 1.0, "kind": "values", "id": trial.id, "values": {CITY: k / 10}}])
+        trial.values[CITY] = k / 10
+        trial.config["loss"] = "one of mine" if k % 2 else "one of theirs"
+    return store
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f'"{CITY}">=0.2', 'accuracy@city="New York" >= 0.2', f'"{CITY}" >=0.2 and epoch>=0', f'!"{CITY}"<0.2'],
+)
+def test_a_name_with_a_blank_stands_between_quotes(in_cities, text) -> None:
+    assert passing(in_cities, text) == {trial.id for trial in in_cities.trials[2:]}
+
+
+def test_a_value_with_a_blank_stands_between_quotes(in_cities) -> None:
+    trials = in_cities.trials
+    assert passing(in_cities, 'loss:"of mine"') == {trials[1].id, trials[3].id}
+    assert passing(in_cities, f'loss : "of mine" "{CITY}">0.2') == {trials[3].id}
+    assert passing(in_cities, 'loss:"a = b"') == set()
+    with pytest.raises(FilterError, match="no trial has 'accuracy@city'"):
+        parse(f"{CITY}>=0.2", in_cities, View())
+
+
+def test_a_single_quote_is_a_character_of_its_own(in_cities) -> None:
+    in_cities.trials[0].config["loss"] = 'a 24" screen'
+    assert passing(in_cities, 'loss:24"') == {in_cities.trials[0].id}
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("accuracy@ci", 'accuracy@ci"ty=New York"'),
+        ('"accuracy@ci', f'"{CITY}"'),
+        ('front !"accuracy@ci', f'front !"{CITY}"'),
+        ('loss:"of mine" fro', 'loss:"of mine" front'),
+        ('"of mine fro', None),
+    ],
+)
+def test_completion_between_quotes(in_cities, typed, completed) -> None:
+    assert complete(typed, in_cities) == completed
+    if completed is not None and CITY in completed.replace('"', ""):
+        assert parse(f"{completed}>=0.2", in_cities, View()), "it can be read"
+
+
 def test_an_undefined_value_passes_no_comparison(store) -> None:
     waiting = of(store, lambda t: not t.values)
     assert not passing(store, "eod>=0") & waiting
