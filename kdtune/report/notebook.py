@@ -27,12 +27,12 @@ def run_html(run: "Run") -> str:
     """Return a run's state, its front as a picture, and the front's objectives and settings."""
     status = run.status()
     budget = f" of {status.budget}" if status.budget else ""
+    volume = f"; hypervolume {status.hypervolume:.4f}" if run.record.has_front else ""
     head = (
         f"<p><b>{_text(status.name)}</b> {_text(status.state)}: {_text(run.record.dataset['name'])}, "
-        f"{_text(', '.join(run.record.objectives))}; trials{budget}: {status.tally}; hypervolume "
-        f"{status.hypervolume:.4f}</p>"
+        f"{_text(', '.join(run.record.objectives))}; trials{budget}: {status.tally}{volume}</p>"
     )
-    if run.record.kind == "study" or not status.front:
+    if not status.front:
         return f"<div>{head}</div>"
     front = run.front()
     names = [*run.record.objectives, *(n for n in ("pair", "temperature", "alpha") if n in front.columns)]

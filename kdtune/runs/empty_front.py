@@ -1,4 +1,4 @@
-"""Why no student of a sweep is on the front."""
+"""Why no student of a run is on the front."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,8 @@ from kdtune.text import listed
 
 def why_empty(record: RunRecord, done: Sequence[ModelState]) -> str:
     """Return why none of the trials done is on the front, and what would put one there; at least one is done."""
+    if not record.has_front:
+        return "a study has no front: it trains each configuration for several seeds, and compares the means"
     undefined = np.isnan(objective_values(done, record.objectives))
     reasons, asked = [], False
     never = [name for name, column in zip(record.objectives, undefined.T, strict=True) if column.all()]

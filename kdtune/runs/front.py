@@ -7,6 +7,7 @@ import numpy as np
 from kdtune.pareto import Constraint
 from kdtune.runs.choosing import possible_values, values_to_choose_by
 from kdtune.runs.measures.objectives import Objective, front_mask
+from kdtune.runs.records import RunRecord
 from kdtune.runs.state import ModelState, RunState
 
 
@@ -23,6 +24,17 @@ def front_members(
     feasible = np.array([is_feasible(trial, constraints) for trial in done], dtype=bool)
     values = objective_values(done, names) if raw else values_to_choose_by(done, names, feasible)
     return done, front_mask(values, objectives, feasible) if done else feasible
+
+
+def front_of_run(
+    state: RunState, record: RunRecord, objectives: Sequence[Objective], *, raw: bool = False
+) -> tuple[list[ModelState], np.ndarray]:
+    """Return the trials done, and which of them are on the front of the run: of a study none, because it has none.
+
+    A study trains the same configuration for several seeds, so its best single model would be the luckiest one.
+    """
+    done, on_front = front_members(state, objectives, record.constraints, raw=raw)
+    return done, on_front if record.has_front else np.zeros(len(done), dtype=bool)
 
 
 def may_come_onto_the_front(

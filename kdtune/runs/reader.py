@@ -15,7 +15,7 @@ from kdtune.runs.choosing import values_to_choose_by
 from kdtune.runs.damage import damage_of
 from kdtune.runs.events import StateReader, read_state
 from kdtune.runs.finding import find_run
-from kdtune.runs.front import front_members, is_feasible, objective_values
+from kdtune.runs.front import front_of_run, is_feasible, objective_values
 from kdtune.runs.jsonl import read_backwards, read_records
 from kdtune.runs.lock import driver_seems_alive
 from kdtune.runs.measures.objectives import (
@@ -46,7 +46,7 @@ class Status:
     Attributes:
         state: as recorded, or `lost` if the driver died without recording an end.
         trials: number of trials in each state.
-        hypervolume: of the front so far, as a share of the objectives' box.
+        hypervolume: of the front so far, as a share of the objectives' box; NaN of a study, which has none.
         added: how much of it lies beyond what teachers and non-distilled students dominate; NaN without any.
         front: ids of the trials on it.
         seconds_left: estimate from the trials so far; None if there is none.
@@ -219,7 +219,7 @@ class Run:
         state = self.state() if state is None else state
         done, on_front = self.front_of(state)
         front = [trial for trial, on in zip(done, on_front, strict=True) if on]
-        values = objective_values(done, self.record.objectives)
+        values, has_front = objective_values(done, self.record.objectives), self.record.has_front
         liveness = self._liveness(state)
         counts = dict.fromkeys(("running", "done", "stopped", "failed", "interrupted"), 0)
         for trial in state.trials.values():
@@ -234,8 +234,8 @@ class Run:
             trials=counts,
             budget=self.record.trials,
             front=tuple(trial.id for trial in front),
-            hypervolume=front_hypervolume(values[on_front], self.objectives),
-            added=self._added(state, values[on_front]),
+            hypervolume=front_hypervolume(values[on_front], self.objectives) if has_front else float("nan"),
+            added=self._added(state, values[on_front]) if has_front else float("nan"),
             seconds_left=None if liveness == "lost" else seconds_left(state, self.record, time.time()),
             damage=self._damage(state, self._best_first(front)),
         )
@@ -261,7 +261,7 @@ class Run:
 
     def front_of(self, state: RunState) -> tuple[list[ModelState], np.ndarray]:
         """Return the trials done in a state, and which of them are on the front (bool [n])."""
-        return front_members(state, self.objectives, self.record.constraints, raw=self.raw)
+        return front_of_run(state, self.record, self.objectives, raw=self.raw)
 
     def chosen_by(self, state: RunState) -> dict[str, dict[str, float]]:
         """Return, for each trial done, the objectives that the front is computed from (see `kdtune.runs.choosing`)."""

@@ -178,9 +178,14 @@ class RunRecord:
         )
 
     @property
+    def has_front(self) -> bool:
+        """Whether its students are candidates, of which the best are the front; those of a study are repetitions."""
+        return self.kind != "study"
+
+    @property
     def concluding(self) -> str:
         """The command that makes tables and figures of such a run, without the run's name."""
-        return "kdtune study --figures-only" if self.kind == "study" else "kdtune export"
+        return "kdtune export" if self.has_front else "kdtune study --figures-only"
 
     @property
     def data_notes(self) -> tuple[str, ...]:

@@ -155,7 +155,7 @@ def _conclusion(run: Run, state: RunState, front: Sequence[ModelState], found: R
     if front:
         return conclusion(found, run.record.objectives)
     done, _ = run.front_of(state)
-    if run.record.kind == "study" or not done:
+    if not run.record.has_front or not done:
         return ""
     return f"No student is on the front: {why_empty(run.record, done)}."
 

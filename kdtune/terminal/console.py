@@ -22,6 +22,7 @@ from kdtune.runs.measures.objectives import in_words
 from kdtune.runs.reader import Run
 from kdtune.runs.state import STUDY_SEED
 from kdtune.runs.summary import Doubt, Member, Summary, summarise, telling_settings
+from kdtune.terminal.study_table import study_table
 from kdtune.text import byte_size, counted, duration, measured, number, plain, setting
 
 _WIDTH_WITHOUT_TERMINAL = 140
@@ -50,13 +51,15 @@ def print_summary(run: Run, *, as_json: bool, summary: Summary | None = None) ->
     budget = f" of {status.budget}" if status.budget else ""
     left = "" if status.seconds_left is None else f"; about {duration(status.seconds_left)} left"
     beyond = "" if math.isnan(status.added) else f" ({number(status.added, 4)} of it beyond the baselines)"
-    console.print(f"trials{budget}: {status.tally}; hypervolume {status.hypervolume:.4f}{beyond}{left}")
+    has_front = run.record.has_front
+    volume = f"; hypervolume {status.hypervolume:.4f}{beyond}" if has_front else ""
+    console.print(f"trials{budget}: {status.tally}{volume}{left}")
     for name, models in summary.on_gpus.items():
         console.print(plain(f"{name}: {', '.join(models)}"))
-    print_table(_front_table(summary, wide=console.width >= _WIDE))
+    print_table(_front_table(summary, wide=console.width >= _WIDE) if has_front else study_table(summary))
     for line in [*_chosen_by(run, summary), *_known(run), *_notes(run, summary)]:
         console.print(plain(line), style="dim")
-    if status.front:
+    if status.front or (status.trials["done"] and not has_front):
         narrate(
             f"next: {run.record.concluding} {run.files.argument}    (or: kdtune watch {run.files.argument})"
         )
@@ -156,8 +159,13 @@ def _known(run: Run) -> list[str]:
 
 
 def _notes(run: Run, summary: Summary) -> list[str]:
-    notes = [*_trivial(summary), *remarks(summary.resolution), *(f"data: {line}" for line in summary.data)]
-    if run.record.constraints:
+    off = "not on the front: " if run.record.has_front else ""
+    notes = [
+        *_trivial(summary, off),
+        *remarks(summary.resolution),
+        *(f"data: {line}" for line in summary.data),
+    ]
+    if run.record.constraints and run.record.has_front:
         notes.append(f"feasible: {'; '.join(map(in_words, run.record.constraints))}")
     notes += [*_sizes(summary), *_weights(summary)]
     for name in summary.objectives:
@@ -207,14 +215,14 @@ def _weights(summary: Summary) -> list[str]:
     )
 
 
-def _trivial(summary: Summary) -> list[str]:
+def _trivial(summary: Summary, off_the_front: str) -> list[str]:
     """Name the models that know nothing of the single example: those on the front, baselines, and how many are off."""
     shown = [*summary.front, *summary.baselines]
     notes = [f"{member.id} {member.trivial}" for member in shown if member.trivial]
     front = {member.id for member in summary.front}
     off = Counter(m.trivial for m in summary.trials if m.state == "done" and m.trivial and m.id not in front)
     of = counted(len(summary.trials), "trial")
-    notes += [f"not on the front: {n} of {of}; each {why}" for why, n in off.items()]
+    notes += [f"{off_the_front}{n} of {of}; each {why}" for why, n in off.items()]
     return notes
 
 
@@ -247,7 +255,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
                     "done": status.trials["done"],
                     "trials": status.budget,
                     "front": len(status.front),
-                    "hypervolume": status.hypervolume,
+                    "hypervolume": None if math.isnan(status.hypervolume) else status.hypervolume,
                     "damage": list(status.damage),
                 }
             )
@@ -267,6 +275,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
             table.add_row(plain(row["name"]), row["state"], "", plain(row["message"]))
             continue
         started = datetime.fromtimestamp(row["created"]).strftime("%Y-%m-%d %H:%M")
+        volume = row["hypervolume"]  # of a study None: it has no front
         done = f"{row['done']}/{row['trials']}" if row["trials"] else str(row["done"])
         objectives = ", ".join(row["objectives"])
         table.add_row(
@@ -276,8 +285,7 @@ def print_runs(folder: Path, *, as_json: bool) -> None:
             plain(row["data"]),
             plain(objectives),
             done,
-            str(row["front"]),
-            f"{row['hypervolume']:.4f}",
+            *(["–", "–"] if volume is None else [str(row["front"]), f"{volume:.4f}"]),
         )
     print_table(table)
     for row in rows:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kdtune.errors import KdtuneError
-from kdtune.runs.front import front_members, is_feasible, objective_values
+from kdtune.runs.front import front_of_run, is_feasible, objective_values
 from kdtune.runs.jsonl import Record
 from kdtune.runs.measures.objectives import MEASURES, Objective, front_hypervolume, objective_of, why_trivial
 from kdtune.runs.records import TRIAL_STATES, RunRecord
@@ -249,7 +249,7 @@ class Store:
             return
         self._front_at = self.done_revision
         try:
-            done, mask = front_members(self.state, self.objectives, self.record.constraints, raw=self.raw)
+            done, mask = front_of_run(self.state, self.record, self.objectives, raw=self.raw)
         except KdtuneError:
             done, mask = [], np.zeros(0, bool)
         self._front = (done, mask)
@@ -272,9 +272,7 @@ class Store:
         if self._other_at != (self.done_revision, self.raw):
             self._other_at = self.done_revision, self.raw
             try:
-                done, mask = front_members(
-                    self.state, self.objectives, self.record.constraints, raw=not self.raw
-                )
+                done, mask = front_of_run(self.state, self.record, self.objectives, raw=not self.raw)
             except KdtuneError:
                 done, mask = [], np.zeros(0, bool)
             self._other = frozenset(trial.id for trial, on in zip(done, mask, strict=True) if on)
@@ -300,7 +298,7 @@ class Store:
         done = sorted(self._front[0], key=lambda trial: trial.ended or 0.0)
         early = RunState()
         early.trials = {trial.id: trial for trial in done[: round(share * len(done))]}
-        members, mask = front_members(early, self.objectives, self.record.constraints, raw=self.raw)
+        members, mask = front_of_run(early, self.record, self.objectives, raw=self.raw)
         self._earlier = {
             (self._front_at, share): [trial for trial, on in zip(members, mask, strict=True) if on]
         }

@@ -109,7 +109,7 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
     reasons = []
     if why:
         reasons.append(f"their data differ in {', '.join(why)}: values are of other examples or groups")
-    studies = [run.name for run in (first, second) if run.record.kind == "study"]
+    studies = [run.name for run in (first, second) if not run.record.has_front]
     if studies:
         reasons.append(f"{' and '.join(studies)}: a study has no front; compare its tables")
     if not shared:

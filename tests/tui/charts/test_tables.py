@@ -50,6 +50,20 @@ def test_why_there_is_no_front_is_said_as_status_says_it() -> None:
     assert why_empty(store.record, done) in shown
 
 
+def test_a_study_has_no_front() -> None:
+    world = Synthetic(trials=3, epochs=1, classes=2)
+    store = Store(replace(world.record, kind="study"))
+    store.apply(list(world.events()))
+    assert not store.front
+    assert not store.other_front
+    store.state.hypervolume.clear()
+    for chart in (front_table, hypervolume):
+        assert "a study has no front" in " ".join(text_of(Frame(store, View(), 200, 20), chart).split())
+    frame = Frame(store, View(), 200, 20, ids=list(store.state.trials))
+    assert "t0000" in text_of(frame, table)
+    assert "acc" in text_of(frame, front)
+
+
 def test_a_row_below_a_member_is_the_members_too() -> None:
     canvas = front_table(with_resolution(frame_of(WORLDS["ten"], 60, 40)))
     ids = list(canvas.row_ids.values())
