@@ -21,6 +21,7 @@ from kdtune.report.drawing.marks import (
     label_axes,
     mark_of,
     name_rows,
+    say_undefined,
     settle_limits,
 )
 from kdtune.report.drawing.style import INK, MUTED, look, percent_label
@@ -106,6 +107,7 @@ class Plots:
                 y_interval=self._interval(model, y),
             )
         settle_limits(ax, x, y, ticks=7)
+        say_undefined(ax, (x, y), [(_value(m, x), _value(m, y)) for m in (*others, *models)])
         _key(ax, models, others=bool(others))
         points = [
             (_value(m, x), _value(m, y), _name(m), INK if m.role == "student" else mark_of(m.role)[0])
@@ -121,6 +123,7 @@ class Plots:
                 ax, model.role, _value(model, objective), row, x_interval=self._interval(model, objective)
             )
         name_rows(ax, objective, [_name(model) for model in models])
+        say_undefined(ax, [objective], [(_value(model, objective),) for model in models])
         draw_chance(ax, objective, self._chance_of(models[-1], objective) if models else None)
         ax.set_ylim(-0.6, len(models) - 0.4)
 
@@ -153,6 +156,7 @@ class Plots:
                 lw=1.2,
                 zorder=2,
             )
+        say_undefined(ax, [objective], [(value,) for curve in curves.values() for value in curve.values()])
         ax.set_xlabel("epoch")
         ax.set_ylabel(axis_label(objective))
         if is_share(objective):

@@ -18,6 +18,8 @@ from PIL import Image
 import kdtune
 from kdtune.errors import InputError
 from kdtune.fairness import wilson
+from kdtune.report.drawing.marks import say_undefined
+from kdtune.runs.measures.objectives import Objective
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
 from kdtune.runs.summary import summarise
@@ -141,6 +143,46 @@ def test_curves_are_those_of_all_models(small_run: Run) -> None:
     models = [*state.trials.values(), *state.baselines.values()]
     assert ends == {round(m.values["accuracy"], 9) for m in models}
     assert {len(line.get_xdata()) for line in ax.lines} == {m.epoch for m in models}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"eod": None}, "EOD over color: undefined for all models"),
+        ({}, "EOD over color: nothing was measured"),
+    ],
+)
+def test_curves_that_are_never_defined_say_so(
+    values: dict[str, None], said: str, small_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [{"kind": "report", "id": "t0000", "epoch": epoch, "values": values} for epoch in (1, 2)]
+    monkeypatch.setattr("kdtune.report.plots.read_records", lambda _: events)
+    assert told(small_run.plot.curves("eod")) == [said]
+
+
+def told(ax: Any) -> list[str]:
+    return [" ".join(text.get_text().split()) for text in ax.texts]
+
+
+def test_a_front_and_gaps_that_are_never_defined_say_so(small_run: Run) -> None:
+    for ax in (small_run.plot.front("auc", "accuracy"), small_run.plot.gaps("auc")):
+        assert "AUC: undefined for all models" in told(ax)
+    for ax in (small_run.plot.front(), small_run.plot.gaps(), small_run.plot.curves()):
+        assert not any("undefined" in text or "measured" in text for text in told(ax))
+
+
+def test_what_is_never_defined_together_is_said() -> None:
+    x, y = (Objective.parse(name, ["sex"]) for name in ("accuracy", "eod"))
+    nan = float("nan")
+    for points, said in (
+        ([(0.5, nan), (nan, 0.1)], ["accuracy and EOD over sex: never defined together"]),
+        ([(nan, nan)], ["accuracy and EOD over sex: undefined for all models"]),
+        ([], ["accuracy and EOD over sex: nothing was measured"]),
+        ([(nan, 0.1), (0.5, 0.1)], []),
+    ):
+        ax = pyplot.figure().subplots()
+        say_undefined(ax, (x, y), points)
+        assert told(ax) == said
 
 
 def test_reading_and_drawing_a_run_need_neither_torch_nor_ray(small_run: Run) -> None:

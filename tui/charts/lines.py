@@ -73,6 +73,8 @@ def draw_panel(frame: Frame, canvas: Canvas, panel: Panel, top: int, height: int
     if not plot.usable:
         return
     canvas.text(0, top, fit(frame.glyphs.text(panel.title + note), canvas.width), "label")
+    if panel.lines and not any(np.isfinite(line.values).any() for line in panel.lines):
+        plot.say("undefined in every epoch")
     for value, label, style in panel.guides:
         plot.horizontal(value, style, label)
     plot.many([(_epochs(line), line.values) for line in panel.lines if not line.slot], "axis")

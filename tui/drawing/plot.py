@@ -164,6 +164,12 @@ class Plot:
             self.left, self.top, raster.characters(raster.masks(dots), ascii_only=self.glyphs.ascii), style
         )
 
+    def say(self, text: str) -> None:
+        """Write in the middle, cut to the plot's width: why nothing is drawn there."""
+        shown = fit(self.glyphs.text(text), self.width)
+        row = self.top + (self.height - 1) // 2
+        self.canvas.text(self.left + (self.width - width(shown)) // 2, row, shown, "dim")
+
     def curve(self, x: object, y: object, style: str) -> None:
         """Draw a line; a NaN breaks it."""
         self._stamp(raster.line(self.x(x), self.y(y), self.width, self.height), style)  # type: ignore[arg-type]

@@ -4,7 +4,8 @@ A model is a filled mark with 95 % whiskers, blue dots for students, squares for
 one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +22,9 @@ from kdtune.report.drawing.style import (
     number_label,
     percent_label,
 )
-from kdtune.report.export.labels import axis_label, bare, is_share
+from kdtune.report.export.labels import axis_label, bare, is_share, measure_name
 from kdtune.runs.measures.objectives import Objective
+from kdtune.text import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,6 +127,28 @@ def settle_limits(ax: "Axes", x: Objective, y: Objective, *, ticks: int) -> None
         if objective.measure.name in GAP_QUANTITIES:
             low, _ = getattr(ax, f"get_{axis}lim")()
             getattr(ax, f"set_{axis}lim")(max(low, -0.004) if low > 0.04 else -0.004)
+
+
+def say_undefined(ax: "Axes", objectives: Sequence[Objective], points: Iterable[Sequence[float]]) -> None:
+    """Say in the middle of axes why nothing is drawn there, if nothing is.
+
+    Args:
+        objectives: what the axes show.
+        points: the values of all that is drawn, one for each objective; NaN where undefined.
+    """
+    rows = np.array(list(points), dtype=float).reshape(-1, len(objectives))
+    if np.isfinite(rows).all(axis=1).any():
+        return
+    never = [
+        measure_name(o) for o, column in zip(objectives, rows.T, strict=True) if not np.isfinite(column).any()
+    ]
+    if not len(rows):
+        words = f"{listed(list(map(measure_name, objectives)))}: nothing was measured"
+    elif never:
+        words = f"{listed(never)}: undefined for all models"
+    else:
+        words = f"{listed(list(map(measure_name, objectives)))}: never defined together"
+    ax.text(0.5, 0.5, fill(words, 36), transform=ax.transAxes, ha="center", va="center", color=MUTED)
 
 
 def name_rows(ax: "Axes", objective: Objective, names: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from matplotlib.transforms import Bbox
 from kdtune.report.drawing.label_points import label_points
 from kdtune.report.drawing.style import NARROW, WIDE, look, new_figure, series_mark
 from kdtune.report.export.figures import class_bias, front, group_rates, settings
+from kdtune.report.export.labels import measure_name
 from kdtune.report.export.results.findings import Findings
 from tests.report.export.real_fronts import NAMES, read_front
 
@@ -114,6 +115,24 @@ def test_every_model_of_a_real_front_has_its_name(
         texts = " ".join(text for text, _ in drawn_texts(front.draw(findings, width), monkeypatch))
     for model in findings.models:
         assert (model.id if model.role == "student" else model.architecture) in texts
+
+
+@pytest.mark.parametrize("kind", ["front", "settings"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_measure_that_is_never_defined_is_no_empty_figure(
+    name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = read_front(name)
+    first = findings.objectives[0].name
+    undefined = findings.trials.assign(**{first: np.nan})
+    for model in (*findings.models, *findings.points):
+        monkeypatch.setitem(model.splits["test"]["values"], first, math.nan)
+        monkeypatch.setitem(model.searched, first, math.nan)
+    said = f"{measure_name(findings.objectives[0])}: undefined for all models"
+    with look():
+        for draw in FIGURES[kind](replace(findings, trials=undefined)):
+            texts = [" ".join(text.split()) for text, _ in drawn_texts(draw(WIDE), monkeypatch)]
+            assert said in texts
 
 
 @pytest.mark.parametrize("kind", ["class bias", "groups"])

@@ -29,6 +29,7 @@ from tui.charts.groups.rates import group_rates
 from tui.charts.journal.events import journal
 from tui.charts.journal.log import log
 from tui.charts.journal.machine import machine
+from tui.charts.lines import Line, Panel, draw_panel
 from tui.charts.live.curves import curves, smoothed
 from tui.charts.live.hypervolume import hypervolume
 from tui.charts.live.table import table
@@ -296,3 +297,24 @@ def test_a_filter_that_leaves_nothing_is_named(chart) -> None:
     view = View(cursor="t0003", filter="zzz")
     frame = replace(frame_of(Synthetic(trials=16, done=14), 100, 30, view=view), ids=())
     assert "no trial passes the filter" in "\n".join(chart(frame).lines())
+
+
+@pytest.mark.parametrize("chart", [curves, gap_curve])
+def test_a_measure_that_is_never_defined_is_no_empty_chart(chart) -> None:
+    world = WORLDS["ten"]
+    store = Store(world.record)
+    for event in events_of(world):
+        undefined = {"values": {**event["values"], "eod": None}} if "values" in event else {}
+        store.apply([{**event, **undefined}])
+    frame = replace(frame_of(world, 100, 30), store=store)
+    assert "EOD is undefined" in "\n".join(chart(frame).lines())
+    assert "undefined" not in "\n".join(chart(frame_of(world, 100, 30)).lines())
+    assert chart(replace(frame, width=12, height=6)).lines()
+
+
+def test_lines_that_are_never_defined_are_no_empty_panel() -> None:
+    frame = frame_of(WORLDS["ten"], 80, 12)
+    for values, said in ((np.full(4, np.nan), True), (np.array([np.nan, 0.5, np.nan, np.nan]), False)):
+        canvas = frame.canvas()
+        draw_panel(frame, canvas, Panel("TPR", [Line("red", 1, values, "–")]), 0, 12, values)
+        assert ("undefined in every epoch" in "\n".join(canvas.lines())) is said

@@ -162,6 +162,8 @@ def _curve(frame: Frame, canvas: Canvas, name: str, top: int, height: int) -> No
     plot.many(
         [([e, e], [a, b]) for e, a, b in zip(epochs, low, high, strict=True) if not math.isnan(a)], "cloud"
     )
+    if not np.isfinite(line).any():
+        plot.say(f"{short(name)} is undefined in every epoch")
     plot.curve(epochs, line, "series0")
     for level in rates:
         plot.dashes(epochs.tolist(), level, glyphs.glyph("chance"), "warn")

@@ -82,7 +82,8 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
                 guides.append((kind, store.value(reference.id, measure)))
     pool = [np.zeros(0), *lines.values(), np.array([value for _, value in guides])]
     log = measure in view.log or "curves" in view.log
-    y, beyond = Scale.robust(np.concatenate(pool), log=log, margin=0.06)
+    values = np.concatenate(pool)
+    y, beyond = Scale.robust(values, log=log, margin=0.06)
     if not log and not measure.startswith(OPEN_SCALES):
         y = y.clamp(0.0, 1.0)
     arrow = "↑ better" if store.direction(measure) == "max" else "↓ better"
@@ -104,6 +105,8 @@ def _panel(frame: Frame, canvas: Canvas, measure: str, top: int, height: int) ->
     )
     if not plot.usable:
         return
+    if values.size and not np.isfinite(values).any():
+        plot.say(f"{short(measure)} is undefined for all models (v shows another measure)")
     plot.many([(np.arange(1, len(lines[i]) + 1), lines[i]) for i in behind], "axis")
     for kind, value in guides:
         plot.horizontal(value, kind, REFERENCES[kind], sign=frame.glyphs.glyph(kind))

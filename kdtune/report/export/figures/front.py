@@ -16,6 +16,7 @@ from kdtune.report.drawing.marks import (
     label_axes,
     mark_of,
     name_rows,
+    say_undefined,
     settle_limits,
 )
 from kdtune.report.drawing.style import INK, MUTED, PAPER, STUDENT, WIDE, new_figure
@@ -102,8 +103,10 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
     label_axes(ax, x, y, ticks=ticks)
     others = findings.trials
     others = others[(others["state"] == "done") & ~others["front"]] if len(others) else others
+    drawn: list[tuple[float, float]] = []
     if len(others) and {x.name, y.name} <= set(others.columns):
         draw_others(ax, others[x.name], others[y.name])
+        drawn += zip(others[x.name], others[y.name], strict=True)
     draw_chance(ax, x, chance_of(findings.advised, x))
     if len(findings.objectives) == 2:
         front = [m for m, on in zip(findings.members, findings.optimistic, strict=True) if on]
@@ -112,6 +115,7 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
         colour, marker = mark_of(model.role)
         then = (model.searched.get(x.name, np.nan), model.searched.get(y.name, np.nan))
         now = (model.value(x.name), model.value(y.name))
+        drawn += [then, now]
         ax.plot([then[0], now[0]], [then[1], now[1]], color=colour, linewidth=0.9, alpha=0.6, zorder=3)
         ax.plot(*then, marker=marker, ms=5.5, mfc=PAPER, mec=colour, mew=1.1, zorder=4)
         draw_model(ax, model.role, *now, x_interval=interval_of(model, x), y_interval=interval_of(model, y))
@@ -140,6 +144,7 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
                     zorder=6,
                 )
     settle_limits(ax, x, y, ticks=ticks)
+    say_undefined(ax, (x, y), drawn)
 
 
 def _known(value: float) -> float | None:
@@ -179,6 +184,12 @@ def _single(findings: Findings, width: float) -> Figure:
         then = model.searched.get(objective.name, np.nan)
         ax.plot(then, row, marker=marker, ms=5.5, mfc=PAPER, mec=colour, zorder=4)
         draw_model(ax, model.role, model.value(objective.name), row, x_interval=interval_of(model, objective))
+    drawn = [
+        (value,)
+        for m in models
+        for value in (m.value(objective.name), m.searched.get(objective.name, np.nan))
+    ]
+    say_undefined(ax, [objective], drawn)
     name_rows(ax, objective, [without_middle(short(model), 40) for model in models])
     draw_chance(ax, objective, chance_of(findings.advised, objective))
     handles = _key(findings)[:2]

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from kdtune.report.drawing.marks import say_undefined
 from kdtune.report.drawing.style import (
     MARKERS,
     MUTED,
@@ -112,6 +113,7 @@ def _panel(ax: "Axes", findings: Findings, name: str, setting: str, *, named: bo
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.minorticks_off()
     ax.margins(0.06, 0.14)
+    say_undefined(ax, [objective_of(findings.record, name)], [(value,) for value in done[name]])
     if is_share(objective_of(findings.record, name)):
         ax.yaxis.set_major_formatter(percent_label)
     if named:
