@@ -89,11 +89,15 @@ def never_began(folder: Path) -> bool:
 
 
 def list_runs(base: Path) -> list[RunFiles]:
-    """Return the runs in a folder, the oldest first."""
+    """Return the runs in a folder, the oldest first, also those that have lost their `run.json`."""
+    signs = list(base.glob("*/run.json"))
+    known = {record.parent for record in signs}
+    lost = (path for path in base.glob("*/events.jsonl") if path.parent not in known)
+    signs += [path for path in lost if _lost_its_record(RunFiles(path.parent))]
     found = []
-    for record in base.glob("*/run.json"):
+    for sign in signs:
         with contextlib.suppress(OSError):  # it is deleted meanwhile
-            found.append((record.lstat().st_ctime, record.parent.name, record.parent))
+            found.append((sign.lstat().st_ctime, sign.parent.name, sign.parent))
     return [RunFiles(folder) for *_, folder in sorted(found)]
 
 

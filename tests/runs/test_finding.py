@@ -121,6 +121,18 @@ def test_a_run_that_is_deleted_meanwhile_hides_no_others(
     assert [files.name for files in list_runs(tmp_path)] == ["here"]
 
 
+def test_a_run_that_has_lost_its_record_is_listed_and_is_not_the_newest(tmp_path: Path) -> None:
+    whole = make(tmp_path, "whole")
+    for folder in ("lost/trials", "other", "another/trials"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("lost", "other"):  # what trained no model is no run
+        (tmp_path / name / "events.jsonl").touch()
+    assert {files.name for files in list_runs(tmp_path)} == {"whole", "lost"}
+    assert find_run(None, tmp_path).root == whole.root
+    with pytest.raises(RunError, match=r"there: (whole, lost|lost, whole)\)"):
+        find_run("x", tmp_path)
+
+
 def test_names_of_folders_begin_no_line_of_a_message(tmp_path: Path) -> None:
     (tmp_path / "two\nlines").mkdir()
     (tmp_path / "two\nlines" / "run.json").write_text("{}")

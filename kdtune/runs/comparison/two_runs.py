@@ -191,8 +191,11 @@ def _is_same_measure(name: str, one: RunRecord, other: RunRecord) -> bool:
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Return a space as dotted keys, as `--set` takes them; a choice of the search stays one value."""
-    if not isinstance(value, Mapping) or not value or prefix.count(".") > 1:
+    """Return a space as dotted keys, as `--set` takes them; a choice of the search stays one value.
+
+    A mapping without keys, such as `constraints: {}`, has none here either: what the other one has in it says enough.
+    """
+    if not isinstance(value, Mapping) or prefix.count(".") > 1:
         return {prefix.rstrip("."): value}
     flat: dict[str, Any] = {}
     for key, item in value.items():

@@ -188,8 +188,8 @@ def _protocol(content: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for section in _PROTOCOL:
         value = content.get(section)
-        nested = value if isinstance(value, Mapping) else {}
-        flat |= {f"{section}.{key}": item for key, item in nested.items()} if nested else {section: value}
+        nested = value if isinstance(value, Mapping) else None
+        flat |= {section: value} if nested is None else {f"{section}.{key}": v for key, v in nested.items()}
     return flat
 
 

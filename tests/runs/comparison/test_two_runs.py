@@ -69,6 +69,18 @@ def test_fronts_are_held_against_each_other_on_one_reference(run_of: Callable[..
     assert (one.only, other.only) == (("t0002",), ())
 
 
+def test_what_only_one_run_asked_for_is_one_difference(run_of: Callable[..., Run]) -> None:
+    bound = {"constraints": {"accuracy": ">= 0.5"}}
+    runs = [
+        run_of(f"r{k}", [], space={**SPACE, **own}) for k, own in enumerate(({"constraints": {}}, bound, {}))
+    ]
+    for other in (runs[0], runs[2]):
+        [found] = compare_runs(other, runs[1]).differences
+        assert (found.section, found.key, found.second) == ("space", "constraints.accuracy", ">= 0.5")
+        assert found.first is None
+    assert compare_runs(runs[0], runs[2]).differences == ()
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
