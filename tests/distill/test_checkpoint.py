@@ -1,6 +1,5 @@
 """Checkpoints: anything wrong with the file is a CheckpointError, and no code in it is run."""
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from kdtune.distill.arrays import DeviceData
 from kdtune.distill.checkpoint import CheckpointError, load_checkpoint, read_checkpoint
 from kdtune.distill.config import Job
 from kdtune.distill.training import Training
+from tests.malicious import Malicious
 
 
 @pytest.fixture
@@ -66,14 +66,6 @@ def test_a_flipped_bit_is_noticed_or_harmless(path: Path, job: Job, data: Device
         state = training.model.state_dict()
         assert all(torch.equal(state[name], good[name]) for name in good), f"byte {position}"
     assert noticed > 60
-
-
-class Malicious:
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> Any:
-        return os.mkdir, (str(self.mark),)
 
 
 @pytest.mark.parametrize("form", ["pickle", "torch"])

@@ -1,26 +1,17 @@
 """A program in the place of every file that kdtune reads: nothing in it runs."""
 
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from kdtune.errors import KdtuneError
+from tests.malicious import Malicious
 from tests.trust.readers import READERS, load_folder, picture
 from tests.trust.tried import tried
-
-
-class _Evil:
-    def __init__(self, ran: Path) -> None:
-        self.ran = str(ran)
-
-    def __reduce__(self) -> Any:
-        return os.mkdir, (self.ran,)
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -30,7 +21,7 @@ def test_a_pickle_in_its_place_does_not_run(
 ) -> None:
     reader = READERS[name]
     path = fresh(name)
-    evil = _Evil(tmp_path / "ran")
+    evil = Malicious(tmp_path / "ran")
     path.unlink()
     match form:
         case "pickle":

@@ -18,6 +18,7 @@ from kdtune.distill.weights.module import Renormalised
 from kdtune.errors import InputError
 from kdtune.models.families import find
 from tests.distill.conftest import make_arrays
+from tests.malicious import Malicious
 
 
 @pytest.fixture(autouse=True)
@@ -135,18 +136,10 @@ def test_a_pickle_among_them_runs_nothing(tmp_path: Path) -> None:
     of_torchvision(tmp_path)
     [file] = (tmp_path / "torch/hub/checkpoints").iterdir()
     mark = tmp_path / "mark"
-    torch.save({"x": _Runs(mark)}, file)
+    torch.save({"x": Malicious(mark)}, file)
     with pytest.raises(InputError, match="can't be had"):
         library_weights("torchvision:squeezenet1_1", (3, 32, 32), 4, new_classifier=True)
     assert not mark.exists()
-
-
-class _Runs:
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> Any:
-        return (Path.touch, (self.mark,))
 
 
 def test_a_classifier_of_other_classes_is_not_taken_as_it_is(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Models that are damaged, malicious or other than recorded: none of them is exported."""
 
 import json
-import os
 import pickle
 import re
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from kdtune.errors import RunError
 from kdtune.report.export.run import ExportRequest, run_export
 from kdtune.runs.reader import Run
+from tests.malicious import Malicious
 from tests.report.export.edited import edit_record
 
 
@@ -34,14 +34,6 @@ def test_a_bundle_that_reads_back_otherwise_is_not_exported(
     with pytest.raises(writing.ExportError, match="logits differ"):
         run_export(ExportRequest(run=small_run.path, out=tmp_path / "out"))
     assert not (tmp_path / "out").exists()
-
-
-class Malicious:
-    def __init__(self, flag: Path) -> None:
-        self.flag = flag
-
-    def __reduce__(self) -> Any:
-        return (os.system, (f"touch {self.flag}",))
 
 
 def test_a_malicious_checkpoint_is_refused_and_not_run(run_copy: Run, tmp_path: Path) -> None:
