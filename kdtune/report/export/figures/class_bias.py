@@ -1,5 +1,6 @@
 """Class bias: how the relative accuracy of each class changes from the teacher or NDS to each member."""
 
+from collections.abc import Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -74,12 +75,13 @@ def draw(findings: Findings, width: float) -> Figure:
     """Draw one panel per reference."""
     names = references(findings)
     classes = [in_figure(name, width) for name in findings.record.classes]
-    table = {name: _values(findings, name) for name in names}
+    shown = _members(findings)
+    table = {name: _values(shown, name, len(classes)) for name in names}
     largest = max((np.nanmax(np.abs(v)) for v in table.values() if not np.isnan(v).all()), default=0.0) or 0.1
     if len(classes) > MOST_CELLS:
-        return _dots(findings, table, width)
+        return _dots(findings, shown, table, width)
     stacked = width < WIDE or len(classes) > 8 or _signs(classes) > _MOST_SIGNS // 2
-    members = [member.id for member in _members(findings)]
+    members = [member.id for member in shown]
     if width < WIDE:  # classes as rows, because there is room for few columns
         figure = new_figure(width, len(names) * (0.9 + 0.27 * len(classes)))
         axes = figure.subplots(len(names), 1, squeeze=False).flat
@@ -96,11 +98,9 @@ def draw(findings: Findings, width: float) -> Figure:
     return figure
 
 
-def _values(findings: Findings, name: str) -> np.ndarray:
-    unknown = [np.nan] * len(findings.record.classes)
-    return np.array(
-        [m.splits["test"]["class_bias"].get(name) or unknown for m in _members(findings)], dtype=float
-    )
+def _values(members: Sequence[ModelFindings], name: str, n_classes: int) -> np.ndarray:
+    unknown = [np.nan] * n_classes
+    return np.array([m.splits["test"]["class_bias"].get(name) or unknown for m in members], dtype=float)
 
 
 def _signs(columns: list[str]) -> int:
@@ -140,8 +140,9 @@ def _heat(
     ax.set_title(title)
 
 
-def _dots(findings: Findings, table: dict[str, np.ndarray], width: float) -> Figure:
-    members = _members(findings)
+def _dots(
+    findings: Findings, members: Sequence[ModelFindings], table: dict[str, np.ndarray], width: float
+) -> Figure:
     figure = new_figure(width, len(table) * (0.9 + 0.5 * len(members)))
     axes = figure.subplots(len(table), 1, squeeze=False, sharex=True).flat
     rng = np.random.default_rng(0)
