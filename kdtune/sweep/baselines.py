@@ -25,12 +25,17 @@ def make_baselines(models: RecordedModels, planned: list[PlannedModel]) -> None:
     """Make all baselines.
 
     Raises:
-        SweepError: one could not be trained.
+        SweepError: one could not be trained; the message says why, and what to change.
     """
     failed = models.make(planned)
     if failed:
         model_id, message = next(iter(failed.items()))
-        raise SweepError(f"{model_id} could not be trained: {message}")
+        role = next(model.role for model in planned if model.id == model_id)
+        section = "teacher or train" if role == "teacher" else "train"
+        raise SweepError(
+            f"{model_id} could not be trained, and its students need it: {message}: change {section} in the space, or "
+            "leave its pairs out, and begin a new run"
+        )
 
 
 def check_teachers(
