@@ -18,7 +18,7 @@ from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness, StopNow
 from kdtune.sweep.machine import calibrated, recorded_speeds, settled
-from kdtune.sweep.preparation import check_files, keep_validation, load_data, take_known
+from kdtune.sweep.preparation import check_files, compare_versions, keep_validation, load_data, take_known
 from kdtune.sweep.remote.allotment import Allotment
 from kdtune.sweep.remote.cluster import allot, allot_here, connected, is_connected
 from kdtune.sweep.remote.fork_server import server_ahead
@@ -179,6 +179,8 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
             if request.known_from is not None:
                 known = take_known(request.known_from, plan, say)
             check_files(plan, say)
+        else:
+            record = compare_versions(record, plan, files, say)
     trials = space.budget.trials if kind == "sweep" else None
     if request.address is None:
         allot_here(space.resources, trials=trials)  # what this machine lacks is said before Ray starts

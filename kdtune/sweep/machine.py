@@ -56,7 +56,7 @@ def calibrated(
         name: of the run.
         kind: `sweep` or `study`.
     """
-    from kdtune.sweep.run_record import record_of, with_versions_now
+    from kdtune.sweep.run_record import record_of
 
     begun = record is not None
     if record is None:
@@ -66,11 +66,6 @@ def calibrated(
         elif plan.space.train.get("execution") == "graphs":
             say("train.execution: graphs takes a GPU: steps are eager")
         record = record_of(plan, name, kind)
-    else:
-        record, changes = with_versions_now(record, plan)
-        if changes:
-            said = f"not the versions that the run had: {', '.join(changes)}: numbers may differ from what they were"
-            say(said)
     if kind == "sweep":
         choice = _cohort_choice(plan, allotment, record, say, place, begun=begun)
         record = replace(record, machine={**record.machine, "cohort": vars(choice)})

@@ -8,6 +8,7 @@ from kdtune.files import write_bytes
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.predictions import digest_of, validation_file
 from kdtune.runs.reader import open_run
+from kdtune.runs.records import RunRecord
 from kdtune.space.reading import Space
 from kdtune.user_code import import_modules
 
@@ -62,10 +63,29 @@ def take_known(source: Path, plan: "Plan", say: Callable[[str], None]) -> "Known
         said += f"; {known.left_out} others are not of this search space, or lack a measure"
     say(said)
     if changes := with_versions_now(run.record, plan)[1]:
-        say(
-            f"not the versions that {known.run} had: {', '.join(changes)}: its numbers may be others than here"
-        )
+        told = ", ".join(changes.values())
+        say(f"not the versions that {known.run} had: {told}: its numbers may be others than here")
     return known
+
+
+def compare_versions(
+    record: RunRecord, plan: "Plan", files: RunFiles, say: Callable[[str], object]
+) -> RunRecord:
+    """Return the record of a run that is resumed with the versions of now, and say which are others than then.
+
+    Raises:
+        RunError: a model of the user's own is not what the run has trained.
+    """
+    from kdtune.sweep.own_models import check_answers
+    from kdtune.sweep.run_record import of_model, with_versions_now
+
+    record, changes = with_versions_now(record, plan)
+    if changed := {name for _, name in plan.single if of_model(name) in changes}:
+        check_answers(plan, files, changed)
+    if changes:
+        told = ", ".join(changes.values())
+        say(f"not the versions that the run had: {told}: numbers may differ from what they were")
+    return record
 
 
 def keep_validation(plan: "Plan", files: RunFiles) -> str:

@@ -40,23 +40,28 @@ def _own_code(plan: Plan) -> dict[str, str]:
         )
     losses = dict.fromkeys(name for searched in plan.space.searches for name in losses_of(searched))
     digests = {
-        **{f"model {name!r}": " ".join(dict.fromkeys(found)) for name, found in models.items()},
+        **{of_model(name): " ".join(dict.fromkeys(found)) for name, found in models.items()},
         **{f"loss {name!r}": loss_behaviour(name, data.n_classes) for name in losses},
         **{f"measure {o.measure.name!r}": code_digest(o.measure.name) for o in plan.asked},
     }
     return {name: digest for name, digest in digests.items() if digest}
 
 
-def with_versions_now(record: RunRecord, plan: Plan) -> tuple[RunRecord, list[str]]:
-    """Return the record of a run that is resumed with the versions of now, and what has changed, a line each."""
-    versions, changes = dict(record.versions), []
+def of_model(architecture: str) -> str:
+    """Return what the version of a model of the user's own is called."""
+    return f"model {architecture!r}"
+
+
+def with_versions_now(record: RunRecord, plan: Plan) -> tuple[RunRecord, dict[str, str]]:
+    """Return the record of a run that is resumed with the versions of now, and what has changed: name -> in words."""
+    versions, changes = dict(record.versions), {}
     for name, now in versions_now(plan).items():
         before = str(versions.get(name, ""))
         last = before.rpartition(_THEN)[2]
         if last != now:
             versions[name] = f"{before}{_THEN}{now}" if before else now
         if last not in ("", now):
-            changes.append(f"{name} {last}, now {now}")
+            changes[name] = f"{name} {last}, now {now}"
     return replace(record, versions=versions), changes
 
 

@@ -16,10 +16,10 @@ from kdtune.distill.losses.registry import losses
 from kdtune.files import write_json
 from kdtune.models import models
 from kdtune.runs.measures.own import measures
+from kdtune.runs.paths import RunFiles
 from kdtune.runs.records import RunRecord
-from kdtune.sweep.calibration.place import here
-from kdtune.sweep.machine import calibrated
 from kdtune.sweep.plan import Plan
+from kdtune.sweep.preparation import compare_versions
 from kdtune.sweep.run_record import record_of, versions_now, with_versions_now
 
 
@@ -28,7 +28,7 @@ def test_a_run_records_the_software_that_numbers_depend_on(plan_of: Callable[...
     assert record.versions["python"] == platform.python_version()
     for name in ("torch", "ray", "kdtune", "optuna", "numpy"):
         assert record.versions[name] == version(name)
-    assert with_versions_now(record, plan_of()) == (record, [])
+    assert with_versions_now(record, plan_of()) == (record, {})
 
 
 def test_other_versions_are_said_once_and_added_to_the_record(
@@ -39,9 +39,12 @@ def test_other_versions_are_said_once_and_added_to_the_record(
     old = replace(begun, versions={**begun.versions, "torch": "2.0.1", "python": "3.10.1"})
     record, changes = with_versions_now(old, plan)
     now = versions_now(plan)
-    assert changes == [f"torch 2.0.1, now {now['torch']}", f"python 3.10.1, now {now['python']}"]
+    assert list(changes.values()) == [
+        f"torch 2.0.1, now {now['torch']}",
+        f"python 3.10.1, now {now['python']}",
+    ]
     assert record.versions["torch"] == f"2.0.1, then {now['torch']}"
-    assert with_versions_now(record, plan) == (record, [])
+    assert with_versions_now(record, plan) == (record, {})
     write_json(tmp_path / "run.json", record.to_dict())
     assert RunRecord.read(tmp_path / "run.json").versions == record.versions
 
@@ -49,7 +52,7 @@ def test_other_versions_are_said_once_and_added_to_the_record(
 def test_a_run_of_an_older_kdtune_without_versions_is_resumed(plan_of: Callable[..., Plan]) -> None:
     plan = plan_of()
     record, changes = with_versions_now(replace(record_of(plan, "r", "sweep"), versions={}), plan)
-    assert changes == []
+    assert changes == {}
     assert record.versions == versions_now(plan)
 
 
@@ -96,7 +99,7 @@ def test_code_of_one_s_own_has_a_version(written: Write) -> None:
     record = record_of(written(), "r", "sweep")
     own = {name for name in record.versions if "'" in name}
     assert own == {"model 'own'", "loss 'apart'", "loss 'inside'", "measure 'mine'"}
-    assert with_versions_now(record, written()) == (record, [])
+    assert with_versions_now(record, written()) == (record, {})
 
 
 @pytest.mark.parametrize(
@@ -108,11 +111,11 @@ def test_code_of_one_s_own_has_a_version(written: Write) -> None:
     ],
 )
 def test_code_of_one_s_own_that_has_changed_is_said_when_a_run_is_resumed(
-    change: dict[str, Any], changed: list[str], written: Write
+    change: dict[str, Any], changed: list[str], written: Write, tmp_path: Path
 ) -> None:
     begun, plan = record_of(written(), "r", "study"), written(**change)
     said: list[str] = []
-    _, record = calibrated(plan, None, begun, said.append, here, name="r", kind="study")  # type: ignore[arg-type]
+    record = compare_versions(begun, plan, RunFiles(tmp_path), said.append)
     now = record_of(plan, "r", "study").versions
     told = ", ".join(f"{name} {begun.versions[name]}, now {now[name]}" for name in changed)
     assert said == [f"not the versions that the run had: {told}: numbers may differ from what they were"]
