@@ -159,15 +159,18 @@ def trial_id(number: int) -> str:
     return f"t{number:04d}"
 
 
-def baseline_id(role: str, architecture: str) -> str:
-    """Return the id of a baseline in a run: `teacher-resnet20`, `nds-lenet5`.
+def baseline_id(role: str, architecture: str, study_seed: int | None = None) -> str:
+    """Return the id of a baseline in a run: `teacher-resnet20`, `nds-lenet5`; in a study `teacher-resnet20-s3`.
 
     It names a folder: from an architecture such as `hf:./my-bert` it keeps what a file name may hold, and a digest.
+
+    Args:
+        study_seed: the seed of the study that it belongs to; None in a sweep.
     """
     if not _PLAIN.fullmatch(architecture):
         digest = hashlib.sha256(architecture.encode("utf-8", "surrogatepass")).hexdigest()[:6]
         architecture = f"{re.sub(r'[^A-Za-z0-9._]+', '-', architecture).strip('-.')[-_LONGEST:]}-{digest}"
-    return f"{role}-{architecture}"
+    return f"{role}-{architecture}" + ("" if study_seed is None else f"-s{study_seed}")
 
 
 def trial_number(model_id: str) -> int | None:

@@ -33,7 +33,7 @@ def study_models(plan: Plan) -> tuple[StudyModel, ...]:
     models = []
     for seed in study.seed_list:
         for role, architecture in plan.architectures:
-            model_id = f"{baseline_id(role, architecture)}-s{seed}"
+            model_id = baseline_id(role, architecture, seed)
             job = plan.baseline_job(role, architecture).with_seeds(
                 _seed(plan, model_id), _seed(plan, f"views of {model_id}")
             )

@@ -168,7 +168,7 @@ class _Space:
 
     def _teacher(self, architecture: str) -> torch.nn.Module:
         seed = study_of(self._run).seed_list[0]
-        return load_trained(self._run, f"{baseline_id('teacher', architecture)}-s{seed}").module(self._run)
+        return load_trained(self._run, baseline_id("teacher", architecture, seed)).module(self._run)
 
 
 def _is_current(run: Run, model_id: str) -> bool:

@@ -21,6 +21,7 @@ from kdtune.report.study.results.evaluate import (
     study_of,
     trained_models,
 )
+from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL, RunRecord
 from kdtune.runs.state import STUDY_SEED
@@ -164,7 +165,7 @@ def read_study(run: Run) -> Study:
                 ):
                     students[float(config["temperature"])].append(done[trial.id])
             of = [
-                [done[i] for s in spec.seed_list if (i := f"{role}-{name}-s{s}") in done]
+                [done[i] for s in spec.seed_list if (i := baseline_id(role, name, s)) in done]
                 for role, name in (("teacher", teacher), ("nds", student))
             ]
             series.append(Series(teacher, student, scaled, of[0], of[1], students))
