@@ -143,6 +143,7 @@ def study(
         KeyboardInterrupt, InputError, SweepError: as for `search`.
     """
     from kdtune.report.study.command import conclude_study
+    from kdtune.report.study.question import check_individual
     from kdtune.report.study.record import as_record
     from kdtune.report.study.statistics.significance import Null
 
@@ -163,9 +164,10 @@ def study(
         changes = {"seed": seed, "resources.workers": workers}
 
         def make(files: RunFiles, asked: Space) -> SweepRequest:
-            return SweepRequest(
-                files, asked.as_study(), address=address, imports=_modules(imports), kind="study"
-            )
+            as_study = asked.as_study()
+            assert as_study.study is not None
+            check_individual(as_study.study.individual)
+            return SweepRequest(files, as_study, address=address, imports=_modules(imports), kind="study")
 
         run = _begun("study" if space is None else space, name, changes, data, base, make, progress)
     with quieted(not progress), torch_defaults():

@@ -162,6 +162,9 @@ def _space(options: argparse.Namespace, kind: str) -> tuple[Space, str]:
     if kind == "study":
         space = space.as_study()
         assert space.study is not None
+        from kdtune.report.study.question import check_individual
+
+        check_individual(space.study.individual)
         for warning in space.study.warnings:
             narrate(warning)
     return space, stem

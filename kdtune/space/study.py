@@ -9,16 +9,20 @@ from kdtune.space.choices import Strict
 
 _MOST_SEEDS = 1000
 
+OWN_FEATURES = ("raw", "teacher")
+"""Feature spaces that a study has by itself; any other is a model of torchvision, whose weights must be there."""
+
 
 class IndividualSpec(Strict):
     """How individual fairness is measured: what the paper leaves open, each a setting.
 
     Attributes:
-        features: what distances are taken of: `raw` inputs.
-        output: what changes: the predicted probability, or the label.
+        features: what distances are taken of: `raw` inputs, the penultimate layer of the `teacher` of the first seed,
+            or that of a torchvision model by its name, whose ImageNet weights must be on the disk.
+        output: what changes: the predicted probabilities, or the label.
         pairs: how many pairs of examples are drawn; none for all.
-        epsilon: added to each distance.
-        seed: of the pairs.
+        epsilon: pairs at this distance or less are left out.
+        seed: of the pairs, and of the examples where all do not fit into memory.
     """
 
     features: str = "raw"

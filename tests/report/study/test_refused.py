@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+import kdtune
 from kdtune.cli import main
-from kdtune.errors import DataError
+from kdtune.errors import DataError, InputError
 from kdtune.runs.paths import RunFiles
 from kdtune.space.reading import parse_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
@@ -41,6 +42,7 @@ SPACE: dict[str, Any] = {"dataset": {"name": "trifeature"}, "pairs": ["resnet8->
         (["--set", "study.individual.pairs=0"], "study.individual.pairs"),
         (["--set", "study.individual.epsilon=-1"], "study.individual.epsilon"),
         (["--set", "study.individual.output=logit"], "study.individual.output"),
+        (["--set", "study.individual.features=rawx"], "study.individual.features: 'rawx' is neither 'raw'"),
         (["--set", "study.temperature=[1]"], "did you mean 'temperatures'"),
         (["--resume", "nothing"], "no run 'nothing'"),
         (["--figures-only", "nothing"], "no run 'nothing'"),
@@ -59,6 +61,14 @@ def test_what_the_command_shows(
     assert said in printed.err
     assert printed.err.count("kdtune: ") == 1
     assert "Traceback" not in printed.err
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_what_a_program_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    """The feature space is looked at when all is trained: found only then, a wrong one would cost the whole study."""
+    space = {**SPACE, "study": {"individual": {"features": "rawx"}}}
+    with pytest.raises(InputError, match="'rawx' is neither 'raw', 'teacher', nor a model of torchvision"):
+        kdtune.study(space, directory=tmp_path / "runs", progress=False)
     assert not list((tmp_path / "runs").glob("*"))
 
 

@@ -19,10 +19,11 @@ from kdtune.fairness import ExamplePairs
 from kdtune.files import read_json, sha256_of, write_bytes, write_json
 from kdtune.report.evaluate.evaluation import SplitData, load_data, open_test
 from kdtune.report.evaluate.trained import load_trained
+from kdtune.report.study.question import check_individual
 from kdtune.report.study.results import feature_space
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
-from kdtune.space.study import IndividualSpec, StudySpec
+from kdtune.space.study import OWN_FEATURES, IndividualSpec, StudySpec
 
 COUNTS, PREDICTIONS = "test.json", "test.safetensors"
 SHARED = "shared"
@@ -67,8 +68,7 @@ def evaluate_study(run: Run, say: Callable[[str], None]) -> None:
         return
     say(f"evaluating {len(todo)} models on test")
     spec = study_of(run).individual
-    if spec is not None and spec.features not in ("raw", "teacher"):
-        feature_space.check_torchvision(spec.features)
+    check_individual(spec)
     dataset = load_data(run)
     split = with_intersections(open_test(dataset), run.record.attributes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -129,7 +129,7 @@ class _Space:
         spec = self._spec
         if spec is None:
             return None
-        if not self._split.arrays.is_image and spec.features not in ("raw", "teacher"):
+        if not self._split.arrays.is_image and spec.features not in OWN_FEATURES:
             return {"values": {}, "note": f"{spec.features} reads only images"}
         if self._split.inputs.dtype == torch.int64 and spec.features == "raw":
             return {
