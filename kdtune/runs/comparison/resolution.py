@@ -30,8 +30,8 @@ PAIRED = (
 )  # fmt: skip
 """Measures that are compared under their own name; class bias is compared against its reference."""
 
-EXACT = ("parameters", "latency")
-"""Measures that do not depend on the examples: any difference counts."""
+EXACT = ("parameters",)
+"""Measures that are the same however often they are taken: any difference counts. A latency is another one each time."""
 
 _BIAS = "class_bias_"
 _TENS = 10
@@ -121,7 +121,7 @@ class Resolution:
         level: probability that any two of them would be called different.
         steps: members in the order of the front, grouped: no two of a step differ beyond noise.
         against: each member against its neighbour, its NDS and its teacher.
-        untested: objectives for which there is no paired test; they do not count as different.
+        untested: objectives for which there is no test; they do not count as different.
         needed: validation examples that would resolve the clearest of the differences to a baseline or a neighbour;
             None if something is resolved, or nothing differs at all.
     """
@@ -153,6 +153,12 @@ class Resolution:
         return tuple(
             v.other for v in self.against if v.model == model_id and v.dominates and v.role != "neighbour"
         )
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The objectives in which a test could call a student better or worse than a baseline."""
+        differences = (d for v in self.against if v.role != "neighbour" for d in v.differences)
+        return tuple(dict.fromkeys(d.objective for d in differences if d.tested and d.objective not in EXACT))
 
     @property
     def beats_a_baseline(self) -> tuple[Versus, ...]:

@@ -19,8 +19,12 @@ def conclusion(found: Resolution, objectives: Sequence[str]) -> str:
         line = f"There is neither NDS nor a teacher to hold the students against ({_basis(found)})."
         return f"{line} {_resolved_otherwise(found, members)}".rstrip()
     if not beaten:
-        who = listed(there, "or")
-        line = f"No student beats {who} in {listed(objectives, 'or')} beyond noise ({_basis(found)})."
+        who, judged = listed(there, "or"), [name for name in objectives if name in found.judged]
+        if not judged:
+            return (
+                f"Whether a student beats {who} beyond noise is not known: there is no test for {listed(objectives)}."
+            )
+        line = f"No student beats {who} in {listed(judged, 'or')} beyond noise ({_basis(found)})."
         return f"{line} {_resolved_otherwise(found, members)}".rstrip()
     nds, teacher = ([versus for versus in beaten if versus.role == role] for role in _ROLES)
     if members == 1:

@@ -127,6 +127,22 @@ def test_the_first_sentence_names_the_student_and_why() -> None:
     assert "accuracy does not differ beyond noise" in answer
 
 
+def test_what_has_no_test_is_told_beside_what_has_one() -> None:
+    """A student may be advised for its accuracy, and be much worse in a measure of which nothing is known."""
+    findings = judged(read_front("compas"), "accuracy", 0.1, beyond_noise=True)
+    nan = float("nan")
+    first = findings.members[0].id
+    untested = with_differences(
+        findings,
+        first,
+        "nds",
+        lambda d: Difference("eod", 0.2, nan, nan, None, tested=False) if d.objective == "eod" else d,
+    )
+    answer = opening(untested)[0]
+    assert answer.startswith(f"Ship {first}.")
+    assert "; its EOD over race is 20.0 points higher, which is not tested against noise." in answer
+
+
 def test_without_a_difference_beyond_noise_it_says_so() -> None:
     findings = judged(read_front("compas"), "eod", -0.1, beyond_noise=False)
     answer = opening(findings)[0]

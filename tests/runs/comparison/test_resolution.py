@@ -182,6 +182,17 @@ def test_weights_are_compared_as_they_are_and_what_has_no_test_is_named() -> Non
     assert resolve(two, {}, comparer).untested == ("individual_fairness",)
 
 
+def test_a_latency_moves_by_itself_and_makes_nobody_different() -> None:
+    """It is timed: of two students of one architecture, one is always a little slower."""
+    sweep = with_baselines(5, 1, [0.7, 0.8])
+    sweep.objectives = [Objective.parse(n, ["sex"]) for n in ("accuracy", "latency")]
+    for k, model in enumerate(list(sweep.models.values())):
+        sweep.models[model.id] = replace(model, values={**model.values, "latency": 0.5 + 0.001 * k})
+    found = sweep.resolve()
+    assert found.untested == ("latency",)
+    assert not any("latency" in (*v.better_in, *v.worse_in) for v in found.against)
+
+
 def test_no_pair_is_compared_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = with_baselines(0, 4, [0.7, 0.8])
     baselines = {model.id: model for model in sweep.models.values() if model.role != "student"}

@@ -6,6 +6,7 @@ import pytest
 
 from kdtune.runs.comparison.resolution import Resolution
 from kdtune.runs.comparison.verdict import conclusion, remarks
+from kdtune.runs.measures.objectives import Objective
 from tests.runs.comparison.test_resolution import with_baselines
 
 OBJECTIVES = ("accuracy", "eod")
@@ -61,7 +62,6 @@ def test_what_a_better_student_pays_is_said() -> None:
 
 def test_fewer_weights_than_a_teacher_are_no_finding() -> None:
     from kdtune.runs.comparison.resolution import Compared
-    from kdtune.runs.measures.objectives import Objective
 
     sweep = with_baselines(5, 1, [0.7, 0.8])
     sweep.objectives = [Objective.parse(name, []) for name in ("accuracy", "parameters")]
@@ -74,6 +74,25 @@ def test_fewer_weights_than_a_teacher_are_no_finding() -> None:
     assert versus is not None
     assert (versus.better_in, versus.beats_in) == (("parameters",), ())
     assert conclusion(found, ("accuracy", "parameters")).startswith("No student beats NDS or the teacher")
+
+
+@pytest.mark.parametrize("name", ["f1", "latency", "equal_opportunity_difference@sex"])
+def test_of_what_has_no_test_nothing_is_claimed(name: str) -> None:
+    """`No student beats NDS in f1 beyond noise` would be a finding of a test that nobody made."""
+    sweep = with_baselines(2, 6, [0.7, 0.8], n=400)
+    untested = Objective.parse(name, ["race", "sex"])
+    sweep.objectives = [sweep.objectives[0], untested]
+    for k, model in enumerate(list(sweep.models.values())):
+        values = {**model.values, name: 0.1 * k}
+        sweep.models[model.id] = replace(model, values=values)
+    found = sweep.resolve()
+    assert found.untested == (name,)
+    assert found.judged == ("accuracy",)
+    assert conclusion(found, ("accuracy", name)).startswith("No student beats NDS or the teacher in accuracy beyond")
+    sweep.objectives = [untested]
+    assert conclusion(sweep.resolve(), (name,)) == (
+        f"Whether a student beats NDS or the teacher beyond noise is not known: there is no test for {name}."
+    )
 
 
 def test_baselines_that_are_as_good_in_everything_are_named() -> None:

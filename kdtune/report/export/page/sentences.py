@@ -34,7 +34,7 @@ def _answer(findings: Findings) -> str:
         versus = findings.against("nds", str(found.student))
         assert versus is not None
         also = [name for name in found.candidates if name != found.student]
-        too = "is also better than that network in something, and worse in nothing"
+        too = "is also better than that network in something beyond noise, and worse in nothing"
         if len(also) > 1:
             too = too.replace("is", "are", 1)
         more = f" {listed(also)} {too}." if also else ""
@@ -131,25 +131,35 @@ def _beyond_noise(findings: Findings, role: str, *, better: bool) -> list[str]:
 
 
 def _differences(findings: Findings, versus: Versus) -> str:
-    """Say in which objectives a student differs from a baseline beyond noise, and in which it does not."""
-    said, same = [], []
+    """Say in which objectives a student differs from a baseline beyond noise, in which not, and what no test tells."""
+    said, same, untested = [], [], []
     for objective in findings.objectives:
-        comparison = next((d for d in versus.differences if d.objective == objective.name and d.tested), None)
-        if comparison is None or not comparison.high > comparison.low:
+        comparison = next((d for d in versus.differences if d.objective == objective.name), None)
+        if comparison is None or math.isnan(comparison.difference):
             continue
-        if comparison.better is not None:
-            way = "higher" if comparison.difference > 0 else "lower"
+        if not comparison.tested:
+            untested.append(_moved(comparison.difference, objective))
+        elif not comparison.high > comparison.low:
+            continue
+        elif comparison.better is not None:
             ends = sorted(abs(v) for v in (comparison.low, comparison.high))
-            unit = " points" if is_share(objective) else ""
-            size = bare(abs(comparison.difference), objective)
             between = f" (interval {bare(ends[0], objective)} to {bare(ends[1], objective)})"
-            said.append(f"its {measure_name(objective)} is {size}{unit} {way}{between}")
+            said.append(f"{_moved(comparison.difference, objective)}{between}")
         else:
             same.append(measure_name(objective))
     text = f"{listed(said)}, beyond noise"
     if same:
         text += f"; {listed(same)} {'does' if len(same) == 1 else 'do'} not differ beyond noise"
+    if untested:
+        text += f"; {listed(untested)}, which is not tested against noise"
     return text
+
+
+def _moved(difference: float, objective: Objective) -> str:
+    """Say by how much a student's value differs: `its EOD over sex is 3.1 points lower`."""
+    way = "higher" if difference > 0 else "lower"
+    size = bare(abs(difference), objective) + (" points" if is_share(objective) else "")
+    return f"its {measure_name(objective)} is " + (f"{size} {way}" if difference else "the same")
 
 
 def _on_test(findings: Findings) -> str:
