@@ -10,6 +10,7 @@ from kdtune.fairness._counts import Counts
 from kdtune.fairness._denominators import DENOMINATED, Denominator, small_denominators
 from kdtune.fairness._individual import ExamplePairs, individual_fairness
 from kdtune.fairness._intervals import (
+    EQUAL_RATES,
     GAP_QUANTITIES,
     GAPS,
     BaseRateGap,
@@ -47,6 +48,7 @@ from kdtune.fairness._significance import AffectedClasses, affected_classes
 
 __all__ = [
     "DENOMINATED",
+    "EQUAL_RATES",
     "FOUR_FIFTHS",
     "GAPS",
     "GAP_QUANTITIES",

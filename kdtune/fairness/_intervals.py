@@ -1,5 +1,6 @@
 """How certain a rate or a gap is: intervals, and the gap that chance or the labels alone would give."""
 
+from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Literal, NamedTuple, get_args
 
@@ -22,6 +23,15 @@ Quantity = Literal[
 ]
 GAP_QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 """Gaps between groups that have an interval and a chance floor: each is the largest difference of some rates."""
+
+EQUAL_RATES: Mapping[str, str] = {
+    "eod": "equal true and false positive rates",
+    "dpd": "equal true and false positive rates",
+    "equal_opportunity_difference": "equal true positive rates",
+    "predictive_parity_difference": "equal precision",
+    "accuracy_difference": "equal accuracy",
+}
+"""What the model of `chance_floor` has in all groups."""
 
 Gap = Literal["eod", "dpd"]
 GAPS: tuple[Gap, ...] = get_args(Gap)

@@ -35,8 +35,8 @@ class Doubt:
 
     Attributes:
         low, high: bootstrap interval, 95 %.
-        chance: mean that a model would show that has equal true and false positive rates in all groups, or for class
-            bias none.
+        chance: mean that a model would show that has equal rates in all groups (see `EQUAL_RATES`), or for class bias
+            none.
         chance_high: value that such a model stays below in 95 of 100 data sets of these sizes.
         base_rate_gap: of the labels, for DPD: a smaller DPD requires wrong answers.
     """

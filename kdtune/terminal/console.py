@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kdtune.errors import RunError, SpaceError, did_you_mean
+from kdtune.fairness import EQUAL_RATES
 from kdtune.files import dumps
 from kdtune.output import narrate, output, print_data
 from kdtune.runs.comparison.verdict import remarks
@@ -231,7 +232,8 @@ def _at_these_sizes(name: str, first: Doubt) -> str:
     if name.startswith("class_bias"):
         model, sizes = "a student without any class bias", "these class sizes"
     else:
-        model, sizes = "a model with equal true and false positive rates in all groups", "these group sizes"
+        equal = EQUAL_RATES[name.partition("@")[0]]
+        model, sizes = f"a model with {equal} in all groups", "these group sizes"
     return (
         f"{model} shows {number(first.chance)} on average, up to {number(first.chance_high)} in 95 of 100 data sets of "
         f"{sizes} (at the rates of the first row)"

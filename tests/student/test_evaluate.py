@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,11 @@ import kdtune
 from kdtune.cli import main
 from kdtune.data.dataset import Dataset
 from kdtune.errors import DataError, InputError
+from kdtune.fairness import count
+from kdtune.report.evaluate import command
 from kdtune.report.evaluate.evaluation import load_data, open_test
 from kdtune.report.export.run import ExportRequest, run_export
+from kdtune.runs.measures.metrics import split_numbers
 from kdtune.runs.reader import Run
 from tests.student.made import people
 
@@ -85,6 +89,28 @@ def test_rows_of_the_test_split_have_the_numbers_of_metrics(of_table: Exported, 
     only = student.evaluate(test, codes, {"age": columns["age"]})
     assert only["attributes"] == {"age": student.metrics["test"]["attributes"]["age"]}
     assert "worst_subgroup_accuracy" not in only["values"]
+
+
+def test_every_interval_that_there_is_is_printed() -> None:
+    """Those of further gaps, and of the accuracy of one group, are computed: a table without them would hide them."""
+    rng = np.random.default_rng(0)
+    labels, answers, groups = (rng.integers(2, size=100) for _ in range(3))
+    counts = {"all": count(labels, answers, n_classes=2), "sex": count(labels, answers, groups, n_classes=2)}
+    names = ["accuracy", "accuracy@sex=m", "eod", "equal_opportunity_difference", "f1"]
+    found = split_numbers(
+        counts,
+        values=dict.fromkeys(names, 0.5),
+        cross_entropy=0.7,
+        classes=("no", "yes"),
+        attributes={"sex": ("f", "m")},
+        further_gaps={"sex": ["equal_opportunity_difference"]},
+    )
+    student = SimpleNamespace(metrics={}, config={"id": "t0000", "attributes": {"sex": ["f", "m"]}})
+    table = command._table(student, found)  # type: ignore[arg-type]
+    measures, _, intervals, _ = (list(column.cells) for column in table.columns)
+    shown = dict(zip(measures, intervals, strict=True))
+    assert [name for name in names if " to " in str(shown[name])] == names[:-1]
+    assert shown["f1"] == ""
 
 
 def test_arrays_of_the_test_split_have_the_numbers_of_metrics(

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from kdtune.fairness import chance_floor
 from kdtune.runs.reader import Run, open_run
-from kdtune.runs.summary import summarise
+from kdtune.runs.summary import Doubt, summarise
 from kdtune.terminal import console
 
 
@@ -37,6 +37,22 @@ def test_both_chance_values_of_every_model_are_shown(printed: str, small_run: Ru
         f"eod, equal rates: a model with equal true and false positive rates in all groups shows {first.chance:.3f} on "
         f"average, up to {first.chance_high:.3f} in 95 of 100 data sets of these group sizes" in words
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "equal"),
+    [
+        ("eod@race", "equal true and false positive rates in all groups"),
+        ("dpd", "equal true and false positive rates in all groups"),
+        ("equal_opportunity_difference", "equal true positive rates in all groups"),
+        ("predictive_parity_difference@race", "equal precision in all groups"),
+        ("accuracy_difference", "equal accuracy in all groups"),
+    ],
+)
+def test_what_is_equal_is_what_the_measure_compares(name: str, equal: str) -> None:
+    """Groups with equal true and false positive rates have unequal accuracies where their base rates differ."""
+    told = console._at_these_sizes(name, Doubt(0.0, 0.2, 0.05, 0.1, None))
+    assert told.startswith(f"a model with {equal} shows 0.050 on average")
 
 
 @pytest.mark.parametrize("width", [140])

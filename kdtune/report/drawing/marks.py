@@ -95,7 +95,7 @@ def _whiskers(value: float, interval: Interval | None) -> np.ndarray | None:
 
 
 def draw_chance(ax: "Axes", x: Objective, chance: tuple[float, float] | None) -> None:
-    """Shade what equal true and false positive rates in all groups give: (mean, value of 95 in 100 data sets).
+    """Shade what equal rates in all groups give (see `EQUAL_RATES`): (mean, value of 95 in 100 data sets).
 
     The words stand below the name of the axis, where no mark can cover them.
     """

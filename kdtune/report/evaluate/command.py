@@ -9,9 +9,10 @@ import torch
 from rich.table import Table
 
 from kdtune.errors import InputError
-from kdtune.fairness import GAPS
 from kdtune.files import check_place, write_bytes
 from kdtune.output import narrate, print_data
+from kdtune.runs.measures.metrics import interval_in
+from kdtune.runs.measures.objectives import Objective
 from kdtune.student.examples import Examples, Wanted, read_examples
 from kdtune.student.student import Student, load_student
 from kdtune.terminal.console import print_json, print_table
@@ -133,9 +134,9 @@ def _table(student: Student, found: dict[str, Any]) -> Table:
     for heading in ("here", "95 %", "when exported (test)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, value in found["values"].items():
-        table.add_row(
-            plain(name), _number(value, name), _interval(found, name), _number(tested.get(name), name)
-        )
+        interval = interval_in(found, Objective.parse(name, student.config.get("attributes") or {}))
+        between = "" if interval is None else _between(interval)
+        table.add_row(plain(name), _number(value, name), between, _number(tested.get(name), name))
     for attribute, numbers in found["attributes"].items():
         table.add_section()
         for group in numbers["groups"]:
@@ -143,15 +144,6 @@ def _table(student: Student, found: dict[str, Any]) -> Table:
             label = f"accuracy, {attribute} {group['group']} (n = {group['n']:,})"
             table.add_row(plain(label), _number(accuracy["value"]), _between(accuracy["interval"]), "")
     return table
-
-
-def _interval(found: dict[str, Any], name: str) -> str:
-    if name == "accuracy":
-        return _between(found["accuracy"]["interval"])
-    gap, _, attribute = name.partition("@")
-    if gap not in GAPS or not found["attributes"]:
-        return ""
-    return _between(found["attributes"][attribute or next(iter(found["attributes"]))][gap]["interval"])
 
 
 def _between(interval: Any) -> str:

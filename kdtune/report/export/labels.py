@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdtune.fairness import GAP_QUANTITIES
 from kdtune.pareto import Constraint
+from kdtune.runs.measures.metrics import interval_in
 from kdtune.runs.measures.objectives import OF_EVERY_SEARCH, Objective, objective_of
 from kdtune.runs.records import RunRecord
 from kdtune.text import digits_of, measured, number, signed
@@ -171,22 +172,11 @@ def interval_of(
     model: "ModelFindings", objective: Objective, split: str = "test"
 ) -> tuple[float, float] | None:
     """Return the 95 % interval of an objective on a split, or None if it has none."""
-    numbers = model.splits[split]
-    if objective.measure.name == "accuracy":
-        of = numbers
-        if objective.group is not None:
-            of = numbers["attributes"][objective.attribute]["groups"][objective.group]
-        low, high = of["accuracy"]["interval"]
-    elif objective.measure.name in GAP_QUANTITIES:
-        found = numbers["attributes"][objective.attribute].get(objective.measure.name)
-        low, high = (math.nan, math.nan) if found is None else found["interval"]
-    else:
-        return None
-    return None if math.isnan(low) or math.isnan(high) else (float(low), float(high))
+    return interval_in(model.splits[split], objective)
 
 
 def chance_of(model: "ModelFindings", objective: Objective) -> tuple[float, float] | None:
-    """Return the gap that equal true and false positive rates in all groups give on test: its mean, and its 95 % value.
+    """Return the gap that equal rates in all groups give on test (see `EQUAL_RATES`): its mean, and its 95 % value.
 
     None for other measures, and where the gap is undefined.
     """

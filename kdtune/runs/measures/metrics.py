@@ -1,9 +1,11 @@
 """A model's counts on a split as numbers with their uncertainty: the content of `metrics.json` and of all tables."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdtune.fairness import (
+    GAP_QUANTITIES,
     Counts,
     base_rate_gap,
     calibration,
@@ -15,6 +17,7 @@ from kdtune.fairness import (
     wilson,
 )
 from kdtune.runs.measures.measure import Answers, References
+from kdtune.runs.measures.objectives import Objective
 from kdtune.runs.records import ALL
 
 
@@ -123,6 +126,21 @@ def gap_numbers(counts: Counts, quantity: Any) -> dict[str, Any]:
     }
     by_class = {"eod": counts.eod_by_class, "dpd": counts.dpd_by_class}
     return {**numbers, "by_class": by_class[quantity].tolist()} if quantity in by_class else numbers
+
+
+def interval_in(numbers: Mapping[str, Any], objective: Objective) -> tuple[float, float] | None:
+    """Return the 95 % interval of a measure in what `split_numbers` returned; None if there is none."""
+    ends: Sequence[float | None] = (None, None)
+    of = numbers["attributes"].get(objective.attribute, {})
+    if objective.measure.name == "accuracy":
+        found = numbers if objective.group is None else of["groups"][objective.group] if of else None
+        ends = (None, None) if found is None else found["accuracy"]["interval"]
+    elif objective.measure.name in GAP_QUANTITIES and objective.measure.name in of:
+        ends = of[objective.measure.name]["interval"]
+    low, high = ends
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return None
+    return float(low), float(high)
 
 
 def share(hits: Any, n: Any) -> dict[str, Any]:

@@ -22,6 +22,8 @@ def test_the_card_has_front_matter_and_sizes(exported: tuple[Path, Any]) -> None
     assert "test (n = 300)" in body
     assert "| red | 150 |" in body
     assert "What was not measured" in body
+    assert "eod" in [objective.name for objective in findings.objectives]
+    assert re.search(r"\| dpd \| [\d.]+ \| [\d.]+ \| [\d.]+ to [\d.]+ \|", body), "a gap that is no objective"
 
 
 def test_the_card_counts_the_students_that_the_report_counts(exported: tuple[Path, Any]) -> None:

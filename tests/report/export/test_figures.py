@@ -19,6 +19,7 @@ from kdtune.report.drawing.style import NARROW, WIDE, look, new_figure, series_m
 from kdtune.report.export.figures import class_bias, front, group_rates, settings
 from kdtune.report.export.labels import measure_name
 from kdtune.report.export.results.findings import Findings
+from kdtune.runs.measures.objectives import Objective
 from tests.report.export.real_fronts import NAMES, read_front
 
 FIGURES: dict[str, Callable[[Findings], list[Callable[[float], Figure]]]] = {
@@ -56,6 +57,18 @@ def overlapping(texts: list[tuple[str, Bbox]]) -> list[tuple[str, str]]:
         if min(box.x1, other.x1) - max(box.x0, other.x0) > 0.5
         and min(box.y1, other.y1) - max(box.y0, other.y0) > 0.5
     ]
+
+
+def test_the_shade_is_of_what_the_objective_compares() -> None:
+    findings = read_front("compas")
+    assert "a model with equal true and false positive rates in all groups shows" in front.caption(findings)
+    attribute = findings.objectives[1].attribute
+    accuracies = Objective.parse("accuracy_difference", [attribute])
+    for model in findings.models:
+        of = model.splits["test"]["attributes"][attribute]
+        of["accuracy_difference"] = of["eod"]
+    both = replace(findings, objectives=(*findings.objectives, accuracies))
+    assert "a model with equal true and false positive rates or equal accuracy in all groups" in front.caption(both)
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW], ids=["page", "phone"])

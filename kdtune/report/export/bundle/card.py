@@ -12,6 +12,7 @@ from kdtune.report.export.labels import interval_of, measure_name
 from kdtune.report.export.page.report import NOT_MEASURED
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.model import ModelFindings
+from kdtune.runs.measures.objectives import objective_of
 from kdtune.student.raw_input import input_kind
 from kdtune.text import counted, listed, measured, number, plain, setting
 
@@ -107,13 +108,10 @@ def _use(given: str) -> str:
 
 
 def _measured(member: ModelFindings, findings: Findings) -> str:
-    objectives = {o.name: o for o in findings.objectives}
+    objectives = [o.name for o in findings.objectives]
     rows = []
     for name in member.splits["test"]["values"]:
-        objective = objectives.get(name)
-        between = interval_of(member, objective) if objective is not None else None
-        if name == "accuracy":
-            between = tuple(member.splits["test"]["accuracy"]["interval"])
+        between = interval_of(member, objective_of(findings.record, name))
         interval = "" if between is None else f"{number(between[0])} to {number(between[1])}"
         mark = " (objective)" if name in objectives else ""
         values = (measured(name, member.value(name, split)) for split in ("validation", "test"))

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kdtune.fairness import EQUAL_RATES
 from kdtune.report.drawing.label_points import label_points
 from kdtune.report.drawing.marks import (
     draw_chance,
@@ -23,7 +24,7 @@ from kdtune.report.drawing.style import INK, MUTED, PAPER, STUDENT, WIDE, new_fi
 from kdtune.report.export.labels import chance_of, interval_of, short
 from kdtune.report.export.results.findings import Findings
 from kdtune.runs.measures.objectives import Objective
-from kdtune.text import without_middle
+from kdtune.text import listed, without_middle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,11 +50,9 @@ def caption(findings: Findings) -> str:
 
 def _shaded(findings: Findings) -> str:
     """Say what the shaded area is, if there is one."""
-    if not any(chance_of(findings.advised, o) for o in findings.objectives):
-        return ""
-    return (
-        " Shaded: what a model with equal true and false positive rates in all groups shows at these sizes."
-    )
+    gaps = [o.measure.name for o in findings.objectives if chance_of(findings.advised, o) is not None]
+    equal = listed(dict.fromkeys(EQUAL_RATES[gap] for gap in gaps), "or")
+    return f" Shaded: what a model with {equal} in all groups shows at these sizes." if gaps else ""
 
 
 def draw(findings: Findings, width: float) -> Figure:
