@@ -150,7 +150,8 @@ class Dataset:
     is the SHA-256 of the content (see `fingerprint`). `open_test` is picklable if the data set is to be sent
     anywhere. `vocabulary` is the number of token ids, for text only. `targets` says how a table of other examples gives
     labels and groups (see `kdtune.data.tables.targets`); None if nothing says it. `notes` are lines for a person: what
-    the loader made of the files, what it left out, and what it doubts.
+    the loader made of the files, what it left out, and what it doubts. `min_group` is the fewest validation examples
+    that a rate may be out of by which a search decides; None for no limit.
     """
 
     name: str
@@ -166,6 +167,7 @@ class Dataset:
     vocabulary: int | None = None
     notes: tuple[str, ...] = ()
     targets: dict[str, Any] | None = None
+    min_group: int | None = None
 
     def __post_init__(self) -> None:
         for what, split in (("train", self.train), ("validation", self.validation)):

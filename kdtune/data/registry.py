@@ -59,6 +59,9 @@ def load(name: str, **options: Any) -> Dataset:
             ) from error
     dataset = check_dataset(name, made)
     form = Expected.of(f"data set {name!r}", dataset)
+    if dataset.min_group is None:
+        asked = options.get("min_group", default_option(name, "min_group"))
+        dataset = replace(dataset, min_group=asked if isinstance(asked, int) else None)
     return replace(dataset, open_test=partial(_checked_test, dataset.open_test, form))
 
 

@@ -9,14 +9,16 @@ from kdtune.fairness._arrays import whole
 from kdtune.fairness._counts import Counts
 from kdtune.fairness._rates import Ints
 
-_BOTH = ("eod", "eod_worst_class", "equalized_odds_ratio")
-_POSITIVES = ("equal_opportunity_difference", "equal_opportunity_ratio")
+_BOTH = (
+    "eod", "eod_worst_class", "equalized_odds_ratio", "auc", "auc_difference", "worst_class_accuracy", "class_gap",
+)  # fmt: skip
+_POSITIVES = ("equal_opportunity_difference", "equal_opportunity_ratio", "recall", "f1")
 _WHOLE_GROUPS = (
     "dpd", "dpd_worst_class", "worst_group_accuracy", "accuracy_difference", "predictive_parity_difference",
-    "demographic_parity_ratio", "auc_difference", "ece_difference",
+    "demographic_parity_ratio", "ece_difference",
 )  # fmt: skip
 DENOMINATED = (*_BOTH, *_POSITIVES, *_WHOLE_GROUPS)
-"""Measures over groups whose denominators are known."""
+"""Measures over groups, or of one group, whose denominators are known."""
 
 
 class Denominator(NamedTuple):
@@ -36,14 +38,14 @@ class Denominator(NamedTuple):
 
 
 def small_denominators(counts: Counts, measure: str | None, fewest: int) -> list[Denominator]:
-    """Return the denominators of a measure over groups that are smaller than `fewest`, but not empty.
+    """Return the denominators of a measure over groups, or of one group, that are smaller than `fewest`, but not empty.
 
-    True positive rates are out of the examples of a class in a group, false positive rates out of the others in it;
-    selection rates and accuracies are out of the whole group. Rates without any example are undefined, and take part
-    in no gap.
+    True positive rates are out of the examples of a class in a group, false positive rates out of the others in it, and
+    an area under the ROC curve out of both; selection rates and accuracies are out of the whole group. Rates without any
+    example are undefined, and take part in no gap. Precision is out of what a model answers, which nobody knows before.
 
     Args:
-        counts: by group and class.
+        counts: by group and class; of a measure of one group, those of that group.
         measure: its name; None for another one, whose denominators are taken to be the whole groups.
         fewest: see above.
 

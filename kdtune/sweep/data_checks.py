@@ -8,7 +8,6 @@ from collections.abc import Iterable
 import numpy as np
 
 from kdtune.data.dataset import Dataset
-from kdtune.data.registry import default_option
 from kdtune.distill.arrays import inputs_of
 from kdtune.errors import DataError, SpaceError, did_you_mean
 from kdtune.fairness import DENOMINATED, count, small_denominators
@@ -16,7 +15,6 @@ from kdtune.runs.measures.measure import Answers
 from kdtune.runs.measures.objectives import MEASURES, Objective, References
 from kdtune.runs.records import ALL
 from kdtune.space.reading import Range, Space, extremes
-from kdtune.space.schema import DatasetSpec
 
 
 def check_group_weights(space: Space, dataset: Dataset) -> None:
@@ -92,37 +90,51 @@ def check_defined(objective: Objective, dataset: Dataset, role: str | None) -> N
         )
 
 
-def check_denominators(spec: DatasetSpec, dataset: Dataset, decisive: Iterable[Objective]) -> None:
-    """Refuse to optimise or bound a gap that rests on a handful of examples: fewer than the data's `min_group`.
+def check_denominators(dataset: Dataset, decisive: Iterable[tuple[str, Objective]]) -> None:
+    """Refuse to decide by a measure of groups that rests on a handful of examples: fewer than the data's `min_group`.
 
-    The data set itself holds only whole groups against it. Not every one has this option.
+    The data set itself holds only whole groups against it. Not every one has this limit.
 
     Args:
-        decisive: what is optimised or bounded.
+        decisive: what is optimised or bounded, and which of them: `objective` or `constraint`.
     """
-    fewest = spec.options.get("min_group", default_option(spec.name, "min_group"))
-    if not isinstance(fewest, int):
+    if dataset.min_group is None:
         return
-    labels, classes = dataset.validation.labels.numpy(), dataset.classes
-    for objective in (o for o in decisive if o.measure.need == "groups"):
-        groups = dataset.attributes[objective.attribute]
-        codes = dataset.validation.groups[objective.attribute].numpy()
-        counts = count(labels, labels, codes, n_classes=len(classes), n_groups=len(groups))
-        name = objective.measure.name
-        small = small_denominators(counts, name if name in DENOMINATED else None, fewest)
-        if not small:
-            continue
-        told = [
-            f"{groups[g]!r} has {n}"
-            + ("" if c is None else f" {'not ' if other else ''}of class {classes[c]!r}")
-            for g, c, other, n in small
+    for role, objective in decisive:
+        told = _small_parts(objective, dataset, dataset.min_group)
+        if told:
+            raise DataError(
+                f"{role} {objective.name!r} compares rates out of fewer than {dataset.min_group} validation examples "
+                f"(min_group): {'; '.join(told[:5])}{f'; and {len(told) - 5} more' if len(told) > 5 else ''}: leave "
+                "these groups out or merge them (groups), take a measure of whole groups (dpd, worst_group_accuracy), "
+                "use more examples for validation, or set a lower min_group"
+            )
+
+
+def _small_parts(objective: Objective, dataset: Dataset, fewest: int) -> list[str]:
+    """Name what a measure's rates are out of that is too small: `'m' has 2 of class 'low'`."""
+    measure, classes, split = objective.measure, dataset.classes, dataset.validation
+    if measure.name == "worst_subgroup_accuracy":
+        codes = np.stack([split.groups[name].numpy() for name in dataset.attributes])
+        cells, sizes = np.unique(codes[:, (codes >= 0).all(axis=0)], axis=1, return_counts=True)
+        named = [
+            " ".join(names[k] for names, k in zip(dataset.attributes.values(), cell, strict=True)) for cell in cells.T
         ]
-        raise DataError(
-            f"objective {objective.name!r} compares rates out of fewer than {fewest} validation examples (min_group): "
-            f"{'; '.join(told[:5])}{f'; and {len(told) - 5} more' if len(told) > 5 else ''}: leave these groups out "
-            "or merge them (groups), optimise what needs whole groups only (dpd, worst_group_accuracy), use more "
-            "examples for validation, or set a lower min_group"
+        return [f"{name!r} has {n}" for name, n in zip(named, sizes.tolist(), strict=True) if n < fewest]
+    if measure.need != "groups" and objective.group is None:
+        return []
+    groups = dataset.attributes[objective.attribute]
+    labels, codes = split.labels.numpy(), split.groups[objective.attribute].numpy()
+    if objective.group is not None:  # all others are unknown then, and so left out
+        groups = groups[objective.group : objective.group + 1]
+        codes = np.where(codes == objective.group, 0, -1)
+    counts = count(labels, labels, codes, n_classes=len(classes), n_groups=len(groups))
+    return [
+        f"{groups[g]!r} has {n}" + ("" if c is None else f" {'not ' if other else ''}of class {classes[c]!r}")
+        for g, c, other, n in small_denominators(
+            counts, measure.name if measure.name in DENOMINATED else None, fewest
         )
+    ]
 
 
 def _all_right(dataset: Dataset) -> Answers:

@@ -274,7 +274,7 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     }
     for objective in plan.asked:
         check_defined(objective, dataset, roles.get(objective.name))
-    check_denominators(space.dataset, dataset, (o for o in plan.asked if o.name in roles))
+    check_denominators(dataset, ((roles[o.name], o) for o in plan.asked if o.name in roles))
     for role, name in plan.single:
         if (file := plan.file(role, name)) is not None:
             check_fit(name, file, dataset)

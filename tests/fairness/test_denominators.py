@@ -20,7 +20,9 @@ BINARY = [[300, 200], [3, 150], [152, 1], [4, 2], [0, 50]]
     ("measure", "expected"),
     [
         ("eod", [(2, 1, False, 1), (3, 1, False, 2), (1, 0, False, 3), (3, 0, False, 4)]),
+        ("auc_difference", [(2, 1, False, 1), (3, 1, False, 2), (1, 0, False, 3), (3, 0, False, 4)]),
         ("equal_opportunity_difference", [(2, 1, False, 1), (3, 1, False, 2)]),
+        ("recall", [(2, 1, False, 1), (3, 1, False, 2)]),
         ("dpd", [(3, None, False, 6)]),
         ("worst_group_accuracy", [(3, None, False, 6)]),
     ],

@@ -306,16 +306,39 @@ def test_a_gap_that_rests_on_a_handful_is_refused_by_name(plan_of: Any, make_dat
     codes[low.nonzero().flatten()[2:]] = 0
     validation = replace(data.validation, groups={**data.validation.groups, "sex": codes})
     data = replace(data, validation=validation)
-    dataset = {"name": "blobs", "min_group": 10}
+    strict = replace(data, min_group=10)
     with pytest.raises(
-        DataError, match=r"'eod' compares rates out of fewer than 10 .*'m' has 2 of class 'low'"
+        DataError, match=r"objective 'eod' compares rates out of fewer than 10 .*'m' has 2 of class 'low'"
     ):
-        plan_of(data, objectives=["accuracy", "eod"], dataset=dataset)
-    with pytest.raises(DataError, match="'eod' compares rates"):
-        plan_of(data, objectives=["accuracy", "dpd"], constraints={"eod": "<= 0.5"}, dataset=dataset)
-    assert plan_of(data, objectives=["accuracy", "dpd"], dataset=dataset)
-    assert plan_of(data, objectives=["accuracy", "eod"], dataset={"name": "blobs", "min_group": 2})
+        plan_of(strict, objectives=["accuracy", "eod"])
+    with pytest.raises(DataError, match="constraint 'eod' compares rates"):
+        plan_of(strict, objectives=["accuracy", "dpd"], constraints={"eod": "<= 0.5"})
+    assert plan_of(strict, objectives=["accuracy", "dpd"])
+    assert plan_of(replace(data, min_group=2), objectives=["accuracy", "eod"])
     assert plan_of(data, objectives=["accuracy", "eod"]), "a loader without min_group sets no limit"
+    for name in ("auc_difference", "worst_class_accuracy@sex=m"):  # out of both classes of a group
+        with pytest.raises(DataError, match=f"'{name}' compares rates .*'m' has 2 of class 'low'"):
+            plan_of(strict, objectives=["accuracy", name])
+    assert plan_of(strict, objectives=["accuracy", "worst_class_accuracy@sex=f"])
+
+
+def test_the_worst_intersection_is_held_against_the_same_limit(plan_of: Any, make_dataset: Any) -> None:
+    """Both attributes have large groups, and two examples share one of each: the worst accuracy is 0, ½ or 1 there."""
+    data = make_dataset(n=64)
+    sex = data.validation.groups["sex"]
+    city = torch.ones_like(sex)
+    city[(sex == 0).nonzero().flatten()[:2]] = 0
+    city[(sex == 1).nonzero().flatten()[:10]] = 0
+    validation = replace(data.validation, groups={"sex": sex, "city": city})
+    train = replace(
+        data.train, groups={"sex": data.train.groups["sex"], "city": torch.zeros_like(data.train.labels)}
+    )
+    attributes = {"sex": data.attributes["sex"], "city": ("north", "south")}
+    data = replace(data, train=train, validation=validation, attributes=attributes, min_group=10)
+    told = f"'worst_subgroup_accuracy' compares rates .*'{data.attributes['sex'][0]} north' has 2"
+    with pytest.raises(DataError, match=told):
+        plan_of(data, objectives=["accuracy", "worst_subgroup_accuracy"])
+    assert plan_of(data, objectives=["accuracy", "dpd"], measures=["worst_subgroup_accuracy"])
 
 
 @pytest.fixture

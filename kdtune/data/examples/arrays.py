@@ -67,7 +67,8 @@ def from_arrays(
         positive: of two classes, the one that counts as positive; default: the second.
         sensitive: which attributes, and intersections of them (`sex*race`), are the groups; default: all of `groups`.
         bins: attribute of numbers -> ascending edges.
-        min_group: the fewest examples that a group may have in validation.
+        min_group: the fewest examples that a group may have in validation, and that a rate may be out of by which a
+            search decides.
         rare: what becomes of smaller groups: `error`, `missing` or `other`.
         validation, test: a share, cut by seed and stratified by class and groups, or (x, y) or (x, y, groups).
         tokenizer: for texts: a folder with a tokenizer.json, or that file; without it, words are hashed.

@@ -62,7 +62,8 @@ class Cuts:
         sensitive: columns, or intersections (`sex*race`), that are the groups.
         groups: column -> all its groups, in order; otherwise those that occur, sorted.
         bins: numeric column -> ascending edges.
-        min_group: the fewest examples that a group may have in validation.
+        min_group: the fewest examples that a group may have in validation, and that a rate may be out of by which a
+            search decides.
         rare: what becomes of smaller groups: `error`, `missing` or `other`.
         test: the share of all examples that is the test split, where the source has none.
         validation: the share of the others that is validation, where the source has none.
@@ -196,6 +197,7 @@ def assemble(
         vocabulary=described.vocabulary,
         notes=(tally, *notes, *doubts, *copies),
         targets=Targets.of(coding, column_groups, tables, form or Form(), input_column).to_dict(),
+        min_group=cuts.min_group,
     )
 
 

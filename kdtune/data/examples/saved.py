@@ -70,6 +70,7 @@ def save(dataset: Dataset, folder: str | Path) -> Path:
                 "vocabulary": checked.vocabulary,
                 "notes": list(checked.notes),
                 "targets": checked.targets,
+                "min_group": checked.min_group,
             },
         )
     return target
@@ -123,6 +124,7 @@ def _dataset(folder: Path, record: Mapping[str, Any]) -> Dataset:
         vocabulary=None if record["vocabulary"] is None else int(record["vocabulary"]),
         notes=tuple(map(str, record["notes"])),
         targets=record.get("targets"),
+        min_group=None if record.get("min_group") is None else int(record["min_group"]),
     )
 
 

@@ -79,7 +79,8 @@ def load_folder(
         groups: column -> all its groups, in order; otherwise those that occur, sorted.
         bins: numeric column -> ascending edges: `[25, 45]` makes `<25`, `25-45`, `>=45`; an edge belongs to the bin
             above it.
-        min_group: the fewest examples that a group may have in validation.
+        min_group: the fewest examples that a group may have in validation, and that a rate may be out of by which a
+            search decides.
         rare: what happens to smaller groups, and to values that are no declared group: `error`, `missing`
             (they belong to no group), or `other` (they are merged).
         validation: the share of train that is validation, where it has no folder.

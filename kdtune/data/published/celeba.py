@@ -54,7 +54,8 @@ def load_celeba(
         image_size: scale the shorter side to this many pixels and cut out the centre.
         balance: `all`: in each split the larger class is undersampled to the size of the smaller one, in equal shares
             of all groups; `none`: as published.
-        min_group: the fewest examples that a group may have in validation.
+        min_group: the fewest examples that a group may have in validation, and that a rate may be out of by which a
+            search decides.
         stream: keep the decoded images in a file and read them as needed.
         n_train: use only this many images, stratified.
         n_validation: use only this many images, stratified.

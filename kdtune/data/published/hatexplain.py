@@ -68,7 +68,8 @@ def load_hatexplain(
         length: tokens of a post; longer posts are cut off, shorter ones padded.
         vocabulary: number of ids to which words are hashed; `wordpiece_file` has its own number.
         wordpiece_file: BERT's `vocab.txt`, for models with pretrained weights; without it, words are hashed.
-        min_group: the fewest examples that a group may have in validation.
+        min_group: the fewest examples that a group may have in validation, and that a rate may be out of by which a
+            search decides.
         rare: what happens to smaller groups: `error`, `missing` (they belong to no group) or `other`.
         n_train: use only this many posts, stratified.
         n_validation: use only this many posts, stratified.

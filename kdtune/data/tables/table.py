@@ -78,7 +78,8 @@ def load_table(
         groups: column -> all its groups, in order; otherwise those that occur, sorted.
         bins: numeric column, sensitive or the label -> ascending edges: `[25, 45]` makes `<25`, `25-45`, `>=45`; an
             edge belongs to the bin above it.
-        min_group: the fewest examples that a group may have in validation.
+        min_group: the fewest examples that a group may have in validation, and that a rate may be out of by which a
+            search decides.
         rare: what becomes of smaller groups, and of values that are not a declared group: `error`, `missing`
             (their rows belong to no group), or `other` (they are merged).
         features: the columns that features are made of; default: all but the label, the sensitive columns and `drop`.

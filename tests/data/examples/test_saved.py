@@ -31,6 +31,7 @@ def test_it_is_the_same_when_it_is_read_again(x: Any, tmp_path: Path) -> None:
         "fingerprint",
         "vocabulary",
         "notes",
+        "min_group",
     ):
         assert getattr(data, name) == getattr(again, name), name
     assert dict(data.attributes) == dict(again.attributes)
