@@ -41,6 +41,9 @@ SEARCHABLE = (
 )
 """What `search` may vary, beside the settings of a loss's own; all else of the protocol is one value for all trials."""
 
+OF_LOSSES = ("temperature", "alpha", "scale_by_t2", "loss")
+"""What of these says how a student learns from its teacher; the others concern the training of any model."""
+
 
 def _kinds(annotation: Any) -> set[Any]:
     """Return the plain types in an annotation, such as `int` in `list[int] | None`."""

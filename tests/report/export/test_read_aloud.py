@@ -116,6 +116,23 @@ def test_a_class_is_named_by_the_column_of_its_label() -> None:
     assert ": 2 classes of two_year_recid; " in page(named, [picture_of(named)], GROUPS)
 
 
+def test_what_was_searched_for_students_alone_is_said() -> None:
+    """A student that is better than a network with another learning rate need not owe it to its teacher."""
+    findings = read_front("compas")
+    assert "for distilled students alone" not in text_of(page(findings, [picture_of(findings)], GROUPS))
+    space = {
+        "search": {"temperature": {"low": 1, "high": 40}, "alpha": [0.5, 0.9], "lr": {"low": 0.001, "high": 0.1}},
+        "pairs": [{"pair": "mlp-64->mlp-8", "search": {"group_weights": ["none", "race"]}}],
+    }
+    baselines = tuple(replace(m, config={**m.config, "lr": 0.02}) for m in findings.baselines)
+    searched = replace(findings, record=replace(findings.record, space=space), baselines=baselines)
+    said = text_of(page(searched, [picture_of(searched)], GROUPS))
+    assert (
+        "The search varied lr and group weights for distilled students alone: the same network without a teacher was "
+        "trained once, with the settings of the space (there: lr 0.02)." in said
+    )
+
+
 def test_data_are_named_by_their_file() -> None:
     """'table' says nothing of which data these are, and where they lie on the machine is nobody's business."""
     findings = read_front("compas")

@@ -20,7 +20,8 @@ from kdtune.report.export.page.losses import (
 from kdtune.report.export.page.sentences import front_in_words, opening, points_in_words
 from kdtune.report.export.results.findings import Findings
 from kdtune.runs.records import RunRecord
-from kdtune.text import counted
+from kdtune.space.choices import OF_LOSSES, SEARCHABLE
+from kdtune.text import counted, listed, setting
 
 if TYPE_CHECKING:
     import pandas
@@ -95,6 +96,7 @@ def _advice(findings: Findings) -> list[str]:
         "noise; among several, the one whose values on validation are nearest to the best of all objectives."
     ]
     lines += [f"{name} is never advised: it {why}." for name, why in found.unusable.items()]
+    lines += _searched_for_students_alone(findings)
     left = [o for o in findings.objectives if o.name in findings.comparisons.resolution.untested]
     if left:
         lines.append(f"Not tested against noise: {', '.join(measure_name(o) for o in left)}.")
@@ -104,6 +106,24 @@ def _advice(findings: Findings) -> list[str]:
             "differences."
         )
     return lines
+
+
+def _searched_for_students_alone(findings: Findings) -> list[str]:
+    """Say which settings of the training the search varied, though the network without a teacher has one value."""
+    space = findings.record.space
+    searched = [space.get("search") or {}, *(pair.get("search") or {} for pair in space.get("pairs") or ())]
+    varied = [key for key in SEARCHABLE if key not in OF_LOSSES and any(key in keys for keys in searched)]
+    if not varied:
+        return []
+    nds = next((model for model in findings.baselines if model.role == "nds"), None)
+    names = listed(key.replace("_", " ") for key in varied)
+    there = [f"{key.replace('_', ' ')} {setting(nds.config[key])}" for key in varied if nds and key in nds.config]
+    has = f" (there: {listed(there)})" if there else ""
+    return [
+        f"The search varied {names} for distilled students alone: the same network without a teacher was trained once, "
+        f"with the settings of the space{has}. So a difference from it may come from these settings as well as from the "
+        "teacher."
+    ]
 
 
 def _attribute(findings: Findings, pictures: Sequence[Picture], attribute: str) -> dict[str, object]:
