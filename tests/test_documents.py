@@ -21,6 +21,7 @@ from tests.how_to import blocks_of
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^(?:    |\$ )(?:uv run )?(kdtune .*)$", re.MULTILINE)
+READ = [*DOCUMENTS, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"))]
 PAIRS = {"dataset": {"name": "trifeature"}, "pairs": ["resnet20->lenet5"]}
 
 
@@ -80,6 +81,17 @@ def _is_understood(arguments: list[str]) -> bool:
     except SystemExit as end:
         return end.code == 0
     return True
+
+
+@pytest.mark.parametrize("document", READ, ids=lambda path: path.name)
+def test_no_table_is_cut_in_two_and_no_block_has_lost_its_indentation(document: Path) -> None:
+    """What Markdown makes of both is a paragraph of bars, or of words that ran together."""
+    lines = prose(document.read_text(encoding="utf-8")).splitlines()
+    for k, line in enumerate(lines):
+        if line.startswith("|") and not (k and lines[k - 1].startswith("|")):
+            assert re.match(r"\|[-:| ]+\|$", [*lines, ""][k + 1]), f"no head: {line}"
+        elif not line.startswith(("|", " ")):
+            assert not re.search(r"\S {2,}\S", line), f"aligned, and no block of code: {line}"
 
 
 def test_every_kind_of_block_is_looked_at() -> None:
