@@ -57,6 +57,13 @@ def test_links_and_paths_of_a_document_lead_somewhere(document: Path) -> None:
     assert not broken
 
 
+def test_every_extra_is_in_the_document(pyproject: dict[str, Any]) -> None:
+    table = read("docs/install.md").partition("## Optional parts")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == set(pyproject["project"]["optional-dependencies"])
+
+
 def test_the_version_is_the_same_everywhere(pyproject: dict[str, Any]) -> None:
     version = pyproject["project"]["version"]
     assert yaml.safe_load(read("CITATION.cff"))["version"] == version

@@ -1,6 +1,7 @@
 """A student where next to nothing is installed: a process in which those packages cannot be imported."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ NEEDLESS = (
 )  # fmt: skip
 """Packages that kdtune as a whole needs, and that a student does not need for arrays and texts."""
 
-ALONE = """
+HIDING = """
 import json, sys
 
 class Absent:
@@ -32,21 +33,27 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 import kdtune
+"""
 
+ALONE = f"""{HIDING}
 def example(kind):
     if kind == "text":
         return ["sweet tea", "bitter tea"]
     if kind == "frame":
         import pandas
-        return pandas.DataFrame({"age": [20, 30], "job": ["a", "b"]})
+        return pandas.DataFrame({{"age": [20, 30], "job": ["a", "b"]}})
     if kind == "pictures":
         from PIL import Image
         return [Image.new("RGB", (8, 8)), Image.new("RGB", (16, 16))]
     import numpy
     return numpy.zeros((2, 3), numpy.float32) if kind == "features" else numpy.zeros((2, 8, 8, 3), numpy.uint8)
 
-answers = {kind: kdtune.load_student(path).predict(example(kind)) for kind, path in json.loads(sys.argv[2]).items()}
-print(json.dumps({kind: given.tolist() for kind, given in answers.items()}))
+answers = {{kind: kdtune.load_student(path).predict(example(kind)) for kind, path in json.loads(sys.argv[2]).items()}}
+print(json.dumps({{kind: given.tolist() for kind, given in answers.items()}}))
+"""
+
+EVALUATED = f"""{HIDING}
+print(json.dumps(kdtune.load_student(sys.argv[2]).evaluate(sys.argv[3])["values"]))
 """
 
 
@@ -101,3 +108,22 @@ def test_a_student_answers_where_little_is_installed(
     answers = json.loads(said.stdout)
     assert set(answers) == set(kinds)
     assert all(len(given) == 2 and set(given) <= {"no", "yes"} for given in answers.values())
+
+
+def test_a_student_is_evaluated_with_what_the_document_names(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "install.md").read_text(encoding="utf-8")
+    [line] = re.findall(r"^    pip install (torch .*)$", text, re.MULTILINE)
+    assert "`scipy`\nfor `student.evaluate`" in text
+    there = {{"pillow": "PIL"}.get(name, name) for name in line.split()} | {"scipy"}
+    absent = [*NEVER, *(name for name in NEEDLESS if name not in there)]
+    table = pandas.DataFrame({"age": [20, 30, 40], "job": ["a", "b", "a"], "label": ["no", "yes", "no"]})
+    table.to_csv(tmp_path / "later.csv", index=False)
+    path = student(tmp_path / "frame", "frame")
+    said = subprocess.run(
+        [sys.executable, "-c", EVALUATED, json.dumps(absent), str(path), str(tmp_path / "later.csv")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
+    assert {"accuracy", "over_majority"} <= json.loads(said.stdout).keys()
