@@ -59,7 +59,7 @@ def check_logits(
     """Match a teacher's logits with the data, and say how many validation examples it gets right.
 
     Raises:
-        InputError: they are not about these data, or fewer are right than by saying the most frequent class.
+        InputError: they are not about these data, or no more are right than by saying the most frequent class.
     """
     known, labels = matched(file, dataset), dataset.validation.labels.numpy()
     answers = known.validation.argmax(dim=1).numpy()
@@ -76,7 +76,7 @@ def check_logits(
             "them what it saw"
         )
     most = int(np.bincount(labels).max()) / len(labels)
-    if space.teacher.check and accuracy < most:
+    if space.teacher.check and accuracy <= most:
         raise InputError(
             f"{what}: accuracy {accuracy:.3f} of {dataset.n_classes} classes: are its columns, or its rows, in "
             f"another order? Saying the most frequent class alone gives {most:.3f}. teacher.classes says what its "
