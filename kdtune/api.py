@@ -49,6 +49,7 @@ def search(
     gpus_per_trial: float | None = None,
     max_failures: int | None = None,
     keep: Literal["front", "all", "none"] | None = None,
+    log: str | Sequence[str] = (),
     imports: str | Sequence[str] = (),
     address: str | None = None,
     resume: RunLike | None = None,
@@ -58,20 +59,21 @@ def search(
 ) -> Run:
     """Run a sweep in this process, wait for its end, and return the run.
 
-    The sweep and its workers know the data sets and models that the calling program has registered. It may be called
-    from a script, a notebook's cell, a thread or a coroutine (which it blocks). An interrupt (Ctrl-C, a notebook's
-    stop button) reaches the main thread: the sweep stops after the current epochs, and at once on the second one.
+    The sweep and its workers know what the calling program has registered: data sets, models, losses and measures. It
+    may be called from a script, a notebook's cell, a thread or a coroutine (which it blocks). An interrupt (Ctrl-C, a
+    notebook's stop button) reaches the main thread: the sweep stops after the current epochs, and at once on the second
+    one.
 
     Args:
         space: a ready space's name (`default`), a YAML file, or its content.
         name: name of the run; by default the space's name and a number.
-        trials, minutes, seed, workers, gpus_per_trial, max_failures, keep: replace those of the space.
+        trials, minutes, seed, workers, gpus_per_trial, max_failures, keep, log: replace those of the space.
         data: a data set in memory (`kdtune.data.from_arrays`, `from_dataframe`, …), instead of the space's `dataset`.
             The run keeps a copy in its folder, so that resuming and exporting it need nothing of this program.
         imports: modules that register data sets, models, losses or measures; workers import them too.
         address: address of a running Ray cluster (host:port).
-        resume: a run that was stopped or killed, to go on with; only `trials`, `minutes`, `imports` and `address` may
-            be given beside it.
+        resume: a run that was stopped or killed, to go on with. Beside it `trials` and `minutes` replace those of the
+            run, `imports`, `address`, `directory` and `progress` are as ever, and nothing else may be given.
         warm_start: an earlier run of the same data and protocol, whose trials the sampler is to know.
         directory: where runs are kept; by default `KDTUNE_RUNS`, or `./runs`.
         progress: show what the sweep is doing: in a notebook below the cell, elsewhere as lines on standard error.
@@ -84,10 +86,11 @@ def search(
     base = _base(directory)
     _check_address(address)
     trials, minutes = _budget(trials, minutes)
+    trackers = expect_texts("log", log, "the name of a tracker, or a list of names,") or None
     if resume is not None:
         given = {
             "space": space, "name": name, "seed": seed, "data": data, "workers": workers, "keep": keep,
-            "gpus_per_trial": gpus_per_trial, "max_failures": max_failures, "warm_start": warm_start,
+            "gpus_per_trial": gpus_per_trial, "max_failures": max_failures, "warm_start": warm_start, "log": trackers,
         }  # fmt: skip
         files = _resumed(resume, base, "sweep", given)
         request = SweepRequest(
@@ -107,6 +110,7 @@ def search(
         "resources.gpus_per_trial": gpus_per_trial,
         "resources.max_failures": max_failures,
         "keep": keep,
+        "log": trackers,
     }
     known = None if warm_start is None else _files(warm_start, base).root.resolve()
 

@@ -31,7 +31,7 @@ def add_import(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="imports",
         metavar="MODULE",
-        help="your module that registers data sets or models",
+        help="your module that registers data sets, models, losses or measures; repeat for more",
     )
 
 

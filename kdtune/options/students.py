@@ -15,7 +15,7 @@ def add_export(subparsers: Any) -> None:
     )
     add_run(command)
     command.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder to write, absent or empty (default: the run)"
+        "--out", type=Path, metavar="DIR", help="folder to write, absent or empty (default: export in the run)"
     )
     command.add_argument(
         "--pick",
@@ -62,7 +62,8 @@ def add_evaluate(subparsers: Any) -> None:
         default=[],
         type=Path,
         metavar="FILE",
-        help="for an image folder: table with the sensitive attributes (default: metadata.csv in the folder)",
+        help="for an image folder: table with the sensitive attributes; repeat for more "
+        "(default: metadata.csv, .jsonl or .parquet in the folder)",
     )
     command.add_argument(
         "--without-groups", action="store_true", help="the data have no sensitive attributes"

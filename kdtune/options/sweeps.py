@@ -81,6 +81,7 @@ def add_study(subparsers: Any) -> None:
     )
     command.add_argument("--name", help="name of the run (default: the space's name and a number)")
     command.add_argument("--seed", type=natural, metavar="N", help="seed of everything")
+    command.add_argument("--workers", type=positive(int), metavar="N", help="models at once")
     command.add_argument(
         "--set",
         action="append",

@@ -55,7 +55,8 @@ class Wanted:
         groups: whether they have groups; they need labels.
         label: column of the labels; default: as in training.
         column: column of the texts; default: as in training.
-        attributes: tables of the images' sensitive attributes; default: `metadata.csv` or `.jsonl` in the folder.
+        attributes: tables of the images' sensitive attributes; default: `metadata.csv`, `.jsonl` or
+            `.parquet` in the folder.
     """
 
     labels: bool = True

@@ -39,7 +39,7 @@ class SweepRequest:
     Attributes:
         kind: `sweep` or `study`; if the run exists, its record decides.
         address: address of a running Ray cluster (host:port), or None to start Ray on this machine.
-        imports: the user's modules that register data sets and models.
+        imports: the user's modules that register data sets, models, losses or measures.
         trials, minutes: replace the budget of a run that is resumed.
         known_from: a run whose trials the sampler is to know; only of a run that begins.
         own_process: whether the process does nothing else, so that a second request to stop may end it.

@@ -22,6 +22,18 @@ def test_trials_and_baselines_have_their_folders(tmp_path: Path) -> None:
             files.model(name)
 
 
+def test_the_document_names_every_part_of_a_run() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "runs.md").read_text(encoding="utf-8")
+    tree = text.partition("A run is a folder of plain files:")[2].partition("Reports hold")[0]
+    files = RunFiles(Path("r"))
+    parts = [getattr(files, name) for name, of in vars(RunFiles).items() if isinstance(of, property)]
+    parts += [files.tracker("x"), files.model("t0001"), files.model("nds-x"), files.cohort("c")]
+    parts.append(files.replicate("t0001", 1))
+    names = {part.relative_to("r").parts[0] for part in parts if isinstance(part, Path)}
+    assert len(names) > 15
+    assert {name for name in names if name not in tree} == set()
+
+
 @pytest.mark.parametrize("model", ["../../x", "/etc", "t0000/../../..", "", ".", "a\x00b", "t" * 300])
 def test_a_model_s_name_leads_nowhere_else(model: str, tmp_path: Path) -> None:
     with pytest.raises(KdtuneError, match="is not the name of a trial"):

@@ -64,7 +64,7 @@ class ExportRequest:
         pick: which members get a folder (see `kdtune.report.export.pick`); all members if it is empty.
         replicates: number of further seeds with which the front and its baselines are trained.
         address: of a running Ray cluster (host:port), for the replicates.
-        imports: modules that register the user's data sets and models.
+        imports: modules that register what the user has added: data sets, models, losses, measures.
         torch_export, onnx: whether each student is also written in these formats.
         raw: the front is that of the values on validation alone.
     """

@@ -61,7 +61,7 @@ def conclude_study(
 
     Args:
         null: null hypothesis instead of the space's.
-        imports: modules that register the user's data sets and models.
+        imports: modules that register what the user has added: data sets, models, losses, measures.
         evaluate: whether models are evaluated that were not yet; without it, only evaluated ones are drawn.
 
     Returns:
