@@ -32,8 +32,8 @@ def register_measure(
     The function names what it takes, any of: `labels` and `predictions` (int [n]), `probabilities` (float [n,
     classes]), `groups` (int [n], those of one sensitive attribute; examples of an unknown one are left out),
     `attributes` (a mapping from each sensitive attribute to its groups, -1 for unknown). It returns a number in its
-    range, NaN where it is undefined. One with `groups` is asked for as `name` or `name@attribute`, one without also of
-    a group: `name@attribute=group`.
+    range, NaN where it is undefined. One with `groups` is asked for as `name` or `name@attribute`, one with neither
+    `groups` nor `attributes` also of a group: `name@attribute=group`.
 
     Args:
         direction: `max` if more is better, else `min`.

@@ -1,7 +1,9 @@
 """What a front shows beyond noise: its steps, what beats whom, and how often chance alone says so."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from kdtune.fairness import count, mean_class_bias
 from kdtune.runs.comparison import resolution
 from kdtune.runs.comparison.resolution import Compared, Comparer, Resolution, resolve, rounded_up
 from kdtune.runs.comparison.verdict import conclusion
-from kdtune.runs.measures.objectives import Objective, References, front_mask
+from kdtune.runs.measures.objectives import MEASURES, Objective, References, front_mask
 from kdtune.runs.predictions import Validation
 
 BASELINES = {"nds": "nds-y", "teacher": "teacher-x"}
@@ -191,6 +193,14 @@ def test_a_latency_moves_by_itself_and_makes_nobody_different() -> None:
     found = sweep.resolve()
     assert found.untested == ("latency",)
     assert not any("latency" in (*v.better_in, *v.worse_in) for v in found.against)
+
+
+def test_the_document_names_what_is_tested() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "measures.md").read_text(encoding="utf-8")
+    [section] = re.findall(r"## What is tested against noise\n(.*?)\n## ", text, re.DOTALL)
+    named = set(re.findall(r"`(\w+)`", section)) - {"status"}
+    tested = {name for name in MEASURES if resolution._test_of(Objective(name, MEASURES[name], "all")) is not None}
+    assert named == tested | set(resolution.EXACT)
 
 
 def test_no_pair_is_compared_twice(monkeypatch: pytest.MonkeyPatch) -> None:
