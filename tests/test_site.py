@@ -43,6 +43,12 @@ def test_every_key_of_a_space_is_explained() -> None:
         assert f"`{key}`" in page or f"## {key}" in page, key
 
 
+def test_what_a_space_leaves_to_measurement_has_no_other_default() -> None:
+    page = reference.search_space()
+    for key in ("precision", "channels_last", "execution"):
+        assert re.search(rf"^\| `{key}` \| .* or `auto` \| `auto` \|", page, re.MULTILINE), key
+
+
 def test_every_option_of_every_data_set_is_explained() -> None:
     page = reference.dataset_options()
     for name in datasets:

@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from kdtune.cli import parser as parser_of
 from kdtune.data.registry import datasets
-from kdtune.distill.config import TrainConfig
+from kdtune.distill.config import MEASURED, TrainConfig
 from kdtune.space.choices import SEARCHABLE, Pair, Range
 from kdtune.space.files import FromFile, OwnNormalisation, TeacherSpec
 from kdtune.space.schema import Budget, EarlyStopping, Resources, Space
@@ -52,10 +52,6 @@ def commands() -> str:
     """Return the page of the command line: every command, with every option."""
     parser = parser_of()
     lines = ["# Command line", "", _text(parser.description), "", _text(parser.epilog), ""]
-    lines += [
-        "Exit codes: 0 done, 1 failed, 2 something that was asked for can't be used, 130 interrupted.",
-        "",
-    ]
     for name, summary, command in _commands(parser):
         lines += [
             f"## kdtune {name}",
@@ -197,8 +193,8 @@ def _of_dataclass(kind_of: type[Any], skip: tuple[str, ...]) -> list[Row]:
     return [
         (
             f.name,
-            kind(hints[f.name]),
-            "needed" if f.default is MISSING else _value(f.default),
+            kind(hints[f.name]) + (" or `auto`" if f.name in MEASURED else ""),
+            "`auto`" if f.name in MEASURED else "needed" if f.default is MISSING else _value(f.default),
             meanings.get(f.name, ""),
         )
         for f in fields(kind_of)

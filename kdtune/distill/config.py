@@ -15,6 +15,9 @@ from kdtune.errors import InputError, did_you_mean
 Precision = Literal["float32", "bfloat16"]
 Execution = Literal["eager", "graphs", "compiled"]
 
+MEASURED = ("precision", "channels_last", "execution")
+"""Settings that a space may leave to measurement: it says `auto`, or nothing."""
+
 _JOINS = "+"
 """Stands between the names of an ensemble's members."""
 
@@ -40,9 +43,12 @@ class TrainConfig:
         warmup: share of all steps over which the rate rises linearly.
         milestones: of `step`, as shares of all steps.
         augment: crop and flip images as the data set allows; otherwise every epoch sees them unchanged.
-        precision: of the forward and backward pass; weights, losses and measures are float32.
-        channels_last: memory layout of images and convolutions.
-        execution: of a step: `eager` operation by operation, `graphs` as one CUDA graph, `compiled` by torch.compile.
+        precision: of the forward and backward pass; weights, losses and measures are float32. `auto` in a space takes
+            what is measured to be fastest, and so does leaving it out there; a teacher that is taken from a file as it
+            is computes in float32.
+        channels_last: memory layout of images and convolutions; `auto` as above.
+        execution: of a step: `eager` operation by operation, `graphs` as one CUDA graph, `compiled` by torch.compile;
+            `auto` as above.
         label_smoothing: share of each label that is spread evenly over all classes.
         class_weights: `balanced` gives each class the same total weight.
         group_weights: sensitive attribute by which examples are reweighed (see `example_weights`), or `none`.

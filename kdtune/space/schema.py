@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from kdtune.distill.config import TrainConfig
+from kdtune.distill.config import MEASURED, TrainConfig
 from kdtune.errors import InputError, SpaceError, did_you_mean
 from kdtune.runs.records import LARGEST_WHOLE
 from kdtune.space.choices import Choice, Pair, Range, Scalar, Strict, check_search
@@ -127,7 +127,8 @@ class Space(Strict):
         search: what varies between trials.
         enqueue: trials that are tried first, with values for some settings.
         objectives: measures to optimise, such as `accuracy`, `eod@race`.
-        constraints: measure -> bound, such as `">= 0.9"` or `">= majority + 0.03"`.
+        constraints: measure -> bound: `>=` or `<=`; a number, `majority` (share of the most frequent class in
+            validation) or `chance` (1 / number of classes); then `* number`, and `+ number` or `- number`.
         measures: more measures to record beside those that are asked for.
         train: what teacher and students share; see below.
         sampler: what proposes trials: Optuna's TPE, NSGA-II, GP, or random ones.
@@ -275,7 +276,7 @@ class Space(Strict):
 
 def _settings(section: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a section of the protocol sets itself, in the types of `TrainConfig`."""
-    fixed = {key: value for key, value in section.items() if value != "auto"}
+    fixed = {key: value for key, value in section.items() if key not in MEASURED or value != "auto"}
     if isinstance(milestones := fixed.get("milestones"), list):
         fixed["milestones"] = tuple(milestones)
     return fixed

@@ -11,7 +11,15 @@ from kdtune import models
 from kdtune.data import check_options
 from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
-from kdtune.distill.config import Distillation, Execution, Job, Precision, TrainConfig, members_of
+from kdtune.distill.config import (
+    MEASURED,
+    Distillation,
+    Execution,
+    Job,
+    Precision,
+    TrainConfig,
+    members_of,
+)
 from kdtune.distill.evaluation.extras import EXTRAS
 from kdtune.distill.fused.loss import is_fusable
 from kdtune.distill.losses.registry import find_loss
@@ -198,13 +206,9 @@ class Plan:
         """Fill in what the space leaves to measurement."""
         speed = self.speeds.get(architecture, Speed())
         asked = {**self.space.train, **overrides}
-        options: dict[str, Any] = {}
-        if asked.get("precision", "auto") == "auto":
-            options["precision"] = "float32" if exact else speed.precision
-        if asked.get("channels_last", "auto") == "auto":
-            options["channels_last"] = speed.channels_last
-        if asked.get("execution", "auto") == "auto":
-            options["execution"] = speed.execution
+        options = {key: getattr(speed, key) for key in MEASURED if asked.get(key, "auto") == "auto"}
+        if exact and "precision" in options:
+            options["precision"] = "float32"
         return train.with_options(**options)
 
 
