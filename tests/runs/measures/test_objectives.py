@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kdtune.errors import InputError, UnknownNameError
-from kdtune.fairness import Counts, count
+from kdtune.fairness import DENOMINATED, Counts, count
 from kdtune.runs.measures.objectives import (
     MEASURES,
     Objective,
@@ -103,6 +103,11 @@ def test_every_measure_of_counts_equals_the_one_by_hand(seed: int, n_classes: in
     )
     expected["class_bias_nds"] = float(np.abs(relative(labels, guesses) - relative(labels, nds)).mean())
     assert all_measures(report_of(counts), references, ["race"]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_it_is_known_what_the_rates_of_each_measure_over_groups_are_out_of() -> None:
+    """Of others only whole groups would be held against the data's min_group."""
+    assert {name for name, measure in MEASURES.items() if measure.need == "groups"} <= set(DENOMINATED)
 
 
 def test_a_second_attribute_is_measured_under_its_own_name() -> None:
