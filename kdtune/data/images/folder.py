@@ -74,7 +74,8 @@ def load_folder(
             Default: 0 and 65535 for 16 bits, 0 and 1 for floating-point numbers; other values are refused.
         sensitive: columns of `attributes`, or intersections (`sex*race`), that are the groups.
         attributes: a table, or several, with the attributes and a column `file` (or `file_name`): the image's path, or
-            as much of its end as is unambiguous. Default: Hugging Face's `metadata.csv` or `.jsonl` in the folder.
+            as much of its end as is unambiguous. Default: Hugging Face's `metadata.csv`, `.jsonl` or `.parquet` in
+            the folder or its splits.
         separator, encoding, decimal, header, columns, comment, missing: how that table is written, as for `table`.
         groups: column -> all its groups, in order; otherwise those that occur, sorted.
         bins: numeric column -> ascending edges: `[25, 45]` makes `<25`, `25-45`, `>=45`; an edge belongs to the bin

@@ -32,6 +32,27 @@ def test_every_member_has_a_folder_and_the_tables_name_it(exported: tuple[Path, 
     assert oct(out.stat().st_mode)[-3:] == "755"
 
 
+def test_the_document_names_every_column(exported: tuple[Path, Any]) -> None:
+    out, findings = exported
+    text = (Path(__file__).parents[3] / "docs" / "report.md").read_text(encoding="utf-8")
+    told = text.partition("The columns:")[2]
+    ids, measures = {model.id for model in findings.models}, set(findings.members[0].splits["test"]["values"])
+    files = sorted(out.glob("*.csv"))
+    assert {path.name for path in files} == {"answers.csv", "front.csv", "comparisons.csv", "by_class.csv",
+                                             "by_group.csv", "group_changes.csv", "confusion.csv"}  # fmt: skip
+    for path in files:
+        assert f"| `{path.name}` |" in told
+        for column in pandas.read_csv(path, nrows=0).columns:
+            name = column.removeprefix("nds_").removeprefix("teacher_") if path.name == "by_class.csv" else column
+            for measure in sorted(measures, key=len, reverse=True):
+                if name.startswith(f"{measure}_"):
+                    name = f"…{name.removeprefix(measure)}"
+                    break
+            for rate in ("TPR", "FPR", "selection rate"):
+                name = f"{rate} …" if name.startswith(f"{rate} ") else name
+            assert name in ids or f"`{name}`" in told, (path.name, column)
+
+
 def test_the_same_network_without_a_teacher_can_be_loaded_too(exported: tuple[Path, Any]) -> None:
     out, findings = exported
     for baseline in (model for model in findings.baselines if model.role == "nds"):
