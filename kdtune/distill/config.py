@@ -15,6 +15,9 @@ from kdtune.errors import InputError, did_you_mean
 Precision = Literal["float32", "bfloat16"]
 Execution = Literal["eager", "graphs", "compiled"]
 
+TEMPERATURE, ALPHA = 4.0, 0.5
+"""Of distilled students where a search says neither."""
+
 MEASURED = ("precision", "channels_last", "execution")
 """Settings that a space may leave to measurement: it says `auto`, or nothing."""
 

@@ -124,7 +124,7 @@ class Space(Strict):
         about: a note for people: what the search is for, and how long it takes.
         imports: your modules that register data sets, models, measures or losses; `--import` must agree.
         pairs: `teacher->student`, or a section with what is searched for this pair only.
-        search: what varies between trials.
+        search: what varies between trials; what it leaves out is as `train` says, and T is 4 and alpha 0.5.
         enqueue: trials that are tried first, with values for some settings.
         objectives: measures to optimise, such as `accuracy`, `eod@race`.
         constraints: measure -> bound: `>=` or `<=`; a number, `majority` (share of the most frequent class in

@@ -182,8 +182,8 @@ class Student:
     ) -> dict[str, Any]:
         """Return what the student answers on labelled examples, in the form of `metrics["test"]`.
 
-        Left out are measures that need other models than this one (class bias) or another measurement (latency,
-        individual fairness), and measures of the user's own that nobody has registered here. NaN is None.
+        Measures that need other models than this one (class bias) or another measurement (latency, individual fairness)
+        are left out, and so are measures of the user's own that nobody has registered here. NaN is None.
 
         Args:
             x: as for `logits`; without `y`, a DataFrame, the path of a table, or an image folder `<class>/…`, whose

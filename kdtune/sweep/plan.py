@@ -12,7 +12,9 @@ from kdtune.data import check_options
 from kdtune.data.dataset import Dataset
 from kdtune.data.seeds import derive_seed
 from kdtune.distill.config import (
+    ALPHA,
     MEASURED,
+    TEMPERATURE,
     Distillation,
     Execution,
     Job,
@@ -156,8 +158,8 @@ class Plan:
                 values[key] = _suggest(trial, pair.label(key), key, choice)
         distillation = Distillation(
             teacher=pair.teacher,
-            temperature=float(values.pop("temperature", 4.0)),
-            alpha=float(values.pop("alpha", 0.5)),
+            temperature=float(values.pop("temperature", TEMPERATURE)),
+            alpha=float(values.pop("alpha", ALPHA)),
             scale_by_t2=bool(values.pop("scale_by_t2", True)),
             loss=loss.name,
             settings={k: float(values.pop(k, default)) for k, default in loss.settings.items()},
@@ -198,7 +200,7 @@ class Plan:
     def student_job(self, architecture: str) -> Job:
         """Return the training of a student of this name with the settings that the search leaves alone."""
         train = self._fast(self.space.train_config(), architecture, {})
-        return Job(architecture, train, 0, self.space.seed, Distillation("teacher", 4.0, 0.5))
+        return Job(architecture, train, 0, self.space.seed, Distillation("teacher", TEMPERATURE, ALPHA))
 
     def _fast(
         self, train: TrainConfig, architecture: str, overrides: Mapping[str, Any], *, exact: bool = False

@@ -16,6 +16,7 @@ from kdtune.distill.training import Training
 from kdtune.errors import DataError, InputError, SpaceError
 from kdtune.runs.measures.own import measures, register_measure
 from kdtune.space.reading import parse_space
+from kdtune.space.schema import Space
 from kdtune.sweep.plan import Speed, make_plan
 
 
@@ -320,6 +321,15 @@ def test_a_gap_that_rests_on_a_handful_is_refused_by_name(plan_of: Any, make_dat
         with pytest.raises(DataError, match=f"'{name}' compares rates .*'m' has 2 of class 'low'"):
             plan_of(strict, objectives=["accuracy", name])
     assert plan_of(strict, objectives=["accuracy", "worst_class_accuracy@sex=f"])
+
+
+def test_a_search_that_names_neither_t_nor_alpha_has_what_the_documents_say(plan_of: Any) -> None:
+    _, job = plan_of(search={"lr": 0.1}).student(fixed_trial())
+    assert job.distillation is not None
+    assert (job.distillation.temperature, job.distillation.alpha) == (4, 0.5)
+    text = (Path(__file__).parents[2] / "docs" / "spaces.md").read_text(encoding="utf-8")
+    assert "has T = 4 and α = 0.5 for all students" in text
+    assert "T is 4 and alpha 0.5" in " ".join(str(Space.__doc__).split())
 
 
 def test_the_worst_intersection_is_held_against_the_same_limit(plan_of: Any, make_dataset: Any) -> None:

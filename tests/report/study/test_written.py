@@ -277,6 +277,18 @@ def test_plain_numbers(made: Callable[..., Study]) -> None:
     assert record["floors"][0]["expected"]["raw"] > 0
 
 
+def test_the_document_names_every_column_for_programs(made: Callable[..., Study]) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "study.md").read_text(encoding="utf-8")
+    study = made()
+    tables = [table for table in all_tables(study, "ratio") if not table.page]
+    assert {table.name for table in tables} == {"models", "class-accuracy", "class-tests", "disagreement"}
+    for table in tables:
+        [row] = [line for line in text.splitlines() if line.startswith(f"| `{table.name}.csv` |")]
+        for name in table.head:
+            shown = re.sub(r"^(eod|dpd)_.*", r"\1_…", name)
+            assert f"`{shown}`" in row, name
+
+
 def test_the_first_sentences_carry_both_counts_of_few_classes(made: Callable[..., Study]) -> None:
     """By ratio, one class that changes takes the others with it; so the count by class accuracy stands beside."""
     study = made()
