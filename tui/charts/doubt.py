@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 
 from kdtune.fairness import GAP_QUANTITIES
-from kdtune.runs.comparison.resolution import rounded_up
+from kdtune.runs.comparison.resolution import EXACT, rounded_up
 from kdtune.runs.state import ModelState
 
 from ..background.questions import DoubtOf, ResolutionOf, Wish
 from ..drawing.text import short
-from ..state.noise import EXACT, Interval, share_interval
+from ..state.noise import Interval, share_interval
 from .frame import Frame
 from .ranks import whole_front
 
@@ -24,7 +24,7 @@ def interval(frame: Frame, model: ModelState, name: str) -> Interval | None:
     value = model.values.get(name, math.nan)
     if math.isnan(value):
         return None
-    if name.startswith(EXACT):
+    if name in EXACT:
         return value, value
     if name == "accuracy":
         return share_interval(value, frame.examples) if frame.examples else None
@@ -55,7 +55,7 @@ def front_steps(frame: Frame) -> dict[str, int]:
 
 
 def against(frame: Frame, model_id: str, role: str) -> str:
-    """Return how a member of the front compares with its NDS or teacher: `+EOD −acc`, `= dominated`.
+    """Return how a member of the front compares with its NDS or teacher: `+EOD −acc`, `= dominated`, `?` without a test.
 
     Nothing if it is not known.
     """
@@ -63,7 +63,8 @@ def against(frame: Frame, model_id: str, role: str) -> str:
     if found is None:
         return ""
     signs = [f"+{short(name)}" for name in found.beats_in] + [f"−{short(name)}" for name in found.worse_in]
-    return " ".join([*(signs or ["="]), *(["dominated"] if found.dominates else [])])
+    none = "=" if any(difference.tested for difference in found.differences) else "?"
+    return " ".join([*(signs or [none]), *(["dominated"] if found.dominates else [])])
 
 
 def resolution_wish(frame: Frame) -> Wish | None:

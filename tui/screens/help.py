@@ -95,7 +95,7 @@ class Help(Dialog):
             (glyphs.text("–"), "undefined: a rate without examples"),
             ("hv", "hypervolume: share of the objectives' square that the front dominates"),
             ("±", "half of the 95 % interval, on its longer side; of class bias at most that"),
-            ("+EOD −acc", "beyond noise better in EOD, worse in accuracy; =: no difference"),
+            ("+EOD −acc", "beyond noise better in EOD, worse in accuracy; =: no difference; ?: no test"),
             ("step", "members of the front that do not differ beyond noise share one"),
             ("dominated", "by that baseline: its values are nowhere worse, and somewhere better"),
             ("equal rates", "what a model with equal rates in all groups shows: mean, 95 of 100 data sets"),

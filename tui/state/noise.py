@@ -18,9 +18,6 @@ Interval = tuple[float, float]
 Z = 1.959964
 """The normal quantile of a 95 % interval."""
 
-EXACT = ("parameters", "latency")
-"""Measures that do not depend on the examples that a student was tested on."""
-
 
 @lru_cache(maxsize=8192)
 def share_interval(share: float, n: int) -> Interval:

@@ -166,6 +166,25 @@ def test_a_member_that_a_baseline_dominates_is_said_to_be_whatever_is_beyond_noi
     assert member in said.split("at least as good in all objectives as")[1]
 
 
+def test_what_has_no_test_is_not_called_equal() -> None:
+    frame = with_resolution(with_doubts(frame_of(WORLDS["ten"], 140, 24), 0.01))
+    found = frame.resolution
+    assert found is not None
+    nan = float("nan")
+    untested = replace(found.against[0], differences=(Difference("f1", 0.1, nan, nan, None, tested=False),))
+    frame = replace(frame, resolution=replace(found, against=(untested,)))
+    assert against(frame, untested.model, "nds") == "? dominated"
+
+
+def test_a_latency_is_timed_and_has_no_exact_value() -> None:
+    frame = frame_of(WORLDS["ten"], 100, 30)
+    model = frame.store.model("t0003")
+    assert model is not None
+    model.values |= {"latency": 0.5, "parameters": 100.0}
+    assert interval(frame, model, "parameters") == (100.0, 100.0)
+    assert interval(frame, model, "latency") is None
+
+
 def test_the_difference_of_two_shares_has_an_interval() -> None:
     low, high = difference(0.5, (0.4, 0.6), 0.3, (0.2, 0.4))
     assert (low, high) == pytest.approx((0.2 - 0.02**0.5, 0.2 + 0.02**0.5))
