@@ -64,6 +64,19 @@ def equal_opportunity_ratio(counts: Counts) -> float:
 
 
 def equalized_odds_ratio(counts: Counts) -> float:
-    """Return the smaller of the ratios of true and of false positive rates; NaN where either is undefined."""
+    """Return the smaller of the ratios of true and of false positive rates; NaN where either is undefined.
+
+    Rates that are 0 in every group are equal and have no ratio: the other one decides then, as in fairlearn. So a model
+    without a false alarm has a value, as one has that is always right.
+    """
     ratios = rate_ratios(counts)
-    return float(over_classes(np.minimum(ratios.tpr, ratios.fpr)))
+    no_hits, no_alarms = (_is_zero_everywhere(rates) for rates in (counts.tpr, counts.fpr))
+    tpr = np.where(no_hits, ratios.fpr, ratios.tpr)
+    fpr = np.where(no_alarms, ratios.tpr, ratios.fpr)
+    return float(over_classes(np.minimum(tpr, fpr)))
+
+
+def _is_zero_everywhere(rates: Floats) -> np.ndarray:
+    """Return for each class whether at least two groups have the rate, and all have 0: [G, C] -> bool [C]."""
+    defined = ~np.isnan(rates)
+    return np.asarray((defined.sum(axis=0) >= 2) & ~np.where(defined, rates, 0.0).any(axis=0))

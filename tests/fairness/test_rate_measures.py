@@ -65,6 +65,19 @@ def test_of_more_classes_it_is_the_mean_of_each_against_the_rest(name: str) -> N
     assert getattr(fairness, name)(counts) == pytest.approx(np.mean(each), abs=1e-15)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_model_without_a_false_alarm_has_an_equalized_odds_ratio(seed: int) -> None:
+    """Its false positive rates are 0 in every group, and so is none of them the larger one."""
+    labels, guesses, groups = drawn(seed, 2)
+    for answers in (labels, labels & guesses):
+        counts = count(labels, answers, groups, n_classes=2, n_groups=3)
+        expected = THEIRS["equalized_odds_ratio"](labels, answers, groups)
+        assert not np.isnan(expected)
+        assert fairness.equalized_odds_ratio(counts) == pytest.approx(expected, abs=1e-15)
+    never = count(labels, np.zeros_like(labels), groups, n_classes=2, n_groups=3)
+    assert np.isnan(fairness.equalized_odds_ratio(never))
+
+
 def test_what_has_no_denominator_is_undefined() -> None:
     never = count([0, 1, 1], [0, 0, 0], [0, 0, 1], n_classes=2, n_groups=2)
     assert np.isnan(fairness.precision(never))

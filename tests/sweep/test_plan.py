@@ -14,6 +14,7 @@ from kdtune.data import Split
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.training import Training
 from kdtune.errors import DataError, InputError, SpaceError
+from kdtune.runs.measures.known import MEASURES
 from kdtune.runs.measures.own import measures, register_measure
 from kdtune.space.reading import parse_space
 from kdtune.space.schema import Space
@@ -330,6 +331,16 @@ def test_a_search_that_names_neither_t_nor_alpha_has_what_the_documents_say(plan
     text = (Path(__file__).parents[2] / "docs" / "spaces.md").read_text(encoding="utf-8")
     assert "has T = 4 and α = 0.5 for all students" in text
     assert "T is 4 and alpha 0.5" in " ".join(str(Space.__doc__).split())
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_every_measure_can_be_optimised(name: str, plan_of: Any) -> None:
+    """It is asked of a model that is always right, whose false alarms have no ratio."""
+    objectives = [name] if name == "accuracy" else ["accuracy", name]
+    assert plan_of(objectives=objectives).objectives[-1].name == name
+    if MEASURES[name].need == "groups":
+        sign = ">=" if MEASURES[name].direction == "max" else "<="
+        assert plan_of(objectives=["accuracy"], constraints={name: f"{sign} 0.5"})
 
 
 def test_the_worst_intersection_is_held_against_the_same_limit(plan_of: Any, make_dataset: Any) -> None:
