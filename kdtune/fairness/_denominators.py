@@ -41,8 +41,9 @@ def small_denominators(counts: Counts, measure: str | None, fewest: int) -> list
     """Return the denominators of a measure over groups, or of one group, that are smaller than `fewest`, but not empty.
 
     True positive rates are out of the examples of a class in a group, false positive rates out of the others in it, and
-    an area under the ROC curve out of both; selection rates and accuracies are out of the whole group. Rates without any
-    example are undefined, and take part in no gap. Precision is out of what a model answers, which nobody knows before.
+    an area under the ROC curve out of both; selection rates and accuracies are out of the whole group. Rates without
+    any example are undefined, and take part in no gap. Precision is out of what a model answers, which nobody knows
+    before.
 
     Args:
         counts: by group and class; of a measure of one group, those of that group.

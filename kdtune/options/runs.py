@@ -17,7 +17,9 @@ def add_watch(subparsers: Any) -> None:
     )
     command.add_argument("--readonly", action="store_true", help="leave out the key that stops the sweep")
     command.add_argument("--ascii", action="store_true", help="for fonts without braille")
-    command.add_argument("--theme", metavar="NAME", help="kdtune-dark, kdtune-light, or a Textual theme such as nord")
+    command.add_argument(
+        "--theme", metavar="NAME", help="kdtune-dark, kdtune-light, or a Textual theme such as nord"
+    )
     command.add_argument(
         "--serve",
         action="store_true",

@@ -15,7 +15,10 @@ def add_export(subparsers: Any) -> None:
     )
     add_run(command)
     command.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder to write, absent or empty (default: export in the run)"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder to write, absent or empty (default: export in the run)",
     )
     command.add_argument(
         "--pick",

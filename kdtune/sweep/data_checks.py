@@ -118,7 +118,8 @@ def _small_parts(objective: Objective, dataset: Dataset, fewest: int) -> list[st
         codes = np.stack([split.groups[name].numpy() for name in dataset.attributes])
         cells, sizes = np.unique(codes[:, (codes >= 0).all(axis=0)], axis=1, return_counts=True)
         named = [
-            " ".join(names[k] for names, k in zip(dataset.attributes.values(), cell, strict=True)) for cell in cells.T
+            " ".join(names[k] for names, k in zip(dataset.attributes.values(), cell, strict=True))
+            for cell in cells.T
         ]
         return [f"{name!r} has {n}" for name, n in zip(named, sizes.tolist(), strict=True) if n < fewest]
     if measure.need != "groups" and objective.group is None:

@@ -17,7 +17,7 @@ from kdtune.cli import main
 from kdtune.data.dataset import Dataset
 from kdtune.errors import DataError, InputError
 from kdtune.fairness import count
-from kdtune.report.evaluate import command
+from kdtune.report.evaluate import command as commands
 from kdtune.report.evaluate.evaluation import load_data, open_test
 from kdtune.report.export.run import ExportRequest, run_export
 from kdtune.runs.measures.metrics import split_numbers
@@ -106,7 +106,7 @@ def test_every_interval_that_there_is_is_printed() -> None:
         further_gaps={"sex": ["equal_opportunity_difference"]},
     )
     student = SimpleNamespace(metrics={}, config={"id": "t0000", "attributes": {"sex": ["f", "m"]}})
-    table = command._table(student, found)  # type: ignore[arg-type]
+    table = commands._table(student, found)  # type: ignore[arg-type]
     measures, _, intervals, _ = (list(column.cells) for column in table.columns)
     shown = dict(zip(measures, intervals, strict=True))
     assert [name for name in names if " to " in str(shown[name])] == names[:-1]

@@ -55,9 +55,9 @@ def front_steps(frame: Frame) -> dict[str, int]:
 
 
 def against(frame: Frame, model_id: str, role: str) -> str:
-    """Return how a member of the front compares with its NDS or teacher: `+EOD −acc`, `= dominated`, `?` without a test.
+    """Return how a member of the front compares with its NDS or teacher: `+EOD −acc`, `= dominated`.
 
-    Nothing if it is not known.
+    `?` if nothing of it has a test, and nothing if it is not known.
     """
     found = None if frame.resolution is None else frame.resolution.versus(model_id, role)
     if found is None:

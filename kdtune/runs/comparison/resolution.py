@@ -31,7 +31,7 @@ PAIRED = (
 """Measures that are compared under their own name; class bias is compared against its reference."""
 
 EXACT = ("parameters",)
-"""Measures that are the same however often they are taken: any difference counts. A latency is another one each time."""
+"""Measures that are the same however often they are taken: any difference counts. A latency is not among them."""
 
 _BIAS = "class_bias_"
 _TENS = 10

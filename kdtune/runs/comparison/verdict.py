@@ -21,9 +21,8 @@ def conclusion(found: Resolution, objectives: Sequence[str]) -> str:
     if not beaten:
         who, judged = listed(there, "or"), [name for name in objectives if name in found.judged]
         if not judged:
-            return (
-                f"Whether a student beats {who} beyond noise is not known: there is no test for {listed(objectives)}."
-            )
+            why = f"there is no test for {listed(objectives)}"
+            return f"Whether a student beats {who} beyond noise is not known: {why}."
         line = f"No student beats {who} in {listed(judged, 'or')} beyond noise ({_basis(found)})."
         return f"{line} {_resolved_otherwise(found, members)}".rstrip()
     nds, teacher = ([versus for versus in beaten if versus.role == role] for role in _ROLES)

@@ -43,7 +43,11 @@ def test_the_document_names_every_column(exported: tuple[Path, Any]) -> None:
     for path in files:
         assert f"| `{path.name}` |" in told
         for column in pandas.read_csv(path, nrows=0).columns:
-            name = column.removeprefix("nds_").removeprefix("teacher_") if path.name == "by_class.csv" else column
+            name = (
+                column.removeprefix("nds_").removeprefix("teacher_")
+                if path.name == "by_class.csv"
+                else column
+            )
             for measure in sorted(measures, key=len, reverse=True):
                 if name.startswith(f"{measure}_"):
                     name = f"…{name.removeprefix(measure)}"

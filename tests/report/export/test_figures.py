@@ -68,7 +68,10 @@ def test_the_shade_is_of_what_the_objective_compares() -> None:
         of = model.splits["test"]["attributes"][attribute]
         of["accuracy_difference"] = of["eod"]
     both = replace(findings, objectives=(*findings.objectives, accuracies))
-    assert "a model with equal true and false positive rates or equal accuracy in all groups" in front.caption(both)
+    assert (
+        "a model with equal true and false positive rates or equal accuracy in all groups"
+        in front.caption(both)
+    )
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW], ids=["page", "phone"])

@@ -121,7 +121,11 @@ def test_what_was_searched_for_students_alone_is_said() -> None:
     findings = read_front("compas")
     assert "for distilled students alone" not in text_of(page(findings, [picture_of(findings)], GROUPS))
     space = {
-        "search": {"temperature": {"low": 1, "high": 40}, "alpha": [0.5, 0.9], "lr": {"low": 0.001, "high": 0.1}},
+        "search": {
+            "temperature": {"low": 1, "high": 40},
+            "alpha": [0.5, 0.9],
+            "lr": {"low": 0.001, "high": 0.1},
+        },
         "pairs": [{"pair": "mlp-64->mlp-8", "search": {"group_weights": ["none", "race"]}}],
     }
     baselines = tuple(replace(m, config={**m.config, "lr": 0.02}) for m in findings.baselines)

@@ -199,7 +199,9 @@ def test_the_document_names_what_is_tested() -> None:
     text = (Path(__file__).parents[3] / "docs" / "measures.md").read_text(encoding="utf-8")
     [section] = re.findall(r"## What is tested against noise\n(.*?)\n## ", text, re.DOTALL)
     named = set(re.findall(r"`(\w+)`", section)) - {"status"}
-    tested = {name for name in MEASURES if resolution._test_of(Objective(name, MEASURES[name], "all")) is not None}
+    tested = {
+        name for name in MEASURES if resolution._test_of(Objective(name, MEASURES[name], "all")) is not None
+    }
     assert named == tested | set(resolution.EXACT)
 
 

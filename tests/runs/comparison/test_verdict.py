@@ -88,7 +88,9 @@ def test_of_what_has_no_test_nothing_is_claimed(name: str) -> None:
     found = sweep.resolve()
     assert found.untested == (name,)
     assert found.judged == ("accuracy",)
-    assert conclusion(found, ("accuracy", name)).startswith("No student beats NDS or the teacher in accuracy beyond")
+    assert conclusion(found, ("accuracy", name)).startswith(
+        "No student beats NDS or the teacher in accuracy beyond"
+    )
     sweep.objectives = [untested]
     assert conclusion(sweep.resolve(), (name,)) == (
         f"Whether a student beats NDS or the teacher beyond noise is not known: there is no test for {name}."

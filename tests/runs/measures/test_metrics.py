@@ -45,10 +45,14 @@ def test_every_measure_with_an_interval_has_its_own(numbers: dict[str, Any]) -> 
     assert interval(numbers, "eod") == gap_interval(COUNTS["sex"])
     assert interval(numbers, "dpd@race") == gap_interval(COUNTS["race"], quantity="dpd")
     gap = "equal_opportunity_difference"
-    assert interval(numbers, f"{gap}@race") == gap_interval(COUNTS["race"], quantity="equal_opportunity_difference")
+    assert interval(numbers, f"{gap}@race") == gap_interval(
+        COUNTS["race"], quantity="equal_opportunity_difference"
+    )
 
 
-@pytest.mark.parametrize("name", ["f1", "recall@sex=f", "worst_group_accuracy", "equal_opportunity_difference"])
+@pytest.mark.parametrize(
+    "name", ["f1", "recall@sex=f", "worst_group_accuracy", "equal_opportunity_difference"]
+)
 def test_what_has_none_gets_none(numbers: dict[str, Any], name: str) -> None:
     """The gap over sex is not among those that were asked for: its interval was not computed."""
     assert interval(numbers, name) is None

@@ -117,12 +117,14 @@ def _searched_for_students_alone(findings: Findings) -> list[str]:
         return []
     nds = next((model for model in findings.baselines if model.role == "nds"), None)
     names = listed(key.replace("_", " ") for key in varied)
-    there = [f"{key.replace('_', ' ')} {setting(nds.config[key])}" for key in varied if nds and key in nds.config]
+    there = [
+        f"{key.replace('_', ' ')} {setting(nds.config[key])}" for key in varied if nds and key in nds.config
+    ]
     has = f" (there: {listed(there)})" if there else ""
     return [
         f"The search varied {names} for distilled students alone: the same network without a teacher was trained once, "
-        f"with the settings of the space{has}. So a difference from it may come from these settings as well as from the "
-        "teacher."
+        f"with the settings of the space{has}. So a difference from it may come from these settings as well as from "
+        "the teacher."
     ]
 
 
