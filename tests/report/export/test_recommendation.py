@@ -152,6 +152,14 @@ def test_without_a_difference_beyond_noise_it_says_so() -> None:
     assert "Ship" not in answer
 
 
+def test_that_nobody_is_better_is_not_said_of_what_has_no_test() -> None:
+    findings = judged(read_front("compas"), "accuracy", 0.1, beyond_noise=False)
+    resolution = replace(findings.comparisons.resolution, untested=("eod",))
+    untested = replace(findings, comparisons=replace(findings.comparisons, resolution=resolution))
+    assert "EOD over race has no test against noise: see the table of the front." in opening(untested)[0]
+    assert "no test" not in opening(findings)[0]
+
+
 def test_real_fronts_say_different_things() -> None:
     """On COMPAS nothing beats the network without a teacher; on Adult one student trades accuracy for DPD."""
     assert read_front("compas").recommendation.kind == "none"

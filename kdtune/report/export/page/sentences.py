@@ -62,6 +62,7 @@ def _answer(findings: Findings) -> str:
             *_beyond_noise(findings, "nds", better=False),
             *_beyond_noise(findings, "teacher", better=True),
             *(f"{name} is not usable: it {why}." for name, why in found.unusable.items()),
+            *_without_a_test(findings),
         ]
         but = f" {' '.join(said)}" if said else ""
         measures = listed([measure_name(o) for o in findings.judged], "or")
@@ -71,6 +72,15 @@ def _answer(findings: Findings) -> str:
         )
     why = "; ".join(f"{name} {reason}" for name, reason in found.unusable.items())
     return f"No student on the front can be recommended: {why}."
+
+
+def _without_a_test(findings: Findings) -> list[str]:
+    """Name the objectives that have no test: in one of them a student may well be better."""
+    names = [
+        measure_name(o) for o in findings.objectives if o.name in findings.comparisons.resolution.untested
+    ]
+    has = "has" if len(names) == 1 else "have"
+    return [f"{listed(names)} {has} no test against noise: see the table of the front."] if names else []
 
 
 def _other_trades(findings: Findings, chosen: Versus) -> str:
