@@ -17,6 +17,7 @@ from kdtune.errors import RunError, SpaceError, did_you_mean
 from kdtune.fairness import EQUAL_RATES
 from kdtune.files import dumps
 from kdtune.output import narrate, output, print_data
+from kdtune.pareto import Constraint
 from kdtune.runs.comparison.verdict import remarks
 from kdtune.runs.finding import list_runs
 from kdtune.runs.measures.objectives import in_words
@@ -167,7 +168,7 @@ def _notes(run: Run, summary: Summary) -> list[str]:
         *(f"data: {line}" for line in summary.data),
     ]
     if run.record.constraints and run.record.has_front:
-        notes.append(f"feasible: {'; '.join(map(in_words, run.record.constraints))}")
+        notes.append(f"feasible: {'; '.join(_bounds(run.record.constraints, summary.trials))}")
     notes += [*_sizes(summary), *_weights(summary)]
     for name in summary.objectives:
         doubts = [m.doubts[name] for m in (*summary.front, *summary.baselines) if name in m.doubts]
@@ -182,6 +183,16 @@ def _notes(run: Run, summary: Summary) -> list[str]:
                 f"{name}: the labels themselves differ by {number(gaps[0])}; a lower value requires wrong answers"
             )
     return notes
+
+
+def _bounds(constraints: Sequence[Constraint], trials: Sequence[Member]) -> list[str]:
+    """Return each bound, and how many of the trials done break it."""
+    done = [trial for trial in trials if trial.state == "done"]
+    told = []
+    for bound in constraints:
+        n = sum(bound.violation(trial.values.get(bound.name, math.nan)) > 0 for trial in done)
+        told.append(in_words(bound) + (f" (broken by {n:,} of {counted(len(done), 'trial')})" if n else ""))
+    return told
 
 
 def _sizes(summary: Summary) -> list[str]:

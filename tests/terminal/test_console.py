@@ -4,12 +4,14 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from kdtune.fairness import chance_floor
+from kdtune.pareto import Constraint
 from kdtune.runs.reader import Run, open_run
 from kdtune.runs.summary import Doubt, summarise
 from kdtune.terminal import console
@@ -53,6 +55,20 @@ def test_what_is_equal_is_what_the_measure_compares(name: str, equal: str) -> No
     """Groups with equal true and false positive rates have unequal accuracies where their base rates differ."""
     told = console._at_these_sizes(name, Doubt(0.0, 0.2, 0.05, 0.1, None))
     assert told.startswith(f"a model with {equal} shows 0.050 on average")
+
+
+def test_it_is_said_how_many_trials_break_a_bound() -> None:
+    """Else nobody knows why a front has a single student."""
+    bounds = [Constraint("accuracy", ">=", 0.55), Constraint("over_majority", ">=", 3.3)]
+    values = [{"accuracy": 0.5, "over_majority": 9.0}, {"accuracy": 0.9, "over_majority": 9.0}, {}]
+    trials = [
+        SimpleNamespace(state=state, values=of)
+        for state, of in zip(("done", "done", "stopped"), values, strict=True)
+    ]
+    assert console._bounds(bounds, trials) == [  # type: ignore[arg-type]
+        "accuracy >= 0.55 (broken by 1 of 2 trials)",
+        "better than the most frequent class beyond noise",
+    ]
 
 
 @pytest.mark.parametrize("width", [140])
