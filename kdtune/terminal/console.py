@@ -161,9 +161,8 @@ def _known(run: Run) -> list[str]:
 
 
 def _notes(run: Run, summary: Summary) -> list[str]:
-    off = "not on the front: " if run.record.has_front else ""
     notes = [
-        *_trivial(summary, off),
+        *_trivial(summary, has_front=run.record.has_front),
         *remarks(summary.resolution),
         *(f"data: {line}" for line in summary.data),
     ]
@@ -175,7 +174,7 @@ def _notes(run: Run, summary: Summary) -> list[str]:
         if not doubts:
             continue
         known = [doubt for doubt in doubts if not math.isnan(doubt.chance)]
-        if known:
+        if known and run.record.has_front:  # the table of a study has a row for several models
             notes.append(f"{name}, {_unbiased(name)}: {_at_these_sizes(name, known[0])}")
         gaps = [gap for gap in (doubt.base_rate_gap for doubt in doubts) if gap is not None]
         if gaps and not math.isnan(gaps[0]):
@@ -227,15 +226,15 @@ def _weights(summary: Summary) -> list[str]:
     )
 
 
-def _trivial(summary: Summary, off_the_front: str) -> list[str]:
+def _trivial(summary: Summary, *, has_front: bool) -> list[str]:
     """Name the models that know nothing of the single example: those on the front, baselines, and how many are off."""
     shown = [*summary.front, *summary.baselines]
     notes = [f"{member.id} {member.trivial}" for member in shown if member.trivial]
     front = {member.id for member in summary.front}
     off = Counter(m.trivial for m in summary.trials if m.state == "done" and m.trivial and m.id not in front)
     of = counted(len(summary.trials), "trial")
-    notes += [f"{off_the_front}{n} of {of}; each {why}" for why, n in off.items()]
-    return notes
+    said = "not on the front: {n} of {of}; each {why}" if has_front else "in {n} of {of} the student {why}"
+    return notes + [said.format(n=n, of=of, why=why) for why, n in off.items()]
 
 
 def _at_these_sizes(name: str, first: Doubt) -> str:

@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
 import pytest
 
 from kdtune.cli import main
+from kdtune.fairness import count
+from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
+from kdtune.runs.records import ALL, Report
 from kdtune.runs.summary import summarise
 from kdtune.runs.writer import RunWriter
+from tests.runs.conftest import predictions
 
 MakeRun = Callable[..., tuple[RunFiles, RunWriter]]
 ACCURACY = {(10.0, True): (0.70, 0.74), (4.0, True): (0.81, 0.80), (4.0, False): (0.6,)}
@@ -61,6 +66,32 @@ def test_status_shows_means_over_seeds_and_no_front(study: Path, capsys: pytest.
         expected = f"x->y {temperature:g} {form} {len(values)} {mean(values):.3f}{spread} {eod}"
         assert expected in row
     assert any("teacher x" in row and "2 0.850 ± 0.071 0.100 ± 0.000" in row for row in cells), cells
+
+
+def test_status_says_in_how_many_trials_the_student_knows_nothing(
+    make_run: MakeRun, make_report: Callable[..., Report], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, writer = make_run(kind="study", trials=2)
+    writer.model_started("teacher-x-s1", "teacher", {"architecture": "x", "study_seed": 1}, 1)
+    writer.report("teacher-x-s1", make_report(), References())
+    writer.model_state("teacher-x-s1", "done")
+    for seed in (1, 2):
+        config = {"pair": "x->y", "temperature": 2.0, "scale_by_t2": True, "study_seed": seed}
+        writer.model_started(f"t{seed:04d}", "student", config, 1)
+        labels, guesses, groups = predictions(seed)
+        if seed == 2:
+            guesses[:] = 0
+        counts = {
+            ALL: count(labels, guesses, n_classes=3),
+            "sex": count(labels, guesses, groups, n_classes=3, n_groups=2),
+        }
+        writer.report(f"t{seed:04d}", replace(make_report(), counts=counts), References())
+        writer.model_state(f"t{seed:04d}", "done")
+    writer.close()
+    assert main(["status", str(files.root)]) == 0
+    out = capsys.readouterr().out
+    assert "in 1 of 2 trials the student gives the same answer to everybody" in out
+    assert "first row" not in out
 
 
 def test_nothing_else_calls_a_model_of_a_study_a_member_of_a_front(
