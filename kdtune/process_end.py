@@ -46,9 +46,8 @@ def end_process(code: int, *, patience: float = _PATIENCE) -> NoReturn:
 
 def _leave(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(
-            AttributeError, OSError, ValueError
-        ):  # there is none, or nobody reads it any more
+        # There may be none, or nobody who reads it any more.
+        with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.flush()
     os._exit(code)
 

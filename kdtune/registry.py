@@ -108,7 +108,7 @@ class Registry(Generic[T]):
 
     def is_own(self, name: str) -> bool:
         """Tell whether `name` stands for something of a user's own, and not for nothing or for one of kdtune's."""
-        return name in self and not module_of(self._code(self._items[name].thing)).startswith("kdtune.")
+        return name in self and not is_of_kdtune(self._code(self._items[name].thing))
 
     def __contains__(self, name: object) -> bool:
         if name not in self._items:
@@ -145,6 +145,11 @@ class Registry(Generic[T]):
 
     def _entry_points(self) -> EntryPoints | tuple[()]:
         return () if self._group is None else _installed(self._group, tuple(sys.path))
+
+
+def is_of_kdtune(code: object) -> bool:
+    """Tell whether a function or a class is kdtune's, and not a user's."""
+    return module_of(code).startswith("kdtune.")
 
 
 def module_of(code: object) -> str:

@@ -13,7 +13,7 @@ from kdtune.data.checks import Expected, check_dataset
 from kdtune.data.dataset import Dataset, Split
 from kdtune.data.options import against
 from kdtune.errors import DataError, did_you_mean
-from kdtune.registry import Registry
+from kdtune.registry import Registry, is_of_kdtune
 from kdtune.torch_defaults import torch_defaults
 from kdtune.user_code import own_code, told
 
@@ -74,8 +74,7 @@ def _checked_test(open_test: Callable[[], Split], form: Expected) -> Split:
 def _run(function: Callable[..., Any], what: str) -> AbstractContextManager[None]:
     """Return a block for calling a loader's function: what kdtune's own raises is our fault, and not to be hidden."""
     inner = function.func if isinstance(function, partial) else function
-    ours = str(getattr(inner, "__module__", "")).startswith("kdtune.")
-    return nullcontext() if ours else own_code(what, DataError)
+    return nullcontext() if is_of_kdtune(inner) else own_code(what, DataError)
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from kdtune.memory import check_memory
 from kdtune.models import _mlp
 from kdtune.models._fitting import unfilled
 from kdtune.models._registry import Builder, inputs_of, models
-from kdtune.models._try_own import computed, is_own, try_own
+from kdtune.models._try_own import computed, try_own
 from kdtune.models.families.find import is_of_library, library_model
 from kdtune.models.families.library_model import FAMILIES, LibraryModel, family_of
 
@@ -65,7 +65,7 @@ def check(
         shape = _checked_shape(name, input_shape)
         if isinstance(found, LibraryModel) and not any_size:
             _try(name, shape)
-        elif not isinstance(found, LibraryModel) and is_own(found):
+        elif models.is_own(name):
             if n_classes is not None:
                 try_own(name, found, shape, n_classes, trained=trained)
         elif _mlp.parse(name) is not None or len(shape) == 2:  # a person types how large these are

@@ -7,7 +7,7 @@ from functools import lru_cache
 from kdtune.errors import InputError
 from kdtune.models._build import find
 from kdtune.models._fitting import unfilled
-from kdtune.models._try_own import is_own
+from kdtune.models._registry import models
 from kdtune.models.families.library_model import LibraryModel, family_of
 
 _IMPORTED = {"torchvision": "torchvision.models", "timm": "timm", "transformers": "transformers"}
@@ -28,7 +28,7 @@ def _libraries_of(name: str, input_shape: tuple[int, ...]) -> frozenset[str]:
     if isinstance(builder, LibraryModel):
         return frozenset({_IMPORTED[family_of(builder.family).package]})
     packages = set()
-    if not is_own(builder):
+    if not models.is_own(name):
         with contextlib.suppress(InputError, NotImplementedError, RuntimeError), unfilled():
             packages = {type(part).__module__.partition(".")[0] for part in builder(input_shape, 2).modules()}
     return frozenset(_IMPORTED[package] for package in packages & _IMPORTED.keys())

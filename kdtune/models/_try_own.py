@@ -14,11 +14,6 @@ from kdtune.user_code import kind_of, own_code
 _EXAMPLES = 4
 
 
-def is_own(builder: Builder) -> bool:
-    """Return whether a builder is a user's, not one of kdtune's."""
-    return not str(getattr(builder, "__module__", "")).startswith("kdtune.")
-
-
 def try_own(
     name: str, builder: Builder, shape: tuple[int, ...], n_classes: int, *, trained: bool = True
 ) -> None:

@@ -41,6 +41,10 @@ class Constraint:
             return math.inf
         return self.bound - value if self.direction == ">=" else value - self.bound
 
+    def violation_in(self, values: Mapping[str, float]) -> float:
+        """Return by how much the quantity breaks the bound among these values; one that is not there gives +inf."""
+        return self.violation(values.get(self.name, math.nan))
+
     def beside(self, value: float) -> str:
         """Return a value with four digits, or with as many as show whether it meets the bound."""
         if math.isnan(value):

@@ -49,7 +49,7 @@ def may_come_onto_the_front(
 
 def is_feasible(model: ModelState, constraints: Sequence[Constraint]) -> bool:
     """Return whether a model meets every constraint; an undefined value meets none."""
-    return all(c.violation(model.values.get(c.name, float("nan"))) <= 0 for c in constraints)
+    return all(c.violation_in(model.values) <= 0 for c in constraints)
 
 
 def objective_values(models: Sequence[ModelState], names: Sequence[str]) -> np.ndarray:

@@ -111,12 +111,9 @@ def run_sweep(request: SweepRequest) -> None:
 
 def _server_ahead(request: SweepRequest) -> contextlib.AbstractContextManager[None]:
     """Let the process from which workers are forked import torch while this one reads the data."""
-    forked_already = request.own_process
-    return (
-        contextlib.nullcontext()
-        if forked_already or request.address is not None or is_connected()
-        else server_ahead()
-    )
+    if request.own_process or request.address is not None or is_connected():
+        return contextlib.nullcontext()  # that process has been forked already, or none will be asked for
+    return server_ahead()
 
 
 def _interrupted(files: RunFiles) -> str:

@@ -189,7 +189,7 @@ def _bounds(constraints: Sequence[Constraint], trials: Sequence[Member]) -> list
     done = [trial for trial in trials if trial.state == "done"]
     told = []
     for bound in constraints:
-        n = sum(bound.violation(trial.values.get(bound.name, math.nan)) > 0 for trial in done)
+        n = sum(bound.violation_in(trial.values) > 0 for trial in done)
         told.append(in_words(bound) + (f" (broken by {n:,} of {counted(len(done), 'trial')})" if n else ""))
     return told
 

@@ -4,6 +4,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -145,14 +146,16 @@ def is_fusable(name: str, n_classes: int, *, weighted: bool = False) -> bool:
     """Return whether students with this loss can be trained as one: try it.
 
     For three students at once it must give the losses and the gradients that it gives each alone. What it prints goes
-    to standard error. It is tried each time, because in a notebook a name may mean another function than before.
+    to standard error. It is tried once for a loss that is registered: each cohort of a sweep asks.
 
     Args:
         weighted: whether examples have weights: then a loss that gives means is none that can.
     """
-    if name == "kd":
-        return True
-    loss = find_loss(name)
+    return name == "kd" or _is_fusable(find_loss(name), n_classes, weighted)
+
+
+@lru_cache(maxsize=64)
+def _is_fusable(loss: Loss, n_classes: int, weighted: bool) -> bool:
     if loss.needs_features:
         return False
     try:

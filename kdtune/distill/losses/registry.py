@@ -21,9 +21,9 @@ OF_FEATURES = ("features", "teacher_features", "hints")
 """Inputs for which students are trained one by one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loss:
-    """A function of what student and teacher say about a batch.
+    """A function of what student and teacher say about a batch; one that is registered anew is another one.
 
     Attributes:
         takes: names among `INPUTS` and `COMMON`.

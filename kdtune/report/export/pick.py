@@ -65,11 +65,7 @@ def _named(members: Sequence[Choice], objectives: Sequence[Objective], text: str
     if is_trial(text.partition("-s")[0]):
         raise InputError(f"--pick {text}: not on the front (members: {', '.join(ids)})")
     constraints = [_constraint(text, match, members) for match in _bounds(text)]
-    meet = {
-        m.id
-        for m in members
-        if all(c.violation(m.values.get(c.name, float("nan"))) <= 0 for c in constraints)
-    }
+    meet = {m.id for m in members if all(c.violation_in(m.values) <= 0 for c in constraints)}
     if not meet:
         best = [_nearest(members, constraint) for constraint in constraints]
         raise InputError(f"--pick {text!r}: no member of the front meets it ({'; '.join(best)})")
@@ -107,7 +103,7 @@ def _constraint(text: str, match: "re.Match[str]", members: Sequence[Choice]) ->
 
 def _nearest(members: Sequence[Choice], constraint: Constraint) -> str:
     name = constraint.name
-    nearest = min(members, key=lambda member: constraint.violation(member.values.get(name, float("nan"))))
+    nearest = min(members, key=lambda member: constraint.violation_in(member.values))
     value = nearest.values.get(name, float("nan"))
     return f"the nearest in {name} is {nearest.id} with {constraint.beside(value)}"
 

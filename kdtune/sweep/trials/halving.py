@@ -143,5 +143,5 @@ class EarlyStopper:
             return [measures.get(self._stopping.measure, math.nan)], []
         return (
             [measures.get(objective.name, math.nan) for objective in self._plan.objectives],
-            [c.violation(measures.get(c.name, math.nan)) for c in self._plan.constraints],
+            [c.violation_in(measures) for c in self._plan.constraints],
         )

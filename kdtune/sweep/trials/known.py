@@ -125,7 +125,7 @@ def known_of(run: Run, plan: Plan, validation_sha256: str) -> Known:
         if model.state != "done":
             continue
         values = [model.values.get(name, float("nan")) for name in names]
-        violations = {c.name: c.violation(model.values.get(c.name, float("nan"))) for c in plan.constraints}
+        violations = {c.name: c.violation_in(model.values) for c in plan.constraints}
         params = _params(model, plan)
         if params is None or not np.isfinite([*values, *violations.values()]).all():
             left_out += 1

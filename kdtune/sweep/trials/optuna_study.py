@@ -157,7 +157,7 @@ def tell(
     otherwise: the sampler does not mistake the last two for results.
     """
     values = [model.values.get(objective.name, float("nan")) for objective in objectives]
-    violations = {c.name: c.violation(model.values.get(c.name, float("nan"))) for c in constraints}
+    violations = {c.name: c.violation_in(model.values) for c in constraints}
     trial = _trial(study, number)
     with _journals[study].together():
         _describe(trial, model)
