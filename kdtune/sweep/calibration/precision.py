@@ -6,6 +6,7 @@ trained as one are measured so: their pooling takes several times as long in the
 """
 
 import contextlib
+import functools
 import os
 import platform
 import time
@@ -26,9 +27,15 @@ from kdtune.sweep.calibration.timing import MARGIN
 from kdtune.sweep.plan import Plan, Speed
 
 _STEPS = 3
+_LONG = 0.1
+"""Seconds after which no further step is needed: one that takes so long is timed well by itself."""
 _REPEATS = 3
 _SECONDS = 4.0
-_VARIANTS = (Speed("float32", False), Speed("float32", True), Speed("bfloat16", True))
+_PLAIN = Speed("float32", False)
+_VARIANTS = (_PLAIN, Speed("float32", True), Speed("bfloat16", True))
+
+_HOPELESS = 2.0
+"""How many times as long as in float32 a convolution in bfloat16 may take for models to be tried in it."""
 
 _TOGETHER = 4
 _LONGEST_STEP = 0.1
@@ -89,7 +96,7 @@ def _fastest(job: Job, file: Weights | None, setting: Setting, together: bool) -
         ):
             times = _measure(stack([model() for _ in range(_TOGETHER)]), _TOGETHER, setting, device, threads)
         best = min(times, key=lambda speed: times[speed])
-        chosen = best if times[best] * MARGIN < times[_VARIANTS[0]] else _VARIANTS[0]
+        chosen = best if times[best] * MARGIN < times[_PLAIN] else _PLAIN
         seconds = {
             f"{speed.precision}{' channels_last' if speed.channels_last else ''}": t
             for speed, t in times.items()
@@ -123,10 +130,11 @@ def _measure(
         model = model.to(device).train()
         inputs = torch.randn(setting.batch_size, *setting.shape, device=device)
         labels = torch.zeros(setting.batch_size * students, dtype=torch.int64, device=device)
-        best = {speed: float("inf") for speed in _VARIANTS}
+        variants = [speed for speed in _VARIANTS if _may_pay(speed, device)]
+        best = dict.fromkeys(variants, float("inf"))
         deadline = time.perf_counter() + _SECONDS
         for repeat in range(1 + _REPEATS):  # the first warms up
-            for speed in _VARIANTS:
+            for speed in variants:
                 seconds = _steps(model, inputs, labels, speed, device)
                 if repeat:
                     best[speed] = min(best[speed], seconds)
@@ -137,17 +145,42 @@ def _measure(
         torch.set_num_threads(before)
 
 
+def _may_pay(speed: Speed, device: torch.device) -> bool:
+    """Return whether a variant is worth measuring: bfloat16 is not on processors without instructions for it."""
+    return speed.precision == "float32" or device.type != "cpu" or _bfloat16_slowdown() < _HOPELESS
+
+
+@functools.cache
+def _bfloat16_slowdown() -> float:
+    """Return how many times as long as in float32 a small convolution takes on this processor in bfloat16.
+
+    It takes milliseconds. Without instructions for bfloat16 a model takes up to ten times as long, so that measuring a
+    whole one is most of what a newcomer waits for.
+    """
+    convolution = nn.Conv2d(32, 32, 3, padding=1)
+    inputs = torch.randn(8, 32, 16, 16)
+    labels = torch.zeros(8, dtype=torch.int64)
+    model = nn.Sequential(convolution, nn.Flatten(1))
+    cpu = torch.device("cpu")
+    times = {
+        precision: min(_steps(model, inputs, labels, Speed(precision, True), cpu) for _ in range(_REPEATS))
+        for precision in ("float32", "bfloat16")
+    }
+    return times["bfloat16"] / times["float32"]
+
+
 def _steps(
     model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, speed: Speed, device: torch.device
 ) -> float:
     layout = torch.channels_last if speed.channels_last else torch.contiguous_format
     model.to(memory_format=layout)
     batch = inputs.contiguous(memory_format=layout)
-    started = time.perf_counter()
-    for _ in range(_STEPS):
+    started, done = time.perf_counter(), 0
+    while done < _STEPS and time.perf_counter() - started < _LONG:
         with autocast(device, speed.precision):
             logits = model(batch)  # of several students side by side
         nn.functional.cross_entropy(logits.float().reshape(len(labels), -1), labels).backward()
+        done += 1
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return (time.perf_counter() - started) / _STEPS
+    return (time.perf_counter() - started) / done

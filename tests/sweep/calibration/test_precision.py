@@ -59,5 +59,39 @@ def test_the_speed_of_several_as_one_is_that_of_a_step(monkeypatch: pytest.Monke
     setting = Setting((1, 8, 8), 3, 16, 1)
     models = [build("cnn8", input_shape=(1, 8, 8), n_classes=3) for _ in range(4)]
     times = precision._measure(stack(models), 4, setting, torch.device("cpu"), 1)
-    assert list(times) == list(precision._VARIANTS)
+    assert list(times) == [v for v in precision._VARIANTS if precision._may_pay(v, torch.device("cpu"))]
     assert all(0 < seconds < math.inf for seconds in times.values())
+
+
+@pytest.mark.parametrize(("slowdown", "tried"), [(0.6, True), (1.5, True), (2.5, False)])
+def test_bfloat16_is_not_tried_where_it_is_hopeless(
+    slowdown: float, tried: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "_bfloat16_slowdown", lambda: slowdown)
+    half = Speed("bfloat16", channels_last=True)
+    model = build("cnn8", input_shape=(1, 8, 8), n_classes=3)
+    times = precision._measure(model, 1, Setting((1, 8, 8), 3, 16, 1), torch.device("cpu"), 1)
+    assert (half in times) is tried
+    assert {Speed(), Speed("float32", channels_last=True)} <= set(times)
+    assert precision._may_pay(half, torch.device("cuda"))
+
+
+def test_how_much_slower_bfloat16_is_here_is_measured_at_once() -> None:
+    assert 0.05 < precision._bfloat16_slowdown() < 1000
+    assert precision._bfloat16_slowdown.cache_info().currsize == 1
+
+
+def test_a_step_that_takes_long_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, ran = [0.0], []
+
+    class Slow(torch.nn.Linear):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            ran.append(len(inputs))
+            now[0] += 0.2
+            return super().forward(inputs)
+
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: now[0])
+    inputs, labels = torch.zeros(4, 2, 1, 1), torch.zeros(4, dtype=torch.int64)
+    model = torch.nn.Sequential(torch.nn.Flatten(1), Slow(2, 3))
+    assert precision._steps(model, inputs, labels, Speed(), torch.device("cpu")) == pytest.approx(0.2)
+    assert ran == [4]
