@@ -18,7 +18,7 @@ from kdtune.models._build import behaviour, build, check, names
 from kdtune.models._ensemble import Ensemble
 from kdtune.models._fitting import build_fitting
 from kdtune.models._libraries import libraries_of
-from kdtune.models._probe import parameter_count, penultimate, watch_features
+from kdtune.models._probe import multiplications, parameter_count, penultimate, watch_features
 from kdtune.models._registry import Builder, Inputs, inputs_of, models, register_model
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "inputs_of",
     "libraries_of",
     "models",
+    "multiplications",
     "names",
     "parameter_count",
     "penultimate",

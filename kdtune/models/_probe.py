@@ -15,6 +15,28 @@ def parameter_count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
+def multiplications(model: nn.Module, x: Tensor) -> int:
+    """Return how many multiplications the convolutions and linear layers of a model take for inputs x.
+
+    Nearly all work of a network for images is in them. The model runs in its current mode, as in `penultimate`.
+    """
+    counted = 0
+
+    def count(module: nn.Module, _args: tuple[Any, ...], output: Tensor) -> None:
+        nonlocal counted
+        weight = module.get_parameter("weight")
+        counted += output.numel() * weight[0].numel()  # each output is a sum of so many products
+
+    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, layers)]
+    try:
+        model(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return counted
+
+
 def watch_features(model: nn.Module) -> Callable[[], Tensor]:
     """Return a function that gives the penultimate features [n, D] of the latest batch that ran in a model.
 

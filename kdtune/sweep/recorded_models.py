@@ -23,6 +23,7 @@ from kdtune.runs.predictions import Ints, read_answers
 from kdtune.runs.records import ALL, Report
 from kdtune.runs.writer import RunWriter
 from kdtune.sweep.baseline_cache import Baseline, from_cache, key_of, to_cache
+from kdtune.sweep.costs import costs_of
 from kdtune.sweep.from_logits import matched
 from kdtune.sweep.plan import Plan
 from kdtune.sweep.remote.tasks import TaskTrainer
@@ -79,7 +80,7 @@ class RecordedModels:
                 self._writer.run_state("preparing", f"{why}: it is trained again")
                 self._writer.start_over(model.id, why)
         todo = {m.id: m for m in missing if not self._from_logits(m) and not self._from_cache(m)}
-        return self._train(todo, len(models), teachers, references or {}) if todo else {}
+        return self._train(todo, models, teachers, references or {}) if todo else {}
 
     def has(self, model: PlannedModel) -> bool:
         """Tell whether a model is done, and its weights, its last report and its answers are whole."""
@@ -150,7 +151,7 @@ class RecordedModels:
     def _train(
         self,
         todo: Mapping[str, PlannedModel],
-        planned: int,
+        planned: Sequence[PlannedModel],
         teachers: TeacherClient | None,
         references: Mapping[str, References],
     ) -> dict[str, str]:
@@ -180,7 +181,7 @@ class RecordedModels:
         baselines = self._writer.state.baselines.values()
         outcomes = self._trainer.train(
             {model.id: model.job for model in todo.values()},
-            planned=planned,
+            costs=costs_of(self._plan, {model.id: model.job for model in planned}),
             teachers=teachers,
             usual_epoch=max((m.seconds / m.epoch for m in baselines if m.epoch), default=0.0),
             on_report=on_report,

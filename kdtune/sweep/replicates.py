@@ -205,7 +205,7 @@ def _train(
             served = stack.enter_context(
                 trainer.serve(teachers, view_seed=view_seed, augment=augment, epochs=epochs)
             )
-        for done in trainer.train(todo, planned=len(sources), teachers=served):
+        for done in trainer.train(todo, costs=dict.fromkeys((s.id for s in sources), 1.0), teachers=served):
             yield Replicate(done.id, number, todo[done.id], done.reports, done.weights, done.failure)
 
 

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from kdtune.errors import InputError
-from kdtune.models import build, parameter_count, penultimate
+from kdtune.models import build, multiplications, parameter_count, penultimate
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,16 @@ def test_a_model_without_a_linear_layer_is_refused() -> None:
 def test_buffers_are_no_parameters_and_shared_ones_count_once() -> None:
     layer = nn.Linear(4, 4)
     assert parameter_count(nn.Sequential(layer, nn.BatchNorm1d(4), layer)) == 20 + 8
+
+
+def test_multiplications_of_lenet_are_those_of_its_layers() -> None:
+    model = build("lenet5", input_shape=(3, 32, 32), n_classes=4).eval()
+    convolutions = 28 * 28 * 6 * (3 * 5 * 5) + 10 * 10 * 16 * (6 * 5 * 5)
+    linear = 400 * 120 + 120 * 84 + 84 * 4
+    assert multiplications(model, torch.zeros(1, 3, 32, 32)) == convolutions + linear
+    assert multiplications(model, torch.zeros(2, 3, 32, 32)) == 2 * (convolutions + linear), "no hook stays"
+
+
+def test_multiplications_of_a_grouped_convolution_are_those_of_its_groups() -> None:
+    layer = nn.Conv2d(8, 12, 3, padding=1, groups=4)
+    assert multiplications(layer, torch.zeros(1, 8, 5, 6)) == 5 * 6 * 12 * (2 * 3 * 3)

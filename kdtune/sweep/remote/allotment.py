@@ -3,7 +3,7 @@
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kdtune.errors import InputError
@@ -14,6 +14,9 @@ TEACHER_GPU = 0.01
 
 MOST_PER_GPU = 4
 """Trials on one GPU unless the space says otherwise: the small students of distillation leave most of a GPU idle."""
+
+_DOMINANT = 3
+"""How many times as much as all others a model must cost to wait for them: two cores are not twice as fast as one."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,22 @@ class Allotment:
         largest = max(node.cpus for node in self.nodes)
         gpus = min(1.0, sum(node.gpus for node in self.nodes) / models) * (1 - TEACHER_GPU)
         return max(1, int(min(cores / models, largest))), max(self.gpus, gpus) if self.gpus else 0.0
+
+    def shares(self, costs: Mapping[str, float]) -> dict[str, tuple[int, float]]:
+        """Return the cores and the share of a GPU of each of these models, in the order in which they should begin.
+
+        They are trained side by side, the costliest first. But where each would get one core, and one costs several
+        times as much as all others together, cores would idle when the others have ended. So it waits for them, and
+        gets all cores of a machine.
+
+        Args:
+            costs: of their trainings, in any unit.
+        """
+        costliest, *others = sorted(costs, key=lambda name: -costs[name])
+        equal = self.share(len(costs))
+        if equal != (1, 0.0) or costs[costliest] < _DOMINANT * sum(costs[name] for name in others):
+            return dict.fromkeys([costliest, *others], equal)
+        return {**dict.fromkeys(others, self.share(max(1, len(others)))), costliest: self.share(1)}
 
     def words(self, cohort: int = 1) -> str:
         """Return in a few words what runs at once.

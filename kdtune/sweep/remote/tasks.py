@@ -144,7 +144,7 @@ class TaskTrainer:
         self,
         jobs: Mapping[str, Job],
         *,
-        planned: int | None = None,
+        costs: Mapping[str, float] | None = None,
         teachers: TeacherClient | None = None,
         usual_epoch: float = 0.0,
         on_report: Callable[[str, Report], object] = _ignore,
@@ -157,9 +157,9 @@ class TaskTrainer:
         ends for `stall_seconds` and, if it may be waiting for its teacher, for ten times the longest epoch.
 
         Args:
-            planned: number of models among which the machine is divided, including those that an earlier driver
-                trained: the last bits of the weights depend on the number of threads, so that must not change with the
-                number of models that are left.
+            costs: what each training costs, by id, of all models among which the machine is divided, including those
+                that an earlier driver trained: the last bits of the weights depend on the number of threads, so that
+                must not change with the number of models that are left. By default they cost the same.
             teachers: teachers of distilled students.
             usual_epoch: the longest epoch that is known, in seconds.
             on_report: called with each report as it comes; after a loss, earlier ones come again.
@@ -169,8 +169,7 @@ class TaskTrainer:
         Raises:
             SweepError: Ray ended on this machine.
         """
-        threads, gpus = self.allotment.share(max(1, planned or len(jobs)))
-        task = train_model.options(num_cpus=threads, num_gpus=gpus, num_returns="streaming")
+        shares = self.allotment.shares(costs or dict.fromkeys(jobs, 1.0))
         numbers = {name: number for number, name in enumerate(jobs)}
         streams: dict[Any, str] = {}
         reports: dict[str, list[Report]] = {}
@@ -178,8 +177,7 @@ class TaskTrainer:
 
         def begin(name: str) -> None:
             reports[name] = []
-            given = (self.arrays, jobs[name], self.user_code, threads, self.extras, teachers, self.registry)
-            streams[task.remote(*given, numbers[name])] = name
+            streams[self._begin(jobs[name], shares[name], teachers, numbers[name])] = name
 
         def usual(_: Sequence[int]) -> float:
             seen = [report.seconds for so_far in list(reports.values()) for report in list(so_far)]
@@ -195,8 +193,9 @@ class TaskTrainer:
                 return ""
             return (words or LOST) + (f" ({losses[name]} times)" if losses[name] > 1 else "")
 
-        for name in jobs:
-            begin(name)
+        for name in shares:
+            if name in jobs:
+                begin(name)
         with watchdog(self.registry, usual, self.resources.stall_seconds, what="batch"):
             while streams and not self.stopping():
                 ready, _ = ray.wait(list[Any](streams), num_returns=1, timeout=0.5)
@@ -226,6 +225,13 @@ class TaskTrainer:
                     del streams[stream]
                     if weights is not None or why:
                         yield Outcome(name, tuple(reports[name]), weights, why)
+
+    def _begin(self, job: Job, share: tuple[int, float], teachers: TeacherClient | None, number: int) -> Any:
+        threads, gpus = share
+        task = train_model.options(num_cpus=threads, num_gpus=gpus, num_returns="streaming")
+        return task.remote(
+            self.arrays, job, self.user_code, threads, self.extras, teachers, self.registry, number
+        )
 
 
 def reason(error: Exception) -> str:

@@ -171,7 +171,8 @@ class RegistryClient:
         if time.monotonic() - self._said >= 1:
             said = self._begin(numbers)
             if not self._said:
-                ray.get(said)
+                # `ray.get` would free this process's cores meanwhile, and Ray would start another model on them.
+                said.future().result()
             self._said = time.monotonic()
 
     def end(self) -> None:
