@@ -38,8 +38,6 @@ gc.disable()
 settings.register_profile("kdtune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kdtune")
 
-os.environ.setdefault("RAY_worker_niceness", "0")  # tests must not wait for other work on the machine
-
 IN_MEMORY = Path("/dev/shm")
 ROOM = 4 << 30
 """Bytes that must be free for the files of all tests to be kept in memory; they take a quarter of it."""

@@ -39,6 +39,7 @@ _ENVIRONMENT = {
     "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # Tune keeps no trial as JSON for a restore: the run directory restores
     "TUNE_MAX_PENDING_TRIALS_PG": "8",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_worker_niceness": "0",  # with Ray's 15, other work on the machine leaves workers next to nothing
 }
 
 

@@ -97,6 +97,11 @@ def test_workers_of_ray_are_forks_that_share_no_random_numbers(ray_session: None
     check(here["seen"](), server.pid)
 
 
+def test_workers_have_the_priority_of_the_program(ray_session: None) -> None:
+    niceness = ray.remote(lambda: (os.nice(0), os.getppid()))
+    assert ray.get(niceness.remote()) == (os.nice(0), local_ray._servers[0].pid)
+
+
 def test_a_driver_s_own_process_is_forked() -> None:
     heavy = {*HEAVY, "torchvision.models"}
     script = f"HEAVY = {heavy | {'transformers'}}\n{LOOK}\n{OF_A_DRIVER}"
