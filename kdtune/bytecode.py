@@ -12,11 +12,12 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from kdtune.files import cache_dir
-from kdtune.output import narrate
+from kdtune.output import narrate, narration, output, print_data
 
 _HEAVY = ("torch", "ray", "pandas")
 """Where these have bytecode, so do the others."""
@@ -42,6 +43,9 @@ _HEADER = 16
 
 _CHUNK = 16
 """Modules that a process is given at once."""
+
+_SILENCE = 4.0
+"""Seconds after which a person at a terminal is told how far it is."""
 
 
 def keep_bytecode() -> None:
@@ -70,7 +74,15 @@ def compile_once() -> None:
     narrate("compiling Python modules once for this machine …")
     nothing = subprocess.DEVNULL
     command = [sys.executable, "-P", "-m", "kdtune.bytecode"]  # -P: the folder it starts in may hold anything
-    subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, check=False)
+    with subprocess.Popen(
+        command, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing, text=True
+    ) as process:
+        assert process.stdout is not None
+        told = time.monotonic()
+        for percent in process.stdout:
+            if narration().isatty() and time.monotonic() - told > _SILENCE:
+                narrate(f"{percent.strip()} % compiled")
+                told = time.monotonic()
 
 
 @contextlib.contextmanager
@@ -190,7 +202,10 @@ def _compile_all() -> None:
         if not _NOT_IMPORTED.search(f"/{file.relative_to(folder.parent).as_posix()}")
     ]
     with ProcessPoolExecutor() as pool:
-        list(pool.map(partial(compile_file, quiet=2), files, chunksize=_CHUNK))
+        for done, _ in enumerate(pool.map(partial(compile_file, quiet=2), files, chunksize=_CHUNK), 1):
+            if done % _CHUNK == 0:
+                print_data(str(100 * done // len(files)))
+                output().flush()
 
 
 if __name__ == "__main__":

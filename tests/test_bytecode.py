@@ -81,6 +81,17 @@ def test_it_is_kept_in_the_cache_where_python_keeps_none(python: Python, site: P
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_person_at_a_terminal_is_told_how_far_it_is(python: Python, site: Path) -> None:
+    in_terminal = "import pty, sys; pty.spawn([sys.executable, '-c', *sys.argv[1:]])"
+    said = python(in_terminal, "import kdtune.bytecode; kdtune.bytecode._SILENCE = 0; " + KEEPS)
+    first, *told, _ = said.splitlines()
+    assert first == COMPILING
+    percents = [int(line.removesuffix(" % compiled")) for line in told]
+    assert len(percents) > 3
+    assert percents == sorted(percents)
+    assert 0 < percents[0] < 50 < percents[-1] <= 100
+
+
 def test_it_is_kept_beside_the_modules_where_python_keeps_it(
     python: Python, site: Path, tmp_path: Path
 ) -> None:
