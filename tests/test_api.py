@@ -31,17 +31,23 @@ SPACE: dict[str, Any] = {**TINY_SPACE, "resources": {"workers": 1, "cohort": 1}}
 ENDLESS = {**SPACE, "budget": {"trials": 10_000, "epochs": 200}}
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
 def when_training(folder: Path, act: Callable[[RunFiles], object]) -> threading.Thread:
     """Start a thread that acts once a trial of the run `r` has reported."""
     files = RunFiles(folder / "r")
 
+    def has_reported() -> bool:
+        return files.record.exists() and any(t.epoch for t in read_state(files.events).trials.values())
+
     def wait() -> None:
-        limit = time.monotonic() + PATIENCE
-        while time.monotonic() < limit:
-            if files.record.exists() and any(t.epoch for t in read_state(files.events).trials.values()):
-                act(files)
-                return
-            time.sleep(0.05)
+        wait_until(has_reported)
+        act(files)
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
@@ -92,15 +98,21 @@ def test_a_second_interrupt_stops_at_once_and_the_process_lives(ray_session: Non
     assert run.status().trials["running"] == 0
 
 
-def test_an_interrupt_before_anything_is_recorded_leaves_nothing(tmp_path: Path) -> None:
-    @kdtune.register_dataset("interrupted")
+@pytest.mark.parametrize("anew", [False, True], ids=["at once", "raised anew, as Ray does while it waits"])
+def test_an_interrupt_before_anything_is_recorded_leaves_nothing(tmp_path: Path, anew: bool) -> None:
+    @kdtune.register_dataset(f"interrupted, {anew=}")
     def load() -> Any:
-        interrupt()
-        time.sleep(2 * PATIENCE)
+        try:
+            interrupt()
+            time.sleep(2 * PATIENCE)
+        except KeyboardInterrupt:
+            if anew:
+                raise KeyboardInterrupt from None
+            raise
 
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt, match="nothing is kept"):
-        kdtune.search({**SPACE, "dataset": {"name": "interrupted"}}, name="r", directory=tmp_path)
+        kdtune.search({**SPACE, "dataset": {"name": f"interrupted, {anew=}"}}, name="r", directory=tmp_path)
     assert time.monotonic() - begun < PATIENCE
     assert list(tmp_path.iterdir()) == []
 
@@ -186,21 +198,45 @@ def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+HELD = """
+import pathlib, time
+import kdtune
+from torch.nn import functional
+
+folder = pathlib.Path({folder!r})
+
+@kdtune.register_loss("held")
+def held(logits, labels):
+    if (folder / "hold").exists():
+        (folder / "held").touch()
+        time.sleep({patience})
+    return functional.cross_entropy(logits, labels, reduction="none")
+"""
+"""A loss that does not come back once there is a file `hold`: the epoch, and so the cell, goes on for ever."""
+
+
 @pytest.mark.slow
 def test_a_notebook_shows_progress_and_survives_interrupts(tmp_path: Path) -> None:
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    space = {**ENDLESS, "search": {"loss": "held"}}
     cells = [
-        "import kdtune",
-        f"kdtune.search({ENDLESS!r}, name='r', directory={str(tmp_path)!r})",
+        HELD.format(folder=str(tmp_path), patience=PATIENCE),
+        f"kdtune.search({space!r}, name='r', directory={str(tmp_path)!r})",
         f"kdtune.open_run({str(tmp_path / 'r')!r}).status().state",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     client = nbclient.NotebookClient(notebook, timeout=PATIENCE, allow_errors=True, kernel_name="python3")
+    first_heard = "stopping after the current epochs; interrupt again to stop at once"
+
+    def said() -> str:
+        return "".join(output.text for output in notebook.cells[1].outputs if output.output_type == "stream")
 
     def press_stop(files: RunFiles) -> None:
+        (tmp_path / "hold").touch()
+        wait_until((tmp_path / "held").exists)
         pid = read_json(files.heartbeat)["pid"]
         os.kill(pid, signal.SIGINT)
-        time.sleep(0.3)
+        wait_until(lambda: first_heard in said())
         os.kill(pid, signal.SIGINT)
 
     when_training(tmp_path, press_stop)
@@ -210,8 +246,7 @@ def test_a_notebook_shows_progress_and_survives_interrupts(tmp_path: Path) -> No
     assert ended in shown["data"]["text/plain"], "redrawn up to the end"
     assert [output for output in rest if output.output_type == "display_data"] == [], "in one place"
     assert "<pre" in shown["data"]["text/html"]
-    said = "".join(output.text for output in rest if output.output_type == "stream")
-    assert "stopping after the current epochs; interrupt again to stop at once" in said
+    assert first_heard in said()
     assert [output.ename for output in rest if output.output_type == "error"] == ["KeyboardInterrupt"]
     assert notebook.cells[2].outputs[-1]["data"]["text/plain"] == "'stopped'", "the kernel lives"
 

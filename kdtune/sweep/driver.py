@@ -16,7 +16,7 @@ from kdtune.runs.records import RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space, parse_space
-from kdtune.sweep.liveness import Liveness, StopNow
+from kdtune.sweep.liveness import Liveness
 from kdtune.sweep.machine import calibrated, recorded_speeds, settled
 from kdtune.sweep.preparation import check_files, compare_versions, keep_validation, load_data, take_known
 from kdtune.sweep.remote.allotment import Allotment
@@ -127,12 +127,14 @@ def _run(request: SweepRequest, liveness: Liveness, follow: Follow) -> None:
     try:
         with liveness.watch():
             _drive(request, writer, liveness, follow)
-    except StopNow:
+    except KeyboardInterrupt:  # `StopNow`; where Ray waits for workers, it raises a plain one in its place
         with contextlib.suppress(DiskError):
             for model in writer.state.trials.values():
                 if model.state == "running":
                     writer.model_state(model.id, "interrupted")
             writer.run_state("stopped", "at once, on request")
+        if not liveness.stopping():
+            raise
     except DiskError as error:
         with contextlib.suppress(DiskError):  # there may be no room even for these few bytes
             writer.run_state("failed", str(error))
