@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from kdtune.data.groups import Rare
+from kdtune.data.tables.files.form import OF_TEXT
 from kdtune.errors import DataError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -87,6 +88,33 @@ def check_options_of_inputs(
         for option, usual in options.items():
             if of != kind and given[option] != usual:
                 raise DataError(f"{source}: {option} is for {of}, and the inputs are {kind}: leave it out")
+
+
+_OF_GROUPS = ("attributes", "correlation", "rare", "use_sensitive")
+"""Options that have an effect only where there are sensitive attributes."""
+
+_OF_ATTRIBUTES = (*OF_TEXT, "decimal", "missing")
+"""How a table is written: where it holds the attributes of images, it is read for the sensitive ones alone."""
+
+
+def check_effect(source: str, given: Mapping[str, Any], usual: Mapping[str, Any]) -> None:
+    """Refuse an option that has no effect because nothing is sensitive: nobody may think that it was heeded.
+
+    Args:
+        source: name for messages.
+        given: the options that somebody gave.
+        usual: the options that may be left out, and what they are then.
+
+    Raises:
+        DataError: there is one; the message names it.
+    """
+    if {"sensitive": True, **usual, **given}["sensitive"]:
+        return
+    for option in (*_OF_GROUPS, *(_OF_ATTRIBUTES if "attributes" in usual else ())):
+        if option in given and given[option] != usual[option]:
+            raise DataError(
+                f"{source}: {option!r} has no effect without sensitive attributes: name some, or leave {option!r} out"
+            )
 
 
 def check_options_of_program(source: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic.errors import PydanticUserError
 
 from kdtune.data.checks import Expected, check_dataset
 from kdtune.data.dataset import Dataset, Split
-from kdtune.data.options import against
+from kdtune.data.options import against, check_effect
 from kdtune.errors import DataError, did_you_mean
 from kdtune.registry import Registry, is_of_kdtune
 from kdtune.torch_defaults import torch_defaults
@@ -85,7 +85,8 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
 
     Raises:
         UnknownNameError: there is no such data set.
-        DataError: an option is unknown, missing or of the wrong type; the message offers the nearest name.
+        DataError: an option is unknown, missing, of the wrong type, or has no effect without another one; the message
+            says what to do.
     """
     loader = datasets.get(name)
     parameters = inspect.signature(loader).parameters
@@ -101,6 +102,13 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     for key in known:
         if key not in options and parameters[key].default is inspect.Parameter.empty:
             raise DataError(f"data set {name!r} needs the option {key!r}")
+    if is_of_kdtune(loader):  # what others mean by an option of the same name is not ours to know
+        usual = {
+            key: parameters[key].default
+            for key in known
+            if parameters[key].default is not parameters[key].empty
+        }
+        check_effect(f"data set {name!r}", options, usual)
 
 
 def _hints(loader: Loader) -> dict[str, Any]:

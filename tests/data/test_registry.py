@@ -50,6 +50,35 @@ def test_wrong_options_are_refused_before_anything_is_loaded(toy, options, messa
         check_options(toy, options)
 
 
+TABLE = {"path": "x.csv", "label": "y"}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "option"),
+    [
+        ("folder", {"path": "x", "attributes": "people.csv"}, "attributes"),
+        ("folder", {"path": "x", "decimal": ","}, "decimal"),
+        ("folder", {"path": "x", "sensitive": [], "rare": "other"}, "rare"),
+        ("table", {**TABLE, "use_sensitive": True}, "use_sensitive"),
+        ("text", {**TABLE, "text": "t", "rare": "missing"}, "rare"),
+        ("hatexplain", {"path": "x", "sensitive": None, "rare": "missing"}, "rare"),
+        ("trifeature", {"sensitive": [], "correlation": 0.5}, "correlation"),
+    ],
+)
+def test_an_option_of_groups_is_refused_where_there_are_none(name, options, option) -> None:
+    with pytest.raises(
+        DataError, match=f"{option!r} has no effect without sensitive attributes: name some, or"
+    ):
+        check_options(name, options)
+    check_options(name, {**options, "sensitive": ["race"]})
+
+
+def test_an_option_that_has_an_effect_or_is_as_ever_is_no_fault() -> None:
+    check_options("table", {**TABLE, "decimal": ",", "rare": "error"})
+    check_options("folder", {"path": "x", "attributes": None, "flip": False})
+    check_options("hatexplain", {"path": "x", "rare": "missing"})
+
+
 @pytest.mark.parametrize("name", sorted(own_data_sets() - {"saved"}))
 def test_a_seed_below_zero_is_refused(name) -> None:
     needed = {

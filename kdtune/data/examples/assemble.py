@@ -16,6 +16,7 @@ from kdtune.data.copies import copies_notes
 from kdtune.data.dataset import Augmentation, Dataset, Normalisation, Split, fingerprint
 from kdtune.data.groups import Rare, attribute_names, columns_of, cross_groups, settle_rare
 from kdtune.data.ids import row_ids
+from kdtune.data.options import check_effect
 from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
 from kdtune.data.tables.doubts import alike
@@ -124,6 +125,7 @@ def assemble(
         DataError: a label, a group or a split can't be used; the message names it and the remedy.
     """
     attributes = attribute_names(cuts.sensitive)
+    check_effect(source, {"rare": cuts.rare}, {"rare": Cuts.rare, "sensitive": attributes})
     columns = columns_of(attributes)
     table.require([cuts.label], "label")
     table.require(columns, "sensitive")

@@ -254,6 +254,7 @@ def test_blanks_around_names_of_classes_are_no_part_of_them() -> None:
         ({"rare": "x"}, "mine: rare is 'x': it should be 'error', 'missing' or 'other'"),
         ({"rare": None}, "rare is None"),
         ({"rare": "Error"}, "rare is 'Error'"),
+        ({"rare": "other"}, "mine: 'rare' has no effect without sensitive attributes"),
         ({"min_group": -1}, "min_group is -1: it should be greater than or equal to 1"),
         ({"min_group": 1.5}, "min_group is 1.5: it should be a valid integer"),
         ({"min_group": "3"}, "min_group is '3'"),

@@ -169,6 +169,8 @@ def test_what_is_not_there_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ):
         with pytest.raises(DataError, match=said):
             load("hf", path=path, label="y", image="img")
+    with pytest.raises(DataError, match="'config' is for a name on the hub"):
+        load("hf", path=str(tmp_path / "empty"), label="y", image="img", config="en")
     monkeypatch.setattr(datasets, "load_dataset", _offline)
     with pytest.raises(DataError, match=r"can't be had from the hub or its cache \(offline\)"):
         load("hf", path="somebody/something", label="y", image="img")

@@ -25,6 +25,8 @@ _BESIDE = (
 def parts_at(path: str | Path, config: str | None) -> tuple[list[Part], list[str]]:
     """Return the tables, and notes on files: how many of each split were read, and what was left out."""
     root = Path(path).expanduser()
+    if config is not None and root.exists():
+        raise DataError(f"{path}: 'config' is for a name on the hub, and this is on the disk: leave it out")
     if root.is_file():
         return [Part(None, read_file(root), str(root))], []
     if not root.is_dir():
