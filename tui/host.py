@@ -23,9 +23,12 @@ class HostPane(Protocol):
 
     pane_name: str
     place: str
-    title: str
     scrolls: bool
     plots: list[tuple[int, int, int, int]]
+
+    @property
+    def title(self) -> str:
+        """What it shows of this run."""
 
     @property
     def size(self) -> Size:

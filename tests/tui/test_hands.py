@@ -1,5 +1,6 @@
 """What hands expect: the mouse on tabs, footer, heads and points; the footer of a pane; places in lists; half typed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +196,23 @@ async def test_the_raw_front_has_a_key_and_is_exported_as_it_is_shown() -> None:
         assert app.session.message[0].endswith("--raw")
         await pilot.press("R")
         await until(pilot, lambda: "raw front: " not in screen_text(app))
+
+
+async def test_a_study_has_models_and_no_front() -> None:
+    app = monitor(record=replace(WORLD.record, kind="study"))
+    async with app.run_test(size=(160, 48)) as pilot:
+        await ready(pilot, app)
+        await pilot.press("2")
+        await until(pilot, lambda: "All models" in screen_text(app))
+        await pilot.press("v", "v")
+        await turn(pilot)
+        assert "Pareto" not in screen_text(app)
+        assert "a projection" not in screen_text(app)
+        await pilot.press("R")
+        await turn(pilot)
+        assert "by validation alone" not in screen_text(app)
+        assert app.session.message is not None
+        assert "a study has no front" in app.session.message[0]
 
 
 async def test_a_pane_about_a_trivial_student_says_so() -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from kdtune.runs.empty_front import why_empty
+
 from ..charts.live.columns import columns
 from ..host import Host
 from ..screens.detail import Detail
@@ -83,6 +85,9 @@ def raw_front(host: Host) -> None:
     """Show the front of the values on validation alone, or the one that training examples correct."""
     session = host.session
     store = session.store
+    if not store.record.has_front:
+        session.say(why_empty(store.record, ()))
+        return
     same = store.other_front == store.front
     store.set_raw(not store.raw)
     rule = "by validation alone" if store.raw else "by validation, corrected by training examples"

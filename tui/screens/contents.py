@@ -58,7 +58,7 @@ class Front(Board):
     def make_panes(self) -> Sequence[Pane]:
         """Return the panes."""
         return (
-            Pane("front", "Pareto front", front, every=3, wish=front_wish),
+            Pane("front", "Pareto front", front, every=3, wish=front_wish, without_front="All models"),
             Pane("hypervolume", "Hypervolume", hypervolume, depends="done"),
             Pane(
                 "front_table",

@@ -143,6 +143,9 @@ class Pane(Drawn, can_focus=True):
         scrolls: whether it holds a list of its own; in the others the keys move the cursor over the trials.
         counts: whether its border says how many rows it has, and which of them the cursor is on.
         wish: returns what its chart wants computed.
+
+    Args:
+        without_front: its title for a run that has no front; by default the same.
     """
 
     class Clicked(Message):
@@ -175,11 +178,13 @@ class Pane(Drawn, can_focus=True):
         counts: bool = False,
         rows: Rows = table_rows,
         wish: WishOf | None = None,
+        without_front: str = "",
     ) -> None:
         super().__init__(id=name, classes="pane")
         self.pane_name = name
         self.place = shared or name
-        self.title = title
+        self._title = title
+        self._without_front = without_front or title
         self.border_title = title
         self.chart = chart
         self.depends = depends
@@ -188,6 +193,11 @@ class Pane(Drawn, can_focus=True):
         self.counts = counts
         self.wish = wish
         self._rows = rows
+
+    @property
+    def title(self) -> str:
+        """What it shows of this run."""
+        return self._title if self.session.store.record.has_front else self._without_front
 
     def model_at(self, x: int, y: int) -> str | None:
         """Return the id of the model that is drawn at a cell of its inside, None if there is none."""

@@ -1,4 +1,4 @@
-"""The Pareto front, the trials behind it, the front halfway through, and every baseline."""
+"""The Pareto front, the trials behind it, the front halfway through, and every baseline; of a study, every model."""
 
 import math
 from dataclasses import dataclass
@@ -155,7 +155,7 @@ def _draw_models(frame: Frame, plot: Plot, cloud: _Cloud) -> None:
 def _projection(frame: Frame, x: str, y: str) -> str:
     """Say that what is on the front can lie inside the cloud: it is a front of other measures than those shown."""
     names = frame.store.record.objectives
-    if {x, y} == set(names):
+    if {x, y} == set(names) or not frame.store.record.has_front:
         return ""
     return f"   a projection: the front is of {', '.join(map(short, names))}"
 
