@@ -80,7 +80,7 @@ def _named(
 
 def _rates(study: Study, series: Series, model: ModelOnTest) -> dict[str, float]:
     gaps = {
-        f"{gap}_{attribute}": quantities.gap_value(attribute, gap)(model)
+        f"{gap}@{attribute}": quantities.gap_value(attribute, gap)(model)
         for attribute in study.attributes
         for gap in GAPS
     }

@@ -136,7 +136,7 @@ def test_a_training_on_it(root, train_once) -> None:
 @pytest.mark.slow
 def test_a_study_of_it(root, study_once) -> None:
     found = study_once("celeba", "resnet50->resnet18", root, image_size=32, min_group=1)
-    assert {"eod_Young", "dpd_Male", "eod_Young*Male"} <= set(found["models"][0])
+    assert {"eod@Young", "dpd@Male", "eod@Young*Male"} <= set(found["models"][0])
     for table, name in (
         ("gaps-Young", "EOD, published"),
         ("gaps-Male", "DPD, published"),

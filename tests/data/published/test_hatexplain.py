@@ -198,7 +198,7 @@ def test_a_study_of_it(files, study_once) -> None:
     found = study_once(
         "hatexplain-small", "bert-mini->bert-tiny", root, length=8, vocabulary=500, min_group=1
     )
-    assert {"eod_race", "dpd_names_gender"} <= set(found["models"][0])
+    assert {"eod@race", "dpd@names_gender"} <= set(found["models"][0])
     written = [path.read_bytes() for path in found["out"].parent.rglob("*") if path.is_file()]
     assert written
     assert not any(SECRET.encode() in content for content in written)

@@ -270,7 +270,7 @@ def test_plain_numbers(made: Callable[..., Study]) -> None:
     first = record["models"][0]
     model = study.series[0].teachers[0]
     assert first["accuracy"] == model.counts["all"].accuracy
-    assert first["eod_color"] == model.counts["color"].eod
+    assert first["eod@color"] == model.counts["color"].eod
     table = classes_table(study, study.series[0], "difference")
     counted = {(row["temperature"], row["test"]): row["uncorrected"] for row in record["affected"]}
     assert [str(counted[t, "SC"]) for t in (1, 2, 4)] == column(table, "#SC")[2:]
@@ -285,7 +285,7 @@ def test_the_document_names_every_column_for_programs(made: Callable[..., Study]
     for table in tables:
         [row] = [line for line in text.splitlines() if line.startswith(f"| `{table.name}.csv` |")]
         for name in table.head:
-            shown = re.sub(r"^(eod|dpd)_.*", r"\1_…", name)
+            shown = re.sub(r"^(eod|dpd)@.*", r"\1@…", name)
             assert f"`{shown}`" in row, name
 
 
