@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import torch
 
 from kdtune.errors import InputError
-from kdtune.torch_defaults import torch_defaults
+from kdtune.torch_defaults import seed_generators, torch_defaults
 from kdtune.user_code import own_code
 
 
@@ -26,7 +26,7 @@ def behaviour_of(compute: Callable[[], Mapping[str, torch.Tensor]]) -> str:
             contextlib.redirect_stdout(sys.stderr),
             own_code("its training says it better"),
         ):
-            torch.manual_seed(0)
+            seed_generators(0)
             return _digest(compute())
     except InputError:
         return secrets.token_hex(8)

@@ -1,6 +1,7 @@
-"""torch as kdtune's own code expects it, in a program that may have set it otherwise."""
+"""torch as kdtune's own code expects it, in a program that may have set it otherwise; and global generators."""
 
 import contextlib
+import random
 from collections.abc import Iterator
 
 
@@ -12,8 +13,10 @@ def torch_defaults(*, draws: bool = False) -> Iterator[None]:
     float32 and on the processor unless it says otherwise, here as in its workers.
 
     Args:
-        draws: whether the block draws random numbers or sets seeds: those of the program go on as if it had not.
+        draws: whether the block draws random numbers or sets seeds: the program's own numbers, those of torch, of numpy
+            and of Python, go on as if it had not.
     """
+    import numpy as np
     import torch
 
     dtype = torch.get_default_dtype()
@@ -23,6 +26,8 @@ def torch_defaults(*, draws: bool = False) -> Iterator[None]:
             used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
             gpus = range(torch.cuda.device_count()) if used else ()
             stack.enter_context(torch.random.fork_rng(devices=gpus))
+            stack.callback(np.random.set_state, np.random.get_state())
+            stack.callback(random.setstate, random.getstate())
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         if torch.get_default_device().type != "cpu":
@@ -34,3 +39,13 @@ def torch_defaults(*, draws: bool = False) -> Iterator[None]:
             torch.set_default_dtype(torch.float32)
             stack.callback(torch.set_default_dtype, dtype)
         yield
+
+
+def seed_generators(seed: int) -> None:
+    """Seed the global generators of torch, numpy and Python: a model of the user's own may draw from any of them."""
+    import numpy as np
+    import torch
+
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)

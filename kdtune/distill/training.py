@@ -32,6 +32,7 @@ from kdtune.distill.weights.module import Renormalised, file_of, module_of
 from kdtune.distill.weights.pretrained import load_weights
 from kdtune.errors import KdtuneError
 from kdtune.runs.records import Report
+from kdtune.torch_defaults import seed_generators
 
 
 class DivergedError(KdtuneError):
@@ -177,8 +178,9 @@ class Training:
         """Return the sum of the losses, of how many examples, and the last learning rate."""
         job, data = self.job, self.data
         self.model.train()
-        # Dropout draws from torch's global generator, whose state no checkpoint holds.
-        torch.manual_seed(derive_seed(job.seed, "dropout", self.epoch))
+        # Dropout draws from torch's global generator, and a model of the user's own perhaps from another one: no
+        # checkpoint holds their states.
+        seed_generators(derive_seed(job.seed, "dropout", self.epoch))
         view, soft = data.view(self.epoch), None
         if self.criterion.needs_teacher and self.teacher is not None:
             soft = self.teacher.logits(view).to(data.device)
@@ -230,7 +232,7 @@ class Training:
 def initial_model(job: Job, data: DeviceData) -> nn.Module:
     """Return a job's model as it begins, on the device and in the memory layout in which it trains."""
     arrays, file = data.arrays, file_of(job)
-    torch.manual_seed(derive_seed(job.seed, "weights"))
+    seed_generators(derive_seed(job.seed, "weights"))
     model = module_of(job, input_shape=arrays.input_shape, n_classes=arrays.n_classes)
     if file is not None:
         load_weights(model.model if isinstance(model, Renormalised) else model, file, job.architecture)

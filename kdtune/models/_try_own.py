@@ -9,6 +9,7 @@ import torch
 
 from kdtune.errors import InputError
 from kdtune.models._registry import Builder
+from kdtune.torch_defaults import torch_defaults
 from kdtune.user_code import kind_of, own_code
 
 _EXAMPLES = 4
@@ -19,7 +20,7 @@ def try_own(
 ) -> None:
     """Build a user's model and let it answer a few made-up examples, in training and in evaluation mode.
 
-    What it prints goes to standard error. torch's global generator stays as it was.
+    What it prints goes to standard error. Global generators stay as they were.
 
     Args:
         trained: whether it is to be trained, and not only to answer with the weights of a file.
@@ -28,7 +29,7 @@ def try_own(
         InputError: it raises, it ends the process, what it returns are no logits [n, n_classes], or it has nothing to
             train; the message says where or what.
     """
-    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(sys.stderr):
+    with torch_defaults(draws=True), contextlib.redirect_stdout(sys.stderr):
         inputs = _made_up(shape)
         with own_code(f"model {name!r} fails on {_EXAMPLES} examples of shape {list(shape)}"):
             model = builder(shape, n_classes)

@@ -1,5 +1,7 @@
 """Training: a resume is exact to the bit, alpha 0 is the non-distilled student, divergence is an error."""
 
+import math
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from kdtune import models
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.checkpoint import CheckpointError
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
 from kdtune.distill.training import DivergedError, Training
 from kdtune.fairness import count
 from kdtune.models import build
+from kdtune.models._registry import models as registered
 
 
 @pytest.fixture
@@ -150,6 +154,30 @@ def test_same_seed_same_model_other_seed_other_model(data: DeviceData, make_job:
         trained.append(weights(training))
     assert all(torch.equal(trained[0][name], trained[1][name]) for name in trained[0])
     assert not all(torch.equal(trained[0][name], trained[2][name]) for name in trained[0])
+
+
+def test_a_model_that_draws_with_numpy_and_python_is_the_same_for_the_same_seed(
+    data: DeviceData, make_job: Any
+) -> None:
+    class Draws(nn.Module):
+        def __init__(self, shape: Any, n_classes: int) -> None:
+            super().__init__()
+            self.linear = nn.Linear(math.prod(shape), n_classes)
+            nn.init.constant_(self.linear.bias, np.random.normal())
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.linear(x.flatten(1)) * (random.random() if self.training else 1)
+            return logits
+
+    models.register_model("draws")(Draws)
+    try:
+        trained = [Training(make_job("draws", seed=seed), data) for seed in (0, 0, 1)]
+    finally:
+        registered._items.pop("draws")
+    assert weights(trained[0])["linear.bias"][0] != weights(trained[2])["linear.bias"][0]
+    for training in trained[:2]:
+        training.step()
+    assert_same(trained[0], trained[1])
 
 
 def test_reports_are_what_the_model_says_on_validation(data: DeviceData, make_job: Any) -> None:

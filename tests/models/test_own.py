@@ -1,10 +1,12 @@
 """A model of the user's own that gives no logits is refused before anything is trained, with its name."""
 
+import random
 import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -173,3 +175,22 @@ def test_what_a_model_computes_is_told_from_what_it_computed_before() -> None:
     assert models.behaviour("mlp-8", input_shape=SHAPE, n_classes=CLASSES) == ""
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == threads
+
+
+def test_a_model_that_draws_its_weights_with_numpy_or_python_is_the_same_in_each_start(
+    register: Callable[[Any], str],
+) -> None:
+    def draws(shape: Any, n_classes: int) -> nn.Module:
+        model = Answers(lambda _m, y: y)
+        nn.init.constant_(model.linear.weight, np.random.normal())
+        nn.init.constant_(model.linear.bias, random.random())
+        return model
+
+    name = register(draws)
+    before, python = np.random.get_state()[1].tolist(), random.getstate()
+    first = models.behaviour(name, input_shape=SHAPE, n_classes=CLASSES)
+    models.check(name, input_shape=SHAPE, n_classes=CLASSES)
+    assert np.random.get_state()[1].tolist() == before, "the program's numbers go on as if nothing were drawn"
+    assert random.getstate() == python
+    np.random.normal(), random.random()
+    assert models.behaviour(name, input_shape=SHAPE, n_classes=CLASSES) == first
