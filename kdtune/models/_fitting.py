@@ -25,7 +25,7 @@ def build_fitting(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -
         try:
             with unfilled():
                 sketch = build()
-        except (NotImplementedError, RuntimeError):
+        except (NotImplementedError, RuntimeError, TypeError):  # without memory there are no values
             sketch = None
         if sketch is not None:
             with warnings.catch_warnings():

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -165,5 +166,12 @@ def test_a_module_that_needs_memory_is_built_at_once() -> None:
             super().__init__()
             self.layer = torch.nn.Linear(2, int(torch.tensor(3).item()))
 
-    state = Counting().state_dict()
-    assert torch.equal(models.build_fitting(Counting, state).layer.weight, state["layer.weight"])
+    class Orthogonal(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 2)
+            self.layer.weight.data = torch.from_numpy(np.linalg.qr(self.layer.weight.detach().numpy())[0])
+
+    for build in (Counting, Orthogonal):
+        state = build().state_dict()
+        assert torch.equal(models.build_fitting(build, state).layer.weight, state["layer.weight"])
