@@ -9,6 +9,7 @@ import torch
 from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.distill.config import members_of
 from kdtune.distill.evaluation.forward import predict_logits
+from kdtune.distill.weights.module import trained_module
 from kdtune.errors import KdtuneError, RunError
 from kdtune.files import LARGEST_WEIGHTS, read_regular
 from kdtune.runs.paths import RunFiles
@@ -65,7 +66,11 @@ def _answers(
         RunError,
         passed=(),
     ):
-        module = plan.module(model.kind, name)
-        module.load_state_dict(safetensors.torch.load(weights))
-        logits = predict_logits(module.eval(), data.validation, data.device, rows=np.arange(n))
+        module = trained_module(
+            plan.baseline_job(model.kind, name),
+            safetensors.torch.load(weights),
+            input_shape=plan.dataset.input_shape,
+            n_classes=plan.dataset.n_classes,
+        )
+        logits = predict_logits(module, data.validation, data.device, rows=np.arange(n))
     return logits.argmax(dim=1).numpy()

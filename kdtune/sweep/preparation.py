@@ -1,6 +1,6 @@
 """What was asked for, checked against the data before anything is trained: data, models from files, earlier runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,9 +62,7 @@ def take_known(source: Path, plan: "Plan", say: Callable[[str], None]) -> "Known
     if known.left_out:
         said += f"; {known.left_out} others are not of this search space, or lack a measure"
     say(said)
-    if changes := with_versions_now(run.record, plan)[1]:
-        told = ", ".join(changes.values())
-        say(f"not the versions that {known.run} had: {told}: its numbers may be others than here")
+    _say_changes(with_versions_now(run.record, plan)[1], known.run, say)
     return known
 
 
@@ -82,10 +80,14 @@ def compare_versions(
     record, changes = with_versions_now(record, plan)
     if changed := {name for _, name in plan.single if of_model(name) in changes}:
         check_answers(plan, files, changed)
+    _say_changes(changes, "the run", say)
+    return record
+
+
+def _say_changes(changes: Mapping[str, str], run: str, say: Callable[[str], object]) -> None:
     if changes:
         told = ", ".join(changes.values())
-        say(f"not the versions that the run had: {told}: numbers may differ from what they were")
-    return record
+        say(f"not the versions that {run} had: {told}: its numbers may differ from those of now")
 
 
 def keep_validation(plan: "Plan", files: RunFiles) -> str:

@@ -118,5 +118,5 @@ def test_code_of_one_s_own_that_has_changed_is_said_when_a_run_is_resumed(
     record = compare_versions(begun, plan, RunFiles(tmp_path), said.append)
     now = record_of(plan, "r", "study").versions
     told = ", ".join(f"{name} {begun.versions[name]}, now {now[name]}" for name in changed)
-    assert said == [f"not the versions that the run had: {told}: numbers may differ from what they were"]
+    assert said == [f"not the versions that the run had: {told}: its numbers may differ from those of now"]
     assert {name for name, version in record.versions.items() if ", then " in version} == set(changed)

@@ -1,6 +1,7 @@
 """The module that a job means, and what stands before one that was trained on other inputs than these data give."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from torch.nn import functional
 from kdtune.distill.arrays import Arrays
 from kdtune.distill.config import Job
 from kdtune.distill.weights.source import Weights
-from kdtune.models import Ensemble, behaviour, build
+from kdtune.models import Ensemble, behaviour, build, build_fitting
 from kdtune.models.families.library_model import LibraryModel
 
 
@@ -27,6 +28,19 @@ def module_of(job: Job, *, input_shape: Sequence[int], n_classes: int) -> nn.Mod
         own_shape=None if file is None else file.shape,
         renormalised=file is not None and file.mean is not None,
     )
+
+
+def trained_module(
+    job: Job, state: Mapping[str, Tensor], *, input_shape: Sequence[int], n_classes: int
+) -> nn.Module:
+    """Return a job's model with the weights that were kept of it, in evaluation mode.
+
+    Raises:
+        UnknownNameError: the architecture is unknown.
+        RuntimeError: the weights don't fit it.
+    """
+    make = partial(module_of, job, input_shape=input_shape, n_classes=n_classes)
+    return build_fitting(make, state).eval()
 
 
 def file_of(job: Job) -> Weights | None:

@@ -3,17 +3,15 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
 from kdtune.distill.checkpoint import CheckpointError, read_checkpoint
 from kdtune.distill.config import Job
-from kdtune.distill.weights.module import module_of
+from kdtune.distill.weights.module import trained_module
 from kdtune.errors import InputError, RunError, UnknownNameError
 from kdtune.files import LARGEST_WEIGHTS, read_json, read_regular, sha256_of
-from kdtune.models import build_fitting
 from kdtune.models.families.find import adopt
 from kdtune.runs.paths import is_trial
 from kdtune.runs.reader import Run
@@ -55,14 +53,13 @@ class Trained:
         Raises:
             RunError: the architecture is unknown, or the weights do not fit it.
         """
-        make = partial(
-            module_of,
-            self.job,
-            input_shape=run.record.dataset["input_shape"],
-            n_classes=len(run.record.classes),
-        )
         try:
-            model = build_fitting(make, self.state)
+            return trained_module(
+                self.job,
+                self.state,
+                input_shape=run.record.dataset["input_shape"],
+                n_classes=len(run.record.classes),
+            )
         except UnknownNameError as error:
             raise RunError(
                 f"{self.id}: {error}; if it is your own, name its module: --import MODULE"
@@ -72,7 +69,6 @@ class Trained:
                 f"{run.files.model(self.id)}: its weights are not those of a {self.architecture} for these data: "
                 f"{_remedy(run)}"
             ) from None
-        return model.eval()
 
 
 def load_trained(run: Run, model_id: str) -> Trained:

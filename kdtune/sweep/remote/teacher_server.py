@@ -19,7 +19,7 @@ from kdtune.distill.epoch import is_channels_last
 from kdtune.distill.execution.device_errors import device_words, is_device_error
 from kdtune.distill.teachers.logits import signal_of_logits
 from kdtune.distill.teachers.signal import TeacherSignal, signal_of
-from kdtune.distill.weights.module import module_of
+from kdtune.distill.weights.module import trained_module
 from kdtune.errors import KdtuneError, SweepError
 from kdtune.sweep.remote.allotment import TEACHER_GPU, Allotment
 from kdtune.sweep.remote.carried_code import UserCode
@@ -143,9 +143,12 @@ class TeacherServer:
 def _signal_of(teacher: TrainedTeacher, data: DeviceData, at_once: int) -> TeacherSignal:
     if teacher.job.logits is not None:
         return signal_of_logits(teacher.weights)
-    model = module_of(teacher.job, input_shape=data.arrays.input_shape, n_classes=data.arrays.n_classes)
-    model.load_state_dict(safetensors.torch.load(teacher.weights))
-    model = model.to(data.device)
+    model = trained_module(
+        teacher.job,
+        safetensors.torch.load(teacher.weights),
+        input_shape=data.arrays.input_shape,
+        n_classes=data.arrays.n_classes,
+    ).to(data.device)
     if is_channels_last(teacher.job, data):
         model = model.to(memory_format=torch.channels_last)
     return signal_of(
