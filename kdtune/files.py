@@ -15,7 +15,9 @@ import secrets
 import shutil
 import socket
 import stat
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -270,7 +272,7 @@ def replace_folder(folder: Path, *, overwrite: bool = True) -> Iterator[Path]:
         if not overwrite and os.path.lexists(folder) and not (folder.is_dir() and not os.listdir(folder)):
             raise _in_the_way(folder)  # before anything is computed for it
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(folder.parent, _begin(folder.name))
+        remove_abandoned(folder.parent, partial(_pid_after, _begin(folder.name)))
         aside.mkdir()
         try:
             yield aside
@@ -311,28 +313,54 @@ def check_place(path: Path, remedy: str) -> None:
         raise InputError(f"{path}: can't be written (in {str(above)!r}: {reason}): {remedy}") from None
 
 
+def temporary_folder(purpose: str) -> Path:
+    """Make a folder among the system's temporary files, which the caller deletes.
+
+    Folders of the same purpose whose processes were killed before they could do so are deleted now.
+    """
+    parent, begin = Path(tempfile.gettempdir()), f"kdtune-{purpose}-{this_machine()}-"
+    remove_abandoned(parent, partial(_pid_after, begin))
+    return Path(tempfile.mkdtemp(prefix=f"{begin}{os.getpid()}-", dir=parent))
+
+
+def remove_abandoned(parent: Path, pid_of: Callable[["os.DirEntry[str]"], str]) -> None:
+    """Delete the folders in `parent` that are this user's and whose processes are gone: those were killed.
+
+    Links are not followed. What can't be read or deleted stays.
+
+    Args:
+        pid_of: returns the number of the process of this machine that made a folder; empty for one that is not ours.
+    """
+    import psutil
+
+    with contextlib.suppress(OSError), os.scandir(parent) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                facts = entry.stat(follow_symlinks=False)
+                own = stat.S_ISDIR(facts.st_mode) and facts.st_uid == getattr(os, "geteuid", lambda: 0)()
+                pid = pid_of(entry) if own else ""
+                if pid.isdigit() and not psutil.pid_exists(int(pid)):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def this_machine() -> str:
+    """Return a short name of this machine or container: only inside it does the number of a process mean the same."""
+    space = ""
+    with contextlib.suppress(OSError):
+        space = os.readlink("/proc/self/ns/pid")
+    return hashlib.sha256(f"{socket.gethostname()} {space}".encode()).hexdigest()[:8]
+
+
 def _begin(name: str) -> str:
-    return f".{name}-incomplete-{_short_host()}-"
+    return f".{name}-incomplete-{this_machine()}-"
 
 
 def _aside(folder: Path) -> Path:
     return folder.parent / f"{_begin(folder.name)}{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def _remove_abandoned(parent: Path, begin: str) -> None:
-    """Delete the folders aside whose processes, on this machine, are gone: those were killed."""
-    import psutil
-
-    with os.scandir(parent) as entries:
-        found = [entry.path for entry in entries if entry.name.startswith(begin)]
-    for path in found:
-        pid = path.rpartition(begin)[2].partition("-")[0]
-        if pid.isdigit() and int(pid) != os.getpid() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _short_host() -> str:
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+def _pid_after(begin: str, entry: "os.DirEntry[str]") -> str:
+    return entry.name.removeprefix(begin).partition("-")[0] if entry.name.startswith(begin) else ""
 
 
 def _in_the_way(folder: Path) -> InputError:

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from kdtune.files import (
     read_regular,
     replace_folder,
     sync,
+    temporary_folder,
+    this_machine,
     write_bytes,
     write_json,
 )
@@ -222,6 +225,33 @@ def test_a_folder_is_on_the_disk_with_all_that_is_in_it(tmp_path: Path, synced: 
     [aside] = [name for name in before if name.startswith(".kept-incomplete")]
     assert sorted(before) == sorted(["a", "inner", "b", aside, tmp_path.name])
     assert after == [tmp_path.name]
+
+
+def test_temporary_folders_of_killed_processes_are_deleted_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    begin = f"kdtune-tune-{this_machine()}"
+    elsewhere, left = tmp_path / "elsewhere", tmp_path / f"{begin}-{ended.pid}-a"
+    others = [
+        elsewhere,
+        tmp_path / f"{begin}-{os.getppid()}-a",  # its process lives
+        tmp_path / f"kdtune-tune-00000000-{ended.pid}-a",  # of another machine
+        tmp_path / f"kdtune-run-{this_machine()}-{ended.pid}-a",  # of another purpose
+        tmp_path / f"{begin}-x",
+    ]
+    for folder in (left, *others):
+        folder.mkdir()
+    (elsewhere / "file").write_text("x")
+    (left / "link").symlink_to(elsewhere)
+    link = tmp_path / f"{begin}-{ended.pid}-link"
+    link.symlink_to(elsewhere)
+    made = temporary_folder("tune")
+    assert made.name.startswith(f"{begin}-{os.getpid()}-")
+    assert {*tmp_path.iterdir()} == {made, link, *others}
+    assert (elsewhere / "file").exists()
 
 
 def test_the_disk_is_asked_for_many_files_at_a_time_and_an_error_of_one_is_not_lost(

@@ -5,7 +5,6 @@ import math
 import re
 import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from typing import Any
 import ray
 
 from kdtune.errors import SweepError
+from kdtune.files import temporary_folder
 from kdtune.runs.lock import owner_of
 from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
@@ -162,7 +162,7 @@ def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
     from kdtune.sweep.tune.stopper import StopWhen
     from kdtune.sweep.tune.trainable import CohortTrial
 
-    scratch = tempfile.mkdtemp(prefix="kdtune-tune-")
+    scratch = temporary_folder("tune")
     trainable = tune.with_resources(
         tune.with_parameters(CohortTrial, shared=shared), {"cpu": allotment.cpus, "gpu": allotment.gpus}
     )
@@ -182,7 +182,7 @@ def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:
         ),
         run_config=RunConfig(
             name="sweep",
-            storage_path=scratch,
+            storage_path=str(scratch),
             stop=StopWhen(manager.should_stop),
             # By default Tune saves each trial at its end, and fails if a machine does not see the driver's disk.
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),

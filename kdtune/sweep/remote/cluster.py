@@ -116,11 +116,13 @@ class _Own:
         ray.shutdown()
         if self.session is None:
             return
-        from kdtune.sweep.remote.local_ray import end_servers, remove_session
+        from kdtune.sweep.remote.local_ray import end_servers, keep_session, remove_session
 
         end_servers()
         if in_peace:
             remove_session(self.session)
+        else:
+            keep_session(self.session)
 
 
 _connecting = threading.Lock()

@@ -22,6 +22,7 @@ from typing import Any
 
 from kdtune.bytecode import bytecode_for_children
 from kdtune.errors import KdtuneError, SweepError
+from kdtune.files import remove_abandoned, this_machine
 from kdtune.sweep.remote import worker_start
 from kdtune.sweep.remote.fork_server import ForkServer, start_server
 from kdtune.sweep.remote.ray_folder import choose_folder, object_store_bytes
@@ -76,6 +77,7 @@ def start_ray(cores: int, gpus: int, say: Callable[[str], object], libraries: Co
         nodes: list[Any] = []
         try:
             folder = choose_folder(say)
+            remove_abandoned(folder, _pid_of_session)
             memory = object_store_bytes(folder, say)
             with bytecode_for_children(), _loopback_only(), _bare(nodes, libraries):
                 ray.init(
@@ -242,6 +244,7 @@ def _bare(nodes: list[Any], libraries: Collection[str]) -> Iterator[None]:
 
     def start_head_processes(node: Any) -> None:
         nodes.append(node)
+        Path(node._session_dir, f"{_mark()}{os.getpid()}").touch()
         begin(node)
 
     def start_raylet_at_once(node: Any, *args: Any, **options: Any) -> None:
@@ -319,3 +322,18 @@ def end_servers() -> None:
 def remove_session(folder: Path) -> None:
     """Delete what a Ray that has ended in peace leaves: logs and sockets, some hundred kilobytes each time."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep_session(folder: Path) -> None:
+    """Let the files of a Ray that has ended after an error stay: its logs may tell why."""
+    (folder / f"{_mark()}{os.getpid()}").unlink(missing_ok=True)
+
+
+def _mark() -> str:
+    """Return the beginning of a file's name in the sessions that kdtune starts here: its process's number follows."""
+    return f"kdtune-{this_machine()}-"
+
+
+def _pid_of_session(entry: "os.DirEntry[str]") -> str:
+    marks = [name for name in os.listdir(entry.path) if name.startswith(_mark())]
+    return marks[0].removeprefix(_mark()) if marks else ""

@@ -2,10 +2,9 @@
 
 import contextlib
 import shutil
-import tempfile
 from pathlib import Path
 
-from kdtune.files import LARGEST_WEIGHTS, read_regular, write_bytes
+from kdtune.files import LARGEST_WEIGHTS, read_regular, temporary_folder, write_bytes
 from kdtune.runs.lock import owner_of
 from kdtune.runs.paths import RunFiles
 from kdtune.sweep.remote.worker_registry import RegistryClient
@@ -22,12 +21,10 @@ class RunFolder:
     def __init__(self, root: Path, owner: str, registry: RegistryClient) -> None:
         self._root = root
         self._registry = registry
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._copies: Path | None = None
         self._known: dict[Path, tuple[int, int] | None] = {}
         if owner_of(RunFiles(root)) != owner:
-            self._temporary = tempfile.TemporaryDirectory(prefix="kdtune-run-", ignore_cleanup_errors=True)
-            self._copies = Path(self._temporary.name)
+            self._copies = temporary_folder("run")
 
     def fetch(self, path: Path) -> Path:
         """Return where to read and write a file of the run on this machine, with its current content."""
@@ -61,8 +58,8 @@ class RunFolder:
 
     def remove(self) -> None:
         """Delete the copies, if this machine has any: no trial follows."""
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        if self._copies is not None:
+            shutil.rmtree(self._copies, ignore_errors=True)
 
 
 def _version(path: Path) -> tuple[int, int] | None:

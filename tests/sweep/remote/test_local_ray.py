@@ -1,5 +1,6 @@
 """Ray on this machine: how it starts where the first start fails, and where it keeps its files."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 import ray
 
 from kdtune.errors import SweepError
+from kdtune.files import remove_abandoned
 from kdtune.sweep.remote import ray_folder
 from kdtune.sweep.remote.ray_folder import LONGEST, choose_folder, object_store_bytes, unfit
 from tests.limits import PATIENCE
@@ -19,6 +21,7 @@ import sys, time
 from kdtune.sweep.remote.cluster import connected, prepare_environment
 prepare_environment()
 import os, psutil, ray
+from kdtune.files import this_machine
 from kdtune.sweep.remote import local_ray
 
 from ray._private import services
@@ -47,6 +50,7 @@ def say(words):
 with connected(None, say):
     session = ray._private.worker._global_node._session_dir
     assert ray.get(ray.remote(lambda: 7).remote()) == 7
+    assert os.path.exists(f"{session}/kdtune-{this_machine()}-{os.getpid()}")
     names = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
     assert sum("raylet/raylet" in name for name in names) == 1, names
     assert not any("DashboardAgent" in name or "dashboard/agent.py" in name.partition(" --")[0] for name in names)
@@ -88,6 +92,28 @@ def test_a_start_that_fails_is_noticed_at_once_and_tried_again(
     assert "cores of this machine; it is tried again in 2 s" in failed
     assert again == "starting Ray"
     assert float(seconds) < 60  # Ray alone waits 30 s for a process that is dead, three times
+
+
+def test_sessions_of_killed_processes_are_deleted_and_those_of_others_stay(tmp_path: Path) -> None:
+    from kdtune.sweep.remote.local_ray import _mark, _pid_of_session, keep_session
+
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    marks = {
+        "killed": f"{_mark()}{ended.pid}",
+        "alive": f"{_mark()}{os.getppid()}",
+        "by hand": "logs",
+        "after an error": f"{_mark()}{os.getpid()}",
+    }
+    for name, mark in marks.items():
+        (tmp_path / f"session {name}").mkdir()
+        (tmp_path / f"session {name}" / mark).touch()
+    (tmp_path / "session_latest").symlink_to(tmp_path / "session killed")
+    keep_session(tmp_path / "session after an error")
+    assert list((tmp_path / "session after an error").iterdir()) == []
+    remove_abandoned(tmp_path, _pid_of_session)
+    left = {path.name.removeprefix("session ") for path in tmp_path.iterdir()}
+    assert left == {"alive", "by hand", "after an error", "session_latest"}
 
 
 def test_what_can_t_be_mended_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
