@@ -62,7 +62,7 @@ def _alone(
     if training.execution.why_eager:
         raise RuntimeError(training.execution.why_eager)
     assert report.train_loss is not None
-    logits = predict_logits(training.model.eval(), data.validation, data.device, precision=precision)
+    logits = predict_logits(training.model.eval(), data.validation, precision=precision)
     return report.train_loss, logits.cpu()
 
 
@@ -85,7 +85,7 @@ def _as_one(architecture: str, data: DeviceData, batch: int) -> tuple[float, Ten
     training = Training(members[0].job, data, teacher=members[0].teacher)
     training.model.load_state_dict(found["model"])
     assert report.train_loss is not None
-    return report.train_loss, predict_logits(training.model.eval(), data.validation, data.device).cpu()
+    return report.train_loss, predict_logits(training.model.eval(), data.validation).cpu()
 
 
 def _noise(data: DeviceData) -> TeacherSignal:

@@ -94,7 +94,7 @@ def prepare(item: TruthSet, split: int, fold: int = 0) -> Prepared:
     signals: dict[str, TeacherSignal] = {}
     for role, name in plan.architectures:
         model = Training(plan.baseline_job(role, name), data).run()
-        logits.append(predict_logits(model, data.validation, data.device))
+        logits.append(predict_logits(model, data.validation))
         if role == "teacher":
             signals[name] = signal_of(model, data)
     return Prepared(plan, data, len(dataset.validation), logits, signals)

@@ -108,12 +108,10 @@ class Training:
         started = time.perf_counter()
         loss, seen, rate = self._train_epoch() if job.weights is None else (torch.full((), math.nan), 1, 0.0)
         self.model.eval()
-        logits = predict_logits(self.model, data.validation, data.device, precision=job.train.precision)
+        logits = predict_logits(self.model, data.validation, precision=job.train.precision)
         counted = None
         if epoch == job.train.epochs and job.distillation is not None:
-            counted = predict_classes(self.model, data.train, data.device, precision=job.train.precision)[
-                None
-            ]
+            counted = predict_classes(self.model, data.train, precision=job.train.precision)[None]
         keep = needs_logits(self.extras)
         labels = data.validation_labels
         [result] = results_of(loss[None], seen, logits[None], labels, counted, keep_logits=keep)

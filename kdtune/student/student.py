@@ -134,9 +134,7 @@ class Student:
             whole = len(inputs) if start + block >= n else max(batch, block // batch * batch)
             if whole < len(inputs):
                 views = views_of(inputs[:whole], self.config).to(self.device)
-            logits.append(
-                predict_logits(self.module, views, self.device, precision=precision, batch=batch).cpu()
-            )
+            logits.append(predict_logits(self.module, views, precision=precision, batch=batch).cpu())
             start += max(whole, 1)
         found = torch.cat(logits)
         strange = (~torch.isfinite(found)).any(dim=1).nonzero()

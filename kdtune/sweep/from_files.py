@@ -215,7 +215,7 @@ def _of_rows(arrays: Arrays, chosen: np.ndarray) -> DeviceData:
 def _hits(job: Job, data: DeviceData) -> tuple[int, np.ndarray]:
     """Return how many validation examples a model gets right, and what it says of each."""
     model = initial_model(job, data).eval()
-    outputs = predict_logits(model, data.validation, data.device).argmax(dim=1).cpu().numpy()
+    outputs = predict_logits(model, data.validation).argmax(dim=1).cpu().numpy()
     return int((outputs == data.arrays.validation_labels).sum()), outputs
 
 

@@ -72,5 +72,5 @@ def _answers(
             input_shape=plan.dataset.input_shape,
             n_classes=plan.dataset.n_classes,
         )
-        logits = predict_logits(module, data.validation, data.device, rows=np.arange(n))
+        logits = predict_logits(module, data.validation, rows=np.arange(n))
     return logits.argmax(dim=1).numpy()

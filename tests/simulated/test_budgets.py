@@ -81,7 +81,7 @@ def test_evaluation_waits_for_nothing(device: torch.device, tmp_path: Path) -> N
         data = data_on(device, arrays_of(kind, tmp_path))
         model = training_on(data, job_of("mlp-16")).model.eval()
         with logged() as log:
-            predict_logits(model, data.validation, data.device)
+            predict_logits(model, data.validation)
         assert (log.copies, log.waits) == (copies, 0)
         signal = teacher_on(data)
         with logged() as log:

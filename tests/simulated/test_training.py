@@ -165,9 +165,9 @@ def test_evaluation_and_feature_spaces(device: torch.device, tmp_path: Path, kin
         training = training_on(data, job_of(architecture))
         module = training.model.eval()
         return [
-            predict_logits(module, data.validation, data.device).cpu().numpy(),
-            predict_logits(module, data.train, data.device, rows=rows).cpu().numpy(),
-            predict_logits(module, data.train, data.device, view=2).cpu().numpy(),
+            predict_logits(module, data.validation).cpu().numpy(),
+            predict_logits(module, data.train, rows=rows).cpu().numpy(),
+            predict_logits(module, data.train, view=2).cpu().numpy(),
             teacher_on(data, architecture).features(1).cpu().numpy(),
             feature_space.raw(data.validation, rows),
             feature_space.of_teacher(module, data.validation, rows),

@@ -45,8 +45,8 @@ def test_its_logits_are_the_mean_of_those_of_its_members_each_trained_by_itself(
     while not training.done:
         training.step()
     alone = [Training(member, data).run() for member in job.members]
-    logits = [predict_logits(model, data.validation, data.device) for model in alone]
-    together = predict_logits(training.model.eval(), data.validation, data.device)
+    logits = [predict_logits(model, data.validation) for model in alone]
+    together = predict_logits(training.model.eval(), data.validation)
     torch.testing.assert_close(together, (logits[0] + logits[1]) / 2)
 
     first, second = training.reports

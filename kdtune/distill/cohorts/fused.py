@@ -161,7 +161,7 @@ class Fused(Cohort):
         # K students need K times the memory of one for activations.
         size = max(_SMALLEST_EVALUATION, math.ceil(evaluation_batch(views) / len(self._students)))
         precision = self._protocol.train.precision
-        return outputs(self._students, views, self._data.device, precision=precision, batch=size)
+        return outputs(self._students, views, precision=precision, batch=size)
 
     def _report(self, k: int, number: int, result: EpochResult, seconds: float) -> Report:
         job = self._students.jobs[k]

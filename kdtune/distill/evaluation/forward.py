@@ -41,7 +41,6 @@ def is_small(views: Views) -> bool:
 def predict_logits(
     model: nn.Module,
     views: Views,
-    device: torch.device,
     *,
     view: int | None = None,
     precision: str = "float32",
@@ -50,28 +49,27 @@ def predict_logits(
 ) -> Tensor:
     """Return the model's logits, float32 [n, classes]: on one view of the inputs, or on the unchanged inputs.
 
+    The model is where the views are.
+
     Args:
         precision: `float32`, `bfloat16` or `float16`.
         rows: positions of the inputs, int64 [n]; all of them if left out.
         batch: most examples at once; default: `evaluation_batch`.
     """
     n = len(views) if rows is None else len(rows)
-    return gathered(outputs(model, views, device, view=view, precision=precision, rows=rows, batch=batch), n)
+    return gathered(outputs(model, views, view=view, precision=precision, rows=rows, batch=batch), n)
 
 
 @torch.inference_mode()
-def predict_classes(
-    model: nn.Module, views: Views, device: torch.device, *, precision: str = "float32"
-) -> Tensor:
+def predict_classes(model: nn.Module, views: Views, *, precision: str = "float32") -> Tensor:
     """Return the classes that the model gives the unchanged inputs, int64 [n]: logits are kept of one batch only."""
-    found = outputs(model, views, device, precision=precision)
+    found = outputs(model, views, precision=precision)
     return gathered((logits.argmax(dim=1) for logits in found), len(views))
 
 
 def outputs(
     model: Callable[[Tensor], Tensor],
     views: Views,
-    device: torch.device,
     *,
     view: int | None = None,
     precision: str = "float32",
@@ -86,7 +84,7 @@ def outputs(
     at = torch.arange(len(views), device=stored) if rows is None else torch.from_numpy(rows).to(stored)
     for indices in at.split(batch or evaluation_batch(views)):
         inputs = views.plain(indices) if view is None else views.batch(view, indices)
-        with autocast(device, precision):
+        with autocast(views.device, precision):
             yield model(inputs).float()
 
 

@@ -21,7 +21,6 @@ _MOST = 8
 def spread_logits(
     model: nn.Module,
     views: Views,
-    device: torch.device,
     *,
     threads: int,
     view: int | None = None,
@@ -38,12 +37,12 @@ def spread_logits(
     batch = evaluation_batch(views)
     batches = -(-len(views) // batch)
     modules = [model]
-    if device.type == "cpu" and is_small(views):
+    if views.device.type == "cpu" and is_small(views):
         modules = _sharing_tensors(model, min(threads, batches, _MOST))
     rows = np.arange(len(views))
     size = -(-batches // len(modules)) * batch
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-    predict = partial(predict_logits, device=device, view=view, precision=precision, batch=batch)
+    predict = partial(predict_logits, view=view, precision=precision, batch=batch)
     if len(parts) < 2:
         return predict(model, views)
     with ThreadPoolExecutor(len(parts)) as pool:

@@ -66,7 +66,7 @@ class EnsembleTraining:
         training = Training(self.job.members[len(self._members)], self.data, on_batch=self.on_batch)
         self._members.append(training.run().to(memory_format=torch.contiguous_format))
         model, data = self.model.eval(), self.data
-        logits = predict_logits(model, data.validation, data.device, precision=self.job.train.precision)
+        logits = predict_logits(model, data.validation, precision=self.job.train.precision)
         own = training.reports[-1]
         loss = torch.tensor([own.train_loss])
         [result] = results_of(loss, 1, logits[None], data.validation_labels, keep_logits=True)

@@ -75,7 +75,7 @@ def signal_of(
             they are computed.
     """
     teacher = FrozenTeacher(model).to(data.device)
-    predict = partial(spread_logits, teacher, device=data.device, precision=precision, threads=threads)
+    predict = partial(spread_logits, teacher, precision=precision, threads=threads)
     kept: dict[int, Tensor] = {}
     kept_features: dict[int, Tensor] = {}
 
@@ -90,7 +90,7 @@ def signal_of(
         if view not in kept_features:
             kept_features.clear()
             last = partial(penultimate, teacher)
-            parts = outputs(last, data.train, data.device, view=view, precision=precision)
+            parts = outputs(last, data.train, view=view, precision=precision)
             kept_features[view] = gathered(parts, len(data.train))
         return kept_features[view]
 

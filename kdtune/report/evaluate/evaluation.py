@@ -139,7 +139,7 @@ def evaluate(module: nn.Module, split: SplitData, recorded: Report) -> Evaluated
     """
     device = torch.device("cpu")
     data = DeviceData(split.arrays, device, view_seed=0, augment=False)
-    logits = predict_logits(module.to(device), data.validation, device)
+    logits = predict_logits(module.to(device), data.validation)
     names = tuple(name for name in recorded.scalars if name != "latency")
     scalars = measure_extras(names, module, data, logits)
     if "latency" in recorded.scalars:
@@ -173,7 +173,7 @@ def check_recorded(trained: Trained, module: nn.Module, validation: SplitData) -
     if trained.config.get("channels_last") and validation.arrays.is_image:
         like_then["memory_format"] = torch.channels_last
     precision = str(trained.config.get("precision", "float32"))
-    logits = predict_logits(module.to(device, **like_then), data.validation, device, precision=precision)
+    logits = predict_logits(module.to(device, **like_then), data.validation, precision=precision)
     module.to(memory_format=torch.contiguous_format)
     now, then = (
         count_all(validation.arrays, logits.argmax(dim=1).numpy())["all"],

@@ -22,7 +22,7 @@ def test_every_example_is_evaluated_once_and_in_order() -> None:
     images = torch.randint(0, 256, (40, 3, 224, 224), dtype=torch.uint8)
     views = Views(images)
     model = build("linear", input_shape=(3, 224, 224), n_classes=3).eval()
-    logits = predict_logits(model, views, torch.device("cpu"))
+    logits = predict_logits(model, views)
     with torch.inference_mode():
         one_by_one = torch.cat([model(views.plain(slice(k, k + 1))) for k in range(len(images))])
     torch.testing.assert_close(logits, one_by_one)
@@ -32,6 +32,6 @@ def test_evaluation_takes_no_memory_that_grows_with_the_inputs(one_thread: None)
     inputs = torch.zeros(4_000, 3, 64, 64, dtype=torch.uint8)
     views, model = Views(inputs), nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 2)).eval()
     before = psutil.Process().memory_info().rss
-    predict_classes(model, views, torch.device("cpu"))
-    predict_logits(model, views, torch.device("cpu"))
+    predict_classes(model, views)
+    predict_logits(model, views)
     assert psutil.Process().memory_info().rss - before < inputs.nbytes / 2

@@ -13,8 +13,6 @@ from kdtune.distill.evaluation.spread import spread_logits
 from kdtune.distill.teachers.signal import FrozenTeacher
 from kdtune.models import build
 
-CPU = torch.device("cpu")
-
 
 def views_of(n: int, size: int = 32, **options: Any) -> Views:
     images = torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8, generator=torch.Generator())
@@ -49,14 +47,14 @@ def test_logits_are_equal_to_the_bit(threads: int, architecture: str, precision:
     assert 400 % evaluation_batch(views)  # the last batch is a smaller one
     teacher = FrozenTeacher(build(architecture, input_shape=(3, 32, 32), n_classes=4))
     for view in (None, 0, 3):
-        found = spread_logits(teacher, views, CPU, threads=threads, view=view, precision=precision)
-        assert torch.equal(found, predict_logits(teacher, views, CPU, view=view, precision=precision))
+        found = spread_logits(teacher, views, threads=threads, view=view, precision=precision)
+        assert torch.equal(found, predict_logits(teacher, views, view=view, precision=precision))
 
 
 def test_fewer_batches_than_threads() -> None:
     views = views_of(3)
     teacher = FrozenTeacher(build("lenet5", input_shape=(3, 32, 32), n_classes=4))
-    assert torch.equal(spread_logits(teacher, views, CPU, threads=8), predict_logits(teacher, views, CPU))
+    assert torch.equal(spread_logits(teacher, views, threads=8), predict_logits(teacher, views))
 
 
 def test_several_threads_share_the_tensors_of_one_model(known: None) -> None:
@@ -65,7 +63,7 @@ def test_several_threads_share_the_tensors_of_one_model(known: None) -> None:
     model.linear.register_forward_hook(
         lambda module, *_: ran.append((threading.get_ident(), id(module), module.weight.data_ptr()))
     )
-    spread_logits(model, views_of(400), CPU, threads=4)
+    spread_logits(model, views_of(400), threads=4)
     assert len(ran) == -(-400 // evaluation_batch(views_of(1)))
     assert {tensor for _, _, tensor in ran} == {model.linear.weight.data_ptr()}
     # No module is run by two threads. (A thread that has ended may leave its number to the next.)
@@ -75,16 +73,16 @@ def test_several_threads_share_the_tensors_of_one_model(known: None) -> None:
 
 def test_a_module_that_is_not_known_is_run_by_one_thread() -> None:
     seen: set[int] = set()
-    spread_logits(nn.Sequential(Watched(seen)), views_of(400), CPU, threads=4)
+    spread_logits(nn.Sequential(Watched(seen)), views_of(400), threads=4)
     assert seen == {threading.get_ident()}
 
 
 def test_large_examples_are_computed_by_one_thread(known: None) -> None:
     seen: set[int] = set()
-    spread_logits(Watched(seen, 128), views_of(200, 128), CPU, threads=4)
+    spread_logits(Watched(seen, 128), views_of(200, 128), threads=4)
     assert seen == {threading.get_ident()}
 
 
 def test_an_error_in_a_thread_is_raised() -> None:
     with pytest.raises(RuntimeError, match="shape"):
-        spread_logits(nn.Sequential(nn.Flatten(), nn.Linear(7, 2)), views_of(400), CPU, threads=2)
+        spread_logits(nn.Sequential(nn.Flatten(), nn.Linear(7, 2)), views_of(400), threads=2)

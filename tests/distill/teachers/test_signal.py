@@ -93,7 +93,7 @@ def test_the_cache_gives_what_no_cache_gives(model: nn.Module, data: DeviceData,
 
     cached = signal_of(model, data)
     live = TeacherSignal(
-        lambda view: predict_logits(FrozenTeacher(model), data.train, data.device, view=view).clone(),
+        lambda view: predict_logits(FrozenTeacher(model), data.train, view=view).clone(),
         cached.validation_predictions,
     )
     trained = []

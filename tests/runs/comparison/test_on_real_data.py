@@ -94,7 +94,7 @@ def compared(
     references: dict[str, str],
 ) -> Compared:
     data = DeviceData(split.arrays, torch.device("cpu"), view_seed=0, augment=False)
-    answers = predict_logits(model.eval(), data.validation, data.device).argmax(dim=1).numpy()
+    answers = predict_logits(model.eval(), data.validation).argmax(dim=1).numpy()
     counts = count_all(split.arrays, answers)
     values = {o.name: float(getattr(counts[o.attribute], o.measure.name)) for o in objectives}
     return Compared(model_id, role, values, answers, references if role == "student" else {})

@@ -163,7 +163,7 @@ def test_a_teacher_computes_as_it_did_when_it_was_trained(monkeypatch: pytest.Mo
     monkeypatch.setattr(teacher_server, "signal_of", keep)
     teacher = TrainedTeacher(training.job, saved_state(training.model.state_dict()))
     signal = teacher_server._signal_of(teacher, data, 1)
-    own = predict_logits(training.model.eval(), data.train, data.device, view=0, precision="bfloat16")
+    own = predict_logits(training.model.eval(), data.train, view=0, precision="bfloat16")
     assert torch.equal(signal.logits(0), own)
     assert report.predictions is not None
     assert (signal.validation_predictions == report.predictions).all()

@@ -76,7 +76,7 @@ def evaluate_study(run: Run, say: Callable[[str], None]) -> None:
     space = _Space(run, spec, split, data)
     for model_id in todo:
         model = load_trained(run, model_id)
-        logits = predict_logits(model.module(run).to(device), data.validation, device).cpu()
+        logits = predict_logits(model.module(run).to(device), data.validation).cpu()
         predictions = logits.argmax(dim=1).numpy()
         counts = count_all(split.arrays, predictions)
         folder = run.files.model(model_id)
