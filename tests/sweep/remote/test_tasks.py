@@ -21,10 +21,12 @@ from kdtune.runs.paths import RunFiles
 from kdtune.runs.reader import open_run
 from kdtune.space.reading import Resources, parse_space
 from kdtune.sweep.driver import SweepRequest, run_sweep
+from kdtune.sweep.remote import worker_registry
+from kdtune.sweep.remote.allotment import cores_here
 from kdtune.sweep.remote.carried_code import UserCode
 from kdtune.sweep.remote.cluster import allot
 from kdtune.sweep.remote.tasks import Outcome, TaskTrainer
-from kdtune.sweep.remote.worker_registry import LOST, open_registry
+from kdtune.sweep.remote.worker_registry import LOST, WorkerRegistry, open_registry
 from kdtune.sweep.replicates import Source, replicate
 from tests.sweep.blobs import blobs
 
@@ -117,6 +119,36 @@ def trained(
         with closing(outcomes):
             found = {outcome.id: outcome for outcome in outcomes}
     return [found[name] for name in names], again
+
+
+def test_the_costliest_begins_when_the_others_have_ended(
+    ray_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They do not free their cores either while they wait for a registry that is slow to answer."""
+    import ray
+
+    class Slow(WorkerRegistry):
+        def begin(self, *args: Any) -> None:
+            time.sleep(0.5)
+            super().begin(*args)
+
+    monkeypatch.setattr(worker_registry, "WorkerRegistry", Slow)
+    others = [f"small {k}" for k in range(cores_here())]  # with the large one, more models than cores
+    jobs = {
+        name: Job("mlp-8", TrainConfig(epochs=1 if name == "large" else 30, batch_size=32), seed=0)
+        for name in ["large", *others]
+    }
+    with open_registry(RunFiles(tmp_path)) as registry:
+        resources = Resources()
+        trainer = TaskTrainer(
+            ray.put(Arrays.of(blobs())), allot(resources), UserCode.of([]), (), resources, registry
+        )
+        costs = {**dict.fromkeys(others, 1.0), "large": 4.0 * len(others)}
+        with closing(trainer.train(jobs, costs=costs)) as outcomes:
+            reports = {outcome.id: outcome.reports for outcome in outcomes}
+    [of_large] = reports.pop("large")
+    assert reports.keys() == set(others)
+    assert of_large.time - of_large.seconds > max(found[-1].time for found in reports.values())
 
 
 def test_what_dies_is_trained_again_and_given_up_with_a_reason(bad: Any, tmp_path: Path) -> None:
