@@ -6,17 +6,19 @@ import torch
 
 from kdtune.distill.config import Job
 from kdtune.distill.weights.module import file_of, module_of
-from kdtune.models import multiplications
+from kdtune.models import models, multiplications
 from kdtune.sweep.plan import Plan
 
 
 def costs_of(plan: Plan, jobs: Mapping[str, Job]) -> dict[str, float]:
     """Return what each training costs, by any id: multiplications for an example in a forward pass, times epochs.
 
-    All cost the same where models do not read images, because their trainings are short, and where another library
-    builds them, because the driver would have to import it.
+    Only kdtune's own models for images are counted. Trainings on tables are short, the driver would have to import the
+    library of another model, and one of the user's may take anything amiss. Where there are such models, all cost the
+    same.
     """
-    if len(plan.dataset.input_shape) != 3 or plan.libraries:
+    theirs = plan.libraries or any(models.is_own(name) for _, name in plan.single)
+    if len(plan.dataset.input_shape) != 3 or theirs:
         return dict.fromkeys(jobs, 1.0)
     counted: dict[tuple[str, bool], int] = {}
 

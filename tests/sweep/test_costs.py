@@ -1,13 +1,16 @@
 """What the trainings of a sweep's teachers and students cost, counted from their layers."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 from kdtune.data import load
 from kdtune.data.dataset import Dataset
 from kdtune.distill.config import Job
+from kdtune.models import models, register_model
 from kdtune.space.reading import parse_space
 from kdtune.sweep.costs import costs_of
 from kdtune.sweep.plan import Plan, make_plan
@@ -40,6 +43,23 @@ def test_a_resnet_costs_many_times_as_much_as_lenet(images: Dataset) -> None:
 def test_an_ensemble_costs_what_its_members_cost(images: Dataset) -> None:
     costs = costs_in(plan_of(images, "lenet5+cnn8->lenet5", "lenet5->lenet5", "cnn8->lenet5"))
     assert costs["teacher lenet5+cnn8"] == costs["teacher lenet5"] + costs["teacher cnn8"]
+
+
+def test_a_model_of_the_user_is_not_run_for_it(images: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "_items", dict(models._items))
+    runs: list[int] = []
+
+    class Own(torch.nn.Linear):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            runs.append(len(inputs))
+            return super().forward(inputs.flatten(1))
+
+    register_model("own")(lambda shape, n_classes: Own(math.prod(shape), n_classes))
+    plan = plan_of(images, "own->lenet5")
+    before = len(runs)
+    assert before, "it was tried when the space was checked"
+    assert set(costs_in(plan).values()) == {1.0}
+    assert len(runs) == before
 
 
 def test_models_of_tables_and_of_libraries_are_not_built_for_it(images: Dataset) -> None:
