@@ -1,6 +1,7 @@
 """Properties of any module, built here or by a user."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -28,12 +29,11 @@ def multiplications(model: nn.Module, x: Tensor) -> int:
         counted += output.numel() * weight[0].numel()  # each output is a sum of so many products
 
     layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, layers)]
-    try:
+    with ExitStack() as hooks:
+        for module in model.modules():
+            if isinstance(module, layers):
+                hooks.enter_context(module.register_forward_hook(count))
         model(x)
-    finally:
-        for hook in hooks:
-            hook.remove()
     return counted
 
 
@@ -80,12 +80,11 @@ def penultimate(model: nn.Module, x: Tensor) -> Tensor:
     def keep(_module: nn.Module, args: tuple[Any, ...]) -> None:
         seen[:] = [args[0]]
 
-    hooks = [m.register_forward_pre_hook(keep) for m in model.modules() if isinstance(m, nn.Linear)]
-    try:
+    with ExitStack() as hooks:
+        for module in model.modules():
+            if isinstance(module, nn.Linear):
+                hooks.enter_context(module.register_forward_pre_hook(keep))
         model(x)
-    finally:
-        for hook in hooks:
-            hook.remove()
     if not seen:
         raise InputError(f"{type(model).__name__} has no Linear layer, hence no penultimate features")
     return torch.flatten(seen[0], 1)
