@@ -185,9 +185,10 @@ class RunWriter:
         """Record the GPU on which a model is trained."""
         self._emit({"kind": "place", "id": model_id, "machine": machine, "gpu": gpu})
 
-    def front(self, done: int, hypervolume: float) -> None:
-        """Record the hypervolume after `done` trials."""
-        self._emit({"kind": "front", "done": done, "hypervolume": hypervolume})
+    def front(self, done: int, hypervolume: float, by: str | None = None) -> None:
+        """Record the hypervolume after `done` trials, the last of which was `by`, where one alone was added."""
+        event = {"kind": "front", "done": done, "hypervolume": hypervolume}
+        self._emit(event if by is None else {**event, "by": by})
 
     def time_away(self, seconds: float) -> None:
         """Record that the wall clock went on by so many seconds without work: a sleep, or a step (also backwards)."""

@@ -54,7 +54,8 @@ class Journal:
             if model is not None:
                 self._model(float(event["t"]), model, failure=bool(event.get("failure")))
         elif kind == "front":
-            self._front(float(event["t"]), float(event["hypervolume"]))
+            # Of a cohort all students are done before the first is on the front: the event says which one it is.
+            self._front(float(event["t"]), float(event["hypervolume"]), str(event.get("by") or self._latest))
         elif kind == "away":
             self._away(float(event["t"]), float(event["seconds"]))
 
@@ -113,9 +114,9 @@ class Journal:
         else:
             self._add(time, f"the machine's clock was set back by {duration(-seconds)}", "warn")
 
-    def _front(self, time: float, volume: float) -> None:
-        if volume > self._volume and self._latest:
+    def _front(self, time: float, volume: float, by: str) -> None:
+        if volume > self._volume and by:
             gain = volume - self._volume
-            by = "front begun by" if not self._volume else "front grew by"
-            self._add(time, f"{by} {self._latest} (hv +{gain:.2g})", "front", self._latest)
+            what = "front begun by" if not self._volume else "front grew by"
+            self._add(time, f"{what} {plain(by)} (hv +{gain:.2g})", "front", by)
         self._volume = max(self._volume, volume)

@@ -262,7 +262,7 @@ class TrialManager:
                 self._tell(number)
         for model_id in done:
             self._candidates.add(self._writer.state.trials[model_id])
-            self._record_front()
+            self._record_front(model_id)
         if any(end.state == "failed" for end in ends.values()):
             self.hopeless = self._hopeless()
         self._retention.delete_superseded(
@@ -280,8 +280,8 @@ class TrialManager:
             f"{ended[0].id}: {ended[0].message}"
         )
 
-    def _record_front(self) -> None:
-        self._writer.front(self._candidates.done, self._candidates.hypervolume())
+    def _record_front(self, by: str | None = None) -> None:
+        self._writer.front(self._candidates.done, self._candidates.hypervolume(), by)
 
     def _tell(self, number: int) -> None:
         if optuna_study.is_told(self._study, number):  # of a trial that was trained anew

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kdtune.distill.execution.device_errors import OUT_OF_MEMORY
+from kdtune.runs.jsonl import read_records
 from kdtune.runs.records import Report
 from kdtune.sweep.trials.proposal import Proposal
 from tests.sweep.trials.simulated_sweep import HALVING, news, report
@@ -45,6 +46,13 @@ def test_a_block_of_trials_is_a_cohort(begin: Any) -> None:
     assert first.state != second.state
     sweep.train(first)
     assert sweep.told() == ["COMPLETE"] * 4 + ["RUNNING"] * 2
+
+
+def test_the_front_is_recorded_after_each_student_of_a_cohort_with_its_name(begin: Any) -> None:
+    sweep = begin(cohort=3)
+    sweep.train(sweep.manager.next_proposal())
+    fronts = [event for event in read_records(sweep.files.events) if event["kind"] == "front"]
+    assert [(event["done"], event["by"]) for event in fronts] == [(1, "t0000"), (2, "t0001"), (3, "t0002")]
 
 
 def test_workers_wait_no_longer_for_the_end_of_a_larger_cohort(

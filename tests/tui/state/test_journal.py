@@ -93,6 +93,22 @@ def test_growth_of_the_front_and_failures_are_told() -> None:
     ]
 
 
+def test_of_a_cohort_the_student_is_named_that_the_front_grew_by() -> None:
+    journal, _ = folded(
+        *STARTED,
+        trial(30, "t0000", "done"),
+        trial(30, "t0001", "done"),
+        trial(30, "t0002", "done"),
+        {"t": 30, "kind": "front", "done": 1, "hypervolume": 0.5, "by": "t0000"},
+        {"t": 30, "kind": "front", "done": 2, "hypervolume": 0.6, "by": "t0001"},
+        {"t": 30, "kind": "front", "done": 3, "hypervolume": 0.6, "by": "t0002"},
+    )
+    assert [(entry.text, entry.model) for entry in journal.entries[-2:]] == [
+        ("front begun by t0000 (hv +0.5)", "t0000"),
+        ("front grew by t0001 (hv +0.1)", "t0001"),
+    ]
+
+
 def test_time_in_which_the_machine_slept_is_not_time_spent() -> None:
     journal, state = folded(
         *STARTED, {"t": 4000, "kind": "away", "seconds": 3600.0}, trial(4030, "t0000", "running")
