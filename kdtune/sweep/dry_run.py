@@ -9,6 +9,7 @@ from kdtune.errors import KdtuneError
 from kdtune.models import parameter_count
 from kdtune.output import narrate
 from kdtune.runs.finding import list_runs
+from kdtune.runs.measures.objectives import in_words
 from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState, RunState
 from kdtune.space.reading import Space
@@ -31,6 +32,8 @@ class DryRun:
         dataset: name, classes, groups, notes and sizes, as a run records them.
         models: role, architecture, number of weights, epochs, and the file that it comes from, of each model.
         workers: trials at once; None on a cluster that is not asked.
+        constraints: the bounds, those of every search too.
+        feasible: the same in words.
         combinations: how many different trials there can be; None where there is no end of them.
         disk: one line.
         seconds: a guess from an earlier run on the same data; None where there is none.
@@ -41,6 +44,7 @@ class DryRun:
     models: list[dict[str, Any]]
     objectives: list[str]
     constraints: list[str]
+    feasible: list[str]
     trials: int | None
     minutes: float | None
     epochs: int
@@ -90,8 +94,8 @@ class DryRun:
         if self.combinations is not None:
             lines.append(f"combinations: {self.combinations:,}; each is tried before one is repeated")
         lines.append(f"objectives: {', '.join(self.objectives)}")
-        if self.constraints:
-            lines.append(f"feasible: {'; '.join(self.constraints)}")
+        if self.feasible:
+            lines.append(f"feasible: {'; '.join(self.feasible)}")
         lines.append(self.disk)
         if self.seconds is None:
             return [*lines, "time: unknown: no earlier run here on these data with these models"]
@@ -125,6 +129,7 @@ def dry_run(
         models=[_model(plan, *model) for model in plan.architectures],
         objectives=[objective.name for objective in plan.objectives],
         constraints=[str(constraint) for constraint in plan.constraints],
+        feasible=[in_words(constraint) for constraint in plan.constraints],
         trials=budget.trials,
         minutes=budget.minutes,
         epochs=budget.epochs,

@@ -62,7 +62,7 @@ def test_it_says_what_would_be_done(folder: Path, capsys: pytest.CaptureFixture[
         "first trials: the 1 of enqueue",
         "combinations: 6; each is tried before one is repeated",
         "objectives: accuracy, eod",
-        "feasible: accuracy >= 0.1; over_majority >= 3.3",
+        "feasible: accuracy >= 0.1; better than the most frequent class beyond noise",
     ]
     assert lines[12].startswith("disk: ")
     assert lines[13] == "time: unknown: no earlier run here on these data with these models"
@@ -78,6 +78,7 @@ def test_it_says_so_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) ->
         ("nds", "linear", 4),
     ]
     assert (said["trials"], said["epochs"], said["workers"], said["combinations"]) == (6, 4, 1, 6)
+    assert said["constraints"] == ["accuracy >= 0.1", "over_majority >= 3.3"]
     assert (said["seconds"], said["guessed_from"]) == (None, None)
 
 
