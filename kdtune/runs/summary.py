@@ -87,6 +87,8 @@ class Summary:
         data: what was made of the data, what was left out and what is in doubt, a line each.
         group_sizes: validation examples by sensitive attribute and group.
         group_classes: the same by class too.
+        no_group: by sensitive attribute, how many validation examples are of no group, so that its measures leave them
+            out.
         undefined: rates without a denominator, a line each.
         trials: all of them, without doubts and class bias.
         resolution: what of the front is beyond noise.
@@ -102,6 +104,7 @@ class Summary:
     data: tuple[str, ...]
     group_sizes: Mapping[str, Mapping[str, int]]
     group_classes: Mapping[str, Mapping[str, Mapping[str, int]]]
+    no_group: Mapping[str, int]
     undefined: tuple[str, ...]
     classes: tuple[str, ...]
     baselines: tuple[Member, ...]
@@ -134,6 +137,7 @@ def summarise(run: Run) -> Summary:
             name: dict(zip(groups[name], map(int, c.group_sizes), strict=True)) for name, c in counts.items()
         },
         group_classes={name: _by_class(c, groups[name], run.record.classes) for name, c in counts.items()},
+        no_group={name: c.n_missing for name, c in counts.items()},
         undefined=tuple(
             f"{name}: {line}"
             for name, c in counts.items()

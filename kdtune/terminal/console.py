@@ -205,6 +205,8 @@ def _sizes(summary: Summary) -> list[str]:
                 shown += f" ({', '.join(f'{name} {n:,}' for name, n in classes.items())})"
             told.append(shown)
         line = f"{attribute}: {', '.join(told)}"
+        if summary.no_group[attribute]:
+            line += f"; of no group {summary.no_group[attribute]:,}"
         if len(summary.classes) > _FEW_CLASSES:
             n, name, group = min((n, c, g) for g, by_class in groups.items() for c, n in by_class.items())
             line += f"; the smallest class of a group: {name} in {group}, {n:,}"

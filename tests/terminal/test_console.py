@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,6 +56,14 @@ def test_what_is_equal_is_what_the_measure_compares(name: str, equal: str) -> No
     """Groups with equal true and false positive rates have unequal accuracies where their base rates differ."""
     told = console._at_these_sizes(name, Doubt(0.0, 0.2, 0.05, 0.1, None))
     assert told.startswith(f"a model with {equal} shows 0.050 on average")
+
+
+def test_examples_of_no_group_are_counted(small_run: Run) -> None:
+    summary = summarise(small_run)
+    assert summary.no_group == dict.fromkeys(summary.group_sizes, 0)
+    assert not any("of no group" in line for line in console._sizes(summary))
+    lines = console._sizes(replace(summary, no_group={"color": 1234}))
+    assert next(line for line in lines if line.startswith("color: ")).endswith("; of no group 1,234")
 
 
 def test_it_is_said_how_many_trials_break_a_bound() -> None:

@@ -71,4 +71,4 @@ def _sizes(names: Sequence[str], codes: NDArray[np.int64]) -> str:
     counts = np.bincount(codes[codes >= 0], minlength=len(names)).tolist()
     sizes = [f"{name} {count}" for name, count in zip(names, counts, strict=True)]
     missing = int((codes < 0).sum())
-    return _listed([*sizes, f"missing {missing}"] if missing else sizes)
+    return _listed(sizes) + (f", missing {missing}" if missing else "")

@@ -31,6 +31,14 @@ def test_it_counts_what_is_taken(people: pd.DataFrame, write: Write, load_people
     assert "x9, and 30 more), 1 category" in load_people(write(many.to_csv(index=False))).notes[0]
 
 
+def test_how_many_have_no_group_is_said_beside_many_groups(
+    people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    table = people.assign(sex=[f"g{k % 14}" if k % 30 else "" for k in range(len(people))])
+    note = load_people(write(table.to_csv(index=False)), min_group=1).notes[0]
+    assert ", and 2 more, missing 10" in note
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.02])
 def test_a_column_that_tells_the_label(
     noise: float, people: pd.DataFrame, write: Write, load_people: Load
