@@ -215,6 +215,11 @@ Change = Callable[[pandas.DataFrame], pandas.DataFrame]
             [],
             "'medium'.*none of the classes",
         ),
+        (
+            lambda f: f.assign(income=f["income"].where(f.index != 3)),
+            [],
+            r"line 5 \(row 4\): there is no label in column 'income': fill it in",
+        ),
         (lambda f: f.assign(age=f["age"].astype(str).replace("40", "forty")), [], "'forty' in column 'age'"),
         (lambda f: f, ["--label", "wage"], "no column 'wage'"),
         (lambda f: f, ["--device", "cuda:9"], "--device cuda:9"),

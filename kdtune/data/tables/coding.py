@@ -15,6 +15,7 @@ from kdtune.data.tables.cells import Cells
 from kdtune.data.tables.files.raw_table import RawTable, as_written, spelled
 from kdtune.data.tables.numbers import canonical, number
 from kdtune.errors import DataError, did_you_mean
+from kdtune.text import counted
 
 MOST_CLASSES = 100
 """A label with more different values than this is a number to be predicted, not a class."""
@@ -59,7 +60,7 @@ class Coding:
         none.
 
         Raises:
-            DataError: a label is none of the classes.
+            DataError: a row has no label, or one that is none of the classes.
         """
         is_binned = self.label in self.edges
         cells = class_cells(table, self.label, self.edges, self.decimal) if is_binned else table[self.label]
@@ -72,12 +73,13 @@ class Coding:
         def code(value: str) -> int:
             return position.get(value, position.get(canonical(value, self.decimal) or value, -1))
 
+        _require_labels(table, self.label, cells)
         codes = np.array([*map(code, cells.values), -1], dtype=np.int64)[cells.codes]
         if (codes < 0).any():
             row = int(np.argmax(codes < 0))
-            found = "no label" if cells.codes[row] < 0 else f"the label {cells.values[cells.codes[row]]!r}"
             raise DataError(
-                f"{table.at(row)}: {found} in column {self.label!r} is none of the classes ({', '.join(self.classes)})"
+                f"{table.at(row)}: the label {cells.values[cells.codes[row]]!r} in column {self.label!r} is none of "
+                f"the classes ({', '.join(self.classes)})"
             )
         return torch.from_numpy(codes)
 
@@ -215,12 +217,7 @@ def find_classes(
         DataError: a row has no label, there are too many classes, or `positive` is not one of two classes.
     """
     cells = class_cells(table, label, edges, decimal)
-    if cells.n_missing:
-        rows = np.flatnonzero(cells.codes < 0)
-        more = f", nor in {len(rows) - 1:,} more row{'s' if len(rows) > 2 else ''}" if len(rows) > 1 else ""
-        raise DataError(
-            f"{table.at(int(rows[0]))}: there is no label in column {label!r}{more}: fill it in, or remove the row"
-        )
+    _require_labels(table, label, cells)
     found = cells.present
     numeric = all(canonical(value) is not None for value in found)
     if label in edges:
@@ -233,6 +230,16 @@ def find_classes(
             f"{table.prefix}label {label!r} has {len(found)} different values, too many for classes{hint}"
         )
     return classes if positive is None else _positive_last(table, label, classes, positive, decimal)
+
+
+def _require_labels(table: RawTable, label: str, cells: Cells) -> None:
+    if not cells.n_missing:
+        return
+    rows = np.flatnonzero(cells.codes < 0)
+    more = f", nor in {counted(len(rows) - 1, 'more row')}" if len(rows) > 1 else ""
+    raise DataError(
+        f"{table.at(int(rows[0]))}: there is no label in column {label!r}{more}: fill it in, or remove the row"
+    )
 
 
 def _positive_last(

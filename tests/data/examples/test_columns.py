@@ -213,7 +213,7 @@ def test_each_file_is_read_by_its_own_class_names(tmp_path: Path) -> None:
             [0, 1] * 5,
             "test.parquet: the ClassLabel of 'y' has the names no, yes, perhaps",
         ),
-        (["no", "yes"], [0, 1, -1], "test.parquet, row 3: no label in column 'y'"),
+        (["no", "yes"], [0, 1, -1], "test.parquet, row 3: there is no label in column 'y': fill it in"),
     ],
 )
 def test_files_whose_class_names_disagree_are_refused(
