@@ -268,7 +268,8 @@ def load_student(path: str | Path, *, device: torch.device | str = "cpu") -> Stu
         module = build_fitting(partial(_module, config), state)
     except UnknownNameError as error:
         raise BundleError(
-            f"{folder}: {error}; if it is your own, import the module that registers it before load_student"
+            f"{folder}: {error}; if it is your own, name the module that registers it (--import MODULE), or import it "
+            "before load_student"
         ) from None
     except InputError as error:
         raise BundleError(f"{folder}: {error}") from None
