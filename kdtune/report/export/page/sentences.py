@@ -40,7 +40,7 @@ def _answer(findings: Findings) -> str:
         more = f" {listed(also)} {too}." if also else ""
         return (
             f"Ship {found.student}. Compared with {NDS} on the same {n:,} test examples, "
-            f"{_differences(findings, versus)}.{more}"
+            f"{_differences(findings, versus)}.{more}{_without_a_folder(findings)}"
         )
     if found.kind == "trade":
         versus = findings.against("nds", str(found.student))
@@ -51,6 +51,7 @@ def _answer(findings: Findings) -> str:
             f"{listed(gain)} matters more to you than {listed(loss)}: compared with that network on the same {n:,} "
             f"test examples, {_differences(findings, versus)}.{_other_trades(findings, versus)} If no such trade "
             "is worth it to you, these results give no reason to ship a distilled student instead of that network."
+            f"{_without_a_folder(findings)}"
         )
     if found.kind == "none":
         if not findings.judged:
@@ -72,6 +73,16 @@ def _answer(findings: Findings) -> str:
         )
     why = "; ".join(f"{name} {reason}" for name, reason in found.unusable.items())
     return f"No student on the front can be recommended: {why}."
+
+
+def _without_a_folder(findings: Findings) -> str:
+    """Say how to get the student that is named, if another one was picked."""
+    name = findings.advised.id
+    return (
+        ""
+        if findings.advised.exported
+        else f" {name} was not picked, so it has no folder: export again with '--pick {name}' and another '--out'."
+    )
 
 
 def _without_a_test(findings: Findings) -> list[str]:
