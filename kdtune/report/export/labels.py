@@ -4,6 +4,7 @@ Shares and differences of shares are written in one form wherever a report shows
 """
 
 import math
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from kdtune.fairness import GAP_QUANTITIES
@@ -86,11 +87,11 @@ def is_share(objective: Objective) -> bool:
 
 
 def axis_label(objective: Objective, *, two_lines: bool = False) -> str:
-    """Return an objective's name, unit and direction, to label an axis."""
+    """Return an objective's name, unit and direction, to label an axis; one that is long for it has several lines."""
     better = "higher" if objective.measure.direction == "max" else "lower"
-    break_at = "\n" if two_lines else " "
-    unit = unit_of(objective) or objective.measure.meaning
-    return f"{measure_name(objective)},{break_at}{unit} ({better} is better)"
+    unit = unit_of(objective) or objective.measure.meaning.rstrip(".")
+    name, rest = f"{measure_name(objective)},", f"{unit} ({better} is better)"
+    return f"{fill(name, 48)}\n{fill(rest, 48)}" if two_lines else fill(f"{name} {rest}", 80)
 
 
 def change_heading(objective: Objective, against: str) -> str:
