@@ -15,6 +15,7 @@ from kdtune.models._registry import Builder, inputs_of, models
 from kdtune.models._try_own import computed, try_own
 from kdtune.models.families.find import is_of_library, library_model
 from kdtune.models.families.library_model import FAMILIES, LibraryModel, family_of
+from kdtune.text import counted
 
 
 def names() -> list[str]:
@@ -139,7 +140,9 @@ def _checked_shape(name: str, input_shape: Sequence[int]) -> tuple[int, ...]:
             f"model {name!r}: input shape {shape} is neither (channels, height, width), (features,), nor "
             "(length, vocabulary)"
         )
-    data = {1: f"a table of {shape[0]} features", 2: f"text of {shape[0]} tokens", 3: "images"}[len(shape)]
+    data = {1: f"a table of {counted(shape[0], 'feature')}", 2: f"text of {shape[0]} tokens", 3: "images"}[
+        len(shape)
+    ]
     takes = _kinds(name)
     kind = {1: "tables", 2: "text", 3: "images"}[len(shape)]
     if kind not in takes:

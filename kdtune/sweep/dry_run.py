@@ -18,7 +18,7 @@ from kdtune.sweep.plan import Plan, make_plan
 from kdtune.sweep.preparation import check_files, load_data, take_known
 from kdtune.sweep.remote.cluster import allot_here
 from kdtune.sweep.trials.checkpoints import say_room
-from kdtune.text import duration
+from kdtune.text import counted, duration
 
 _MOST_LISTED = 20
 """Classes or groups in a line."""
@@ -77,10 +77,12 @@ class DryRun:
         lines = []
         for model in self.models:
             each = " each" if model["members"] else ""
-            source = f"from {model['file']}" if model["file"] else f"{model['epochs']} epochs{each}"
+            source = (
+                f"from {model['file']}" if model["file"] else f"{counted(model['epochs'], 'epoch')}{each}"
+            )
             if model["file"] and model["role"] != "teacher":
-                source = f"{model['epochs']} epochs, beginning {source}"
-            what = "logits" if model["weights"] is None else f"{model['weights']:,} weights,"
+                source = f"{counted(model['epochs'], 'epoch')}, beginning {source}"
+            what = "logits" if model["weights"] is None else f"{counted(model['weights'], 'weight')},"
             lines.append(f"{model['role']} {model['architecture']}: {what} {source}")
         return lines
 
@@ -88,9 +90,9 @@ class DryRun:
         many = "without end" if self.trials is None else f"{self.trials:,}"
         limits = "" if self.minutes is None else f", at most {self.minutes:g} minutes"
         at_once = "" if self.workers is None else f", {self.workers} at once"
-        lines = [f"trials: {many} of {self.epochs} epochs{limits}{at_once}"]
+        lines = [f"trials: {many} of {counted(self.epochs, 'epoch')}{limits}{at_once}"]
         if self.enqueued:
-            lines.append(f"first trials: the {self.enqueued} of enqueue")
+            lines.append(f"first: {counted(self.enqueued, 'trial')} of enqueue")
         if self.combinations is not None:
             lines.append(f"combinations: {self.combinations:,}; each is tried before one is repeated")
         lines.append(f"objectives: {', '.join(self.objectives)}")
@@ -226,5 +228,5 @@ def _missing(train: int, held_out: int) -> str:
 
 def _shape(shape: Sequence[int]) -> str:
     if len(shape) == 3:
-        return f"{shape[1]} × {shape[2]} pixels, {shape[0]} channel{'s' if shape[0] > 1 else ''}"
-    return f"{shape[0]:,} features" if len(shape) == 1 else f"{shape[0]} of {shape[1]:,} token ids"
+        return f"{shape[1]} × {shape[2]} pixels, {counted(shape[0], 'channel')}"
+    return counted(shape[0], "feature") if len(shape) == 1 else f"{shape[0]} of {shape[1]:,} token ids"

@@ -12,6 +12,7 @@ from kdtune.errors import InputError, SpaceError
 from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space
 from kdtune.sweep.from_files import class_order
+from kdtune.text import counted
 
 
 def logits_of(space: Space, teacher: str, dataset: Dataset) -> LogitsFile | None:
@@ -66,7 +67,9 @@ def check_logits(
     accuracy = float((answers == labels).mean())
     what = f"teacher {teacher} ({file.path})"
     others = (
-        f", and {len(known.other_ids):,} rows about none of train and validation" if known.other_ids else ""
+        f", and {counted(len(known.other_ids), 'row')} about none of train and validation"
+        if known.other_ids
+        else ""
     )
     say(f"{what}: accuracy {accuracy:.3f} on {len(labels):,} validation examples{others}")
     augmented = space.train_config().augment and (dataset.augmentation.crop or dataset.augmentation.flip)

@@ -10,6 +10,7 @@ from kdtune.runs.predictions import digest_of, validation_file
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
 from kdtune.space.reading import Space
+from kdtune.text import counted
 from kdtune.user_code import import_modules
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def take_known(source: Path, plan: "Plan", say: Callable[[str], None]) -> "Known
 
     run = open_run(source)
     known = known_of(run, plan, digest_of(_validation(plan)))
-    said = f"{len(known.trials)} trials of {known.run} are known to the sampler"
+    said = f"the sampler knows {counted(len(known.trials), 'trial')} of {known.run}"
     if known.left_out:
         said += f"; {known.left_out} others are not of this search space, or lack a measure"
     say(said)

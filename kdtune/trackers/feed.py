@@ -13,7 +13,7 @@ from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.reader import Run
 from kdtune.runs.records import FINAL, RunRecord
 from kdtune.runs.state import RunState
-from kdtune.text import plain
+from kdtune.text import counted, plain
 from kdtune.trackers import TRACKERS
 from kdtune.trackers.making import make_tracker
 from kdtune.trackers.memory import Memory
@@ -179,7 +179,7 @@ def log_run(files: RunFiles, name: str, *, again: bool = False) -> str:
             f"{name}: nothing new: all {memory.reports} reports of {files.name} are in {memory.where} already "
             "(--again logs them a second time)"
         )
-    what = f"{memory.reports - before} reports"
+    what = counted(memory.reports - before, "report")
     return f"{name}: logged {what} of {files.name} to {memory.where}"
 
 
@@ -202,7 +202,7 @@ def _line_about(files: RunFiles, name: str) -> str:
         return f"{name}: not everything was logged: {memory.error}; {remedy}"
     if not memory.events:
         return f"{name}: nothing was logged; {files.log} may say why; {remedy}"
-    return f"{name}: logged {memory.reports} reports to {memory.where}"
+    return f"{name}: logged {counted(memory.reports, 'report')} to {memory.where}"
 
 
 def _one_line(error: BaseException) -> str:

@@ -145,7 +145,9 @@ def test_what_is_no_configuration_is_refused(folder: Path, content: str) -> None
 
 def test_an_architecture_that_is_not_registered_names_the_remedy(folder: Path) -> None:
     change_config(folder, architecture="mine")
-    with pytest.raises(BundleError, match=r"registers it \(--import MODULE\), or import it before load_student"):
+    with pytest.raises(
+        BundleError, match=r"registers it \(--import MODULE\), or import it before load_student"
+    ):
         kdtune.load_student(folder)
 
 

@@ -50,7 +50,7 @@ def test_it_says_what_would_be_done(folder: Path, capsys: pytest.CaptureFixture[
     lines = capsys.readouterr().out.splitlines()
     assert lines[:5] == [
         "data: table: 256 train, 64 validation",
-        "input: 1 features",
+        "input: 1 feature",
         "classes: 0 128 + 32, 1 128 + 32 (train + validation)",
         "groups of sex: f 128 + 32, m 128 + 32 (train + validation)",
         "data: features: 1 number (age); label y: 0 200, 1 200; left out: note (dropped); sensitive sex: f 200, m 200",
@@ -59,7 +59,7 @@ def test_it_says_what_would_be_done(folder: Path, capsys: pytest.CaptureFixture[
         "teacher mlp-8: 34 weights, 8 epochs",
         "nds linear: 4 weights, 4 epochs",
         "trials: 5 of 4 epochs, 1 at once",
-        "first trials: the 1 of enqueue",
+        "first: 1 trial of enqueue",
         "combinations: 6; each is tried before one is repeated",
         "objectives: accuracy, eod",
         "feasible: accuracy >= 0.1; better than the most frequent class beyond noise",

@@ -9,6 +9,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from kdtune.text import counted
+
 from ..charts.frame import Frame
 from ..charts.ranks import table_rows
 from ..drawing.canvas import Canvas
@@ -217,7 +219,7 @@ class Pane(Drawn, can_focus=True):
         elif self.counts:
             rows_ = self.rows()
             place = rows_.index(view.cursor) + 1 if view.cursor in rows_ else 0
-            said.append(f"{place:,} of {len(rows_):,}" if place else f"{len(rows_):,} rows")
+            said.append(f"{place:,} of {len(rows_):,}" if place else counted(len(rows_), "row"))
         if self._canvas is not None and self._canvas.note:
             said.insert(0, self._canvas.note)
         zoom = view.zoom.get(self.place)

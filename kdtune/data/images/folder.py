@@ -24,6 +24,7 @@ from kdtune.data.tables.files.form import DecimalSign, Form, Header
 from kdtune.data.tables.files.reading import check_form
 from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError, did_you_mean
+from kdtune.text import counted
 
 
 @register_dataset("folder")
@@ -209,7 +210,7 @@ def _read_table(
     table = read_attributes(paths, columns, files, root, form)
     told = [] if attributes is not None else [f"attributes from {table.path}"]
     if table.unused:
-        told.append(f"attributes: {table.unused:,} rows name no image of the folder")
+        told.append(f"attributes: of {counted(table.unused, 'row')} there is no image in the folder")
     return table, tuple(told)
 
 

@@ -16,7 +16,7 @@ from kdtune.runs.measures.objectives import Objective
 from kdtune.student.examples import Examples, Wanted, read_examples
 from kdtune.student.student import Student, load_student
 from kdtune.terminal.console import print_json, print_table
-from kdtune.text import measured, number, plain
+from kdtune.text import counted, measured, number, plain
 from kdtune.user_code import import_modules
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def evaluate(options: argparse.Namespace) -> int:
         for line in numbers["undefined"]:
             narrate(f"undefined: {line}")
         if numbers["n_missing"]:
-            narrate(f"{numbers['n_missing']:,} examples of unknown {name} are left out of its groups")
+            narrate(f"{name}: left out: {counted(numbers['n_missing'], 'example')} of unknown group")
     return 0
 
 
@@ -126,7 +126,7 @@ def _table(student: Student, found: dict[str, Any]) -> Table:
     tested = (student.metrics.get("test") or {}).get("values", {})
     name = f"{student.config.get('run', '')} {student.config['id']}".strip()
     table = Table(
-        title=f"{plain(name)} on {found['n']:,} examples",
+        title=f"{plain(name)} on {counted(found['n'], 'example')}",
         title_justify="left",
         pad_edge=False,
     )

@@ -20,7 +20,7 @@ from kdtune.report.study.statistics.significance import (
 )
 from kdtune.report.study.tables.cells import percent
 from kdtune.report.study.tables.rendering import Table
-from kdtune.text import listed
+from kdtune.text import counted, listed
 
 
 def page(study: Study, pictures: Sequence[Picture], tables: Sequence[Table], null: Null) -> str:
@@ -40,7 +40,7 @@ def page(study: Study, pictures: Sequence[Picture], tables: Sequence[Table], nul
         "study.html",
         title=f"Study {record.name}",
         under=f"{record.dataset['name']}: {len(record.classes)} classes, {study.n_test:,} test examples, "
-        f"{len(study.spec.seed_list)} seeds, begun {datetime.fromtimestamp(record.created):%Y-%m-%d}",
+        f"{counted(len(study.spec.seed_list), 'seed')}, begun {datetime.fromtimestamp(record.created):%Y-%m-%d}",
         opening=opening(study, null),
         sections=[section for section in sections if section["pictures"] or section["tables"]],
         doubts=doubts(study, null),
@@ -86,14 +86,14 @@ def _affected(study: Study, series: Series, null: Null) -> str:
     if not raw or floor is None:
         return "Which classes are affected can't be tested, because a test needs two or more seeds of each model."
     n = len(study.record.classes)
-    counted = _span(raw) if max(raw) else "none"
+    affected = _span(raw) if max(raw) else "none"
     at = "at every T" if min(raw) == max(raw) else "depending on T"
     beside = [f"{_span(corrected)} after Benjamini–Hochberg"] if max(raw) else []
     if null == "ratio" and n < FEW_CLASSES:
         alone = [f.n_raw for f in _tallies(study, series, "raw") if f.n_raw is not None]
         beside.append(f"{_span(alone)} by class accuracy alone")
     return (
-        f"Compared with the student without a teacher, {counted} of {n} classes are found affected on these test "
+        f"Compared with the student without a teacher, {affected} of {n} classes are found affected on these test "
         f"examples, {at}{f' ({listed(beside)})' if beside else ''}. Between identical models, {floor.raw:.2f} classes "
         "would be, on average."
     )

@@ -11,6 +11,7 @@ from kdtune.sweep.plan import Plan
 from kdtune.sweep.recorded_models import RecordedModels
 from kdtune.sweep.remote.tasks import TaskTrainer
 from kdtune.sweep.study.plan import StudyModel
+from kdtune.text import counted
 
 
 def run_study(
@@ -35,7 +36,7 @@ def run_study(
         return
     check_teachers(plan, models, baselines, partial(writer.run_state, "preparing"))
     students = [model for model in planned if model.role == "student"]
-    writer.run_state("running", f"{trainer.allotment.workers} students at once")
+    writer.run_state("running", f"{counted(trainer.allotment.workers, 'student')} at once")
     failed: dict[str, str] = {}
     for seed in dict.fromkeys(model.seed for model in students):
         of_seed = [model for model in students if model.seed == seed]

@@ -19,7 +19,7 @@ from kdtune.runs.predictions import read_answers
 from kdtune.runs.records import Report
 from kdtune.runs.state import ModelState, RunState
 from kdtune.sweep.plan import Plan
-from kdtune.text import byte_size
+from kdtune.text import byte_size, counted
 from kdtune.torch_defaults import torch_defaults
 
 Keep = Literal["all", "front", "none"]
@@ -124,7 +124,9 @@ def say_room(plan: Plan, workers: int, root: Path) -> str:
         plan.space.keep
     ]
     trials = plan.space.budget.trials
-    for_records = "" if trials is None else f", {byte_size(records)} for the records of {trials:,} trials"
+    for_records = (
+        "" if trials is None else f", {byte_size(records)} for the records of {counted(trials, 'trial')}"
+    )
     line = f"disk: {byte_size(checkpoint)} per checkpoint (kept: {which}){for_records}; {byte_size(free)} are free"
     return (
         line if kept + records < free else f"{line}: NOT ENOUGH, about {byte_size(kept + records)} are needed"

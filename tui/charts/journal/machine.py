@@ -37,7 +37,8 @@ def _meters(frame: Frame, canvas: Canvas) -> int:
     found = frame.machine
     assert found is not None
     busy = sum(found.processors)
-    used = f"{busy:.1f} of {found.cores} cores" if found.processors else f"{found.cores} cores"
+    cores = counted(found.cores, "core")
+    used = f"{busy:.1f} of {cores}" if found.processors else cores
     rows = [
         ("CPU", busy / max(1, found.cores), f"{used}, load {found.load:.1f}"),
         (

@@ -24,6 +24,7 @@ from kdtune.report.study.results import feature_space
 from kdtune.runs.paths import baseline_id
 from kdtune.runs.reader import Run
 from kdtune.space.study import OWN_FEATURES, IndividualSpec, StudySpec
+from kdtune.text import counted
 
 COUNTS, PREDICTIONS = "test.json", "test.safetensors"
 SHARED = "shared"
@@ -66,7 +67,7 @@ def evaluate_study(run: Run, say: Callable[[str], None]) -> None:
     todo = not_evaluated(run)
     if not todo:
         return
-    say(f"evaluating {len(todo)} models on test")
+    say(f"evaluating {counted(len(todo), 'model')} on test")
     spec = study_of(run).individual
     check_individual(spec)
     dataset = load_data(run)

@@ -26,6 +26,7 @@ from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL, RunRecord
 from kdtune.runs.state import STUDY_SEED
 from kdtune.space.study import StudySpec
+from kdtune.text import counted
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,9 @@ def read_study(run: Run) -> Study:
     """
     spec = study_of(run)
     if left := not_evaluated(run):
-        raise RunError(f"{run.path}: {len(left)} models were not evaluated on test yet: run {run.resuming}")
+        raise RunError(
+            f"{run.path}: not yet evaluated on test: {counted(len(left), 'model')}: run {run.resuming}"
+        )
     state = run.state()
     done = {model_id: _tested(run, model_id) for model_id in trained_models(run)}
     series = []
@@ -178,7 +181,7 @@ def read_study(run: Run) -> Study:
         if m.state != "done"
     ]
     if len(state.trials) < n:
-        missing.append(f"{n - len(state.trials)} students that were not started")
+        missing.append(f"{counted(n - len(state.trials), 'student')} not started")
     return Study(run.record, spec, series, _attributes(run.record), missing)
 
 
