@@ -38,11 +38,17 @@ def status(options: argparse.Namespace) -> int:
     from kdtune.gpus import gpus_of, nvml
     from kdtune.runs.lock import signer_lives
     from kdtune.runs.reader import open_run
+    from kdtune.runs.summary import summarise
     from kdtune.terminal.console import print_summary
 
     run = open_run(options.target, runs_dir=options.runs_dir, raw=options.raw)
-    print_summary(run, as_json=options.json)
-    if not options.json and signer_lives(run.files):  # it computes on this machine
+    summary = summarise(run)
+    print_summary(run, as_json=options.json, summary=summary)
+    if options.json:
+        return 0
+    if summary.status.state in ("lost", "stopped", "failed"):
+        narrate(f"go on with: {run.resuming}")
+    if signer_lives(run.files):  # it computes on this machine
         for k, gpu in enumerate(gpus_of(nvml())):
             print_data(f"GPU {k}: {gpu.words}")
     return 0

@@ -289,7 +289,7 @@ def _conclude(
         if state.state == "stopped":
             narrate("stopped before it began: nothing is kept")
             return EXIT_INTERRUPTED
-        raise _RefusedError(message or f"the driver ended with code {code}", code)
+        raise _RefusedError(message or f"the driver {_how(code)}", code)
     name, resuming = files.name, f"{command} --resume {files.argument}"
     for line in lines_about(files):
         narrate(line)
@@ -299,8 +299,7 @@ def _conclude(
         )  # another driver took the run while this one was starting, and the events are from that driver
     if state.state not in FINAL:
         narrate(
-            f"the driver of {name} died (code {code}); the end of {files.log}:\n{_log_tail(files.log)}\n"
-            f"nothing recorded is lost; go on with: {resuming}",
+            f"the driver of {name} {_how(code)}; {_log_end(files.log)}nothing recorded is lost; go on with: {resuming}",
             error=True,
         )
         return EXIT_FAILED
@@ -325,6 +324,16 @@ class _RefusedError(InputError):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.exit_code = code if code > 0 else EXIT_FAILED
+
+
+def _how(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+
+
+def _log_end(log: Path) -> str:
+    """Return what a log ends with, under its name; nothing if it is empty."""
+    tail = _log_tail(log)
+    return f"the end of {log}:\n{tail}\n" if tail else ""
 
 
 def _log_tail(log: Path, lines: int = 15) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from kdtune import launch
 from kdtune.cli import main
 from kdtune.space.reading import read_space
 from tests.conftest import TINY_SPACE
@@ -199,3 +200,13 @@ def test_quiet_prints_the_result_alone(tmp_path: Path) -> None:
     refused_loudly = kdtune(tmp_path, "export", "none", "--quiet")
     assert refused_loudly.returncode == 2
     assert "no run 'none'" in refused_loudly.stderr
+
+
+def test_how_a_driver_died_is_said_in_words(tmp_path: Path) -> None:
+    assert [launch._how(code) for code in (-9, 1)] == ["was killed by signal 9", "ended with code 1"]
+    log = tmp_path / "driver.log"
+    assert launch._log_end(log) == ""
+    log.write_text("\n")
+    assert launch._log_end(log) == ""
+    log.write_text("first\nno memory\n")
+    assert launch._log_end(log) == f"the end of {log}:\nfirst\nno memory\n"

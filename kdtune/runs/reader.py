@@ -223,12 +223,13 @@ class Run:
         liveness = self._liveness(state)
         counts = dict.fromkeys(("running", "done", "stopped", "failed", "interrupted"), 0)
         for trial in state.trials.values():
-            counts[trial.state] = counts.get(trial.state, 0) + 1
+            now = "interrupted" if liveness == "lost" and trial.state == "running" else trial.state
+            counts[now] = counts.get(now, 0) + 1
         return Status(
             name=self.name,
             path=str(self.path),
             state=liveness,
-            message=state.message,
+            message="its driver is gone" if liveness == "lost" else state.message,
             started=state.started,
             updated=state.updated,
             trials=counts,

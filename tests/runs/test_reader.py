@@ -119,6 +119,19 @@ def test_a_run_is_called_as_its_folder_is_now(finished: Run) -> None:
     assert {run.name, run.record.name, run.status().name} == {"renamed"}
 
 
+def test_nothing_is_running_once_the_driver_is_gone(make_run: Any) -> None:
+    files, writer = make_run()
+    writer.run_state("running", "1 trial at once")
+    writer.model_started("t0000", "student", {}, 2)
+    writer.close()
+    beat(files)
+    run = Run(files)
+    with driver_lock(files):
+        assert (run.status().message, run.status().tally) == ("1 trial at once", "1 running, 0 done")
+    assert (run.status().state, run.status().message) == ("lost", "its driver is gone")
+    assert run.status().tally == "0 done, 1 interrupted"
+
+
 def test_liveness(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "_CHANGE_SECONDS", 0.3)
     files, writer = make_run()

@@ -167,7 +167,7 @@ def _facts(session: Session) -> list[tuple[str, str]]:
     ended, budget = _ended(store), store.record.trials
     said = f"{ended}/{budget}" if budget else f"{ended}"
     found.append((f"{said} trial{'' if (budget or ended) == 1 else 's'}", "text"))
-    if counts["running"]:
+    if counts["running"] and state_name(session) != "lost":
         found.append((f"{counts['running']} running", "accent"))
     if counts["failed"]:
         found.append((f"{counts['failed']} failed", "bad"))
