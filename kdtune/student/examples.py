@@ -135,7 +135,7 @@ def _of_table(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Example
     table = _open(source, fitted.form)
     features, notes = features_of(table, fitted)
     examples = _examples(table, lambda start, stop: features[start:stop], targets_of(config), wanted)
-    return replace(examples, notes=notes)
+    return replace(examples, notes=(*notes, *examples.notes))
 
 
 def _of_texts(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Examples:
@@ -158,19 +158,20 @@ def _examples(
     if wanted.labels:
         require_any(len(table), table.prefix)
     labels = targets.labels(table) if wanted.labels else None
-    groups = _groups(targets, table) if wanted.labels and wanted.groups else {}
+    groups, notes = _groups(targets, table) if wanted.labels and wanted.groups else ({}, ())
     n = len(table)
-    return Examples(lambda start, stop: take(start, min(stop, n)), range(n), labels, groups)
+    return Examples(lambda start, stop: take(start, min(stop, n)), range(n), labels, groups, notes)
 
 
-def _groups(targets: Targets, table: RawTable) -> dict[str, Tensor]:
+def _groups(targets: Targets, table: RawTable) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Return the groups that the columns of a table give, and what is unlike those in train."""
     absent = [column for column in targets.columns if column not in table.order]
     if absent:
         raise DataError(
             f"{table.prefix}there is no sensitive column {absent[0]!r}{did_you_mean(absent[0], table.order)}: add it, "
             "or evaluate without groups (--without-groups)"
         )
-    return targets.groups(table)
+    return targets.groups(table), tuple(f"{table.prefix}{line}" for line in targets.strange(table))
 
 
 def _open(source: Any, form: Form) -> RawTable:
@@ -196,6 +197,7 @@ def _of_folder(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Exampl
     root, labels = source, None
     files: tuple[str, ...] = ()
     groups: dict[str, Tensor] = {}
+    notes: tuple[str, ...] = ()
     if source.is_file():
         root, files = source.parent, (source.name,)
         if wanted.labels:
@@ -212,7 +214,7 @@ def _of_folder(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Exampl
                 )
         labels = torch.tensor([number[name] for name in listing.classes])
         if wanted.groups and config.get("attributes"):
-            groups = _groups_of_images(root, files, targets_of(config), wanted.attributes)
+            groups, notes = _groups_of_images(root, files, targets_of(config), wanted.attributes)
     else:
         files = tuple(walk(root).images)
         if not files:
@@ -227,12 +229,12 @@ def _of_folder(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Exampl
             )
         return images
 
-    return Examples(take, files, labels, groups)
+    return Examples(take, files, labels, groups, notes)
 
 
 def _groups_of_images(
     root: Path, files: Sequence[str], targets: Targets, attributes: Sequence[str | Path]
-) -> dict[str, Tensor]:
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     from kdtune.data.images.attributes import find_metadata, read_attributes
 
     paths = [Path(path).expanduser() for path in attributes] or find_metadata(root)
@@ -244,7 +246,7 @@ def _groups_of_images(
     # Below the folder above, because a table of all splits names `train/cat/1.png` beside `test/cat/1.png`.
     whole = root.resolve()
     inside = [f"{whole.name}/{file}" for file in files]
-    return targets.groups(read_attributes(paths, targets.columns, inside, whole.parent, targets.form))
+    return _groups(targets, read_attributes(paths, targets.columns, inside, whole.parent, targets.form))
 
 
 def labelled(x: Any, y: Any, groups: Mapping[str, Any] | None, config: Mapping[str, Any]) -> Examples:
@@ -282,8 +284,10 @@ def labelled(x: Any, y: Any, groups: Mapping[str, Any] | None, config: Mapping[s
         return table_of_frame(pd.DataFrame(series), Form())
 
     codes = targets.of_columns(LABEL, ()).labels(table({LABEL: labels}))
-    found = _named_groups(listed, targets, config.get("attributes") or {}, table)
-    return Examples(lambda start, stop: inputs[start:stop], range(len(inputs)), codes, found, notes)
+    found, strange = _named_groups(listed, targets, config.get("attributes") or {}, table)
+    return Examples(
+        lambda start, stop: inputs[start:stop], range(len(inputs)), codes, found, (*notes, *strange)
+    )
 
 
 def _named_groups(
@@ -291,8 +295,8 @@ def _named_groups(
     targets: Targets,
     attributes: Mapping[str, Sequence[str]],
     table: Callable[[Mapping[str, Sequence[Any]]], RawTable],
-) -> dict[str, Tensor]:
-    """Return the codes of the attributes that are given, or that columns are given of."""
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Return the codes of the attributes that are given, or that columns are given of; and what is unlike train."""
     columns = {name: values for name, values in groups.items() if name in targets.columns}
     of_columns = targets.of_columns(LABEL, list(columns))
     for name in groups:
@@ -301,8 +305,8 @@ def _named_groups(
                 f"groups: {name!r} is no sensitive attribute of this student{did_you_mean(name, attributes)} "
                 f"(attributes: {', '.join(attributes) or 'none'})"
             )
-    found = of_columns.groups(table(columns)) if columns else {}
+    found, notes = _groups(of_columns, table(columns)) if columns else ({}, ())
     for name in groups.keys() - columns.keys():
         texts = table({name: groups[name]})[tidy(name)].texts()
         found[name], _ = encode(name, texts, attributes[name], is_closed=True)
-    return {name: found[name] for name in attributes if name in found}
+    return {name: found[name] for name in attributes if name in found}, notes

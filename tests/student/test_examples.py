@@ -42,6 +42,29 @@ def test_a_table_is_read_as_the_test_split_was(tmp_path: Path) -> None:
     assert_the_same(read_examples(tmp_path / "test.tsv", student.config, Wanted()), dataset.open_test())
 
 
+@pytest.mark.parametrize(("rare", "where"), [("missing", "in no group"), ("other", "in 'other'")])
+def test_groups_that_train_has_not_are_named(rare: str, where: str, tmp_path: Path) -> None:
+    frame = people()
+    frame.loc[::20, "race"], frame.loc[1::20, "race"] = "rare", "Other"
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    dataset = load(
+        "table",
+        path=str(tmp_path / "people.csv"),
+        label="income",
+        sensitive=["race", "sex"],
+        rare=rare,
+        min_group=10,
+    )
+    student = untrained(tmp_path / "student", dataset, "mlp-4")
+    assert read_examples(tmp_path / "people.csv", student.config, Wanted()).notes == ()
+    later = frame.head(60).assign(race=lambda f: f["race"].where(f.index % 20 != 7, "new"))
+    said = f"column 'race' holds groups that train has not, in 3 of 60 rows, such as 'new': these rows are {where}"
+    assert read_examples(later, student.config, Wanted()).notes == (said,)
+    assert read_examples(later, student.config, Wanted(groups=False)).notes == ()
+    named = {name: later[name] for name in ("race", "sex")}
+    assert labelled(later, later["income"], named, student.config).notes == (said,)
+
+
 def test_texts_are_read_as_the_test_split_was(tmp_path: Path) -> None:
     frame = texts()
     frame.iloc[:200].to_csv(tmp_path / "train.csv", index=False, sep=";")

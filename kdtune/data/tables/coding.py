@@ -99,16 +99,41 @@ class Coding:
                 cells = by_value(table, column, self.decimal)
             else:
                 cells = self._as_declared(table, column, cells, declared)
-            undeclared = self.rare
-            if self.is_closed and undeclared == "other" and OTHER not in map(str.lower, declared or ()):
-                undeclared = "missing"
             try:
                 codes[column], groups[column] = encode(
-                    column, cells.texts(), declared, undeclared=undeclared, is_closed=self.is_closed
+                    column,
+                    cells.texts(),
+                    declared,
+                    undeclared=self._undeclared(declared or ()),
+                    is_closed=self.is_closed,
                 )
             except DataError as error:
                 raise DataError(f"{table.prefix}{error}") from None
         return cross_codes(self.attributes, codes, groups), groups
+
+    def _undeclared(self, declared: Sequence[str]) -> Rare:
+        """Return what becomes of a value that is none of the declared groups of its column."""
+        if self.is_closed and self.rare == "other" and OTHER not in map(str.lower, declared):
+            return "missing"
+        return self.rare
+
+    def strange(self, table: RawTable) -> list[str]:
+        """Return a line for each column that holds values that are no group here; `encode_groups` reads them."""
+        lines = []
+        for column in columns_of(self.attributes):
+            if column in self.edges:  # of which a group holds any number
+                continue
+            declared = self.declared[column]
+            cells = self._as_declared(table, column, table[column], declared)
+            is_new = np.array([*(value not in declared for value in cells.values), False])
+            rows = np.flatnonzero(is_new[cells.codes])
+            if len(rows):
+                counted_as = f"in {OTHER!r}" if self._undeclared(declared) == "other" else "in no group"
+                lines.append(
+                    f"column {column!r} holds groups that train has not, in {len(rows):,} of {len(table):,} rows, such "
+                    f"as {cells.values[cells.codes[rows[0]]]!r}: these rows are {counted_as}"
+                )
+        return lines
 
     def _as_declared(self, table: RawTable, column: str, cells: Cells, declared: Sequence[str]) -> Cells:
         """Return a column in the spelling of its declared groups; other values stay as they are."""

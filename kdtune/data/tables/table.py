@@ -267,7 +267,7 @@ def _check_test_file(
         table.contents(names),
         "rows are copies of rows of train or validation",
     )
-    return [f"{test}: {line}" for line in (*preprocessing.strange(table), *copies)]
+    return [f"{test}: {line}" for line in (*preprocessing.strange(table), *targets.strange(table), *copies)]
 
 
 def _open_test(

@@ -102,6 +102,10 @@ class Targets:
         coded, _ = self.coding.encode_groups(table)
         return {name: torch.tensor(self.settled[name])[codes] for name, codes in coded.items()}
 
+    def strange(self, table: RawTable) -> list[str]:
+        """Return a line for each sensitive column with values that are no group of train; `groups` reads them."""
+        return self.coding.strange(table)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON, without the classes, which stand beside it."""
         coding = self.coding
