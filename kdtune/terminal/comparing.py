@@ -53,7 +53,9 @@ def _differences(found: TwoRuns) -> Table:
 def _value(value: Any) -> str:
     if value is None:
         return "–"
-    return shortened(plain(value if isinstance(value, str) else json.dumps(value)), _LONGEST)
+    return shortened(
+        plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)), _LONGEST
+    )
 
 
 def _fronts(found: TwoRuns) -> Table:
