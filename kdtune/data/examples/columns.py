@@ -10,6 +10,7 @@ from kdtune.data.images.pixels import Decoding
 from kdtune.data.options import check_options_of_inputs
 from kdtune.data.texts.tokenizer import preparation_of
 from kdtune.errors import DataError
+from kdtune.text import counted
 
 
 def texts_of(
@@ -20,10 +21,15 @@ def texts_of(
     Raises:
         DataError: a value is no text.
     """
+    blank = [row for row, value in enumerate(values) if value is None or isinstance(value, float)]
+    if blank:
+        more = f", nor in {counted(len(blank) - 1, 'more row')}" if len(blank) > 1 else ""
+        raise DataError(f"{at(blank[0])}: there is no text in column {column!r}{more}: leave such rows out")
     for row, value in enumerate(values):
         if not isinstance(value, str):
-            kind = "missing" if value is None or isinstance(value, float) else f"a {type(value).__name__}"
-            raise DataError(f"{at(row)}: {column!r} is {kind}, not a text: leave the row out")
+            raise DataError(
+                f"{at(row)}: {column!r} is a {type(value).__name__}, not a text: leave the row out"
+            )
     return Texts(list(values), preparation)
 
 

@@ -244,7 +244,7 @@ def test_files_that_are_left_out_are_counted(tmp_path: Path) -> None:
     ("test", "options", "said"),
     [
         ({"y": ["", "b"]}, {}, r"b.csv, line 2 \(row 1\): there is no label"),
-        ({"post": ["one", ""]}, {}, r"b.csv, line 3 \(row 2\): 'post' is missing"),
+        ({"post": ["one", ""]}, {}, r"b.csv, line 3 \(row 2\): there is no text in column 'post': leave"),
         ({"sex": ["x", "f"]}, {"sensitive": "sex"}, "too few examples in validation for a rate.*'x'"),
         ({}, {"sensitive": "age"}, "a.csv: there is no column 'age'"),
         ({}, {"text": "y"}, "column 'y' is the label and cannot be the input as well"),
