@@ -6,9 +6,17 @@ The command line prints `str(error)` and exits with `error.exit_code`; any other
 import difflib
 import errno
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from kdtune.lookalikes import differing, nearest_alike
+
+_SUBJECTS = ("Input", "List", "Tuple", "Dictionary", "String")
+"""How pydantic calls a value."""
+
+_BESIDE = re.compile(r", unable to .*| after validation, not .*", re.DOTALL)
+"""What it says beside what the value should be."""
 
 
 class KdtuneError(Exception):
@@ -123,6 +131,15 @@ _DISK = {
 def is_disk_error(error: OSError) -> bool:
     """Return whether an error comes from the disk, not from a mistake in the program."""
     return error.errno in _DISK or error.errno in (errno.ESTALE, errno.ENODEV, errno.ENXIO)
+
+
+def should_be(problem: Mapping[str, Any]) -> str:
+    """Return what a value should be, of a problem that pydantic found: `should be greater than 0`.
+
+    Empty where pydantic says something else, such as what a check of our own raised.
+    """
+    subject, found, rest = str(problem["msg"]).partition(" should ")
+    return f"should {_BESIDE.sub('', rest)}" if found and subject in _SUBJECTS else ""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from kdtune.data.groups import Rare
 from kdtune.data.tables.files.form import OF_TEXT
-from kdtune.errors import DataError
+from kdtune.errors import DataError, should_be
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 """A part of the examples."""
@@ -166,4 +166,4 @@ def _plain(value: Any) -> Any:
 def _reason(detail: Mapping[str, Any]) -> str:
     if detail["type"] == "sequence_str" or detail.get("ctx", {}).get("class") == "Sequence":
         return "should be a list, as in [a, b]"
-    return str(detail["msg"]).removeprefix("Input ")
+    return should_be(detail) or str(detail["msg"])

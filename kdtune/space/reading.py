@@ -1,6 +1,7 @@
 """Reads search spaces: what a person writes in YAML or behind `--set`, checked; each problem told with its remedy."""
 
 import datetime
+import json
 import os
 import re
 import sys
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from kdtune.errors import InputError, SpaceError, did_you_mean
+from kdtune.errors import InputError, SpaceError, did_you_mean, should_be
 from kdtune.files import LARGEST_JSON, read_regular
 from kdtune.space.choices import FORMS, SEARCHABLE, Choice, Pair, Range, extremes, number_of
 from kdtune.space.files import FromFile, OwnNormalisation
@@ -119,6 +120,8 @@ def _readable(error: ValidationError) -> list[str]:
                 lines.append(
                     f"{where}: {problem['input']!r} is not a number: YAML reads it as text, write {plain}"
                 )
+            case _ if where and (reason := should_be(problem)):
+                lines.append(f"{where}: it {reason}, not {repr(problem['input'])[:60]}")
             case _:
                 text = problem["msg"].removeprefix("Value error, ")
                 lines.append(f"{where}: {text}" if where else text)
@@ -260,7 +263,10 @@ def _override(content: Any, override: str) -> None:
     except _MisreadError as error:
         raise SpaceError(f"--set {override!r}: {error}") from None
     except Exception:  # see `read_space`
-        raise SpaceError(f"--set {override!r}: {text!r} is not a YAML value") from None
+        quoted = f"{key}={json.dumps(text, ensure_ascii=False)}"
+        raise SpaceError(
+            f"--set {override!r}: {text!r} is not a YAML value; a text with such signs needs quotes: --set {quoted!r}"
+        ) from None
     *parents, last = key.split(".")
     for parent in parents:
         if not isinstance(content, dict):

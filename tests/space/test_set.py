@@ -48,6 +48,10 @@ def test_set_replaces_one_value(tmp_path: Path, override: str, path: str, value:
         ("seed", "write KEY=VALUE"),
         ("=3", "write KEY=VALUE"),
         ("seed=[", "'[' is not a YAML value"),
+        (
+            "constraints.accuracy=>= majority",
+            """a text with such signs needs quotes: --set 'constraints.accuracy=">= majority"'""",
+        ),
         ("seed=2026-13-45", "is not a YAML value"),
         ("constraints={accuracy: '>= 0.9', accuracy: '<= 0.5'}", "'accuracy' is written twice: keep one"),
         ("seed.x=1", "'seed' holds a value, not keys"),

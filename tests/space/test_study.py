@@ -20,7 +20,7 @@ def space(**study: Any) -> dict[str, Any]:
         ({"seeds": 0}, "no seeds"),
         ({"seeds": "five"}, "study.seeds: 'five' is neither a number of seeds nor a list of seeds"),
         ({"seeds": [1, True]}, "study.seeds: [1, True] is neither"),
-        ({"scale_by_t2": "all"}, "study.scale_by_t2: Input should be True, False or 'both'"),
+        ({"scale_by_t2": "all"}, "study.scale_by_t2: it should be True, False or 'both', not 'all'"),
         ({"temperatures": [1, 0]}, "0 is not a temperature"),
         ({"temperatures": [-2]}, "-2 is not a temperature"),
         ({"alpha": 1.5}, "in [0, 1]"),

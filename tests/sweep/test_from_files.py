@@ -228,7 +228,7 @@ def test_a_student_from_a_file_is_checked_alike(blank: Path, rolled: Path) -> No
         ),
         (
             {"normalisation": {"mean": 0, "std": 0}},
-            "teacher.normalisation.std.0: Input should be greater than 0",
+            "teacher.normalisation.std.0: it should be greater than 0, not 0",
         ),
         (
             {"normalisation": {"mean": 0, "sdt": 1}},
