@@ -107,8 +107,8 @@ def stop(options: argparse.Namespace) -> int:
     if not files.record.exists():
         narrate(f"asked {files.name} to stop before it begins: nothing of it is kept")
         return 0
-    command = "study" if RunRecord.read(files.record).kind == "study" else "search"
-    narrate(f"asked {files.name} to stop; go on with: kdtune {command} --resume {files.argument}")
+    resuming = RunRecord.read(files.record).resuming(files.argument)
+    narrate(f"asked {files.name} to stop; go on with: {resuming}")
     return 0
 
 

@@ -282,7 +282,6 @@ def _conclude(
     # While the driver ends Ray, which takes about as long.
     say = conclude(files) if state.state == "finished" and files.record.exists() else None
     code = driver.wait()
-    command = f"kdtune {_COMMANDS[kind]}"
     if not files.record.exists():  # refused before anything was trained: leave nothing behind
         message = state.message if state.state == "failed" else _log_tail(files.log)
         shutil.rmtree(files.root, ignore_errors=True)
@@ -290,7 +289,7 @@ def _conclude(
             narrate("stopped before it began: nothing is kept")
             return EXIT_INTERRUPTED
         raise _RefusedError(message or f"the driver {_how(code)}", code)
-    name, resuming = files.name, f"{command} --resume {files.argument}"
+    name, resuming = files.name, RunRecord.read(files.record).resuming(files.argument)
     for line in lines_about(files):
         narrate(line)
     if code == InputError.exit_code and state.state != "failed":

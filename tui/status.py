@@ -25,7 +25,7 @@ def resume_command(session: Session) -> str:
     """Return the command that continues the run."""
     record = session.store.record
     run = record.name if session.files is None else session.files.argument
-    return f"kdtune {'study' if record.kind == 'study' else 'search'} --resume {run}"
+    return record.resuming(run)
 
 
 def badges(session: Session) -> list[tuple[str, str]]:

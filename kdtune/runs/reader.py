@@ -97,7 +97,7 @@ class Run:
     @property
     def resuming(self) -> str:
         """The command that goes on with the run."""
-        return f"kdtune {'study' if self.record.kind == 'study' else 'search'} --resume {self.files.argument}"
+        return self.record.resuming(self.files.argument)
 
     @cached_property
     def record(self) -> RunRecord:

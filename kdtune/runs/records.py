@@ -1,5 +1,6 @@
 """The records of a run as frozen dataclasses, and their JSON format."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -182,10 +183,18 @@ class RunRecord:
         """Whether its students are candidates, of which the best are the front; those of a study are repetitions."""
         return self.kind != "study"
 
+    def concluding(self, run: str) -> str:
+        """Return the command that makes tables and figures of this run, whose name as an argument is `run`."""
+        return f"kdtune {'export' if self.has_front else 'study --figures-only'} {run}{self._imports}"
+
+    def resuming(self, run: str) -> str:
+        """Return the command that goes on with this run, whose name as an argument is `run`."""
+        return f"kdtune {'search' if self.has_front else 'study'} --resume {run}{self._imports}"
+
     @property
-    def concluding(self) -> str:
-        """The command that makes tables and figures of such a run, without the run's name."""
-        return "kdtune export" if self.has_front else "kdtune study --figures-only"
+    def _imports(self) -> str:
+        """What such commands need for the modules of the user's own, which are not imported unless they are named."""
+        return "".join(f" --import {shlex.quote(str(module))}" for module in self.space.get("imports") or ())
 
     @property
     def data_notes(self) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def _server_ahead(request: SweepRequest) -> contextlib.AbstractContextManager[No
 def _interrupted(files: RunFiles) -> str:
     if not files.record.exists():
         return "stopped before it began: nothing is kept"
-    return f"stopped; go on with: kdtune search --resume {files.argument}"
+    return f"stopped; go on with: {RunRecord.read(files.record).resuming(files.argument)}"
 
 
 def _run(request: SweepRequest, liveness: Liveness, follow: Follow) -> None:

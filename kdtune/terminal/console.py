@@ -63,7 +63,7 @@ def print_summary(run: Run, *, as_json: bool, summary: Summary | None = None) ->
         console.print(plain(line), style="dim")
     if status.front or (status.trials["done"] and not has_front):
         narrate(
-            f"next: {run.record.concluding} {run.files.argument}    (or: kdtune watch {run.files.argument})"
+            f"next: {run.record.concluding(run.files.argument)}    (or: kdtune watch {run.files.argument})"
         )
     if summary.conclusion:
         console.print(plain(summary.conclusion))

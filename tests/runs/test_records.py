@@ -152,3 +152,18 @@ def test_a_record_that_is_lost_is_read_from_the_events(make_run: Any) -> None:
     files.events.write_bytes(b"")
     with pytest.raises(RunError, match=r"run\.json: not readable as JSON .* hold no copy of it"):
         RunRecord.read(files.record)
+
+
+@pytest.mark.parametrize(
+    ("kind", "resume", "conclude"),
+    [("sweep", "search --resume", "export"), ("study", "study --resume", "study --figures-only")],
+)
+def test_commands_about_a_run_name_the_modules_that_it_needs(
+    kind: str, resume: str, conclude: str, make_run: Any
+) -> None:
+    for modules, needs in (((), ""), (("audit", "my.models"), " --import audit --import my.models")):
+        files, writer = make_run(f"{len(modules)}", kind=kind, space={"imports": list(modules)})
+        writer.close()
+        record = RunRecord.read(files.record)
+        assert record.resuming("r") == f"kdtune {resume} r{needs}"
+        assert record.concluding("r") == f"kdtune {conclude} r{needs}"

@@ -14,7 +14,7 @@ def export(host: Host) -> None:
     session = host.session
     run = session.store.record.name if session.files is None else session.files.argument
     raw = " --raw" if session.store.raw and session.store.record.kind == "sweep" else ""
-    command = f"{session.store.record.concluding} {run}{raw}"
+    command = f"{session.store.record.concluding(run)}{raw}"
     host.copy_to_clipboard(command)
     session.say(f"copied: {command}", "good")
     host.repaint()

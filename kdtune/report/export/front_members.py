@@ -18,7 +18,7 @@ def refuse_study(run: Run) -> None:
     if not run.record.has_front:
         raise InputError(
             f"run {run.name!r} is a study, whose models are judged over seeds: to make its tables and figures, run "
-            f"{run.record.concluding} {run.files.argument}"
+            f"{run.record.concluding(run.files.argument)}"
         )
 
 
