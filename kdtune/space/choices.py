@@ -177,7 +177,10 @@ def check_search(where: str, search: Mapping[str, Choice]) -> None:
         if isinstance(choice, list) and not choice:
             raise ValueError(f"{where}.{name}: an empty list leaves nothing to choose from")
         if isinstance(choice, list) and len(set(choice)) < len(choice):
-            raise ValueError(f"{where}.{name}: a value is listed twice: once is enough")
+            twice = next(value for value in choice if choice.count(value) > 1)
+            raise ValueError(
+                f"{where}.{name}: {twice!r} is listed {choice.count(twice)} times: once is enough"
+            )
         for value in extremes(choice):
             _check_value(where, name, value)
         if isinstance(choice, Range) and name == "batch_size" and not float(choice.step or 1).is_integer():

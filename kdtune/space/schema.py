@@ -1,7 +1,7 @@
 """The search space as pydantic checks it, key by key, before anything runs."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -168,13 +168,11 @@ class Space(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "Space":
         names = [f"{pair.teacher}->{pair.student}" for pair in self.pairs]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"pair {name!r} is listed {names.count(name)} times: once is enough")
-        if len(set(self.objectives)) != len(self.objectives):
-            raise ValueError("an objective is listed twice")
-        if len(set(self.log)) != len(self.log):
-            raise ValueError("log: a tracker is listed twice: once is enough")
+        lists: dict[str, Sequence[str]] = {"pairs": names, "objectives": self.objectives, "log": self.log}
+        for key, listed in lists.items():
+            for name in listed:
+                if listed.count(name) > 1:
+                    raise ValueError(f"{key}: {name!r} is listed {listed.count(name)} times: once is enough")
         if "epochs" in self.train:
             raise ValueError("train.epochs: the length of a student's training is budget.epochs")
         self.teacher.check_names("teacher", [name for pair in self.pairs for name in pair.teachers])

@@ -146,7 +146,10 @@ def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_trained(
 
 @pytest.mark.parametrize(
     ("log", "said"),
-    [(["neptune"], "'tensorboard', 'mlflow', 'wandb' or 'trackio'"), (["mlflow", "mlflow"], "listed twice")],
+    [
+        (["neptune"], "'tensorboard', 'mlflow', 'wandb' or 'trackio'"),
+        (["mlflow", "mlflow"], "log: 'mlflow' is listed 2 times"),
+    ],
 )
 def test_a_space_names_known_trackers_once(log: list[str], said: str) -> None:
     with pytest.raises(SpaceError, match=said):
