@@ -1,10 +1,15 @@
 """Thresholds by group: what fairlearn itself gives, on the examples that it was shown."""
 
+import sys
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from kdtune.fairness import count
 from kdtune.report.evaluate.thresholds import CONSTRAINTS, Thresholds
+from kdtune.report.export.results.reference_points import reference_points
 
 N = 3000
 
@@ -72,3 +77,11 @@ def test_a_group_of_one_class_only_is_no_ground_for_them(
         Thresholds(sure, np.where(groups == 1, 1, labels), groups, "eod")
     with pytest.raises(ValueError, match="no example belongs to a group"):
         Thresholds(sure, labels, np.full(N, -1), "dpd")
+
+
+def test_an_export_of_more_than_two_classes_does_not_wait_for_scikit_learn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, Thresholds.__module__, None)
+    run: Any = SimpleNamespace(record=SimpleNamespace(classes=("a", "b", "c")))
+    assert reference_points(run, []) == ([], [])

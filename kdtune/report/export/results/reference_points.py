@@ -25,13 +25,13 @@ def reference_points(run: Run, models: Sequence[EvaluatedModel]) -> tuple[list[M
     Args:
         models: evaluated on both splits.
     """
-    from kdtune.report.evaluate.thresholds import CONSTRAINTS
-
-    closed = [o for o in run.objectives if o.measure.name in CONSTRAINTS and o.group is None]
     points: list[ModelFindings] = []
     notes: list[str] = []
     if len(run.record.classes) != 2:
         return points, notes
+    from kdtune.report.evaluate.thresholds import CONSTRAINTS  # with scikit-learn, which takes a second
+
+    closed = [o for o in run.objectives if o.measure.name in CONSTRAINTS and o.group is None]
     for model in (m for m in models if m.trained.role == "nds"):
         for objective in closed:
             try:
