@@ -210,7 +210,7 @@ def _read_table(
     table = read_attributes(paths, columns, files, root, form)
     told = [] if attributes is not None else [f"attributes from {table.path}"]
     if table.unused:
-        told.append(f"attributes: of {counted(table.unused, 'row')} there is no image in the folder")
+        told.append(f"attributes: there is no image in the folder for {counted(table.unused, 'row')}")
     return table, tuple(told)
 
 

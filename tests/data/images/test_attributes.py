@@ -131,7 +131,7 @@ def test_rows_that_name_no_image_are_counted(root: Path) -> None:
     path.write_text(path.read_text() + "cat/gone.png,f,1\nfish/f.png,m,2\n")
     data = loaded(root, path)
     check(data)
-    assert data.notes[-1] == "attributes: of 2 rows there is no image in the folder"
+    assert data.notes[-1] == "attributes: there is no image in the folder for 2 rows"
 
 
 def test_neither_column_of_names(root: Path) -> None:
