@@ -218,6 +218,7 @@ class Session:
             log=self.log_lines,
             loading=self.source.loading,
             error="the run directory is gone" if self.source.health.gone else self.source.health.error,
+            lost=self.source.health.lost,
             now=self.source.now(),
             machine=None if self.is_replay else self.meters.latest,
             elsewhere=""
@@ -237,6 +238,7 @@ class Session:
             self._order_revision,
             self.source.loading is None,
             self.source.health.gone,
+            self.source.health.lost,
             self.source.health.error,
         )
         store, intervals = self.store, self.intervals.revision

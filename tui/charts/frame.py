@@ -53,6 +53,7 @@ class Frame:
         log: lines of the driver's log, if a chart shows it.
         loading: the share of the run that has been read so far, None once all of it has.
         error: why the run can't be read.
+        lost: whether the run's driver is gone without a word.
         now: seconds since 1970, by the clock of the view (a replay has its own).
         machine: what this machine does; None if that says nothing about the run.
         elsewhere: the name of the machine that the driver is on, if it is another.
@@ -75,6 +76,7 @@ class Frame:
     log: Sequence[str] = ()
     loading: float | None = None
     error: str = ""
+    lost: bool = False
     now: float = 0.0
     machine: Machine | None = None
     elsewhere: str = ""
@@ -204,7 +206,12 @@ class Frame:
     @property
     def ended(self) -> str:
         """How the run has ended, in words; empty while something may still come of it."""
-        return _ENDED.get(self.store.state.state, "")
+        state = self.store.state.state
+        return "the run's driver is gone" if self.lost and state not in _ENDED else _ENDED.get(state, "")
+
+    def state_of(self, model: ModelState) -> str:
+        """Return a model's state: what was in training when the run's driver went is interrupted."""
+        return "interrupted" if self.lost and model.state == "running" else model.state
 
     def why_no_front(self) -> str:
         """Return why none of the trials done is on the front; empty while none is done."""

@@ -252,6 +252,19 @@ def test_windows() -> None:
     assert bias_module.window(1, 1, 0) == ([0], 0)
 
 
+def test_of_a_run_whose_driver_is_gone_nothing_is_in_training() -> None:
+    """What was in training is interrupted, whichever chart shows it."""
+    at_work = frame_of(WORLDS["ten"], 120, 40)
+    lost = replace(at_work, lost=True)
+    running, interrupted = (at_work.glyphs.glyph(state) for state in ("running", "interrupted"))
+    for chart in (table, timeline, front, machine):
+        assert running in "\n".join(chart(at_work).lines()), chart
+        assert running not in "\n".join(chart(lost).lines()), chart
+    for chart in (table, timeline):
+        assert "\n".join(chart(lost).lines()).count(interrupted) == 2, chart
+    assert any("no worker: the run's driver is gone" in line for line in machine(lost).lines())
+
+
 def test_each_front_member_is_a_point() -> None:
     frame = frame_of(WORLDS["ten"], 100, 40, view=View(cursor="t0012"))
     text = "\n".join(front(frame).lines()[1:])

@@ -64,7 +64,7 @@ class _Cloud:
         member = store.on_front(rows) & done
         trivial = done & np.isin(rows, store.rows(list(store.trivial)))
         infeasible = done & np.isin(rows, store.rows(list(store.infeasible))) & ~trivial
-        running = store.in_state(rows, "running")
+        running = store.in_state(rows, "running") & (not frame.lost)
         return cls(rows, names, xs, ys, running, done, member, infeasible, trivial)
 
 

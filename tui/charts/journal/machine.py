@@ -69,10 +69,10 @@ def _meters(frame: Frame, canvas: Canvas) -> int:
 
 def _workers(frame: Frame, canvas: Canvas, y: int) -> None:
     store, glyphs = frame.store, frame.glyphs
-    running = [m for m in (*store.baselines, *store.trials) if m.state == "running"]
+    running = [m for m in (*store.baselines, *store.trials) if frame.state_of(m) == "running"]
     if y >= canvas.height:
         return
-    over = store.state.state not in ("preparing", "running")
+    over = frame.ended or store.state.state not in ("preparing", "running")
     title = (
         f"no worker: {frame.ended or 'the run has ended'}"
         if over

@@ -15,7 +15,8 @@ def preparing(frame: Frame) -> Canvas:
     """Draw the steps of the preparation with their times, the current one with a clock that runs."""
     store, glyphs = frame.store, frame.glyphs
     steps = store.state.preparation(max(frame.now, store.state.updated or 0.0))
-    if not steps or frame.error or frame.loading is not None or store.state.state != "preparing":
+    prepares = store.state.state == "preparing" and not frame.ended
+    if not steps or frame.error or frame.loading is not None or not prepares:
         return frame.not_yet("no trial", store.state.message or "the first one is about to start")
     canvas = frame.canvas()
     canvas.text(0, 0, "preparing", "heading")

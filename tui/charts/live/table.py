@@ -139,8 +139,8 @@ def _row(
         canvas.put(2, y, glyphs.glyph(model.kind), model.kind)
     elif model.id in store.infeasible:
         canvas.put(2, y, glyphs.glyph("infeasible"), "warn")
-    elif model.state in STATE_STYLES:
-        canvas.put(2, y, glyphs.glyph(model.state), STATE_STYLES[model.state])
+    elif (state := frame.state_of(model)) in STATE_STYLES:
+        canvas.put(2, y, glyphs.glyph(state), STATE_STYLES[state])
     x = LEFT
     for column in shown:
         if model.state == "failed" and model.message and column.name != "id":
@@ -172,7 +172,7 @@ def _cell(frame: Frame, model: ModelState, column: Column, steps: Mapping[str, i
         case "id":
             return frame.named(model.id), ""
         case "epoch":
-            style = "dim" if model.state != "running" else ""
+            style = "dim" if frame.state_of(model) != "running" else ""
             return f"{model.epoch}/{model.epochs}", style
         case "#spark":
             line = store.series(model.id, store.record.objectives[0])

@@ -38,12 +38,13 @@ def timeline(frame: Frame) -> Canvas:
     start = max(0, min(at - rows // 2, len(trials) - rows))
     span = max(end - begin, 1e-9)
     for k, trial in enumerate(trials[start : start + rows]):
-        style = STATE_STYLES.get(trial.state, "text")
+        state = frame.state_of(trial)
+        style = STATE_STYLES.get(state, "text")
         canvas.row_ids[k] = trial.id
         stop = trial.ended if trial.ended is not None else end
         a = int(raster.pixel([(trial.started - begin) / span], room)[0])
         b = int(raster.pixel([min(1.0, (stop - begin) / span)], room)[0])
-        canvas.text(0, k, glyphs.glyph(trial.state) if trial.state in STATE_STYLES else " ", style)
+        canvas.text(0, k, glyphs.glyph(state) if state in STATE_STYLES else " ", style)
         name_style = "front" if trial.id in store.front else "text"
         canvas.text(2, k, fit(frame.named(trial.id), label), name_style)
         bar = ("━" if not glyphs.ascii else "=") * (b - a + 1)
