@@ -36,6 +36,21 @@ def test_the_card_counts_the_students_that_the_report_counts(exported: tuple[Pat
     assert re.search(r"It was chosen on validation, by .+, among 1 student\.", text)
 
 
+def test_the_card_lists_the_settings_that_had_an_effect(exported: tuple[Path, Any]) -> None:
+    out, findings = exported
+    member = findings.members[0]
+    config = kdtune.load_student(out / member.id).config
+    text = card(member, config, findings)
+    assert "optimizer adamw" in text
+    assert not re.search("momentum|gamma|milestones|group_weights_strength", text)
+    other = {"optimizer": "sgd", "schedule": "step", "milestones": [0.5, 0.75], "group_weights": "balanced"}
+    text = card(member, {**config, "training": {**config["training"], **other}}, findings)
+    assert "momentum 0.9" in text
+    assert "gamma 0.1" in text
+    assert "milestones [0.5, 0.75]" in text
+    assert "group_weights_strength 1" in text
+
+
 @pytest.mark.parametrize(
     ("preprocessing", "input_shape", "task", "given"),
     [

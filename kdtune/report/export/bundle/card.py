@@ -184,12 +184,26 @@ def _training(config: Mapping[str, Any]) -> str:
     soft, training = config["distillation"], config["training"]
     teacher = "" if soft is None else f", teacher's weights `{config['teacher']['sha256']}`"
     settings = ", ".join(
-        f"{name} {setting(value)}" for name, value in training.items() if name != "milestones"
+        f"{name} {setting(value)}"
+        for name, value in training.items()
+        if name not in _without_effect(training)
     )
     return (
         f"{_loss(soft)} {settings}; seed {config['seed']}. Data fingerprint `{config['data']['fingerprint']}`"
         f"{teacher}; kdtune {config['kdtune']}."
     )
+
+
+def _without_effect(training: Mapping[str, Any]) -> set[str]:
+    """Return the names of settings that say nothing beside the others: the momentum of SGD, where another is used."""
+    found = set()
+    if training["optimizer"] != "sgd":
+        found.add("momentum")
+    if training["schedule"] != "step":
+        found |= {"gamma", "milestones"}
+    if training.get("group_weights", "none") == "none":
+        found.add("group_weights_strength")
+    return found
 
 
 def _loss(soft: Mapping[str, Any] | None) -> str:
