@@ -80,7 +80,7 @@ def draw(findings: Findings, attribute: str, width: float) -> Figure:
     for ax in list(grid.flat)[len(panels) :]:
         ax.set_axis_off()
     for ax in grid[-1]:
-        ax.set_xlabel("% of the group's examples")
+        ax.set_xlabel("% within the group")
     sizes = [g["n"] for g in findings.models[0].splits["test"]["attributes"][attribute]["groups"]]
     handles = [
         Line2D(

@@ -49,8 +49,8 @@ def caption(findings: Findings) -> str:
     """Say what the figure shows."""
     return (
         f"All {len(_done(findings))} trials that were trained to the end, on validation, one seed each. Filled: "
-        "members of the front. Lines: the teacher, and the student without one. A search varies several settings at "
-        "once, so a pattern here may come from another setting."
+        "members of the front. Lines: the teachers of these members, and the same networks trained without one. A "
+        "search varies several settings at once, so a pattern here may come from another setting."
     )
 
 
