@@ -43,8 +43,6 @@ _POLL_SECONDS = 0.2
 _TAIL_BYTES = 1 << 16
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
-_COMMANDS = {"sweep": "search", "study": "study"}
-"""Kind of run -> the command that makes it."""
 _OPTIONS = {"space": "SPACE", "known_from": "--from"}
 """How options are written that are not called as their values are."""
 
@@ -172,11 +170,9 @@ def _space(options: argparse.Namespace, kind: str) -> tuple[Space, str]:
 
 def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
     files = find_run(options.resume, options.runs_dir)
-    found = RunRecord.read(files.record).kind
-    if found != kind:
-        raise InputError(
-            f"run {files.name!r} is a {found}: kdtune {_COMMANDS[found]} --resume {files.argument}"
-        )
+    record = RunRecord.read(files.record)
+    if record.kind != kind:
+        raise InputError(f"run {files.name!r} is a {record.kind}: {record.resuming(files.argument)}")
     fixed = (
         "space",
         "set",

@@ -76,6 +76,11 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 'es' if noun.endswith('s') else 's'}"
 
 
+def rows_beside(n: int) -> str:
+    """Return how many rows there are beside the one that a message names, of `n` in all; nothing if there are none."""
+    return f", nor in {counted(n - 1, 'more row')}" if n > 1 else ""
+
+
 def signed(value: float, digits: int = 3) -> str:
     """Return a difference with its sign, `–` where it is undefined."""
     if math.isnan(value):

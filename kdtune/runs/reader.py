@@ -223,7 +223,7 @@ class Run:
         liveness = self._liveness(state)
         counts = dict.fromkeys(("running", "done", "stopped", "failed", "interrupted"), 0)
         for trial in state.trials.values():
-            now = "interrupted" if liveness == "lost" and trial.state == "running" else trial.state
+            now = trial.state_now(lost=liveness == "lost")
             counts[now] = counts.get(now, 0) + 1
         return Status(
             name=self.name,

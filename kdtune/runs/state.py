@@ -52,6 +52,10 @@ class ModelState:
     machine: str = ""
     gpu: str = ""
 
+    def state_now(self, *, lost: bool) -> str:
+        """Return its state: of a run that is lost, because its driver is gone, nothing is in training."""
+        return "interrupted" if lost and self.state == "running" else self.state
+
 
 @dataclass
 class RunState:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args
 
@@ -176,15 +177,19 @@ def check_search(where: str, search: Mapping[str, Choice]) -> None:
     for name, choice in search.items():
         if isinstance(choice, list) and not choice:
             raise ValueError(f"{where}.{name}: an empty list leaves nothing to choose from")
-        if isinstance(choice, list) and len(set(choice)) < len(choice):
-            twice = next(value for value in choice if choice.count(value) > 1)
-            raise ValueError(
-                f"{where}.{name}: {twice!r} is listed {choice.count(twice)} times: once is enough"
-            )
+        if isinstance(choice, list):
+            check_listed_once(f"{where}.{name}", choice)
         for value in extremes(choice):
             _check_value(where, name, value)
         if isinstance(choice, Range) and name == "batch_size" and not float(choice.step or 1).is_integer():
             raise ValueError(f"{where}.{name}: step {choice.step:g} is not a whole number")
+
+
+def check_listed_once(where: str, listed: Sequence[Scalar]) -> None:
+    """Raise ValueError where a value stands in a list more than once."""
+    for value, times in Counter(listed).items():
+        if times > 1:
+            raise ValueError(f"{where}: {value!r} is listed {times} times: once is enough")
 
 
 def extremes(choice: Choice) -> Sequence[Scalar]:

@@ -18,6 +18,7 @@ from kdtune.space.choices import FORMS, SEARCHABLE, Choice, Pair, Range, extreme
 from kdtune.space.files import FromFile, OwnNormalisation
 from kdtune.space.schema import Budget, EarlyStopping, Resources, Space
 from kdtune.space.study import IndividualSpec, StudySpec
+from kdtune.text import shortened
 
 __all__ = [
     "SEARCHABLE",
@@ -121,7 +122,7 @@ def _readable(error: ValidationError) -> list[str]:
                     f"{where}: {problem['input']!r} is not a number: YAML reads it as text, write {plain}"
                 )
             case _ if where and (reason := should_be(problem)):
-                lines.append(f"{where}: it {reason}, not {repr(problem['input'])[:60]}")
+                lines.append(f"{where}: it {reason}, not {shortened(repr(problem['input']), 60)}")
             case _:
                 text = problem["msg"].removeprefix("Value error, ")
                 lines.append(f"{where}: {text}" if where else text)

@@ -1,7 +1,7 @@
 """The search space as pydantic checks it, key by key, before anything runs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from kdtune.distill.config import MEASURED, TrainConfig
 from kdtune.errors import InputError, SpaceError, did_you_mean
 from kdtune.runs.records import LARGEST_WHOLE
-from kdtune.space.choices import Choice, Pair, Range, Scalar, Strict, check_search
+from kdtune.space.choices import Choice, Pair, Range, Scalar, Strict, check_listed_once, check_search
 from kdtune.space.files import FromFile, TeacherSpec
 from kdtune.space.losses import check_settings
 from kdtune.space.study import StudySpec
@@ -168,11 +168,9 @@ class Space(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "Space":
         names = [f"{pair.teacher}->{pair.student}" for pair in self.pairs]
-        lists: dict[str, Sequence[str]] = {"pairs": names, "objectives": self.objectives, "log": self.log}
-        for key, listed in lists.items():
-            for name in listed:
-                if listed.count(name) > 1:
-                    raise ValueError(f"{key}: {name!r} is listed {listed.count(name)} times: once is enough")
+        check_listed_once("pairs", names)
+        check_listed_once("objectives", self.objectives)
+        check_listed_once("log", self.log)
         if "epochs" in self.train:
             raise ValueError("train.epochs: the length of a student's training is budget.epochs")
         self.teacher.check_names("teacher", [name for pair in self.pairs for name in pair.teachers])

@@ -210,8 +210,8 @@ class Frame:
         return "the run's driver is gone" if self.lost and state not in _ENDED else _ENDED.get(state, "")
 
     def state_of(self, model: ModelState) -> str:
-        """Return a model's state: what was in training when the run's driver went is interrupted."""
-        return "interrupted" if self.lost and model.state == "running" else model.state
+        """Return a model's state, also of a run that is lost."""
+        return model.state_now(lost=self.lost)
 
     def why_no_front(self) -> str:
         """Return why none of the trials done is on the front; empty while none is done."""

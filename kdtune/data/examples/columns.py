@@ -10,7 +10,7 @@ from kdtune.data.images.pixels import Decoding
 from kdtune.data.options import check_options_of_inputs
 from kdtune.data.texts.tokenizer import preparation_of
 from kdtune.errors import DataError
-from kdtune.text import counted
+from kdtune.text import rows_beside
 
 
 def texts_of(
@@ -23,8 +23,9 @@ def texts_of(
     """
     blank = [row for row, value in enumerate(values) if value is None or isinstance(value, float)]
     if blank:
-        more = f", nor in {counted(len(blank) - 1, 'more row')}" if len(blank) > 1 else ""
-        raise DataError(f"{at(blank[0])}: there is no text in column {column!r}{more}: leave such rows out")
+        raise DataError(
+            f"{at(blank[0])}: there is no text in column {column!r}{rows_beside(len(blank))}: leave such rows out"
+        )
     for row, value in enumerate(values):
         if not isinstance(value, str):
             raise DataError(

@@ -15,7 +15,7 @@ from kdtune.data.tables.cells import Cells
 from kdtune.data.tables.files.raw_table import RawTable, as_written, spelled
 from kdtune.data.tables.numbers import canonical, number
 from kdtune.errors import DataError, did_you_mean
-from kdtune.text import counted
+from kdtune.text import rows_beside
 
 MOST_CLASSES = 100
 """A label with more different values than this is a number to be predicted, not a class."""
@@ -261,9 +261,9 @@ def _require_labels(table: RawTable, label: str, cells: Cells) -> None:
     if not cells.n_missing:
         return
     rows = np.flatnonzero(cells.codes < 0)
-    more = f", nor in {counted(len(rows) - 1, 'more row')}" if len(rows) > 1 else ""
     raise DataError(
-        f"{table.at(int(rows[0]))}: there is no label in column {label!r}{more}: fill it in, or remove the row"
+        f"{table.at(int(rows[0]))}: there is no label in column {label!r}{rows_beside(len(rows))}: fill it in, or "
+        "remove the row"
     )
 
 

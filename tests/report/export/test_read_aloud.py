@@ -13,13 +13,14 @@ import pytest
 
 from kdtune.report.drawing.picture import Picture, picture
 from kdtune.report.export.figures import front, group_rates
-from kdtune.report.export.labels import short
+from kdtune.report.export.labels import axis_label, short
 from kdtune.report.export.page.losses import class_changes_in_words, losses, ratios_in_words
 from kdtune.report.export.page.report import page
 from kdtune.report.export.page.sentences import front_in_words, opening
 from kdtune.report.export.page.tables import confusion_table, front_table, groups_table
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.recommendation import Recommendation
+from kdtune.runs.measures.objectives import Objective
 from tests.limits import PATIENCE
 from tests.report.export.real_fronts import NAMES, read_front, with_differences
 
@@ -395,3 +396,14 @@ def test_the_hypervolume_of_one_student_says_nothing(pages: dict[str, str]) -> N
     )
     assert "hypervolume" in text_of(pages["compas"])
     assert "hypervolume" not in text_of(page(alone, [picture_of(alone)], GROUPS))
+
+
+def test_what_a_measure_of_one_s_own_means_stands_in_full_beside_an_axis() -> None:
+    eod = Objective.parse("eod@city", {"city": ("a", "b")})
+    assert axis_label(eod, two_lines=True) == "EOD over city,\npercentage points (lower is better)"
+    meaning = "Largest share of a group's deserving applicants that are refused although they would pay."
+    own = replace(eod, measure=replace(eod.measure, name="worst_refusal", meaning=meaning))
+    for two_lines, longest in ((True, 48), (False, 80)):
+        label = axis_label(own, two_lines=two_lines)
+        assert max(map(len, label.splitlines())) <= longest
+        assert " ".join(label.split()) == f"worst refusal over city, {meaning[:-1]} (lower is better)"

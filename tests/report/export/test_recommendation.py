@@ -192,3 +192,20 @@ def test_a_trade_the_other_way_round_is_named_too() -> None:
         recommendation=replace(findings.recommendation, candidates=(str(one), other)),
     )
     assert f"{other} is better in accuracy and worse in DPD over sex. If no such trade" in opening(both)[0]
+
+
+@pytest.mark.parametrize("kind", ["better", "trade"])
+def test_a_student_that_was_not_picked_is_named_with_the_way_to_get_it(kind: str) -> None:
+    adult = read_front("adult")
+    named = str(adult.recommendation.student)
+    findings = replace(adult, recommendation=replace(adult.recommendation, kind=kind))
+    assert "folder" not in opening(findings)[0]
+    assert opening(without_folder(findings, named))[0].endswith(
+        f" {named} was not picked, so it has no folder: export again with '--pick {named}' and another '--out'."
+    )
+
+
+def without_folder(findings: Findings, name: str) -> Findings:
+    return replace(
+        findings, members=tuple(replace(m, exported=m.exported and m.id != name) for m in findings.members)
+    )

@@ -183,11 +183,8 @@ def _by_class(member: ModelFindings) -> str:
 def _training(config: Mapping[str, Any]) -> str:
     soft, training = config["distillation"], config["training"]
     teacher = "" if soft is None else f", teacher's weights `{config['teacher']['sha256']}`"
-    settings = ", ".join(
-        f"{name} {setting(value)}"
-        for name, value in training.items()
-        if name not in _without_effect(training)
-    )
+    idle = _without_effect(training)
+    settings = ", ".join(f"{name} {setting(value)}" for name, value in training.items() if name not in idle)
     return (
         f"{_loss(soft)} {settings}; seed {config['seed']}. Data fingerprint `{config['data']['fingerprint']}`"
         f"{teacher}; kdtune {config['kdtune']}."
