@@ -92,6 +92,7 @@ SLOW_FILES = (
     "test_cli.py",
     "tui/test_app.py",
     "tui/test_keys.py",
+    "test_in_a_program.py",
     "test_api.py",
     "sweep/test_replicates.py",
     "benchmarks/test_gpu.py",
