@@ -28,19 +28,18 @@ SAMPLERS = ("random", "tpe", "nsgaii")
 METHODS = ("none", "asha", "moasha")
 WORKERS = 2
 TEXT = """\
-kdtune's own trial manager, Optuna study and halving run each search on recorded students: a table of
-configurations (Sobol points of T, α and learning rate), each trained once to its last epoch. Each proposal of a
-sampler is answered with the curve of the nearest configuration. There are two workers, and time is simulated. Shares
-are relative to the full sweep: same sampler, same seed, no early stopping. `no stopping, same epochs` is the front of
-that full sweep when it had trained as many epochs. `asha` ranks by accuracy, `moasha` by the objectives (accuracy,
-EOD). Hypervolume is kdtune's: of the unit square, against the worst corner. The second table shows why early stopping
-costs what it does: Spearman's rank correlation between an early epoch and the last one, over the recorded students
-that meet the constraint in the end.
+kdtune's own trial manager, Optuna study and halving run each search on recorded students: a table of configurations
+(Sobol points of T, α and learning rate), each trained once to its last epoch. Each proposal of a sampler gets the curve
+of the nearest configuration. There are two workers, and time is simulated. Shares are relative to the full sweep: same
+sampler, same seed, no early stopping. `no stopping, same epochs` is the front of that full sweep when it had trained as
+many epochs. `asha` ranks by accuracy, `moasha` by the objectives (accuracy, EOD). Hypervolume is kdtune's: of the unit
+square, against the worst corner. The second table shows why early stopping costs what it does: it has Spearman's rank
+correlation between an early epoch and the last one, over the recorded students that meet the constraint in the end.
 
-After 900 trials TPE looks at the best trials and the latest 900 only, so that a proposal costs the same however many
-there are. The last table asks what a front loses by that, on a scale that can be simulated: TPE looks at the best
-twelve trials and the latest 24 of 96, or at all of them; the difference is that of pairs with the same seed, without
-early stopping, ± its standard error."""
+After 900 trials TPE looks at the best trials and the latest 900 only, so that the cost of a proposal does not depend on
+the number of trials. The last table shows what a front loses by that, at a size that can be simulated: TPE looks at the
+best twelve trials and the latest 24 of 96, or at all of them. The difference is between pairs with the same seed,
+without early stopping, ± its standard error."""
 RANGES = {
     "temperature": {"low": 1, "high": 40, "log": True},
     "alpha": {"low": 0.0, "high": 1.0},

@@ -20,10 +20,10 @@ STREAMS = 4
 METRICS = ("accuracy", "eod")
 TEXT = """\
 kdtune shows all students of a sweep the same views of the examples in the same order (each keeps its own initial
-weights), so that they differ by their settings and not by luck. The luck of that one stream of batches moves all of
-them together, so that their mean is less certain than their number suggests. Here the students of each sweep are
-trained again on other streams: the table shows the mean over the configurations for each stream, and the standard
-deviation of these means. By hand, each trial draws its own stream."""
+weights), so that they differ by their settings and not by luck. The luck of that one stream of batches moves all
+students together, so their mean is less certain than their number suggests. Here the students of each sweep are trained
+again on other streams. The table shows the mean over the configurations for each stream, and the standard deviation of
+these means. By hand, each trial draws its own stream."""
 
 
 def measure(data: Path, names: Sequence[str] = (), *, small: bool = False) -> Iterator[dict[str, Any]]:

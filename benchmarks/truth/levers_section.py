@@ -10,23 +10,24 @@ from benchmarks.tables import table
 from benchmarks.truth.levers import ALONE
 
 TEXT = """\
-Which levers widen the *true* front? For each set, configurations (T, α, learning rate and whatever else the ready
-space searches) are drawn at random, and their students are trained on several splits. Then the same configurations are
-trained again from the same seeds with one lever more, drawn at random for each from the range in the table. With two
-classes DKD is KD itself, so it is measured only on the set of 12 occupations, and is missing here without that set.
+Which levers widen the *true* front? For each set, configurations (T, α, learning rate and whatever else the ready space
+searches) are drawn at random, and their students are trained on several splits. Then the same configurations are
+trained again from the same seeds with one more lever. Its value is drawn at random for each configuration from the
+range in the table. With two classes DKD is KD itself, so it is measured only on the set of 12 occupations, and is
+missing here without that set.
 
-The true front is that on test, which is large: the non-dominated students are found on one half of it and scored on
-the other, both ways. *Hypervolume* is theirs (of the unit square, accuracy and the gap that is named). *Chosen on
-validation* is the hypervolume on test of the students that validation calls non-dominated: what a sweep ships.
-*Lowest gap* is that of the student with the lowest gap among those that cost at most a point of accuracy against the
-most accurate student of T and α alone, found on one half and measured on the other. Numbers are paired differences
-from T and α alone, on the same splits, in thousandths; ± is their standard error over the splits. A lower gap is
-better.
+The true front is the front on test, which is large. The non-dominated students are found on one half of it and scored
+on the other, both ways. *Hypervolume* is that of these students (of the unit square, accuracy and the gap that is
+named). *Chosen on validation* is the hypervolume on test of the students that are non-dominated on validation, which
+are the students that a sweep ships. *Lowest gap* looks at the students that cost at most a point of accuracy against
+the most accurate student of T and α alone. It is the gap of the one among them whose gap is lowest, found on one half
+and measured on the other. Numbers are paired differences from T and α alone, on the same splits, in thousandths; ± is
+their standard error over the splits. A lower gap is better.
 
-Beside them stand the models without these levers, with accuracy and gap on test, and by how much the true front of T
-and α would grow if the model were on it. `ThresholdOptimizer` is fairlearn's: it chooses a threshold for each group on
-the validation examples, so that the rates that the gap compares are equal there, for an NDS that stays as it is. It is
-no student of a sweep: it must be told everybody's group when it decides, and it draws some decisions by lot."""
+The next rows are models without these levers, with accuracy and gap on test, and by how much the true front of T and α
+would grow if the model were on it. `ThresholdOptimizer` is fairlearn's. It leaves an NDS as it is, and chooses a
+threshold for each group on the validation examples, so that the rates that the gap compares are equal there. It is not
+a student of a sweep, because it needs everybody's group and draws some decisions by lot."""
 
 
 def report(outcomes: Sequence[Mapping[str, Any]]) -> str:

@@ -38,34 +38,35 @@ from benchmarks.truth.samplers import sampled
 from benchmarks.truth.sets import truth_sets
 
 TEXT = """\
-Is the front real? Banks of students that kdtune's own code trained (`python -m benchmarks.truth` makes them): every
-configuration is drawn at random from the ranges of a ready space, and trained on several splits of the data from
-several seeds. A policy sees settings and validation, chooses what it ships, and is scored on *test*, which chose
-nothing: the hypervolume of all that it ships (of the unit square, accuracy and EOD; DPD for Adult, as its ready space
-has it), of the three members that look best together, and utility, the mean over λ = ¼, ½, 1, 2 of accuracy − λ · gap
-of the member that looks best for it. Each number is the paired difference from validation alone (one seed each, the
-non-dominated of the values on validation), on the same students and examples, in thousandths; ± is its standard error
-over the splits. What a split keeps back is cut into validation and test several times. The oracle chooses among the
-same students on test: it is an upper bound, and itself optimistic.
+Is the front real? This is measured on banks of students that kdtune's own code trained (`python -m benchmarks.truth`
+makes them). Every configuration is drawn at random from the ranges of a ready space, and trained on several splits of
+the data from several seeds. A policy sees settings and validation, chooses what it ships, and is scored on *test*,
+which played no part in the choice. There are three scores: the hypervolume of everything that it ships (of the unit
+square, accuracy and EOD; DPD for Adult, as its ready space has it); the hypervolume of the three members that look best
+together; and utility, the mean over λ = ¼, ½, 1, 2 of accuracy − λ · gap of the member that looks best for that λ. Each
+number is the paired difference from validation alone (one seed each, the students that are non-dominated on
+validation), on the same students and examples, in thousandths; ± is its standard error over the splits. The examples
+that a split keeps back are cut into validation and test several times. The oracle chooses among the same students on
+test. It is an upper bound, and is itself optimistic.
 
-Early stopping is scored in the same way: students that lag behind are stopped after an eighth, a quarter and a half of
-the epochs, and as many more are begun as that saves, of those that were recorded.
+Early stopping is scored in the same way. Students that lag behind are stopped after an eighth, a quarter and a half of
+the epochs. The epochs that this saves go to more of the recorded students.
 
 The last rule is kdtune's, by its own functions (`kdtune/runs/choosing.py`). Of the rules that were tried, three are on
-average nowhere below validation alone, on any set and by any score, and this one gains most of the three. It goes half
-of the way to the oracle on COMPAS and Adult, and less than a third elsewhere: where students overfit, their training
-examples say little, and it is cautious. The plain mean of both gains more on some sets, and loses on those where
-training examples are to do harm. How noisy differences between students are says as well how much training examples
-should count, but it takes the predictions of all students, each time that a front is shown.
+average never worse than validation alone, on any set and by any score, and this one gains most of the three. It covers
+half of the distance to the oracle on COMPAS and Adult, and less than a third elsewhere. Where students overfit, their
+training examples say little, and the rule is cautious. The plain mean of both gains more on some sets, and loses on the
+sets where training examples should do harm. The noise of the differences between students also tells how much training
+examples should count, but computing it needs the predictions of all students each time that a front is shown.
 
-How much can be had at all, validation of two and four times the size says, which would cost training data. The rules
-were found and compared on the same splits, so the best of them looks a little better than it is. Two sets are there
-because training examples should do harm on them if they do any: few examples, and students that know theirs by heart.
-Trifeature's training examples are distributed otherwise on purpose.
+Validation of two and four times the size shows how much could be gained at all, at the cost of training data. The rules
+were found and compared on the same splits, so the best of them looks a little better than it is. Two sets are included
+because training examples should do harm on them if they do any: one has few examples, and on the other students know
+their training examples by heart. Trifeature's training examples are distributed otherwise on purpose.
 
-Read hypervolume with care: more members can only add to it. `everything that meets the bound` reaches the oracle's
-without choosing anything, and is no help to anybody; so a policy is worth what it does for three members and for
-utility, which do not grow with the number of members."""
+Read hypervolume with care, because more members can only add to it. `everything that meets the bound` reaches the
+oracle's hypervolume without choosing anything, and helps nobody. So judge a policy by its score for three members and
+by utility, which do not grow with the number of members."""
 
 
 def policies() -> dict[str, Policy]:

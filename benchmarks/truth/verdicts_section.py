@@ -7,12 +7,12 @@ from benchmarks.tables import table
 from benchmarks.truth.verdicts import AGREES, CONTRADICTS, SILENT
 
 TEXT = """\
-Is the last line of a sweep right? Students are trained on fresh splits, which nothing in kdtune was chosen on: as many
-as a ready space's budget has, drawn at random from its ranges, T and α for COMPAS, reweighing too for Adult. The front
-is chosen as kdtune does, and compared with NDS and teachers on validation. Each difference that is called beyond noise
-there is then tested alone, at 5 %, on the examples of the same split that are neither training nor validation.
-*Missed* are comparisons with a baseline in which the student is better on test, corrected as on validation, and which
-validation leaves open."""
+Is the last line of a sweep right? Students are trained on fresh splits that nothing in kdtune was chosen on. There are
+as many students as a ready space's budget has trials, drawn at random from its ranges: T and α for COMPAS, and
+reweighing too for Adult. The front is chosen as kdtune does, and compared with NDS and teachers on validation. Each
+difference that is called beyond noise there is then tested alone, at 5 %, on the examples of the same split that are
+neither training nor validation. *Missed* are comparisons with a baseline that validation leaves open, although the
+student is better on test, corrected as on validation."""
 
 KINDS = {"better": "better than a baseline", "worse": "worse than a baseline", "neighbour": "neighbours"}
 
