@@ -241,7 +241,8 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return read_text(path.expanduser(), encoding="utf-8-sig").splitlines()
+        # JSON ends a line so alone: a text in it may hold what Python takes for further line ends, such as U+2028.
+        return read_text(path.expanduser(), encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -206,6 +206,16 @@ def test_a_value_that_jsonl_leaves_out_is_missing(root: Path) -> None:
     assert sum(int((code == MISSING).sum()) for code in codes) == 2
 
 
+def test_a_line_of_jsonl_ends_at_a_line_feed_alone(root: Path) -> None:
+    """A caption may hold what Python takes for further line ends, and JSON need not escape them."""
+    write_metadata(root, "jsonl", paths(root))
+    rows = [json.loads(line) for line in (root / "metadata.jsonl").read_text().splitlines()]
+    rows[0]["caption"] = "one\u2028two\u2029three\x85four"
+    lines = "\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (root / "metadata.jsonl").write_text(lines, "utf-8")
+    check(loaded(root, None))
+
+
 def test_ages_in_bins(root: Path) -> None:
     path = table(root, lambda path: path)
     data = loaded(root, path, sensitive=["age", "sex*age"], bins={"age": [4, 7.5]}, validation=0.5)
