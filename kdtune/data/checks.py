@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kdtune.data.dataset import MISSING, Augmentation, Dataset, Normalisation, Split
+from kdtune.data.given import pixels_wanted
 from kdtune.data.groups import few_groups
 from kdtune.errors import DataError
 from kdtune.user_code import kind_of
@@ -287,14 +288,7 @@ def _float_images(inputs: Tensor) -> str:
             f"inputs are {shape}, but float32 inputs are tables, [n, features]: flatten them, or make images uint8 "
             "[n, channels, height, width]"
         )
-    low, high = float(inputs.min()), float(inputs.max())
-    if low >= 0 and high <= 1:
-        remedy = "(images * 255).round().to(torch.uint8)"
-    elif low >= 0 and high <= 255:
-        remedy = "images.round().to(torch.uint8)"
-    else:
-        remedy = "undo their normalisation first"
-    return f"images are {shape} from {low:g} to {high:g}, but must be uint8 from 0 to 255: {remedy}"
+    return f"images are {shape} {pixels_wanted(inputs, 'images', '.to(torch.uint8)')}"
 
 
 def _described(dtype: torch.dtype, shape: Sequence[int]) -> str:

@@ -68,6 +68,29 @@ def check_finite(rows: Tensor) -> Tensor:
     return rows
 
 
+def pixels_wanted(images: Tensor, name: str, cast: str) -> str:
+    """Return what images that are no bytes hold, and how they become uint8 from 0 to 255; nothing of them may wrap.
+
+    Args:
+        images: of any type but complex, with at least one value.
+        name: of the variable that holds them, for the remedy.
+        cast: what turns it into uint8 there, such as `.astype('uint8')`.
+    """
+    values = images.detach().double() if images.is_floating_point() else images.numpy()
+    low, high = float(values.min()), float(values.max())
+    rounded = ".round()" if images.is_floating_point() else ""
+    if low >= 0 and high <= 1:
+        remedy = f"(255 * {name}).round(){cast}"
+    elif low >= 0 and high <= 255:
+        remedy = f"{name}{rounded}{cast}"
+    elif low >= 0 and math.isfinite(high):
+        white = 2 ** math.ceil(high).bit_length() - 1
+        remedy = f"(255 / {white} * {name}).round(){cast}, if {white} is white"
+    else:
+        remedy = "undo their normalisation first"
+    return f"from {low:g} to {high:g}, but must be uint8 from 0 to 255: {remedy}"
+
+
 def listed_texts(x: Any) -> list[str] | None:
     """Return texts (a list, a tuple, an array or a Series of them) as a list, and None where nothing is a text.
 

@@ -104,7 +104,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "one class": (lambda: dataset(classes=("cat",), train=split(labels=LABELS * 0), validation=split(20, labels=LABELS[:20] * 0)), "at least two classes, found 'cat'"),
     "a class twice": (lambda: dataset(classes=("cat", "cat")), "classes: 'cat' is named twice"),
     # ---- inputs
-    "images from 0 to 1": (lambda: dataset(train=split(inputs=images() / 255)), r"images are float32 \[40, 3, 8, 8\] from 0 to 1, but must be uint8 from 0 to 255: \(images \* 255\)"),
+    "images from 0 to 1": (lambda: dataset(train=split(inputs=images() / 255)), r"images are float32 \[40, 3, 8, 8\] from 0 to 1, but must be uint8 from 0 to 255: \(255 \* images\)"),
     "images as floats to 255": (lambda: dataset(train=split(inputs=images().float())), r"from 0 to 255, but must be uint8.*images\.round\(\)"),
     "images normalised": (lambda: dataset(train=split(inputs=images() / 128 - 1)), r"from -1 to .*undo their normalisation"),
     "images as float64": (lambda: dataset(train=split(inputs=images().double())), "inputs must be uint8 .*not torch.float64"),

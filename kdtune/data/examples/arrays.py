@@ -11,7 +11,15 @@ from kdtune.data.checks import check_crop
 from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import TEST, TRAIN, VALIDATION, Cuts, Inputs, assemble
 from kdtune.data.examples.inputs import Numbers, Pixels, Texts, channels_first
-from kdtune.data.given import check_finite, class_names, listed_texts, plain_value, tensor_of, values_of
+from kdtune.data.given import (
+    check_finite,
+    class_names,
+    listed_texts,
+    pixels_wanted,
+    plain_value,
+    tensor_of,
+    values_of,
+)
 from kdtune.data.groups import Rare
 from kdtune.data.options import OPTIONS_OF_INPUTS, check_options_of_inputs, check_options_of_program
 from kdtune.data.tables.files.form import Form
@@ -20,10 +28,13 @@ from kdtune.data.texts.tokenizer import preparation_of
 from kdtune.errors import DataError
 from kdtune.order import check_same_order
 from kdtune.torch_defaults import torch_defaults
+from kdtune.user_code import kind_of
 
 LABEL = "label"
 
 _INPUTS = "give numbers [n, features], images [n, h, w, c], or a list of texts"
+
+_IMAGE = "give images as PIL or as ToTensor makes them, without normalisation, because kdtune normalises them itself"
 
 _OPTIONS_OF_INPUTS: Mapping[str, Mapping[str, Any]] = {
     **OPTIONS_OF_INPUTS,
@@ -266,16 +277,14 @@ def _one(where: str, item: Any) -> Any:
         raise DataError(f"{where}: its input {str(error).removeprefix('x ')}") from None
     if tensor.dim() < 2 or tensor.dtype == torch.uint8:
         return tensor
-    bytes_of = (tensor * 255).round()
-    if (
-        tensor.is_floating_point()
-        and float((tensor * 255 - bytes_of).abs().max()) < 1e-3
-        and float(tensor.min()) >= 0
-    ):
-        return bytes_of.to(torch.uint8)
+    if tensor.is_complex() or not tensor.numel():
+        raise DataError(f"{where}: its input is {kind_of(item)}, and no image: {_IMAGE}")
+    if tensor.is_floating_point() and float(tensor.min()) >= 0 and float(tensor.max()) <= 1:
+        bytes_of = (tensor * 255).round()
+        if float((tensor * 255 - bytes_of).abs().max()) < 1e-3:
+            return bytes_of.to(torch.uint8)
     raise DataError(
-        f"{where}: its input has values from {float(tensor.min()):.3g} to {float(tensor.max()):.3g}: give images as "
-        "PIL, as uint8 or as ToTensor makes them, without normalisation: kdtune normalises them itself"
+        f"{where}: its input has values {pixels_wanted(tensor, 'image', '.to(torch.uint8)')}; or {_IMAGE}"
     )
 
 

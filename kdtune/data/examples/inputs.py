@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kdtune.data.dataset import Augmentation, Normalisation
 from kdtune.data.examples.assemble import Described
+from kdtune.data.given import pixels_wanted
 from kdtune.data.images.pixels import Decoding, check_room, decode
 from kdtune.data.images.scale import ImageError
 from kdtune.data.preparation import image_preparation
@@ -169,11 +170,11 @@ def channels_first(source: str, images: Tensor) -> Tensor:
     """
     if images.dtype != torch.uint8:
         kind = str(images.dtype).removeprefix("torch.")
-        remedy = "(255 * x).round()" if images.is_floating_point() and float(images.max()) <= 1 else "x"
-        raise DataError(
-            f"{source}: x are {kind} [{', '.join(map(str, images.shape))}]: images are whole numbers from 0 to 255, "
-            f"uint8: {remedy}.astype('uint8')"
-        )
+        shape = ", ".join(map(str, images.shape))
+        if images.is_complex() or not images.numel():
+            raise DataError(f"{source}: x are {kind} [{shape}], and no images: give uint8 from 0 to 255")
+        wanted = pixels_wanted(images, "x", ".astype('uint8')")
+        raise DataError(f"{source}: x are {kind} [{shape}] {wanted}")
     if images.dim() == 3:
         return images[:, None]
     first, last = images.shape[1] <= _MOST_CHANNELS, images.shape[3] <= _MOST_CHANNELS

@@ -97,7 +97,7 @@ def test_texts_are_hashed_or_tokenised() -> None:
     [
         ({"x": PIXELS[:80]}, r"x has 80 examples, but y has 90"),
         ({"groups": {"sex": SEX[:3]}}, r"groups\['sex'\] has 3 examples"),
-        ({"x": PIXELS / 255}, r"uint8: \(255 \* x\).round\(\).astype"),
+        ({"x": PIXELS / 255}, r"uint8 from 0 to 255: \(255 \* x\).round\(\).astype"),
         ({"x": PIXELS.reshape(90, 2, 4, 24)}, None),
         ({"x": np.zeros((90, 5, 8, 8), np.uint8)}, r"which dimension holds the channels"),
         ({"x": np.where(NUMBERS > 8, np.nan, NUMBERS)}, None),
@@ -153,6 +153,44 @@ def test_pictures_and_their_tensors_are_the_same_data() -> None:
     second = from_torch(Items(tensors), classes=["cat", "dog", "fox"], **CUT)
     third = from_arrays(PIXELS, Y, **CUT)
     assert first.fingerprint == second.fingerprint == third.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("of_item", "remedy"),
+    [
+        (lambda pixels: pixels.float(), r"from 0 to 255, .*: image.round\(\).to\(torch.uint8\)"),
+        (lambda pixels: pixels.long(), r"from 0 to 255, .*: image.to\(torch.uint8\)"),
+        (lambda pixels: pixels.float() / 127.5 - 1, r"from -1 to 1, .*: undo their normalisation first"),
+    ],
+)
+def test_bytes_are_not_taken_for_shares_of_255(of_item: Any, remedy: str) -> None:
+    """255 times a whole number is a whole number too, and wraps: 2 would become 254."""
+    pixels = torch.from_numpy(PIXELS).permute(0, 3, 1, 2)
+    pixels[:, 0, 0, :2] = torch.tensor([0, 255], dtype=torch.uint8)
+    with pytest.raises(DataError, match=rf"dataset\[0\]: its input has values {remedy}"):
+        from_torch(Items([(of_item(image), code) for image, code in zip(pixels, CODES, strict=True)]))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.float32, np.float64, np.bool_])
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 255), (0, 4095), (0, 65535), (-1, 1)])
+def test_the_advice_for_images_of_another_type_keeps_them(dtype: Any, low: int, high: int) -> None:
+    """No value wraps: what kdtune advises keeps the order of the greys, from 0 to 255."""
+    images = np.linspace(low, high, 90 * 64).reshape(90, 8, 8)
+    if np.dtype(dtype).kind != "f":
+        images = images.clip(min(0, high), 255 if dtype is np.uint8 else high).round()
+    images = images.astype(dtype)
+    if dtype is np.uint8:
+        assert from_arrays(images, Y, **CUT).train.inputs.dtype == torch.uint8
+        return
+    with pytest.raises(DataError, match="must be uint8 from 0 to 255") as refused:
+        from_arrays(images, Y, **CUT)
+    remedy = str(refused.value).rpartition(": ")[2].partition(", if")[0]
+    if low < 0 and images.min() < 0:
+        assert remedy == "undo their normalisation first"
+        return
+    advised = eval(remedy, {"x": images}).ravel()  # what the message says, done
+    assert (np.diff(advised.astype(int)) >= 0).all()
+    assert advised.max() >= 254
 
 
 def test_items_may_bring_their_groups_and_splits_may_be_data_sets() -> None:
