@@ -10,6 +10,7 @@ from torch import Tensor
 from kdtune.data.dataset import MISSING
 from kdtune.data.tables.cells import tidy_name
 from kdtune.errors import DataError, did_you_mean
+from kdtune.text import counted
 
 Rare = Literal["error", "missing", "other"]
 """What becomes of the examples of a group that is too small, or not declared."""
@@ -209,7 +210,8 @@ def settle_rare(
         occurring = [group for group in left if group not in absent]
         if len(occurring) < 2:
             rare_ones = {declared[g]: sizes[g] for g in sorted(small)}
-            raise DataError(_too_few(name, occurring, absent, rare_ones, rare, min_group))
+            without = int((codes[name] == MISSING).sum())
+            raise DataError(_too_few(name, occurring, absent, rare_ones, rare, min_group, without))
         new_groups[name], tables[name] = left, table
     return new_groups, tables
 
@@ -233,11 +235,14 @@ def _too_few(
     small: Mapping[str, int],
     rare: Rare,
     min_group: int,
+    without: int,
 ) -> str:
     text = few_groups(attribute, left)
     if absent:
         listed = ", ".join(map(repr, absent[:_MOST_LISTED]))
         text += f" (no example is in {listed}{', …' if len(absent) > _MOST_LISTED else ''})"
+    if without:
+        text += f", and {counted(without, 'example')} of no group, because there the value is missing"
     if not small:
         return f"{text}: choose another sensitive column"
     listed = ", ".join(f"{group!r} {size}" for group, size in list(small.items())[:_MOST_LISTED])

@@ -276,12 +276,13 @@ def labelled(x: Any, y: Any, groups: Mapping[str, Any] | None, config: Mapping[s
     require_any(len(inputs))
     targets = targets_of(config)
     classes = config["classes"]
+    form = targets.form.sparing(classes)
     numeric = any(name.lstrip("+-").replace(".", "", 1).isdigit() for name in classes)
     labels = class_names(labels, None if numeric else classes)
 
     def table(columns: Mapping[str, Sequence[Any]]) -> RawTable:
         series = {name: pd.Series(values, dtype=object) for name, values in columns.items()}
-        return table_of_frame(pd.DataFrame(series), Form())
+        return table_of_frame(pd.DataFrame(series), form)
 
     codes = targets.of_columns(LABEL, ()).labels(table({LABEL: labels}))
     found, strange = _named_groups(listed, targets, config.get("attributes") or {}, table)

@@ -220,6 +220,44 @@ def test_nothing_is_left_unheeded_in_silence(
     assert "rare" not in str(refused.value), "evaluate has no such option"
 
 
+def test_names_in_a_program_mean_what_they_meant_in_the_training_file(tmp_path: Path) -> None:
+    """The marks of missing values and the decimal sign of the training file count for groups and labels, too."""
+    frame = people(300).drop(columns=["race"])
+    frame["where"] = np.array(["NA", "?", "EU"])[np.arange(300) % 3]
+    frame["hours"] = np.arange(300) / 10
+    frame["income"] = np.where(frame["income"] == "low", "None", "high")
+    path = tmp_path / "people.csv"
+    frame.to_csv(path, index=False, sep=";", decimal=",")
+    options = {
+        "label": "income",
+        "sensitive": ["where", "hours"],
+        "bins": {"hours": [10.5]},
+        "missing": ["?"],
+    }
+    data = kdtune.data.load("table", path=str(path), separator=";", decimal=",", **options)
+    student = untrained(tmp_path / "t0000", data, "mlp-4")
+    expected = student.evaluate(path)
+    groups = {name: frame[name] for name in ("where", "hours")}
+    assert student.evaluate(frame) == expected
+    assert student.evaluate(frame, frame["income"], groups) == expected
+    sizes = {group["group"]: group["n"] for group in expected["attributes"]["where"]["groups"]}
+    assert sizes == {"EU": 100, "NA": 100}
+
+
+def test_classes_of_a_program_are_read_from_a_file_even_where_files_mean_nothing_by_them(
+    tmp_path: Path,
+) -> None:
+    frame = texts(200).assign(mood=lambda table: table["mood"].replace("bad", "None"))
+    groups = {"place": frame["place"].astype(str)}
+    data = kdtune.data.from_arrays(list(frame["post"]), list(frame["mood"]), groups, length=8)
+    student = untrained(tmp_path / "t0000", data, "bert-tiny")
+    frame = frame.assign(place=frame["place"].astype(str).where(frame.index > 9, "NA"))
+    frame.rename(columns={"post": "text", "mood": "label"}).to_csv(tmp_path / "later.csv", index=False)
+    found = student.evaluate(tmp_path / "later.csv")
+    assert found["n"] == 200
+    assert sum(group["n"] for group in found["attributes"]["place"]["groups"]) == 190
+
+
 def test_no_example_can_t_be_evaluated(of_table: kdtune.Student) -> None:
     frame = people(9).assign(vip=True)
     for given in ((frame[:0],), (frame[:0], [], {"sex": []})):

@@ -22,7 +22,7 @@ from kdtune.data.given import (
 )
 from kdtune.data.groups import Rare
 from kdtune.data.options import OPTIONS_OF_INPUTS, check_options_of_inputs, check_options_of_program
-from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.form import OF_PROGRAMS
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.data.texts.tokenizer import preparation_of
 from kdtune.errors import DataError
@@ -73,7 +73,8 @@ def from_arrays(
         x: images uint8 [n, h, w], [n, h, w, c] or [n, c, h, w]; numbers [n, features], which are standardised by the
             training rows; or n texts.
         y: n class names or numbers.
-        groups: sensitive attribute -> n values; None, NaN and empty texts belong to no group.
+        groups: sensitive attribute -> n values; None, NaN and empty texts belong to no group. "NA" and "None" are texts
+            like any other.
         classes: their names in order; where `y` are whole numbers, number k means the k-th.
         positive: of two classes, the one that counts as positive; default: the second.
         sensitive: which attributes, and intersections of them (`sex*race`), are the groups; default: all of `groups`.
@@ -385,4 +386,4 @@ def _table(columns: Mapping[str, Sequence[Any]]) -> Any:
     import pandas as pd
 
     frame = pd.DataFrame({key: pd.Series(list(values), dtype=object) for key, values in columns.items()})
-    return table_of_frame(frame, Form())
+    return table_of_frame(frame, OF_PROGRAMS)

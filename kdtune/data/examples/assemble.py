@@ -19,10 +19,11 @@ from kdtune.data.ids import row_ids
 from kdtune.data.options import check_effect
 from kdtune.data.split import Sizes, at_most_per_class, cut_training, stratified_cut
 from kdtune.data.tables.coding import Coding, declared_groups, edges_of, find_classes
-from kdtune.data.tables.doubts import alike
+from kdtune.data.tables.doubts import alike, unknown
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.raw_table import RawTable
-from kdtune.data.tables.targets import Targets
+from kdtune.data.tables.kinds import marks_with
+from kdtune.data.tables.targets import Targets, form_of_names
 from kdtune.errors import DataError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -177,6 +178,10 @@ def assemble(
     doubts = [
         line for column in (cuts.label, *columns) for line in alike(column, _values(column, table, coding))
     ]
+    option = partial(marks_with, table) if form else None
+    for column in (cuts.label, *(column for column in columns if column not in edges)):
+        what = "class" if column == cuts.label else "group"
+        doubts += unknown(column, _values(column, table, coding), what, option)
     tally = f"{len(train_rows):,} examples in train, {len(validation_rows):,} in validation, {len(cut[TEST]):,} in test"
     return Dataset(
         name=name,
@@ -198,7 +203,13 @@ def assemble(
         ),
         vocabulary=described.vocabulary,
         notes=(tally, *notes, *doubts, *copies),
-        targets=Targets.of(coding, column_groups, tables, form or Form(), input_column).to_dict(),
+        targets=Targets.of(
+            coding,
+            column_groups,
+            tables,
+            form or form_of_names(classes, column_groups.values()),
+            input_column,
+        ).to_dict(),
         min_group=cuts.min_group,
     )
 

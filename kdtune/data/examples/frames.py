@@ -10,7 +10,7 @@ from kdtune.data.dataset import Dataset
 from kdtune.data.examples.assemble import Cuts, assemble
 from kdtune.data.examples.columns import column_inputs, one_of
 from kdtune.data.options import OPTIONS_OF_INPUTS, check_options_of_program
-from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.form import OF_PROGRAMS
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.errors import DataError, did_you_mean
 from kdtune.files import cache_dir, write_bytes
@@ -71,7 +71,7 @@ def from_dataframe(
             f"data frame: there is no column {column!r}{did_you_mean(column, names)} (columns: {', '.join(names)})"
         )
     of_inputs, cuts = cut_options("data frame", label, sensitive, options)
-    table = table_of_frame(frame.drop(columns=[column]), Form())
+    table = table_of_frame(frame.drop(columns=[column]), OF_PROGRAMS)
     values = frame[column].tolist()
     inputs = column_inputs(
         "data frame", values, table.at, text=text, image=image, root=Path(root), options=of_inputs

@@ -13,6 +13,7 @@ from torch import Tensor
 from kdtune.data.groups import OTHER, Rare, columns_of, cross_codes, encode, remedy_for_stranger
 from kdtune.data.tables.cells import Cells
 from kdtune.data.tables.files.raw_table import RawTable, as_written, spelled
+from kdtune.data.tables.kinds import marks_without
 from kdtune.data.tables.numbers import canonical, number
 from kdtune.errors import DataError, did_you_mean
 from kdtune.text import rows_beside
@@ -73,7 +74,7 @@ class Coding:
         def code(value: str) -> int:
             return position.get(value, position.get(canonical(value, self.decimal) or value, -1))
 
-        _require_labels(table, self.label, cells)
+        _require_labels(table, self.label, cells, is_closed=self.is_closed)
         codes = np.array([*map(code, cells.values), -1], dtype=np.int64)[cells.codes]
         if (codes < 0).any():
             row = int(np.argmax(codes < 0))
@@ -257,13 +258,21 @@ def find_classes(
     return classes if positive is None else _positive_last(table, label, classes, positive, decimal)
 
 
-def _require_labels(table: RawTable, label: str, cells: Cells) -> None:
+def _require_labels(table: RawTable, label: str, cells: Cells, *, is_closed: bool = False) -> None:
     if not cells.n_missing:
         return
     rows = np.flatnonzero(cells.codes < 0)
+    remedy = ""
+    if cells.marks and table.path:
+        shown = ", ".join(map(repr, cells.marks))
+        remedy = f"; {shown} in it counts as missing, as in training" if is_closed else ""
+        remedy = (
+            remedy
+            or f"; {shown} in it counts as missing: if it is a class, set {marks_without(table, cells)}"
+        )
     raise DataError(
         f"{table.at(int(rows[0]))}: there is no label in column {label!r}{rows_beside(len(rows))}: fill it in, or "
-        "remove the row"
+        f"remove the row{remedy}"
     )
 
 

@@ -1,7 +1,8 @@
 """Names what is allowed in a table but seldom intended, each in one line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +99,7 @@ def doubts(
     values = {label: list(classes), **{name: table[name].present for name in sensitive}}
     for name, names in values.items():
         lines += alike(f"column {name!r}", names)
-        lines += _unknown(table, name, names, "class" if name == label else "group")
+        lines += unknown(name, names, "class" if name == label else "group", partial(marks_with, table))
     return lines + _copies(table)
 
 
@@ -176,10 +177,19 @@ def bins_hint(label: str, classes: Sequence[str]) -> str:
     )
 
 
-def _unknown(table: RawTable, column: str, names: Sequence[str], what: str) -> list[str]:
-    """Return a line for each name that often stands for a missing value in tables of other programs."""
+def unknown(column: str, names: Sequence[str], what: str, option: Callable[[str], str] | None) -> list[str]:
+    """Return a line for each name that often stands for a missing value in tables of other programs.
+
+    Args:
+        column: that holds the names.
+        names: of classes or groups.
+        what: whether they are those of a class or of a group.
+        option: returns the option that makes a name missing; None where a program holds the values.
+    """
+    in_memory = "give None" if what == "group" else "leave such examples out"
     return [
-        f"{name!r} in column {column!r} is a {what}: if it stands for a missing value, set {marks_with(table, name)}"
+        f"{name!r} in column {column!r} is a {what}: if it stands for a missing value, "
+        + (in_memory if option is None else f"set {option(name)}")
         for name in names
         if name.casefold() in _UNKNOWN or not any(letter.isalnum() for letter in name)
     ]

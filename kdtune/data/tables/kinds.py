@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from kdtune.data.tables.cells import MISSING_MARKERS
+from kdtune.data.tables.cells import MISSING_MARKERS, Cells
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.numbers import seems_a_number
 from kdtune.errors import DataError
@@ -124,6 +124,18 @@ def _first(table: RawTable, name: str, is_sought: Callable[[str], bool]) -> tupl
 
 def marks_with(table: RawTable, cell: str) -> str:
     """Return the option `missing` with this cell, and with the usual marks in the file, which it would replace."""
-    used = [mark for mark in MISSING_MARKERS if mark in table.marks]
-    shown = ", ".join(json.dumps(mark, ensure_ascii=False) for mark in dict.fromkeys([cell, *used]))
+    return _option([cell, *_usual_marks(table)])
+
+
+def marks_without(table: RawTable, cells: Cells) -> str:
+    """Return the option `missing` with the usual marks in the file but those in one of its columns."""
+    return _option([mark for mark in _usual_marks(table) if mark not in cells.marks])
+
+
+def _usual_marks(table: RawTable) -> list[str]:
+    return [mark for mark in MISSING_MARKERS if mark in table.marks]
+
+
+def _option(marks: Iterable[str]) -> str:
+    shown = ", ".join(json.dumps(mark, ensure_ascii=False) for mark in dict.fromkeys(marks))
     return f"`missing: [{shown}]`"

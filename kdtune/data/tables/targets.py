@@ -1,7 +1,8 @@
 """How a table of other examples gives their labels and groups, as plain JSON that travels with an exported student."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Self
 
 import torch
@@ -12,6 +13,11 @@ from kdtune.data.tables.coding import Coding
 from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.errors import DataError
+
+
+def form_of_names(classes: Iterable[str], groups: Iterable[Iterable[str]]) -> Form:
+    """Return how a file gives labels and groups of data that came from none: its usual marks, but for these names."""
+    return Form().sparing(chain(classes, *groups))
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Targets:
         return cls(
             Coding(label, tuple(classes), tuple(attributes), columns, {}, "error", is_closed=True),
             settled,
-            Form(),
+            form_of_names(classes, columns.values()),
         )
 
     @property

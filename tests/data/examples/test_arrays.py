@@ -86,6 +86,24 @@ def test_splits_of_ones_own_are_taken_as_they_are() -> None:
     assert np.allclose(data.open_test().inputs, NUMBERS[75:])
 
 
+def test_a_text_that_files_take_for_missing_is_a_name_in_a_program() -> None:
+    """None, NaN and their spellings by numpy are missing; "None" and "NA" are not: nobody is left out in silence."""
+    names = ["NA", "None", "?", None, float("nan"), "nan", "", "EU", "null"] * 10
+    y = ["None", "NA", "mild"] * 30
+    data = from_arrays(NUMBERS, y, {"where": names}, **CUT)
+    assert data.classes == ("NA", "None", "mild")
+    assert data.attributes["where"] == ("?", "EU", "NA", "None", "null")
+    codes = torch.cat([split.groups["where"] for split in (data.train, data.validation, data.open_test())])
+    assert int((codes == MISSING).sum()) == 40
+    said = "'NA' in column 'where' is a group: if it stands for a missing value, give None"
+    assert said in data.notes
+    assert any(note.startswith("'None' in column 'label' is a class: ") for note in data.notes)
+    assert from_arrays(NUMBERS, [0, 1, 2] * 30, classes=["None", "NA", "x"], **CUT).classes[0] == "None"
+    frame = pd.DataFrame({"text": TEXTS, "y": y, "where": names})
+    of_frame = from_dataframe(frame, "y", text="text", sensitive="where", **CUT)
+    assert (of_frame.classes, of_frame.attributes) == (data.classes, data.attributes)
+
+
 def test_texts_are_hashed_or_tokenised() -> None:
     data = from_arrays(TEXTS, Y, length=6, vocabulary=200, **CUT)
     assert data.input_shape == (6, 200)

@@ -275,6 +275,30 @@ def test_a_group_or_class_that_may_stand_for_a_missing_value_is_named(
     assert said.startswith(f"{name!r} in column {column!r} is a {'group' if column == 'sex' else 'class'}: ")
 
 
+def test_a_class_that_counts_as_missing_is_named_with_the_option_that_keeps_it(
+    people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    people = people.assign(
+        income=people["income"].replace("no", "None"), job=people["job"].replace("cook", "NA")
+    )
+    path = write(people.to_csv(index=False))
+    said = r"'None' in it counts as missing: if it is a class, set `missing: \[\"NA\"\]`"
+    with pytest.raises(DataError, match=said):
+        load_people(path)
+    data = load_people(path, missing=["NA"])
+    assert data.classes == ("None", "yes")
+    assert "missing cells: job" in data.notes[0]
+
+
+def test_one_group_beside_examples_of_none_counts_these(
+    people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    n = int((people["sex"] == "F").sum())
+    path = write(people.assign(sex=people["sex"].replace("F", "NA")).to_csv(index=False))
+    with pytest.raises(DataError, match=rf"one group only, 'M', and {n} examples of no group"):
+        load_people(path, test=0.001)
+
+
 def test_declared_groups_are_named_once(people: pd.DataFrame, write: Write, load_people: Load) -> None:
     with pytest.raises(DataError, match="groups of 'sex': 'F' is named twice"):
         load_people(write(people.to_csv(index=False)), groups={"sex": ["F", "M", "F"]})

@@ -54,7 +54,8 @@ def test_its_labels_are_looked_at_only_when_it_is_opened(
 ) -> None:
     unknown = "the label '{}' in column 'income' is none of the classes (no, yes)"
     blank = "there is no label in column 'income', nor in 99 more rows: fill it in, or remove the row"
-    for label, said in {"maybe": unknown, "1": unknown, "": blank, "?": blank}.items():
+    mark = "'?' in it counts as missing, as in training"
+    for label, said in {"maybe": unknown, "1": unknown, "": blank, "?": f"{blank}; {mark}"}.items():
         path = write(people.head(100).assign(income=label).to_csv(index=False), "test.csv")
         data = load_people(train_file, test=str(path))
         with pytest.raises(DataError) as caught:

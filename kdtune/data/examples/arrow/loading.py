@@ -15,7 +15,7 @@ from kdtune.data.examples.columns import column_inputs, one_of
 from kdtune.data.groups import Rare, attribute_names, columns_of
 from kdtune.data.options import Count, Crop, ImageSize, Length, Seed, Share, Vocabulary
 from kdtune.data.registry import register_dataset
-from kdtune.data.tables.files.form import Form
+from kdtune.data.tables.files.form import OF_PROGRAMS
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.errors import DataError, did_you_mean
@@ -170,12 +170,12 @@ def _of_parts(
     for part in parts:
         cells = {name: named_values(part, name, named[name]) for name in wanted}
         frame = pd.DataFrame(cells, dtype=object)
-        tables.append(replace(table_of_frame(frame, Form()), path=part.source))
+        tables.append(replace(table_of_frame(frame, OF_PROGRAMS), path=part.source))
         values += part.table[column].to_pylist()
         splits += [part.split] * part.table.num_rows
     if not values:
         raise DataError(f"{source}: there is no example in it")
-    table = RawTable.joined(tables, Form().is_missing())
+    table = RawTable.joined(tables, OF_PROGRAMS.is_missing())
     return assemble(
         "hf",
         source,

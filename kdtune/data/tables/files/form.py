@@ -1,6 +1,6 @@
 """How a table is written as text: separator, encoding, decimal sign, header, comments, missing values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -95,6 +95,11 @@ class Form:
         """Return the test for missing values."""
         return Missing(self.missing, self.decimal)
 
+    def sparing(self, names: Iterable[str]) -> "Form":
+        """Return the same, but that no name of a class or group stands for a missing value."""
+        names = set(names)
+        return replace(self, missing=tuple(mark for mark in self.missing if mark not in names))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON, without the marks of missing values."""
         return {
@@ -112,3 +117,7 @@ class Form:
         columns = state.get("columns")
         known = {**state, "columns": None if columns is None else tuple(columns)}
         return replace(cls(missing=tuple(missing)), **known)
+
+
+OF_PROGRAMS = Form(missing=("nan", "NaN", "NaT", "<NA>"))
+"""Of values that a program holds: what is missing is None there, or what numpy and pandas make of that as a text."""
