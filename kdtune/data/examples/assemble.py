@@ -178,10 +178,10 @@ def assemble(
     doubts = [
         line for column in (cuts.label, *columns) for line in alike(column, _values(column, table, coding))
     ]
-    option = partial(marks_with, table) if form else None
+    missing = partial(marks_with, table) if form else None
     for column in (cuts.label, *(column for column in columns if column not in edges)):
         what = "class" if column == cuts.label else "group"
-        doubts += unknown(column, _values(column, table, coding), what, option)
+        doubts += unknown(column, _values(column, table, coding), what, missing)
     tally = f"{len(train_rows):,} examples in train, {len(validation_rows):,} in validation, {len(cut[TEST]):,} in test"
     return Dataset(
         name=name,

@@ -148,6 +148,8 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "a footer": (lambda p: plain(p) + "300 rows\n", "line 302: 1 cell,"),
     "a title": (lambda p: "People of 2020\n" + plain(p), "line 2: 5 cells, but the header names one column"),
     "the header again": (lambda p: plain(p) + plain(p), "line 302: this repeats the header"),
+    "the header again, after a mark": (lambda p: plain(p) + "\ufeff" + plain(p), "line 302: this repeats the header"),
+    "the header again, with blanks": (lambda p: plain(p) + plain(p).replace(",sex", ", sex "), "line 302: this repeats the header"),
     "semicolons": (lambda p: plain(p, sep=";"), r'set `separator: ";"`'),
     "semicolons and decimal commas": (lambda p: plain(p, sep=";", decimal=","), r'set `separator: ";"`'),
     "semicolons, and a comma in a name": (lambda p: plain(p.rename(columns={"age": "age, years"}), sep=";").replace('"', ""), r'set `separator: ";"`'),
@@ -292,6 +294,18 @@ def test_the_mark_of_an_encoding_counts_more_than_the_option(
     path = write(mark + plain(people).encode(encoding))
     with pytest.raises(DataError, match=f"seems to be {encoding[:6].upper().rstrip('-')}, not LATIN-1"):
         load_people(path, encoding="latin-1")
+
+
+@pytest.mark.parametrize("family", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_the_mark_says_the_order_of_bytes(
+    order: str, family: str, people: pd.DataFrame, write: Write, load_people: Load, right: str
+) -> None:
+    path = write(("\ufeff" + plain(people)).encode(f"{family}-{order}"))
+    for encoding in (family, f"{family}-{order}"):
+        assert load_people(path, encoding=encoding).fingerprint == right
+    with pytest.raises(DataError, match=f"seems to be {family.upper()}, not .*set `encoding: {family}`"):
+        load_people(path, encoding=f"{family}-{'be' if order == 'le' else 'le'}")
 
 
 @pytest.mark.parametrize("column", ["age", "job", "income"])

@@ -216,8 +216,6 @@ class _Reader:
             if len(cells) != width:
                 self.check_width(first, names)
                 self.check_width((line, cells), names)
-            if cells == names:
-                raise self.refused(line, "this repeats the header: remove it")
             lines.append(line)
             chunk.append(cells)
             if len(chunk) == _CHUNK:
@@ -226,6 +224,7 @@ class _Reader:
             flush()
         columns = [(np.concatenate(part), codebook) for part, codebook in zip(parts, codebooks, strict=True)]
         self.check_zeros(columns, lines)
+        self.check_header_again(columns, lines, names)
         if not (
             ends_with_separators(columns, len(names))
             or has_row_names(columns, names, self.separator, self.sample)
@@ -242,6 +241,23 @@ class _Reader:
                 raise self.refused(
                     line, "a zero byte: if the file is text, set its `encoding`, such as utf-16-le"
                 )
+
+    def check_header_again(
+        self, columns: Sequence[Column], lines: Sequence[int], names: Sequence[str]
+    ) -> None:
+        """Refuse a row that repeats the header, as where files were joined; blanks and byte-order marks don't count."""
+        same = np.ones(len(lines), dtype=bool)
+        for (codes, codebook), raw in zip(columns, names, strict=False):
+            name = tidy_name(
+                raw
+            )  # tidying a million ids takes a second: only what holds the name is compared
+            found = [
+                k for text, k in codebook.items() if text == raw or (name in text and tidy_name(text) == name)
+            ]
+            same &= np.isin(codes, found)
+            if not same.any():
+                return
+        raise self.refused(lines[int(np.argmax(same))], "this repeats the header: remove it")
 
     def check_width(self, row: _Row, names: Sequence[str]) -> None:
         """Refuse a row if its number of cells is not the number of names."""

@@ -29,12 +29,13 @@ def check_encoding(file: Path, encoding: str) -> None:
     """
     with open_regular(file) as binary:
         sample = binary.read(_SAMPLE_BYTES)
-        found = next((name for mark, name in _MARKS if sample.startswith(mark)), None)
+        mark, found = next((item for item in _MARKS if sample.startswith(item[0])), (b"", None))
         if found is None and is_utf_8(encoding) and b"\0" in sample:
             found = _without_mark(file, sample)
         if found is None and _is_single_byte(encoding) and _is_utf_8(sample, binary):
             found = "utf-8"
-    if found is not None and _family(found) != _family(encoding):
+    # In the other order of its bytes, a mark is no mark, and whatever follows reads as Chinese.
+    if found is not None and (_family(found) != _family(encoding) or _of_other_order(mark, encoding)):
         remedy = (
             "leave `encoding` out" if found == "utf-8" else f"set `encoding: {found}`, or save it as UTF-8"
         )
@@ -52,6 +53,11 @@ def _family(encoding: str) -> str:
     """Return the encoding without the order of its bytes: `utf-16` for `UTF_16_LE`."""
     name = codecs.lookup(encoding).name
     return name[:6] if name.startswith(("utf-16", "utf-32")) else name.removesuffix("-sig")
+
+
+def _of_other_order(mark: bytes, encoding: str) -> bool:
+    """Tell whether a mark is that of the other order of bytes than an encoding of its family has."""
+    return mark.decode(encoding, "replace") not in ("", "\ufeff")
 
 
 def _is_single_byte(encoding: str) -> bool:
