@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from kdtune.data import load
+from kdtune.data.tables.files.frames import table_of_frame
+from kdtune.data.tables.files.reading import open_table
+from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.errors import DataError
 from tests.data.tables.conftest import Load
 
@@ -141,6 +144,35 @@ def test_moments_are_texts(people: pd.DataFrame, tmp_path: Path, load_people: Lo
     many = pa.array([datetime.date(2020, 1, 1) + datetime.timedelta(k) for k in range(300)])
     with pytest.raises(DataError, match=r"row 1: '2020-01-01' in column 'age', whose 300 values differ"):
         load_people(save(tmp_path, people, age=many))
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_moments_and_durations_are_the_same_in_a_file_of_any_unit_and_in_a_frame(
+    unit: str, people: pd.DataFrame, tmp_path: Path, load_people: Load
+) -> None:
+    """A student of a Parquet file reads the same values in a DataFrame, and in another program's file."""
+    moments = pd.Series(pd.to_datetime(["2020-01-01 08:05:00", "2020-01-02 00:00:00"] * 150)).astype(
+        f"datetime64[{unit}]"
+    )
+    there = moments.dt.tz_localize("Europe/Berlin")
+    lengths = pd.Series([pd.Timedelta(hours=k) for k in range(300)]).astype(f"timedelta64[{unit}]")
+    frame = people.assign(
+        moment=moments, there=there, length=lengths, time=[datetime.time(8, k % 2) for k in range(300)]
+    )
+    path = tmp_path / "people.parquet"
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, version="2.6")
+    state = load_people(path).preprocessing
+    columns = {column["name"]: column for column in state["columns"]}
+    assert columns["moment"]["categories"] == ["2020-01-01 08:05:00", "2020-01-02"]
+    assert columns["there"]["categories"] == ["2020-01-01 08:05:00+01:00", "2020-01-02 00:00:00+01:00"]
+    assert columns["time"]["categories"] == ["08:00:00", "08:01:00"]
+    assert columns["length"]["median"] % 1800 == 0, "seconds"
+    fitted = TablePreprocessing.from_dict(state)
+    assert np.array_equal(fitted.transform(frame), fitted.transform(open_table(path, fitted.form)))
+    part = moments.astype("datetime64[ms]") + pd.Timedelta(milliseconds=120)
+    pq.write_table(pa.Table.from_pandas(people.assign(moment=part), preserve_index=False), path)
+    fitted = TablePreprocessing.from_dict(load_people(path).preprocessing)
+    assert not fitted.strange(table_of_frame(people.assign(moment=part), fitted.form))
 
 
 def test_names_that_are_twice(people: pd.DataFrame, tmp_path: Path, load_people: Load) -> None:

@@ -51,9 +51,11 @@ def _text(value: Any, decimal: str) -> str | None:
         raise TypeError
     if value is None or pd.isna(value):
         return None
+    if isinstance(value, datetime.timedelta):
+        value = value.total_seconds()
     if isinstance(value, float | np.floating | Decimal):
         return float_text(value, decimal)
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, datetime.datetime | datetime.time):
         return time_text(str(value))
     return str(value)
 

@@ -15,7 +15,15 @@ from kdtune.errors import DataError
 
 MAGIC = b"PAR1"
 
-_MIDNIGHT = re.compile(r" 00:00:00(\.0+)?$")
+_MIDNIGHT = re.compile(r" 00:00:00$")
+_FRACTION = re.compile(r"(?<=:\d\d)(?:\.0+|(\.\d*[1-9])0+)(?=$|[+-]|Z)")
+"""A part of a second that ends in zeros: how many there are depends on the program, not on the moment."""
+
+_ZONE = re.compile(r"(?<=[+-]\d\d)(\d\d)$")
+"""The minutes of a time zone without a colon before them, as Arrow writes it."""
+
+_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+"""Arrow's units of time -> how many make a second."""
 
 
 def read_parquet(file: Path, form: Form) -> RawTable:
@@ -87,6 +95,9 @@ def _texts(values: Any, kind: Any, decimal: str) -> list[str] | None:
         return [float_text(value, decimal) for value in values.to_numpy(zero_copy_only=False)]
     if pa.types.is_decimal(kind):
         return [float_text(value, decimal) for value in values.to_pylist()]
+    if pa.types.is_duration(kind):
+        seconds = values.cast(pa.int64()).to_numpy(zero_copy_only=False) / _A_SECOND[kind.unit]
+        return [float_text(value, decimal) for value in seconds]
     if pa.types.is_temporal(kind):
         return [time_text(value) for value in values.cast(pa.string()).to_pylist()]
     try:
@@ -107,5 +118,6 @@ def float_text(value: Any, decimal: str = ".") -> str:
 
 
 def time_text(text: str) -> str:
-    """Return the text of a moment, without its time of day if that is midnight."""
-    return _MIDNIGHT.sub("", text)
+    """Return the text of a moment as pandas writes it, without its time of day if that is midnight."""
+    text = _ZONE.sub(r":\1", text) if ":" in text else text
+    return _MIDNIGHT.sub("", _FRACTION.sub(r"\1", text))
