@@ -146,9 +146,10 @@ def spoil(folder: Path, what: str) -> None:
             logits = logits.astype(int)
         case "short":
             logits = logits[:-3]
-        case "probabilities" | "percentages":
-            whole = 1 if what == "probabilities" else 100
-            logits = whole * torch.from_numpy(logits).softmax(dim=1).numpy()
+        case "probabilities" | "percentages" | "rounded probabilities" | "rounded percentages":
+            shares = torch.from_numpy(logits).softmax(dim=1).numpy()
+            shares = np.floor(100 * shares) / 100 if what.startswith("rounded") else shares
+            logits = (100 if what.endswith("percentages") else 1) * shares
         case "twice":
             lines[9] = lines[3]
         case "strangers":
@@ -177,6 +178,11 @@ def spoil(folder: Path, what: str) -> None:
         ("whole", "int64 [400, 2], not logits"),
         ("short", "has 397 rows, and "),
         ("probabilities", "holds probabilities, not logits: save their logarithms"),
+        (
+            "rounded probabilities",
+            "holds probabilities, not logits: save their logarithms, np.log(np.maximum(p, 1e-6))",
+        ),
+        ("rounded percentages", "holds probabilities, not logits"),
         ("twice", "line 10: '3' is there twice (first in line 4)"),
         ("strangers", "train examples have no line; the first is example 1, '"),
         ("empty", "is empty"),
@@ -188,6 +194,12 @@ def spoil(folder: Path, what: str) -> None:
 def test_what_does_not_fit_is_refused_before_anything_is_trained(what: str, told: str, people: Path) -> None:
     spoil(people, what)
     assert told in refusal(people)
+
+
+def test_logits_are_no_probabilities_because_they_were_rounded(people: Path) -> None:
+    logits = np.load(people / "logits.npy")
+    np.save(people / "logits.npy", (logits - logits.min(axis=1, keepdims=True)).round(1))
+    assert plan_of(people).logits("big") is not None
 
 
 def test_one_that_says_the_more_frequent_answer_to_everybody_is_refused(people: Path) -> None:

@@ -26,6 +26,10 @@ _NEAR_ONE = 1e-3
 """How far sums of rows of probabilities, or of percentages, may be from each other: half precision rounds."""
 
 
+_MOST_DECIMALS = 4
+"""Numbers of so many decimals or fewer were rounded, or cut off, by whoever wrote them down."""
+
+
 @dataclass(frozen=True, eq=False)
 class KnownLogits:
     """What a teacher says of the examples of a data set: the state that a run keeps of it, in place of weights.
@@ -159,10 +163,27 @@ def _read(file: LogitsFile, n_classes: int) -> "tuple[np.ndarray[Any, np.dtype[n
             f"{file.path}: {len(bad):,} of {len(plain):,} rows hold NaN or infinity; the first is row {bad[0] + 1}, "
             f"{ids[bad[0]]!r}"
         )
-    sums = plain.sum(axis=1)
-    if (plain >= 0).all() and sums[0] > 0 and (np.abs(sums / sums[0] - 1) < _NEAR_ONE).all():
-        raise InputError(f"{file.path}: holds probabilities, not logits: save their logarithms, np.log(p)")
+    if _are_probabilities(plain):
+        raise InputError(
+            f"{file.path}: holds probabilities, not logits: save their logarithms, "
+            + ("np.log(p)" if plain.all() else "np.log(np.maximum(p, 1e-6)), because some are 0")
+        )
     return (plain if file.columns is None else plain[:, list(file.columns)]), ids
+
+
+def _are_probabilities(rows: "np.ndarray[Any, np.dtype[np.float32]]") -> bool:
+    """Tell whether no number is negative, and all rows have one sum; or 1, or 100, as far as few decimals allow."""
+    sums = rows.sum(axis=1)
+    if (rows < 0).any() or sums[0] <= 0:
+        return False
+    if (np.abs(sums / sums[0] - 1) < _NEAR_ONE).all():
+        return True
+    for whole in (1, 100):
+        for digits in range(1, _MOST_DECIMALS + 1):
+            parts = rows.astype(np.float64) / whole * 10**digits
+            if np.abs(parts - parts.round()).max() < _NEAR_ONE:
+                return bool((np.abs(sums / whole - 1) < rows.shape[1] * 10.0**-digits + _NEAR_ONE).all())
+    return False
 
 
 def _array(path: str, what: str) -> "np.ndarray[Any, Any]":
