@@ -237,11 +237,7 @@ class Space(Strict):
         A run is resumed and exported from any folder, not only from where it began.
         """
         options = self.dataset.options
-        paths = {
-            key: str(Path(value).absolute())
-            for key, value in options.items()
-            if key in _PATH_OPTIONS and isinstance(value, str) and Path(value).exists()
-        }
+        paths = {key: _absolute(value) for key, value in options.items() if key in _PATH_OPTIONS}
         dataset = DatasetSpec(name=self.dataset.name, **{**options, **paths})
         models = {
             "teacher": self.teacher.with_absolute_paths(),
@@ -268,6 +264,13 @@ class Space(Strict):
     def to_dict(self) -> dict[str, Any]:
         """Return plain YAML values that `Space` accepts again."""
         return self.model_dump(mode="json")
+
+
+def _absolute(option: Any) -> Any:
+    """Return a data set's option with the files that it names, one or several, as absolute paths."""
+    if isinstance(option, list):
+        return [_absolute(item) for item in option]
+    return str(Path(option).absolute()) if isinstance(option, str) and Path(option).exists() else option
 
 
 def _settings(section: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,23 @@ def test_extremes() -> None:
     assert list(extremes("sgd")) == ["sgd"]
 
 
+def test_every_file_of_a_data_set_is_named_by_its_absolute_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is resumed and exported from any folder."""
+    (tmp_path / "faces").mkdir()
+    for name in ("one.csv", "two.csv"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    dataset = {"name": "folder", "path": "faces", "attributes": ["one.csv", "two.csv"], "test": 0.2}
+    space = parse_space(with_value("dataset", dataset), "space").with_absolute_paths()
+    assert space.dataset.options == {
+        "path": str(tmp_path / "faces"),
+        "attributes": [str(tmp_path / "one.csv"), str(tmp_path / "two.csv")],
+        "test": 0.2,
+    }
+
+
 def test_what_a_program_gives_is_what_yaml_would_hold() -> None:
     given = {
         "dataset": {"name": "table", "path": Path("people.csv"), "bins": {"age": np.array([25, 45])}},
