@@ -2,7 +2,7 @@
 
 import json
 import os
-import re
+import posixpath
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -149,7 +149,7 @@ class _Names:
 
     def find(self, name: str, base: str) -> list[int]:
         """Return the numbers of the images that `name` may mean; `base` is the folder of its table, or empty."""
-        path = re.sub(r"^(\./)+", "", _composed(name).replace("\\", "/"))
+        path = posixpath.normpath(_composed(name).replace("\\", "/"))
         return next((found for index in self._indices if (found := index.find(path, base))), [])
 
     def shown(self, numbers: Sequence[int]) -> str:

@@ -63,6 +63,7 @@ def check(data: Dataset) -> None:
     [
         lambda path: path,
         lambda path: f"./{path}",
+        lambda path: f".//photos/./{path}".replace("/cat", "//cat"),
         lambda path: path.replace("/", "\\"),
         lambda path: path.rpartition("/")[2],
         lambda path: path.removesuffix(".png"),
