@@ -13,12 +13,11 @@ from torch import Tensor
 from kdtune.data.given import class_names, values_of
 from kdtune.data.groups import encode
 from kdtune.data.tables.cells import tidy
-from kdtune.data.tables.files.form import Form
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.targets import Targets
 from kdtune.errors import DataError, did_you_mean
 from kdtune.order import check_same_order
-from kdtune.student.raw_input import features_of, input_kind, inputs_of
+from kdtune.student.raw_input import features_of, input_kind, inputs_of, table_in_form
 
 LABEL = "label"
 """The label's column where the student does not say another."""
@@ -132,7 +131,7 @@ def _of_table(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Example
     from kdtune.data.tables.preprocessing import TablePreprocessing
 
     fitted = TablePreprocessing.from_dict(preprocessing)
-    table = _open(source, fitted.form)
+    table = table_in_form(source, fitted.form)
     features, notes = features_of(table, fitted)
     examples = _examples(table, lambda start, stop: features[start:stop], targets_of(config), wanted)
     return replace(examples, notes=(*notes, *examples.notes))
@@ -142,7 +141,7 @@ def _of_texts(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Example
     from kdtune.data.examples.columns import texts_of
 
     targets = targets_of(config)
-    table = _open(source, targets.form)
+    table = table_in_form(source, targets.form)
     column = wanted.column or targets.column or "text"
     table.require([column], "text")
     raw = table[column].texts() if isinstance(source, Path) else source[column].tolist()
@@ -172,16 +171,6 @@ def _groups(targets: Targets, table: RawTable) -> tuple[dict[str, Tensor], tuple
             "or evaluate without groups (--without-groups)"
         )
     return targets.groups(table), tuple(f"{table.prefix}{line}" for line in targets.strange(table))
-
-
-def _open(source: Any, form: Form) -> RawTable:
-    if isinstance(source, Path):
-        from kdtune.data.tables.files.reading import open_table
-
-        return open_table(source, form)
-    from kdtune.data.tables.files.frames import table_of_frame
-
-    return table_of_frame(source, form)
 
 
 def _of_folder(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Examples:

@@ -12,8 +12,10 @@ from kdtune.data.given import check_finite, listed_texts, tensor_of
 from kdtune.data.images.pixels import Decoding, convert, decode, without_warnings
 from kdtune.data.images.scale import ImageError, RangeError
 from kdtune.errors import DataError
+from kdtune.user_code import kind_of
 
 if TYPE_CHECKING:
+    from kdtune.data.tables.files.form import Form
     from kdtune.data.tables.files.raw_table import RawTable
     from kdtune.data.tables.preprocessing import TablePreprocessing
 
@@ -92,18 +94,45 @@ def _table(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> 
         )
         is_frame = _is_a(x, "pandas", "DataFrame")
         if preprocessing.get("kind") == "table" and (isinstance(x, str | Path) or is_frame):
-            from kdtune.data.tables.files.frames import table_of_frame
-            from kdtune.data.tables.files.reading import open_table
             from kdtune.data.tables.preprocessing import TablePreprocessing
 
             fitted = TablePreprocessing.from_dict(preprocessing)
-            table = table_of_frame(x, fitted.form) if is_frame else open_table(x, fitted.form)
-            return features_of(table, fitted)
+            return features_of(table_in_form(x, fitted.form), fitted)
+        if hasattr(x, "to_pandas"):
+            raise DataError(f"{reads}; got {kind_of(x)}: give x.to_pandas()")
         rows = tensor_of(x, reads)
         fits = rows.is_floating_point()
     if not fits or rows.dim() != 2 or rows.shape[1] != shape[0]:
         raise DataError(f"{reads}; got {_described(rows)}")
-    return Inputs(check_finite(rows).to(torch.float32))
+    prepared = check_finite(rows).to(torch.float32)
+    if preprocessing.get("kind") != "table":
+        return Inputs(prepared)
+    from kdtune.data.tables.preprocessing import TablePreprocessing
+
+    return Inputs(prepared, TablePreprocessing.from_dict(preprocessing).unlike_prepared(prepared.numpy()))
+
+
+def table_in_form(source: Any, form: "Form") -> "RawTable":
+    """Return the table of a DataFrame, or of a file that is written as the training file was.
+
+    Raises:
+        DataError: it is not; the message says what a student, which has no such options, leaves to do.
+    """
+    if _is_a(source, "pandas", "DataFrame"):
+        from kdtune.data.tables.files.frames import table_of_frame
+
+        return table_of_frame(source, form)
+    if not isinstance(source, str | Path):
+        raise DataError(f"a table is the path of a file, or a pandas DataFrame, and not {kind_of(source)}")
+    from kdtune.data.tables.files.reading import open_table
+
+    try:
+        return open_table(source, form)
+    except DataError as error:
+        remedy = (
+            "; a student has no such option: write the file as the training file was, or give a DataFrame"
+        )
+        raise DataError(f"{error}{remedy if 'set `' in str(error) else ''}") from None
 
 
 def _text(x: Any, preprocessing: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas
+import pyarrow
 import pytest
 import scipy.sparse
 import torch
@@ -16,6 +17,7 @@ from PIL import Image
 import kdtune
 from kdtune.data import from_arrays, from_dataframe
 from kdtune.data.dataset import Dataset
+from kdtune.data.tables.preprocessing import TablePreprocessing
 from kdtune.errors import DataError, InputError
 from tests.student.made import people, texts, untrained
 
@@ -91,6 +93,51 @@ def test_prepared_features_are_checked_likewise(of_table: kdtune.Student) -> Non
     n = of_table.config["input_shape"][0]
     with pytest.raises(DataError, match=re.escape(f"x[1, {n - 1}] is nan")):
         of_table.probabilities(np.vstack([np.zeros(n), [*[0.0] * (n - 1), np.nan]]))
+
+
+def test_raw_numbers_are_not_taken_for_prepared_features_without_a_word(of_table: kdtune.Student) -> None:
+    """A NumPy array of raw columns, and the frame of another library, have no names to be read by."""
+    columns = of_table.config["preprocessing"]["columns"]
+    fitted = TablePreprocessing.from_dict(of_table.config["preprocessing"])
+    prepared = fitted.transform(people(40).assign(vip=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        of_table.predict(prepared)
+        of_table.predict(prepared.astype(np.float64))
+    raw = prepared.copy()
+    raw[:, 0] = people(40)["age"]
+    with pytest.warns(UserWarning, match=r"read as prepared features, and those of column 'age' are none"):
+        of_table.predict(raw)
+    raw = prepared.copy()
+    raw[:, 2] = 0.5
+    with pytest.warns(UserWarning, match=f"those of column {columns[1]['name']!r} are none"):
+        of_table.predict(raw)
+    other = pyarrow.table({str(k): prepared[:, k] for k in range(prepared.shape[1])})
+    with pytest.raises(DataError, match=r"got a Table: give x\.to_pandas\(\)"):
+        of_table.predict(other)
+
+
+@pytest.mark.parametrize(
+    "source", [{"age": [1]}, [1, 2], None, 3, pandas.Series([1]), pyarrow.table({"age": [1]})]
+)
+def test_what_is_no_table_is_refused(of_table: kdtune.Student, of_texts: kdtune.Student, source: Any) -> None:
+    for student in (of_table, of_texts):
+        with pytest.raises(DataError, match="a table is the path of a file, or a pandas DataFrame, and not"):
+            student.evaluate(source)
+
+
+def test_a_file_in_another_form_is_refused_with_what_a_student_can_do(
+    of_table: kdtune.Student, of_texts: kdtune.Student, tmp_path: Path
+) -> None:
+    path = tmp_path / "later.csv"
+    for student, frame in ((of_table, people(20)), (of_texts, texts(20))):
+        frame.to_csv(path, index=False, sep=";")
+        with pytest.raises(
+            DataError, match="a student has no such option: write the file as the training file"
+        ):
+            student.evaluate(path)
+    with pytest.raises(DataError, match="a student has no such option"):
+        of_table.predict(path.with_name(str(path.name)))
 
 
 def test_logits_that_are_no_numbers_are_no_answer(of_numbers: kdtune.Student) -> None:

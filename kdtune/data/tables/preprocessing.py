@@ -159,6 +159,23 @@ class TablePreprocessing:
                     )
         return lines
 
+    def unlike_prepared(self, features: NDArray[np.float32]) -> tuple[str, ...]:
+        """Return a line where features, float32 [n, features], are raw numbers rather than what `transform` returns."""
+        start = 0
+        for column in self.columns if len(features) else ():
+            if isinstance(column, Category):
+                wrong = ~np.isin(features[:, start : start + column.width], (0, 1)).all()
+                start += column.width
+            else:
+                wrong = abs(np.median(features[:, start])) > _FAR
+                start += 1
+            if wrong:
+                return (
+                    f"x is read as prepared features, and those of column {column.name!r} are none: give raw columns "
+                    "as a DataFrame with their names",
+                )
+        return ()
+
     def transform(self, table: "RawTable | pd.DataFrame") -> NDArray[np.float32]:
         """Return the features of raw rows, float32 [n, features]; other columns are not looked at.
 
