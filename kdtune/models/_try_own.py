@@ -14,6 +14,9 @@ from kdtune.user_code import kind_of, own_code
 
 _EXAMPLES = 4
 
+_NEAR_ONE = 1e-2
+"""How far a sum of probabilities may be from 1 in half precision."""
+
 
 def try_own(
     name: str, builder: Builder, shape: tuple[int, ...], n_classes: int, *, trained: bool = True
@@ -26,8 +29,8 @@ def try_own(
         trained: whether it is to be trained, and not only to answer with the weights of a file.
 
     Raises:
-        InputError: it raises, it ends the process, what it returns are no logits [n, n_classes], or it has nothing to
-            train; the message says where or what.
+        InputError: it raises, it ends the process, what it returns are no logits [n, n_classes] but, say,
+            probabilities, or it has nothing to train; the message says where or what.
     """
     with torch_defaults(draws=True), contextlib.redirect_stdout(sys.stderr):
         inputs = _made_up(shape)
@@ -49,6 +52,11 @@ def try_own(
                     raise InputError(
                         f"model {name!r} returns {kind_of(found)} in {mode} for {_EXAMPLES} examples of shape "
                         f"{list(shape)}, not logits, float {wanted}: return one number for each of {n_classes} classes"
+                    )
+                if bool((found >= 0).all()) and bool(((found.sum(dim=1) - 1).abs() < _NEAR_ONE).all()):
+                    raise InputError(
+                        f"model {name!r} returns probabilities in {mode}, not logits: none is negative, and those of "
+                        "each example sum to 1: leave out the softmax at its end, because losses have their own"
                     )
                 if mode == "training":
                     _check_trainable(name, model, found, trained)

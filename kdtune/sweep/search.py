@@ -149,7 +149,8 @@ def _check_any_succeeded(manager: Any, writer: RunWriter) -> None:
         raise SweepError(manager.hopeless)
     failed = [trial for trial in writer.state.trials.values() if trial.state == "failed"]
     if failed and len(failed) == len(writer.state.trials):
-        raise SweepError(f"all {len(failed)} trials failed; the first: {failed[0].message}")
+        which = "the only trial failed" if len(failed) == 1 else f"all {len(failed)} trials failed; the first"
+        raise SweepError(f"{which}: {failed[0].message}")
 
 
 def _fit(plan: Plan, allotment: Allotment, manager: Any, shared: Any) -> None:

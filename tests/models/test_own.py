@@ -63,6 +63,9 @@ def raises(_model: nn.Module, _logits: Tensor) -> Any:
         (lambda _m, y: y.mean(0), "returns float32 [3] in training"),
         (lambda m, y: y if m.training else y.argmax(1), "returns int64 [4] in evaluation"),
         (lambda m, y: y if m.training else y[:, :1], "returns float32 [4, 1] in evaluation"),
+        (lambda _m, y: y.softmax(1), "returns probabilities in training, not logits"),
+        (lambda m, y: y if m.training else y.softmax(1), "returns probabilities in evaluation, not logits"),
+        (lambda _m, y: y.half().softmax(1), "returns probabilities in training, not logits"),
         (lambda _m, _y: None, "returns nothing in training"),
         (leaves, "'own' fails on 4 examples of shape [6]: SystemExit: 3 (test_own.py, line "),
         (raises, "ValueError: not today and more (test_own.py, line "),
@@ -113,7 +116,16 @@ def test_a_builder_that_returns_a_class_is_refused(register: Callable[[Any], str
         models.check(name, input_shape=SHAPE, n_classes=CLASSES)
 
 
-@pytest.mark.parametrize("answer", [lambda _m, y: y, lambda _m, y: y.half(), lambda _m, y: y * float("nan")])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _m, y: y,
+        lambda _m, y: y.half(),
+        lambda _m, y: y * float("nan"),
+        lambda _m, y: y.log_softmax(1),
+        lambda _m, y: y.sigmoid(),
+    ],
+)
 def test_logits_are_accepted_and_leave_the_generator_as_it_was(
     register: Callable[[Any], str], answer: Forward, capsys: pytest.CaptureFixture[str]
 ) -> None:

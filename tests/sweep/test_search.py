@@ -1,9 +1,13 @@
 """What a sweep says at its end."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from kdtune.errors import SweepError
 from kdtune.runs.state import ModelState
-from kdtune.sweep.search import most_failed
+from kdtune.sweep.search import _check_any_succeeded, most_failed
 
 
 def trial(number: int, state: str, message: str = "") -> ModelState:
@@ -33,3 +37,13 @@ GPU = "the GPU failed: CUDA error: unspecified launch failure"
 )  # fmt: skip
 def test_a_sweep_in_which_most_trials_failed_says_why(trials: list[tuple[str, str]], words: str) -> None:
     assert most_failed(trial(k, *of) for k, of in enumerate(trials)) == words
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(1, "the only trial failed: loss is"), (2, "all 2 trials failed; the first: loss is")]
+)
+def test_a_sweep_without_a_student_says_how_many_failed(n: int, said: str) -> None:
+    trials = {k: trial(k, "failed", "loss is nan") for k in range(n)}
+    writer: Any = SimpleNamespace(state=SimpleNamespace(trials=trials))
+    with pytest.raises(SweepError, match=said):
+        _check_any_succeeded(SimpleNamespace(hopeless=""), writer)
