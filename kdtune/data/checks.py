@@ -12,6 +12,7 @@ from torch import Tensor
 from kdtune.data.dataset import MISSING, Augmentation, Dataset, Normalisation, Split
 from kdtune.data.given import pixels_wanted
 from kdtune.data.groups import few_groups
+from kdtune.data.ids import check_ids
 from kdtune.errors import DataError
 from kdtune.user_code import kind_of
 
@@ -76,6 +77,7 @@ def check_dataset(name: str, dataset: object) -> Dataset:
     if dataset.train.inputs.dim() == 4:
         check_crop(source, dataset.augmentation.crop, dataset.train.inputs.shape)
     require_classes(source, dataset.classes, train=dataset.train.labels, validation=dataset.validation.labels)
+    check_ids(source, train=dataset.train.ids, validation=dataset.validation.ids)
     _check_groups(source, dataset)
     _check_normalisation(source, dataset)
     doubts = _doubtful_pixels(dataset.train)

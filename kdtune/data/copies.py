@@ -2,6 +2,11 @@
 
 from collections.abc import Hashable, Sequence
 
+from torch import Tensor
+
+_MOST = 20_000
+"""Among more tensors than this nobody looks for copies."""
+
 _FEWEST = 0.01
 """Share of copies below which nothing is said."""
 
@@ -28,6 +33,14 @@ def copies_notes(
     return lines + copies_of(
         [*train, *validation], test, "test examples are copies of training or validation examples"
     )
+
+
+def copies_of_tensors(train: Tensor, validation: Tensor) -> list[str]:
+    """Return the same of the inputs of two splits, [n, …] and [m, …]."""
+    if len(train) + len(validation) > _MOST:
+        return []
+    known, contents = ([hash(row.tobytes()) for row in split.numpy()] for split in (train, validation))
+    return copies_of(known, contents, "validation examples are copies of training examples")
 
 
 def copies_of(earlier: Sequence[Hashable], contents: Sequence[Hashable], what: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 from pydantic.errors import PydanticUserError
 
 from kdtune.data.checks import Expected, check_dataset
+from kdtune.data.copies import copies_of_tensors
 from kdtune.data.dataset import Dataset, Split
 from kdtune.data.options import against, check_effect
 from kdtune.errors import DataError, did_you_mean
@@ -58,6 +59,9 @@ def load(name: str, **options: Any) -> Dataset:
                 f"data set {name!r}: does not fit into memory ({told(error)}): ask for less of it"
             ) from error
     dataset = check_dataset(name, made)
+    if not is_of_kdtune(loader) and dataset.train.file is None and dataset.validation.file is None:
+        copies = copies_of_tensors(dataset.train.inputs, dataset.validation.inputs)
+        dataset = replace(dataset, notes=(*dataset.notes, *copies))
     form = Expected.of(f"data set {name!r}", dataset)
     if dataset.min_group is None:
         asked = options.get("min_group", default_option(name, "min_group"))

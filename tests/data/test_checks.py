@@ -81,6 +81,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no labels": (lambda: dataset(train=split(labels=None)), "labels must be a torch.Tensor, not nothing"),
     "fewer labels": (lambda: dataset(train=split(labels=LABELS[:-1])), r"labels has shape \(39,\), but there are 40 inputs"),
     "a class without example": (lambda: dataset(validation=split(20, labels=torch.zeros(20, dtype=torch.int64))), "class 'dog' has no example in validation"),
+    # ---- ids
+    "ids as numbers": (lambda: dataset(train=split(ids=tuple(range(N)))), r"train: ids\[0\] is an int, not a text: give str\(id\)"),
+    "an id twice": (lambda: dataset(train=split(ids=("a", *map(str, range(N - 2)), "a"))), r"train: ids\[39\] is 'a', and so is the id of an example of train"),
+    "ids that begin anew": (lambda: dataset(train=split(ids=tuple(map(str, range(N)))), validation=split(20, ids=tuple(map(str, range(20))))), r"validation: ids\[0\] is '0', and so is the id of an example of train: .* such as 'validation/0'"),
     # ---- groups
     "a group too high": (lambda: dataset(train=split(groups={"sex": changed(SEX, 9, 2)})), r"groups of 'sex'\[9\] is 2, but there are 2 groups, 0 to 1, or -1 where it is not known"),
     "a group below minus one": (lambda: dataset(train=split(groups={"sex": changed(SEX, 9, -2)})), r"groups of 'sex'\[9\] is -2"),

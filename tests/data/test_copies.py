@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
-from kdtune.data import from_arrays, load
+from kdtune.data import Augmentation, Dataset, Split, datasets, from_arrays, load, register_dataset
 from kdtune.data.copies import copies_notes, copies_of
 
 RNG = np.random.default_rng(0)
@@ -29,6 +30,26 @@ def test_examples_that_repeat_by_nature_are_no_copies(share: float, said: bool) 
     contents = [k if k < 100 * share else f"new {k}" for k in range(100)]
     contents = [k % 70 if isinstance(k, int) else k for k in contents]
     assert bool(copies_of(train, contents, "…")) is said
+
+
+def test_validation_of_a_data_set_of_ones_own_is_held_against_train() -> None:
+    inputs = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+
+    def loader(*, start: int) -> Dataset:
+        train, validation = (
+            Split(part, torch.arange(len(part)) % 2, {}) for part in (inputs[:40], inputs[start : start + 20])
+        )
+        return Dataset(
+            "mine", ("a", "b"), {}, train, validation, None, Augmentation(), {}, "0" * 64, lambda: validation
+        )
+
+    register_dataset("mine")(loader)
+    try:
+        assert load("mine", start=40).notes == ()
+        [line] = load("mine", start=35).notes
+        assert line.startswith("5 of 20 validation examples are copies of training examples")
+    finally:
+        datasets._items.pop("mine")
 
 
 def posts(n: int, start: int = 0) -> pd.DataFrame:
