@@ -77,8 +77,7 @@ def read_state(path: Path) -> State:
     import safetensors.torch
 
     try:
-        if path.suffix == ".safetensors":
-            open_regular(path, limit=LARGEST_WEIGHTS).close()
+        if _is_safetensors(path):
             content: Any = safetensors.torch.load_file(path)
         else:
             with torch.serialization.safe_globals(_inert()):
@@ -91,6 +90,7 @@ def read_state(path: Path) -> State:
             "that holds tensors and nothing else, as torch.save(model.state_dict(), FILE) writes it"
         ) from None
     while isinstance(content, Mapping) and (inner := _contained(content)) is not None:
+        _check_one_model(content, path)
         content = inner
     state = {}
     if isinstance(content, Mapping):
@@ -98,6 +98,25 @@ def read_state(path: Path) -> State:
     if not state:
         raise InputError(f"{path}: holds no named tensors, so it is not a checkpoint of a model")
     return state
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Tell by its first bytes, whatever the file is called: the length of a JSON object, and the object."""
+    with open_regular(path, limit=LARGEST_WEIGHTS) as file:
+        return file.read(9)[8:] == b"{"
+
+
+def _check_one_model(content: Mapping[Any, Any], path: Path) -> None:
+    """Refuse a checkpoint of a distillation whose teacher and student are of one architecture: it may mean either."""
+    shapes = [
+        {key: value.shape for key, value in content[name].items() if isinstance(value, Tensor)}
+        for name in ("teacher", "student")
+        if isinstance(content.get(name), Mapping)
+    ]
+    if len(shapes) == 2 and shapes[0] == shapes[1]:
+        raise InputError(
+            f"{path}: holds a teacher and a student of the same shapes: save the one that is meant in a file of its own"
+        )
 
 
 def _inert() -> list[Any]:

@@ -141,6 +141,24 @@ def test_two_models_under_the_same_names_are_refused(tmp_path: Path) -> None:
         load_weights(model(2), saved(tmp_path / "w.pt", both), "resnet8")
 
 
+def test_a_teacher_and_a_student_of_one_architecture_in_a_file_are_refused(tmp_path: Path) -> None:
+    states = {"teacher": model(1).state_dict(), "student": model(2).state_dict()}
+    with pytest.raises(InputError, match="holds a teacher and a student of the same shapes"):
+        load_weights(model(3), saved(tmp_path / "w.pt", states), "resnet8")
+    states["student"] = model(2, "resnet20").state_dict()
+    load_weights(target := model(3), saved(tmp_path / "w.pt", states), "resnet8")
+    assert torch.equal(target.state_dict()["conv.weight"], states["teacher"]["conv.weight"])
+
+
+@pytest.mark.parametrize("write", [torch.save, safetensors.torch.save_file])
+@pytest.mark.parametrize("name", ["w.pt", "w.safetensors", "pytorch_model.bin", "w"])
+def test_a_file_is_told_by_its_content(tmp_path: Path, name: str, write: Callable[..., None]) -> None:
+    state = model(1).state_dict()
+    write(state, tmp_path / name)
+    load_weights(target := model(2), Weights.of(tmp_path / name), "resnet8")
+    assert torch.equal(target.state_dict()["conv.weight"], state["conv.weight"])
+
+
 def test_a_pickled_model_is_never_opened(tmp_path: Path) -> None:
     torch.save({"model": model(1)}, tmp_path / "w.pt")
     with pytest.raises(InputError) as caught:
