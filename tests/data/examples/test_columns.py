@@ -69,6 +69,18 @@ def test_splits_are_those_that_files_and_dicts_are_named_after(tmp_path: Path) -
         load("hf", path=str(tmp_path / "data"), **options)
 
 
+def test_a_file_that_is_missing_among_several_is_named(tmp_path: Path) -> None:
+    """An interrupted download leaves a data set that can be read, and is not the one that was meant."""
+    frame = pd.DataFrame({"post": TEXTS, "y": Y})
+    for k in (0, 2):
+        frame.iloc[k::3].to_parquet(tmp_path / f"train-{k:05}-of-00003.parquet")
+    options: dict[str, Any] = {"text": "post", "label": "y", "length": 8, **CUT}
+    said = f"only 2 of 3 files 'train' are there, and {tmp_path}/train-00001-of-00003.parquet is not: was the"
+    assert any(note.startswith(said) for note in load("hf", path=str(tmp_path), **options).notes)
+    frame.iloc[1::3].to_parquet(tmp_path / "train-00001-of-00003.parquet")
+    assert not any("only" in note for note in load("hf", path=str(tmp_path), **options).notes)
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_texts_of_a_table_a_frame_and_datasets_are_the_same(suffix: str, tmp_path: Path) -> None:
     frame = pd.DataFrame({"post": TEXTS, "y": Y, "sex": SEX})

@@ -3,6 +3,7 @@
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from kdtune.data.examples.arrow.file import ARROW_SUFFIXES, read_file
@@ -11,6 +12,9 @@ from kdtune.data.examples.arrow.part import Part
 from kdtune.data.examples.assemble import split_name
 from kdtune.data.images.pixels import SUFFIXES
 from kdtune.errors import DataError, did_you_mean
+
+_SHARD = re.compile(r"(.*)-(\d+)-of-(\d+)")
+"""The name of one of several files, without its suffix."""
 
 _BESIDE = (
     "dataset_info.json",
@@ -51,11 +55,30 @@ def parts_at(path: str | Path, config: str | None) -> tuple[list[Part], list[str
     counted = Counter(part.split for part in parts)
     if any(n > 1 for n in counted.values()):
         notes.append("files: " + ", ".join(f"{n} of {split or 'no split'}" for split, n in counted.items()))
+    notes += _absent(files)
     known = {*ARROW_SUFFIXES, *SUFFIXES}  # images, because a column may hold their paths
     others = Counter(file.suffix.lower() or file.name for file in found if file.suffix.lower() not in known)
     if others:
         notes.append("left out: " + ", ".join(f"{n} {kind}" for kind, n in sorted(others.items())))
     return parts, notes
+
+
+def _absent(files: Sequence[Path]) -> list[str]:
+    """Return a line for each set of files, called `…-00000-of-00002`, of which some are missing."""
+    numbers: dict[tuple[Path, str, str, str], set[int]] = {}
+    for file in files:
+        if found := _SHARD.fullmatch(file.stem):
+            numbers.setdefault((file.parent, found[1], found[3], file.suffix), set()).add(int(found[2]))
+    lines = []
+    for (folder, name, n, suffix), here in numbers.items():
+        first = next((k for k in range(int(n)) if k not in here), None)
+        if first is not None:
+            missing = folder / f"{name}-{first:0{len(n)}}-of-{n}{suffix}"
+            lines.append(
+                f"only {sum(k < int(n) for k in here):,} of {int(n):,} files {name!r} are there, and {missing} is "
+                "not: was the download complete?"
+            )
+    return lines
 
 
 def _near(path: Path) -> str:
