@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from kdtune.data.groups import attribute_names, columns_of
+from kdtune.data.groups import CROSS, attribute_names, columns_of
 from kdtune.data.tables.files.raw_table import RawTable, is_nameless
 from kdtune.errors import DataError, did_you_mean
 
@@ -52,6 +52,11 @@ def assign_roles(
     table.require([label_column], "label")
     attributes = _attributes(table, sensitive)
     columns = columns_of(attributes)
+    for name in (name for name in attributes if CROSS in name and name in table.order):
+        raise DataError(
+            f"{table.prefix}sensitive {name!r} is an intersection of columns, and a column is called so, too: rename "
+            "that column"
+        )
     table.require(columns, "sensitive")
     if label_column in columns:
         raise DataError(f"column {label_column!r} is the label and cannot be sensitive as well")

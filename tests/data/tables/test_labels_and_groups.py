@@ -290,6 +290,17 @@ def test_a_class_that_counts_as_missing_is_named_with_the_option_that_keeps_it(
     assert "missing cells: job" in data.notes[0]
 
 
+def test_a_column_that_is_called_like_an_intersection_is_refused(
+    people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    """It is what may be meant, and would be a feature."""
+    crossed = people["sex"] + people["job"]
+    path = write(people.assign(**{"sex*job": crossed}).to_csv(index=False))
+    with pytest.raises(DataError, match=r"sensitive 'sex\*job' is an intersection .* called so, too: rename"):
+        load_people(path, sensitive=["sex*job"])
+    load_people(path, sensitive=["sex"], drop=["sex*job"])
+
+
 def test_one_group_beside_examples_of_none_counts_these(
     people: pd.DataFrame, write: Write, load_people: Load
 ) -> None:
