@@ -141,9 +141,12 @@ def _of_texts(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Example
     from kdtune.data.examples.columns import texts_of
 
     targets = targets_of(config)
-    table = table_in_form(source, targets.form)
+    table = table_in_form(source, targets.form.without_marks())
     column = wanted.column or targets.column or "text"
     table.require([column], "text")
+    table = table.marked(
+        targets.form.is_missing(), but=column
+    )  # as in training: "none" may be all that a text says
     raw = table[column].texts() if isinstance(source, Path) else source[column].tolist()
     texts = texts_of(raw, table.at, column, config["preprocessing"])
     return _examples(table, lambda start, stop: texts.at(np.arange(start, stop)), targets, wanted)

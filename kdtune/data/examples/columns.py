@@ -11,7 +11,6 @@ from kdtune.data.options import check_options_of_inputs
 from kdtune.data.texts.tokenizer import preparation_of
 from kdtune.errors import DataError
 from kdtune.text import rows_beside
-from kdtune.user_code import kind_of
 
 
 def texts_of(
@@ -29,7 +28,9 @@ def texts_of(
         )
     for row, value in enumerate(values):
         if not isinstance(value, str):
-            raise DataError(f"{at(row)}: {column!r} is {kind_of(value)}, not a text: leave the row out")
+            raise DataError(
+                f"{at(row)}: {column!r} is a {type(value).__name__}, not a text: leave the row out"
+            )
     return Texts(list(values), preparation)
 
 

@@ -15,6 +15,7 @@ from kdtune.data.tables.files.form import DecimalSign, Form, Header
 from kdtune.data.tables.files.raw_table import RawTable
 from kdtune.data.tables.files.reading import check_form, open_table
 from kdtune.data.texts.tokenizer import preparation_of
+from kdtune.text import counted
 
 
 @register_dataset("text")
@@ -75,12 +76,14 @@ def load_text(
     )
     check_form(form, [path, *([test] if isinstance(test, str) else [])])
     preparation = preparation_of(tokenizer, length, vocabulary)
-    tables = {TRAIN: open_table(path, form)}
+    tables = {TRAIN: open_table(path, form.without_marks())}
     if isinstance(test, str):
-        tables[TEST] = open_table(test, form)
+        tables[TEST] = open_table(test, form.without_marks())
+    [text_column] = tables[TRAIN].named([text], "text")
+    # Somebody may have written nothing but "none" or "?".
+    tables = {part: table.marked(form.is_missing(), but=text_column) for part, table in tables.items()}
     first = tables[TRAIN]
     [label_column] = first.named([label], "label")
-    [text_column] = first.named([text], "text")
     asked = [] if sensitive is None else [sensitive] if not isinstance(sensitive, list | tuple) else sensitive
     names = first.named(asked, "sensitive")
     for table in tables.values():
@@ -112,6 +115,19 @@ def load_text(
         parts=None
         if len(tables) == 1
         else [part for part, table in tables.items() for _ in range(len(table))],
+        notes=_notes(values, form),
         input_column=text_column,
         form=form,
     )
+
+
+def _notes(texts: Sequence[str | None], form: Form) -> list[str]:
+    """Return a line if texts are what stands for a missing value in other columns; it names none of them."""
+    is_mark = form.is_missing()
+    n = sum(text is not None and is_mark(text) for text in texts)
+    if not n:
+        return []
+    return [
+        f"{counted(n, 'text')} of {len(texts):,} hold nothing but what stands for a missing value in other columns, "
+        "such as NA or null: if it does so here, leave such rows out"
+    ]

@@ -15,6 +15,7 @@ from kdtune import memory
 from kdtune.data import from_arrays, from_dataframe, from_hf, load
 from kdtune.errors import DataError
 from tests.data.examples.made import CUT, NUMBERS, PIXELS, SEX, TEXTS, Y, same, save_tokenizer
+from tests.student.made import untrained
 
 CLASSES = ["fox", "dog", "cat"]
 """In another order than sorted, so that a `ClassLabel` shows."""
@@ -67,6 +68,27 @@ def test_splits_are_those_that_files_and_dicts_are_named_after(tmp_path: Path) -
     pictures().to_parquet(tmp_path / "data" / "more.parquet")
     with pytest.raises(DataError, match=r"nothing says what .*more.parquet is"):
         load("hf", path=str(tmp_path / "data"), **options)
+
+
+def test_a_text_may_be_what_stands_for_a_missing_value_in_other_columns(tmp_path: Path) -> None:
+    """Somebody may have posted nothing but "null"; it is read, in training and by a student, and counted."""
+    texts = ["NA", "null", "?", *TEXTS[3:]]
+    sex = ["NA", *SEX[1:]]
+    path, other = tmp_path / "posts.csv", tmp_path / "other.csv"
+    pd.DataFrame({"post": texts, "y": Y, "sex": sex}).to_csv(path, index=False)
+    pd.DataFrame({"post": ["a", "b", "c", *TEXTS[3:]], "y": Y, "sex": sex}).to_csv(other, index=False)
+    options: dict[str, Any] = {"text": "post", "label": "y", "sensitive": "sex", "length": 8, **CUT}
+    data, plain = (load("text", path=str(file), **options) for file in (path, other))
+    [line] = [note for note in data.notes if "missing value" in note]
+    assert line.startswith("3 texts of 90 hold nothing but what stands for a missing value in other columns")
+    assert "'" not in line
+    assert not any("missing value" in note for note in plain.notes)
+    assert [split.groups["sex"].tolist() for split in (data.train, data.validation)] == [
+        split.groups["sex"].tolist() for split in (plain.train, plain.validation)
+    ]
+    student = untrained(tmp_path / "student", data, "bert-tiny")
+    assert student.evaluate(path) == student.evaluate(pd.read_csv(path, dtype=str, keep_default_na=False))
+    assert student.evaluate(path)["n"] == 90
 
 
 def test_a_file_that_is_missing_among_several_is_named(tmp_path: Path) -> None:

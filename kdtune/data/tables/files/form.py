@@ -95,6 +95,10 @@ class Form:
         """Return the test for missing values."""
         return Missing(self.missing, self.decimal)
 
+    def without_marks(self) -> "Form":
+        """Return the same, but that nothing except the empty cell is missing."""
+        return replace(self, missing=())
+
     def sparing(self, names: Iterable[str]) -> "Form":
         """Return the same, but that no name of a class or group stands for a missing value."""
         names = set(names)

@@ -143,6 +143,15 @@ class RawTable:
         ]
         return replace(cls.named_columns("", names, cells), origins=tuple(tables))
 
+    def marked(self, missing: Missing, but: str) -> "RawTable":
+        """Return the table with the marks of missing values in all columns but one, if it was read without any."""
+        columns = {
+            name: cells if name == but else Cells.of(cells.codes, cells.values, missing)
+            for name, cells in self.columns.items()
+        }
+        marks = frozenset(mark for cells in columns.values() for mark in cells.marks)
+        return replace(self, columns=columns, marks=marks)
+
     def contents(self, names: Sequence[str]) -> list[tuple[str | None, ...]]:
         """Return what each row holds in some columns, equal numbers in one spelling."""
         columns = (self.columns[name].renamed(lambda text: canonical(text) or text).texts() for name in names)
