@@ -119,13 +119,25 @@ class Coding:
         return self.rare
 
     def strange(self, table: RawTable) -> list[str]:
-        """Return a line for each column that holds values that are no group here; `encode_groups` reads them."""
+        """Return a line for each column with values that are no group here, or with one group alone.
+
+        `encode_groups` reads such columns.
+        """
         lines = []
         for column in columns_of(self.attributes):
+            declared = self.declared[column]
+            if column in self.edges:
+                cells, _ = binned(table, column, self.edges[column], self.decimal)
+            else:
+                cells = self._as_declared(table, column, table[column], declared)
+            occurring = [group for group in declared if group in cells.present]
+            if len(occurring) == 1:
+                lines.append(
+                    f"column {column!r} has one group only, {occurring[0]!r}: differences between groups are undefined "
+                    "on these rows"
+                )
             if column in self.edges:  # of which a group holds any number
                 continue
-            declared = self.declared[column]
-            cells = self._as_declared(table, column, table[column], declared)
             is_new = np.array([*(value not in declared for value in cells.values), False])
             rows = np.flatnonzero(is_new[cells.codes])
             if len(rows):

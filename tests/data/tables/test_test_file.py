@@ -105,6 +105,20 @@ def test_the_training_file_is_no_test_file(
             load_people(train_file, test=str(path))
 
 
+def test_one_group_alone_is_named_at_the_start(
+    people: pd.DataFrame, train_file: Path, write: Write, load_people: Load
+) -> None:
+    """Else it is found out after the sweep, when the gaps on test are undefined."""
+    options: dict[str, Any] = {"sensitive": ["sex", "age"], "bins": {"age": [40]}}
+    mixed = write(people[:99].assign(hours=7.1).to_csv(index=False), "mixed.csv")
+    assert not any("one group" in note for note in load_people(train_file, test=str(mixed), **options).notes)
+    one = people[people["sex"].eq("F") & people["age"].ge(40)].assign(hours=7.1)
+    notes = load_people(train_file, test=str(write(one.to_csv(index=False), "one.csv")), **options).notes
+    for column, group in (("sex", "F"), ("age", ">=40")):
+        said = f"column {column!r} has one group only, {group!r}: differences between groups are undefined"
+        assert sum(said in note for note in notes) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
