@@ -250,6 +250,8 @@ def _standard_input() -> str:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8: save it so"  # as what PowerShell's > writes
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -28,6 +28,7 @@ from tests.space.made import GOOD, write
         ("", "holds nothing"),
         ("- a", "holds a list"),
         (b"\xff\xfe\xfa", "not readable"),
+        ("seed: 1".encode("utf-16"), "my.yaml: not readable (it is not UTF-8: save it so)"),
         ("a: \x01", "not YAML"),
         ("seed: 1\npairs: []\nseed: 2", "line 3: 'seed' is written twice: keep one"),
         ('search: {alpha: 0.5, lr: 1, "alpha": 0.9}', "line 1: 'alpha' is written twice"),
