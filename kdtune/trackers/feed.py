@@ -47,10 +47,12 @@ class Feed:
             self._tracker: Tracker = make_tracker(name, run.files, run.record, memory)
             where = self._tracker.where
         if memory.where and memory.where != where:
-            raise RunError(
-                f"{name}: {run.name} was logged to {memory.where}, and what you now name is {where}: --again logs "
-                "all of it there"
-            )
+            if memory.reports:
+                raise RunError(
+                    f"{name}: {run.name} was logged to {memory.where}, and what you now name is {where}: --again logs "
+                    "all of it there"
+                )
+            memory.start_over()  # the tracker refused, so nothing is there
         memory.where = where
 
     def update(self) -> int:

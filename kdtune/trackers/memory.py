@@ -65,7 +65,12 @@ class Memory:
         del content["path"]
         write_json(self.path, content)
 
+    def start_over(self) -> None:
+        """Log everything from the beginning: no report is logged yet. A tracker may hold `ids`, so they are emptied."""
+        self.events, self.reports, self.where, self.error = 0, 0, "", ""
+        self.ids.clear()
+
     def forget(self) -> None:
         """Begin another attempt: everything is to be logged anew, beside what was logged before."""
-        self.events, self.reports, self.where, self.error, self.ids = 0, 0, "", "", {}
+        self.start_over()
         self.attempt += 1

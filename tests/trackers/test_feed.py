@@ -84,6 +84,16 @@ def test_another_place_is_named(run: Run, diary: type[Diary], monkeypatch: pytes
     assert log_run(run.files, "mlflow", again=True) == "mlflow: logged 16 reports of small to another list"
 
 
+def test_a_place_that_took_nothing_is_no_place(
+    run: Run, diary: type[Diary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diary.raise_at = 0
+    with pytest.raises(TrackerError):
+        log_run(run.files, "wandb")
+    monkeypatch.setattr(Diary, "where", "another list")
+    assert log_run(run.files, "wandb") == "wandb: logged 16 reports of small to another list"
+
+
 def test_one_process_logs_at_a_time(run: Run, diary: type[Diary]) -> None:
     path = run.files.tracker("mlflow").with_suffix(".lock")
     path.parent.mkdir()
