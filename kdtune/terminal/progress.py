@@ -33,6 +33,7 @@ class Progress:
     def __init__(self, files: RunFiles, *, plain: bool, out: TextIO | None = None) -> None:
         self._files = files
         self._record: RunRecord | None = None
+        self._written = 0
         self._console = Console(file=out or narration(), highlight=False, markup=False, emoji=False)
         self._live = None if plain else Live(console=self._console, refresh_per_second=4, transient=True)
         self._said: set[str] = set()
@@ -60,9 +61,14 @@ class Progress:
             self._lines(state)
 
     def read_record(self) -> None:
-        """Read the run's record once it is there."""
-        if self._record is None and self._files.record.exists():
+        """Read the run's record once it is there, and again where a driver that resumes the run has another budget."""
+        try:
+            written = self._files.record.stat().st_mtime_ns
+        except FileNotFoundError:
+            return
+        if written != self._written:
             self._record = RunRecord.read(self._files.record)
+            self._written = written
 
     def _lines(self, state: RunState) -> None:
         if self._record is not None:
