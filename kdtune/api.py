@@ -23,6 +23,7 @@ from kdtune.sweep.driver import SweepRequest, run_sweep
 from kdtune.terminal.following import followed
 from kdtune.torch_defaults import torch_defaults
 from kdtune.trackers.feed import lines_about
+from kdtune.user_code import check_named
 
 if TYPE_CHECKING:
     from kdtune.data.dataset import Dataset
@@ -92,10 +93,9 @@ def search(
             "space": space, "name": name, "seed": seed, "data": data, "workers": workers, "keep": keep,
             "gpus_per_trial": gpus_per_trial, "max_failures": max_failures, "warm_start": warm_start, "log": trackers,
         }  # fmt: skip
-        files = _resumed(resume, base, "sweep", given)
-        request = SweepRequest(
-            files, None, address=address, imports=_modules(imports), trials=trials, minutes=minutes
-        )
+        modules = _modules(imports)
+        files = _resumed(resume, base, "sweep", given, modules)
+        request = SweepRequest(files, None, address=address, imports=modules, trials=trials, minutes=minutes)
         return _followed(request, progress)
     for key, number in {"seed": seed, "workers": workers, "max_failures": max_failures}.items():
         if number is not None:
@@ -156,13 +156,10 @@ def study(
     if null is not None and null not in get_args(Null):
         raise InputError(f"null: {null!r} is none of {', '.join(get_args(Null))}")
     if resume is not None:
-        files = _resumed(
-            resume,
-            base,
-            "study",
-            {"space": space, "name": name, "seed": seed, "data": data, "workers": workers},
-        )
-        request = SweepRequest(files, None, address=address, imports=_modules(imports), kind="study")
+        given = {"space": space, "name": name, "seed": seed, "data": data, "workers": workers}
+        modules = _modules(imports)
+        files = _resumed(resume, base, "study", given, modules)
+        request = SweepRequest(files, None, address=address, imports=modules, kind="study")
         run = _followed(request, progress)
     else:
         changes = {"seed": seed, "resources.workers": workers}
@@ -349,21 +346,25 @@ def _budget(trials: int | None, minutes: float | None) -> tuple[int | None, floa
     return None if trials is None else int(trials), None if minutes is None else float(minutes)
 
 
-def _resumed(run: RunLike, base: Path, kind: str, given: Mapping[str, Any]) -> RunFiles:
+def _resumed(
+    run: RunLike, base: Path, kind: str, given: Mapping[str, Any], imports: Sequence[str]
+) -> RunFiles:
     """Return a run to go on with.
 
     Raises:
-        InputError: it is of another kind, it is at work, or something is given that was settled when it began.
+        InputError: it is of another kind, it is at work, something is given that was settled when it began, or a module
+            that it needs is not named.
     """
     files = _files(run, base)
     settled = [key for key, value in given.items() if value is not None]
     if settled:
         raise InputError(f"resume goes on with what the run was asked for: leave out {', '.join(settled)}")
-    found = RunRecord.read(files.record).kind
-    if found != kind:
-        call = "study" if found == "study" else "search"
-        raise InputError(f"run {files.name!r} is a {found}: kdtune.{call}(resume={files.name!r})")
+    record = RunRecord.read(files.record)
+    if record.kind != kind:
+        call = "study" if record.kind == "study" else "search"
+        raise InputError(f"run {files.name!r} is a {record.kind}: kdtune.{call}(resume={files.name!r})")
     check_idle(files)
+    check_named(record.imports, imports, str(files.record))  # as `kdtune.launch` does
     files.stop_request.unlink(missing_ok=True)  # it was for an earlier driver
     return files
 

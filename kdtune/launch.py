@@ -193,6 +193,8 @@ def _resumed(options: argparse.Namespace, kind: str) -> RunFiles:
         )
     check_idle(files)
     check_no_links(files)
+    # A driver would refuse them too, but would record that the run has failed, though it may have finished.
+    check_named(record.imports, options.imports, str(files.record))
     return files
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import kdtune
+from kdtune.cli import main
 from kdtune.errors import InputError
 from kdtune.files import read_json
 from tests.conftest import TINY_SPACE
@@ -61,6 +62,23 @@ def test_what_a_resumed_run_was_asked_for_stays(small_run: Any) -> None:
         kdtune.search("default", resume=small_run, seed=1)
     with pytest.raises(InputError, match=r"is a sweep: kdtune.search\(resume='small'\)"):
         kdtune.study(resume=small_run)
+
+
+@pytest.mark.parametrize("by", ["python", "command"])
+def test_a_finished_run_that_needs_a_module_has_not_failed_because_it_was_not_named(
+    small_run: Any, tmp_path: Path, by: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(small_run.path, tmp_path / "r"))
+    record = json.loads((folder / "run.json").read_text())
+    record["space"]["imports"] = ["their_module"]
+    (folder / "run.json").write_text(json.dumps(record))
+    if by == "python":
+        with pytest.raises(InputError, match="say --import their_module"):
+            kdtune.search(resume=folder, trials=9, progress=False)
+    else:
+        assert main(["search", "--resume", str(folder), "--trials", "9", "--headless"]) == 2
+        assert "say --import their_module" in capsys.readouterr().err
+    assert kdtune.open_run(folder).status().state == "finished"
 
 
 def test_an_export_from_python(small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -192,9 +192,14 @@ class RunRecord:
         return f"kdtune {'search' if self.has_front else 'study'} --resume {run}{self._imports}"
 
     @property
+    def imports(self) -> tuple[str, ...]:
+        """The modules of the user's own that the space needs."""
+        return tuple(map(str, self.space.get("imports") or ()))
+
+    @property
     def _imports(self) -> str:
         """What such commands need for the modules of the user's own, which are not imported unless they are named."""
-        return "".join(f" --import {shlex.quote(str(module))}" for module in self.space.get("imports") or ())
+        return "".join(f" --import {shlex.quote(module)}" for module in self.imports)
 
     @property
     def data_notes(self) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     """
     check_formats(onnx=request.onnx)
     run = open_run(request.run, runs_dir=request.runs_dir, raw=request.raw)
-    check_named(run.record.space.get("imports") or (), request.imports, str(run.files.record))
+    check_named(run.record.imports, request.imports, str(run.files.record))
     import_modules(request.imports)
     refuse_study(run)
     check_own_measures(run.record)

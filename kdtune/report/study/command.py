@@ -72,7 +72,7 @@ def conclude_study(
     """
     run = open_run(root)
     check_no_links(run.files)
-    check_named(run.record.space.get("imports") or (), imports, str(run.files.record))
+    check_named(run.record.imports, imports, str(run.files.record))
     import_modules(imports)
     out = root / FOLDER
     if out.exists() and not out.is_dir():
