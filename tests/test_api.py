@@ -1,5 +1,6 @@
 """`kdtune.search`, `study`, `export` and `open_run` from Python: their arguments, and what they refuse."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path

@@ -213,6 +213,23 @@ def test_whom_the_network_fails_that_is_advised_is_said() -> None:
     assert opening(traded)[2] == losses(traded, traded.focus)
 
 
+def test_the_network_that_is_advised_has_a_folder_where_the_most_accurate_student_was_not_picked() -> None:
+    findings = read_front("compas")
+    first, picked = sorted(findings.members, key=lambda m: -m.value("accuracy"))[:2]
+    assert findings.focus.id == first.id
+    nds, name = findings.baselines[-1], "nds-mlp-4"
+    assert nds.id == "nds-mlp-8"
+    other = replace(picked, architecture="mlp-4", exported=True)
+    beside = replace(nds, id=name, architecture="mlp-4", exported=True)
+    members = tuple(other if m.id == picked.id else replace(m, exported=False) for m in findings.members)
+    baselines = (*(replace(b, exported=False) for b in findings.baselines), beside)
+    found = replace(findings, members=members, baselines=baselines)
+    assert found.focus.id == picked.id
+    assert found.advised.id == found.to_load == name
+    assert f"(folder {name})" in opening(found)[0]
+    assert opening(found)[2].startswith("The network mlp-4 without teacher ")
+
+
 def test_a_baseline_that_dominates_a_student_on_test_is_named_beside_it() -> None:
     findings = read_front("compas")
     rows = dict(zip((m.id for m in findings.members), front_table(findings).rows, strict=False))

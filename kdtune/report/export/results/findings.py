@@ -96,10 +96,15 @@ class Findings:
 
     @property
     def focus(self) -> ModelFindings:
-        """The member of which the report says most: the recommended one, or the most accurate usable one on test."""
-        usable = [m for m in self.members if m.id not in self.recommendation.unusable]
+        """The member of which the report says most: the recommended one, or the most accurate usable one on test.
+
+        If none is recommended, one that has a folder comes before others: so the network that is advised instead of it
+        is one that was written too.
+        """
+        usable = [m for m in self.members if m.id not in self.recommendation.unusable] or self.members
         named = [m for m in self.members if m.id == self.recommendation.student]
-        return max(named or usable or self.members, key=lambda m: m.value("accuracy"))
+        written = [m for m in usable if m.exported]
+        return max(named or written or usable, key=lambda m: m.value("accuracy"))
 
     @property
     def advised(self) -> ModelFindings:
