@@ -45,9 +45,10 @@ def remarks(found: Resolution) -> list[str]:
         return []
     lines = []
     members = sum(map(len, found.steps))
-    if members > 1:
+    if members > 1 and found.judged:  # without a test, all would share a step, which says nothing
         steps = "; ".join(f"{k + 1}: {', '.join(step)}" for k, step in enumerate(found.steps))
-        lines.append(f"steps (members of one step do not differ beyond noise): {steps}")
+        what = f" in {listed(found.judged, 'or')}" if found.untested else ""
+        lines.append(f"steps (members of one step do not differ beyond noise{what}): {steps}")
     for role, name in _ROLES.items():
         for verdict, of_verdict in (("better", "better_in"), ("worse", "worse_in")):
             by_objective: dict[str, list[str]] = {}

@@ -91,7 +91,11 @@ def test_of_what_has_no_test_nothing_is_claimed(name: str) -> None:
     assert conclusion(found, ("accuracy", name)).startswith(
         "No student beats NDS or the teacher in accuracy beyond"
     )
+    steps = [line for line in remarks(found) if line.startswith("steps")]
+    assert bool(steps) == (sum(map(len, found.steps)) > 1)
+    assert all("(members of one step do not differ beyond noise in accuracy): 1: t" in line for line in steps)
     sweep.objectives = [untested]
+    assert not [line for line in remarks(sweep.resolve()) if "beyond noise" in line]
     assert conclusion(sweep.resolve(), (name,)) == (
         f"Whether a student beats NDS or the teacher beyond noise is not known: there is no test for {name}."
     )
