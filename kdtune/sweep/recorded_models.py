@@ -171,7 +171,8 @@ class RecordedModels:
 
         def on_place(model_id: str, place: Mapping[str, str]) -> None:
             begin(model_id)
-            self._writer.place(model_id, **place)
+            if place:
+                self._writer.place(model_id, **place)
 
         def on_lost(model_id: str, why: str) -> None:
             begin(model_id)

@@ -39,14 +39,15 @@ def train_model(
     registry: RegistryClient | None = None,
     number: int = 0,
 ) -> Iterator[tuple[str, Any]]:
-    """Train one model as a task; yield its GPU if it has one, each report as it comes, its weights (safetensors) last.
+    """Train one model as a task; yield its place first, each report as it comes, its weights (safetensors) last.
+
+    The place is a machine and a GPU, or nothing where it has no GPU.
 
     A distilled student learns from `teachers`, which serve the job's view seed. If there is a `registry`, the process
     reports to it batch by batch, under the model's number.
     """
     device = prepare_process(threads, user_code)
-    if place := place_here():
-        yield "place", place
+    yield "place", place_here()
 
     def on_batch() -> None:
         if registry is not None:
@@ -164,7 +165,7 @@ class TaskTrainer:
             usual_epoch: the longest epoch that is known, in seconds.
             on_report: called with each report as it comes; after a loss, earlier ones come again.
             on_lost: called with each model that is trained again, and why.
-            on_place: called with the machine and the GPU of each model that begins on one.
+            on_place: called with each model that begins, and with its machine and its GPU, if it has one.
 
         Raises:
             SweepError: Ray ended on this machine.
