@@ -26,7 +26,7 @@ from kdtune.runs.jsonl import open_to_append
 from kdtune.runs.lock import busy, check_idle, request_stop
 from kdtune.runs.paths import RunFiles, check_no_links, runs_dir
 from kdtune.runs.reader import open_run
-from kdtune.runs.records import FINAL, RunRecord
+from kdtune.runs.records import FINAL, NOT_RESUMED, RunRecord
 from kdtune.runs.state import RunState
 from kdtune.runs.summary import summarise
 from kdtune.space.questions import check_question
@@ -288,6 +288,8 @@ def _conclude(
             return EXIT_INTERRUPTED
         raise _RefusedError(message or f"the driver {_how(code)}", code)
     name, resuming = files.name, RunRecord.read(files.record).resuming(files.argument)
+    if code and state.state == "finished" and state.message.startswith(NOT_RESUMED):
+        raise _RefusedError(f"{name} stays as it was: {state.message}", code)
     for line in lines_about(files):
         narrate(line)
     if code == InputError.exit_code and state.state != "failed":

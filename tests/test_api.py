@@ -82,6 +82,18 @@ def test_a_finished_run_that_needs_a_module_has_not_failed_because_it_was_not_na
     assert kdtune.open_run(folder).status().state == "finished"
 
 
+def test_a_finished_run_whose_data_have_changed_has_not_failed(small_run: Any, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(small_run.path, tmp_path / "r"))
+    record = json.loads((folder / "run.json").read_text())
+    record["dataset"]["fingerprint"] = "of other data"
+    (folder / "run.json").write_text(json.dumps(record))
+    with pytest.raises(kdtune_errors.RunError, match="the data have changed"):
+        kdtune.search(resume=folder, progress=False)
+    status = kdtune.open_run(folder).status()
+    assert status.state == "finished"
+    assert status.message.startswith("it could not be resumed: ")
+
+
 def test_an_export_from_python(small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = kdtune.export(small_run, pick="knee", out=tmp_path / "out", progress=False)
     assert capsys.readouterr() == ("", "")

@@ -294,6 +294,7 @@ CASES: dict[str, Case] = {
     "a run that is a study's": Case("search --resume r", "is a study", run(kind="study")),
     "--resume with a space": Case(f"{SEARCH} --resume r", "leave out SPACE", both(space(), run())),
     "stop a run that ended": Case("stop r", "is not running", run()),
+    "a finished run whose data have changed": Case("search --resume r", "r stays as it was: it could not be resumed: ", run()),
     "a run whose space is damaged": Case("search --resume r", "run.json", run(space={"pairs": 3})),
     # ---- an export
     "no weights": Case("export r --list", "", run(), 0),

@@ -31,6 +31,9 @@ TRIAL_STATES = ("running", "done", "stopped", "failed", "interrupted")
 FINAL = ("finished", "stopped", "failed")
 """States of a run after which nothing more comes, unless it is resumed."""
 
+NOT_RESUMED = "it could not be resumed: "
+"""How the message of a finished run begins that was to be resumed, and was refused before anything was trained."""
+
 RUN_STATES = ("preparing", "running", *FINAL)
 """Of a run, in order: data and baselines; the sweep; budget spent; ended on request; could not continue."""
 

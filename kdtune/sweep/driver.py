@@ -12,7 +12,7 @@ from kdtune.errors import DiskError, KdtuneError, RunError, SweepError, is_disk_
 from kdtune.output import narrate
 from kdtune.runs.lock import driver_lock
 from kdtune.runs.paths import RunFiles, check_no_links
-from kdtune.runs.records import RunRecord
+from kdtune.runs.records import NOT_RESUMED, RunRecord
 from kdtune.runs.writer import RunWriter
 from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space, parse_space
@@ -124,6 +124,7 @@ def _interrupted(files: RunFiles) -> str:
 
 def _run(request: SweepRequest, liveness: Liveness, follow: Follow) -> None:
     writer = RunWriter(request.files)
+    had_finished = writer.state.state == "finished"
     try:
         with liveness.watch():
             _drive(request, writer, liveness, follow)
@@ -143,7 +144,10 @@ def _run(request: SweepRequest, liveness: Liveness, follow: Follow) -> None:
         if liveness.stopping():
             writer.run_state("stopped", str(error))
             return
-        writer.run_state("failed", str(error))
+        if had_finished and writer.state.state in ("finished", "preparing"):
+            writer.run_state("finished", f"{NOT_RESUMED}{error}")  # what it found is as good as before
+        else:
+            writer.run_state("failed", str(error))
         raise
     except BaseException as error:
         with contextlib.suppress(DiskError):
