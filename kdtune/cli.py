@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from kdtune.bytecode import keep_bytecode
-from kdtune.errors import KdtuneError, is_disk_error
+from kdtune.errors import KdtuneError, disk_words, is_disk_error
 from kdtune.files import current_folder
 from kdtune.idle_threads import limit_spinning
 from kdtune.options.names import add_models, add_spaces
@@ -46,8 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             if error.filename == STANDARD_OUTPUT or not is_disk_error(error):
                 raise
-            where = error.filename if error.filename is not None else "a file"
-            narrate(f"kdtune: {where}: {error.strerror}", error=True)
+            narrate(f"kdtune: {disk_words(error)}", error=True)
             return 1
 
 

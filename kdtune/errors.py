@@ -110,7 +110,9 @@ class DiskError(KdtuneError, OSError):
 
     @classmethod
     def of(cls, error: OSError, path: str | os.PathLike[str]) -> "DiskError":
-        """Return an error that says what the system reported about a file, and what to do."""
+        """Return an error that says what the system reported about a file, and what to do; one that does so stays."""
+        if isinstance(error, cls):
+            return error
         remedy = _DISK.get(error.errno or 0, "is the disk still there?")
         raised = cls(f"{os.fspath(path)}: can't be written ({error.strerror or error}): {remedy}")
         raised.errno = error.errno
@@ -126,6 +128,18 @@ _DISK = {
     errno.EPERM: "you may not write there; name another folder",
     errno.EIO: "the disk is failing",
 }
+
+
+_IN_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What no reading of a file gives."""
+
+
+def disk_words(error: OSError) -> str:
+    """Return an error of the disk in words, of a file that may have been read or written."""
+    where = error.filename if error.filename is not None else "a file"
+    if error.errno in _IN_WRITING:
+        return str(DiskError.of(error, where))
+    return f"{os.fspath(where)}: {error.strerror}"
 
 
 def is_disk_error(error: OSError) -> bool:
