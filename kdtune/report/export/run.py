@@ -110,7 +110,7 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
         )
 
     held = hold_front(run, choose, required=bool(request.pick))
-    picked, notes = list(held.picked), held.notes
+    picked, notes = list(held.picked), [*_not_ended(held.state, run.record.trials), *held.notes]
     baselines_read = load_baselines(run, held.members)
     narrate(f"data: {run.record.dataset['name']}")
     dataset = load_data(run)
@@ -153,6 +153,25 @@ def run_export(request: ExportRequest) -> tuple[Path, Findings]:
     with replace_folder(out, overwrite=False) as folder:
         _write(folder, run, dataset, shown, [trained for trained, _ in baselines_read], findings, request)
     return out, findings
+
+
+def _not_ended(state: RunState, asked: int | None) -> list[str]:
+    """Say so of a search that has not ended, and return it for the report; nothing of one that has.
+
+    Args:
+        asked: number of trials to finish; None for no limit.
+    """
+    if state.state == "finished":
+        return []
+    done = sum(trial.state == "done" for trial in state.trials.values())
+    of = (
+        f"{done:,} of {asked:,} trials are"
+        if asked
+        else f"{counted(done, 'trial')} {'is' if done == 1 else 'are'}"
+    )
+    note = f"The search has not reached its end: {of} done. Students that it may find later are not in this export."
+    narrate(note)
+    return [note]
 
 
 def checked_out(out: Path) -> Path:

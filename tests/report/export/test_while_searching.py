@@ -59,3 +59,18 @@ def test_weights_that_are_deleted_after_they_were_read_are_exported(
     out, findings = run_export(ExportRequest(run=run_copy.path, out=tmp_path / "out"))
     for member in findings.members:
         assert kdtune.load_student(out / member.id).config["id"] == member.id
+
+
+@pytest.mark.parametrize("state", ["running", "stopped", "finished"])
+def test_a_search_that_has_not_ended_is_said_to_have_not(
+    run_copy: Run, tmp_path: Path, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open(run_copy.files.events, "a") as file:
+        file.write(json.dumps({"t": 9e9, "kind": "run", "state": state, "message": ""}) + "\n")
+    out, findings = run_export(ExportRequest(run=run_copy.path, out=tmp_path / "out", pick=["knee"]))
+    done, asked = sum(run_copy.trials()["state"] == "done"), run_copy.record.trials
+    told = [f"The search has not reached its end: {done} of {asked} trials are done."]
+    said = [note for note in findings.notes if note.startswith("The search has not")]
+    assert [note.split(" Students")[0] for note in said] == (told if state != "finished" else [])
+    printed, page = capsys.readouterr().err, (out / "report.html").read_text()
+    assert [told[0] in text for text in (printed, page)] == [bool(said)] * 2
