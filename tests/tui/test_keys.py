@@ -113,6 +113,16 @@ async def test_a_click_chooses_a_trial_or_a_place_in_a_chart() -> None:
         assert app.session.view.cross[curves.place][0] < 1.0
 
 
+async def test_what_the_cross_hair_says_fits_into_80_columns() -> None:
+    app = monitor_of("finished")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await turn(pilot)
+        await pilot.press("i")
+        assert app.session.message is not None
+        assert app.session.message[0].startswith("cross-hair: ")
+        assert len(app.session.message[0]) <= 78
+
+
 async def test_help_scrolls_with_the_keys_that_move() -> None:
     app = monitor_of("finished")
     async with app.run_test(size=(80, 24)) as pilot:

@@ -82,7 +82,7 @@ def toggle_crosshair(host: Host) -> None:
     if view.crosshair:
         if board is not None:
             _to_the_cursor(host.session, board.chart_pane)
-        host.session.say("cross-hair: the arrow keys move it, i hides it; the other panes show where it is")
+        host.session.say("cross-hair: arrow keys move it, i hides it; other panes show where it is")
     _changed(host)
 
 

@@ -50,7 +50,7 @@ def seek(host: Host) -> None:
         return (
             ""
             if not text or moment(text, source.length) is not None
-            else f"{text!r} is not a moment of the run"
+            else f"{text!r} is not in the run, which took {duration(source.length)}: write 50%, or a time"
         )
 
     hint = f"50%, or a time since the start, as in 3:20 (the run took {duration(source.length)})"
