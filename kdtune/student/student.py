@@ -304,7 +304,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isfile(
         folder / CONFIG
     ):  # unlike Path's, it takes a name that is too long for one that is not there
-        there = sorted(item.parent.name for item in folder.glob(f"*/{CONFIG}")) if isdir(folder) else []
+        places = (folder, folder / "export") if isdir(folder) else ()  # an export, or a run that has one
+        found = [item.parent.relative_to(folder) for place in places for item in place.glob(f"*/{CONFIG}")]
+        there = sorted(map(str, found))
         hint = f"; it holds the students {', '.join(there)}: name one of them" if there else ""
         raise BundleError(f"{folder}: no exported student here ({CONFIG} is missing){hint}")
     try:

@@ -320,6 +320,16 @@ def test_names_that_no_file_can_have_are_not_there(of_numbers: kdtune.Student, n
         of_numbers.evaluate(name)
 
 
+def test_the_students_of_a_run_are_named_where_the_run_is(tmp_path: Path) -> None:
+    for name in ("t0003", "nds-mlp-4"):
+        (tmp_path / "export" / name).mkdir(parents=True)
+        (tmp_path / "export" / name / "config.json").write_text("{}")
+    for folder, place in ((tmp_path, "export/"), (tmp_path / "export", "")):
+        there = rf"it holds the students {place}nds-mlp-4, {place}t0003: name one of them"
+        with pytest.raises(InputError, match=there):
+            kdtune.load_student(folder)
+
+
 @pytest.mark.parametrize("size", [(0, 0), (0, 5)])
 def test_pictures_without_pixels_are_refused(
     photos: tuple[kdtune.Student, Path, Dataset], size: tuple[int, int]
