@@ -11,7 +11,7 @@ import pytest
 
 import kdtune
 from kdtune.cli import main
-from kdtune.errors import InputError
+from kdtune.errors import InputError, RunError
 from kdtune.files import read_json
 from tests.conftest import TINY_SPACE
 
@@ -87,7 +87,7 @@ def test_a_finished_run_whose_data_have_changed_has_not_failed(small_run: Any, t
     record = json.loads((folder / "run.json").read_text())
     record["dataset"]["fingerprint"] = "of other data"
     (folder / "run.json").write_text(json.dumps(record))
-    with pytest.raises(kdtune_errors.RunError, match="the data have changed"):
+    with pytest.raises(RunError, match="the data have changed"):
         kdtune.search(resume=folder, progress=False)
     status = kdtune.open_run(folder).status()
     assert status.state == "finished"
