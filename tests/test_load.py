@@ -72,54 +72,68 @@ def large_run(root: Path, trials: int, epochs: int, classes: int) -> RunFiles:
 
 
 TIMED = """
-import sys, time
+import contextlib, io, json, sys, time
+from pathlib import Path
+
 import pandas
+
 from kdtune.runs.reader import open_run
 from kdtune.runs.summary import summarise
+from kdtune.terminal.console import print_runs
+
+root = Path(sys.argv[1])
+
 def took(do):
     begun = time.process_time()
     do()
     return time.process_time() - begun
-run = open_run(sys.argv[1])
-print(took(lambda: summarise(run)), took(run.trials), took(run.front))
+
+def parse():
+    for path in root.rglob("events.jsonl"):
+        for line in path.read_bytes().splitlines():
+            json.loads(line)
+
+def list_all():
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        print_runs(root, as_json=False)
+    assert said.getvalue().count("200/200") == 20
+
+def read():
+    run = open_run(root)
+    return [took(lambda: summarise(run)), took(run.trials), took(run.front)]
+
+seconds = [took(parse), *([took(list_all)] if sys.argv[2] == "list" else read())]
+print(*seconds)
 """
 
 
+def times_of_parsing(root: Path, what: str) -> np.ndarray:
+    """Return what reading takes, as multiples of parsing the events with `json`: the least of three runs.
+
+    Processor time as such depends on what else runs on the same core.
+    """
+    command = [sys.executable, "-c", TIMED, str(root), what]
+    outputs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(3)]
+    seconds = np.array([[float(x) for x in output.split()] for output in outputs])
+    print(f"{what}, seconds (the first: json alone):", seconds.min(axis=0).round(2))
+    times: np.ndarray = (seconds[:, 1:] / seconds[:, :1]).min(axis=0)
+    return times
+
+
 @pytest.mark.slow
-def test_a_large_run_is_read_in_two_seconds(tmp_path: Path) -> None:
-    """Seconds of one core, the best of three: the machine may be busy with something else."""
+def test_a_large_run_is_read_while_json_would_parse_it(tmp_path: Path) -> None:
     files = large_run(tmp_path / "large", 1000, 200, 100)
     assert files.events.stat().st_size > 60e6
-    command = [sys.executable, "-c", TIMED, str(files.root)]
-    outputs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(3)]
-    best = np.min([[float(x) for x in output.split()] for output in outputs], axis=0)
-    print("status, trials, front: " + ", ".join(f"{seconds:.2f} s" for seconds in best))
-    assert (best < 2).all(), best
-
-
-LISTED = """
-import contextlib, io, sys, time
-from pathlib import Path
-from kdtune.terminal.console import print_runs
-begun = time.process_time()
-with contextlib.redirect_stdout(io.StringIO()) as said:
-    print_runs(Path(sys.argv[1]), as_json=False)
-print(said.getvalue().count("200/200"), time.process_time() - begun)
-"""
+    times = times_of_parsing(files.root, "status, trials, front")
+    assert (times < 1.5).all(), times
 
 
 @pytest.mark.slow
-def test_many_runs_are_listed_in_two_seconds(tmp_path: Path) -> None:
+def test_many_runs_are_listed_while_json_would_parse_them(tmp_path: Path) -> None:
     for k in range(20):
         large_run(tmp_path / f"r{k}", 200, 12, 10)
-    command = [sys.executable, "-c", LISTED, str(tmp_path)]
-    outputs = [
-        subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() for _ in range(3)
-    ]
-    assert {output[0] for output in outputs} == {"20"}
-    best = min(float(output[1]) for output in outputs)
-    print(f"20 runs of 200 trials: {best:.2f} s")
-    assert best < 2
+    times = times_of_parsing(tmp_path, "list")
+    assert (times < 1.5).all(), times
 
 
 def test_no_more_is_read_than_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

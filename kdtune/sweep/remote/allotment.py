@@ -123,7 +123,8 @@ def allotted(
         needs = f"resources.cpus_per_trial is {cpus:g}"
         if asked:
             needs += f" and resources.gpus_per_trial {asked:g}"
-        raise InputError(f"{needs}, and no machine has that: {whose} {_listed(nodes)}")
+        remedy = "leave resources.gpus_per_trial out, or ask for less" if asked else "ask for less"
+        raise InputError(f"{needs}, and no machine has that: {whose} {_listed(nodes)}: {remedy}")
     room = tuple(node for node in nodes if node.fits(cpus, gpus))
     return Allotment(int(min(fit, wanted)), cpus, gpus, room)
 

@@ -100,18 +100,27 @@ def test_nobody_waits_where_there_are_cores_for_all() -> None:
     assert gpus["small"] == gpus["large"]
 
 
+_WITHOUT_GPUS = "leave resources.gpus_per_trial out, or ask for less"
+
+
 @pytest.mark.parametrize(
-    ("resources", "nodes", "needs"),
+    ("resources", "nodes", "needs", "remedy"),
     [
-        (Resources(gpus_per_trial=0.5), [Node(2)], "1 and resources.gpus_per_trial 0.5"),
-        (Resources(cpus_per_trial=4), [Node(2), Node(2)], "resources.cpus_per_trial is 4"),
-        (Resources(cpus_per_trial=4, gpus_per_trial=1), [Node(8), Node(2, 1)], "resources.gpus_per_trial 1"),
+        (Resources(gpus_per_trial=0.5), [Node(2)], "1 and resources.gpus_per_trial 0.5", _WITHOUT_GPUS),
+        (Resources(cpus_per_trial=4), [Node(2), Node(2)], "resources.cpus_per_trial is 4", "ask for less"),
+        (
+            Resources(cpus_per_trial=4, gpus_per_trial=1),
+            [Node(8), Node(2, 1)],
+            "resources.gpus_per_trial 1",
+            _WITHOUT_GPUS,
+        ),
     ],
 )
-def test_what_no_machine_has_is_refused_with_what_there_is(
-    resources: Resources, nodes: list[Node], needs: str
+def test_what_no_machine_has_is_refused_with_what_there_is_and_what_to_do(
+    resources: Resources, nodes: list[Node], needs: str, remedy: str
 ) -> None:
-    with pytest.raises(InputError, match=f"{needs}, and no machine has that: Ray has [12] machine"):
+    told = f"{needs}, and no machine has that: Ray has [12] machine.*: {remedy}$"
+    with pytest.raises(InputError, match=told):
         allotted(resources, nodes, "Ray has")
 
 
