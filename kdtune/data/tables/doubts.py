@@ -36,9 +36,12 @@ _FAR = 1.0
 """A number that stands for something else lies farther from all others than this share of their range."""
 
 _UNKNOWN = {mark.casefold() for mark in MISSING_MARKERS} | {
-    "missing", "unknown", "not available", "not known", "not stated", "nil", "(null)", "\\n", "#value!", "#ref!",
+    "missing", "unknown", "not available", "not known", "not stated", "nil", "(null)", "\\n",
 }  # fmt: skip
 """Names that often stand for a missing value, in lower case."""
+
+_ERROR = re.compile(r"#[\w/]+[!?]|#NV")
+"""What spreadsheets write where a formula failed, in any language: `#REF!`, `#VALEUR!`, `#NAME?`."""
 
 _MOST_SHOWN = 3
 """A line shows no more pairs of names than this."""
@@ -94,6 +97,8 @@ def doubts(
             lines += _misread(column.name, cells, decimal)
         else:
             lines += alike(f"column {column.name!r}", cells.by_value(decimal).present, decimal)
+            errors = [value for value in cells.present if _ERROR.fullmatch(value)]
+            lines += unknown(column.name, errors, "category", partial(marks_with, table))
     if hint := bins_hint(label, classes):
         lines.append(hint)
     values = {label: list(classes), **{name: table[name].present for name in sensitive}}
@@ -182,16 +187,16 @@ def unknown(column: str, names: Sequence[str], what: str, option: Callable[[str]
 
     Args:
         column: that holds the names.
-        names: of classes or groups.
-        what: whether they are those of a class or of a group.
+        names: of classes, groups or categories.
+        what: which of these they are: `class`, `group` or `category`.
         option: returns the option that makes a name missing; None where a program holds the values.
     """
-    in_memory = "give None" if what == "group" else "leave such examples out"
+    in_memory = "leave such examples out" if what == "class" else "give None"
     return [
         f"{name!r} in column {column!r} is a {what}: if it stands for a missing value, "
         + (in_memory if option is None else f"set {option(name)}")
         for name in names
-        if name.casefold() in _UNKNOWN or not any(letter.isalnum() for letter in name)
+        if name.casefold() in _UNKNOWN or _ERROR.fullmatch(name) or not any(map(str.isalnum, name))
     ]
 
 

@@ -264,7 +264,7 @@ def test_declared_groups_that_do_not_occur_are_no_groups(
         load_people(write(people.to_csv(index=False)), **options)
 
 
-@pytest.mark.parametrize("name", ["unknown", "na", "Missing", "-", "\\N"])
+@pytest.mark.parametrize("name", ["unknown", "na", "Missing", "-", "\\N", "#REF!", "#VALEUR!", "#NV"])
 @pytest.mark.parametrize("column", ["sex", "income"])
 def test_a_group_or_class_that_may_stand_for_a_missing_value_is_named(
     column: str, name: str, people: pd.DataFrame, write: Write, load_people: Load
@@ -273,6 +273,15 @@ def test_a_group_or_class_that_may_stand_for_a_missing_value_is_named(
     notes = load_people(write(people.assign(**{column: values}).to_csv(index=False))).notes
     [said] = [note for note in notes if "if it stands for a missing value" in note]
     assert said.startswith(f"{name!r} in column {column!r} is a {'group' if column == 'sex' else 'class'}: ")
+
+
+def test_a_category_that_is_an_error_of_a_spreadsheet_is_named(
+    people: pd.DataFrame, write: Write, load_people: Load
+) -> None:
+    jobs = people["job"].where(people.index % 3 != 0, "#REF!")
+    notes = load_people(write(people.assign(job=jobs).to_csv(index=False))).notes
+    [said] = [note for note in notes if "if it stands for a missing value" in note]
+    assert said.startswith("'#REF!' in column 'job' is a category: ")
 
 
 def test_a_class_that_counts_as_missing_is_named_with_the_option_that_keeps_it(
