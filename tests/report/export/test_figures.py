@@ -133,6 +133,26 @@ def test_every_model_of_a_real_front_has_its_name(
         assert (model.id if model.role == "student" else model.architecture) in texts
 
 
+def test_a_baseline_is_named_at_the_end_of_its_line_where_no_trials_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    findings = read_front("compas")
+    [baseline] = {model.id: model for model in findings.baselines if model.role == "teacher"}.values()
+    trials = findings.trials.iloc[:9].assign(state="done", accuracy=baseline.searched["accuracy"])
+    ends = {}
+    for crowded in ("left", "right"):
+        low, high = (1.0, 1.5) if crowded == "left" else (30.0, 40.0)
+        temperatures = [*np.linspace(low, high, 8), 40.0 if crowded == "left" else 1.0]
+        with look():
+            figure = settings.draw(
+                replace(findings, trials=trials.assign(temperature=temperatures, alpha=0.5)), NARROW
+            )
+            box = next(b for t, b in drawn_texts(figure, monkeypatch) if t == baseline.architecture)
+        panel = figure.axes[0].get_window_extent()
+        ends[crowded] = "left" if box.x1 < (panel.x0 + panel.x1) / 2 else "right"
+    assert ends == {"left": "right", "right": "left"}
+
+
 @pytest.mark.parametrize("kind", ["front", "settings"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_measure_that_is_never_defined_is_no_empty_figure(

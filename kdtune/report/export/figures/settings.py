@@ -27,6 +27,10 @@ from kdtune.runs.measures.objectives import objective_of
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+_NAME, _LINE_OF_TEXT = 0.2, 0.14
+"""Shares of a panel: the width of a name, and the height of a line of text."""
 
 _NAMES = {"temperature": "temperature T", "alpha": "weight α of the distillation term"}
 
@@ -117,25 +121,33 @@ def _panel(ax: "Axes", findings: Findings, name: str, setting: str, *, named: bo
     if is_share(objective_of(findings.record, name)):
         ax.yaxis.set_major_formatter(percent_label)
     if named:
-        _name_lines(ax, findings, name)
+        _name_lines(ax, findings, name, done[[setting, name]].dropna().to_numpy(float))
 
 
-def _name_lines(ax: "Axes", findings: Findings, name: str) -> None:
-    """Write the architecture on each baseline's line; if lines nearly coincide, on one of them."""
+def _name_lines(ax: "Axes", findings: Findings, name: str, points: "NDArray[np.float64]") -> None:
+    """Write the architecture on each baseline's line, at the emptier end; if lines nearly coincide, on one of them.
+
+    Args:
+        points: places of the trials, [n, 2], in the data's own units.
+    """
     low, high = ax.get_ylim()
+    x, y = (ax.transData - ax.transAxes).transform(points).T if len(points) else np.zeros((2, 0))
     labelled: list[float] = []
     for model in findings.baselines:
         value = model.searched.get(name, np.nan)
         if np.isnan(value) or any(abs(value - other) < 0.1 * (high - low) for other in labelled):
             continue
         labelled.append(value)
+        above = y - (value - low) / (high - low)
+        beside = (above >= 0) & (above < _LINE_OF_TEXT)
+        at_left = (beside & (x < _NAME)).sum() < (beside & (x > 1 - _NAME)).sum()
         ax.annotate(
             model.architecture,
-            (1, value),
+            (0 if at_left else 1, value),
             xycoords=("axes fraction", "data"),
-            xytext=(-2, 2),
+            xytext=(2 if at_left else -2, 2),
             textcoords="offset points",
-            ha="right",
+            ha="left" if at_left else "right",
             color=TEACHER if model.role == "teacher" else NDS,
             fontsize=7.5,
         )
