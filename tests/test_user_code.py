@@ -1,5 +1,6 @@
 """What the user's code raises: turned into an error that says what failed, why, and on which line of theirs."""
 
+import json
 import sys
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from ray._raylet import raise_sys_exit_with_custom_error_message
 
 from kdtune.errors import DataError, InputError
-from kdtune.user_code import kind_of, own_code
+from kdtune.user_code import kind_of, own_code, told
 
 
 class OfItsOwn(BaseException):
@@ -32,6 +33,13 @@ def test_whatever_it_raises_is_named(error: BaseException, said: str) -> None:
         raise error
     assert said in str(caught.value)
     assert caught.value.__cause__ is error
+
+
+def test_where_no_line_is_the_user_s_none_is_named() -> None:
+    """A function of another library is called by kdtune itself."""
+    with pytest.raises(json.JSONDecodeError) as caught:
+        json.loads("{")
+    assert told(caught.value.with_traceback(caught.tb.tb_next)).endswith("(char 1)")
 
 
 def test_an_error_for_people_stays_unless_the_code_is_to_be_named() -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kdtune.errors import InputError
 from kdtune.fairness import Counts
-from kdtune.user_code import own_code
+from kdtune.user_code import kind_of, own_code
 
 Direction = Literal["max", "min"]
 Need = Literal["groups", "attributes", "teacher", "nds"]
@@ -119,13 +119,28 @@ class Measure:
             answers = answers.only(answers.attributes[attribute] >= 0)
         names = inspect.signature(self.of_answers).parameters
         with own_code(f"measure {self.name!r} failed", passed=()):
-            value = float(self.of_answers(**answers.copied(names, attribute)))
+            returned = self.of_answers(**answers.copied(names, attribute))
+        value = _number(self.name, returned)
         low, high = self.range
         if not (math.isnan(value) or low <= value <= high):
             raise InputError(
                 f"measure {self.name!r} returned {value:g}, outside its range [{low:g}, {high:g}]"
             )
         return value
+
+
+def _number(name: str, returned: Any) -> float:
+    """Return as a number what the function of a measure returned.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        if not isinstance(returned, str | bytes):
+            return float(returned)
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: torch's, of several numbers
+        pass
+    raise InputError(f"measure {name!r} returned {kind_of(returned)}, not a number")
 
 
 @dataclass(frozen=True)
