@@ -19,7 +19,7 @@ import kdtune
 from kdtune.errors import InputError
 from kdtune.files import read_json
 from kdtune.runs.events import read_state
-from kdtune.runs.lock import request_stop
+from kdtune.runs.lock import StopMode, request_stop
 from kdtune.runs.paths import RunFiles
 from tests.conftest import TINY_SPACE
 from tests.limits import PATIENCE
@@ -116,8 +116,8 @@ def test_an_interrupt_before_anything_is_recorded_leaves_nothing(tmp_path: Path,
 
 @stops_anywhere
 @pytest.mark.parametrize("mode", ["clean", "now"])
-def test_a_request_to_stop_is_no_interrupt(ray_session: None, tmp_path: Path, mode: str) -> None:
-    when_training(tmp_path, lambda files: request_stop(files, mode))  # type: ignore[arg-type]
+def test_a_request_to_stop_is_no_interrupt(ray_session: None, tmp_path: Path, mode: StopMode) -> None:
+    when_training(tmp_path, lambda files: request_stop(files, mode))
     assert kdtune.search(ENDLESS, name="r", directory=tmp_path).status().state == "stopped"
     limit = time.monotonic() + PATIENCE
     while ray.available_resources().get("CPU") != ray.cluster_resources()["CPU"]:

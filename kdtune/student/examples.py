@@ -144,9 +144,8 @@ def _of_texts(source: Any, config: Mapping[str, Any], wanted: Wanted) -> Example
     table = table_in_form(source, targets.form.without_marks())
     column = wanted.column or targets.column or "text"
     table.require([column], "text")
-    table = table.marked(
-        targets.form.is_missing(), but=column
-    )  # as in training: "none" may be all that a text says
+    # As in training: "none" may be all that a text says.
+    table = table.marked(targets.form.is_missing(), but=column)
     raw = table[column].texts() if isinstance(source, Path) else source[column].tolist()
     texts = texts_of(raw, table.at, column, config["preprocessing"])
     return _examples(table, lambda start, stop: texts.at(np.arange(start, stop)), targets, wanted)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
@@ -46,7 +46,7 @@ def test_a_baseline_is_at_work_before_its_first_epoch_ends(
 
     plan = plan_of()
     planned = planned_baselines(plan)
-    RecordedModels(plan, writer.files, writer, Trainer()).make(planned)  # type: ignore[arg-type]
+    RecordedModels(plan, writer.files, writer, cast(Any, Trainer())).make(planned)
     assert seen == {model.id: "running" for model in planned}
     writer.close()
 

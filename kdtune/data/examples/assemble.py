@@ -175,13 +175,12 @@ def assemble(
     train, validation = split(train_rows), split(validation_rows)
     described = inputs.described(train.inputs)
     copies = copies_notes(*(inputs.contents(at.numpy()) for at in (train_rows, validation_rows, cut[TEST])))
-    doubts = [
-        line for column in (cuts.label, *columns) for line in alike(column, _values(column, table, coding))
-    ]
+    values = {column: _values(column, table, coding) for column in (cuts.label, *columns)}
+    doubts = [line for column, names in values.items() for line in alike(column, names)]
     missing = partial(marks_with, table) if form else None
-    for column in (cuts.label, *(column for column in columns if column not in edges)):
-        what = "class" if column == cuts.label else "group"
-        doubts += unknown(column, _values(column, table, coding), what, missing)
+    for column, names in values.items():
+        if column not in edges:
+            doubts += unknown(column, names, "class" if column == cuts.label else "group", missing)
     tally = f"{len(train_rows):,} examples in train, {len(validation_rows):,} in validation, {len(cut[TEST]):,} in test"
     return Dataset(
         name=name,

@@ -92,14 +92,7 @@ class Coding:
         """
         codes, groups = {}, {}
         for column in columns_of(self.attributes):
-            cells, declared = table[column], self.declared.get(column)
-            if column in self.edges:
-                cells, names = binned(table, column, self.edges[column], self.decimal)
-                declared = declared or names
-            if declared is None:
-                cells = by_value(table, column, self.decimal)
-            else:
-                cells = self._as_declared(table, column, cells, declared)
+            cells, declared = self._cells(table, column)
             try:
                 codes[column], groups[column] = encode(
                     column,
@@ -126,10 +119,7 @@ class Coding:
         lines = []
         for column in columns_of(self.attributes):
             declared = self.declared[column]
-            if column in self.edges:
-                cells, _ = binned(table, column, self.edges[column], self.decimal)
-            else:
-                cells = self._as_declared(table, column, table[column], declared)
+            cells, _ = self._cells(table, column)
             occurring = [group for group in declared if group in cells.present]
             if len(occurring) == 1:
                 lines.append(
@@ -147,6 +137,16 @@ class Coding:
                     f"as {cells.values[cells.codes[rows[0]]]!r}: these rows are {counted_as}"
                 )
         return lines
+
+    def _cells(self, table: RawTable, column: str) -> tuple[Cells, Sequence[str] | None]:
+        """Return a column of groups, numbers as their bins, and the groups that are declared, or None."""
+        cells, declared = table[column], self.declared.get(column)
+        if column in self.edges:
+            cells, names = binned(table, column, self.edges[column], self.decimal)
+            declared = declared or names
+        if declared is None:
+            return by_value(table, column, self.decimal), None
+        return self._as_declared(table, column, cells, declared), declared
 
     def _as_declared(self, table: RawTable, column: str, cells: Cells, declared: Sequence[str]) -> Cells:
         """Return a column in the spelling of its declared groups; other values stay as they are."""
@@ -277,11 +277,8 @@ def _require_labels(table: RawTable, label: str, cells: Cells, *, is_closed: boo
     remedy = ""
     if cells.marks and table.path:
         shown = ", ".join(map(repr, cells.marks))
-        remedy = f"; {shown} in it counts as missing, as in training" if is_closed else ""
-        remedy = (
-            remedy
-            or f"; {shown} in it counts as missing: if it is a class, set {marks_without(table, cells)}"
-        )
+        advice = ", as in training" if is_closed else f": if it is a class, set {marks_without(table, cells)}"
+        remedy = f"; {shown} in it counts as missing{advice}"
     raise DataError(
         f"{table.at(int(rows[0]))}: there is no label in column {label!r}{rows_beside(len(rows))}: fill it in, or "
         f"remove the row{remedy}"

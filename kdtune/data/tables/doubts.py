@@ -79,6 +79,7 @@ def doubts(
         decimal: the decimal sign of numbers.
     """
     lines = []
+    missing = partial(marks_with, table)
     classes, codes = labels
     for column in columns:
         cells, is_number = table[column.name], isinstance(column, Number)
@@ -98,13 +99,13 @@ def doubts(
         else:
             lines += alike(f"column {column.name!r}", cells.by_value(decimal).present, decimal)
             errors = [value for value in cells.present if _ERROR.fullmatch(value)]
-            lines += unknown(column.name, errors, "category", partial(marks_with, table))
+            lines += unknown(column.name, errors, "category", missing)
     if hint := bins_hint(label, classes):
         lines.append(hint)
     values = {label: list(classes), **{name: table[name].present for name in sensitive}}
     for name, names in values.items():
         lines += alike(f"column {name!r}", names)
-        lines += unknown(name, names, "class" if name == label else "group", partial(marks_with, table))
+        lines += unknown(name, names, "class" if name == label else "group", missing)
     return lines + _copies(table)
 
 

@@ -164,7 +164,8 @@ class TablePreprocessing:
         start = 0
         for column in self.columns if len(features) else ():
             if isinstance(column, Category):
-                wrong = ~np.isin(features[:, start : start + column.width], (0, 1)).all()
+                indicators = features[:, start : start + column.width]
+                wrong = ((indicators != 0) & (indicators != 1)).any()
                 start += column.width
             else:
                 wrong = abs(np.median(features[:, start])) > _FAR

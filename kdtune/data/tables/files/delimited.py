@@ -247,10 +247,10 @@ class _Reader:
     ) -> None:
         """Refuse a row that repeats the header, as where files were joined; blanks and byte-order marks don't count."""
         same = np.ones(len(lines), dtype=bool)
-        for (codes, codebook), raw in zip(columns, names, strict=False):
-            name = tidy_name(
-                raw
-            )  # tidying a million ids takes a second: only what holds the name is compared
+        named = zip(columns, names, strict=False)
+        # Tidying a million values takes a second: columns with few come first, and only what holds the name is tidied.
+        for (codes, codebook), raw in sorted(named, key=lambda item: len(item[0][1])):
+            name = tidy_name(raw)
             found = [
                 k for text, k in codebook.items() if text == raw or (name in text and tidy_name(text) == name)
             ]
