@@ -69,12 +69,12 @@ class Allotment:
         gpus = min(1.0, sum(node.gpus for node in self.nodes) / models) * (1 - TEACHER_GPU)
         return max(1, int(min(cores / models, largest))), max(self.gpus, gpus) if self.gpus else 0.0
 
-    def shares(self, costs: Mapping[str, float]) -> dict[str, tuple[int, float]]:
+    def turns(self, costs: Mapping[str, float]) -> list[dict[str, tuple[int, float]]]:
         """Return the cores and the share of a GPU of each of these models, in the order in which they should begin.
 
-        They are trained side by side, the costliest first. But where each would get one core, and one costs several
-        times as much as all others together, cores would idle when the others have ended. So it waits for them, and
-        gets all cores of a machine.
+        Those of a turn are trained side by side, the costliest first, when the turn before has ended. There are two
+        turns where each model would get one core, and one costs several times as much as all others together: cores
+        would idle when the others have ended. So it waits for them, and gets all cores of a machine.
 
         Args:
             costs: of their trainings, in any unit.
@@ -82,8 +82,8 @@ class Allotment:
         costliest, *others = sorted(costs, key=lambda name: -costs[name])
         equal = self.share(len(costs))
         if equal != (1, 0.0) or costs[costliest] < _DOMINANT * sum(costs[name] for name in others):
-            return dict.fromkeys([costliest, *others], equal)
-        return {**dict.fromkeys(others, self.share(max(1, len(others)))), costliest: self.share(1)}
+            return [dict.fromkeys([costliest, *others], equal)]
+        return [dict.fromkeys(others, self.share(max(1, len(others)))), {costliest: self.share(1)}]
 
     def words(self, cohort: int = 1) -> str:
         """Return in a few words what runs at once.

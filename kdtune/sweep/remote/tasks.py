@@ -170,7 +170,8 @@ class TaskTrainer:
         Raises:
             SweepError: Ray ended on this machine.
         """
-        shares = self.allotment.shares(costs or dict.fromkeys(jobs, 1.0))
+        turns = self.allotment.turns(costs or dict.fromkeys(jobs, 1.0))
+        shares = {name: share for turn in turns for name, share in turn.items()}
         numbers = {name: number for number, name in enumerate(jobs)}
         streams: dict[Any, str] = {}
         reports: dict[str, list[Report]] = {}
@@ -194,38 +195,31 @@ class TaskTrainer:
                 return ""
             return (words or LOST) + (f" ({losses[name]} times)" if losses[name] > 1 else "")
 
-        for name in shares:
-            if name in jobs:
-                begin(name)
         with watchdog(self.registry, usual, self.resources.stall_seconds, what="batch"):
-            while streams and not self.stopping():
-                ready, _ = ray.wait(list[Any](streams), num_returns=1, timeout=0.5)
-                for stream in cast(list[Any], ready):
-                    name = streams[stream]
-                    weights, why = None, "its training ended without weights"
-                    try:
-                        kind, value = ray.get(next(stream))
-                    except StopIteration:
-                        pass
-                    except ray.exceptions.RayTaskError as error:
-                        why = reason(error)  # an error in training would come again
-                    except ray.exceptions.LocalRayletDiedError as error:
-                        raise SweepError(RAY_ENDED) from error  # no other model can be trained either
-                    except ray.exceptions.RayError:
-                        why = lost(name)
-                    else:
+            for turn in turns:
+                if self.stopping():
+                    break
+                # Ray may begin the next turn, if it knows of it, before all of this one have begun.
+                for name in turn:
+                    if name in jobs:
+                        begin(name)
+                while streams and not self.stopping():
+                    ready, _ = ray.wait(list[Any](streams), num_returns=1, timeout=0.5)
+                    for stream in cast(list[Any], ready):
+                        name = streams[stream]
+                        kind, value = _news(stream)
                         if kind == "place":
                             on_place(name, value)
-                            continue
-                        if kind == "report":
+                        elif kind == "report":
                             report = Report.from_dict(value)
                             reports[name].append(report)
                             on_report(name, report)
-                            continue
-                        weights, why = value, ""
-                    del streams[stream]
-                    if weights is not None or why:
-                        yield Outcome(name, tuple(reports[name]), weights, why)
+                        else:
+                            del streams[stream]
+                            why = lost(name) if kind == "lost" else value if kind == "failed" else ""
+                            if kind == "weights" or why:
+                                weights = value if kind == "weights" else None
+                                yield Outcome(name, tuple(reports[name]), weights, why)
 
     def _begin(self, job: Job, share: tuple[int, float], teachers: TeacherClient | None, number: int) -> Any:
         threads, gpus = share
@@ -233,6 +227,25 @@ class TaskTrainer:
         return task.remote(
             self.arrays, job, self.user_code, threads, self.extras, teachers, self.registry, number
         )
+
+
+def _news(stream: Any) -> tuple[str, Any]:
+    """Return what a task yields next, or `failed` and why, or `lost` where its worker has died.
+
+    Raises:
+        SweepError: Ray ended on this machine.
+    """
+    try:
+        news: tuple[str, Any] = ray.get(next(stream))
+    except StopIteration:
+        return "failed", "its training ended without weights"
+    except ray.exceptions.RayTaskError as error:
+        return "failed", reason(error)  # an error in training would come again
+    except ray.exceptions.LocalRayletDiedError as error:
+        raise SweepError(RAY_ENDED) from error  # no other model can be trained either
+    except ray.exceptions.RayError:
+        return "lost", None
+    return news
 
 
 def reason(error: Exception) -> str:

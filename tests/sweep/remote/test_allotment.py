@@ -77,26 +77,29 @@ def test_no_model_gets_a_gpu_where_trials_get_none() -> None:
 
 def test_models_that_cost_the_same_share_the_machine() -> None:
     allotment = allotted(Resources(), [Node(2)], "there is")
-    assert list(allotment.shares({"a": 1.0, "b": 1.0, "c": 1.0}).items()) == [(n, (1, 0)) for n in "abc"]
+    [turn] = allotment.turns({"a": 1.0, "b": 1.0, "c": 1.0})
+    assert list(turn.items()) == [(n, (1, 0)) for n in "abc"]
 
 
 def test_the_costliest_begins_first() -> None:
     allotment = allotted(Resources(), [Node(2)], "there is")
-    assert list(allotment.shares({"a": 1.0, "b": 2.0, "c": 1.5})) == ["b", "c", "a"]
+    [turn] = allotment.turns({"a": 1.0, "b": 2.0, "c": 1.5})
+    assert list(turn) == ["b", "c", "a"]
 
 
 def test_a_model_that_costs_more_than_all_others_waits_for_all_cores() -> None:
     allotment = allotted(Resources(), [Node(2)], "there is")
-    shares = allotment.shares({"small": 1.0, "large": 9.0, "medium": 2.0})
-    assert list(shares.items()) == [("medium", (1, 0)), ("small", (1, 0)), ("large", (2, 0))]
-    assert allotment.shares({"small": 1.0, "large": 5.0, "medium": 1.0})["large"] == (1, 0), "not by much"
-    assert allotment.shares({"alone": 0.0}) == {"alone": (2, 0)}
+    others, last = allotment.turns({"small": 1.0, "large": 9.0, "medium": 2.0})
+    assert list(others.items()) == [("medium", (1, 0)), ("small", (1, 0))]
+    assert last == {"large": (2, 0)}
+    assert len(allotment.turns({"small": 1.0, "large": 5.0, "medium": 1.0})) == 1, "not by much"
+    assert allotment.turns({"alone": 0.0}) == [{"alone": (2, 0)}]
 
 
 def test_nobody_waits_where_there_are_cores_for_all() -> None:
-    many = allotted(Resources(), [Node(8)], "there is").shares({"small": 1.0, "large": 9.0})
-    assert many == {"small": (4, 0), "large": (4, 0)}
-    gpus = allotted(Resources(), [Node(2, 2)], "there is").shares({"small": 1.0, "large": 9.0})
+    many = allotted(Resources(), [Node(8)], "there is").turns({"small": 1.0, "large": 9.0})
+    assert many == [{"small": (4, 0), "large": (4, 0)}]
+    [gpus] = allotted(Resources(), [Node(2, 2)], "there is").turns({"small": 1.0, "large": 9.0})
     assert gpus["small"] == gpus["large"]
 
 

@@ -124,8 +124,21 @@ def trained(
 def test_the_costliest_begins_when_the_others_have_ended(
     ray_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They do not free their cores either while they wait for a registry that is slow to answer."""
+    """They do not free their cores either while they wait for a registry that is slow to answer.
+
+    Ray must not know of it before: where processes have yet to start, it begins it before some of the others.
+    """
     import ray
+
+    ended: list[str] = []
+    when: dict[int, int] = {}  # by a model's number, how many had ended before Ray was told of it
+    begin = TaskTrainer._begin
+
+    def noted(self: TaskTrainer, job: Job, share: tuple[int, float], teachers: Any, number: int) -> Any:
+        when[number] = len(ended)
+        return begin(self, job, share, teachers, number)
+
+    monkeypatch.setattr(TaskTrainer, "_begin", noted)
 
     class Slow(WorkerRegistry):
         def begin(self, *args: Any) -> None:
@@ -145,7 +158,11 @@ def test_the_costliest_begins_when_the_others_have_ended(
         )
         costs = {**dict.fromkeys(others, 1.0), "large": 4.0 * len(others)}
         with closing(trainer.train(jobs, costs=costs)) as outcomes:
-            reports = {outcome.id: outcome.reports for outcome in outcomes}
+            reports = {}
+            for outcome in outcomes:
+                ended.append(outcome.id)
+                reports[outcome.id] = outcome.reports
+    assert when == {0: len(others), **dict.fromkeys(range(1, len(jobs)), 0)}
     [of_large] = reports.pop("large")
     assert reports.keys() == set(others)
     assert of_large.time - of_large.seconds > max(found[-1].time for found in reports.values())
