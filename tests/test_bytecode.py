@@ -29,9 +29,10 @@ def site(tmp_path: Path) -> Path:
     for name in bytecode._IMPORTED:
         if name != "kdtune":
             for module in ("__init__.py", "part/inner.py", "testing/long.py"):
-                file = site / name / module
+                file = site / name.replace(".", "/") / module
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text("x = 1\n")
+            (site / name.partition(".")[0] / "__init__.py").touch()
     (site / "torch-1.dist-info").mkdir()
     return site
 
