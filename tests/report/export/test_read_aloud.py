@@ -280,36 +280,59 @@ def test_every_cell_can_stand_alone_on_a_phone(pages: dict[str, str]) -> None:
         assert 'data-head=""' not in written
 
 
+def laid_out(written: str, width: int, folder: Path) -> tuple[int, int]:
+    """Return by how many pixels a page is wider than its window, and how many of its tables have to be scrolled."""
+    (folder / "report.html").write_text(written, encoding="utf-8")
+    script = (
+        "const d = document.getElementById('f').contentDocument;"
+        "const wide = [...d.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth + 1);"
+        "document.title = `${d.documentElement.scrollWidth - d.documentElement.clientWidth} ${wide.length}`"
+    )
+    (folder / "window.html").write_text(
+        f'<iframe id="f" src="report.html" style="border:0;width:{width}px;height:3000px" onload="{script}"></iframe>'
+    )
+    shown = subprocess.run(
+        [
+            str(CHROMIUM),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--allow-file-access-from-files",
+            "--disable-web-security",
+            f"--user-data-dir={folder / 'profile'}",
+            "--dump-dom",
+            f"file://{folder / 'window.html'}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    found = re.search(r"<title>(-?\d+) (\d+)</title>", shown.stdout)
+    assert found is not None, shown.stdout[-2000:]
+    return int(found[1]), int(found[2])
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium to lay the page out")
 def test_nothing_is_wider_than_a_phone(pages: dict[str, str], tmp_path: Path) -> None:
     for name, written in pages.items():
-        (tmp_path / "report.html").write_text(written, encoding="utf-8")
-        script = (
-            "const d = document.getElementById('f').contentDocument;"
-            "const wide = [...d.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth + 1);"
-            "document.title = `${d.documentElement.scrollWidth - d.documentElement.clientWidth} ${wide.length}`"
-        )
-        (tmp_path / "phone.html").write_text(
-            f'<iframe id="f" src="report.html" style="border:0;width:390px;height:3000px" onload="{script}"></iframe>'
-        )
-        shown = subprocess.run(
-            [
-                str(CHROMIUM),
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--allow-file-access-from-files",
-                "--disable-web-security",
-                f"--user-data-dir={tmp_path / 'profile'}",
-                "--dump-dom",
-                f"file://{tmp_path / 'phone.html'}",
-            ],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=True,
-        )
-        assert "<title>0 0</title>" in shown.stdout, name
+        assert laid_out(written, 390, tmp_path) == (0, 0), name
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium to lay the page out")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_long_names_of_classes_and_groups_leave_room_for_the_numbers(
+    drawn: dict[str, Picture], width: int, tmp_path: Path
+) -> None:
+    findings = read_front("compas")
+    written = page(findings, [drawn["compas"]], GROUPS)
+    cell = r'<td [^>]*class="text"><span>'
+    for k, name in enumerate(("Female", *findings.record.classes, *findings.record.attributes["race"])):
+        longer = f"{'a name as long as a sentence ' * 3}{'x' * 60}{k}"
+        place = rf"({cell}|taken for |class ){re.escape(name)}(?=[<\"])"
+        written = re.sub(place, lambda match, longer=longer: match[1] + longer, written)
+    assert written.count("x" * 60) > 20
+    assert laid_out(written, width, tmp_path) == (0, 0)
 
 
 def test_the_whole_page_speaks_of_the_model_that_it_advises(pages: dict[str, str]) -> None:
