@@ -235,6 +235,20 @@ def test_of_many_classes_the_extreme_ones_are_named_even_if_others_have_no_examp
     assert classes[-1] not in named
 
 
+@pytest.mark.parametrize("width", [WIDE, NARROW], ids=["page", "phone"])
+@pytest.mark.parametrize("attribute", ["sex", "race", "sex*race"])
+def test_no_mark_of_a_group_covers_that_of_another(attribute: str, width: float) -> None:
+    with look():
+        figure = group_rates.draw(read_front("adult"), attribute, width)
+        figure.canvas.draw()
+    for ax in figure.axes:
+        marks = [line for line in ax.lines if line.get_marker() not in ("None", "")]
+        places = sorted(float(ax.transData.transform(line.get_xydata()[0])[1]) for line in marks)
+        nearest = min(np.diff(places)) * 72 / figure.dpi
+        assert len(marks) > 5
+        assert nearest > marks[0].get_markersize() - 0.3, nearest
+
+
 def test_that_only_some_classes_are_shown_is_said() -> None:
     findings = read_front("compas")
     assert "classes with the largest gaps" not in group_rates.caption(findings, "race")

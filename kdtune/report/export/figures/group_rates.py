@@ -27,6 +27,9 @@ MOST_GROUPS, MOST_MODELS = 4, 24
 
 _LONGEST_MODEL = 40
 
+_GROUP_HEIGHT = 0.075
+"""Inches between the marks of two groups: a mark's own height, and a little more."""
+
 
 def names_of(attributes: Iterable[str]) -> dict[str, str]:
     """Return the name of each attribute's figure; no two have the same."""
@@ -70,10 +73,8 @@ def draw(findings: Findings, attribute: str, width: float) -> Figure:
     columns = min(2 if width >= WIDE else 1, len(panels))
     rows = -(-len(panels) // columns)
     groups = findings.record.attributes[attribute]
-    per_row = max(0.3, 0.075 * len(groups) + 0.12)
-    figure = new_figure(
-        width, rows * (0.75 + per_row * len(_models(findings, attribute))) + 0.45 + 0.16 * (len(groups) // 4)
-    )
+    height = rows * (0.75 + _row_height(len(groups)) * len(_models(findings, attribute)))
+    figure = new_figure(width, height + 0.45 + 0.16 * (len(groups) // 4))
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for ax, panel in zip(grid.flat, panels, strict=False):
         _panel(ax, findings, attribute, *panel)
@@ -98,6 +99,11 @@ def draw(findings: Findings, attribute: str, width: float) -> Figure:
     most = 4 if width >= WIDE else 2
     figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), most, max(1, fitting)))
     return figure
+
+
+def _row_height(groups: int) -> float:
+    """Return the inches that a model takes in a panel."""
+    return max(0.3, _GROUP_HEIGHT * groups + 0.12)
 
 
 def _panels(findings: Findings, attribute: str, width: float) -> list[tuple[str, str, int | None]]:
@@ -127,6 +133,7 @@ def _quoted(name: str, width: float) -> str:
 def _panel(ax: "Axes", findings: Findings, attribute: str, title: str, rate: str, c: int | None) -> None:
     models = _models(findings, attribute)[::-1]
     n = len(findings.record.attributes[attribute])
+    spread = max(0.34, _GROUP_HEIGHT * (n - 1) / _row_height(n))
     for row, model in enumerate(models):
         shares = _shares(model, attribute, rate, c)
         known = [s["value"] for s in shares if not np.isnan(s["value"])]
@@ -135,7 +142,7 @@ def _panel(ax: "Axes", findings: Findings, attribute: str, title: str, rate: str
         for g, share in enumerate(shares):
             if np.isnan(share["value"]):
                 continue
-            y = row + (0 if n == 1 else 0.34 * (0.5 - g / (n - 1)))
+            y = row + (0 if n == 1 else spread * (0.5 - g / (n - 1)))
             low, high = share["interval"]
             colour, marker = series_mark(g)
             ax.plot([low, high], [y, y], color=colour, linewidth=1.0, alpha=0.75, zorder=2)
