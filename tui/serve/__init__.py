@@ -68,6 +68,7 @@ def serve_run(
                 host=self.host,
                 port=self.port,
                 loop=loop,
+                shutdown_timeout=1.0,  # seconds that Ctrl-C waits for open pages
                 print=lambda *_: narrate(where),
             )
 

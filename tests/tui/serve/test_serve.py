@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -130,6 +131,25 @@ async def test_the_page_stops_no_sweep_unless_that_was_asked_for(served, said):
             await heard(terminal, rb"t0005")
             await terminal.send_json(["stdin", "Q"])
             await heard(terminal, said)
+
+
+async def test_ctrl_c_ends_the_server_while_a_page_is_open(served):
+    """It waited for the page, for 22 seconds."""
+    url, address, server = served
+    async with aiohttp.ClientSession() as session:
+        page = await (await session.get(address)).text()
+        assert "closed; the run is not affected" in page, "it may be a finished one"
+        async with session.ws_connect(f"{url}/ws?width=120&height=36") as terminal:
+            await heard(terminal, rb"t0005")
+            began = time.monotonic()
+            server.send_signal(signal.SIGINT)
+            while (await terminal.receive(timeout=PATIENCE)).type not in (
+                aiohttp.WSMsgType.CLOSED,
+                aiohttp.WSMsgType.ERROR,
+            ):
+                pass
+    server.wait(PATIENCE)
+    assert time.monotonic() - began < 15
 
 
 def test_each_server_has_a_token_of_its_own():
