@@ -2,8 +2,6 @@
 
 import html
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,10 +19,9 @@ from kdtune.report.export.page.tables import confusion_table, front_table, group
 from kdtune.report.export.results.findings import Findings
 from kdtune.report.export.results.recommendation import Recommendation
 from kdtune.runs.measures.objectives import Objective
-from tests.limits import PATIENCE
+from tests.report.browser import laid_out, needs_chromium
 from tests.report.export.real_fronts import NAMES, read_front, with_differences
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 GROUPS = pandas.DataFrame(
     {"id": ["t0000"], "attribute": ["sex"], "group": ["Female"], "n": [9], "accuracy": [0.5]}
 )
@@ -280,46 +277,13 @@ def test_every_cell_can_stand_alone_on_a_phone(pages: dict[str, str]) -> None:
         assert 'data-head=""' not in written
 
 
-def laid_out(written: str, width: int, folder: Path) -> tuple[int, int]:
-    """Return by how many pixels a page is wider than its window, and how many of its tables have to be scrolled."""
-    (folder / "report.html").write_text(written, encoding="utf-8")
-    script = (
-        "const d = document.getElementById('f').contentDocument;"
-        "const wide = [...d.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth + 1);"
-        "document.title = `${d.documentElement.scrollWidth - d.documentElement.clientWidth} ${wide.length}`"
-    )
-    (folder / "window.html").write_text(
-        f'<iframe id="f" src="report.html" style="border:0;width:{width}px;height:3000px" onload="{script}"></iframe>'
-    )
-    shown = subprocess.run(
-        [
-            str(CHROMIUM),
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--allow-file-access-from-files",
-            "--disable-web-security",
-            f"--user-data-dir={folder / 'profile'}",
-            "--dump-dom",
-            f"file://{folder / 'window.html'}",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    found = re.search(r"<title>(-?\d+) (\d+)</title>", shown.stdout)
-    assert found is not None, shown.stdout[-2000:]
-    return int(found[1]), int(found[2])
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium to lay the page out")
+@needs_chromium
 def test_nothing_is_wider_than_a_phone(pages: dict[str, str], tmp_path: Path) -> None:
     for name, written in pages.items():
         assert laid_out(written, 390, tmp_path) == (0, 0), name
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium to lay the page out")
+@needs_chromium
 @pytest.mark.parametrize("width", [390, 1280])
 def test_long_names_of_classes_and_groups_leave_room_for_the_numbers(
     drawn: dict[str, Picture], width: int, tmp_path: Path

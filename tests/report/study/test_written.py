@@ -26,6 +26,7 @@ from kdtune.report.study.tables.classes import classes_table, floors_table
 from kdtune.report.study.tables.groups import gaps_table, individual_table
 from kdtune.report.study.tables.rendering import Table
 from kdtune.text import cell
+from tests.report.browser import laid_out, needs_chromium
 
 PAPER = Path(__file__).parents[4] / "shared" / "PAPER.md"
 
@@ -256,6 +257,23 @@ def test_hostile_names(made: Callable[..., Study], tmp_path: Path) -> None:
             assert plain.count("&") == len(table.head) - 1
         cells = list(csv.reader(io.StringIO(table.csv())))
         assert cells == [list(map(cell, row)) for row in (table.head, *table.rows)]
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_table_of_a_study_has_to_be_scrolled(
+    made: Callable[..., Study], width: int, tmp_path: Path
+) -> None:
+    write_study(made(), "ratio", tmp_path / "study")
+    written = (tmp_path / "study" / "report.html").read_text("utf-8")
+    assert "#TC, class accuracy" in written, "the widest table has all of its columns"
+    assert laid_out(written, width, tmp_path) == (0, 0)
+
+
+def test_words_about_a_figure_hold_at_every_width(made: Callable[..., Study]) -> None:
+    """Below each other on a phone, its panels are neither left nor right."""
+    for picture in draw_all(made(), "ratio"):
+        assert not re.search(r"\b([Ll]eft|[Rr]ight):", picture.caption), picture.name
 
 
 # --- for programs

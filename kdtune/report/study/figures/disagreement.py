@@ -30,8 +30,8 @@ def disagreement(study: Study, series: Series) -> Picture:
     t = _best_temperature(series)
     caption = (
         "Test examples on which teacher and student give different classes, mean over seeds. Rows: the teacher's "
-        "class; columns: the student's class; agreement is left out. Left: the student without a teacher. Right: the "
-        f"student distilled at T = {t:g}, the most accurate one on test; it is an example that was chosen on test."
+        "class; columns: the student's class; agreement is left out. NDS: the student without a teacher. Distilled: "
+        f"the student at T = {t:g}, the most accurate one on test; it is an example that was chosen on test."
     )
     title = f"Disagreement with the teacher, {series.title}"
     return picture(
