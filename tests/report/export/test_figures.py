@@ -235,6 +235,28 @@ def test_of_many_classes_the_extreme_ones_are_named_even_if_others_have_no_examp
     assert classes[-1] not in named
 
 
+def with_other_seeds(findings: Findings, accuracy: float) -> Findings:
+    """Return the findings with other seeds of the first baseline, whose mean has this accuracy."""
+    first, *rest = findings.baselines
+    values = {
+        "accuracy": {"mean": accuracy, "std": 0.01},
+        findings.objectives[1].name: {"mean": 0.1, "std": 0.01},
+    }
+    return replace(findings, baselines=(replace(first, replicates={"n": 2, "test": values}), *rest))
+
+
+def test_a_baseline_whose_other_seeds_learnt_nothing_does_not_press_the_front_together() -> None:
+    findings = read_front("compas")
+    with look():
+        plain, near, far = (
+            front.draw(some, WIDE).axes[0].get_ylim()
+            for some in (findings, with_other_seeds(findings, 0.55), with_other_seeds(findings, 0.25))
+        )
+    assert far == plain
+    assert plain[0] > 0.55, "else the next line tells nothing"
+    assert near[0] < 0.54, "what is not far off is shown"
+
+
 @pytest.mark.parametrize("width", [WIDE, NARROW], ids=["page", "phone"])
 @pytest.mark.parametrize("attribute", ["sex", "race", "sex*race"])
 def test_no_mark_of_a_group_covers_that_of_another(attribute: str, width: float) -> None:

@@ -23,6 +23,7 @@ from kdtune.report.drawing.marks import (
 from kdtune.report.drawing.style import INK, MUTED, PAPER, STUDENT, WIDE, new_figure
 from kdtune.report.export.labels import chance_of, interval_of, short
 from kdtune.report.export.results.findings import Findings
+from kdtune.report.export.results.model import ModelFindings
 from kdtune.runs.measures.objectives import Objective
 from kdtune.text import listed, without_middle
 
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 def caption(findings: Findings) -> str:
     """Say what the figure shows."""
     reseeded = (
-        "; crosses, joined to their member by a dotted line, are means ± one standard deviation over other seeds"
+        "; crosses, joined to their model by a dotted line, are means ± one standard deviation over other seeds (one "
+        "that lies far off is outside)"
         if findings.seeds
         else ""
     )
@@ -118,32 +120,49 @@ def _panel(ax: "Axes", findings: Findings, x: Objective, y: Objective, *, ticks:
         ax.plot([then[0], now[0]], [then[1], now[1]], color=colour, linewidth=0.9, alpha=0.6, zorder=3)
         ax.plot(*then, marker=marker, ms=5.5, mfc=PAPER, mec=colour, mew=1.1, zorder=4)
         draw_model(ax, model.role, *now, x_interval=interval_of(model, x), y_interval=interval_of(model, y))
-        if model.replicates is not None and model.replicates["n"]:
-            mx, my = (model.replicates["test"].get(o.name, {}) for o in (x, y))
-            if mx and my:
-                ax.plot(
-                    [now[0], mx["mean"]],
-                    [now[1], my["mean"]],
-                    color=colour,
-                    linewidth=1.0,
-                    linestyle=":",
-                    zorder=3,
-                )
-                ax.errorbar(
-                    mx["mean"],
-                    my["mean"],
-                    xerr=_known(mx["std"]),
-                    yerr=_known(my["std"]),
-                    fmt="x",
-                    ms=6,
-                    mew=1.8,
-                    color=colour,
-                    elinewidth=0.8,
-                    alpha=0.85,
-                    zorder=6,
-                )
+    reseeded = [model for model in findings.models if model.replicates is not None and model.replicates["n"]]
+    near = [model for model in reseeded if not _far_off(ax, model, x, y)]
+    for model in near:
+        _draw_seeds(ax, model, x, y)
     settle_limits(ax, x, y, ticks=ticks)
+    ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())
+    for model in reseeded:
+        if model not in near:
+            _draw_seeds(ax, model, x, y)
     say_undefined(ax, (x, y), drawn)
+
+
+def _far_off(ax: "Axes", model: ModelFindings, x: Objective, y: Objective) -> bool:
+    """Return whether a mean of other seeds would leave little room for all that is drawn already."""
+    low, high, mean = np.array(ax.dataLim.min), np.array(ax.dataLim.max), _of_seeds(model, x, y, "mean")
+    beyond = np.maximum(low - mean, mean - high)
+    return bool((beyond > high - low).any())
+
+
+def _of_seeds(model: ModelFindings, x: Objective, y: Objective, statistic: str) -> np.ndarray:
+    test = (model.replicates or {}).get("test", {})
+    return np.array([test.get(o.name, {}).get(statistic, np.nan) for o in (x, y)])
+
+
+def _draw_seeds(ax: "Axes", model: ModelFindings, x: Objective, y: Objective) -> None:
+    """Draw the mean of a model's other seeds, and join it to the model."""
+    colour, _ = mark_of(model.role)
+    (mx, my), (dx, dy) = (_of_seeds(model, x, y, statistic) for statistic in ("mean", "std"))
+    now = (model.value(x.name), model.value(y.name))
+    ax.plot([now[0], mx], [now[1], my], color=colour, linewidth=1.0, linestyle=":", zorder=3)
+    ax.errorbar(
+        mx,
+        my,
+        xerr=_known(dx),
+        yerr=_known(dy),
+        fmt="x",
+        ms=6,
+        mew=1.8,
+        color=colour,
+        elinewidth=0.8,
+        alpha=0.85,
+        zorder=6,
+    )
 
 
 def _known(value: float) -> float | None:
