@@ -11,7 +11,7 @@ from kdtune.report.drawing.marks import draw_model, name_rows
 from kdtune.report.drawing.style import look, new_figure, png
 from kdtune.report.plots import Plots
 from kdtune.runs.measures.objectives import Objective
-from kdtune.text import measured, plain, setting
+from kdtune.text import measured, plain, setting, without_middle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 6.4, 4.0
 _MOST_ROWS = 12
+_LONGEST_NAME = 24
+"""A longer name of a group or class would leave no room for what is drawn."""
 
 
 def run_html(run: "Run") -> str:
@@ -59,7 +61,8 @@ def student_html(student: "Student") -> str:
     if not tested:
         return f"<div>{head}</div>"
     values = [[name, _cell(value, name)] for name, value in tested["values"].items()]
-    picture = _picture(lambda ax: _rates(ax, tested), height=_rates_height(tested))
+    said = f"{config['id']}: the share of right answers on test, over all and by group or class"
+    picture = _picture(lambda ax: _rates(ax, tested), said, height=_rates_height(tested))
     table = _table([f"test (n = {tested['n']:,})", ""], values)
     return f"<div>{head}{picture}{table}</div>"
 
@@ -77,12 +80,18 @@ def _shares(tested: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     shares = [("all", tested["accuracy"])]
     for attribute, numbers in tested["attributes"].items():
         shares += [
-            (f"{attribute} {group['group']} (n = {group['n']:,})", group["accuracy"])
+            (f"{_short(attribute)} {_short(group['group'])} (n = {group['n']:,})", group["accuracy"])
             for group in numbers["groups"]
         ]
     if len(shares) == 1:
-        shares += [(f"class {item['class']} (n = {item['n']:,})", item) for item in tested["by_class"]]
-    return [(plain(name), share) for name, share in shares[:40]]
+        shares += [
+            (f"class {_short(item['class'])} (n = {item['n']:,})", item) for item in tested["by_class"]
+        ]
+    return shares[:40]
+
+
+def _short(name: str) -> str:
+    return without_middle(plain(name), _LONGEST_NAME)
 
 
 def _rates_height(tested: dict[str, Any]) -> float:
@@ -90,11 +99,12 @@ def _rates_height(tested: dict[str, Any]) -> float:
 
 
 def _front_picture(run: "Run") -> str:
-    return _picture(lambda ax: Plots(run).front(ax=ax))
+    said = f"{run.name}: the front in {' and '.join(run.record.objectives)}, on validation"
+    return _picture(lambda ax: Plots(run).front(ax=ax), said)
 
 
-def _picture(draw: Callable[["Axes"], object], height: float = _HEIGHT) -> str:
-    """Return a figure as an image in HTML; nothing where it can't be drawn."""
+def _picture(draw: Callable[["Axes"], object], said: str, height: float = _HEIGHT) -> str:
+    """Return a figure as an image in HTML, with what it shows in words; nothing where it can't be drawn."""
     with look():
         figure = new_figure(_WIDTH, height)
         try:
@@ -102,7 +112,8 @@ def _picture(draw: Callable[["Axes"], object], height: float = _HEIGHT) -> str:
         except KdtuneError:
             return ""
         content = base64.b64encode(png(figure)).decode()
-    return f'<img alt="figure" style="max-width:{_WIDTH * 96:.0f}px" src="data:image/png;base64,{content}">'
+    style = f"max-width:{_WIDTH * 96:.0f}px"
+    return f'<img alt="{_text(said)}" style="{style}" src="data:image/png;base64,{content}">'
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -19,6 +19,7 @@ import kdtune
 from kdtune.errors import InputError
 from kdtune.fairness import wilson
 from kdtune.report.drawing.marks import say_undefined
+from kdtune.report.drawing.style import png
 from kdtune.runs.measures.objectives import Objective
 from kdtune.runs.reader import Run
 from kdtune.runs.records import ALL
@@ -83,6 +84,36 @@ def test_a_student_shows_itself(exported: tuple[Path, Any]) -> None:
     assert f"<td>accuracy</td><td>{accuracy:.3f}</td>" in html
     bare = kdtune.Student(student.module, {**student.config, "id": "<b>x</b>"}, {})
     assert "&lt;b&gt;x&lt;/b&gt;" in bare._repr_html_()
+
+
+def test_every_picture_says_in_words_what_it_shows(small_run: Run, exported: tuple[Path, Any]) -> None:
+    out, findings = exported
+    student = kdtune.load_student(out / findings.members[0].id)
+    assert 'alt="small: the front in accuracy and eod, on validation"' in small_run._repr_html_()
+    assert f'alt="{student.config["id"]}: the share of right answers on test' in student._repr_html_()
+
+
+def test_long_names_of_groups_leave_room_for_a_students_figure(
+    exported: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, findings = exported
+    student = kdtune.load_student(out / findings.members[0].id)
+    tested = student.metrics["test"]
+    [(attribute, numbers)] = tested["attributes"].items()
+    groups = [{**group, "group": f"{'y' * 80}{k}"} for k, group in enumerate(numbers["groups"])]
+    long = {**tested, "attributes": {attribute: {**numbers, "groups": groups}}}
+    drawn = []
+
+    def keeping(figure: Any) -> bytes:
+        data = png(figure)
+        drawn.append(figure)
+        return data
+
+    monkeypatch.setattr("kdtune.report.notebook.png", keeping)
+    assert pictures(kdtune.Student(student.module, student.config, {"test": long})._repr_html_())
+    [ax] = drawn[0].axes
+    assert ax.get_position().width > 0.4
+    assert "y1 (n = " in ax.get_yticklabels()[0].get_text(), "the end of a name tells it from the others"
 
 
 def points_of(ax: Any) -> set[tuple[float, float]]:
