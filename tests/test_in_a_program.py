@@ -242,7 +242,9 @@ def test_a_notebook_shows_progress_and_survives_interrupts(tmp_path: Path) -> No
     ended = "trials 0/10000 done, 0 running, 0 stopped, 0 failed, 1 interrupted"
     assert ended in shown["data"]["text/plain"], "redrawn up to the end"
     assert [output for output in rest if output.output_type == "display_data"] == [], "in one place"
-    assert "<pre" in shown["data"]["text/html"]
+    assert '<pre style="font-family:monospace;' in shown["data"]["text/html"], (
+        "else no column stands straight"
+    )
     assert first_heard in said()
     assert [output.ename for output in rest if output.output_type == "error"] == ["KeyboardInterrupt"]
     assert notebook.cells[2].outputs[-1]["data"]["text/plain"] == "'stopped'", "the kernel lives"

@@ -11,7 +11,8 @@ from kdtune.runs.state import RunState
 from kdtune.terminal.progress import Progress
 
 _WIDTH = 100
-_PAGE = '<pre style="white-space:pre;overflow-x:auto;line-height:normal">{code}</pre>'
+_PAGE = '<pre style="font-family:monospace;white-space:pre;overflow-x:auto;line-height:normal">{code}</pre>'
+"""JupyterLab shows a bare `pre` in letters of unequal width, in which no column stands straight."""
 
 
 def in_notebook() -> bool:
