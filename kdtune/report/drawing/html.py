@@ -1,5 +1,6 @@
 """Pages from templates; all text is escaped there."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
 
 Cell = str | tuple[str, str]
 """A value, or a value and what stands below it, smaller."""
+
+
+_LETTER = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"  # of a script that is read from right to left
+_RIGHT_TO_LEFT = re.compile(rf"{_LETTER}(?:[{_LETTER[1:-1]}\W]*{_LETTER})?")
 
 
 class Rows(NamedTuple):
@@ -35,6 +40,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, text: int = 1)
     return str(pieces.table(head, rows, text=text))  # type: ignore[attr-defined]
 
 
+def _isolated(value: object) -> object:
+    """Keep names that are read from right to left from turning round the numbers beside them."""
+    if type(value) is not str:  # what is HTML already
+        return value
+    return _RIGHT_TO_LEFT.sub("\N{FIRST STRONG ISOLATE}\\g<0>\N{POP DIRECTIONAL ISOLATE}", value)
+
+
 @cache
 def _environment() -> "Environment":
     # Imported when a page is written: it takes a tenth of a second, and most commands write none.
@@ -43,6 +55,7 @@ def _environment() -> "Environment":
     return Environment(
         loader=PackageLoader("kdtune.report.drawing"),
         autoescape=True,
+        finalize=_isolated,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

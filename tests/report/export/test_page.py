@@ -67,3 +67,10 @@ def test_nothing_is_called_fair(exported: tuple[Path, Any]) -> None:
 
 def test_names_from_the_data_are_escaped() -> None:
     assert "<script>" not in table(["<script>"], [["<script>"], [("<script>", "<script>")]])
+
+
+def test_a_name_read_from_right_to_left_leaves_the_numbers_beside_it_in_their_order() -> None:
+    first, last = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+    shown = table(["group"], [["blue 64, \u05e2\u05d1\u05e8\u05d9\u05ea \u05e9\u05dc\u05d5\u05dd 43, red 7"]])
+    assert f"blue 64, {first}\u05e2\u05d1\u05e8\u05d9\u05ea \u05e9\u05dc\u05d5\u05dd{last} 43, red 7" in shown
+    assert first not in table(["group"], [["blue 64, <red> 7"]])
