@@ -25,6 +25,10 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     page = (tmp_path / "site" / "reference" / "python" / "index.html").read_text(encoding="utf-8")
     for name in ("search", "open_run", "load_student", "register_measure", "from_arrays"):
         assert f">{name}<" in page or f"{name}</" in page, name
+    page = (tmp_path / "site" / "monitor" / "index.html").read_text(encoding="utf-8")
+    assert len(re.findall(r'<a href="(\.\./pictures/[\w-]+\.png)"><img [^>]*src="\1"', page)) == 3, (
+        "a click enlarges them"
+    )
     outside = [
         link
         for file in (tmp_path / "site").rglob("*.html")

@@ -22,6 +22,7 @@ ELSEWHERE = {
 }
 """Document in the repository -> page; docs/index.md stands for the README."""
 
+_PICTURE = re.compile(r"^(!\[[^\]]*\]\((pictures/[^)]+\.png)\))$", re.MULTILINE)
 _LINK = re.compile(r"(\]\()([^)#\s:]+)([^)\s]*\))")
 
 
@@ -42,10 +43,11 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Let links of docs/ to other documents of the repository lead to their pages."""
+    """Let links of docs/ to other documents of the repository lead to their pages, and pictures to their own size."""
     if page.file.src_uri.startswith(("project/", "reference/")):
         return markdown
-    return _moved(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
+    large = _PICTURE.sub(r"[\1](\2)", markdown)  # a click opens a screen of the monitor at its own size
+    return _moved(large, f"docs/{page.file.src_uri}", page.file.src_uri)
 
 
 def _moved(text: str, source: str, page: str) -> str:
