@@ -153,6 +153,21 @@ def test_a_baseline_is_named_at_the_end_of_its_line_where_no_trials_are(
     assert ends == {"left": "right", "right": "left"}
 
 
+def test_no_line_of_a_baseline_runs_through_the_name_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = read_front("compas")
+    first, second, *_ = findings.baselines
+    monkeypatch.setitem(second.searched, "accuracy", first.searched["accuracy"] + 0.001)
+    with look():
+        figure = settings.draw(replace(findings, baselines=(first, second)), WIDE)
+        texts = drawn_texts(figure, monkeypatch)
+    ax = figure.axes[0]
+    lines = [ax.transData.transform((0, model.searched["accuracy"]))[1] for model in (first, second)]
+    names = [box for text, box in texts if text == first.architecture]
+    assert lines[1] - lines[0] < names[0].height, "else the next lines tell nothing"
+    for box in names:
+        assert not any(box.y0 < line < box.y1 for line in lines)
+
+
 @pytest.mark.parametrize("kind", ["front", "settings"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_measure_that_is_never_defined_is_no_empty_figure(

@@ -125,7 +125,9 @@ def _panel(ax: "Axes", findings: Findings, name: str, setting: str, *, named: bo
 
 
 def _name_lines(ax: "Axes", findings: Findings, name: str, points: "NDArray[np.float64]") -> None:
-    """Write the architecture on each baseline's line, at the emptier end; if lines nearly coincide, on one of them.
+    """Write the architecture at each baseline's line, at the emptier end; if lines nearly coincide, at one of them.
+
+    A name stands above its line, or below it if another line would run through it there and there is room.
 
     Args:
         points: places of the trials, [n, 2], in the data's own units.
@@ -133,21 +135,26 @@ def _name_lines(ax: "Axes", findings: Findings, name: str, points: "NDArray[np.f
     low, high = ax.get_ylim()
     x, y = (ax.transData - ax.transAxes).transform(points).T if len(points) else np.zeros((2, 0))
     labelled: list[float] = []
+    lines = np.array([model.searched.get(name, np.nan) for model in findings.baselines])
     for model in findings.baselines:
         value = model.searched.get(name, np.nan)
         if np.isnan(value) or any(abs(value - other) < 0.1 * (high - low) for other in labelled):
             continue
         labelled.append(value)
-        above = y - (value - low) / (high - low)
-        beside = (above >= 0) & (above < _LINE_OF_TEXT)
+        away = (lines - value) / (high - low)
+        free = not ((away < 0) & (away > -2 * _LINE_OF_TEXT)).any()
+        below = free and ((away > 0) & (away < _LINE_OF_TEXT)).any()
+        towards_name = (y - (value - low) / (high - low)) * (-1 if below else 1)
+        beside = (towards_name >= 0) & (towards_name < _LINE_OF_TEXT)
         at_left = (beside & (x < _NAME)).sum() < (beside & (x > 1 - _NAME)).sum()
         ax.annotate(
             model.architecture,
             (0 if at_left else 1, value),
             xycoords=("axes fraction", "data"),
-            xytext=(2 if at_left else -2, 2),
+            xytext=(2 if at_left else -2, -2 if below else 2),
             textcoords="offset points",
             ha="left" if at_left else "right",
+            va="top" if below else "bottom",
             color=TEACHER if model.role == "teacher" else NDS,
             fontsize=7.5,
         )
