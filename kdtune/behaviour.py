@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import torch
 
 from kdtune.errors import InputError
-from kdtune.torch_defaults import seed_generators, torch_defaults
+from kdtune.torch_defaults import seed_generators, threads, torch_defaults
 from kdtune.user_code import own_code
 
 
@@ -18,11 +18,10 @@ def behaviour_of(compute: Callable[[], Mapping[str, torch.Tensor]]) -> str:
 
     What it prints goes to standard error. Of code that fails the digest is another one each time.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # with others, sums are rounded otherwise
     try:
         with (
             torch_defaults(draws=True),
+            threads(1),  # on more, sums are rounded otherwise
             contextlib.redirect_stdout(sys.stderr),
             own_code("its training says it better"),
         ):
@@ -30,8 +29,6 @@ def behaviour_of(compute: Callable[[], Mapping[str, torch.Tensor]]) -> str:
             return _digest(compute())
     except InputError:
         return secrets.token_hex(8)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:

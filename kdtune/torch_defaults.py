@@ -41,6 +41,19 @@ def torch_defaults(*, draws: bool = False) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Let torch compute on so many cores in a block; afterwards it has as many as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def seed_generators(seed: int) -> None:
     """Seed the global generators of torch, numpy and Python: a model of the user's own may draw from any of them."""
     import numpy as np

@@ -11,6 +11,7 @@ from kdtune.distill.arrays import Arrays, DeviceData
 from kdtune.fairness import individual_fairness
 from kdtune.runs.measures.measure import Answers
 from kdtune.runs.measures.objectives import Objective
+from kdtune.torch_defaults import threads
 
 LATENCY_REPEATS = 30
 INDIVIDUAL_FAIRNESS_PAIRS = 100_000
@@ -91,11 +92,16 @@ def answers_of(arrays: Arrays, logits: Tensor) -> Answers:
 
 @torch.inference_mode()
 def latency(model: nn.Module, data: DeviceData) -> float:
-    """Return the median milliseconds to classify one validation example alone."""
+    """Return the median milliseconds to classify one validation example alone, on a GPU or on one core.
+
+    On several cores, of which other work keeps one busy, a small model takes many times as long: each operation waits
+    until all cores have computed their part.
+    """
     example = data.validation.plain(torch.zeros(1, dtype=torch.int64, device=data.device))
     times = []
-    for _ in range(LATENCY_REPEATS):
-        started = time.perf_counter()
-        model(example).argmax(dim=1).cpu()
-        times.append(time.perf_counter() - started)
+    with threads(1):
+        for _ in range(LATENCY_REPEATS):
+            started = time.perf_counter()
+            model(example).argmax(dim=1).cpu()
+            times.append(time.perf_counter() - started)
     return 1e3 * statistics.median(times)

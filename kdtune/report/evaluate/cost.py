@@ -17,7 +17,7 @@ class Cost:
     Attributes:
         parameters: number of weights.
         bytes: of its tensors in a file, buffers included.
-        milliseconds: median time to classify one example alone, in float32 on the CPU of this machine.
+        milliseconds: median time to classify one example alone, in float32 on one core of this machine.
     """
 
     parameters: int

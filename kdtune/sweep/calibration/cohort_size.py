@@ -19,6 +19,7 @@ from kdtune.sweep.calibration.place import Place, Setting, here
 from kdtune.sweep.calibration.precision import machine_name, may_be_one_of_several
 from kdtune.sweep.calibration.timing import MARGIN, made_up, seconds
 from kdtune.sweep.plan import Plan
+from kdtune.torch_defaults import threads
 
 SIZES = (4, 8, 16)
 LEAST_BLOCKS = 4
@@ -80,17 +81,17 @@ def best_size(architecture: str, plan: Plan, place: Place = here) -> int:
 
 def _best_size(job: Job, setting: Setting) -> int:
     architecture, shape, n_classes = job.architecture, setting.shape, setting.n_classes
-    threads = min(setting.threads, os.cpu_count() or 1)
+    cores = min(setting.threads, os.cpu_count() or 1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     settings = {key: value for key, value in job.to_dict()["train"].items() if key not in ("epochs", "lr")}
-    facts = [machine_name(device), torch.__version__, architecture, list(shape), n_classes, threads, settings]
+    facts = [machine_name(device), torch.__version__, architecture, list(shape), n_classes, cores, settings]
     facts += code_of(job, input_shape=shape, n_classes=n_classes)
     measured = Measurement("fusing", facts)
     with contextlib.suppress(RunError, KeyError, TypeError, ValueError):
         return int(measured.recall()["size"])
     stackable = is_stackable(architecture, shape, n_classes)
     with suppress_device_errors():
-        gains = _measure(job, setting, device, threads) if stackable else {}
+        gains = _measure(job, setting, device, cores) if stackable else {}
         best = max(gains, key=lambda size: gains[size], default=1)
         size = best if gains and gains[best] >= MARGIN else 1
         measured.keep({"size": size, "gains": {str(k): gain for k, gain in gains.items()}})
@@ -102,14 +103,12 @@ def _cohort_choice(size: int, architectures: tuple[str, ...]) -> CohortChoice:
     return CohortChoice(size, architectures) if size > 1 and architectures else CohortChoice()
 
 
-def _measure(job: Job, setting: Setting, device: torch.device, threads: int) -> dict[int, float]:
+def _measure(job: Job, setting: Setting, device: torch.device, cores: int) -> dict[int, float]:
     """Return, by number of students, how many times faster a step is as one than one by one.
 
     On a CPU the process's own time counts, so that other work on the machine does not decide.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with threads(cores):
         data = made_up(setting, job.train.batch_size, device)
         steps = {1: solo_step(job, data)}
         best = {1: seconds(steps[1], device)}  # also warms up
@@ -130,5 +129,3 @@ def _measure(job: Job, setting: Setting, device: torch.device, threads: int) -> 
             if time.perf_counter() > deadline:
                 break
         return {size: size * best[1] / best[size] for size in steps if size > 1}
-    finally:
-        torch.set_num_threads(before)

@@ -25,6 +25,7 @@ from kdtune.sweep.calibration.cache import Measurement
 from kdtune.sweep.calibration.place import Place, Setting, here
 from kdtune.sweep.calibration.timing import MARGIN
 from kdtune.sweep.plan import Plan, Speed
+from kdtune.torch_defaults import threads
 
 _STEPS = 3
 _LONG = 0.1
@@ -63,7 +64,7 @@ def may_be_one_of_several(file: Weights | None) -> bool:
 
 
 def _fastest(job: Job, file: Weights | None, setting: Setting, together: bool) -> Speed:
-    threads = min(setting.threads, os.cpu_count() or 1)
+    cores = min(setting.threads, os.cpu_count() or 1)
     shape, n_classes = setting.shape, setting.n_classes
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     facts = [
@@ -72,7 +73,7 @@ def _fastest(job: Job, file: Weights | None, setting: Setting, together: bool) -
         job.architecture,
         list(shape),
         setting.batch_size,
-        threads,
+        cores,
         n_classes,
         together,
     ]
@@ -88,13 +89,13 @@ def _fastest(job: Job, file: Weights | None, setting: Setting, together: bool) -
         def model() -> nn.Module:
             return module_of(job, input_shape=shape, n_classes=n_classes)
 
-        times = _measure(model(), 1, setting, device, threads)
+        times = _measure(model(), 1, setting, device, cores)
         if (
             together
             and _TOGETHER * min(times.values()) < _LONGEST_STEP
             and is_stackable(job.architecture, shape, n_classes)
         ):
-            times = _measure(stack([model() for _ in range(_TOGETHER)]), _TOGETHER, setting, device, threads)
+            times = _measure(stack([model() for _ in range(_TOGETHER)]), _TOGETHER, setting, device, cores)
         best = min(times, key=lambda speed: times[speed])
         chosen = best if times[best] * MARGIN < times[_PLAIN] else _PLAIN
         seconds = {
@@ -121,12 +122,10 @@ def _cpu_name() -> str:
 
 
 def _measure(
-    model: nn.Module, students: int, setting: Setting, device: torch.device, threads: int
+    model: nn.Module, students: int, setting: Setting, device: torch.device, cores: int
 ) -> dict[Speed, float]:
     """Return the fewest seconds per step of each variant, interleaved, measured for at most a few seconds in all."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with threads(cores):
         model = model.to(device).train()
         inputs = torch.randn(setting.batch_size, *setting.shape, device=device)
         labels = torch.zeros(setting.batch_size * students, dtype=torch.int64, device=device)
@@ -141,8 +140,6 @@ def _measure(
             if repeat and time.perf_counter() > deadline:
                 break
         return best
-    finally:
-        torch.set_num_threads(before)
 
 
 def _may_pay(speed: Speed, device: torch.device) -> bool:

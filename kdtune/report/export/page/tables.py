@@ -96,8 +96,8 @@ def cost_table(findings: Findings) -> Rows | None:
         if model.cost is not None
     ]
     caption = (
-        "Size: of the float32 weights, without the file around them. Latency: one example at a time, in float32 on the "
-        "CPU that made this report, the median of several runs. Another machine, a batch or a GPU gives other times."
+        "Size: of the float32 weights, without the file around them. Latency: one example at a time, in float32, on "
+        "one core of the machine that made this report: the median of 30 runs. More cores, a GPU or a batch change it."
     )
     heads = ["model", "architecture", "accuracy, %, test", "weights", "size", "latency"]
     return Rows(heads, rows, caption) if rows else None
