@@ -15,8 +15,12 @@ TEACHER_GPU = 0.01
 MOST_PER_GPU = 4
 """Trials on one GPU unless the space says otherwise: the small students of distillation leave most of a GPU idle."""
 
-_DOMINANT = 3
-"""How many times as much as all others a model must cost to wait for them: two cores are not twice as fast as one."""
+_DOMINANT = 30
+"""How many times as much as all others a model must cost to wait for them.
+
+Two cores are not twice as fast as one. Where other work keeps one of them busy they are slower than one, because each
+operation waits until both have computed their part.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ class Allotment:
         """Return the cores and the share of a GPU of each of these models, in the order in which they should begin.
 
         Those of a turn are trained side by side, the costliest first, when the turn before has ended. There are two
-        turns where each model would get one core, and one costs several times as much as all others together: cores
-        would idle when the others have ended. So it waits for them, and gets all cores of a machine.
+        turns where each model would get one core, and one costs many times as much as all others together: cores would
+        idle when the others have ended. So it waits for them, and gets all cores of a machine.
 
         Args:
             costs: of their trainings, in any unit.

@@ -89,17 +89,17 @@ def test_the_costliest_begins_first() -> None:
 
 def test_a_model_that_costs_more_than_all_others_waits_for_all_cores() -> None:
     allotment = allotted(Resources(), [Node(2)], "there is")
-    others, last = allotment.turns({"small": 1.0, "large": 9.0, "medium": 2.0})
+    others, last = allotment.turns({"small": 1.0, "large": 90.0, "medium": 2.0})
     assert list(others.items()) == [("medium", (1, 0)), ("small", (1, 0))]
     assert last == {"large": (2, 0)}
-    assert len(allotment.turns({"small": 1.0, "large": 5.0, "medium": 1.0})) == 1, "not by much"
+    assert len(allotment.turns({"small": 1.0, "large": 50.0, "medium": 1.0})) == 1, "not by much"
     assert allotment.turns({"alone": 0.0}) == [{"alone": (2, 0)}]
 
 
 def test_nobody_waits_where_there_are_cores_for_all() -> None:
-    many = allotted(Resources(), [Node(8)], "there is").turns({"small": 1.0, "large": 9.0})
+    many = allotted(Resources(), [Node(8)], "there is").turns({"small": 1.0, "large": 90.0})
     assert many == [{"small": (4, 0), "large": (4, 0)}]
-    [gpus] = allotted(Resources(), [Node(2, 2)], "there is").turns({"small": 1.0, "large": 9.0})
+    [gpus] = allotted(Resources(), [Node(2, 2)], "there is").turns({"small": 1.0, "large": 90.0})
     assert gpus["small"] == gpus["large"]
 
 

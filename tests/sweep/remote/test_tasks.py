@@ -156,7 +156,7 @@ def test_the_costliest_begins_when_the_others_have_ended(
         trainer = TaskTrainer(
             ray.put(Arrays.of(blobs())), allot(resources), UserCode.of([]), (), resources, registry
         )
-        costs = {**dict.fromkeys(others, 1.0), "large": 4.0 * len(others)}
+        costs = {**dict.fromkeys(others, 1.0), "large": 40.0 * len(others)}
         with closing(trainer.train(jobs, costs=costs)) as outcomes:
             reports = {}
             for outcome in outcomes:
