@@ -43,7 +43,10 @@ def stack(models: Sequence[nn.Module]) -> nn.Module:
     names = [name for name, _ in first.named_parameters(remove_duplicate=False)]
     if len(names) != len(list(first.parameters())):
         raise NotStackable("layers share weights")
-    return _stack(models)
+    stacked = _stack(models)
+    if stacked.state_dict().keys() != first.state_dict().keys():
+        raise NotStackable("a layer computes its weights from others")
+    return stacked
 
 
 def _stack(models: Sequence[nn.Module]) -> nn.Module:

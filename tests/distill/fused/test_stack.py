@@ -1,8 +1,11 @@
 """Which networks work side by side, and which are refused."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import orthogonal, spectral_norm, weight_norm
 
 from kdtune.distill.fused.stack import NotStackable, is_stackable, stack
 from kdtune.models import models, register_model
@@ -43,6 +46,18 @@ def test_a_forward_pass_that_mixes_channels_is_found_out() -> None:
         assert not is_stackable("mixes", (5,), 3)
     finally:
         del models._items["mixes"]
+
+
+@pytest.mark.parametrize("norm", [weight_norm, spectral_norm, orthogonal])
+def test_a_layer_whose_weights_are_computed_is_not_stacked(norm: Callable[[nn.Module], nn.Module]) -> None:
+    @register_model("computes")
+    def computes(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
+        return nn.Sequential(norm(nn.Linear(input_shape[0], 4)), nn.Linear(4, n_classes))
+
+    try:
+        assert not is_stackable("computes", (5,), 3)
+    finally:
+        del models._items["computes"]
 
 
 @pytest.mark.parametrize(
