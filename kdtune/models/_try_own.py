@@ -10,12 +10,18 @@ import torch
 from kdtune.errors import InputError
 from kdtune.models._registry import Builder
 from kdtune.torch_defaults import torch_defaults
-from kdtune.user_code import kind_of, own_code
+from kdtune.user_code import kind_of, own_code, told
 
 _EXAMPLES = 4
 
 _NEAR_ONE = 1e-2
 """How far a sum of probabilities may be from 1 in half precision."""
+
+_ROUNDING = 0.05
+"""Share of the largest logit by which half precision may change one in a batch of another size."""
+
+_DRAWS, _LARGE = 8, 10.0
+"""How often, and how large, weights are drawn before answers count as bounded."""
 
 
 def try_own(
@@ -30,19 +36,23 @@ def try_own(
 
     Raises:
         InputError: it raises, it ends the process, what it returns are no logits [n, n_classes] but, say,
-            probabilities, or it has nothing to train; the message says where or what.
+            probabilities, it has nothing to train, or its weights and an example do not decide what it answers; the
+            message says where or what.
     """
     with torch_defaults(draws=True), contextlib.redirect_stdout(sys.stderr):
         inputs = _made_up(shape)
         with own_code(f"model {name!r} fails on {_EXAMPLES} examples of shape {list(shape)}"):
-            model = builder(shape, n_classes)
-            if not isinstance(model, torch.nn.Module):
-                raise InputError(
-                    f"model {name!r}: its builder returns {kind_of(model)}, not a torch.nn.Module"
-                )
-            for mode in ("training", "evaluation"):
-                with torch.set_grad_enabled(trained and mode == "training"):
-                    found: Any = model.train(mode == "training")(inputs.clone())
+            model = _built(name, builder, shape, n_classes)
+            for mode in (
+                "training",
+                "evaluation",
+            ) * 2:  # what it keeps of the one may be of no use for the other
+                if model.train(mode == "training") is not model:
+                    raise InputError(
+                        f"model {name!r}: its train(mode) does not return the model: end it with `return self`"
+                    )
+                with torch.inference_mode(not trained or mode == "evaluation"):
+                    found: Any = model(inputs.clone())
                 wanted = [_EXAMPLES, n_classes]
                 if (
                     not isinstance(found, torch.Tensor)
@@ -60,6 +70,14 @@ def try_own(
                     )
                 if mode == "training":
                     _check_trainable(name, model, found, trained)
+            _check_repeatable(name, model, inputs, found)
+            again = _built(name, builder, shape, n_classes).eval()
+            _check_built_again(name, model, again, inputs, found)
+        if _are_bounded(again, inputs):
+            raise InputError(
+                f"model {name!r} returns numbers between 0 and 1 whatever its weights are, not logits: leave out the "
+                "sigmoid at its end, because losses have their own softmax"
+            )
 
 
 def computed(builder: Builder, shape: tuple[int, ...], n_classes: int) -> Mapping[str, torch.Tensor]:
@@ -73,6 +91,18 @@ def computed(builder: Builder, shape: tuple[int, ...], n_classes: int) -> Mappin
         if weight.grad is not None:
             found[f"gradient of {key}"] = weight.grad
     return found
+
+
+def _built(name: str, builder: Builder, shape: tuple[int, ...], n_classes: int) -> torch.nn.Module:
+    model: Any = builder(shape, n_classes)
+    if not isinstance(model, torch.nn.Module):
+        raise InputError(f"model {name!r}: its builder returns {kind_of(model)}, not a torch.nn.Module")
+    if any(map(torch.nn.parameter.is_lazy, model.parameters())):
+        raise InputError(
+            f"model {name!r}: some of its layers are lazy (LazyLinear, …) and have no weights yet: call it once on "
+            "made-up inputs in its builder"
+        )
+    return model
 
 
 def _made_up(shape: tuple[int, ...]) -> torch.Tensor:
@@ -98,3 +128,67 @@ def _check_trainable(name: str, model: torch.nn.Module, logits: torch.Tensor, tr
         f"model {name!r} has nothing that can be trained: {why}: let some weights learn, or, if it is a teacher that "
         "is only to answer, give its weights as a file: teacher: {weights: FILE}"
     )
+
+
+def _check_repeatable(name: str, model: torch.nn.Module, inputs: torch.Tensor, logits: torch.Tensor) -> None:
+    """Refuse a model, in evaluation mode, that answers an example otherwise another time, or among others."""
+    half = _EXAMPLES // 2
+    with torch.inference_mode():
+        second, of_fewer, third = (model(part.clone()) for part in (inputs, inputs[:half], inputs))
+    if _differ(second, logits) or _differ(third, logits):
+        raise InputError(
+            f"model {name!r} answers the same examples differently each time in evaluation: use dropout and noise only "
+            "`if self.training`, and keep nothing from one call to the next"
+        )
+    if _differ(of_fewer, logits[:half], _ROUNDING):
+        raise InputError(
+            f"model {name!r} answers an example differently in evaluation if other examples stand beside it: compute "
+            "nothing across examples there (a batch normalisation needs its running statistics)"
+        )
+
+
+def _check_built_again(
+    name: str, model: torch.nn.Module, again: torch.nn.Module, inputs: torch.Tensor, logits: torch.Tensor
+) -> None:
+    """Refuse a model that another one, built again, shares weights with, or is not equal to with the same weights."""
+    learns = {weight.data_ptr() for weight in model.parameters() if weight.requires_grad}
+    if not learns.isdisjoint(weight.data_ptr() for weight in again.parameters()):
+        raise InputError(
+            f"model {name!r}: two that are built share weights, so that to train one changes the other: make them anew "
+            "in its builder, or copy them (clone, deepcopy)"
+        )
+    try:
+        again.load_state_dict(model.state_dict())
+    except RuntimeError as error:
+        raise InputError(
+            f"model {name!r}: the weights that it saves (its state_dict) do not fit when it is built again: make all "
+            f"of its layers in its builder, none in forward: {told(error)}"
+        ) from error
+    with torch.no_grad():
+        if _differ(again(inputs.clone()), logits):
+            raise InputError(
+                f"model {name!r} answers differently when it is built again with the weights that it saves (its "
+                "state_dict), as every student is: register the tensors that it draws (nn.Parameter, register_buffer), "
+                "and put layers into an nn.ModuleList or nn.ModuleDict, not a list or dict"
+            )
+
+
+@torch.no_grad()
+def _are_bounded(model: torch.nn.Module, inputs: torch.Tensor) -> bool:
+    """Tell whether a model's answers lie between 0 and 1 whatever its weights are; they are changed."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    for _ in range(_DRAWS if weights else 0):
+        for weight in weights:
+            weight.normal_(std=_LARGE)
+        try:
+            answers = model(inputs.clone())
+        except Exception:  # not every model can work with such weights
+            return False
+        if not bool(((answers >= 0) & (answers <= 1)).all()):
+            return False
+    return bool(weights)
+
+
+def _differ(a: torch.Tensor, b: torch.Tensor, tolerance: float = 1e-3) -> bool:
+    """Tell whether logits differ by more than a share of the largest one; NaN differs from nothing."""
+    return bool((a - b).abs().max() > tolerance * b.abs().max())

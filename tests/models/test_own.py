@@ -47,6 +47,17 @@ def leaves(_model: nn.Module, _logits: Tensor) -> Any:
     sys.exit(3)
 
 
+def counts(model: nn.Module, logits: Tensor) -> Tensor:
+    model.seen = getattr(model, "seen", 0) + 1
+    return logits / (1 + model.seen / 100)
+
+
+def keeps(model: nn.Module, logits: Tensor) -> Tensor:
+    if not model.training:
+        model.kept = torch.ones_like(logits)
+    return logits * getattr(model, "kept", 1.0)
+
+
 def raises(_model: nn.Module, _logits: Tensor) -> Any:
     raise ValueError("not today\nand more")
 
@@ -67,6 +78,11 @@ def raises(_model: nn.Module, _logits: Tensor) -> Any:
         (lambda m, y: y if m.training else y.softmax(1), "returns probabilities in evaluation, not logits"),
         (lambda _m, y: y.half().softmax(1), "returns probabilities in training, not logits"),
         (lambda _m, _y: None, "returns nothing in training"),
+        (lambda _m, y: y.sigmoid(), "returns numbers between 0 and 1 whatever its weights are"),
+        (lambda _m, y: y + torch.randn_like(y), "answers the same examples differently each time"),
+        (counts, "answers the same examples differently each time"),
+        (lambda _m, y: y - y.mean(0), "answers an example differently in evaluation if other examples"),
+        (keeps, "'own' fails on 4 examples of shape [6]: RuntimeError: Inference tensors cannot be saved"),
         (leaves, "'own' fails on 4 examples of shape [6]: SystemExit: 3 (test_own.py, line "),
         (raises, "ValueError: not today and more (test_own.py, line "),
     ],
@@ -103,6 +119,73 @@ def test_a_model_without_parameters_is_refused(register: Callable[[Any], str], t
         models.check(name, input_shape=SHAPE, n_classes=CLASSES, trained=trained)
 
 
+class Masked(Answers):
+    def __init__(self) -> None:
+        super().__init__(lambda model, y: y * model.mask)
+        self.mask = torch.rand(CLASSES)
+
+
+class Listed(Answers):
+    def __init__(self) -> None:
+        super().__init__(lambda model, y: model.layers[0](y))
+        self.layers = [nn.Linear(CLASSES, CLASSES)]
+
+
+class MadeInForward(Answers):
+    def __init__(self) -> None:
+        super().__init__(lambda model, y: model.last(y))
+
+    def forward(self, x: Tensor) -> Any:
+        if not hasattr(self, "last"):
+            self.last = nn.Linear(CLASSES, CLASSES)
+        return super().forward(x)
+
+
+class Returnless(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(*SHAPE, CLASSES)
+
+    def train(self, mode: bool = True) -> None:  # type: ignore[override]
+        super().train(mode)
+
+
+ONE = nn.Linear(*SHAPE, CLASSES)
+WORDS = torch.randn(CLASSES, *SHAPE)
+
+
+def of_words(*, learn: bool) -> nn.Module:
+    model = nn.Linear(*SHAPE, CLASSES)
+    model.weight = nn.Parameter(WORDS, requires_grad=learn)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (Masked, "answers differently when it is built again with the weights that it saves"),
+        (Listed, "answers differently when it is built again with the weights that it saves"),
+        (MadeInForward, "do not fit when it is built again: make all of its layers in its builder"),
+        (lambda: ONE, "two that are built share weights"),
+        (lambda: of_words(learn=True), "two that are built share weights"),
+        (lambda: nn.LazyLinear(CLASSES), "some of its layers are lazy"),
+        (Returnless, "its train(mode) does not return the model: end it with `return self`"),
+    ],
+)
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_model_that_its_saved_weights_do_not_make_is_refused(
+    register: Callable[[Any], str], build: Callable[[], nn.Module], said: str, trained: bool
+) -> None:
+    name = register(lambda _shape, _n: build())
+    with pytest.raises(InputError, match=re.escape(said)):
+        models.check(name, input_shape=SHAPE, n_classes=CLASSES, trained=trained)
+
+
+def test_frozen_weights_may_be_shared_and_stay_as_they_are(register: Callable[[Any], str]) -> None:
+    before = WORDS.clone()
+    models.check(register(lambda _shape, _n: of_words(learn=False)), input_shape=SHAPE, n_classes=CLASSES)
+    assert WORDS.equal(before)
+
+
 def test_a_model_that_is_frozen_in_part_is_accepted(register: Callable[[Any], str]) -> None:
     def build(_shape: Any, _n: int) -> nn.Module:
         return nn.Sequential(nn.Linear(*SHAPE, 8).requires_grad_(False), nn.Linear(8, CLASSES))
@@ -123,7 +206,9 @@ def test_a_builder_that_returns_a_class_is_refused(register: Callable[[Any], str
         lambda _m, y: y.half(),
         lambda _m, y: y * float("nan"),
         lambda _m, y: y.log_softmax(1),
-        lambda _m, y: y.sigmoid(),
+        lambda _m, y: y.tanh(),
+        lambda _m, y: y.relu(),
+        lambda m, y: nn.functional.dropout(y, 0.5, m.training),
     ],
 )
 def test_logits_are_accepted_and_leave_the_generator_as_it_was(
@@ -139,7 +224,7 @@ def test_logits_are_accepted_and_leave_the_generator_as_it_was(
     torch.manual_seed(5)
     models.check(name, input_shape=SHAPE, n_classes=CLASSES)
     assert torch.rand(3).equal(expected)
-    assert capsys.readouterr() == ("", "built\n")
+    assert capsys.readouterr() == ("", "built\nbuilt\n")
 
 
 def test_kdtune_own_models_are_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
