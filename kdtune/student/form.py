@@ -38,6 +38,7 @@ class _Number(_Part):
     median: float
     mean: float
     scale: float
+    blank: bool = True
 
 
 class _Category(_Part):

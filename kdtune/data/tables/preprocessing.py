@@ -31,12 +31,22 @@ _MANY_UNKNOWN = 0.01
 
 @dataclass(frozen=True)
 class Number:
-    """A numeric column: missing values become the median, then `(x - mean) / scale`."""
+    """A numeric column: missing values become the median, then `(x - mean) / scale`.
+
+    Attributes:
+        blank: whether values were missing in train; students of earlier versions do not know.
+    """
 
     name: str
     median: float
     mean: float
     scale: float
+    blank: bool = True
+
+    @property
+    def new_blanks(self) -> str:
+        """What missing values are read as, for people; empty where train has some."""
+        return "" if self.blank else f"its median, {self.median:g}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,11 @@ class Category:
     def width(self) -> int:
         """Number of features."""
         return len(self.categories) + self.rest
+
+    @property
+    def new_blanks(self) -> str:
+        """What missing values are read as, for people; empty where train has some, or `rest` takes them."""
+        return "" if self.rest or "" in self.categories else "none of its values"
 
 
 @dataclass(frozen=True)
@@ -141,7 +156,13 @@ class TablePreprocessing:
             cells = table[column.name]
             if cells.n_missing == n:
                 lines.append(f"column {column.name!r} is blank in every row")
-            elif isinstance(column, Number):
+                continue
+            if cells.n_missing and column.new_blanks:
+                lines.append(
+                    f"column {column.name!r} is blank in {cells.n_missing:,} of {n:,} rows, and never is in train: "
+                    f"blank cells are read as {column.new_blanks}"
+                )
+            if isinstance(column, Number):
                 numbers = self._numbers(table, column.name)
                 median = float(np.nanmedian(numbers))
                 if abs(median - column.mean) > _FAR * column.scale:
@@ -306,7 +327,8 @@ def _fit_number(name: str, numbers: NDArray[np.float64]) -> Number:
     away = filled - mean
     variance = ((away**2).sum() - away.sum() ** 2 / n) / n
     is_constant = variance <= n * epsilon * variance + (n * mean * epsilon) ** 2
-    return Number(name, float(median), float(mean), 1.0 if is_constant else float(np.sqrt(variance)))
+    scale = 1.0 if is_constant else float(np.sqrt(variance))
+    return Number(name, float(median), float(mean), scale, blank=len(known) < n)
 
 
 def _fit_category(name: str, cells: Cells, min_frequency: int | None) -> Category:

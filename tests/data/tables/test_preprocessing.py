@@ -61,7 +61,11 @@ def test_numbers_are_fitted_to_scikit_learn_s_bits(values, shift, factor) -> Non
     scaler.fit(imputer.fit_transform(column[:, None]))
     (number,) = TablePreprocessing.fit(pd.DataFrame({"x": column})).columns
     assert number == Number(
-        "x", float(imputer.statistics_[0]), float(scaler.mean_[0]), float(scaler.scale_[0])
+        "x",
+        float(imputer.statistics_[0]),
+        float(scaler.mean_[0]),
+        float(scaler.scale_[0]),
+        blank=None in values,
     )
 
 

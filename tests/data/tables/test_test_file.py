@@ -131,6 +131,14 @@ def test_one_group_alone_is_named_at_the_start(
             "column 'age' has a median of .*: is it in another unit",
         ),
         (lambda row: {**row, "age": ""}, "column 'age' is blank in every row"),
+        (
+            lambda row: {**row, "age": row["age"] if row["job"] == "cook" else ""},
+            r"column 'age' is blank in \d+ of 40 rows, and never is in train: .* as its median, \d+",
+        ),
+        (
+            lambda row: {**row, "job": row["job"] if row["age"] > 40 else ""},
+            r"column 'job' is blank in \d+ of 40 rows, and never is in train: .* as none of its values",
+        ),
     ],
 )
 def test_what_is_unlike_train_is_named(
