@@ -121,11 +121,19 @@ def values_of(what: str, values: Any) -> list[Any]:
     if getattr(values, "ndim", 1) != 1 and hasattr(values, "shape"):
         raise DataError(f"{what} has the shape {list(values.shape)}: {wanted}")
     if hasattr(values, "tolist"):
-        return list(values.tolist())
+        return _single(what, list(values.tolist()))
     ordered = isinstance(values, Iterable) and hasattr(values, "__len__") and hasattr(values, "__getitem__")
     if not ordered or hasattr(values, "toarray") or isinstance(values, str | bytes | Mapping | Set):
         raise DataError(f"{what} is {kind_of(values)}: {wanted}")
-    return [plain_value(value) for value in values]
+    return _single(what, [plain_value(value) for value in values])
+
+
+def _single(what: str, values: list[Any]) -> list[Any]:
+    """Return values of which none is several, as a label in a tensor [1] or a one-hot vector is."""
+    for k, value in enumerate(values):
+        if isinstance(value, list | tuple | Mapping | Set) or getattr(value, "ndim", None):
+            raise DataError(f"{what}[{k}] is {kind_of(value)}: give one number or text for each example")
+    return values
 
 
 def class_names(y: Sequence[Any], classes: Sequence[str] | None) -> list[Any]:

@@ -28,7 +28,7 @@ from kdtune.data.texts.tokenizer import preparation_of
 from kdtune.errors import DataError
 from kdtune.order import check_same_order
 from kdtune.torch_defaults import torch_defaults
-from kdtune.user_code import kind_of
+from kdtune.user_code import kind_of, own_code
 
 LABEL = "label"
 
@@ -40,6 +40,9 @@ _OPTIONS_OF_INPUTS: Mapping[str, Mapping[str, Any]] = {
     **OPTIONS_OF_INPUTS,
     "images": {"crop": None, "flip": False},
 }
+
+_READ_AGAIN = 16
+"""Items that are read twice: one that is mirrored at random escapes once in 2^16 times."""
 
 _FEWEST_STEPS = 16
 """A standard deviation of fewer steps of a 32-bit number is mostly lost to rounding."""
@@ -227,13 +230,16 @@ def _read(what: str, dataset: Any) -> tuple[Any, list[Any], dict[str, list[Any]]
         raise DataError(
             f"{what}: a {type(dataset).__name__} has no length: only map-style data sets can be cut"
         ) from None
+    if not hasattr(dataset, "__getitem__"):  # such as a DataLoader
+        raise DataError(f"{what}: {kind_of(dataset)} has no items by position: give a map-style data set")
     if not n:
         raise DataError(f"{what}: there is no example in it")
     x: list[Any] = []
     y: list[Any] = []
     groups: dict[str, list[Any]] = {}
     for k in range(n):
-        item = dataset[k]
+        with own_code(f"{what}[{k}] fails", DataError):
+            item = dataset[k]
         if not isinstance(item, tuple | list) or len(item) not in (2, 3):
             raise DataError(
                 f"{what}[{k}] is a {type(item).__name__}: items are (input, label) or (input, label, groups)"
@@ -247,6 +253,12 @@ def _read(what: str, dataset: Any) -> tuple[Any, list[Any], dict[str, list[Any]]
             )
         for attribute, value in own.items():
             groups.setdefault(str(attribute), []).append(plain_value(value))
+    for k in range(0, n, max(1, n // _READ_AGAIN)):
+        if not _equal(_one(f"{what}[{k}]", dataset[k][0]), x[k]):
+            raise DataError(
+                f"{what}[{k}] has another input each time: leave random transforms out, because kdtune augments "
+                "training images itself, and never those of validation and test"
+            )
     if isinstance(x[0], str):
         return x, y, groups
     shapes = {tuple(item.shape) for item in x}
@@ -256,6 +268,12 @@ def _read(what: str, dataset: Any) -> tuple[Any, list[Any], dict[str, list[Any]]
             f"{what}: its inputs have several shapes, such as {list(first)} and {list(second)}: resize them"
         )
     return torch.stack(x), y, groups
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, str) or isinstance(b, str):
+        return bool(a == b)
+    return a.shape == b.shape and torch.allclose(a, b, equal_nan=True)
 
 
 def _one(where: str, item: Any) -> Any:

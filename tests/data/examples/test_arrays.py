@@ -173,6 +173,34 @@ def test_pictures_and_their_tensors_are_the_same_data() -> None:
     assert first.fingerprint == second.fingerprint == third.fingerprint
 
 
+def test_a_data_set_whose_items_change_is_refused() -> None:
+    """Else each split holds one random draw of each image, and test is judged on it."""
+
+    class Mirrored(Items):
+        def __getitem__(self, k: int) -> Any:
+            image, label = super().__getitem__(k)
+            return image.flip(-1) if torch.rand(()) < 0.5 else image, label
+
+    pixels = torch.from_numpy(PIXELS).permute(0, 3, 1, 2)
+    with pytest.raises(
+        DataError, match=r"dataset\[\d+\] has another input each time: leave random transforms"
+    ):
+        from_torch(Mirrored(list(zip(pixels, CODES, strict=True))), **CUT)
+
+
+def test_the_item_that_fails_is_named() -> None:
+    class Torn(Items):
+        def __getitem__(self, k: int) -> Any:
+            if k == 7:
+                raise OSError("image file is truncated")
+            return super().__getitem__(k)
+
+    with pytest.raises(
+        DataError, match=r"dataset\[7\] fails: OSError: image file is truncated \(test_arrays.py, "
+    ):
+        from_torch(Torn([(torch.zeros(2), 0)] * 9))
+
+
 @pytest.mark.parametrize(
     ("of_item", "remedy"),
     [
@@ -232,6 +260,8 @@ def test_normalised_images_and_streams_are_refused_with_the_remedy() -> None:
         from_torch(Items(normalised))
     with pytest.raises(DataError, match="has no length"):
         from_torch(iter([]))
+    with pytest.raises(DataError, match="dataset: a DataLoader has no items by position: give a map-style"):
+        from_torch(torch.utils.data.DataLoader(Items([(torch.zeros(2), 0)] * 5)))
     with pytest.raises(DataError, match=r"\[0\] is a Tensor: items are"):
         from_torch(Items([torch.zeros(2)] * 5))
     with pytest.raises(DataError, match=r"dataset\[0\]: does not decode: there is no pixel in it"):
@@ -340,6 +370,12 @@ def test_blanks_around_names_of_classes_are_no_part_of_them() -> None:
         ({"y": (name for name in Y)}, "y is a generator"),
         ({"y": np.zeros((90, 2))}, "y has the shape [90, 2]: give a list"),
         ({"y": np.array(3)}, "y has the shape []"),
+        ({"y": list(torch.eye(90))}, "y[0] is float32 [90]: give one number or text"),
+        ({"y": [*Y[:3], *([y] for y in Y[3:])]}, "y[3] is a list of 1: give one number or text"),
+        (
+            {"groups": {"s": [np.array([k % 2]) for k in range(90)]}},
+            "groups['s'][0] is a ndarray, int64 [1]",
+        ),
         ({"y": "cat" * 30}, "y is a str"),
         ({"y": dict.fromkeys(range(90), "cat")}, "y is a dict"),
         ({"y": pd.DataFrame({"y": Y})}, "y is a DataFrame: give one column of it"),
