@@ -238,8 +238,7 @@ def _read(what: str, dataset: Any) -> tuple[Any, list[Any], dict[str, list[Any]]
     y: list[Any] = []
     groups: dict[str, list[Any]] = {}
     for k in range(n):
-        with own_code(f"{what}[{k}] fails", DataError):
-            item = dataset[k]
+        item = _item(what, dataset, k)
         if not isinstance(item, tuple | list) or len(item) not in (2, 3):
             raise DataError(
                 f"{what}[{k}] is a {type(item).__name__}: items are (input, label) or (input, label, groups)"
@@ -254,7 +253,7 @@ def _read(what: str, dataset: Any) -> tuple[Any, list[Any], dict[str, list[Any]]
         for attribute, value in own.items():
             groups.setdefault(str(attribute), []).append(plain_value(value))
     for k in range(0, n, max(1, n // _READ_AGAIN)):
-        if not _equal(_one(f"{what}[{k}]", dataset[k][0]), x[k]):
+        if not _equal(_one(f"{what}[{k}]", _item(what, dataset, k)[0]), x[k]):
             raise DataError(
                 f"{what}[{k}] has another input each time: leave random transforms out, because kdtune augments "
                 "training images itself, and never those of validation and test"
@@ -268,6 +267,11 @@ def _read(what: str, dataset: Any) -> tuple[Any, list[Any], dict[str, list[Any]]
             f"{what}: its inputs have several shapes, such as {list(first)} and {list(second)}: resize them"
         )
     return torch.stack(x), y, groups
+
+
+def _item(what: str, dataset: Any, k: int) -> Any:
+    with own_code(f"{what}[{k}] fails", DataError):
+        return dataset[k]
 
 
 def _equal(a: Any, b: Any) -> bool:
