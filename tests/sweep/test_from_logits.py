@@ -150,6 +150,8 @@ def spoil(folder: Path, what: str) -> None:
             shares = torch.from_numpy(logits).softmax(dim=1).numpy()
             shares = np.floor(100 * shares) / 100 if what.startswith("rounded") else shares
             logits = (100 if what.endswith("percentages") else 1) * shares
+        case "sigmoids":
+            logits = torch.from_numpy(logits).sigmoid().numpy() * [1.0, 0.5]
         case "twice":
             lines[9] = lines[3]
         case "strangers":
@@ -177,6 +179,7 @@ def spoil(folder: Path, what: str) -> None:
         ("percentages", "holds probabilities, not logits"),
         ("whole", "int64 [400, 2], not logits"),
         ("short", "has 397 rows, and "),
+        ("sigmoids", "holds numbers between 0 and 1 alone, not logits: if a sigmoid returned them"),
         ("probabilities", "holds probabilities, not logits: save their logarithms"),
         (
             "rounded probabilities",

@@ -168,6 +168,11 @@ def _read(file: LogitsFile, n_classes: int) -> "tuple[np.ndarray[Any, np.dtype[n
             f"{file.path}: holds probabilities, not logits: save their logarithms, "
             + ("np.log(p)" if plain.all() else "np.log(np.maximum(p, 1e-6)), because some are 0")
         )
+    if plain.min() >= 0 and 0 < plain.max() <= 1:
+        raise InputError(
+            f"{file.path}: holds numbers between 0 and 1 alone, not logits: if a sigmoid returned them, save "
+            "np.log(p / (1 - p)), with p = np.clip(p, 1e-6, 1 - 1e-6)"
+        )
     return (plain if file.columns is None else plain[:, list(file.columns)]), ids
 
 
