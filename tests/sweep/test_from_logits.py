@@ -142,16 +142,14 @@ def spoil(folder: Path, what: str) -> None:
             logits = np.concatenate([logits, logits[:, :1]], axis=1)
         case "shape":
             logits = logits[:, 0]
-        case "whole":
-            logits = logits.astype(int)
+        case "whole" | "sigmoids":
+            logits = logits.astype(int) if what == "whole" else [1.0, 0.5] / (1 + np.exp(-logits))
         case "short":
             logits = logits[:-3]
         case "probabilities" | "percentages" | "rounded probabilities" | "rounded percentages":
             shares = torch.from_numpy(logits).softmax(dim=1).numpy()
             shares = np.floor(100 * shares) / 100 if what.startswith("rounded") else shares
             logits = (100 if what.endswith("percentages") else 1) * shares
-        case "sigmoids":
-            logits = torch.from_numpy(logits).sigmoid().numpy() * [1.0, 0.5]
         case "twice":
             lines[9] = lines[3]
         case "strangers":

@@ -37,7 +37,7 @@ class Graph(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits, float32 [n, classes]."""
         logits: Tensor = self.network(self.preparation(x))
-        return logits
+        return logits.float()  # a network of the user's own may give another precision
 
     def raw(self, inputs: Tensor) -> Tensor:
         """Return the raw input of which a data set has made `inputs`."""
