@@ -1,4 +1,4 @@
-"""Arrays and torch data sets: read as they are, cut by seed, refused with the remedy."""
+"""Arrays, frames and texts in memory: read as they are, cut by seed, refused with the remedy."""
 
 from typing import Any
 
@@ -8,11 +8,10 @@ import pyarrow as pa
 import pytest
 import scipy.sparse
 import torch
-from PIL import Image
 
-from kdtune.data import MISSING, from_arrays, from_dataframe, from_torch
+from kdtune.data import MISSING, from_arrays, from_dataframe
 from kdtune.errors import DataError
-from tests.data.examples.made import CUT, NUMBERS, PIXELS, SEX, TEXTS, N, Y, same
+from tests.data.examples.made import CUT, NUMBERS, PIXELS, SEX, TEXTS, N, Y
 
 
 def test_images_keep_their_pixels_labels_and_groups() -> None:
@@ -143,80 +142,6 @@ def test_what_does_not_fit_is_said_with_the_remedy(change: dict[str, Any], said:
         from_arrays(given.pop("x"), given.pop("y"), given.pop("groups", None), **given)
 
 
-class Items(torch.utils.data.Dataset[Any]):
-    """A map-style data set of any items."""
-
-    def __init__(self, items: list[Any], classes: list[str] | None = None) -> None:
-        self.items = items
-        if classes is not None:
-            self.classes = classes
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, k: int) -> Any:
-        return self.items[k]
-
-
-CODES = [["cat", "dog", "fox"].index(y) for y in Y]
-
-
-def test_pictures_and_their_tensors_are_the_same_data() -> None:
-    pictures = [(Image.fromarray(pixels), code) for pixels, code in zip(PIXELS, CODES, strict=True)]
-    tensors = [
-        (torch.from_numpy(p).permute(2, 0, 1) / 255, torch.tensor(c))
-        for p, c in zip(PIXELS, CODES, strict=True)
-    ]
-    first = from_torch(Items(pictures, ["cat", "dog", "fox"]), **CUT)
-    second = from_torch(Items(tensors), classes=["cat", "dog", "fox"], **CUT)
-    third = from_arrays(PIXELS, Y, **CUT)
-    assert first.fingerprint == second.fingerprint == third.fingerprint
-
-
-def test_a_data_set_whose_items_change_is_refused() -> None:
-    """Else each split holds one random draw of each image, and test is judged on it."""
-
-    class Mirrored(Items):
-        def __getitem__(self, k: int) -> Any:
-            image, label = super().__getitem__(k)
-            return image.flip(-1) if torch.rand(()) < 0.5 else image, label
-
-    pixels = torch.from_numpy(PIXELS).permute(0, 3, 1, 2)
-    with pytest.raises(
-        DataError, match=r"dataset\[\d+\] has another input each time: leave random transforms"
-    ):
-        from_torch(Mirrored(list(zip(pixels, CODES, strict=True))), **CUT)
-
-
-def test_the_item_that_fails_is_named() -> None:
-    class Torn(Items):
-        def __getitem__(self, k: int) -> Any:
-            if k == 7:
-                raise OSError("image file is truncated")
-            return super().__getitem__(k)
-
-    with pytest.raises(
-        DataError, match=r"dataset\[7\] fails: OSError: image file is truncated \(test_arrays.py, "
-    ):
-        from_torch(Torn([(torch.zeros(2), 0)] * 9))
-
-
-@pytest.mark.parametrize(
-    ("of_item", "remedy"),
-    [
-        (lambda pixels: pixels.float(), r"from 0 to 255, .*: image.round\(\).to\(torch.uint8\)"),
-        (lambda pixels: pixels.long(), r"from 0 to 255, .*: image.to\(torch.uint8\)"),
-        (lambda pixels: pixels.float() / 127.5 - 1, r"from -1 to 1, .*: undo their normalisation first"),
-    ],
-)
-def test_bytes_are_not_taken_for_shares_of_255(of_item: Any, remedy: str) -> None:
-    """255 times a whole number is a whole number too, and wraps: 2 would become 254."""
-    pixels = torch.from_numpy(PIXELS).permute(0, 3, 1, 2)
-    pixels[:, 0, 0, :2] = torch.tensor([0, 255], dtype=torch.uint8)
-    with pytest.raises(DataError, match=rf"dataset\[0\]: its input has values {remedy}"):
-        from_torch(Items([(of_item(image), code) for image, code in zip(pixels, CODES, strict=True)]))
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.float32, np.float64, np.bool_])
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 255), (0, 4095), (0, 65535), (-1, 1)])
 def test_the_advice_for_images_of_another_type_keeps_them(dtype: Any, low: int, high: int) -> None:
@@ -237,40 +162,6 @@ def test_the_advice_for_images_of_another_type_keeps_them(dtype: Any, low: int, 
     advised = eval(remedy, {"x": images}).ravel()  # what the message says, done
     assert (np.diff(advised.astype(int)) >= 0).all()
     assert advised.max() >= 254
-
-
-def test_items_may_bring_their_groups_and_splits_may_be_data_sets() -> None:
-    items = [(torch.tensor(n), c, {"sex": s}) for n, c, s in zip(NUMBERS, CODES, SEX, strict=True)]
-    data = from_torch(Items(items[:60]), validation=Items(items[60:75]), test=Items(items[75:]), **CUT)
-    by_hand = from_arrays(
-        NUMBERS[:60],
-        CODES[:60],
-        {"sex": SEX[:60]},
-        validation=(NUMBERS[60:75], CODES[60:75], {"sex": SEX[60:75]}),
-        test=(NUMBERS[75:], CODES[75:], {"sex": SEX[75:]}),
-        **CUT,
-    )
-    assert same(data.train, by_hand.train)
-    assert same(data.open_test(), by_hand.open_test())
-
-
-def test_normalised_images_and_streams_are_refused_with_the_remedy() -> None:
-    normalised = [(torch.randn(3, 8, 8), code) for code in CODES]
-    with pytest.raises(DataError, match=r"dataset\[0\]: its input has values .*without normalisation"):
-        from_torch(Items(normalised))
-    with pytest.raises(DataError, match="has no length"):
-        from_torch(iter([]))
-    with pytest.raises(DataError, match="dataset: a DataLoader has no items by position: give a map-style"):
-        from_torch(torch.utils.data.DataLoader(Items([(torch.zeros(2), 0)] * 5)))
-    with pytest.raises(DataError, match=r"\[0\] is a Tensor: items are"):
-        from_torch(Items([torch.zeros(2)] * 5))
-    with pytest.raises(DataError, match=r"dataset\[0\]: does not decode: there is no pixel in it"):
-        from_torch(Items([(Image.new("RGB", (0, 3)), 0)]))
-    with pytest.raises(DataError, match=r"dataset\[0\]: its input is sparse: give x.to_dense"):
-        from_torch(Items([(torch.eye(3).to_sparse(), 0)]))
-    sizes = [(torch.zeros(3, 8 + k % 2, 8, dtype=torch.uint8), 0) for k in range(4)]
-    with pytest.raises(DataError, match="several shapes"):
-        from_torch(Items(sizes))
 
 
 SERIES = pd.Series(Y)
@@ -308,24 +199,6 @@ def test_frames_and_series_are_read_by_position_whatever_their_index() -> None:
     assert read.fingerprint == plain.fingerprint
     texts = from_arrays(pd.Series(TEXTS, index=index), Y, {"sex": SEX}, length=8, **CUT)
     assert texts.fingerprint == from_arrays(TEXTS, Y, {"sex": SEX}, length=8, **CUT).fingerprint
-
-
-def test_another_data_set_must_have_the_same_classes() -> None:
-    class Items(torch.utils.data.Dataset[Any]):
-        def __init__(self, classes: list[str]) -> None:
-            self.classes = classes
-
-        def __len__(self) -> int:
-            return N
-
-        def __getitem__(self, k: int) -> Any:
-            return torch.from_numpy(PIXELS[k]).permute(2, 0, 1), k % 2
-
-    assert len(from_torch(Items(["a", "b"]), test=Items(["a", "b"]), **CUT).open_test()) == N
-    with pytest.raises(
-        DataError, match="test has the classes b, c, and `dataset` a, b: the same label would mean"
-    ):
-        from_torch(Items(["a", "b"]), test=Items(["b", "c"]), **CUT)
 
 
 def test_blanks_around_names_of_classes_are_no_part_of_them() -> None:
