@@ -288,7 +288,7 @@ def _conclude(
             return EXIT_INTERRUPTED
         raise _RefusedError(message or f"the driver {_how(code)}", code)
     name, resuming = files.name, RunRecord.read(files.record).resuming(files.argument)
-    if code and state.state == "finished" and state.message.startswith(NOT_RESUMED):
+    if code and state.message.startswith(NOT_RESUMED):
         raise _RefusedError(f"{name} stays as it was: {state.message}", code)
     for line in lines_about(files):
         narrate(line)

@@ -13,6 +13,8 @@ import kdtune
 from kdtune.cli import main
 from kdtune.errors import InputError, RunError
 from kdtune.files import read_json
+from kdtune.runs.paths import RunFiles
+from kdtune.runs.writer import RunWriter
 from tests.conftest import TINY_SPACE
 
 
@@ -82,16 +84,24 @@ def test_a_finished_run_that_needs_a_module_has_not_failed_because_it_was_not_na
     assert kdtune.open_run(folder).status().state == "finished"
 
 
-def test_a_finished_run_whose_data_have_changed_has_not_failed(small_run: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["finished", "stopped"])
+def test_a_run_whose_data_have_changed_stays_as_it_was(
+    small_run: Any, tmp_path: Path, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = Path(shutil.copytree(small_run.path, tmp_path / "r"))
+    writer = RunWriter(RunFiles(folder))
+    writer.run_state(state, "")
+    writer.close()
     record = json.loads((folder / "run.json").read_text())
     record["dataset"]["fingerprint"] = "of other data"
     (folder / "run.json").write_text(json.dumps(record))
     with pytest.raises(RunError, match="the data have changed"):
         kdtune.search(resume=folder, progress=False)
     status = kdtune.open_run(folder).status()
-    assert status.state == "finished"
+    assert status.state == state
     assert status.message.startswith("it could not be resumed: ")
+    assert main(["search", "--resume", str(folder), "--headless"]) == 2
+    assert "r stays as it was: it could not be resumed: " in capsys.readouterr().err
 
 
 def test_an_export_from_python(small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ FINAL = ("finished", "stopped", "failed")
 """States of a run after which nothing more comes, unless it is resumed."""
 
 NOT_RESUMED = "it could not be resumed: "
-"""How the message of a finished run begins that was to be resumed, and was refused before anything was trained."""
+"""How the message of a run begins that stays as it was, because it was to be resumed and that was refused at once."""
 
 RUN_STATES = ("preparing", "running", *FINAL)
 """Of a run, in order: data and baselines; the sweep; budget spent; ended on request; could not continue."""

@@ -124,7 +124,7 @@ def _interrupted(files: RunFiles) -> str:
 
 def _run(request: SweepRequest, liveness: Liveness, follow: Follow) -> None:
     writer = RunWriter(request.files)
-    had_finished = writer.state.state == "finished"
+    before = writer.state.state
     try:
         with liveness.watch():
             _drive(request, writer, liveness, follow)
@@ -144,8 +144,8 @@ def _run(request: SweepRequest, liveness: Liveness, follow: Follow) -> None:
         if liveness.stopping():
             writer.run_state("stopped", str(error))
             return
-        if had_finished and writer.state.state in ("finished", "preparing"):
-            writer.run_state("finished", f"{NOT_RESUMED}{error}")  # what it found is as good as before
+        if before in ("finished", "stopped") and writer.state.state in (before, "preparing"):
+            writer.run_state(before, f"{NOT_RESUMED}{error}")  # what it found is as good as before
         else:
             writer.run_state("failed", str(error))
         raise
