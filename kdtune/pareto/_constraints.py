@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,6 +57,15 @@ class Constraint:
 
     def __str__(self) -> str:
         return f"{self.name} {self.direction} {self.bound:g}"
+
+
+def violations(constraints: Sequence[Constraint], values: Mapping[str, float]) -> dict[str, float]:
+    """Return by how much each bounded quantity breaks its bound: the larger violation where it has several bounds."""
+    found: dict[str, float] = {}
+    for constraint in constraints:
+        violation = constraint.violation_in(values)
+        found[constraint.name] = max(violation, found.get(constraint.name, violation))
+    return found
 
 
 def parse_constraint(name: str, text: str, symbols: Mapping[str, float] | None = None) -> Constraint:

@@ -15,6 +15,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from kdtune.errors import InputError, RunError
 from kdtune.files import read_json, write_json
+from kdtune.pareto import violations
 from kdtune.runs.measures.measure import OwnMeasure
 from kdtune.runs.measures.objectives import find_measure
 from kdtune.runs.reader import Run
@@ -125,12 +126,12 @@ def known_of(run: Run, plan: Plan, validation_sha256: str) -> Known:
         if model.state != "done":
             continue
         values = [model.values.get(name, float("nan")) for name in names]
-        violations = {c.name: c.violation_in(model.values) for c in plan.constraints}
+        broken = violations(plan.constraints, model.values)
         params = _params(model, plan)
-        if params is None or not np.isfinite([*values, *violations.values()]).all():
+        if params is None or not np.isfinite([*values, *broken.values()]).all():
             left_out += 1
         else:
-            trials.append(KnownTrial(model.id, params, values, violations))
+            trials.append(KnownTrial(model.id, params, values, broken))
     if not trials:
         raise InputError(
             f"--from {run.name}: none of its {left_out} finished trials has a configuration of this search space and "

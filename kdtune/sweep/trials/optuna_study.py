@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 from kdtune.data.seeds import derive_seed
 from kdtune.errors import DiskError, RunError, is_disk_error
 from kdtune.files import open_regular
-from kdtune.pareto import Constraint
+from kdtune.pareto import Constraint, violations
 from kdtune.runs.jsonl import cut_torn_tail
 from kdtune.runs.measures.objectives import Objective
 from kdtune.runs.state import ModelState
@@ -157,7 +157,7 @@ def tell(
     otherwise: the sampler does not mistake the last two for results.
     """
     values = [model.values.get(objective.name, float("nan")) for objective in objectives]
-    violations = {c.name: c.violation_in(model.values) for c in constraints}
+    broken = violations(constraints, model.values)
     trial = _trial(study, number)
     with _journals[study].together():
         _describe(trial, model)
@@ -168,14 +168,14 @@ def tell(
     if model.state == "stopped":
         study.tell(number, state=TrialState.PRUNED)
         return
-    if model.state != "done" or not np.isfinite([*values, *violations.values()]).all():
+    if model.state != "done" or not np.isfinite([*values, *broken.values()]).all():
         study.tell(number, state=TrialState.FAIL)
         return
     with _journals[study].together():
-        for name, violation in violations.items():
+        for name, violation in broken.items():
             trial.set_constraint(name, violation)
-        if violations:
-            trial.storage.set_trial_system_attr(trial._trial_id, LIST_KEY, list(violations.values()))
+        if broken:
+            trial.storage.set_trial_system_attr(trial._trial_id, LIST_KEY, list(broken.values()))
     study.tell(trial, values)
 
 

@@ -61,6 +61,12 @@ def test_constraints_reach_the_sampler(plan_of: Any, tmp_path: Path) -> None:
     assert frozen.constraints == pytest.approx({"accuracy": 0.1, "dpd": -0.3})
 
 
+def test_a_measure_with_two_bounds_breaks_the_one_that_it_misses_most(plan_of: Any, tmp_path: Path) -> None:
+    bounds = (Constraint("over_majority", ">=", 10.0), Constraint("over_majority", ">=", 3.3))
+    frozen = told(plan_of(), tmp_path, model("done", accuracy=0.8, eod=0.1, over_majority=5.0), *bounds)
+    assert frozen.constraints == pytest.approx({"over_majority": 5.0})
+
+
 def journal_of_others(folder: Path) -> Any:
     """Return the storage of the study as any other program opens it."""
     return JournalStorage(JournalFileBackend(str(folder / "study.journal")))
