@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -82,6 +83,14 @@ class Range(Strict):
     high: float = Field(allow_inf_nan=False)
     log: bool = False
     step: float | None = Field(default=None, allow_inf_nan=False)
+
+    @property
+    def last(self) -> float:
+        """The largest number that there is: below `high` where no whole number of steps leads there."""
+        if self.step is None:
+            return self.high
+        low, high, step = (Decimal(str(number)) for number in (self.low, self.high, self.step))
+        return float(high - (high - low) % step)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Range":

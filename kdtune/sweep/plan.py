@@ -315,5 +315,5 @@ def _suggest(trial: optuna.Trial, label: str, key: str, choice: Choice) -> Any:
         return choice
     if key == "batch_size":
         step = 1 if choice.step is None else int(choice.step)
-        return trial.suggest_int(label, int(choice.low), int(choice.high), log=choice.log, step=step)
-    return trial.suggest_float(label, choice.low, choice.high, log=choice.log, step=choice.step)
+        return trial.suggest_int(label, int(choice.low), int(choice.last), log=choice.log, step=step)
+    return trial.suggest_float(label, choice.low, choice.last, log=choice.log, step=choice.step)

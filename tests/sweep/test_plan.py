@@ -40,6 +40,17 @@ def test_a_trial_means_the_training_that_it_says(plan_of: Any) -> None:
     assert isinstance(job.train.batch_size, int)
 
 
+def test_a_range_in_steps_ends_at_its_last_step(plan_of: Any) -> None:
+    plan = plan_of(
+        search={"temperature": {"low": 1, "high": 2, "step": 5}, "alpha": {"low": 0, "high": 1, "step": 0.3},
+                "batch_size": {"low": 16, "high": 64, "step": 7}},
+    )  # fmt: skip
+    trial = fixed_trial(temperature=1.0, alpha=0.9, batch_size=58)
+    plan.student(trial)  # Optuna would warn, and --from would know none of the trials
+    highest = {name: distribution.high for name, distribution in trial.distributions.items()}
+    assert highest == {"temperature": 1.0, "alpha": 0.9, "batch_size": 58}
+
+
 def test_single_values_are_no_parameters_and_the_pair_is_one_only_where_there_are_several(
     plan_of: Any,
 ) -> None:
