@@ -42,6 +42,7 @@ _NODES_SECONDS = 1.0
 """How long a cluster is taken to be as it was: Tune asks ten times a second, and each time Ray lists all machines."""
 
 _TIMES = re.compile(r" \(\d+ times\)$")
+_NUMBER = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
 
 
 def run_search(
@@ -81,12 +82,15 @@ def run_search(
 def most_failed(trials: Iterable[ModelState]) -> str:
     """Return how many trials failed, and the most frequent reason, if that is half of them or more; else nothing."""
     ended = [trial for trial in trials if trial.ended is not None]
-    reasons = Counter(_TIMES.sub("", trial.message) for trial in ended if trial.state == "failed")
-    failed = sum(reasons.values())
+    reasons = [_TIMES.sub("", trial.message) for trial in ended if trial.state == "failed"]
+    failed = len(reasons)
     if not failed or 2 * failed < len(ended):
         return ""
-    reason, times = reasons.most_common(1)[0]
-    return f"{failed} of {len(ended)} trials failed, {'all' if times == failed else times} of them with: {reason}"
+    kind, times = Counter(_NUMBER.sub("", reason) for reason in reasons).most_common(1)[0]
+    alike = [reason for reason in reasons if _NUMBER.sub("", reason) == kind]
+    how = "with" if len(set(alike)) == 1 else "as in"  # a learning rate in them may differ
+    which = "all" if times == failed else times
+    return f"{failed} of {len(ended)} trials failed, {which} of them {how}: {alike[0]}"
 
 
 def _run_trials(

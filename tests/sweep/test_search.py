@@ -33,6 +33,10 @@ GPU = "the GPU failed: CUDA error: unspecified launch failure"
             [("done", ""), ("failed", f"{GPU} (2 times)"), ("failed", f"{GPU} (3 times)"), ("failed", "loss is nan")],
             f"3 of 4 trials failed, 2 of them with: {GPU}",
         ),
+        (
+            [("failed", GPU), ("failed", "loss is nan at rate 9.6e+08"), ("failed", "loss is nan at rate 20")],
+            "3 of 3 trials failed, 2 of them as in: loss is nan at rate 9.6e+08",
+        ),
     ],
 )  # fmt: skip
 def test_a_sweep_in_which_most_trials_failed_says_why(trials: list[tuple[str, str]], words: str) -> None:
