@@ -21,6 +21,7 @@ from kdtune.runs.measures.objectives import References
 from kdtune.runs.paths import RunFiles
 from kdtune.runs.state import ModelState
 from kdtune.runs.writer import RunWriter
+from kdtune.space.schema import Budget
 from kdtune.sweep.baselines import (
     check_teachers,
     make_baselines,
@@ -55,7 +56,8 @@ def run_search(
 ) -> str:
     """Train the baselines, then the trials until the budget is spent or a stop is asked for.
 
-    Return what a person must know of a sweep that has ended well: whether most of its trials failed, and why.
+    Return what a person must know of a sweep that has ended well: whether its time was too short for its trials, and
+    whether most of them failed, and why.
 
     Raises:
         SweepError: a baseline could not be trained, every trial failed, or a stop came before the first one.
@@ -76,7 +78,18 @@ def run_search(
         teachers, view_seed=plan.space.seed, augment=train.augment, epochs=train.epochs
     ) as served:
         _run_trials(plan, files, writer, references, trainer, registry, served)
-    return most_failed(writer.state.trials.values())
+    trials = writer.state.trials.values()
+    return "; ".join(filter(None, [out_of_time(plan.space.budget, trials), most_failed(trials)]))
+
+
+def out_of_time(budget: Budget, trials: Iterable[ModelState]) -> str:
+    """Return that a sweep that nobody stopped has ended before its trials have, for its time is spent; else nothing."""
+    ended = sum(trial.ended is not None for trial in trials)
+    if budget.minutes is None or ended >= (1 if budget.trials is None else budget.trials):
+        return ""
+    many = f"{ended:,}" if budget.trials is None else f"{ended:,} of {budget.trials:,}"
+    spent = f"budget.minutes ({budget.minutes:g}) are spent"
+    return f"{spent}, {many} trials have ended: --resume goes on for as long again"
 
 
 def most_failed(trials: Iterable[ModelState]) -> str:

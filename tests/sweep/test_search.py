@@ -7,7 +7,8 @@ import pytest
 
 from kdtune.errors import SweepError
 from kdtune.runs.state import ModelState
-from kdtune.sweep.search import _check_any_succeeded, most_failed
+from kdtune.space.schema import Budget
+from kdtune.sweep.search import _check_any_succeeded, most_failed, out_of_time
 
 
 def trial(number: int, state: str, message: str = "") -> ModelState:
@@ -51,3 +52,21 @@ def test_a_sweep_without_a_student_says_how_many_failed(n: int, said: str) -> No
     writer: Any = SimpleNamespace(state=SimpleNamespace(trials=trials))
     with pytest.raises(SweepError, match=said):
         _check_any_succeeded(SimpleNamespace(hopeless=""), writer)
+
+
+@pytest.mark.parametrize(
+    ("budget", "states", "words"),
+    [
+        (Budget(trials=3), ["done"], ""),
+        (Budget(trials=3, minutes=5), ["done", "failed", "stopped"], ""),
+        (Budget(trials=3, minutes=0.5), ["done", "running"], "budget.minutes (0.5) are spent, 1 of 3 trials"),
+        (Budget(trials=None, minutes=5), ["done", "running"], ""),
+        (Budget(trials=None, minutes=5), ["running"], "budget.minutes (5) are spent, 0 trials have ended"),
+    ],
+)
+def test_a_sweep_whose_time_ended_before_its_trials_says_so(
+    budget: Budget, states: list[str], words: str
+) -> None:
+    said = out_of_time(budget, (trial(k, state) for k, state in enumerate(states)))
+    assert said.startswith(words)
+    assert bool(said) == bool(words)
