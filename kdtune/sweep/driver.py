@@ -14,6 +14,7 @@ from kdtune.runs.lock import driver_lock
 from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.records import NOT_RESUMED, RunRecord
 from kdtune.runs.writer import RunWriter
+from kdtune.space.idle import without_effect
 from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness
@@ -182,6 +183,8 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
             if request.known_from is not None:
                 known = take_known(request.known_from, plan, say)
             check_files(plan, say)
+            for line in without_effect(space) if kind == "sweep" else ():
+                say(line)
         else:
             record = compare_versions(record, plan, files, say)
     trials = space.budget.trials if kind == "sweep" else None

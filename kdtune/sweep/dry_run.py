@@ -12,6 +12,7 @@ from kdtune.runs.finding import list_runs
 from kdtune.runs.measures.objectives import in_words
 from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState, RunState
+from kdtune.space.idle import without_effect
 from kdtune.space.reading import Space
 from kdtune.space.trials import combinations
 from kdtune.sweep.plan import Plan, make_plan
@@ -121,6 +122,8 @@ def dry_run(
     if known_from is not None:
         take_known(known_from, plan, narrate)
     check_files(plan, narrate)
+    for line in without_effect(space):
+        narrate(line)
     allotment = None if address is not None else allot_here(space.resources, trials=space.budget.trials)
     known = combinations(space.pairs, space.search)
     seconds, name = _guess(plan, runs)

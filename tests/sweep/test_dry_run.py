@@ -69,6 +69,11 @@ def test_it_says_what_would_be_done(folder: Path, capsys: pytest.CaptureFixture[
     assert sorted(folder.rglob("*")) == before, "nothing is written"
 
 
+def test_it_says_what_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "my.yaml", "--dry-run", "--set", "search.gamma=[0.1, 0.5]"]) == 0
+    assert "search.gamma changes nothing: schedule is cosine" in capsys.readouterr().err.splitlines()
+
+
 def test_it_says_so_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["search", "my.yaml", "--dry-run", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
