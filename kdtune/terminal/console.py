@@ -233,8 +233,9 @@ def _trivial(summary: Summary, *, has_front: bool) -> list[str]:
     shown = [*summary.front, *summary.baselines]
     notes = [f"{member.id} {member.trivial}" for member in shown if member.trivial]
     front = {member.id for member in summary.front}
-    off = Counter(m.trivial for m in summary.trials if m.state == "done" and m.trivial and m.id not in front)
-    of = counted(len(summary.trials), "trial")
+    done = [member for member in summary.trials if member.state == "done"]
+    off = Counter(member.trivial for member in done if member.trivial and member.id not in front)
+    of = counted(len(done), "trial")
     said = "not on the front: {n} of {of}; each {why}" if has_front else "in {n} of {of} the student {why}"
     return notes + [said.format(n=n, of=of, why=why) for why, n in off.items()]
 

@@ -78,6 +78,16 @@ def test_it_is_said_how_many_trials_break_a_bound() -> None:
         "accuracy >= 0.55 (broken by 1 of 2 trials)",
         "better than the most frequent class beyond noise",
     ]
+    own = [Constraint("over_majority", ">=", 10.0)]
+    assert console._bounds(own, trials) == ["over_majority >= 10 (broken by 2 of 2 trials)"]  # type: ignore[arg-type]
+
+
+def test_trials_off_the_front_are_counted_among_those_done(small_run: Run) -> None:
+    summary = summarise(small_run)
+    off = replace(summary.trials[0], trivial="gives the same answer to everybody")
+    stopped = replace(off, id="t9999", state="stopped")
+    lines = console._trivial(replace(summary, front=[], trials=[off, stopped]), has_front=True)
+    assert "not on the front: 1 of 1 trial; each gives the same answer to everybody" in lines
 
 
 @pytest.mark.parametrize("width", [140])

@@ -133,8 +133,8 @@ def with_unit(value: float, objective: Objective) -> str:
 
 def bound(record: RunRecord, constraint: Constraint) -> str:
     """Return a constraint for readers: `accuracy ≥ 55.0 %`."""
-    if constraint.name in OF_EVERY_SEARCH:
-        return OF_EVERY_SEARCH[constraint.name]
+    if constraint in OF_EVERY_SEARCH:
+        return OF_EVERY_SEARCH[constraint]
     sign = "≥" if constraint.direction == ">=" else "≤"
     objective = objective_of(record, constraint.name)
     shown = with_unit(constraint.bound, objective)

@@ -262,15 +262,17 @@ def front_mask(
 
 
 OF_EVERY_SEARCH = {
-    "over_majority": "better than the most frequent class beyond noise",
-    "answered_classes": "more than one class answered",
+    pareto.Constraint(
+        "over_majority", ">=", BEYOND_MAJORITY
+    ): "better than the most frequent class beyond noise",
+    pareto.Constraint("answered_classes", ">=", 2): "more than one class answered",
 }
-"""Bounds that keep useless models off every front, in words."""
+"""Bounds that keep useless models off every front, in words; a bound of the user's on the same measure is another."""
 
 
 def in_words(constraint: pareto.Constraint) -> str:
     """Return a bound for readers, not rounded: `accuracy >= 0.9999`; those of every search as what they mean."""
-    return OF_EVERY_SEARCH.get(constraint.name) or str(constraint)
+    return OF_EVERY_SEARCH.get(constraint) or str(constraint)
 
 
 def front_hypervolume(values: np.ndarray, objectives: Sequence[Objective]) -> float:

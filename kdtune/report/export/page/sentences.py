@@ -245,7 +245,7 @@ def front_in_words(findings: Findings) -> str:
     names = listed(measure_name(o) for o in findings.objectives)
     n = len(findings.members)
     bounds = " and ".join(
-        bound(findings.record, c) for c in findings.record.constraints if c.name not in OF_EVERY_SEARCH
+        bound(findings.record, c) for c in findings.record.constraints if c not in OF_EVERY_SEARCH
     )
     among = f" with {bounds}" if bounds else ""
     trained, whose = ("student", "its") if done == 1 else ("students", "their")
