@@ -283,7 +283,7 @@ def _conclude(
     if not files.record.exists():  # refused before anything was trained: leave nothing behind
         message = state.message if state.state == "failed" else _log_tail(files.log)
         shutil.rmtree(files.root, ignore_errors=True)
-        if state.state == "stopped":
+        if state.state == "stopped" or code == EXIT_INTERRUPTED:
             narrate("stopped before it began: nothing is kept")
             return EXIT_INTERRUPTED
         raise _RefusedError(message or f"the driver {_how(code)}", code)
@@ -296,6 +296,9 @@ def _conclude(
         raise busy(
             files
         )  # another driver took the run while this one was starting, and the events are from that driver
+    if state.state not in FINAL and code == EXIT_INTERRUPTED:  # on a second request it ends without a word
+        narrate(f"stopped at once; nothing recorded is lost; go on with: {resuming}")
+        return EXIT_INTERRUPTED
     if state.state not in FINAL:
         narrate(
             f"the driver of {name} {_how(code)}; {_log_end(files.log)}nothing recorded is lost; go on with: {resuming}",

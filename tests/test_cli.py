@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,10 @@ import yaml
 
 from kdtune import launch
 from kdtune.cli import main
+from kdtune.runs.paths import RunFiles
+from kdtune.runs.records import RunRecord
+from kdtune.runs.state import RunState
+from kdtune.runs.writer import RunWriter
 from kdtune.space.reading import read_space
 from tests.conftest import TINY_SPACE
 from tests.limits import PATIENCE
@@ -200,6 +205,44 @@ def test_quiet_prints_the_result_alone(tmp_path: Path) -> None:
     refused_loudly = kdtune(tmp_path, "export", "none", "--quiet")
     assert refused_loudly.returncode == 2
     assert "no run 'none'" in refused_loudly.stderr
+
+
+@pytest.mark.parametrize(
+    ("begun", "said"),
+    [(False, "stopped before it began: nothing is kept"), (True, "stopped at once; nothing recorded")],
+)
+def test_a_driver_that_is_stopped_at_once_has_not_failed(
+    begun: bool, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = RunFiles(tmp_path / "r")
+    files.root.mkdir()
+    if begun:
+        writer = RunWriter(files)
+        data = {"name": "d", "fingerprint": "f"}
+        writer.record(
+            RunRecord(
+                "r",
+                "sweep",
+                0.0,
+                data,
+                ("a", "b"),
+                {},
+                ("accuracy",),
+                (),
+                ("x->y",),
+                2,
+                6,
+                None,
+                0,
+                {},
+                {},
+                {},
+            )
+        )
+        writer.close()
+    driver: Any = SimpleNamespace(wait=lambda: launch.EXIT_INTERRUPTED)
+    code = launch._conclude(files, driver, RunState(), "sweep", lambda files: lambda: None)
+    assert (code, said in capsys.readouterr().err) == (launch.EXIT_INTERRUPTED, True)
 
 
 def test_how_a_driver_died_is_said_in_words(tmp_path: Path) -> None:
