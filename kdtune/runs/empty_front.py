@@ -29,11 +29,13 @@ def why_empty(record: RunRecord, done: Sequence[ModelState]) -> str:
             remedy += f" or, if the data never define {listed(never)}, begin a new search without it"
     for constraint in record.constraints:
         values = [trial.values.get(constraint.name, float("nan")) for trial in done]
-        failing = sum(constraint.violation(value) > 0 for value in values)
+        failing = [value for value in values if constraint.violation(value) > 0]
         if failing:
-            best = min(values, key=constraint.violation)
-            verb = "breaks" if failing == 1 else "break"
-            reasons.append(f"{failing} {verb} {constraint} (the nearest has {constraint.beside(best)})")
+            nearest = min(failing, key=constraint.violation)
+            verb = "breaks" if len(failing) == 1 else "break"
+            reasons.append(
+                f"{len(failing)} {verb} {constraint} (the nearest has {constraint.beside(nearest)})"
+            )
             asked |= constraint.name in record.space.get("constraints", {})
     if asked and not never:
         remedy = "search longer, or with a weaker bound under 'constraints'"

@@ -27,6 +27,21 @@ def test_a_sweep_without_a_front_says_why_and_what_to_do(make_run: MakeRun) -> N
     )
 
 
+def test_the_nearest_is_one_of_those_that_break_the_bound(make_run: MakeRun) -> None:
+    bounds = (Constraint("accuracy", ">=", 0.8), Constraint("eod", "<=", 0.2))
+    files, writer = make_run(
+        constraints=bounds, space={"constraints": {"accuracy": ">= 0.8", "eod": "<= 0.2"}}
+    )
+    for number, (accuracy, eod) in enumerate([(0.9, 0.5), (0.9, 0.3), (0.5, 0.1)]):
+        writer.model_started(f"t{number:04d}", "student", {}, 2)
+        writer.values(f"t{number:04d}", {"accuracy": accuracy, "eod": eod})
+        writer.model_state(f"t{number:04d}", "done")
+    writer.close()
+    said = summarise(open_run(files.root)).conclusion
+    assert "1 breaks accuracy >= 0.8 (the nearest has 0.5000)" in said
+    assert "2 break eod <= 0.2 (the nearest has 0.3000)" in said
+
+
 def test_an_objective_that_is_never_defined_is_named(make_run: MakeRun) -> None:
     files, writer = make_run()
     writer.model_started("t0000", "student", {}, 2)
