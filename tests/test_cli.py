@@ -4,6 +4,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +17,7 @@ import yaml
 from kdtune import launch
 from kdtune.cli import main
 from kdtune.runs.paths import RunFiles
-from kdtune.runs.records import RunRecord
 from kdtune.runs.state import RunState
-from kdtune.runs.writer import RunWriter
 from kdtune.space.reading import read_space
 from tests.conftest import TINY_SPACE
 from tests.limits import PATIENCE
@@ -212,34 +211,13 @@ def test_quiet_prints_the_result_alone(tmp_path: Path) -> None:
     [(False, "stopped before it began: nothing is kept"), (True, "stopped at once; nothing recorded")],
 )
 def test_a_driver_that_is_stopped_at_once_has_not_failed(
-    begun: bool, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    begun: bool, said: str, small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = RunFiles(tmp_path / "r")
-    files.root.mkdir()
     if begun:
-        writer = RunWriter(files)
-        data = {"name": "d", "fingerprint": "f"}
-        writer.record(
-            RunRecord(
-                "r",
-                "sweep",
-                0.0,
-                data,
-                ("a", "b"),
-                {},
-                ("accuracy",),
-                (),
-                ("x->y",),
-                2,
-                6,
-                None,
-                0,
-                {},
-                {},
-                {},
-            )
-        )
-        writer.close()
+        shutil.copytree(small_run.path, files.root)
+    else:
+        files.root.mkdir()
     driver: Any = SimpleNamespace(wait=lambda: launch.EXIT_INTERRUPTED)
     code = launch._conclude(files, driver, RunState(), "sweep", lambda files: lambda: None)
     assert (code, said in capsys.readouterr().err) == (launch.EXIT_INTERRUPTED, True)

@@ -129,9 +129,15 @@ def values_of(what: str, values: Any) -> list[Any]:
 
 
 def _single(what: str, values: list[Any]) -> list[Any]:
-    """Return values of which none is several, as a label in a tensor [1] or a one-hot vector is."""
+    """Return values of which none is several, as a label in a tensor [1] or a one-hot vector is.
+
+    To look at each of a million values takes a second, so their types are looked at first.
+    """
+    several = (list, tuple, Mapping, Set)
+    if not any(issubclass(kind, several) or hasattr(kind, "ndim") for kind in set(map(type, values))):
+        return values
     for k, value in enumerate(values):
-        if isinstance(value, list | tuple | Mapping | Set) or getattr(value, "ndim", None):
+        if isinstance(value, several) or getattr(value, "ndim", None):
             raise DataError(f"{what}[{k}] is {kind_of(value)}: give one number or text for each example")
     return values
 

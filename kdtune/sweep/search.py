@@ -99,8 +99,9 @@ def most_failed(trials: Iterable[ModelState]) -> str:
     failed = len(reasons)
     if not failed or 2 * failed < len(ended):
         return ""
-    kind, times = Counter(_NUMBER.sub("", reason) for reason in reasons).most_common(1)[0]
-    alike = [reason for reason in reasons if _NUMBER.sub("", reason) == kind]
+    kinds = [_NUMBER.sub("", reason) for reason in reasons]
+    most, times = Counter(kinds).most_common(1)[0]
+    alike = [reason for reason, kind in zip(reasons, kinds, strict=True) if kind == most]
     how = "with" if len(set(alike)) == 1 else "as in"  # a learning rate in them may differ
     which = "all" if times == failed else times
     return f"{failed} of {len(ended)} trials failed, {which} of them {how}: {alike[0]}"

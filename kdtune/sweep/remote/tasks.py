@@ -214,12 +214,13 @@ class TaskTrainer:
                             report = Report.from_dict(value)
                             reports[name].append(report)
                             on_report(name, report)
+                        elif kind == "weights":
+                            del streams[stream]
+                            yield Outcome(name, tuple(reports[name]), value)
                         else:
                             del streams[stream]
-                            why = lost(name) if kind == "lost" else value if kind == "failed" else ""
-                            if kind == "weights" or why:
-                                weights = value if kind == "weights" else None
-                                yield Outcome(name, tuple(reports[name]), weights, why)
+                            if why := lost(name) if kind == "lost" else value:
+                                yield Outcome(name, tuple(reports[name]), None, why)
 
     def _begin(self, job: Job, share: tuple[int, float], teachers: TeacherClient | None, number: int) -> Any:
         threads, gpus = share
