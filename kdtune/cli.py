@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kdtune",
         description="Search knowledge distillation for the accuracy-fairness Pareto front.",
-        epilog="Start with 'kdtune search': a ready sweep on generated data, one to three minutes on two cores. Exit "
+        epilog="Start with 'kdtune search': a ready sweep on generated data, one or two minutes on two cores. Exit "
         "codes: 0 done, 1 failed, 2 something that was asked for can't be used, 130 interrupted.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
