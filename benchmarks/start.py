@@ -23,8 +23,8 @@ TEXT = """\
 `first report`: time from the command to the first report of a trial, for a small sweep (LeNet-5 teaches a linear
 model on 1,000 images): with an empty cache, the longest of three; and with data, teachers and measurements in the
 cache, the longest of five. `default sweep`: what a newcomer runs first, with an empty cache; the longest of
-three, and one beside a process that keeps a core busy. Until its first report, most of the time goes into compiling
-Python's modules (the first of the three), measuring how models run fastest, and a ResNet-8, its larger teacher.
+three, and one beside a process that keeps a core busy. No Python module has bytecode. Until its first report, most of
+the time goes into compiling them, measuring how models run fastest, and a ResNet-8, its larger teacher.
 `a trial`: a thousand students train for a moment, in as many processes as there are cores; this is the time that
 a process needs for each in addition to its epochs: proposing, starting, checkpoint, records. The first hundred do not
 count, because they wait for the processes to start; `growth` is the time of the last hundred divided by that of the
@@ -85,7 +85,14 @@ def _default(folder: Path) -> Iterator[dict[str, Any]]:
 def _newcomer(folder: Path, name: str) -> tuple[Run, Cost]:
     command = [sys.executable, "-m", "kdtune.cli", "search", "--headless", "--name", name]
     command += ["--runs-dir", str(folder / "runs")]
-    cost = run(command, folder / "log", KDTUNE_CACHE=str(folder / f"cache-{name}"), PYTHONPATH=str(ROOT))
+    cache = folder / f"cache-{name}"
+    cost = run(
+        command,
+        folder / "log",
+        KDTUNE_CACHE=str(cache),
+        PYTHONPYCACHEPREFIX=str(cache / "pyc"),
+        PYTHONPATH=str(ROOT),
+    )
     return open_run(folder / "runs" / name), cost
 
 
