@@ -3,11 +3,12 @@
 The command line prints `str(error)` and exits with `error.exit_code`; any other exception that escapes is a bug.
 """
 
+import contextlib
 import difflib
 import errno
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kdtune.lookalikes import differing, nearest_alike
@@ -80,6 +81,16 @@ class UnknownNameError(InputError):
         super().__init__(f"unknown {kind} {name!r}{near} (known: {', '.join(names)})")
         self.kind = kind
         self.name = name
+
+
+@contextlib.contextmanager
+def about(key: str) -> Iterator[None]:
+    """Let an InputError that is raised in here begin with the key of the space that it is about."""
+    try:
+        yield
+    except InputError as error:
+        error.args = (f"{key}: {error}",)
+        raise
 
 
 class RunError(InputError):

@@ -68,7 +68,7 @@ def space_with(cwd: Path, **changes: Any) -> str:
     ("changes", "arguments", "expected"),
     [
         ({"serach": {}}, [], "my.yaml: unknown key 'serach'; did you mean 'search'?"),
-        ({"pairs": ["lenet5->mpl-16"]}, [], "unknown model 'mpl-16'"),
+        ({"pairs": ["lenet5->mpl-16"]}, [], "pairs: unknown model 'mpl-16'"),
         ({}, ["--address", "127.0.0.1:1"], "--address '127.0.0.1:1': nobody answers"),
     ],
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from kdtune.distill.losses.registry import READY, Loss, find_loss, losses
-from kdtune.errors import SpaceError, did_you_mean
+from kdtune.errors import SpaceError, about, did_you_mean
 from kdtune.space.choices import SEARCHABLE, Choice, Range, extremes
 
 _SHARED = frozenset(("temperature", "alpha", "scale_by_t2"))
@@ -62,7 +62,8 @@ def check_losses(searches: Iterable[Mapping[str, Choice]]) -> None:
     """
     for searched in searches:
         for name in losses_of(searched):
-            find_loss(name)
+            with about("search.loss"):
+                find_loss(name)
         try:
             check_settings("search", searched, searched)
         except ValueError as error:

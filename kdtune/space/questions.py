@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from kdtune.errors import InputError, SpaceError, UnknownNameError
+from kdtune.errors import InputError, SpaceError, UnknownNameError, about
 from kdtune.pareto import Constraint, parse_constraint
 from kdtune.runs.measures.objectives import Measure, find_measure
 from kdtune.space.losses import check_losses
@@ -25,10 +25,8 @@ def check_question(space: Space, imports: Sequence[str] = ()) -> None:
         InputError: an objective or a bound on a quantity that there is not, a bound that can't be met or always is, a
             file of weights that is not there, or a tracker that is not installed.
     """
-    for name in [*space.objectives, *space.constraints, *space.measures]:
-        if not (imports or space.imports):
-            find_measure(name.partition("@")[0])
     if not (imports or space.imports):
+        check_measures(space)
         check_losses(space.searches)
     for name, text in space.constraints.items():
         bound = parse_constraint(name, text, symbols=dict.fromkeys(_SYMBOLS, 0.5))
@@ -41,6 +39,18 @@ def check_question(space: Space, imports: Sequence[str] = ()) -> None:
     for file, what in [*files, *((file, "logits") for file in space.teacher.logits_files())]:
         if not Path(file).expanduser().is_file():
             raise InputError(f"{file}: {what} cannot be read: No such file")
+
+
+def check_measures(space: Space) -> None:
+    """Refuse measures that there are not, once the user's modules are imported.
+
+    Raises:
+        UnknownNameError: naming the key.
+    """
+    for key in ("objectives", "constraints", "measures"):
+        with about(key):
+            for name in getattr(space, key):
+                find_measure(name.partition("@")[0])
 
 
 def _measure(name: str) -> Measure | None:

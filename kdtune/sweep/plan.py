@@ -28,11 +28,11 @@ from kdtune.distill.losses.registry import find_loss
 from kdtune.distill.teachers.logits_file import LogitsFile
 from kdtune.distill.weights.module import module_of
 from kdtune.distill.weights.source import Weights
-from kdtune.errors import SpaceError
+from kdtune.errors import SpaceError, about
 from kdtune.pareto import Constraint, parse_constraint
-from kdtune.runs.measures.objectives import BEYOND_MAJORITY, Objective, find_measure, judged_by_worst_class
+from kdtune.runs.measures.objectives import BEYOND_MAJORITY, Objective, judged_by_worst_class
 from kdtune.space.losses import check_losses, taken
-from kdtune.space.questions import check_bound
+from kdtune.space.questions import check_bound, check_measures
 from kdtune.space.reading import Choice, Pair, Range, Space
 from kdtune.sweep.data_checks import (
     check_defined,
@@ -220,13 +220,13 @@ def check_names(space: Space) -> None:
     Raises:
         InputError: an unknown data set, option, measure or model, or weights that can't be read.
     """
-    for name in [*space.objectives, *space.constraints, *space.measures]:
-        find_measure(name.partition("@")[0])
+    check_measures(space)
     check_losses(space.searches)
     check_losses_of_logits(space)
     check_options(space.dataset.name, space.dataset.options)
-    for name in space.architectures:
-        models.check(name)
+    with about("pairs"):
+        for name in space.architectures:
+            models.check(name)
     for file in [*space.teacher.files(), *space.student.files()]:
         Weights.of(file)
     for pair in space.pairs:
@@ -254,7 +254,11 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
                 trained=section is space.student or section.file(name) is None,
             )
     attributes = dataset.attributes
-    objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
+    with about("objectives"):
+        objectives = tuple(Objective.parse(name, attributes) for name in space.objectives)
+    with about("measures"):
+        for name in space.measures:
+            Objective.parse(name, attributes)
     asked: dict[str, str] = {}
     for text, objective in zip(space.objectives, objectives, strict=True):
         if objective.name in asked:
@@ -265,7 +269,8 @@ def make_plan(space: Space, dataset: Dataset, speeds: Mapping[str, Speed] | None
     symbols = {"majority": dataset.majority, "chance": 1 / len(dataset.classes)}
     constraints = []
     for name, text in space.constraints.items():
-        bounded = Objective.parse(name, attributes)
+        with about("constraints"):
+            bounded = Objective.parse(name, attributes)
         constraint = parse_constraint(bounded.name, text, symbols=symbols)
         check_bound(bounded.measure, constraint, text)
         constraints.append(constraint)

@@ -163,7 +163,7 @@ def test_gaps_are_rows_of_the_front_and_its_baselines(small_run: Run) -> None:
     assert names[-1] == summary.front[0].id
     assert "resnet8" in names[0] or "lenet5" in names[0] or "mlp" in names[0]
     assert "equal rates" in ax.get_xlabel()
-    with pytest.raises(InputError, match="unknown objective 'eodd'"):
+    with pytest.raises(InputError, match="unknown measure 'eodd'"):
         small_run.plot.gaps("eodd")
 
 

@@ -36,7 +36,7 @@ def space(**changes: Any) -> Space:
         ("accuracy", ">= 500", "can never be met: accuracy is a share in [0, 1]: move the bound, or leave it out"),
         ("accuracy", "> 0.5", "cannot read '> 0.5'"),
         ("accuracy", ">= majorty", "did you mean 'majority'?"),
-        ("acuracy", ">= 0.5", "unknown objective 'acuracy'; did you mean 'accuracy'?"),
+        ("acuracy", ">= 0.5", "constraints: unknown measure 'acuracy'; did you mean 'accuracy'?"),
     ],
 )  # fmt: skip
 def test_bounds(name: str, text: str, expected: str) -> None:
@@ -65,7 +65,7 @@ def test_each_measure_s_range_holds_its_best_and_its_worst(measure: Any) -> None
 
 
 def test_objectives_are_known(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="unknown objective 'eodd'; did you mean 'eod'"):
+    with pytest.raises(InputError, match="objectives: unknown measure 'eodd'; did you mean 'eod'"):
         check_question(space(objectives=["accuracy", "eodd@race"]))
     check_question(space(objectives=["accuracy", "my_measure"]), imports=["my_measures"])
 

@@ -89,7 +89,7 @@ class Objective:
             if at:
                 one = f", or name a group: {name}=…" if measure.has_groups and rest in attributes else ""
                 raise InputError(
-                    f"objective {name!r}: {base} is not computed over groups: leave out {at + rest!r}{one}"
+                    f"measure {name!r}: {base} is not computed over groups: leave out {at + rest!r}{one}"
                 )
             if measure.need == "attributes" and not attributes:
                 raise _without_groups(name)
@@ -107,7 +107,7 @@ class Objective:
         """Return what `measure@attribute=group` means; names of attributes and groups may themselves have an =."""
         if not measure.has_groups:
             raise InputError(
-                f"objective {name!r}: {measure.name} can't be taken of one group: leave out {'@' + rest!r}"
+                f"measure {name!r}: {measure.name} can't be taken of one group: leave out {'@' + rest!r}"
             )
         if not attributes:
             raise _without_groups(name)
@@ -158,7 +158,7 @@ def find_measure(name: str, own: Mapping[str, Measure] | None = None) -> Measure
         return MEASURES[name]
     if name in registered:
         return registered.get(name)
-    raise UnknownNameError("objective", name, [*MEASURES, *registered, *(own or ())])
+    raise UnknownNameError("measure", name, [*MEASURES, *registered, *(own or ())])
 
 
 def check_own_measures(record: RunRecord) -> None:
@@ -178,7 +178,7 @@ def check_own_measures(record: RunRecord) -> None:
 def _without_groups(name: str) -> InputError:
     usable = [m.name for m in MEASURES.values() if m.need not in ("groups", "attributes")]
     return InputError(
-        f"objective {name!r} needs groups, and the data have no sensitive attribute: "
+        f"measure {name!r} needs groups, and the data have no sensitive attribute: "
         f"declare one with 'sensitive' under 'dataset', or choose from {', '.join(usable)}"
     )
 

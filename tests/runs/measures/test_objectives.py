@@ -224,7 +224,7 @@ def test_names_of_objectives() -> None:
     ("name", "attributes", "kind", "message"),
     [
         ("acuracy", ["s"], UnknownNameError, "did you mean 'accuracy'"),
-        ("", ["s"], UnknownNameError, "unknown objective ''"),
+        ("", ["s"], UnknownNameError, "unknown measure ''"),
         (
             "eod",
             [],

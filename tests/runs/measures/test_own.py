@@ -99,8 +99,8 @@ def test_attributes_are_all_of_them() -> None:
     [
         ("accuracy@race=Cacasian", "unknown group of 'race' 'Cacasian'; did you mean 'Caucasian'"),
         ("accuracy@rase=Caucasian", "unknown sensitive attribute 'rase'; did you mean 'race'"),
-        ("acuracy@race=Caucasian", "unknown objective 'acuracy'; did you mean 'accuracy'"),
-        ("mi", "unknown objective 'mi'; did you mean 'mine'"),
+        ("acuracy@race=Caucasian", "unknown measure 'acuracy'; did you mean 'accuracy'"),
+        ("mi", "unknown measure 'mi'; did you mean 'mine'"),
     ],
 )
 def test_misspelt_names_get_the_nearest(name: str, expected: str) -> None:
