@@ -10,10 +10,11 @@ from kdtune.data.dataset import (
     group_sizes,
 )
 from kdtune.data.examples import text as _text  # noqa: F401
-from kdtune.data.examples.arrays import from_arrays, from_torch
+from kdtune.data.examples.arrays import from_arrays
 from kdtune.data.examples.arrow.loading import from_hf
 from kdtune.data.examples.frames import from_dataframe
 from kdtune.data.examples.saved import save
+from kdtune.data.examples.torch_items import from_torch
 from kdtune.data.images import folder as _folder  # noqa: F401
 from kdtune.data.published import celeba as _celeba  # noqa: F401
 from kdtune.data.published import cifar as _cifar  # noqa: F401

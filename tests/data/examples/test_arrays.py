@@ -201,6 +201,14 @@ def test_frames_and_series_are_read_by_position_whatever_their_index() -> None:
     assert texts.fingerprint == from_arrays(TEXTS, Y, {"sex": SEX}, length=8, **CUT).fingerprint
 
 
+def test_over_a_hundred_classes_are_taken_where_they_are_named() -> None:
+    names = [f"c{k:03}" for k in range(101)]
+    x, y = np.zeros((1010, 2), np.float32), names * 10
+    with pytest.raises(DataError, match=r"y has 101 different values: if they are classes, name them: classes="):
+        from_arrays(x, y)
+    assert from_arrays(x, y, classes=names).n_classes == 101
+
+
 def test_blanks_around_names_of_classes_are_no_part_of_them() -> None:
     x = np.random.default_rng(0).normal(size=(40, 2))
     data = from_arrays(x, np.arange(40) % 2, classes=["no ", " yes"])
