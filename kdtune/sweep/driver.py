@@ -14,12 +14,11 @@ from kdtune.runs.lock import driver_lock
 from kdtune.runs.paths import RunFiles, check_no_links
 from kdtune.runs.records import NOT_RESUMED, RunRecord
 from kdtune.runs.writer import RunWriter
-from kdtune.space.idle import without_effect
 from kdtune.space.losses import losses_of
 from kdtune.space.reading import Space, parse_space
 from kdtune.sweep.liveness import Liveness
 from kdtune.sweep.machine import calibrated, recorded_speeds, settled
-from kdtune.sweep.preparation import check_files, compare_versions, keep_validation, load_data, take_known
+from kdtune.sweep.preparation import check_new, compare_versions, keep_validation, load_data
 from kdtune.sweep.remote.allotment import Allotment
 from kdtune.sweep.remote.cluster import allot, allot_here, connected, is_connected
 from kdtune.sweep.remote.fork_server import server_ahead
@@ -180,11 +179,7 @@ def _drive(request: SweepRequest, writer: RunWriter, liveness: Liveness, follow:
         plan = _planned(space, record, say, files)
         _heed(liveness)
         if record is None:
-            if request.known_from is not None:
-                known = take_known(request.known_from, plan, say)
-            check_files(plan, say)
-            for line in without_effect(space) if kind == "sweep" else ():
-                say(line)
+            known = check_new(plan, request.known_from, say, kind=kind)
         else:
             record = compare_versions(record, plan, files, say)
     trials = space.budget.trials if kind == "sweep" else None

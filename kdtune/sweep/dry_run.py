@@ -12,11 +12,10 @@ from kdtune.runs.finding import list_runs
 from kdtune.runs.measures.objectives import in_words
 from kdtune.runs.reader import Run
 from kdtune.runs.state import ModelState, RunState
-from kdtune.space.idle import without_effect
 from kdtune.space.reading import Space
 from kdtune.space.trials import combinations
 from kdtune.sweep.plan import Plan, make_plan
-from kdtune.sweep.preparation import check_files, load_data, take_known
+from kdtune.sweep.preparation import check_new, load_data
 from kdtune.sweep.remote.cluster import allot_here
 from kdtune.sweep.trials.checkpoints import say_room
 from kdtune.text import counted, duration
@@ -119,11 +118,7 @@ def dry_run(
         InputError: as the sweep itself.
     """
     plan = make_plan(space, load_data(space, narrate))
-    if known_from is not None:
-        take_known(known_from, plan, narrate)
-    check_files(plan, narrate)
-    for line in without_effect(space):
-        narrate(line)
+    check_new(plan, known_from, narrate)
     allotment = None if address is not None else allot_here(space.resources, trials=space.budget.trials)
     known = combinations(space.pairs, space.search)
     seconds, name = _guess(plan, runs)

@@ -9,6 +9,7 @@ from kdtune.runs.paths import RunFiles
 from kdtune.runs.predictions import digest_of, validation_file
 from kdtune.runs.reader import open_run
 from kdtune.runs.records import RunRecord
+from kdtune.space.idle import without_effect
 from kdtune.space.reading import Space
 from kdtune.text import counted
 from kdtune.user_code import import_modules
@@ -32,6 +33,25 @@ def load_data(space: Space, say: Callable[[str], object]) -> "Dataset":
     check_names(space)
     say(f"data: {space.dataset.name}")
     return load(space.dataset.name, **space.dataset.options)
+
+
+def check_new(
+    plan: "Plan", known_from: Path | None, say: Callable[[str], None], *, kind: str = "sweep"
+) -> "Known | None":
+    """Check a run that begins, say what is doubtful in it, and return what its sampler is to know.
+
+    Args:
+        known_from: a run whose trials the sampler is to know.
+        kind: `sweep` or `study`.
+
+    Raises:
+        InputError: its files, or that run, can't be used.
+    """
+    known = None if known_from is None else take_known(known_from, plan, say)
+    check_files(plan, say)
+    for line in without_effect(plan.space) if kind == "sweep" else ():
+        say(line)
+    return known
 
 
 def check_files(plan: "Plan", say: Callable[[str], None]) -> None:

@@ -204,7 +204,9 @@ def test_frames_and_series_are_read_by_position_whatever_their_index() -> None:
 def test_over_a_hundred_classes_are_taken_where_they_are_named() -> None:
     names = [f"c{k:03}" for k in range(101)]
     x, y = np.zeros((1010, 2), np.float32), names * 10
-    with pytest.raises(DataError, match=r"y has 101 different values: if they are classes, name them: classes="):
+    with pytest.raises(
+        DataError, match=r"y has 101 different values: if they are classes, name them: classes="
+    ):
         from_arrays(x, y)
     assert from_arrays(x, y, classes=names).n_classes == 101
 
