@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from kdtune.report.drawing.style import PAPER
+from kdtune.report.drawing.style import OF_NAMES, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def label_points(
             textcoords="offset points",
             ha="left",
             va="bottom",
-            color=colour,
+            color=OF_NAMES.get(colour, colour),
             fontsize=8,
             zorder=_ABOVE,
             # Intervals and grid lines pass behind a name, not through it.

@@ -17,6 +17,8 @@ from kdtune.text import without_middle
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 STUDENT, TEACHER, NDS = COLOURS[0], COLOURS[1], COLOURS[3]
+OF_NAMES = {TEACHER: "#b04d00", NDS: "#a04c7c"}
+"""Darker ones for names: small letters need a contrast of 4.5 (WCAG 2.2, 1.4.3)."""
 
 # Inside a page the page's own colours replace these (see `inline`).
 INK, MUTED, GRID, PAPER = "#1c2127", "#5f6772", "#dfe3e8", "#fffffe"
@@ -26,6 +28,8 @@ _VARIABLES = {
     GRID: "var(--grid)",
     PAPER: "var(--paper)",
     STUDENT: "var(--blue)",
+    OF_NAMES[TEACHER]: "var(--teacher)",
+    OF_NAMES[NDS]: "var(--nds)",
 }
 
 WIDE, NARROW = 7.4, 3.9

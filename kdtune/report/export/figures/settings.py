@@ -12,6 +12,7 @@ from kdtune.report.drawing.style import (
     MARKERS,
     MUTED,
     NDS,
+    OF_NAMES,
     PAPER,
     STUDENT,
     TEACHER,
@@ -155,7 +156,7 @@ def _name_lines(ax: "Axes", findings: Findings, name: str, points: "NDArray[np.f
             textcoords="offset points",
             ha="left" if at_left else "right",
             va="top" if below else "bottom",
-            color=TEACHER if model.role == "teacher" else NDS,
+            color=OF_NAMES[TEACHER if model.role == "teacher" else NDS],
             fontsize=7.5,
         )
 
