@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from kdtune.data import from_arrays
+from kdtune.data import from_arrays, from_torch
 from kdtune.student.student import load_student
 from kdtune.torch_defaults import torch_defaults
 from tests.student.made import untrained
@@ -54,8 +54,11 @@ def test_random_numbers_of_the_program_go_on_where_they_are_drawn(draws: bool) -
 def test_data_and_students_are_the_same_and_no_seed_is_changed(tmp_path: Path) -> None:
     expected = from_arrays(X, Y, {"sex": SEX}, min_group=2)
     answers = untrained(tmp_path / "student", expected, "mlp-8").logits(X)
+    items = list(zip(X, Y.tolist(), strict=True))
+    of_items = from_torch(items)
     before = torch.get_rng_state()
     with set_otherwise():
+        assert from_torch(items).fingerprint == of_items.fingerprint
         assert from_arrays(X, Y, {"sex": SEX}, min_group=2).fingerprint == expected.fingerprint
         student = load_student(tmp_path / "student")
         found = student.logits(X)

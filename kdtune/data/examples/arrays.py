@@ -165,7 +165,6 @@ def from_arrays(
     )
 
 
-@torch_defaults()
 def _check_share(name: str, part: str, asked: float) -> None:
     if not 0 < asked < 1:
         raise DataError(f"{name}: {part} is {asked}: a share is between 0 and 1, such as 0.2")

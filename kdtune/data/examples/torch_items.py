@@ -10,6 +10,7 @@ from kdtune.data.examples.arrays import from_arrays
 from kdtune.data.examples.assemble import TEST, VALIDATION
 from kdtune.data.given import pixels_wanted, plain_value, tensor_of
 from kdtune.errors import DataError
+from kdtune.torch_defaults import torch_defaults
 from kdtune.user_code import kind_of, own_code
 
 _IMAGE = "give images as PIL or as ToTensor makes them, without normalisation, because kdtune normalises them itself"
@@ -18,6 +19,7 @@ _READ_AGAIN = 16
 """Items that are read twice: one that is mirrored at random escapes once in 2^16 times."""
 
 
+@torch_defaults()
 def from_torch(
     dataset: Any,
     groups: Mapping[str, Any] | None = None,
