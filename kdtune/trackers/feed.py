@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -142,9 +143,9 @@ def opened(files: RunFiles, name: str, *, again: bool = False) -> Iterator[Feed]
         TrackerError: the tracker refused.
     """
     check_no_links(files)
-    path = files.tracker(name)
+    path = _lock_of(files, name)
     path.parent.mkdir(exist_ok=True)
-    lock = FileLock(path.with_suffix(".lock"), timeout=0)
+    lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
     except Timeout:
@@ -164,6 +165,22 @@ def opened(files: RunFiles, name: str, *, again: bool = False) -> Iterator[Feed]
         feed.close()
     finally:
         lock.release()
+
+
+def _lock_of(files: RunFiles, name: str) -> Path:
+    return files.tracker(name).with_suffix(".lock")
+
+
+def _is_at_work(files: RunFiles, name: str) -> bool:
+    """Tell whether a process logs a run to a tracker now."""
+    path = _lock_of(files, name)
+    with contextlib.suppress(OSError):  # the run can only be read
+        if path.exists():
+            try:
+                FileLock(path).acquire(timeout=0).lock.release()
+            except Timeout:
+                return True
+    return False
 
 
 def log_run(files: RunFiles, name: str, *, again: bool = False) -> str:
@@ -196,6 +213,8 @@ def lines_about(files: RunFiles) -> list[str]:
 
 def _line_about(files: RunFiles, name: str) -> str:
     remedy = f"what is missing: kdtune log {files.argument} --to {name}"
+    if _is_at_work(files, name):
+        return f"{name}: not done yet; its process goes on to the end"
     try:
         memory = Memory.of(files, name)
     except KdtuneError as error:

@@ -6,6 +6,7 @@ A tracker's library may hang, take memory, or end its process: none of that reac
 import contextlib
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -14,8 +15,11 @@ from kdtune.runs.paths import RunFiles
 from kdtune.trackers.feed import opened
 
 POLL_SECONDS = 1.0
-_PATIENCE = 30.0
+PATIENCE = 30.0
 """Seconds that a sweep waits at its end for its trackers; those that need longer go on by themselves."""
+
+THREAD = "kdtune-tracker"
+"""Name of the threads that wait for them."""
 
 Follow = Callable[[Sequence[str]], None]
 
@@ -39,10 +43,12 @@ def followed_by_trackers(files: RunFiles) -> Iterator[Follow]:
     try:
         yield follow
     finally:
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + PATIENCE
         for process in started:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=max(0.1, until - time.monotonic()))
+                continue
+            threading.Thread(target=process.wait, name=THREAD, daemon=True).start()
 
 
 def follow_to_the_end(files: RunFiles, name: str) -> None:

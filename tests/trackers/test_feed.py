@@ -1,6 +1,8 @@
 """What a tracker's failure does, and what it does not: the run is as it was, and the rest can be logged later."""
 
+import gc
 import shutil
+import threading
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +16,7 @@ from kdtune.runs import Run
 from kdtune.runs.paths import RunFiles
 from kdtune.space.questions import check_question
 from kdtune.space.reading import parse_space
-from kdtune.trackers import TRACKERS, feed
+from kdtune.trackers import TRACKERS, feed, live
 from kdtune.trackers.feed import TrackerError, lines_about, log_run
 from kdtune.trackers.tracker import metric_names
 from tests.conftest import TINY_SPACE
@@ -97,6 +99,8 @@ def test_a_place_that_took_nothing_is_no_place(
 def test_one_process_logs_at_a_time(run: Run, diary: type[Diary]) -> None:
     path = run.files.tracker("mlflow").with_suffix(".lock")
     path.parent.mkdir()
+    with FileLock(path):
+        assert feed._line_about(run.files, "mlflow") == "mlflow: not done yet; its process goes on to the end"
     with FileLock(path), pytest.raises(RunError, match="another process logs small now"):
         log_run(run.files, "mlflow")
     assert not diary.written
@@ -120,6 +124,7 @@ def test_nothing_is_written_through_a_link(run: Run, here: Path, diary: type[Dia
 def test_a_tracker_that_fails_does_not_fail_the_sweep(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(live, "PATIENCE", 600.0)  # a busy machine may take a minute to import MLflow
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{here}/no/such/folder/mlflow.db")
     (here / "no").write_text("a file where a folder would have to be")
     space = {**TINY_SPACE, "log": ["tensorboard", "mlflow"]}
@@ -135,6 +140,18 @@ def test_a_tracker_that_fails_does_not_fail_the_sweep(
     assert lines_about(run.files) == said
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{here}/mlflow.db")
     assert log_run(run.files, "mlflow").startswith("mlflow: logged 3 reports of tiny to sqlite:///")
+
+
+def test_a_tracker_that_needs_longer_than_the_sweep_waits_goes_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PATIENCE", 0.0)
+    with live.followed_by_trackers(run.files) as follow:
+        follow(["tensorboard"])
+    (waiting,) = (thread for thread in threading.enumerate() if thread.name == live.THREAD)
+    gc.collect()  # nobody else knows of the process
+    waiting.join()
+    assert feed._line_about(run.files, "tensorboard").startswith("tensorboard: logged 16 reports to ")
 
 
 def test_from_the_command_line(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
