@@ -70,16 +70,16 @@ def test_it_is_said_how_many_trials_break_a_bound() -> None:
     """Else nobody knows why a front has a single student."""
     bounds = [Constraint("accuracy", ">=", 0.55), Constraint("over_majority", ">=", 3.3)]
     values = [{"accuracy": 0.5, "over_majority": 9.0}, {"accuracy": 0.9, "over_majority": 9.0}, {}]
-    trials = [
+    trials: list[Any] = [
         SimpleNamespace(state=state, values=of)
         for state, of in zip(("done", "done", "stopped"), values, strict=True)
     ]
-    assert console._bounds(bounds, trials) == [  # type: ignore[arg-type]
+    assert console._bounds(bounds, trials) == [
         "accuracy >= 0.55 (broken by 1 of 2 trials)",
         "better than the most frequent class beyond noise",
     ]
     own = [Constraint("over_majority", ">=", 10.0)]
-    assert console._bounds(own, trials) == ["over_majority >= 10 (broken by 2 of 2 trials)"]  # type: ignore[arg-type]
+    assert console._bounds(own, trials) == ["over_majority >= 10 (broken by 2 of 2 trials)"]
 
 
 def test_trials_off_the_front_are_counted_among_those_done(small_run: Run) -> None:

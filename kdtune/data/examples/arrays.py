@@ -21,7 +21,6 @@ from kdtune.data.given import (
 )
 from kdtune.data.groups import Rare
 from kdtune.data.options import OPTIONS_OF_INPUTS, check_options_of_inputs, check_options_of_program
-from kdtune.data.tables.coding import MOST_CLASSES
 from kdtune.data.tables.files.form import OF_PROGRAMS
 from kdtune.data.tables.files.frames import table_of_frame
 from kdtune.data.texts.tokenizer import preparation_of
@@ -139,8 +138,6 @@ def from_arrays(
         name, [part[0] for part in given.values()], preparation, options["crop"], options["flip"]
     )
     labels = [label for part in given.values() for label in part[1]]
-    if classes is None and (many := len(set(labels))) > MOST_CLASSES:
-        raise DataError(f"{name}: y has {many} different values: if they are classes, name them: classes=[…]")
     columns = {key: [value for part in given.values() for value in part[2][key]] for key in groups}
     if LABEL in columns:
         raise DataError(f"{name}: groups have an attribute called {LABEL!r}: give it another name")
@@ -162,6 +159,7 @@ def from_arrays(
         ),
         parts=parts,
         classes=classes,
+        too_many="; if they are classes, name them: classes=[…]",
     )
 
 

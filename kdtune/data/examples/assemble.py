@@ -106,6 +106,7 @@ def assemble(
     notes: Sequence[str] = (),
     input_column: str | None = None,
     form: Form | None = None,
+    too_many: str = "",
 ) -> Dataset:
     """Return a data set of a table's labels and groups and of the inputs of its rows.
 
@@ -121,6 +122,7 @@ def assemble(
         notes: of the source, for a person.
         input_column: that of the texts or images, where one column is the input.
         form: how the source's cells are read, where it is a file of text.
+        too_many: what else can be done about too many classes, for the message.
 
     Raises:
         DataError: a label, a group or a split can't be used; the message names it and the remedy.
@@ -143,7 +145,9 @@ def assemble(
         column: declared_groups(table, column, values, decimal) for column, values in cuts.groups.items()
     }
     if classes is None or cuts.positive is not None:
-        classes = find_classes(table, cuts.label, cuts.positive, edges=edges, decimal=decimal)
+        classes = find_classes(
+            table, cuts.label, cuts.positive, edges=edges, decimal=decimal, too_many=too_many
+        )
     classes = tuple(classes)
     coding = Coding(cuts.label, classes, attributes, listed, edges, cuts.rare, decimal)
     labels = coding.encode_labels(table)

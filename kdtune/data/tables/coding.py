@@ -248,8 +248,12 @@ def find_classes(
     *,
     edges: Mapping[str, tuple[float, ...]],
     decimal: str,
+    too_many: str = "",
 ) -> tuple[str, ...]:
     """Return the classes of a label column, sorted, numbers by value; `positive` last.
+
+    Args:
+        too_many: what the caller can do about too many classes, for the message.
 
     Raises:
         DataError: a row has no label, there are too many classes, or `positive` is not one of two classes.
@@ -265,7 +269,7 @@ def find_classes(
     if len(found) > MOST_CLASSES:
         hint = f": to make classes of numbers, set `bins: {{{label}: [edge, …]}}`" if numeric else ""
         raise DataError(
-            f"{table.prefix}label {label!r} has {len(found)} different values, too many for classes{hint}"
+            f"{table.prefix}label {label!r} has {len(found)} different values, too many for classes{hint}{too_many}"
         )
     return classes if positive is None else _positive_last(table, label, classes, positive, decimal)
 

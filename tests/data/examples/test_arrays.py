@@ -205,10 +205,12 @@ def test_over_a_hundred_classes_are_taken_where_they_are_named() -> None:
     names = [f"c{k:03}" for k in range(101)]
     x, y = np.zeros((1010, 2), np.float32), names * 10
     with pytest.raises(
-        DataError, match=r"y has 101 different values: if they are classes, name them: classes="
+        DataError, match=r"label 'label' has 101 different .*; if they are classes, name them: classes="
     ):
         from_arrays(x, y)
     assert from_arrays(x, y, classes=names).n_classes == 101
+    numbers = [int(name[1:]) for name in y]
+    assert from_arrays(x, numbers, bins={"label": [50]}).classes == ("<50", ">=50")
 
 
 def test_blanks_around_names_of_classes_are_no_part_of_them() -> None:
